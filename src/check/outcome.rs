@@ -1,0 +1,185 @@
+//! What a check found: plain data, with the evidence in it.
+
+use crate::transport::Record;
+use std::fmt;
+use std::ops::Range;
+use std::time::{Duration, Instant, SystemTime};
+
+/// The answer to a check's question.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Verdict {
+    /// It was asked, and it is so.
+    Pass,
+    /// It was asked, and it is not so.
+    Fail,
+    /// It was asked, and what came does not say.
+    Inconclusive,
+    /// It was not asked.
+    NotRun,
+}
+
+impl Verdict {
+    /// `pass`, `fail`, `inconclusive`, `not-run`.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Verdict::Pass => "pass",
+            Verdict::Fail => "fail",
+            Verdict::Inconclusive => "inconclusive",
+            Verdict::NotRun => "not-run",
+        }
+    }
+}
+
+impl fmt::Display for Verdict {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
+}
+
+/// Who has to act on a finding.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Side {
+    /// The registrar, platform or device that was asked.
+    Peer,
+    /// What lies between: network, firewall, NAT, ALG.
+    Path,
+    /// The account's data or the command line.
+    Setup,
+    /// Ourselves: our limits, our host.
+    Probe,
+}
+
+impl Side {
+    /// `peer`, `path`, `setup`, `probe`.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Side::Peer => "peer",
+            Side::Path => "path",
+            Side::Setup => "setup",
+            Side::Probe => "probe",
+        }
+    }
+}
+
+/// How much a finding matters.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Severity {
+    /// Worth knowing.
+    Info,
+    /// Works for us, may not work for every phone.
+    Warning,
+    /// A reason for a verdict other than pass.
+    Error,
+}
+
+impl Severity {
+    /// `info`, `warning`, `error`.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Severity::Info => "info",
+            Severity::Warning => "warning",
+            Severity::Error => "error",
+        }
+    }
+}
+
+/// One thing that was seen and matters.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Finding {
+    /// A stable name for programs, e.g. `credentials-refused`.
+    pub code: &'static str,
+    /// How much it matters.
+    pub severity: Severity,
+    /// Who has to act.
+    pub side: Side,
+    /// What was seen, in one sentence without secrets.
+    pub seen: String,
+    /// What to do, in one sentence.
+    pub advice: String,
+    /// Which records of the transcript show it.
+    pub evidence: Range<usize>,
+}
+
+/// One step of a check.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Step {
+    /// A stable name, e.g. `bind`.
+    pub name: &'static str,
+    /// Its own verdict.
+    pub verdict: Verdict,
+    /// What happened, in one sentence without secrets.
+    pub detail: String,
+    /// How long it took.
+    pub took: Duration,
+    /// Its records in the transcript.
+    pub evidence: Range<usize>,
+}
+
+/// One thing that was seen, by name.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Fact {
+    /// A stable name, e.g. `transport`.
+    pub name: &'static str,
+    /// In words, without secrets.
+    pub value: String,
+}
+
+/// One measured value.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Metric {
+    /// A stable name without unit, e.g. `rrd` (RFC 6076).
+    pub name: &'static str,
+    /// The value.
+    pub value: MetricValue,
+}
+
+/// A value with its unit.
+#[derive(Debug, Clone, Copy, PartialEq)]
+#[non_exhaustive]
+pub enum MetricValue {
+    /// A time; reports give it in milliseconds (`rrd_ms`).
+    Duration(Duration),
+    /// Seconds, as a protocol counts them (`expires_s`).
+    Seconds(u32),
+    /// A number of things.
+    Count(u64),
+}
+
+/// Everything that was sent and received for a check, in order, secrets included: reports redact it.
+#[derive(Debug, Clone)]
+pub struct Transcript {
+    /// The entries.
+    pub records: Vec<Record>,
+    /// The instant that the check began.
+    pub began: Instant,
+    /// The same as wall-clock time.
+    pub began_at: SystemTime,
+    /// Entries that the limit kept out.
+    pub dropped: u64,
+}
+
+/// What a check found.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct Outcome {
+    /// Which check, e.g. `register`.
+    pub check: &'static str,
+    /// Whom it was about, e.g. the AOR.
+    pub subject: String,
+    /// The answer.
+    pub verdict: Verdict,
+    /// The answer in one sentence.
+    pub summary: String,
+    /// What matters, most important first.
+    pub findings: Vec<Finding>,
+    /// What was done, in order.
+    pub steps: Vec<Step>,
+    /// What else was seen.
+    pub facts: Vec<Fact>,
+    /// What was measured.
+    pub metrics: Vec<Metric>,
+    /// The evidence.
+    pub transcript: Transcript,
+    /// How long all of it took.
+    pub took: Duration,
+}

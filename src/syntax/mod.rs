@@ -1,0 +1,26 @@
+//! The grammar of RFC 3261 sec. 25 over `&[u8]`: framing, start line, headers and one file per header value.
+//! No I/O, no clock, no allocation.
+
+mod challenge;
+mod cseq;
+mod error;
+mod frame;
+mod header_name;
+mod host;
+mod method;
+mod name_addr;
+mod params;
+mod uri;
+mod via;
+
+pub use challenge::{AuthParams, Challenge, Credentials};
+pub use cseq::CSeq;
+pub use error::{Limit, SyntaxError, SyntaxErrorKind};
+pub use frame::{Framing, Limits, frame_stream};
+pub use header_name::HeaderName;
+pub use host::{Host, HostPort};
+pub use method::Method;
+pub use name_addr::{Contact, NameAddr};
+pub use params::{Param, Params};
+pub use uri::{Scheme, Uri, unescape};
+pub use via::Via;

@@ -1,0 +1,1 @@
+//! The OPTIONS request of a capability query (RFC 3261 sec. 11).
