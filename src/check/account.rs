@@ -1,75 +1,183 @@
 //! An account: whom to register, where, and with what.
 
 use crate::auth::Credentials;
+use crate::check::Destination;
 use crate::error::Error;
 use crate::message::Transport;
-
-/// A password that is wiped from memory and never printed.
-pub type Secret = zeroize::Zeroizing<String>;
+use crate::syntax::{Host, Scheme, Uri, unescape};
 
 /// An account of a registrar.
+///
+/// `Debug` shows no password.
 #[derive(Debug, Clone)]
 pub struct Account {
-    name: String,
+    name: Option<String>,
     aor: String,
+    user: String,
+    domain: String,
     credentials: Credentials,
-    registrar: Option<String>,
-    outbound_proxy: Option<String>,
+    registrar: Option<Destination>,
+    outbound_proxy: Option<Destination>,
     transport: Option<Transport>,
 }
 
 impl Account {
-    /// An account by its address of record (`sip:user@domain`, the scheme may be left out) and password; the auth user is the AOR's user, the registrar its domain.
+    /// An account by its address of record (`sip:user@domain`; the scheme may be left out) and password.
+    ///
+    /// Until told otherwise the digest user is the AOR's user, the registrar its domain, the transport UDP.
     ///
     /// # Errors
-    /// [`Error::Usage`] with the column when `aor` is no SIP URI with a user.
+    /// [`Error::Usage`] with the column when `aor` is no SIP URI with a user, or is one that we cannot reach (`sips:`).
     pub fn new(aor: &str, password: impl Into<String>) -> Result<Account, Error> {
-        let _ = (aor, password.into());
-        todo!()
+        let written = aor.trim();
+        let full = with_scheme(written);
+        let scheme_added = full.len() - written.len();
+        let uri = parse_sip(&full, scheme_added)
+            .map_err(|problem| Error::usage(format!("address of record \"{written}\""), problem))?;
+        let problem = |text: &str| Error::usage(format!("address of record \"{written}\""), text);
+        let user = uri.user().filter(|u| !u.is_empty()).ok_or_else(|| {
+            problem("there is no user before the \"@\" (column 1); write it as sip:user@domain")
+        })?;
+        if uri.password().is_some() {
+            return Err(problem("it holds a password; give the password by itself, not in the address"));
+        }
+        let domain = match (uri.host(), uri.port()) {
+            (Some(host), Some(port)) => format!("{}:{port}", host_text(host)),
+            (Some(host), None) => host_text(host),
+            (None, _) => {
+                return Err(problem("there is no domain after the \"@\"; write it as sip:user@domain"));
+            }
+        };
+        let auth_user = String::from_utf8_lossy(&unescape(user)).into_owned();
+        let user = String::from_utf8_lossy(user).into_owned();
+        Ok(Account {
+            name: None,
+            aor: format!("sip:{user}@{domain}"),
+            credentials: Credentials::new(auth_user, password),
+            user,
+            domain,
+            registrar: None,
+            outbound_proxy: None,
+            transport: None,
+        })
     }
+
     /// Another user name for digest.
     #[must_use]
     pub fn auth_user(mut self, user: &str) -> Account {
         self.credentials = Credentials::new(user, self.credentials.password());
         self
     }
+
     /// How reports and command lines call it; the AOR unless told.
     #[must_use]
     pub fn named(mut self, name: impl Into<String>) -> Account {
-        self.name = name.into();
+        self.name = Some(name.into());
         self
     }
-    /// Another registrar than the AOR's domain, e.g. `sip:127.0.0.1:5060;transport=tcp`.
+
+    /// Another registrar than the AOR's domain: where REGISTER is sent, e.g. `sip:127.0.0.1:5060;transport=tcp`.
+    /// The Request-URI stays the AOR's domain (RFC 3261 sec. 10.2).
     ///
     /// # Errors
-    /// [`Error::Usage`] when it is no SIP URI.
-    pub fn registrar(self, uri: &str) -> Result<Account, Error> {
-        let _ = uri;
-        todo!()
+    /// [`Error::Usage`] when it is no SIP URI, or one that we cannot reach.
+    pub fn registrar(mut self, uri: &str) -> Result<Account, Error> {
+        self.registrar = Some(Destination::parse("registrar", uri)?);
+        Ok(self)
     }
-    /// A proxy that every request goes to first, e.g. `sip:proxy.example.com;lr`.
+
+    /// A proxy that every request goes to first, e.g. `sip:proxy.example.com;lr`; it gets a Route (RFC 3261 sec. 8.1.2).
     ///
     /// # Errors
-    /// [`Error::Usage`] when it is no SIP URI.
-    pub fn outbound_proxy(self, uri: &str) -> Result<Account, Error> {
-        let _ = uri;
-        todo!()
+    /// [`Error::Usage`] when it is no SIP URI, or one that we cannot reach.
+    pub fn outbound_proxy(mut self, uri: &str) -> Result<Account, Error> {
+        self.outbound_proxy = Some(Destination::parse("outbound proxy", uri)?);
+        Ok(self)
     }
-    /// The transport, where URI and DNS leave it open; UDP unless told.
+
+    /// The transport, where no URI parameter says it; UDP unless told.
     #[must_use]
     pub fn transport(mut self, transport: Transport) -> Account {
         self.transport = Some(transport);
         self
     }
+
     /// Its name.
     pub fn name(&self) -> &str {
-        &self.name
+        self.name.as_deref().unwrap_or(&self.aor)
     }
+
     /// Its address of record, with scheme.
     pub fn aor(&self) -> &str {
         &self.aor
     }
-    pub(crate) fn parts(&self) -> (&Credentials, Option<&str>, Option<&str>, Option<Transport>) {
-        (&self.credentials, self.registrar.as_deref(), self.outbound_proxy.as_deref(), self.transport)
+
+    /// The AOR's user part as it is written in a URI (escapes kept).
+    pub fn user(&self) -> &str {
+        &self.user
+    }
+
+    /// The AOR's domain, with its port when one is written.
+    pub fn domain(&self) -> &str {
+        &self.domain
+    }
+
+    /// What challenges are answered with.
+    pub fn credentials(&self) -> &Credentials {
+        &self.credentials
+    }
+
+    /// Where requests are sent: the outbound proxy, else the registrar, else the AOR's domain.
+    pub fn next_hop(&self) -> Destination {
+        let mut hop = match (&self.outbound_proxy, &self.registrar) {
+            (Some(proxy), _) => proxy.clone(),
+            (None, Some(registrar)) => registrar.clone(),
+            (None, None) => Destination::of_domain(&self.domain),
+        };
+        hop.transport = hop.transport.or(self.transport);
+        hop
+    }
+
+    /// The Request-URI of a REGISTER.
+    pub fn register_uri(&self) -> String {
+        format!("sip:{}", self.domain)
+    }
+
+    /// Preloaded Route values: the outbound proxy, when there is one.
+    pub fn routes(&self) -> Vec<String> {
+        self.outbound_proxy.iter().map(|proxy| format!("<{}>", proxy.route_uri())).collect()
+    }
+}
+
+/// `text` with `sip:` before it when it has no scheme; `user:password@host` is not taken for one.
+pub(super) fn with_scheme(text: &str) -> String {
+    let has_scheme = text.split_once(':').is_some_and(|(scheme, rest)| {
+        let known = ["sip", "sips", "tel", "urn", "http", "https", "mailto"]
+            .iter()
+            .any(|s| scheme.eq_ignore_ascii_case(s));
+        known && !rest.is_empty()
+    });
+    if has_scheme { text.to_owned() } else { format!("sip:{text}") }
+}
+
+/// A `sip:` URI, or what is wrong with the text and in which column of what was written (`added` bytes were put before it).
+pub(super) fn parse_sip(text: &str, added: usize) -> Result<Uri<'_>, String> {
+    let uri = Uri::parse(text.as_bytes()).map_err(|error| {
+        let column =
+            text.get(..error.offset).map_or(error.offset, |t| t.chars().count()).saturating_sub(added) + 1;
+        format!("{} in column {column}; write it as sip:user@domain", error.kind)
+    })?;
+    match uri.scheme() {
+        Scheme::Sip => Ok(uri),
+        Scheme::Sips => Err("sips: needs TLS, which is not there yet; use sip:".to_owned()),
+        _ => Err("it is not a sip: URI (column 1)".to_owned()),
+    }
+}
+
+pub(super) fn host_text(host: Host<'_>) -> String {
+    match host {
+        Host::Name(name) => String::from_utf8_lossy(name).into_owned(),
+        Host::V4(address) => address.to_string(),
+        Host::V6(address) => format!("[{address}]"),
     }
 }

@@ -1,7 +1,56 @@
 //! One file per question; the answer is always an [`Outcome`].
+//!
+//! ```no_run
+//! use ringback::check::{Account, Probe, Register};
+//!
+//! # async fn example() -> Result<(), ringback::error::Error> {
+//! let probe = Probe::bind("udp:127.0.0.1:0").await?;
+//! let alice = Account::new("sip:alice@pbx.example.com", "secret")?;
+//! let outcome = probe.check(Register::new(&alice)).await;
+//! println!("{outcome}");
+//! # Ok(())
+//! # }
+//! ```
 
 mod account;
+mod destination;
+mod display;
+mod many;
 mod outcome;
+mod probe;
 
-pub use account::{Account, Secret};
+mod register;
+mod restraint;
+mod run;
+
+pub use account::Account;
+pub use destination::Destination;
+pub use many::Pace;
 pub use outcome::{Fact, Finding, Metric, MetricValue, Outcome, Severity, Side, Step, Transcript, Verdict};
+pub use probe::{Probe, ProbeConfig};
+
+pub use register::Register;
+pub use restraint::{Courtesy, Withheld};
+pub use run::{Answered, Interrupted, Reply, Run, StepMark, Unreached};
+
+use std::time::Duration;
+
+/// A question about one subject. Embedders write their own as well: see the example `custom_check`.
+pub trait Check: Send + Sync + 'static {
+    /// A stable name, e.g. `register`.
+    fn name(&self) -> &'static str;
+
+    /// Whom it is about: an AOR, a URI, a name.
+    fn subject(&self) -> String;
+
+    /// The time for the whole check, cleaning up not counted; the probe's default unless told.
+    fn time_limit(&self) -> Option<Duration> {
+        None
+    }
+
+    /// Asks, and writes what it finds into `run`: the steps' verdicts make the outcome's.
+    ///
+    /// A check that leaves something behind at the peer (a binding, a call) removes it before it returns, also when it was
+    /// interrupted: see [`Run::clean_up`].
+    fn run(&self, run: &mut Run) -> impl Future<Output = ()> + Send;
+}

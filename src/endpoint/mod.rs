@@ -36,7 +36,7 @@ pub struct Config {
     pub send_queue: usize,
     /// Idle time after which a connection gets a CRLF keep-alive; default 25 s.
     pub keep_alive: Duration,
-    /// Idle time after which a connection is closed; default 120 s. 
+    /// Idle time after which a connection is closed; default 120 s.
     pub idle_timeout: Duration,
     /// Records kept for each scope; default 4,096.
     pub max_records: usize,
@@ -180,6 +180,10 @@ impl Scope {
     }
     /// What was recorded so far, in order.
     pub fn records(&self) -> Vec<Record> {
+        todo!()
+    }
+    /// How many there are.
+    pub fn record_count(&self) -> usize {
         todo!()
     }
     /// Records that were dropped because of [`Config::max_records`].

@@ -13,7 +13,11 @@ pub trait Network: Send + Sync + fmt::Debug {
     /// Listens for streams.
     fn listen(&self, local: SocketAddr) -> io::Result<Box<dyn Listener>>;
     /// Opens a stream, from `local` when given.
-    fn connect(&self, local: Option<IpAddr>, remote: SocketAddr) -> BoxFuture<'_, io::Result<Box<dyn Stream>>>;
+    fn connect(
+        &self,
+        local: Option<IpAddr>,
+        remote: SocketAddr,
+    ) -> BoxFuture<'_, io::Result<Box<dyn Stream>>>;
     /// The local address that packets to `remote` leave from.
     fn source_for(&self, remote: SocketAddr) -> io::Result<IpAddr>;
 }
@@ -24,7 +28,11 @@ pub type BoxFuture<'a, T> = std::pin::Pin<Box<dyn Future<Output = T> + Send + 'a
 /// A datagram socket.
 pub trait Datagrams: Send + Sync + fmt::Debug {
     /// Receives one datagram into `buffer`.
-    fn poll_recv(&self, cx: &mut std::task::Context<'_>, buffer: &mut [u8]) -> std::task::Poll<io::Result<(usize, SocketAddr)>>;
+    fn poll_recv(
+        &self,
+        cx: &mut std::task::Context<'_>,
+        buffer: &mut [u8],
+    ) -> std::task::Poll<io::Result<(usize, SocketAddr)>>;
     /// Sends one datagram now; `WouldBlock` when the socket's buffer is full.
     fn try_send(&self, bytes: &[u8], remote: SocketAddr) -> io::Result<()>;
     /// Ready for `try_send` again.
@@ -44,7 +52,10 @@ pub trait Stream: tokio::io::AsyncRead + tokio::io::AsyncWrite + Send + Unpin {
 /// Accepts streams.
 pub trait Listener: Send + fmt::Debug {
     /// The next one.
-    fn poll_accept(&mut self, cx: &mut std::task::Context<'_>) -> std::task::Poll<io::Result<Box<dyn Stream>>>;
+    fn poll_accept(
+        &mut self,
+        cx: &mut std::task::Context<'_>,
+    ) -> std::task::Poll<io::Result<Box<dyn Stream>>>;
     /// The bound address.
     fn local_addr(&self) -> io::Result<SocketAddr>;
 }
@@ -137,4 +148,10 @@ pub enum TransportErrorKind {
     /// Anything else the system said.
     #[error("{0}")]
     Io(String),
+}
+
+/// sketch
+pub async fn resolve(host: &str, port: u16) -> io::Result<Vec<SocketAddr>> {
+    let _ = (host, port);
+    todo!()
 }

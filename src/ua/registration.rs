@@ -33,7 +33,12 @@ pub struct Config {
 
 impl Config {
     /// A configuration with defaults for the rest.
-    pub fn new(aor: impl Into<String>, registrar: impl Into<String>, contact: impl Into<String>, credentials: Credentials) -> Config {
+    pub fn new(
+        aor: impl Into<String>,
+        registrar: impl Into<String>,
+        contact: impl Into<String>,
+        credentials: Credentials,
+    ) -> Config {
         Config {
             aor: aor.into(),
             registrar: registrar.into(),

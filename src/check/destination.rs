@@ -1,0 +1,64 @@
+//! Where requests are sent: host, port and transport of a SIP URI.
+
+use super::account::{host_text, parse_sip, with_scheme};
+use crate::error::Error;
+use crate::message::Transport;
+use std::fmt;
+
+/// The next hop of a request, before its name is looked up.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Destination {
+    /// A name or an address, IPv6 in brackets.
+    pub host: String,
+    /// The port; 5060 when none is written.
+    pub port: u16,
+    /// The transport, when the URI says it.
+    pub transport: Option<Transport>,
+}
+
+impl Destination {
+    /// From a `sip:` URI (the scheme may be left out), e.g. `sip:127.0.0.1:5060;transport=tcp`. `what` names it in the error.
+    ///
+    /// # Errors
+    /// [`Error::Usage`] when it is no SIP URI, or its transport is none of ours.
+    pub fn parse(what: &str, uri: &str) -> Result<Destination, Error> {
+        let written = uri.trim().trim_start_matches('<').trim_end_matches('>');
+        let full = with_scheme(written);
+        let usage = |problem: String| Error::usage(format!("{what} \"{written}\""), problem);
+        let parsed = parse_sip(&full, full.len() - written.len()).map_err(&usage)?;
+        let host = parsed.host().map(host_text).ok_or_else(|| usage("there is no host in it".to_owned()))?;
+        let transport = match parsed.params().get(b"transport").and_then(|p| p.value) {
+            None => None,
+            Some(t) if t.eq_ignore_ascii_case(b"udp") => Some(Transport::Udp),
+            Some(t) if t.eq_ignore_ascii_case(b"tcp") => Some(Transport::Tcp),
+            Some(t) => {
+                let name = String::from_utf8_lossy(t).into_owned();
+                return Err(usage(format!("transport \"{name}\" is not supported; use udp or tcp")));
+            }
+        };
+        Ok(Destination { host, port: parsed.port().unwrap_or(5060), transport })
+    }
+
+    /// Of `host[:port]`, which was checked before.
+    pub(super) fn of_domain(domain: &str) -> Destination {
+        let (host, port) = match domain.rsplit_once(':') {
+            Some((host, port)) if !port.contains(']') => (host, port.parse().unwrap_or(5060)),
+            _ => (domain, 5060),
+        };
+        Destination { host: host.to_owned(), port, transport: None }
+    }
+
+    /// As a loose-routing URI.
+    pub(super) fn route_uri(&self) -> String {
+        match self.transport {
+            Some(transport) => format!("sip:{}:{};transport={transport};lr", self.host, self.port),
+            None => format!("sip:{}:{};lr", self.host, self.port),
+        }
+    }
+}
+
+impl fmt::Display for Destination {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}", self.host, self.port)
+    }
+}

@@ -1,0 +1,213 @@
+//! The probe: an endpoint of our own that asks questions.
+
+use super::restraint::{Courtesy, Restraint};
+use super::run::{Run, Setting};
+use super::{Check, Finding, Outcome, Severity, Side, Transcript, Verdict};
+use crate::endpoint::{self, Endpoint};
+use crate::error::Error;
+use crate::message::Transport;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+use tokio_util::sync::CancellationToken;
+
+/// How a probe is set up.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct ProbeConfig {
+    /// Sockets, timers and limits.
+    pub endpoint: endpoint::Config,
+    /// `User-Agent` of every request.
+    pub user_agent: String,
+    /// Time for one check where neither the check says it; default 40 s.
+    pub time_limit: Duration,
+    /// Time that an interrupted check has to remove what it left at the peer; default 5 s.
+    pub grace: Duration,
+    /// When to hold back.
+    pub courtesy: Courtesy,
+}
+
+impl Default for ProbeConfig {
+    fn default() -> Self {
+        ProbeConfig {
+            endpoint: endpoint::Config::default(),
+            user_agent: concat!("ringback/", env!("CARGO_PKG_VERSION")).to_owned(),
+            time_limit: Duration::from_secs(40),
+            grace: Duration::from_secs(5),
+            courtesy: Courtesy::default(),
+        }
+    }
+}
+
+impl ProbeConfig {
+    /// Adds a local address: `udp:127.0.0.1:0`, `tcp:[::1]:5070` or an address alone for UDP; port 0 lets the system choose.
+    ///
+    /// # Errors
+    /// [`Error::Usage`] when it is no address.
+    pub fn bind(mut self, address: &str) -> Result<ProbeConfig, Error> {
+        let (transport, rest) = match address.split_once(':') {
+            Some((t, rest)) if t.eq_ignore_ascii_case("udp") => (Transport::Udp, rest),
+            Some((t, rest)) if t.eq_ignore_ascii_case("tcp") => (Transport::Tcp, rest),
+            _ => (Transport::Udp, address),
+        };
+        let ip = |text: &str| {
+            text.trim_matches(['[', ']']).parse::<IpAddr>().ok().map(|ip| SocketAddr::new(ip, 0))
+        };
+        let local = rest.parse::<SocketAddr>().ok().or_else(|| ip(rest)).ok_or_else(|| {
+            Error::usage(
+                format!("local address \"{address}\""),
+                "write it as udp:127.0.0.1:0, tcp:[::1]:5070 or 192.0.2.1",
+            )
+        })?;
+        match transport {
+            Transport::Tcp => self.endpoint.tcp.push(local),
+            _ => self.endpoint.udp.push(local),
+        }
+        Ok(self)
+    }
+}
+
+/// An endpoint that checks others; cheap to clone.
+///
+/// Dropping the last clone closes its sockets. A check that is dropped while it runs still removes what it left at the peer.
+#[derive(Debug, Clone)]
+pub struct Probe {
+    inner: Arc<Inner>,
+}
+
+#[derive(Debug)]
+struct Inner {
+    endpoint: Endpoint,
+    config: ProbeConfig,
+    restraint: Arc<Restraint>,
+    stop: CancellationToken,
+}
+
+impl Probe {
+    /// A probe on one local address: `udp:127.0.0.1:0`, `tcp:...`, or an address alone.
+    ///
+    /// # Errors
+    /// [`Error::Usage`] when `address` is none, [`Error::Bind`] when it cannot be had.
+    pub async fn bind(address: &str) -> Result<Probe, Error> {
+        Probe::with(ProbeConfig::default().bind(address)?).await
+    }
+
+    /// A probe from a configuration; without any address it binds UDP on all IPv4 and, where the system has it, IPv6 interfaces.
+    ///
+    /// # Errors
+    /// [`Error::Bind`].
+    pub async fn with(config: ProbeConfig) -> Result<Probe, Error> {
+        let mut wanted = config.endpoint.clone();
+        let everywhere = wanted.udp.is_empty() && wanted.tcp.is_empty();
+        if everywhere {
+            wanted.udp = vec![(Ipv4Addr::UNSPECIFIED, 0).into(), (Ipv6Addr::UNSPECIFIED, 0).into()];
+        }
+        let bound = match Endpoint::bind(wanted.clone()).await {
+            // A host without IPv6 is no reason not to ask over IPv4.
+            Err(_) if everywhere => {
+                wanted.udp.truncate(1);
+                Endpoint::bind(wanted).await
+            }
+            bound => bound,
+        };
+        let (endpoint, _incoming) = bound?;
+        let restraint = Arc::new(Restraint::new(config.courtesy.clone()));
+        Ok(Probe { inner: Arc::new(Inner { endpoint, config, restraint, stop: CancellationToken::new() }) })
+    }
+
+    /// Asks one question.
+    ///
+    /// The check runs in a task of its own: when the returned future is dropped, the check is told to stop and cleans up.
+    pub async fn check<C: Check>(&self, check: C) -> Outcome {
+        let (name, subject) = (check.name(), check.subject());
+        if self.is_stopped() {
+            return not_run(name, subject, "the probe was stopped before this check began");
+        }
+        let stop = self.inner.stop.child_token();
+        let setting = Setting {
+            endpoint: self.inner.endpoint.clone(),
+            user_agent: self.inner.config.user_agent.clone(),
+            restraint: Arc::clone(&self.inner.restraint),
+            stop: stop.clone(),
+            time_limit: check.time_limit().unwrap_or(self.inner.config.time_limit),
+            grace: self.inner.config.grace,
+        };
+        let subject_of_task = subject.clone();
+        let task = tokio::spawn(async move {
+            let mut run = Run::new(setting, name, subject_of_task);
+            check.run(&mut run).await;
+            run.finish()
+        });
+        let _stop_when_dropped = stop.drop_guard();
+        match task.await {
+            Ok(outcome) => outcome,
+            Err(error) => broken(name, subject, &error),
+        }
+    }
+
+    /// Tells running checks to clean up and end, and checks that have not begun to end as [`Verdict::NotRun`].
+    pub fn stop(&self) {
+        self.inner.stop.cancel();
+    }
+
+    /// Was [`Probe::stop`] called?
+    pub fn is_stopped(&self) -> bool {
+        self.inner.stop.is_cancelled()
+    }
+
+    /// The endpoint under it: local addresses, counters.
+    pub fn endpoint(&self) -> &Endpoint {
+        &self.inner.endpoint
+    }
+
+    pub(super) fn stopping(&self) -> CancellationToken {
+        self.inner.stop.clone()
+    }
+}
+
+fn without_evidence(check: &'static str, subject: String, verdict: Verdict, finding: Finding) -> Outcome {
+    let now = tokio::time::Instant::now().into_std();
+    Outcome {
+        check,
+        subject,
+        verdict,
+        summary: finding.seen.clone(),
+        findings: vec![finding],
+        steps: Vec::new(),
+        facts: Vec::new(),
+        metrics: Vec::new(),
+        transcript: Transcript { records: Vec::new(), began: now, began_at: SystemTime::now(), dropped: 0 },
+        took: Duration::ZERO,
+    }
+}
+
+impl Outcome {
+    /// The outcome of a check that could not be asked because of its set-up, e.g. an account without a password.
+    pub fn not_run(
+        check: &'static str,
+        subject: impl Into<String>,
+        why: impl Into<String>,
+        advice: impl Into<String>,
+    ) -> Outcome {
+        let finding = Finding::new("not-asked", Severity::Error, Side::Setup, why, advice);
+        without_evidence(check, subject.into(), Verdict::NotRun, finding)
+    }
+}
+
+fn not_run(check: &'static str, subject: String, why: &str) -> Outcome {
+    let finding = Finding::new("stopped", Severity::Error, Side::Probe, why, "run it again to ask this one");
+    without_evidence(check, subject, Verdict::NotRun, finding)
+}
+
+fn broken(check: &'static str, subject: String, error: &tokio::task::JoinError) -> Outcome {
+    let seen =
+        if error.is_panic() { "the check itself broke off" } else { "the runtime ended before the check" };
+    let finding = Finding::new(
+        "probe-broken",
+        Severity::Error,
+        Side::Probe,
+        seen,
+        "a defect of the probe: report it with this line",
+    );
+    without_evidence(check, subject, Verdict::Inconclusive, finding)
+}

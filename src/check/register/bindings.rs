@@ -1,0 +1,73 @@
+//! Bindings of others: which there are, and which are missing later.
+
+use crate::ua::registration::Binding;
+
+/// A binding that is not ours.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Foreign {
+    pub(super) uri: String,
+    pub(super) instance: Option<String>,
+    pub(super) user_agent: Option<String>,
+    pub(super) expires: Option<u32>,
+}
+
+impl Foreign {
+    /// As it is shown: where to, whose, how long.
+    pub(super) fn describe(&self) -> String {
+        let mut text = self.uri.clone();
+        if let Some(agent) = &self.user_agent {
+            text.push_str(&format!(" ({agent})"));
+        }
+        if let Some(seconds) = self.expires {
+            text.push_str(&format!(", {seconds} s left"));
+        }
+        text
+    }
+}
+
+/// The live bindings that are not ours.
+pub(super) fn foreign(bindings: &[Binding]) -> Vec<Foreign> {
+    let live = bindings.iter().filter(|b| !b.own && b.expires != Some(0));
+    live.map(|b| Foreign {
+        uri: b.uri.clone(),
+        instance: b.instance.clone(),
+        user_agent: b.user_agent.clone(),
+        expires: b.expires,
+    })
+    .collect()
+}
+
+/// Those of `before` that are not among `now`, although they had more than `elapsed_s` seconds to live. A device that moved (same
+/// instance, other address) is still there.
+pub(super) fn missing<'a>(before: &'a [Foreign], now: &[Foreign], elapsed_s: u32) -> Vec<&'a Foreign> {
+    let there = |b: &Foreign| {
+        now.iter().any(|n| n.uri == b.uri || (b.instance.is_some() && n.instance == b.instance))
+    };
+    before.iter().filter(|b| b.expires.is_none_or(|s| s > elapsed_s.saturating_add(1)) && !there(b)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn binding(uri: &str, expires: u32, instance: Option<&str>) -> Foreign {
+        Foreign {
+            uri: uri.into(),
+            instance: instance.map(Into::into),
+            user_agent: None,
+            expires: Some(expires),
+        }
+    }
+
+    #[test]
+    fn a_binding_that_ran_out_by_itself_is_not_missing() {
+        let before = [binding("sip:a@192.0.2.1", 3, None), binding("sip:a@192.0.2.2", 300, None)];
+        assert_eq!(missing(&before, &[], 5), [&before[1]]);
+    }
+
+    #[test]
+    fn a_device_that_moved_is_not_missing() {
+        let before = [binding("sip:a@192.0.2.1", 300, Some("urn:uuid:1"))];
+        assert!(missing(&before, &[binding("sip:a@192.0.2.9", 300, Some("urn:uuid:1"))], 0).is_empty());
+    }
+}

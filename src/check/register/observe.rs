@@ -1,0 +1,218 @@
+//! What an answer shows beside its verdict: facts, and findings that do not fail the check.
+
+use super::bindings::{Foreign, foreign, missing};
+use super::judge::offered;
+use super::session::{Ended, Session};
+use crate::check::{Finding, MetricValue, Run, Severity, Side};
+use crate::ua::registration::{Answer, Command, End, Finished};
+
+/// Bindings that are shown one by one; the rest is counted.
+const SHOWN: usize = 10;
+
+/// Everything worth saying about one ended command.
+pub(super) fn answer(run: &mut Run, session: &Session, ended: &Ended) {
+    run.fact("transport", ended.flow.transport.to_string());
+    if ended.flow.transport != session.flow().transport {
+        run.find(switched(session, ended));
+    }
+    if let Some(from) = ended.answered_from
+        && from.remote != ended.flow.remote
+    {
+        run.find(
+            Finding::new(
+                "answer-from-elsewhere",
+                Severity::Warning,
+                Side::Peer,
+                format!("the answer came from {}, the request went to {}", from.remote, ended.flow.remote),
+                "firewalls and phones drop such answers: the platform has to answer from the address that was asked",
+            )
+            .shown_by(ended.evidence.clone()),
+        );
+    }
+    let Some(finished) = &ended.finished else { return };
+    challenges(run, session, ended, finished);
+    if let Some(minimum) = finished.min_expires
+        && finished.end == End::Accepted
+    {
+        run.find(
+            Finding::new(
+                "min-expires",
+                Severity::Warning,
+                Side::Setup,
+                format!("423 Interval Too Brief: the registrar wants at least {minimum} s; obeyed"),
+                "phones with a shorter registration time have to be set to this one; some do not obey by themselves",
+            )
+            .shown_by(ended.evidence.clone()),
+        );
+    }
+    if let Some(answer) = &finished.answer {
+        answer_facts(run, ended, answer);
+        if finished.end == End::Accepted && finished.command == Command::Bind {
+            binding_facts(run, ended, answer);
+        }
+    }
+}
+
+fn switched(session: &Session, ended: &Ended) -> Finding {
+    Finding::new(
+        "transport-switched",
+        Severity::Info,
+        Side::Probe,
+        format!("a request too large for {} went by {}", session.flow().transport, ended.flow.transport),
+        "phones do the same (RFC 3261 sec. 18.1.1): both transports have to be open",
+    )
+    .shown_by(ended.evidence.clone())
+}
+
+fn challenges(run: &mut Run, session: &Session, ended: &Ended, finished: &Finished) {
+    if finished.challenges.is_empty() {
+        return;
+    }
+    run.fact("challenges", offered(finished));
+    for answered in finished.challenges.iter().filter(|c| c.answered) {
+        let algorithm = answered.algorithm.as_deref().unwrap_or("MD5");
+        run.fact("answered", format!("{} realm=\"{}\" {algorithm}", answered.scheme, answered.realm));
+    }
+    let digests =
+        || finished.challenges.iter().filter(|c| c.scheme.eq_ignore_ascii_case("Digest") && !c.stale);
+    let is_md5 = |algorithm: &Option<String>| {
+        algorithm.as_deref().is_none_or(|a| a.to_ascii_uppercase().starts_with("MD5"))
+    };
+    let mut warn = |code, severity, seen: String, advice: &str| {
+        run.find(Finding::new(code, severity, Side::Peer, seen, advice).shown_by(ended.evidence.clone()));
+    };
+    if let Some(first) = digests().next()
+        && !is_md5(&first.algorithm)
+    {
+        let algorithm = first.algorithm.clone().unwrap_or_default();
+        if digests().any(|c| is_md5(&c.algorithm)) {
+            warn(
+                "strong-challenge-first",
+                Severity::Warning,
+                format!(
+                    "{algorithm} is offered before MD5: phones that look at the first challenge only do not answer"
+                ),
+                "platform: put the MD5 challenge where old phones see it; list the models that fail",
+            );
+        } else {
+            warn(
+                "no-md5-challenge",
+                Severity::Warning,
+                format!("only {algorithm} is offered: phones without RFC 8760 cannot register"),
+                "enable MD5 for segments with old phones, and plan their replacement",
+            );
+        }
+    }
+    if let Some(qop) = digests().filter_map(|c| c.qop.as_deref()).find(|qop| qop.contains(',')) {
+        warn(
+            "qop-list",
+            Severity::Info,
+            format!("the challenge offers a list, qop=\"{qop}\": clients that copy it whole are refused"),
+            "platform: offer qop=\"auth\" only, where such clients are in use",
+        );
+    }
+    let host = session.domain().rsplit_once(':').map_or(session.domain(), |(host, _)| host);
+    if let Some(other) = finished.challenges.iter().find(|c| !c.realm.eq_ignore_ascii_case(host)) {
+        warn(
+            "realm-differs",
+            Severity::Info,
+            format!("the realm \"{}\" is not the account's domain \"{}\"", other.realm, session.domain()),
+            "phones with an 'auth realm' field: leave it empty; platform: hashes made for another realm are of no use",
+        );
+    }
+}
+
+fn answer_facts(run: &mut Run, ended: &Ended, answer: &Answer) {
+    run.fact("server", answer.server.clone().unwrap_or_default());
+    run.fact("path", answer.path.join(", "));
+    run.fact("service_route", answer.service_route.join(", "));
+    run.fact("warnings", answer.warnings.join("; "));
+    let local = ended.flow.local;
+    match (answer.received, answer.rport) {
+        (received, Some(port)) => {
+            let seen = received.unwrap_or(local.ip());
+            run.fact("seen_as", std::net::SocketAddr::new(seen, port).to_string());
+            if seen != local.ip() || port != local.port() {
+                run.find(Finding::new(
+                    "behind-nat",
+                    Severity::Info,
+                    Side::Path,
+                    format!(
+                        "the far side sees us as {}, we are {local}",
+                        std::net::SocketAddr::new(seen, port)
+                    ),
+                    "expected behind NAT; calls to the phone need keep-alives there",
+                ));
+            }
+        }
+        (received, None) => {
+            run.fact("seen_as", received.map(|ip| ip.to_string()).unwrap_or_default());
+            // Over a connection the answer comes back on it, whatever rport says.
+            if !ended.flow.transport.is_reliable() {
+                run.find(
+                    Finding::new(
+                        "rport-ignored",
+                        Severity::Warning,
+                        Side::Peer,
+                        "rport was asked for and not filled in: answers go to the port in Via, which NAT does not let through",
+                        "platform: force rport (RFC 3581) for phones behind NAT; phone: symmetric signalling",
+                    )
+                    .shown_by(ended.evidence.clone()),
+                );
+            }
+        }
+    }
+}
+
+fn binding_facts(run: &mut Run, ended: &Ended, answer: &Answer) {
+    if let Some((seconds, by)) = answer.granted {
+        run.fact("granted", format!("{seconds} s ({by:?})"));
+    }
+    let Some(own) = answer.bindings.iter().find(|b| b.own) else { return };
+    run.fact("contact", own.uri.clone());
+    run.fact("pub_gruu", own.pub_gruu.clone().unwrap_or_default());
+    run.fact("temp_gruu", own.temp_gruu.clone().unwrap_or_default());
+    if answer.granted.is_some_and(|(seconds, _)| seconds > 0 && seconds < 30) {
+        run.find(
+            Finding::new(
+                "short-expiry",
+                Severity::Warning,
+                Side::Peer,
+                format!("only {} s granted", answer.granted.map_or(0, |(s, _)| s)),
+                "phones that refresh a fixed time before the end may not manage; grant at least 60 s",
+            )
+            .shown_by(ended.evidence.clone()),
+        );
+    }
+}
+
+/// Live bindings of others, at the first query.
+pub(super) fn others(run: &mut Run, bindings: &[Foreign]) {
+    run.metric("other_bindings", MetricValue::Count(bindings.len() as u64));
+    for binding in bindings.iter().take(SHOWN) {
+        run.fact("other_binding", binding.describe());
+    }
+    if bindings.len() > SHOWN {
+        run.fact("other_binding", format!("and {} more", bindings.len() - SHOWN));
+    }
+}
+
+/// Did bindings of others vanish while ours came?
+pub(super) fn replaced(run: &mut Run, before: &[Foreign], answer: Option<&Answer>, ended: &Ended) {
+    let Some(answer) = answer else { return };
+    let elapsed_s = u32::try_from(run.elapsed().as_secs()).unwrap_or(u32::MAX);
+    let now = foreign(&answer.bindings);
+    let gone: Vec<String> = missing(before, &now, elapsed_s).into_iter().map(Foreign::describe).collect();
+    if !gone.is_empty() && !run.findings().iter().any(|f| f.code == "binding-replaced") {
+        run.find(
+            Finding::new(
+                "binding-replaced",
+                Severity::Error,
+                Side::Peer,
+                format!("the registrar dropped a live binding of another device when ours came: {}", gone.join("; ")),
+                "that device is unreachable until its next refresh: reboot it; use --query-only or a test account for this user",
+            )
+            .shown_by(ended.evidence.clone()),
+        );
+    }
+}

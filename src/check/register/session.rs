@@ -1,0 +1,331 @@
+//! One account's registration on the wire: the machine of [`crate::ua::registration`] driven through a [`Run`].
+
+use super::judge::{self, Judged};
+use crate::check::Withheld;
+use crate::check::{
+    Account, Answered, Destination, Finding, Interrupted, MetricValue, Run, Severity, Side, StepMark,
+    Unreached, Verdict,
+};
+use crate::message::{Flow, Message, Transport};
+use crate::transport::{RecordEvent, TransportError, TransportErrorKind};
+use crate::ua::registration::{Answer, Command, Config, End, Finished, Input, Output, Registration};
+use std::ops::Range;
+use std::time::{Duration, Instant};
+
+/// A registration and the flow that it takes.
+pub(super) struct Session {
+    registration: Registration,
+    next_hop: Destination,
+    flow: Flow,
+    contact: String,
+    domain: String,
+    user: String,
+    bind_sent: bool,
+    removed: bool,
+    reconnected: bool,
+    granted: Option<u32>,
+    requests: u32,
+    retransmissions: u64,
+    authenticated: bool,
+}
+
+/// How a command ended, with its circumstances.
+pub(super) struct Ended {
+    /// What the machine says; `None` when we did not wait for its end.
+    pub(super) finished: Option<Finished>,
+    pub(super) failure: Option<TransportError>,
+    pub(super) interrupted: Option<Interrupted>,
+    /// A provisional response came for the request that ended it.
+    pub(super) provisional: bool,
+    pub(super) unreadable: Option<String>,
+    pub(super) answered_before: u64,
+    pub(super) credentials_sent: bool,
+    pub(super) flow: Flow,
+    pub(super) answered_from: Option<Flow>,
+    pub(super) evidence: Range<usize>,
+    began: Instant,
+    ended: Instant,
+}
+
+impl Ended {
+    pub(super) fn answer(&self) -> Option<&Answer> {
+        self.finished.as_ref().and_then(|f| f.answer.as_ref())
+    }
+    pub(super) fn accepted(&self) -> bool {
+        self.finished.as_ref().is_some_and(|f| f.end == End::Accepted)
+    }
+    pub(super) fn took(&self) -> Duration {
+        self.ended.saturating_duration_since(self.began)
+    }
+    /// Nothing that comes after it makes sense.
+    pub(super) fn refused_for_good(&self) -> bool {
+        let recovered = self
+            .finished
+            .as_ref()
+            .is_some_and(|f| f.end == End::NonceRefusedWithoutStale { recovered: true });
+        !self.accepted() && !recovered
+    }
+}
+
+impl Session {
+    /// Reaches the registrar; where that fails, the step `reach` says why.
+    pub(super) async fn open(run: &mut Run, account: &Account, expires: u32) -> Option<Session> {
+        let next_hop = account.next_hop();
+        let step = run.begin("reach");
+        let flow = match run.reach(&next_hop).await {
+            Ok(flow) => flow,
+            Err(unreached) => {
+                let judged = judge::unreached(&next_hop, &unreached);
+                let detail = judged.detail.clone();
+                run.end(step, judged.verdict, detail);
+                judged.finding.into_iter().for_each(|finding| run.find(finding));
+                return None;
+            }
+        };
+        run.end(step, Verdict::Pass, format!("{} over {} from {}", flow.remote, flow.transport, flow.local));
+        run.fact("registrar", format!("{} ({})", next_hop, flow.remote));
+        let contact = match flow.transport {
+            Transport::Udp => format!("sip:{}@{}", account.user(), flow.local),
+            other => format!("sip:{}@{};transport={other}", account.user(), flow.local),
+        };
+        let mut config = Config::new(
+            account.aor(),
+            account.register_uri(),
+            contact.clone(),
+            account.credentials().clone(),
+        );
+        config.expires = expires;
+        config.user_agent = run.user_agent().to_owned();
+        config.routes = account.routes();
+        let ids = run.ids().fork();
+        Some(Session {
+            registration: Registration::new(config, ids),
+            next_hop: Destination { transport: Some(flow.transport), ..next_hop },
+            flow,
+            contact,
+            domain: account.domain().to_owned(),
+            user: account.credentials().username().to_owned(),
+            bind_sent: false,
+            removed: false,
+            reconnected: false,
+            granted: None,
+            requests: 0,
+            retransmissions: 0,
+            authenticated: false,
+        })
+    }
+
+    /// Runs one command to its end. A connection that was lost on the way is opened again once in a session, and said.
+    pub(super) async fn command(&mut self, run: &mut Run, command: Command) -> Ended {
+        let first = self.attempt(run, command).await;
+        let lost = first.failure.as_ref().is_some_and(|f| f.kind == TransportErrorKind::Closed);
+        if !lost || std::mem::replace(&mut self.reconnected, true) {
+            return first;
+        }
+        run.find(lost_connection(&first));
+        let mut second = self.attempt(run, command).await;
+        second.began = first.began;
+        second.evidence.start = first.evidence.start;
+        second
+    }
+
+    async fn attempt(&mut self, run: &mut Run, command: Command) -> Ended {
+        let began = run.now();
+        let mark = run.record_count();
+        let mut ended = Ended {
+            finished: None,
+            failure: None,
+            interrupted: None,
+            provisional: false,
+            unreadable: None,
+            answered_before: run.answers(),
+            credentials_sent: self.authenticated,
+            flow: self.flow,
+            answered_from: None,
+            evidence: mark..mark,
+            began,
+            ended: began,
+        };
+        match self.same_flow(run).await {
+            Ok(()) => ended.flow = self.flow,
+            Err(Unreached::Transport(error)) => {
+                ended.failure = Some(error);
+                return ended;
+            }
+            Err(Unreached::Interrupted(why)) => {
+                ended.interrupted = Some(why);
+                return ended;
+            }
+            Err(_) => {}
+        }
+        let now = run.now();
+        self.registration.handle_input(now, Input::Command(command));
+        let mut first_sent = None;
+        while let Some(output) = self.registration.poll_output() {
+            match output {
+                Output::Send(request) => {
+                    self.bind_sent |= command == Command::Bind;
+                    self.requests += 1;
+                    let input = self.exchange(run, request, &mut ended, &mut first_sent).await;
+                    let now = run.now();
+                    self.registration.handle_input(now, input);
+                }
+                Output::Finished(finished) => ended.finished = Some(*finished),
+            }
+        }
+        ended.began = first_sent.unwrap_or(began);
+        ended.evidence = mark..run.record_count();
+        ended.unreadable = unreadable(run, ended.evidence.clone());
+        if let Some(finished) = &ended.finished {
+            self.authenticated |= finished.challenges.iter().any(|c| c.answered);
+            ended.credentials_sent |= self.authenticated;
+            if finished.end == End::Accepted {
+                match command {
+                    Command::Bind => {
+                        self.granted = finished.answer.as_ref().and_then(|a| a.granted).map(|(s, _)| s)
+                    }
+                    Command::Remove => self.removed = true,
+                    Command::Query => {}
+                }
+            } else if command == Command::Bind && self.granted.is_none() && finished.end == End::Refused {
+                // Refused by a final response: nothing was bound.
+                self.bind_sent = false;
+            }
+        }
+        ended
+    }
+
+    async fn exchange(
+        &mut self,
+        run: &mut Run,
+        request: Message,
+        ended: &mut Ended,
+        first_sent: &mut Option<Instant>,
+    ) -> Input {
+        let reply = run.request(request, self.flow).await;
+        first_sent.get_or_insert(reply.sent_at);
+        self.retransmissions += u64::from(reply.retransmissions);
+        ended.ended = reply.ended_at;
+        ended.flow = reply.flow;
+        ended.provisional = reply.provisional;
+        match reply.answered {
+            Answered::Final(received) => {
+                ended.answered_from = Some(received.flow);
+                Input::Response(received.message)
+            }
+            Answered::Timeout => Input::Timeout,
+            Answered::Failed(error) => {
+                ended.failure = Some(error);
+                Input::TransportFailed
+            }
+            Answered::Interrupted(why) => {
+                ended.interrupted = Some(why);
+                Input::Timeout
+            }
+        }
+    }
+
+    /// A connection may have been closed since the last request; UDP stays as it is.
+    async fn same_flow(&mut self, run: &mut Run) -> Result<(), Unreached> {
+        if !self.flow.transport.is_reliable() {
+            return Ok(());
+        }
+        let remote =
+            Destination { host: ip_text(self.flow), port: self.flow.remote.port(), ..self.next_hop.clone() };
+        let flow = match run.reach(&remote).await {
+            // We are in the middle of a check: what is withheld concerns new ones.
+            Err(Unreached::Withheld(Withheld::RetryAfter { .. })) => self.flow,
+            reached => reached?,
+        };
+        if flow != self.flow {
+            self.flow = flow;
+            run.find(closed_between());
+        }
+        Ok(())
+    }
+
+    /// Ends a step and writes its finding down.
+    pub(super) fn end_step(&self, run: &mut Run, step: StepMark, judged: &Judged, detail: String) {
+        run.end(step, judged.verdict, detail);
+        judged.finding.iter().cloned().for_each(|finding| run.find(finding));
+    }
+
+    /// Could a binding of ours be there?
+    pub(super) fn may_be_bound(&self) -> bool {
+        self.bind_sent && !self.removed
+    }
+    pub(super) fn contact(&self) -> &str {
+        &self.contact
+    }
+    pub(super) fn domain(&self) -> &str {
+        &self.domain
+    }
+    pub(super) fn user(&self) -> &str {
+        &self.user
+    }
+    pub(super) fn granted(&self) -> Option<u32> {
+        self.granted
+    }
+    pub(super) fn flow(&self) -> Flow {
+        self.flow
+    }
+    pub(super) fn transport(&self) -> Transport {
+        self.flow.transport
+    }
+
+    /// Totals, at the end.
+    pub(super) fn write_down(&self, run: &mut Run) {
+        run.metric("requests", MetricValue::Count(self.requests.into()));
+        run.metric("retransmissions", MetricValue::Count(self.retransmissions));
+        if self.retransmissions > 0 {
+            let times = self.retransmissions;
+            run.find(Finding::new(
+                "retransmissions",
+                Severity::Info,
+                Side::Path,
+                format!("{times} retransmission{} needed", if times == 1 { " was" } else { "s were" }),
+                "a few are harmless; many mean loss on the path or an overloaded registrar",
+            ));
+        }
+    }
+}
+
+fn ip_text(flow: Flow) -> String {
+    match flow.remote {
+        std::net::SocketAddr::V4(a) => a.ip().to_string(),
+        std::net::SocketAddr::V6(a) => format!("[{}]", a.ip()),
+    }
+}
+
+fn unreadable(run: &Run, evidence: Range<usize>) -> Option<String> {
+    run.records().get(evidence)?.iter().rev().find_map(|record| match &record.event {
+        RecordEvent::Malformed { bytes, error } => {
+            Some(format!("{} bytes came that are no whole SIP message: {error}", bytes.len()))
+        }
+        _ => None,
+    })
+}
+
+fn lost_connection(ended: &Ended) -> Finding {
+    Finding::new(
+        "connection-lost",
+        Severity::Warning,
+        Side::Peer,
+        format!(
+            "{} closed the connection under a request; it was sent again on a new one",
+            ended.flow.remote
+        ),
+        "keep-alives shorter than the far side's idle time; without them a phone loses the next request",
+    )
+    .shown_by(ended.evidence.clone())
+}
+
+fn closed_between() -> Finding {
+    Finding::new(
+        "connection-not-kept",
+        Severity::Warning,
+        Side::Peer,
+        "the far side closed the connection between two requests; a new one was opened",
+        "calls to a phone come over this connection: the far side should keep it open, or the phone send keep-alives",
+    )
+}

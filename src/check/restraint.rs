@@ -1,0 +1,193 @@
+//! What keeps a probe from doing harm: it obeys Retry-After and stops at the first sign of a ban.
+
+use std::collections::HashMap;
+use std::net::SocketAddr;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+/// Why a check was not sent to a peer.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Withheld {
+    /// The peer asked for a pause (Retry-After) that is not over.
+    #[error("{remote} asked for a pause of which {} s are left", .left.as_secs())]
+    RetryAfter {
+        /// Who asked.
+        remote: SocketAddr,
+        /// How much of it is left.
+        left: Duration,
+    },
+    /// The peer answered before and then fell silent for several checks in a row: a ban of our address, or an outage.
+    #[error(
+        "{remote} answered {answered} requests and then left {silent} checks in a row without any answer: it may have banned this address"
+    )]
+    SuspectedBan {
+        /// Who fell silent.
+        remote: SocketAddr,
+        /// Requests that it answered before.
+        answered: u64,
+        /// Checks in a row without any answer.
+        silent: u32,
+    },
+    /// The peer never answered anything, for many checks in a row.
+    #[error("{remote} has not answered any of {silent} checks")]
+    NeverAnswered {
+        /// Who is silent.
+        remote: SocketAddr,
+        /// Checks in a row without any answer.
+        silent: u32,
+    },
+}
+
+/// When to hold back.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct Courtesy {
+    /// Silent checks in a row, after answers, that are taken for a ban; default 3.
+    pub silent_checks: u32,
+    /// Silent checks in a row from a peer that never answered, after which no more are sent; default 20.
+    pub never_answered: u32,
+    /// How long such a peer is then left in peace; default 10 minutes.
+    pub rest: Duration,
+    /// Longest Retry-After that is remembered; default 1 hour.
+    pub longest_retry_after: Duration,
+}
+
+impl Default for Courtesy {
+    fn default() -> Self {
+        Courtesy {
+            silent_checks: 3,
+            never_answered: 20,
+            rest: Duration::from_secs(600),
+            longest_retry_after: Duration::from_secs(3_600),
+        }
+    }
+}
+
+/// Peers that are remembered at most; beyond it new ones are not.
+const MAX_PEERS: usize = 65_536;
+
+#[derive(Debug, Default, Clone, Copy)]
+struct Peer {
+    answered: u64,
+    silent: u32,
+    last_silence: Option<Instant>,
+    paused_until: Option<Instant>,
+}
+
+#[derive(Debug)]
+pub(super) struct Restraint {
+    courtesy: Courtesy,
+    peers: Mutex<HashMap<SocketAddr, Peer>>,
+}
+
+impl Restraint {
+    pub(super) fn new(courtesy: Courtesy) -> Restraint {
+        Restraint { courtesy, peers: Mutex::new(HashMap::new()) }
+    }
+
+    pub(super) fn permit(&self, remote: SocketAddr, now: Instant) -> Result<(), Withheld> {
+        let Some(peer) = self.peers().get(&remote).copied() else { return Ok(()) };
+        if let Some(until) = peer.paused_until.filter(|until| *until > now) {
+            return Err(Withheld::RetryAfter { remote, left: until - now });
+        }
+        let resting = peer.last_silence.is_some_and(|at| now < at + self.courtesy.rest);
+        let (answered, silent) = (peer.answered, peer.silent);
+        match answered {
+            0 if resting && silent >= self.courtesy.never_answered => {
+                Err(Withheld::NeverAnswered { remote, silent })
+            }
+            1.. if resting && silent >= self.courtesy.silent_checks => {
+                Err(Withheld::SuspectedBan { remote, answered, silent })
+            }
+            _ => Ok(()),
+        }
+    }
+
+    pub(super) fn answered(&self, remote: SocketAddr) {
+        self.update(remote, |peer| {
+            peer.answered += 1;
+            peer.silent = 0;
+        });
+    }
+
+    /// A check ended without any answer.
+    pub(super) fn silent(&self, remote: SocketAddr, now: Instant) {
+        self.update(remote, |peer| {
+            peer.silent += 1;
+            peer.last_silence = Some(now);
+        });
+    }
+
+    pub(super) fn retry_after(&self, remote: SocketAddr, now: Instant, pause: Duration) {
+        let until = now + pause.min(self.courtesy.longest_retry_after);
+        self.update(remote, |peer| peer.paused_until = peer.paused_until.max(Some(until)));
+    }
+
+    fn update(&self, remote: SocketAddr, change: impl FnOnce(&mut Peer)) {
+        let mut peers = self.peers();
+        if peers.len() < MAX_PEERS || peers.contains_key(&remote) {
+            change(peers.entry(remote).or_default());
+        }
+    }
+
+    fn peers(&self) -> MutexGuard<'_, HashMap<SocketAddr, Peer>> {
+        self.peers.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn setting() -> (Restraint, SocketAddr, Instant) {
+        (Restraint::new(Courtesy::default()), SocketAddr::from(([127, 0, 0, 1], 5060)), Instant::now())
+    }
+
+    #[test]
+    fn a_peer_that_falls_silent_after_answers_is_left_in_peace() {
+        let (restraint, remote, now) = setting();
+        restraint.answered(remote);
+        for _ in 0..3 {
+            assert_eq!(restraint.permit(remote, now), Ok(()));
+            restraint.silent(remote, now);
+        }
+        assert_eq!(
+            restraint.permit(remote, now),
+            Err(Withheld::SuspectedBan { remote, answered: 1, silent: 3 })
+        );
+        assert_eq!(restraint.permit(remote, now + Duration::from_secs(600)), Ok(()));
+    }
+
+    #[test]
+    fn an_answer_between_two_silences_is_no_sign_of_a_ban() {
+        let (restraint, remote, now) = setting();
+        for _ in 0..10 {
+            restraint.answered(remote);
+            restraint.silent(remote, now);
+            restraint.silent(remote, now);
+        }
+        assert_eq!(restraint.permit(remote, now), Ok(()));
+    }
+
+    #[test]
+    fn a_peer_that_never_answered_is_given_up_after_twenty_checks() {
+        let (restraint, remote, now) = setting();
+        for _ in 0..19 {
+            restraint.silent(remote, now);
+        }
+        assert_eq!(restraint.permit(remote, now), Ok(()));
+        restraint.silent(remote, now);
+        assert_eq!(restraint.permit(remote, now), Err(Withheld::NeverAnswered { remote, silent: 20 }));
+    }
+
+    #[test]
+    fn retry_after_holds_new_checks_back_until_it_is_over() {
+        let (restraint, remote, now) = setting();
+        restraint.retry_after(remote, now, Duration::from_secs(30));
+        restraint.retry_after(remote, now, Duration::from_secs(10));
+        let left = Duration::from_secs(30);
+        assert_eq!(restraint.permit(remote, now), Err(Withheld::RetryAfter { remote, left }));
+        assert_eq!(restraint.permit(remote, now + left), Ok(()));
+    }
+}

@@ -1,0 +1,442 @@
+//! What a running check holds: the way to its peer, the clock and the notebook.
+
+use super::restraint::{Restraint, Withheld};
+use super::{
+    Destination, Fact, Finding, Metric, MetricValue, Outcome, Severity, Side, Step, Transcript, Verdict,
+};
+use crate::endpoint::{ClientEvent, Endpoint, Received, Scope};
+use crate::message::{Flow, Ids, Message, Transport};
+use crate::transport::{Record, TransportError, resolve};
+use std::ops::Range;
+use std::sync::Arc;
+use std::time::{Duration, Instant, SystemTime};
+use tokio::time::Instant as Clock;
+use tokio_util::sync::CancellationToken;
+
+/// A running check: sends its requests, keeps its evidence, and collects what becomes the [`Outcome`].
+#[derive(Debug)]
+pub struct Run {
+    endpoint: Endpoint,
+    scope: Scope,
+    ids: Ids,
+    user_agent: String,
+    restraint: Arc<Restraint>,
+    stop: CancellationToken,
+    until: Clock,
+    grace: Duration,
+    cleaning: bool,
+    silence_noted: bool,
+    answers: u64,
+    check: &'static str,
+    subject: String,
+    summary: Option<String>,
+    findings: Vec<Finding>,
+    steps: Vec<Step>,
+    facts: Vec<Fact>,
+    metrics: Vec<Metric>,
+    began: Instant,
+    began_at: SystemTime,
+}
+
+pub(super) struct Setting {
+    pub(super) endpoint: Endpoint,
+    pub(super) user_agent: String,
+    pub(super) restraint: Arc<Restraint>,
+    pub(super) stop: CancellationToken,
+    pub(super) time_limit: Duration,
+    pub(super) grace: Duration,
+}
+
+/// Why a check has to end before it is whole.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Interrupted {
+    /// Somebody asked the probe to stop.
+    Stopped,
+    /// The time for the whole check is over.
+    TimeLimit,
+}
+
+/// How a request ended.
+#[derive(Debug)]
+pub struct Reply {
+    /// What came.
+    pub answered: Answered,
+    /// The flow that the request really took.
+    pub flow: Flow,
+    /// When it was first sent.
+    pub sent_at: Instant,
+    /// When it ended.
+    pub ended_at: Instant,
+    /// How often it was sent again.
+    pub retransmissions: u32,
+    /// A provisional response came.
+    pub provisional: bool,
+    /// Its records in the transcript.
+    pub evidence: Range<usize>,
+}
+
+/// What a request got.
+#[derive(Debug)]
+pub enum Answered {
+    /// A final response.
+    Final(Received),
+    /// None in time (timer B or F of RFC 3261 sec. 17).
+    Timeout,
+    /// It could not be sent, or its connection was lost.
+    Failed(TransportError),
+    /// We did not wait for it to the end.
+    Interrupted(Interrupted),
+}
+
+/// Why a peer could not be asked.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Unreached {
+    /// Its name gave no address.
+    #[error("{0}")]
+    Resolve(String),
+    /// The transport could not reach it.
+    #[error("{0}")]
+    Transport(#[from] TransportError),
+    /// We held back.
+    #[error("{0}")]
+    Withheld(#[from] Withheld),
+    /// We were stopped.
+    #[error("stopped before it was asked")]
+    Interrupted(Interrupted),
+}
+
+/// The beginning of a step: see [`Run::begin`].
+#[derive(Debug)]
+#[must_use = "a step has to be ended with Run::end"]
+pub struct StepMark {
+    name: &'static str,
+    began: Instant,
+    from: usize,
+}
+
+impl Run {
+    pub(super) fn new(setting: Setting, check: &'static str, subject: String) -> Run {
+        let now = Clock::now();
+        Run {
+            scope: setting.endpoint.scope(),
+            ids: setting.endpoint.ids(),
+            endpoint: setting.endpoint,
+            user_agent: setting.user_agent,
+            restraint: setting.restraint,
+            stop: setting.stop,
+            until: now + setting.time_limit,
+            grace: setting.grace,
+            cleaning: false,
+            silence_noted: false,
+            answers: 0,
+            check,
+            subject,
+            summary: None,
+            findings: Vec::new(),
+            steps: Vec::new(),
+            facts: Vec::new(),
+            metrics: Vec::new(),
+            began: now.into_std(),
+            began_at: SystemTime::now(),
+        }
+    }
+
+    /// The time now; virtual where the runtime's is.
+    pub fn now(&self) -> Instant {
+        Clock::now().into_std()
+    }
+
+    /// The time since the check began.
+    pub fn elapsed(&self) -> Duration {
+        self.now().saturating_duration_since(self.began)
+    }
+
+    /// The source of tags, Call-IDs and cnonces for this check.
+    pub fn ids(&mut self) -> &mut Ids {
+        &mut self.ids
+    }
+
+    /// The probe's own `User-Agent`.
+    pub fn user_agent(&self) -> &str {
+        &self.user_agent
+    }
+
+    /// A flow to a destination: its name looked up, its addresses tried in order, the probe's restraint obeyed.
+    ///
+    /// # Errors
+    /// The last address's reason.
+    pub async fn reach(&mut self, destination: &Destination) -> Result<Flow, Unreached> {
+        if let Some(why) = self.interrupted() {
+            return Err(Unreached::Interrupted(why));
+        }
+        let transport = destination.transport.unwrap_or(Transport::Udp);
+        let (stop, until) = self.waits();
+        let found = tokio::select! {
+            biased;
+            found = resolve(&destination.host, destination.port) => found,
+            () = stop => return Err(Unreached::Interrupted(Interrupted::Stopped)),
+            () = tokio::time::sleep_until(until) => return Err(Unreached::Interrupted(Interrupted::TimeLimit)),
+        };
+        let addresses = found.map_err(|error| Unreached::Resolve(error.to_string()))?;
+        let mut last = Unreached::Resolve(format!("{destination} has no address"));
+        for remote in addresses {
+            if !self.cleaning
+                && let Err(withheld) = self.restraint.permit(remote, self.now())
+            {
+                last = withheld.into();
+                continue;
+            }
+            let (stop, until) = self.waits();
+            let opened = tokio::select! {
+                biased;
+                opened = self.endpoint.flow(transport, remote) => opened,
+                () = stop => return Err(Unreached::Interrupted(Interrupted::Stopped)),
+                () = tokio::time::sleep_until(until) => return Err(Unreached::Interrupted(Interrupted::TimeLimit)),
+            };
+            match opened {
+                Ok(flow) => return Ok(flow),
+                Err(error) => last = error.into(),
+            }
+        }
+        Err(last)
+    }
+
+    /// Sends a request (without Via) and waits for its final response.
+    pub async fn request(&mut self, request: Message, flow: Flow) -> Reply {
+        let from = self.scope.record_count();
+        let now = self.now();
+        let mut reply = Reply {
+            answered: Answered::Timeout,
+            flow,
+            sent_at: now,
+            ended_at: now,
+            retransmissions: 0,
+            provisional: false,
+            evidence: from..from,
+        };
+        if let Some(why) = self.interrupted() {
+            reply.answered = Answered::Interrupted(why);
+            return reply;
+        }
+        let Ok(mut transaction) = self.scope.request(request, flow).await else {
+            reply.answered = Answered::Interrupted(Interrupted::Stopped);
+            return reply;
+        };
+        reply.answered = loop {
+            let (stop, until) = self.waits();
+            let event = tokio::select! {
+                biased;
+                event = transaction.next() => event,
+                () = stop => break Answered::Interrupted(Interrupted::Stopped),
+                () = tokio::time::sleep_until(until) => break Answered::Interrupted(Interrupted::TimeLimit),
+            };
+            match event {
+                Some(ClientEvent::Provisional(_)) => reply.provisional = true,
+                Some(ClientEvent::Final(received)) => break Answered::Final(received),
+                Some(ClientEvent::Timeout) => break Answered::Timeout,
+                Some(ClientEvent::Failed(error)) => break Answered::Failed(error),
+                None => break Answered::Interrupted(Interrupted::Stopped),
+            }
+        };
+        reply.flow = transaction.flow();
+        reply.sent_at = transaction.sent_at();
+        reply.retransmissions = transaction.retransmissions();
+        reply.ended_at = match &reply.answered {
+            Answered::Final(received) => received.at,
+            _ => self.now(),
+        };
+        reply.evidence = from..self.scope.record_count();
+        self.note_manners(&reply);
+        reply
+    }
+
+    /// What the answer, or its absence, means for the checks that come after this one.
+    fn note_manners(&mut self, reply: &Reply) {
+        let (remote, now) = (reply.flow.remote, self.now());
+        match &reply.answered {
+            Answered::Final(received) => {
+                self.answers += 1;
+                self.restraint.answered(remote);
+                if received.message.status() == Some(503)
+                    && let Some(Ok(seconds)) = received.message.seconds(crate::syntax::HeaderName::RetryAfter)
+                {
+                    self.restraint.retry_after(remote, now, Duration::from_secs(seconds.into()));
+                }
+            }
+            Answered::Timeout | Answered::Interrupted(Interrupted::TimeLimit)
+                if !reply.provisional && !std::mem::replace(&mut self.silence_noted, true) =>
+            {
+                self.restraint.silent(remote, now);
+            }
+            _ => {}
+        }
+    }
+
+    /// Responses that this check got so far.
+    pub fn answers(&self) -> u64 {
+        self.answers
+    }
+
+    /// Must the check end now? `None` while it may go on, and while it cleans up in time.
+    pub fn interrupted(&self) -> Option<Interrupted> {
+        if Clock::now() >= self.until {
+            Some(Interrupted::TimeLimit)
+        } else if self.stop.is_cancelled() && !self.cleaning {
+            Some(Interrupted::Stopped)
+        } else {
+            None
+        }
+    }
+
+    /// From here on the check only removes what it left at the peer: a stop no longer interrupts it, and it has the probe's
+    /// grace (5 s unless configured), or what is left of its time when that is more.
+    pub fn clean_up(&mut self) {
+        if !self.cleaning {
+            self.cleaning = true;
+            self.until = self.until.max(Clock::now() + self.grace);
+            if self.stop.is_cancelled() {
+                self.until = self.until.min(Clock::now() + self.grace);
+            }
+        }
+    }
+
+    fn waits(&self) -> (impl Future<Output = ()> + Send + use<>, Clock) {
+        let (stop, cleaning) = (self.stop.clone(), self.cleaning);
+        let stop =
+            async move { if cleaning { std::future::pending().await } else { stop.cancelled_owned().await } };
+        (stop, self.until)
+    }
+
+    /// Begins a step.
+    pub fn begin(&self, name: &'static str) -> StepMark {
+        StepMark { name, began: self.now(), from: self.scope.record_count() }
+    }
+
+    /// Ends a step with its verdict and one sentence on what happened.
+    pub fn end(&mut self, mark: StepMark, verdict: Verdict, detail: impl Into<String>) {
+        let took = self.now().saturating_duration_since(mark.began);
+        let evidence = mark.from..self.scope.record_count();
+        self.steps.push(Step { name: mark.name, verdict, detail: detail.into(), took, evidence });
+    }
+
+    /// A step that was not taken, and why.
+    pub fn skip(&mut self, name: &'static str, why: impl Into<String>) {
+        let at = self.scope.record_count();
+        self.steps.push(Step {
+            name,
+            verdict: Verdict::NotRun,
+            detail: why.into(),
+            took: Duration::ZERO,
+            evidence: at..at,
+        });
+    }
+
+    /// Adds a finding; one with the same code and the same sight is not added twice.
+    pub fn find(&mut self, finding: Finding) {
+        if !self.findings.iter().any(|f| f.code == finding.code && f.seen == finding.seen) {
+            self.findings.push(finding);
+        }
+    }
+
+    /// Writes down a fact; an empty value, or one that stands there already, is left out.
+    pub fn fact(&mut self, name: &'static str, value: impl Into<String>) {
+        let value = value.into();
+        if !value.is_empty() && !self.facts.iter().any(|f| f.name == name && f.value == value) {
+            self.facts.push(Fact { name, value });
+        }
+    }
+
+    /// Writes down a measured value.
+    pub fn metric(&mut self, name: &'static str, value: MetricValue) {
+        match self.metrics.iter_mut().find(|m| m.name == name) {
+            Some(metric) => metric.value = value,
+            None => self.metrics.push(Metric { name, value }),
+        }
+    }
+
+    /// The answer in one sentence, where all went well; otherwise the gravest finding says it.
+    pub fn conclude(&mut self, summary: impl Into<String>) {
+        self.summary = Some(summary.into());
+    }
+
+    /// The findings so far.
+    pub fn findings(&self) -> &[Finding] {
+        &self.findings
+    }
+
+    /// The records so far; indexes into them are the `evidence` of steps and findings.
+    pub fn records(&self) -> Vec<Record> {
+        self.scope.records()
+    }
+
+    /// How many records there are so far.
+    pub fn record_count(&self) -> usize {
+        self.scope.record_count()
+    }
+
+    pub(super) fn finish(mut self) -> Outcome {
+        let verdict = verdict_of(&self.steps);
+        self.findings.sort_by_key(|finding| std::cmp::Reverse(finding.severity));
+        let gravest = self.findings.first().filter(|finding| finding.severity == Severity::Error);
+        let last_step = || self.steps.iter().rfind(|s| s.verdict == verdict).map(|s| s.detail.clone());
+        let summary = match (verdict, self.summary.take(), gravest) {
+            (Verdict::Pass, Some(summary), _) => summary,
+            (Verdict::Pass, None, _) => last_step().unwrap_or_default(),
+            (_, _, Some(finding)) => finding.seen.clone(),
+            (_, summary, None) => last_step().or(summary).unwrap_or_else(|| "nothing was asked".to_owned()),
+        };
+        let transcript = Transcript {
+            records: self.scope.records(),
+            began: self.began,
+            began_at: self.began_at,
+            dropped: self.scope.records_dropped(),
+        };
+        Outcome {
+            check: self.check,
+            subject: self.subject,
+            verdict,
+            summary,
+            findings: self.findings,
+            steps: self.steps,
+            facts: self.facts,
+            metrics: self.metrics,
+            transcript,
+            took: Clock::now().into_std().saturating_duration_since(self.began),
+        }
+    }
+}
+
+/// One failed step fails the check; one that does not say leaves it open; steps that were not taken do not count unless none was.
+fn verdict_of(steps: &[Step]) -> Verdict {
+    let any = |verdict| steps.iter().any(|step| step.verdict == verdict);
+    if any(Verdict::Fail) {
+        Verdict::Fail
+    } else if any(Verdict::Inconclusive) {
+        Verdict::Inconclusive
+    } else if any(Verdict::Pass) {
+        Verdict::Pass
+    } else {
+        Verdict::NotRun
+    }
+}
+
+impl Finding {
+    /// A finding without evidence yet.
+    pub fn new(
+        code: &'static str,
+        severity: Severity,
+        side: Side,
+        seen: impl Into<String>,
+        advice: impl Into<String>,
+    ) -> Finding {
+        Finding { code, severity, side, seen: seen.into(), advice: advice.into(), evidence: 0..0 }
+    }
+
+    /// The records that show it.
+    #[must_use]
+    pub fn shown_by(mut self, evidence: Range<usize>) -> Finding {
+        self.evidence = evidence;
+        self
+    }
+}
