@@ -290,14 +290,12 @@ impl Run {
     }
 
     /// From here on the check only removes what it left at the peer: a stop no longer interrupts it, and it has the probe's
-    /// grace (5 s unless configured), or what is left of its time when that is more.
+    /// grace (5 s unless configured), or, when nobody stopped it and the peer did answer so far, what is left of its time.
     pub fn clean_up(&mut self) {
-        if !self.cleaning {
-            self.cleaning = true;
-            self.until = self.until.max(Clock::now() + self.grace);
-            if self.stop.is_cancelled() {
-                self.until = self.until.min(Clock::now() + self.grace);
-            }
+        if !std::mem::replace(&mut self.cleaning, true) {
+            let grace = Clock::now() + self.grace;
+            let hurry = self.stop.is_cancelled() || self.silence_noted;
+            self.until = if hurry { grace } else { self.until.max(grace) };
         }
     }
 

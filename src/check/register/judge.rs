@@ -5,6 +5,7 @@ use super::session::{Ended, Session};
 use crate::check::{Destination, Finding, Interrupted, Severity, Side, Unreached, Verdict, Withheld};
 use crate::transport::TransportErrorKind;
 use crate::ua::registration::{Answer, Command, End, Finished};
+use std::time::Duration;
 
 /// A step's verdict with its reason.
 pub(super) struct Judged {
@@ -67,6 +68,9 @@ pub(super) fn unreached(next_hop: &Destination, unreached: &Unreached) -> Judged
     }
 }
 
+/// A shorter wait than this says nothing about the peer: a request has gone out three times by then.
+const PATIENCE: Duration = Duration::from_secs(2);
+
 const BAN: &str = "have this host's address unblocked (fail2ban, pike) and put on the allow list, then run at a smaller rate";
 
 fn interrupted(why: Interrupted) -> Judged {
@@ -120,6 +124,7 @@ fn transport(kind: &TransportErrorKind, seen: &str) -> Judged {
 pub(super) fn accepted(session: &Session, ended: &Ended, step: &str) -> Judged {
     let judged = match &ended.finished {
         _ if ended.interrupted == Some(Interrupted::Stopped) => interrupted(Interrupted::Stopped),
+        _ if ended.interrupted.is_some() && ended.took() < PATIENCE => interrupted(Interrupted::TimeLimit),
         _ if ended.failure.is_some() => {
             let text = ended.failure.as_ref().map(ToString::to_string).unwrap_or_default();
             ended

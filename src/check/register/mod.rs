@@ -105,7 +105,7 @@ impl Register {
             run.find(judge::query_refused(&queried));
         } else {
             session.end_step(run, step, &judged, detail);
-            if judged.verdict != Verdict::Pass {
+            if !queried.accepted() {
                 self.skip_from(run, "bind", "the query did not succeed");
                 return None;
             }
@@ -121,7 +121,7 @@ impl Register {
         observe::answer(run, session, &bound);
         let judged = judge::accepted(session, &bound, "bind");
         session.end_step(run, step, &judged, judged.detail.clone());
-        if judged.verdict != Verdict::Pass {
+        if !bound.accepted() {
             self.skip_from(run, "granted", "the binding was not accepted");
             return None;
         }
@@ -149,7 +149,7 @@ impl Register {
             judged = judge::granted(&refreshed, self.expires);
         }
         session.end_step(run, step, &judged, judged.detail.clone());
-        if judged.verdict != Verdict::Pass && refreshed.refused_for_good() {
+        if !refreshed.accepted() {
             self.skip_from(run, "query-again", "the refresh did not succeed");
             return Some(Before { foreign: bindings, stayed });
         }

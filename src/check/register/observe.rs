@@ -47,7 +47,7 @@ pub(super) fn answer(run: &mut Run, session: &Session, ended: &Ended) {
     }
     if let Some(answer) = &finished.answer {
         answer_facts(run, ended, answer);
-        if finished.end == End::Accepted && finished.command == Command::Bind {
+        if ended.accepted() && finished.command == Command::Bind {
             binding_facts(run, ended, answer);
         }
     }
@@ -207,7 +207,7 @@ pub(super) fn replaced(run: &mut Run, before: &[Foreign], answer: Option<&Answer
         run.find(
             Finding::new(
                 "binding-replaced",
-                Severity::Error,
+                Severity::Warning,
                 Side::Peer,
                 format!("the registrar dropped a live binding of another device when ours came: {}", gone.join("; ")),
                 "that device is unreachable until its next refresh: reboot it; use --query-only or a test account for this user",

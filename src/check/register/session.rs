@@ -51,19 +51,14 @@ impl Ended {
     pub(super) fn answer(&self) -> Option<&Answer> {
         self.finished.as_ref().and_then(|f| f.answer.as_ref())
     }
+    /// Accepted in the end, be it after a refusal that a phone might not survive.
     pub(super) fn accepted(&self) -> bool {
-        self.finished.as_ref().is_some_and(|f| f.end == End::Accepted)
+        let good =
+            |end: &End| matches!(end, End::Accepted | End::NonceRefusedWithoutStale { recovered: true });
+        self.finished.as_ref().is_some_and(|f| good(&f.end))
     }
     pub(super) fn took(&self) -> Duration {
         self.ended.saturating_duration_since(self.began)
-    }
-    /// Nothing that comes after it makes sense.
-    pub(super) fn refused_for_good(&self) -> bool {
-        let recovered = self
-            .finished
-            .as_ref()
-            .is_some_and(|f| f.end == End::NonceRefusedWithoutStale { recovered: true });
-        !self.accepted() && !recovered
     }
 }
 
@@ -179,7 +174,7 @@ impl Session {
         if let Some(finished) = &ended.finished {
             self.authenticated |= finished.challenges.iter().any(|c| c.answered);
             ended.credentials_sent |= self.authenticated;
-            if finished.end == End::Accepted {
+            if ended.accepted() {
                 match command {
                     Command::Bind => {
                         self.granted = finished.answer.as_ref().and_then(|a| a.granted).map(|(s, _)| s)
