@@ -15,6 +15,7 @@
 mod account;
 mod destination;
 mod display;
+mod judged;
 mod many;
 mod outcome;
 mod probe;

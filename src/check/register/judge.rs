@@ -2,123 +2,9 @@
 
 use super::bindings::foreign;
 use super::session::{Ended, Session};
-use crate::check::{Destination, Finding, Interrupted, Severity, Side, Unreached, Verdict, Withheld};
-use crate::transport::TransportErrorKind;
+use crate::check::judged::{self, Judged, PATIENCE, Silence, interrupted};
+use crate::check::{Finding, Interrupted, Severity, Side, Verdict};
 use crate::ua::registration::{Answer, Command, End, Finished};
-use std::time::Duration;
-
-/// A step's verdict with its reason.
-pub(super) struct Judged {
-    pub(super) verdict: Verdict,
-    pub(super) detail: String,
-    pub(super) finding: Option<Finding>,
-}
-
-impl Judged {
-    fn pass(detail: impl Into<String>) -> Judged {
-        Judged { verdict: Verdict::Pass, detail: detail.into(), finding: None }
-    }
-    pub(super) fn not_run(detail: impl Into<String>) -> Judged {
-        Judged { verdict: Verdict::NotRun, detail: detail.into(), finding: None }
-    }
-    fn of(verdict: Verdict, code: &'static str, side: Side, seen: String, advice: &str) -> Judged {
-        let finding = Finding::new(code, Severity::Error, side, seen.clone(), advice);
-        Judged { verdict, detail: seen, finding: Some(finding) }
-    }
-    fn fail(code: &'static str, side: Side, seen: String, advice: &str) -> Judged {
-        Judged::of(Verdict::Fail, code, side, seen, advice)
-    }
-    fn open(code: &'static str, side: Side, seen: String, advice: &str) -> Judged {
-        Judged::of(Verdict::Inconclusive, code, side, seen, advice)
-    }
-    fn shown_by(mut self, ended: &Ended) -> Judged {
-        self.finding = self.finding.map(|f| f.shown_by(ended.evidence.clone()));
-        self
-    }
-}
-
-/// The registrar could not be asked at all.
-pub(super) fn unreached(next_hop: &Destination, unreached: &Unreached) -> Judged {
-    match unreached {
-        Unreached::Resolve(problem) => Judged::fail(
-            "name-not-found",
-            Side::Setup,
-            problem.clone(),
-            "check the spelling of the server's name and the resolver of this host",
-        ),
-        Unreached::Transport(error) => transport(&error.kind, &format!("{next_hop}: {error}")),
-        Unreached::Withheld(Withheld::RetryAfter { .. }) => Judged::of(
-            Verdict::NotRun,
-            "withheld-retry-after",
-            Side::Peer,
-            unreached.to_string(),
-            "run it again after that time; a smaller rate keeps the registrar from asking for pauses",
-        ),
-        Unreached::Withheld(Withheld::NeverAnswered { .. }) => Judged::of(
-            Verdict::NotRun,
-            "withheld-silent",
-            Side::Path,
-            unreached.to_string(),
-            "check server address, port and transport before the rest is asked",
-        ),
-        Unreached::Withheld(_) => {
-            Judged::of(Verdict::NotRun, "suspected-ban", Side::Probe, unreached.to_string(), BAN)
-        }
-        Unreached::Interrupted(why) => interrupted(*why),
-    }
-}
-
-/// A shorter wait than this says nothing about the peer: a request has gone out three times by then.
-const PATIENCE: Duration = Duration::from_secs(2);
-
-const BAN: &str = "have this host's address unblocked (fail2ban, pike) and put on the allow list, then run at a smaller rate";
-
-fn interrupted(why: Interrupted) -> Judged {
-    match why {
-        Interrupted::Stopped => {
-            Judged::open("stopped", Side::Probe, "stopped before the answer came".into(), "run it again")
-        }
-        Interrupted::TimeLimit => Judged::open(
-            "time-limit",
-            Side::Probe,
-            "the time for this check was over before it was whole".into(),
-            "allow more time (--timeout) if the far side is slow",
-        ),
-    }
-}
-
-fn transport(kind: &TransportErrorKind, seen: &str) -> Judged {
-    let seen = seen.to_owned();
-    match kind {
-        TransportErrorKind::Refused => Judged::fail(
-            "port-closed",
-            Side::Path,
-            seen,
-            "nothing listens there for this transport: check port and transport, and whether the service runs",
-        ),
-        TransportErrorKind::Unreachable | TransportErrorKind::ConnectTimeout => Judged::fail(
-            "unreachable",
-            Side::Path,
-            seen,
-            "check the route and the firewall between this host and the server",
-        ),
-        TransportErrorKind::Closed => Judged::fail(
-            "connection-closed",
-            Side::Peer,
-            seen,
-            "the far side hangs up: check its limits and logs for this address",
-        ),
-        TransportErrorKind::Limit(_) | TransportErrorKind::TooLarge => Judged::open(
-            "probe-limit",
-            Side::Probe,
-            seen,
-            "our own limit: lower rate or concurrency, or raise the limit",
-        ),
-        TransportErrorKind::Io(_) => {
-            Judged::open("transport-error", Side::Probe, seen, "this host could not send: check its network")
-        }
-    }
-}
 
 /// Was a command accepted; if not, why?
 pub(super) fn accepted(session: &Session, ended: &Ended, step: &str) -> Judged {
@@ -130,7 +16,7 @@ pub(super) fn accepted(session: &Session, ended: &Ended, step: &str) -> Judged {
             ended
                 .failure
                 .as_ref()
-                .map_or_else(|| interrupted(Interrupted::Stopped), |f| transport(&f.kind, &text))
+                .map_or_else(|| interrupted(Interrupted::Stopped), |f| judged::transport(&f.kind, &text))
         }
         Some(finished) => end(session, ended, finished, step),
         None => match ended.interrupted {
@@ -138,7 +24,7 @@ pub(super) fn accepted(session: &Session, ended: &Ended, step: &str) -> Judged {
             other => interrupted(other.unwrap_or(Interrupted::Stopped)),
         },
     };
-    judged.shown_by(ended)
+    judged.shown_by(&ended.evidence)
 }
 
 fn end(session: &Session, ended: &Ended, finished: &Finished, step: &str) -> Judged {
@@ -259,41 +145,15 @@ fn credentials_refused(session: &Session, finished: &Finished) -> Judged {
 }
 
 fn no_answer(ended: &Ended, step: &str) -> Judged {
-    if let Some(what) = &ended.unreadable {
-        return Judged::fail(
-            "answer-unreadable",
-            Side::Peer,
-            format!("an answer came that cannot be read: {what}"),
-            "platform: its answer is cut or malformed (a fixed buffer?); try TCP, fewer bindings",
-        );
-    }
-    let remote = ended.flow.remote;
-    let waited = ended.took().as_secs_f32();
-    if ended.provisional {
-        return Judged::fail(
-            "no-final-answer",
-            Side::Peer,
-            format!("{remote} sent a provisional answer to the {step} and no final one in {waited:.1} s"),
-            "platform: the registrar behind the proxy does not answer",
-        );
-    }
-    if ended.answered_before > 0 {
-        return Judged::open(
-            "answers-stopped",
-            Side::Probe,
-            format!(
-                "{remote} answered {} times and then not at all: no answer to the {step} in {waited:.1} s",
-                ended.answered_before
-            ),
-            BAN,
-        );
-    }
-    Judged::fail(
-        "no-answer",
-        Side::Path,
-        format!("no answer from {remote} over {} in {waited:.1} s", ended.flow.transport),
-        "try another transport (TCP); check server address, firewall and SIP ALG; the port may be blocked",
-    )
+    judged::silence(&Silence {
+        step,
+        remote: ended.flow.remote,
+        transport: ended.flow.transport,
+        waited: ended.took(),
+        provisional: ended.provisional,
+        answered_before: ended.answered_before,
+        unreadable: ended.unreadable.as_deref(),
+    })
 }
 
 fn refused(ended: &Ended, finished: &Finished, answer: &Answer) -> Judged {
@@ -429,7 +289,7 @@ pub(super) fn granted(ended: &Ended, asked: u32) -> Judged {
             Judged::pass(format!("{seconds} s granted {place}{asked}"))
         }
     };
-    judged.shown_by(ended)
+    judged.shown_by(&ended.evidence)
 }
 
 /// Is our binding still there?
@@ -449,7 +309,7 @@ pub(super) fn listed(session: &Session, ended: &Ended) -> Judged {
             "platform: nodes do not share bindings, or another device pushes this one out",
         )
     };
-    judged.shown_by(ended)
+    judged.shown_by(&ended.evidence)
 }
 
 /// Is our binding gone after its removal?
@@ -478,7 +338,7 @@ pub(super) fn gone(session: &Session, removed: &Ended, last: &Ended) -> Judged {
     } else {
         Judged::pass("our binding is gone")
     };
-    judged.shown_by(last)
+    judged.shown_by(&last.evidence)
 }
 
 fn status_of_ended(ended: &Ended) -> String {

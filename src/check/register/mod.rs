@@ -7,6 +7,7 @@ mod session;
 
 use super::{Account, Check, MetricValue, Run, Severity, Side, Verdict};
 use crate::check::Finding;
+use crate::check::judged::Judged;
 use crate::ua::registration::{Answer, Command};
 use bindings::{Foreign, foreign};
 use session::{Ended, Session};
@@ -158,7 +159,7 @@ impl Register {
         let again = session.command(run, Command::Query).await;
         observe::answer(run, session, &again);
         let judged = if refused_query_only && judge::refuses_only_queries(&again) {
-            judge::Judged::not_run("the registrar answers no queries")
+            Judged::not_run("the registrar answers no queries")
         } else {
             judge::listed(session, &again)
         };

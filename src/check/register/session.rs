@@ -1,7 +1,7 @@
 //! One account's registration on the wire: the machine of [`crate::ua::registration`] driven through a [`Run`].
 
-use super::judge::{self, Judged};
 use crate::check::Withheld;
+use crate::check::judged::{self, Judged};
 use crate::check::{
     Account, Answered, Destination, Finding, Interrupted, MetricValue, Run, Severity, Side, StepMark,
     Unreached, Verdict,
@@ -70,7 +70,7 @@ impl Session {
         let flow = match run.reach(&next_hop).await {
             Ok(flow) => flow,
             Err(unreached) => {
-                let judged = judge::unreached(&next_hop, &unreached);
+                let judged = judged::unreached(&next_hop, &unreached);
                 let detail = judged.detail.clone();
                 run.end(step, judged.verdict, detail);
                 judged.finding.into_iter().for_each(|finding| run.find(finding));

@@ -1,0 +1,175 @@
+//! What every check's steps are judged by: the transport's failures, silence, and our own interruptions.
+
+use super::{Destination, Finding, Interrupted, Severity, Side, Unreached, Verdict, Withheld};
+use crate::message::Transport;
+use crate::transport::TransportErrorKind;
+use std::net::SocketAddr;
+use std::ops::Range;
+use std::time::Duration;
+
+/// A step's verdict with its reason.
+pub(super) struct Judged {
+    pub(super) verdict: Verdict,
+    pub(super) detail: String,
+    pub(super) finding: Option<Finding>,
+}
+
+impl Judged {
+    pub(super) fn pass(detail: impl Into<String>) -> Judged {
+        Judged { verdict: Verdict::Pass, detail: detail.into(), finding: None }
+    }
+    pub(super) fn not_run(detail: impl Into<String>) -> Judged {
+        Judged { verdict: Verdict::NotRun, detail: detail.into(), finding: None }
+    }
+    pub(super) fn of(verdict: Verdict, code: &'static str, side: Side, seen: String, advice: &str) -> Judged {
+        let finding = Finding::new(code, Severity::Error, side, seen.clone(), advice);
+        Judged { verdict, detail: seen, finding: Some(finding) }
+    }
+    pub(super) fn fail(code: &'static str, side: Side, seen: String, advice: &str) -> Judged {
+        Judged::of(Verdict::Fail, code, side, seen, advice)
+    }
+    pub(super) fn open(code: &'static str, side: Side, seen: String, advice: &str) -> Judged {
+        Judged::of(Verdict::Inconclusive, code, side, seen, advice)
+    }
+    pub(super) fn shown_by(mut self, evidence: &Range<usize>) -> Judged {
+        self.finding = self.finding.map(|f| f.shown_by(evidence.clone()));
+        self
+    }
+}
+
+/// The registrar could not be asked at all.
+pub(super) fn unreached(next_hop: &Destination, unreached: &Unreached) -> Judged {
+    match unreached {
+        Unreached::Resolve(problem) => Judged::fail(
+            "name-not-found",
+            Side::Setup,
+            problem.clone(),
+            "check the spelling of the server's name and the resolver of this host",
+        ),
+        Unreached::Transport(error) => transport(&error.kind, &format!("{next_hop}: {error}")),
+        Unreached::Withheld(Withheld::RetryAfter { .. }) => Judged::of(
+            Verdict::NotRun,
+            "withheld-retry-after",
+            Side::Peer,
+            unreached.to_string(),
+            "run it again after that time; a smaller rate keeps the registrar from asking for pauses",
+        ),
+        Unreached::Withheld(Withheld::NeverAnswered { .. }) => Judged::of(
+            Verdict::NotRun,
+            "withheld-silent",
+            Side::Path,
+            unreached.to_string(),
+            "check server address, port and transport before the rest is asked",
+        ),
+        Unreached::Withheld(_) => {
+            Judged::of(Verdict::NotRun, "suspected-ban", Side::Probe, unreached.to_string(), BAN)
+        }
+        Unreached::Interrupted(why) => interrupted(*why),
+    }
+}
+
+/// A shorter wait than this says nothing about the peer: a request has gone out three times by then.
+pub(super) const PATIENCE: Duration = Duration::from_secs(2);
+
+const BAN: &str = "have this host's address unblocked (fail2ban, pike) and put on the allow list, then run at a smaller rate";
+
+/// We did not wait to the end.
+pub(super) fn interrupted(why: Interrupted) -> Judged {
+    match why {
+        Interrupted::Stopped => {
+            Judged::open("stopped", Side::Probe, "stopped before the answer came".into(), "run it again")
+        }
+        Interrupted::TimeLimit => Judged::open(
+            "time-limit",
+            Side::Probe,
+            "the time for this check was over before it was whole".into(),
+            "allow more time (--timeout) if the far side is slow",
+        ),
+    }
+}
+
+/// What kept bytes from being carried.
+pub(super) fn transport(kind: &TransportErrorKind, seen: &str) -> Judged {
+    let seen = seen.to_owned();
+    match kind {
+        TransportErrorKind::Refused => Judged::fail(
+            "port-closed",
+            Side::Path,
+            seen,
+            "nothing listens there for this transport: check port and transport, and whether the service runs",
+        ),
+        TransportErrorKind::Unreachable | TransportErrorKind::ConnectTimeout => Judged::fail(
+            "unreachable",
+            Side::Path,
+            seen,
+            "check the route and the firewall between this host and the server",
+        ),
+        TransportErrorKind::Closed => Judged::fail(
+            "connection-closed",
+            Side::Peer,
+            seen,
+            "the far side hangs up: check its limits and logs for this address",
+        ),
+        TransportErrorKind::Limit(_) | TransportErrorKind::TooLarge => Judged::open(
+            "probe-limit",
+            Side::Probe,
+            seen,
+            "our own limit: lower rate or concurrency, or raise the limit",
+        ),
+        TransportErrorKind::Io(_) => {
+            Judged::open("transport-error", Side::Probe, seen, "this host could not send: check its network")
+        }
+    }
+}
+
+/// The circumstances of a request that got no final answer.
+pub(super) struct Silence<'a> {
+    pub(super) step: &'a str,
+    pub(super) remote: SocketAddr,
+    pub(super) transport: Transport,
+    pub(super) waited: Duration,
+    pub(super) provisional: bool,
+    /// Answers that the peer gave in this check before.
+    pub(super) answered_before: u64,
+    /// What came and is no message.
+    pub(super) unreadable: Option<&'a str>,
+}
+
+/// No final answer: what that says.
+pub(super) fn silence(silence: &Silence<'_>) -> Judged {
+    let Silence { step, remote, transport, answered_before, .. } = silence;
+    let waited = silence.waited.as_secs_f32();
+    if let Some(what) = silence.unreadable {
+        Judged::fail(
+            "answer-unreadable",
+            Side::Peer,
+            format!("an answer came that cannot be read: {what}"),
+            "platform: its answer is cut or malformed (a fixed buffer?); try TCP, fewer bindings",
+        )
+    } else if silence.provisional {
+        Judged::fail(
+            "no-final-answer",
+            Side::Peer,
+            format!("{remote} sent a provisional answer to the {step} and no final one in {waited:.1} s"),
+            "platform: the server behind the proxy does not answer",
+        )
+    } else if *answered_before > 0 {
+        let times =
+            if *answered_before == 1 { "once".to_owned() } else { format!("{answered_before} times") };
+        Judged::open(
+            "answers-stopped",
+            Side::Probe,
+            format!(
+                "{remote} answered {times} and then not at all: no answer to the {step} in {waited:.1} s"
+            ),
+            BAN,
+        )
+    } else {
+        Judged::fail(
+            "no-answer",
+            Side::Path,
+            format!("no answer from {remote} over {transport} in {waited:.1} s"),
+            "try another transport (TCP); check server address, firewall and SIP ALG; the port may be blocked",
+        )
+    }
+}
