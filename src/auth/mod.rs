@@ -1,0 +1,72 @@
+//! Digest access authentication (RFC 7616, RFC 8760; RFC 2617 peers): a pure function of challenge, secret, cnonce and nc.
+//!
+//! | file | what it knows |
+//! |---|---|
+//! | `algorithm` | MD5, SHA-256, SHA-512-256 and their `-sess` forms |
+//! | `challenge` | what a challenge asks for, and which of several is answered |
+//! | `response` | the formulas of RFC 7616 sec. 3.4 |
+//! | `session` | the client: nonce, cnonce and nc of one protection space, and the header value |
+//! | `server` | the other side: challenges to offer and credentials to verify |
+//!
+//! # Which octets are hashed
+//! RFC 7616 sec. 3.4.1 defines `unq(X)` as the value of a quoted string *without the surrounding quotes*, and says nothing of
+//! backslashes. So realm, nonce and opaque are hashed and sent back as they came between their quotes, escapes and all: what
+//! Kamailio, pjsip and curl do as well, and the only way in which `A1` is the same on both sides whoever unescapes. A fold inside the
+//! quotes is one space (RFC 3261 sec. 7.3.1). The *user name* is ours: it is hashed plainly, as a server that stored `HA1` has done, and
+//! escaped only where it is written between quotes.
+//!
+//! ```
+//! use ringback::auth::{Credentials, DigestChallenge, DigestSession};
+//! use ringback::syntax::{Challenge, Method};
+//!
+//! let (challenge, _) = Challenge::parse_first(br#"Digest realm="lab.example", nonce="a1b2", qop="auth""#)?;
+//! let challenge = DigestChallenge::from_challenge(&challenge)?;
+//! let mut session = DigestSession::new(challenge, &Credentials::new("alice", "secret"), "0a4f113b");
+//! let value = session.authorize(Method::Register, b"sip:lab.example", b"")?;
+//! assert!(value.starts_with(br#"Digest username="alice", realm="lab.example", nonce="a1b2", uri="sip:lab.example", response=""#));
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+
+mod algorithm;
+mod challenge;
+mod response;
+mod server;
+mod session;
+
+pub use algorithm::{Algorithm, Hash};
+pub use challenge::{DigestChallenge, Qop, Unsupported, strongest};
+pub use response::Ha1;
+pub use server::{Expected, NonceState, Offer, Presented, Refusal};
+pub use session::{AnswerError, DigestSession};
+
+use std::fmt;
+
+/// A user name and a password. The password is wiped from memory and never printed.
+#[derive(Clone)]
+pub struct Credentials {
+    username: String,
+    password: zeroize::Zeroizing<String>,
+}
+
+impl Credentials {
+    /// From their texts.
+    pub fn new(username: impl Into<String>, password: impl Into<String>) -> Credentials {
+        Credentials { username: username.into(), password: zeroize::Zeroizing::new(password.into()) }
+    }
+    /// The user name.
+    pub fn username(&self) -> &str {
+        &self.username
+    }
+    pub(crate) fn password(&self) -> &str {
+        &self.password
+    }
+}
+
+impl fmt::Debug for Credentials {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Credentials").field("username", &self.username).finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests;
