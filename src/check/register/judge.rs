@@ -96,6 +96,18 @@ fn end(session: &Session, ended: &Ended, finished: &Finished, step: &str) -> Jud
             format!("the answer cannot be used: {what}"),
             "platform fault, or a device on the path rewrites messages (SIP ALG): try TCP",
         ),
+        End::BadConfig(what) => Judged::open(
+            "bad-account",
+            Side::Setup,
+            format!("no request could be written: {what}"),
+            "look for quotes and control characters in the account's AOR, user name and registrar",
+        ),
+        End::Busy => Judged::open(
+            "probe-limit",
+            Side::Probe,
+            "the registration was busy with other commands".to_owned(),
+            "give one command at a time",
+        ),
         End::Refused => match &finished.answer {
             Some(answer) => refused(ended, finished, answer),
             None => Judged::open("refused", Side::Peer, "refused".into(), "see the ladder"),

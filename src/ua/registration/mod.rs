@@ -1,11 +1,46 @@
 //! One registration (RFC 3261 sec. 10): query, bind, refresh and remove, with digest, 423 and what the registrar told us.
 //!
 //! A machine without I/O. It gives requests without Via; its owner sends them through a client transaction and hands back what came.
+//!
+//! # Which binding is ours
+//! Registrars and the boxes before them rewrite Contacts: host and port behind NAT, the case of `transport`, whole parameters. So our Contact
+//! URI carries a parameter `rb` with a token of its own, and of the listed bindings the ones that are most like ours are taken:
+//! the token; then `+sip.instance`; then equality by RFC 3261 sec. 19.1.4; then user, host and port; then our user at the address that
+//! the far side saw us at (`received` and `rport` of our Via). A binding with another token is never ours, unless it has our instance.
+//! A whole registration never says `Contact: *`.
+//!
+//! # When it refreshes
+//! A tenth of the granted time before it ends, at least 5 seconds before, but never before half of it is over. A refresh that fails is
+//! reported and not repeated by itself.
+//!
+//! ```
+//! use ringback::auth::Credentials;
+//! use ringback::message::Ids;
+//! use ringback::ua::registration::{Command, Config, Input, Output, Registration};
+//! use std::time::Instant;
+//!
+//! let config = Config::new(
+//!     "sip:alice@lab.example",
+//!     "sip:lab.example",
+//!     "sip:alice@127.0.0.1:5070",
+//!     Credentials::new("alice", "secret"),
+//! );
+//! let mut registration = Registration::new(config, Ids::from_seed([7; 32]));
+//! registration.handle_input(Instant::now(), Input::Command(Command::Bind));
+//! let Some(Output::Send(request)) = registration.poll_output() else { panic!("no request") };
+//! assert_eq!(request.request_uri_bytes(), Some(&b"sip:lab.example"[..]));
+//! ```
+
+mod answer;
+mod machine;
+
+pub use super::challenged::Offered;
+pub use super::end::End;
+pub use answer::{Answer, Binding, GrantedBy, MAX_UNREADABLE};
+pub use machine::{MAX_MIN_EXPIRES, MAX_WAITING, Registration};
 
 use crate::auth::Credentials;
-use crate::message::{Ids, Message};
-use std::net::IpAddr;
-use std::time::{Duration, Instant};
+use crate::message::Message;
 
 /// What a registration is about.
 #[derive(Debug, Clone)]
@@ -19,7 +54,7 @@ pub struct Config {
     pub contact: String,
     /// What to answer challenges with.
     pub credentials: Credentials,
-    /// Asked expiry in seconds.
+    /// Asked expiry in seconds, at least 1.
     pub expires: u32,
     /// `User-Agent`.
     pub user_agent: String,
@@ -67,7 +102,7 @@ pub enum Command {
 /// What comes in.
 #[derive(Debug)]
 pub enum Input {
-    /// Start a command; one at a time.
+    /// Start a command. While another runs it waits, behind at most [`MAX_WAITING`] others.
     Command(Command),
     /// A response to the request that was given last.
     Response(Message),
@@ -101,163 +136,11 @@ pub struct Finished {
     pub challenges: Vec<Offered>,
     /// 423 that were obeyed: the Min-Expires, in seconds.
     pub min_expires: Option<u32>,
+    /// The request that ended it carried a nonce of an earlier command.
+    pub reused_nonce: bool,
     /// What the last response said; `None` when there was none.
     pub answer: Option<Answer>,
 }
 
-/// Why a command ended.
-#[derive(Debug, Clone, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum End {
-    /// A 2xx.
-    Accepted,
-    /// A final response that ends it: not a challenge, not a 423 that can be obeyed, see the status of the answer.
-    Refused,
-    /// A correct answer to a challenge was refused again; `stale` when each new challenge said stale.
-    CredentialsRefused {
-        /// Each refusal said `stale=true`.
-        stale: bool,
-    },
-    /// The registrar refused a reused nonce without `stale=true`; a fresh answer was then accepted (`recovered`) or refused.
-    NonceRefusedWithoutStale {
-        /// What came of a fresh answer.
-        recovered: bool,
-    },
-    /// 401 or 407 without a challenge.
-    NoChallenge,
-    /// Challenges, but none that we can answer.
-    NoSupportedChallenge,
-    /// A 423 without (or with a useless) Min-Expires, or a second one after obeying.
-    IntervalTooBrief {
-        /// The 423 had no usable Min-Expires.
-        without_min_expires: bool,
-    },
-    /// `max_requests` is reached.
-    TooManyRequests,
-    /// The response could not be used: what was wrong.
-    BadResponse(String),
-    /// No final response in time.
-    Timeout,
-    /// Not sent, or the connection was lost.
-    TransportFailed,
-}
-
-/// A challenge as it was offered.
-#[derive(Debug, Clone, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Offered {
-    /// From a 407 (else 401).
-    pub proxy: bool,
-    /// `Digest`, or what else.
-    pub scheme: String,
-    /// The realm.
-    pub realm: String,
-    /// The algorithm as it came; `None` when not written (which means MD5).
-    pub algorithm: Option<String>,
-    /// The qop list as it came.
-    pub qop: Option<String>,
-    /// `stale=true`.
-    pub stale: bool,
-    /// This is the one that was answered.
-    pub answered: bool,
-}
-
-/// What a response said.
-#[derive(Debug, Clone)]
-#[non_exhaustive]
-pub struct Answer {
-    /// Status code.
-    pub status: u16,
-    /// Reason phrase.
-    pub reason: String,
-    /// `Server` or `User-Agent` of the registrar.
-    pub server: Option<String>,
-    /// All bindings that it lists.
-    pub bindings: Vec<Binding>,
-    /// Expiry granted to our own binding, in seconds, and where it stood; `None` when it is nowhere.
-    pub granted: Option<(u32, GrantedBy)>,
-    /// Path values.
-    pub path: Vec<String>,
-    /// Service-Route values.
-    pub service_route: Vec<String>,
-    /// Retry-After.
-    pub retry_after: Option<Duration>,
-    /// Warning texts.
-    pub warnings: Vec<String>,
-    /// Unsupported option tags.
-    pub unsupported: Vec<String>,
-    /// `received` of our Via.
-    pub received: Option<IpAddr>,
-    /// `rport` of our Via: `None` when it was not filled in.
-    pub rport: Option<u16>,
-    /// Feature tags, `Supported`.
-    pub supported: Vec<String>,
-}
-
-/// Where a granted expiry stood.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum GrantedBy {
-    /// `;expires` of our Contact.
-    ContactParam,
-    /// The Expires header.
-    ExpiresHeader,
-}
-
-/// One binding of a 200.
-#[derive(Debug, Clone, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Binding {
-    /// The Contact URI as it came.
-    pub uri: String,
-    /// It is ours (found loosely: user, host and port, or instance).
-    pub own: bool,
-    /// Seconds left.
-    pub expires: Option<u32>,
-    /// q in thousandths.
-    pub q_thousandths: Option<u16>,
-    /// `+sip.instance`.
-    pub instance: Option<String>,
-    /// `pub-gruu`.
-    pub pub_gruu: Option<String>,
-    /// `temp-gruu`.
-    pub temp_gruu: Option<String>,
-    /// A User-Agent, where a registrar shows it.
-    pub user_agent: Option<String>,
-    /// All other Contact parameters as they came.
-    pub params: String,
-}
-
-/// One registration.
-#[derive(Debug)]
-pub struct Registration {
-    _config: Config,
-    _ids: Ids,
-}
-
-impl Registration {
-    /// A registration that has not begun; `ids` gives Call-ID, tag and cnonces.
-    pub fn new(config: Config, ids: Ids) -> Registration {
-        Registration { _config: config, _ids: ids }
-    }
-    /// Its Call-ID: the same for every request.
-    pub fn call_id(&self) -> &str {
-        todo!()
-    }
-    /// Something came in.
-    pub fn handle_input(&mut self, now: Instant, input: Input) {
-        let _ = (now, input);
-        todo!()
-    }
-    /// The time of [`Registration::poll_timeout`] has come.
-    pub fn handle_timeout(&mut self, now: Instant) {
-        let _ = now;
-    }
-    /// The next thing to do; call until `None`.
-    pub fn poll_output(&mut self) -> Option<Output> {
-        todo!()
-    }
-    /// When the binding wants a refresh, when one is granted and no command runs.
-    pub fn poll_timeout(&self) -> Option<Instant> {
-        todo!()
-    }
-}
+#[cfg(test)]
+mod tests;

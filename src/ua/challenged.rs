@@ -1,0 +1,322 @@
+//! A request that answers challenges: what REGISTER, OPTIONS and every other request need to get past 401 and 407
+//! (RFC 3261 sec. 22).
+//!
+//! Its owner writes the request and its CSeq; [`Challenged`] adds Authorization and Proxy-Authorization, reads the response, and says
+//! whether the request is to be sent again.
+//!
+//! # When it stops
+//! * A 401 or 407 without a challenge, or with none that we can answer: at once.
+//! * A fresh answer refused without `stale=true`: at once; the password is not tried again.
+//! * A fresh answer refused with `stale=true`: at the [`MAX_STALE`]th time in one exchange.
+//! * A reused nonce refused: with `stale=true` that is how nonces end, and costs nothing; without, one fresh answer is given.
+//! * The owner's limit for requests.
+//!
+//! Challenges of several realms, and of proxy and server in one exchange, are all answered, and the credentials of all of them go with
+//! every later request; at most [`MAX_SPACES`] are kept, the oldest go first.
+
+use super::End;
+use crate::auth::{AnswerError, Credentials, DigestChallenge, DigestSession, Unsupported, strongest};
+use crate::message::{Builder, Ids, Message};
+use crate::syntax::{AuthParams, Challenge, HeaderName, Method};
+
+/// Refusals with `stale=true` of answers to challenges of the same exchange, before it ends.
+pub const MAX_STALE: u32 = 3;
+/// Protection spaces (proxy or not, and realm) whose nonces are kept.
+pub const MAX_SPACES: usize = 8;
+/// Challenges that are reported for one exchange; further ones are read, but not listed.
+pub const MAX_OFFERED: usize = 64;
+
+/// A challenge as it was offered.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Offered {
+    /// From Proxy-Authenticate (else WWW-Authenticate).
+    pub proxy: bool,
+    /// `Digest`, or what else; `unreadable` where the text was no challenge.
+    pub scheme: String,
+    /// The realm; empty when there was none.
+    pub realm: String,
+    /// The algorithm as it came; `None` when not written (which means MD5).
+    pub algorithm: Option<String>,
+    /// The qop list as it came.
+    pub qop: Option<String>,
+    /// `stale=true`.
+    pub stale: bool,
+    /// This is the one that was answered.
+    pub answered: bool,
+}
+
+/// What to do about a response.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Next {
+    /// Send the request again, with the next CSeq; [`Challenged::authorize`] has answers now.
+    Again,
+    /// Challenged, and it ends so.
+    End(End),
+}
+
+/// Credentials, the nonces in use, and what one exchange (a command, until its last response) has seen so far.
+#[derive(Debug)]
+pub struct Challenged {
+    credentials: Option<Credentials>,
+    spaces: Vec<Space>,
+    max_requests: u32,
+    requests: u32,
+    stale_refusals: u32,
+    nonce_refused: bool,
+    sent_reused_nonce: bool,
+    offered: Vec<Offered>,
+}
+
+/// One protection space.
+#[derive(Debug)]
+struct Space {
+    proxy: bool,
+    session: DigestSession,
+    /// Its challenge came in this exchange.
+    fresh: bool,
+    /// The last request carried an answer for it.
+    sent: bool,
+}
+
+/// The headers of challenges, and the ones that answer them.
+const HEADERS: [(HeaderName, bool); 2] =
+    [(HeaderName::WwwAuthenticate, false), (HeaderName::ProxyAuthenticate, true)];
+
+impl Challenged {
+    /// Without credentials, challenges are reported and not answered. `max_requests` bounds one exchange.
+    pub fn new(credentials: Option<Credentials>, max_requests: u32) -> Challenged {
+        Challenged {
+            credentials,
+            spaces: Vec::new(),
+            max_requests,
+            requests: 0,
+            stale_refusals: 0,
+            nonce_refused: false,
+            sent_reused_nonce: false,
+            offered: Vec::new(),
+        }
+    }
+
+    /// A new exchange begins; the nonces stay in use.
+    pub fn begin(&mut self) {
+        (self.requests, self.stale_refusals, self.nonce_refused) = (0, 0, false);
+        self.offered.clear();
+        for space in &mut self.spaces {
+            (space.fresh, space.sent) = (false, false);
+        }
+    }
+
+    /// Requests of this exchange so far.
+    pub fn requests(&self) -> u32 {
+        self.requests
+    }
+
+    /// May this exchange send one more request?
+    pub fn may_send(&self) -> bool {
+        self.requests < self.max_requests
+    }
+
+    /// The challenges of this exchange, in order.
+    pub fn take_offered(&mut self) -> Vec<Offered> {
+        std::mem::take(&mut self.offered)
+    }
+
+    /// A nonce of an earlier exchange was refused without `stale=true` in this one.
+    pub fn nonce_refused(&self) -> bool {
+        self.nonce_refused
+    }
+
+    /// The last request carried an answer to a challenge of an earlier exchange, and none to one of this.
+    pub fn sent_reused_nonce(&self) -> bool {
+        self.sent_reused_nonce
+    }
+
+    /// Forgets all nonces: the next request goes without credentials.
+    pub fn forget(&mut self) {
+        self.spaces.clear();
+    }
+
+    /// Adds Authorization and Proxy-Authorization for every challenge known so far, nc counted up; counts the request.
+    ///
+    /// # Errors
+    /// A user name or a Request-URI that cannot be written into them.
+    pub fn authorize(
+        &mut self,
+        mut request: Builder,
+        method: Method<'_>,
+        uri: &[u8],
+        body: &[u8],
+    ) -> Result<Builder, AnswerError> {
+        self.requests += 1;
+        self.sent_reused_nonce = !self.spaces.is_empty() && self.spaces.iter().all(|s| !s.fresh);
+        for space in &mut self.spaces {
+            let value = space.session.authorize(method, uri, body)?;
+            space.sent = true;
+            let name = if space.proxy { HeaderName::ProxyAuthorization } else { HeaderName::Authorization };
+            request = request.header(name, value);
+        }
+        Ok(request)
+    }
+
+    /// A 401 or 407 came.
+    pub fn handle_challenge(&mut self, response: &Message, ids: &mut Ids) -> Next {
+        let mut seen = 0;
+        let mut supported: Vec<(bool, usize, DigestChallenge)> = Vec::new();
+        for (header, proxy) in HEADERS {
+            for challenge in response.challenges(header) {
+                seen += 1;
+                let (offered, answerable) = match challenge {
+                    Ok(challenge) => {
+                        (describe(&challenge, proxy), DigestChallenge::from_challenge(&challenge))
+                    }
+                    Err(_) => (unreadable(proxy), Err(Unsupported::Scheme)),
+                };
+                if let Ok(challenge) = answerable {
+                    supported.push((proxy, self.offered.len(), challenge));
+                }
+                if self.offered.len() < MAX_OFFERED {
+                    self.offered.push(offered);
+                }
+            }
+        }
+        if seen == 0 {
+            self.forget();
+            return Next::End(End::NoChallenge);
+        }
+        let Some(credentials) = self.credentials.clone() else { return Next::End(End::Refused) };
+        let chosen = choose(supported);
+        if chosen.is_empty() {
+            self.forget();
+            return Next::End(End::NoSupportedChallenge);
+        }
+        if let Some(end) = self.refused(&chosen) {
+            self.forget();
+            return Next::End(end);
+        }
+        if !self.may_send() {
+            return Next::End(End::TooManyRequests);
+        }
+        for Chosen { proxy, offered, challenge, .. } in chosen {
+            if let Some(offered) = self.offered.get_mut(offered) {
+                offered.answered = true;
+            }
+            self.answer(proxy, challenge, &credentials, ids.nonce());
+        }
+        Next::Again
+    }
+
+    /// Were answers refused, and is that the end?
+    fn refused(&mut self, chosen: &[Chosen]) -> Option<End> {
+        let mut stale_refused = false;
+        for Chosen { proxy, challenge, stale, .. } in chosen {
+            let Some(space) = self.spaces.iter().find(|s| s.sent && s.is(*proxy, challenge)) else {
+                continue;
+            };
+            match (stale, space.fresh) {
+                (true, true) => stale_refused = true,
+                (true, false) => {}
+                (false, false) => self.nonce_refused = true,
+                (false, true) if self.nonce_refused => {
+                    return Some(End::NonceRefusedWithoutStale { recovered: false });
+                }
+                (false, true) => return Some(End::CredentialsRefused { stale: false }),
+            }
+        }
+        self.stale_refusals += u32::from(stale_refused);
+        (self.stale_refusals >= MAX_STALE).then_some(End::CredentialsRefused { stale: true })
+    }
+
+    fn answer(&mut self, proxy: bool, challenge: DigestChallenge, credentials: &Credentials, cnonce: String) {
+        match self.spaces.iter_mut().find(|s| s.is(proxy, &challenge)) {
+            Some(space) => {
+                space.session.renew(challenge, credentials, cnonce);
+                (space.fresh, space.sent) = (true, false);
+            }
+            None => {
+                if self.spaces.len() >= MAX_SPACES {
+                    self.spaces.remove(0);
+                }
+                let session = DigestSession::new(challenge, credentials, cnonce);
+                self.spaces.push(Space { proxy, session, fresh: true, sent: false });
+            }
+        }
+    }
+
+    /// Any other final response came: takes the `nextnonce` of Authentication-Info and Proxy-Authentication-Info, and forgets the nonces
+    /// when a reused one met a 400 or 403, as some servers answer a nonce that they do not know.
+    pub fn handle_final(&mut self, response: &Message, ids: &mut Ids) {
+        if matches!(response.status(), Some(400 | 403)) && self.sent_reused_nonce {
+            return self.forget();
+        }
+        for (header, proxy) in
+            [(HeaderName::AuthenticationInfo, false), (HeaderName::ProxyAuthenticationInfo, true)]
+        {
+            let Some(Ok(info)) = response.header(header).map(AuthParams::parse) else { continue };
+            let mut spaces = self.spaces.iter_mut().filter(|s| s.sent && s.proxy == proxy);
+            // The header names no realm: with two of a kind nobody knows which one it is for.
+            if let (Some(space), None) = (spaces.next(), spaces.next()) {
+                space.session.take_next_nonce(&info, ids.nonce());
+            }
+        }
+    }
+}
+
+impl Space {
+    fn is(&self, proxy: bool, challenge: &DigestChallenge) -> bool {
+        self.proxy == proxy && self.session.challenge().realm() == challenge.realm()
+    }
+}
+
+/// A challenge that will be answered.
+struct Chosen {
+    proxy: bool,
+    /// Its place in the list of what was offered.
+    offered: usize,
+    challenge: DigestChallenge,
+    /// Any challenge of its realm says stale.
+    stale: bool,
+}
+
+fn choose(supported: Vec<(bool, usize, DigestChallenge)>) -> Vec<Chosen> {
+    let mut chosen = Vec::new();
+    for proxy in [false, true] {
+        let (places, challenges): (Vec<usize>, Vec<DigestChallenge>) = supported
+            .iter()
+            .filter(|s| s.0 == proxy)
+            .map(|(_, place, challenge)| (*place, challenge.clone()))
+            .unzip();
+        for index in strongest(&challenges).into_iter().take(MAX_SPACES / 2) {
+            let challenge = challenges[index].clone();
+            let stale = challenges.iter().any(|c| c.realm() == challenge.realm() && c.stale());
+            chosen.push(Chosen { proxy, offered: places[index], challenge, stale });
+        }
+    }
+    chosen
+}
+
+fn describe(challenge: &Challenge<'_>, proxy: bool) -> Offered {
+    let text =
+        |name: &[u8]| challenge.params.get(name).map(|p| String::from_utf8_lossy(&p.unquoted()).into_owned());
+    Offered {
+        proxy,
+        scheme: String::from_utf8_lossy(challenge.scheme).into_owned(),
+        realm: text(b"realm").unwrap_or_default(),
+        algorithm: text(b"algorithm"),
+        qop: text(b"qop"),
+        stale: text(b"stale").is_some_and(|s| s.trim().eq_ignore_ascii_case("true")),
+        answered: false,
+    }
+}
+
+fn unreadable(proxy: bool) -> Offered {
+    Offered {
+        proxy,
+        scheme: "unreadable".to_owned(),
+        realm: String::new(),
+        algorithm: None,
+        qop: None,
+        stale: false,
+        answered: false,
+    }
+}

@@ -1,0 +1,261 @@
+//! What a response to REGISTER said, and which of the listed bindings is ours.
+
+use crate::message::Message;
+use crate::syntax::{Contact, HeaderName, Host, NameAddr, Uri, unescape};
+use std::net::IpAddr;
+use std::time::Duration;
+
+/// What a response said.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct Answer {
+    /// Status code.
+    pub status: u16,
+    /// Reason phrase.
+    pub reason: String,
+    /// `Server` or `User-Agent` of the registrar.
+    pub server: Option<String>,
+    /// All bindings that it lists; in a 3xx the contacts to try instead.
+    pub bindings: Vec<Binding>,
+    /// Contact and other values that could not be read, and why; at most [`MAX_UNREADABLE`].
+    pub unreadable: Vec<String>,
+    /// Expiry granted to our own binding, in seconds, and where it stood; `None` when it is nowhere. Without any Contact in the answer, the
+    /// Expires header stands for ours; with Contacts of which none is ours, it stands for nothing.
+    pub granted: Option<(u32, GrantedBy)>,
+    /// Path values.
+    pub path: Vec<String>,
+    /// Service-Route values.
+    pub service_route: Vec<String>,
+    /// Retry-After.
+    pub retry_after: Option<Duration>,
+    /// Warning texts.
+    pub warnings: Vec<String>,
+    /// Unsupported option tags.
+    pub unsupported: Vec<String>,
+    /// `received` of our Via.
+    pub received: Option<IpAddr>,
+    /// `rport` of our Via: `None` when it was not filled in.
+    pub rport: Option<u16>,
+    /// Feature tags, `Supported`.
+    pub supported: Vec<String>,
+}
+
+/// Where a granted expiry stood.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum GrantedBy {
+    /// `;expires` of our Contact.
+    ContactParam,
+    /// The Expires header.
+    ExpiresHeader,
+}
+
+/// One binding of a 200.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Binding {
+    /// The Contact URI as it came.
+    pub uri: String,
+    /// It is ours (found loosely, see [`registration`](super)).
+    pub own: bool,
+    /// Seconds left.
+    pub expires: Option<u32>,
+    /// q in thousandths.
+    pub q_thousandths: Option<u16>,
+    /// `+sip.instance`, without `<>`.
+    pub instance: Option<String>,
+    /// `pub-gruu`.
+    pub pub_gruu: Option<String>,
+    /// `temp-gruu`.
+    pub temp_gruu: Option<String>,
+    /// A User-Agent, where a registrar shows it (`;user-agent=`, `;ua=`).
+    pub user_agent: Option<String>,
+    /// All other Contact parameters as they came.
+    pub params: String,
+}
+
+/// Unreadable values that are described in one answer.
+pub const MAX_UNREADABLE: usize = 8;
+
+/// What our own binding is known by.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Own<'a> {
+    /// The Contact URI as we send it.
+    pub(super) contact: &'a str,
+    /// The value of its parameter [`TOKEN`].
+    pub(super) token: &'a str,
+    /// `+sip.instance`, without `<>`.
+    pub(super) instance: Option<&'a str>,
+}
+
+/// The URI parameter that tells our binding from all others.
+pub(super) const TOKEN: &str = "rb";
+
+/// How surely a binding is ours; the surest of all that are listed are taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Likeness {
+    /// It is not.
+    None,
+    /// Our user, at the address that the far side saw us at.
+    SeenAddress,
+    /// Our user, host and port.
+    Address,
+    /// Equal by RFC 3261 sec. 19.1.4.
+    Equivalent,
+    /// Our instance; it may be a binding of an earlier run, so the token goes before it.
+    Instance,
+    /// Our token, whatever else was rewritten.
+    Token,
+}
+
+impl Answer {
+    pub(super) fn read(response: &Message, own: &Own<'_>) -> Answer {
+        let via = response.top_via().ok();
+        let (received, rport) = (via.and_then(|v| v.received()), via.and_then(|v| v.rport()).flatten());
+        let mut unreadable = Vec::new();
+        let mut ranked: Vec<(Likeness, Binding)> = Vec::new();
+        for contact in response.contacts() {
+            match contact {
+                Ok(Contact::Addr(addr)) => {
+                    ranked.push((
+                        own.likeness(&addr, received, rport),
+                        Binding::read(&addr, &Contact::Addr(addr)),
+                    ));
+                }
+                Ok(Contact::Star) => unreadable.push("a Contact of * in a response".to_owned()),
+                Err(error) => unreadable.push(error.to_string()),
+            }
+        }
+        unreadable.truncate(MAX_UNREADABLE);
+        let best = ranked.iter().map(|r| r.0).max().unwrap_or(Likeness::None);
+        let bindings: Vec<Binding> = ranked
+            .into_iter()
+            .map(|(likeness, binding)| Binding { own: likeness == best && best > Likeness::None, ..binding })
+            .collect();
+        let header = || {
+            let stands_for_ours = bindings.is_empty() || bindings.iter().any(|b| b.own);
+            response.seconds(HeaderName::Expires).and_then(Result::ok).filter(|_| stands_for_ours)
+        };
+        let param = bindings.iter().filter(|b| b.own).filter_map(|b| b.expires).max();
+        let granted = match param {
+            Some(seconds) => Some((seconds, GrantedBy::ContactParam)),
+            None => header().map(|seconds| (seconds, GrantedBy::ExpiresHeader)),
+        };
+        Answer {
+            status: response.status().unwrap_or_default(),
+            reason: text(response.reason().unwrap_or_default()),
+            server: response.header(HeaderName::Server).or(response.header(HeaderName::UserAgent)).map(text),
+            unreadable,
+            granted,
+            path: routes(response, HeaderName::Path),
+            service_route: routes(response, HeaderName::ServiceRoute),
+            retry_after: response
+                .seconds(HeaderName::RetryAfter)
+                .and_then(Result::ok)
+                .map(|s| Duration::from_secs(s.into())),
+            warnings: response
+                .headers()
+                .filter(|h| h.name == HeaderName::Warning)
+                .map(|h| text(h.value))
+                .collect(),
+            unsupported: response.tokens(HeaderName::Unsupported).map(text).collect(),
+            supported: response.tokens(HeaderName::Supported).map(text).collect(),
+            received,
+            rport,
+            bindings,
+        }
+    }
+}
+
+impl Binding {
+    fn read(addr: &NameAddr<'_>, contact: &Contact<'_>) -> Binding {
+        let mut binding = Binding {
+            uri: text(addr.uri().as_bytes()),
+            own: false,
+            expires: contact.expires(),
+            q_thousandths: contact.q_thousandths(),
+            instance: instance(addr),
+            pub_gruu: None,
+            temp_gruu: None,
+            user_agent: None,
+            params: String::new(),
+        };
+        for param in addr.params().iter() {
+            let place = match param.name.to_ascii_lowercase().as_slice() {
+                b"expires" | b"q" | b"+sip.instance" => continue,
+                b"pub-gruu" => &mut binding.pub_gruu,
+                b"temp-gruu" => &mut binding.temp_gruu,
+                b"user-agent" | b"ua" => &mut binding.user_agent,
+                _ => {
+                    binding.params.push(';');
+                    binding.params.push_str(&text(param.name));
+                    if let Some(value) = param.value {
+                        binding.params.push('=');
+                        binding.params.push_str(&text(value));
+                    }
+                    continue;
+                }
+            };
+            place.get_or_insert_with(|| text(&param.unquoted()));
+        }
+        binding
+    }
+}
+
+impl Own<'_> {
+    fn likeness(&self, addr: &NameAddr<'_>, received: Option<IpAddr>, rport: Option<u16>) -> Likeness {
+        let Ok(own) = Uri::parse(self.contact.as_bytes()) else { return Likeness::None };
+        let uri = addr.uri();
+        let token = uri.params().get(TOKEN.as_bytes()).and_then(|p| p.value);
+        if token.is_some_and(|t| t.eq_ignore_ascii_case(self.token.as_bytes())) {
+            return Likeness::Token;
+        }
+        let same_instance =
+            |other: String| self.instance.is_some_and(|instance| instance.eq_ignore_ascii_case(&other));
+        if instance(addr).is_some_and(same_instance) {
+            return Likeness::Instance;
+        }
+        if token.is_some() {
+            // Of another registration like ours, which may have had the same port before.
+            return Likeness::None;
+        }
+        if uri.is_equivalent(&own) {
+            return Likeness::Equivalent;
+        }
+        let user = |uri: &Uri<'_>| uri.user().map(|u| unescape(u).into_owned());
+        if user(&uri) != user(&own) {
+            return Likeness::None;
+        }
+        let port = |uri: &Uri<'_>| uri.port().unwrap_or(5060);
+        if same_host(uri.host(), own.host()) && port(&uri) == port(&own) {
+            return Likeness::Address;
+        }
+        let seen = received.or(own.host().and_then(|h| h.ip()));
+        let at_seen = seen.is_some() && uri.host().and_then(|h| h.ip()) == seen && Some(port(&uri)) == rport;
+        if at_seen { Likeness::SeenAddress } else { Likeness::None }
+    }
+}
+
+fn same_host(a: Option<Host<'_>>, b: Option<Host<'_>>) -> bool {
+    match (a, b) {
+        (Some(Host::Name(a)), Some(Host::Name(b))) => a.eq_ignore_ascii_case(b),
+        (Some(a), Some(b)) => a == b,
+        _ => false,
+    }
+}
+
+fn instance(addr: &NameAddr<'_>) -> Option<String> {
+    let value = addr.params().get(b"+sip.instance")?.unquoted();
+    let urn = value.strip_prefix(b"<").and_then(|v| v.strip_suffix(b">")).unwrap_or(&value);
+    Some(text(urn))
+}
+
+fn routes(response: &Message, header: HeaderName) -> Vec<String> {
+    let route =
+        |addr: NameAddr<'_>| format!("<{}>{}", text(addr.uri().as_bytes()), text(addr.params().as_bytes()));
+    response.addresses(header).filter_map(Result::ok).map(route).collect()
+}
+
+/// As text; octets that are no UTF-8 (Latin-1 from old PBXs) are replaced.
+pub(in crate::ua) fn text(octets: &[u8]) -> String {
+    String::from_utf8_lossy(octets).into_owned()
+}

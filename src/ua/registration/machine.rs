@@ -1,0 +1,264 @@
+//! The machine of a registration: one command at a time, and a refresh when it is due.
+
+use super::answer::{Answer, Own, TOKEN};
+use super::{Command, Config, End, Finished, Input, Output};
+use crate::message::{Builder, Ids, Message};
+use crate::syntax::{HeaderName, Method};
+use crate::ua::challenged::{Challenged, Next};
+use std::collections::VecDeque;
+use std::time::{Duration, Instant};
+
+/// Commands that wait while one runs; a further one ends at once as [`End::Busy`].
+pub const MAX_WAITING: usize = 4;
+/// The highest Min-Expires that is obeyed, in seconds (seven days): what asks for more is no minimum, but a fault.
+pub const MAX_MIN_EXPIRES: u32 = 604_800;
+
+/// One registration.
+#[derive(Debug)]
+pub struct Registration {
+    config: Config,
+    ids: Ids,
+    call_id: String,
+    from_tag: String,
+    token: String,
+    /// With the token.
+    contact: String,
+    cseq: u32,
+    /// What Bind asks for: the configured expiry, or a higher Min-Expires.
+    expires: u32,
+    challenged: Challenged,
+    running: Option<Running>,
+    waiting: VecDeque<Command>,
+    outputs: VecDeque<Output>,
+    refresh_at: Option<Instant>,
+}
+
+#[derive(Debug)]
+struct Running {
+    command: Command,
+    min_expires: Option<u32>,
+    answer: Option<Answer>,
+}
+
+impl Registration {
+    /// A registration that has not begun; `ids` gives Call-ID, tag and cnonces.
+    pub fn new(config: Config, mut ids: Ids) -> Registration {
+        let token = ids.tag();
+        let contact = with_token(&config.contact, &token);
+        Registration {
+            call_id: ids.call_id(),
+            from_tag: ids.tag(),
+            challenged: Challenged::new(Some(config.credentials.clone()), config.max_requests),
+            expires: config.expires.max(1),
+            config,
+            ids,
+            token,
+            contact,
+            cseq: 0,
+            running: None,
+            waiting: VecDeque::new(),
+            outputs: VecDeque::new(),
+            refresh_at: None,
+        }
+    }
+
+    /// Its Call-ID: the same for every request.
+    pub fn call_id(&self) -> &str {
+        &self.call_id
+    }
+
+    /// The Contact URI as it is sent, with our token.
+    pub fn contact(&self) -> &str {
+        &self.contact
+    }
+
+    /// Something came in.
+    pub fn handle_input(&mut self, now: Instant, input: Input) {
+        match input {
+            Input::Command(command) if self.running.is_none() => self.begin(command),
+            Input::Command(command) if self.waiting.len() < MAX_WAITING => self.waiting.push_back(command),
+            Input::Command(command) => self.report(command, End::Busy),
+            Input::Response(response) => self.handle_response(now, &response),
+            Input::Timeout => self.finish(End::Timeout),
+            Input::TransportFailed => self.finish(End::TransportFailed),
+        }
+    }
+
+    /// The time of [`Registration::poll_timeout`] has come.
+    pub fn handle_timeout(&mut self, now: Instant) {
+        if self.poll_timeout().is_some_and(|due| due <= now) {
+            self.begin(Command::Bind);
+        }
+    }
+
+    /// The next thing to do; call until `None`.
+    pub fn poll_output(&mut self) -> Option<Output> {
+        self.outputs.pop_front()
+    }
+
+    /// When the binding wants a refresh, when one is granted and no command runs.
+    pub fn poll_timeout(&self) -> Option<Instant> {
+        self.refresh_at.filter(|_| self.running.is_none())
+    }
+
+    fn begin(&mut self, command: Command) {
+        if command != Command::Query {
+            self.refresh_at = None;
+        }
+        self.challenged.begin();
+        self.running = Some(Running { command, min_expires: None, answer: None });
+        self.send();
+    }
+
+    /// Sends the running command's request, the first or one more.
+    fn send(&mut self) {
+        let Some(command) = self.running.as_ref().map(|r| r.command) else { return };
+        if !self.challenged.may_send() {
+            return self.finish(End::TooManyRequests);
+        }
+        self.cseq += 1;
+        match self.request(command) {
+            Ok(request) => self.outputs.push_back(Output::Send(request)),
+            Err(wrong) => self.finish(End::BadConfig(wrong)),
+        }
+    }
+
+    fn request(&mut self, command: Command) -> Result<Message, String> {
+        let config = &self.config;
+        let mut request = Builder::request(Method::Register, &config.registrar);
+        for route in &config.routes {
+            request = request.header(HeaderName::Route, route);
+        }
+        request = request
+            .header(HeaderName::MaxForwards, "70")
+            .header(HeaderName::From, format!("<{}>;tag={}", config.aor, self.from_tag))
+            .header(HeaderName::To, format!("<{}>", config.aor))
+            .header(HeaderName::CallId, &self.call_id)
+            .header(HeaderName::CSeq, format!("{} REGISTER", self.cseq));
+        let expires = match command {
+            Command::Query => None,
+            Command::Bind => Some(self.expires),
+            Command::Remove => Some(0),
+        };
+        if let Some(expires) = expires {
+            let mut contact = format!("<{}>;expires={expires}", self.contact);
+            if let Some(instance) = &config.instance {
+                contact.push_str(&format!(";+sip.instance=\"<{instance}>\""));
+            }
+            request = request.header(HeaderName::Contact, contact);
+        }
+        if command == Command::Bind {
+            request = request.header(HeaderName::Expires, self.expires.to_string());
+        }
+        request = request
+            .header(HeaderName::Supported, "path, gruu")
+            .header(HeaderName::UserAgent, &config.user_agent);
+        let request = self
+            .challenged
+            .authorize(request, Method::Register, self.config.registrar.as_bytes(), b"")
+            .map_err(|e| e.to_string())?;
+        request.build().map_err(|e| e.to_string())
+    }
+
+    fn handle_response(&mut self, now: Instant, response: &Message) {
+        let Some(running) = &mut self.running else { return };
+        let status = match response.status() {
+            Some(100..200) => return,
+            Some(status @ 200..700) => status,
+            Some(status) => return self.finish(End::BadResponse(format!("status {status}"))),
+            None => return self.finish(End::BadResponse("a request instead of a response".to_owned())),
+        };
+        match response.cseq() {
+            Ok(cseq) if cseq.number == self.cseq => {}
+            // The answer to an earlier request that was already answered once.
+            Ok(_) => return,
+            Err(error) => return self.finish(End::BadResponse(error.to_string())),
+        }
+        let own =
+            Own { contact: &self.contact, token: &self.token, instance: self.config.instance.as_deref() };
+        let answer = Answer::read(response, &own);
+        let granted = answer.granted;
+        running.answer = Some(answer);
+        match status {
+            401 | 407 => match self.challenged.handle_challenge(response, &mut self.ids) {
+                Next::Again => self.send(),
+                Next::End(end) => self.finish(end),
+            },
+            423 if running.command == Command::Bind => self.handle_interval_too_brief(response),
+            200..300 => {
+                if running.command == Command::Bind {
+                    self.refresh_at =
+                        granted.and_then(|(seconds, _)| refresh_after(seconds)).map(|after| now + after);
+                }
+                self.challenged.handle_final(response, &mut self.ids);
+                match self.challenged.nonce_refused() {
+                    true => self.finish(End::NonceRefusedWithoutStale { recovered: true }),
+                    false => self.finish(End::Accepted),
+                }
+            }
+            _ => {
+                self.challenged.handle_final(response, &mut self.ids);
+                self.finish(End::Refused);
+            }
+        }
+    }
+
+    fn handle_interval_too_brief(&mut self, response: &Message) {
+        self.challenged.handle_final(response, &mut self.ids);
+        let asked = self.expires;
+        let minimum = response.seconds(HeaderName::MinExpires).and_then(Result::ok);
+        let usable = minimum.filter(|m| (asked + 1..=MAX_MIN_EXPIRES).contains(m));
+        let Some(running) = &mut self.running else { return };
+        match (usable, running.min_expires) {
+            (Some(minimum), None) => {
+                running.min_expires = Some(minimum);
+                self.expires = minimum;
+                self.send();
+            }
+            _ => self.finish(End::IntervalTooBrief { without_min_expires: usable.is_none() }),
+        }
+    }
+
+    fn finish(&mut self, end: End) {
+        let Some(running) = self.running.take() else { return };
+        self.outputs.push_back(Output::Finished(Box::new(Finished {
+            command: running.command,
+            end,
+            requests: self.challenged.requests(),
+            challenges: self.challenged.take_offered(),
+            min_expires: running.min_expires,
+            reused_nonce: self.challenged.sent_reused_nonce(),
+            answer: running.answer,
+        })));
+        if let Some(command) = self.waiting.pop_front() {
+            self.begin(command);
+        }
+    }
+
+    /// A command that was not begun.
+    fn report(&mut self, command: Command, end: End) {
+        let finished = Finished {
+            command,
+            end,
+            requests: 0,
+            challenges: Vec::new(),
+            min_expires: None,
+            reused_nonce: false,
+            answer: None,
+        };
+        self.outputs.push_back(Output::Finished(Box::new(finished)));
+    }
+}
+
+/// When to refresh a binding that was granted for so long; never, when it was granted for no time.
+fn refresh_after(granted_seconds: u32) -> Option<Duration> {
+    let granted = Duration::from_secs(granted_seconds.into());
+    let margin = (granted / 10).max(Duration::from_secs(5)).min(granted / 2);
+    (granted_seconds > 0).then(|| granted - margin)
+}
+
+/// The URI with our token as one more parameter, before its headers.
+fn with_token(contact: &str, token: &str) -> String {
+    let (uri, headers) = contact.split_at(contact.find('?').unwrap_or(contact.len()));
+    format!("{uri};{TOKEN}={token}{headers}")
+}
