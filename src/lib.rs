@@ -5,6 +5,8 @@
 //!
 //! | floor | what it knows |
 //! |---|---|
+//! | [`report`] | pure functions of outcomes: text, JSON lines, ladders, captures |
+//! | [`campaign`] | many accounts |
 //! | [`check`] | one file per question; [`Outcome`](check::Outcome) is the answer |
 //! | `endpoint` | the single loop that joins packets, deadlines and commands |
 //! | `transport` | UDP and TCP; the first floor that does I/O |
@@ -28,6 +30,8 @@ pub mod transport;
 pub mod endpoint;
 
 pub mod check;
+
+pub mod campaign;
 
 pub mod report;
 

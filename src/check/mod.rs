@@ -26,6 +26,7 @@ mod run;
 
 pub use account::Account;
 pub use destination::Destination;
+pub(crate) use display::Printable;
 pub use many::Pace;
 pub use outcome::{Fact, Finding, Metric, MetricValue, Outcome, Severity, Side, Step, Transcript, Verdict};
 pub use probe::{Probe, ProbeConfig};

@@ -1,0 +1,211 @@
+//! Account files, in TOML or CSV.
+//!
+//! ```toml
+//! [[account]]
+//! name = "alice"                                    # how the command line calls it; default: the AOR
+//! aor = "sip:alice@lab.example"
+//! auth_user = "alice"                               # default: the user of the AOR
+//! password = "alicepw"                              # or password_env = "VAR", or password_file = "path"
+//! registrar = "sip:127.0.0.1:5060;transport=udp"    # default: the domain of the AOR
+//! outbound_proxy = "sip:127.0.0.1:5060;lr"          # default: none
+//! transport = "udp"                                 # or "tcp"; where the URIs leave it open
+//! ```
+//! A CSV file has the same names in its first line, in any order, separated by `,` or `;`; an empty cell is as good as none.
+//! A `password_file` holds the password in its first line; its path is relative to the account file.
+//!
+//! An account whose password cannot be had does not keep the others from being checked: it stays in the inventory, with the
+//! reason. Anything else that is wrong is reported with its place, and all of it together ([`MAX_PROBLEMS`]).
+//!
+//! ```
+//! use ringback::campaign::inventory::{Format, Inventory};
+//! let text = "name,aor,pasword\nalice,sip:alice@lab.example,secret\n";
+//! let error = Inventory::parse(text.as_bytes(), Format::Csv, "accounts.csv").unwrap_err();
+//! assert_eq!(error.to_string(), "accounts.csv:1: unknown column `pasword`; did you mean `password`?");
+//! ```
+
+mod csv;
+mod field;
+mod password;
+mod problem;
+mod toml;
+
+pub use problem::{InventoryError, MAX_PROBLEMS, Problem};
+
+use crate::check::{Account, Printable};
+use crate::error::Error;
+use crate::message::Transport;
+use field::{Field, Raw, Value, nearest};
+use problem::Problems;
+use std::collections::HashMap;
+use std::path::Path;
+
+/// Most accounts of one file.
+pub const MAX_ACCOUNTS: usize = 1_000_000;
+/// Largest file, in bytes.
+pub const MAX_FILE_SIZE: u64 = 256 * 1024 * 1024;
+
+/// How an account file is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Format {
+    /// `[[account]]` tables.
+    Toml,
+    /// A line for each account.
+    Csv,
+}
+
+/// The accounts of a file, in its order.
+#[derive(Debug, Clone)]
+pub struct Inventory {
+    /// The accounts; no two have the same name.
+    pub entries: Vec<Entry>,
+}
+
+/// One account of a file.
+#[derive(Debug, Clone)]
+pub struct Entry {
+    /// How it is called.
+    pub name: String,
+    /// Its address of record as it is written.
+    pub aor: String,
+    /// Where it stands, counted from 1.
+    pub line: usize,
+    /// The account, or why there is none to check.
+    pub account: Result<Account, Unusable>,
+}
+
+/// Why an account of a file cannot be checked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Unusable {
+    /// What is missing, in one sentence.
+    pub why: String,
+    /// What to do, in one sentence.
+    pub advice: String,
+}
+
+impl Inventory {
+    /// Reads a file; `.csv` is CSV, anything else TOML.
+    ///
+    /// # Errors
+    /// A file that cannot be read, and everything that is wrong in it.
+    pub fn from_path(path: impl AsRef<Path>) -> Result<Inventory, InventoryError> {
+        let path = path.as_ref();
+        let bytes = problem::read(path)?;
+        let format = match path.extension() {
+            Some(extension) if extension.eq_ignore_ascii_case("csv") => Format::Csv,
+            _ => Format::Toml,
+        };
+        Inventory::parse(&bytes, format, path)
+    }
+
+    /// Reads a file that is in memory already; `path` is for messages and for finding password files.
+    ///
+    /// # Errors
+    /// Everything that is wrong in it.
+    pub fn parse(bytes: &[u8], format: Format, path: impl AsRef<Path>) -> Result<Inventory, InventoryError> {
+        Inventory::parse_with(bytes, format, path.as_ref(), &|name| std::env::var(name))
+    }
+
+    fn parse_with(bytes: &[u8], format: Format, path: &Path, env: password::Env<'_>) -> Result<Inventory, InventoryError> {
+        let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
+        let mut problems = Problems::default();
+        let raws = match format {
+            Format::Toml => toml::read(bytes, &mut problems),
+            Format::Csv => csv::read(bytes, &mut problems),
+        };
+        if raws.len() > MAX_ACCOUNTS {
+            problems.add(1, None, format!("more than {MAX_ACCOUNTS} accounts; split the file"));
+        } else if raws.is_empty() && problems.is_empty() {
+            let how = match format {
+                Format::Toml => "each account begins with a line `[[account]]`",
+                Format::Csv => "the first line names the columns, each other line is an account",
+            };
+            problems.add(1, None, format!("no account; {how}"));
+        }
+        let folder = path.parent().unwrap_or(Path::new(""));
+        let mut names = HashMap::new();
+        let entries = raws.iter().take(MAX_ACCOUNTS).filter_map(|raw| entry(raw, folder, env, &mut names, &mut problems)).collect();
+        problems.finish(path).map(|()| Inventory { entries })
+    }
+
+    /// Only the accounts of these names, in the order of the names; all of them when there is no name.
+    ///
+    /// # Errors
+    /// [`Error::Usage`] for a name that is not there, with the nearest one that is.
+    pub fn select<S: AsRef<str>>(self, names: &[S]) -> Result<Inventory, Error> {
+        if names.is_empty() {
+            return Ok(self);
+        }
+        let mut entries = Vec::with_capacity(names.len());
+        for name in names.iter().map(AsRef::as_ref) {
+            let Some(entry) = self.entries.iter().find(|entry| entry.name == name) else {
+                let hint = match nearest(name, self.entries.iter().map(|entry| entry.name.as_str())) {
+                    Some(near) => format!("; did you mean `{}`?", Printable(near)),
+                    None => String::new(),
+                };
+                let what = format!("account `{}`", Printable(name));
+                return Err(Error::usage(what, format!("no account of the file has this name{hint}")));
+            };
+            entries.push(entry.clone());
+        }
+        Ok(Inventory { entries })
+    }
+}
+
+/// One account out of its fields; `None` when a problem was reported.
+fn entry(
+    raw: &Raw,
+    folder: &Path,
+    env: password::Env<'_>,
+    names: &mut HashMap<String, usize>,
+    problems: &mut Problems,
+) -> Option<Entry> {
+    let Some(aor) = raw.get(Field::Aor) else {
+        let who = raw.get(Field::Name).map(|name| format!("account `{}`: ", Printable(&name.text))).unwrap_or_default();
+        problems.add(raw.line, None, format!("{who}`aor` is missing; say whom to register, e.g. sip:alice@example.com"));
+        return None;
+    };
+    let before = problems.count();
+    let name = raw.get(Field::Name).unwrap_or(aor);
+    if let Some(first) = names.insert(name.text.clone(), raw.line) {
+        let text = Printable(&name.text);
+        problems.add(name.line, name.column, format!("the name `{text}` is taken by the account of line {first}; give each its own"));
+    }
+    let password = password::of(raw, folder, env, problems);
+    let secret = password.as_ref().map_or("", |secret| secret.as_str());
+    let account = Account::new(&aor.text, secret).and_then(|mut account| {
+        account = account.named(&name.text);
+        if let Some(user) = raw.get(Field::AuthUser) {
+            account = account.auth_user(&user.text);
+        }
+        Ok(account)
+    });
+    let mut account = accept(account, Field::Aor, aor, problems)?;
+    if let Some(uri) = raw.get(Field::Registrar) {
+        account = accept(account.registrar(&uri.text), Field::Registrar, uri, problems)?;
+    }
+    if let Some(uri) = raw.get(Field::OutboundProxy) {
+        account = accept(account.outbound_proxy(&uri.text), Field::OutboundProxy, uri, problems)?;
+    }
+    if let Some(value) = raw.get(Field::Transport) {
+        match [Transport::Udp, Transport::Tcp].into_iter().find(|known| known.as_param().eq_ignore_ascii_case(&value.text)) {
+            Some(transport) => account = account.transport(transport),
+            None => {
+                let text = Printable(&value.text);
+                problems.add(value.line, value.column, format!("transport `{text}` is not known; write `udp` or `tcp`"));
+            }
+        }
+    }
+    let account = password.map(|_| account);
+    let entry = Entry { name: name.text.clone(), aor: aor.text.clone(), line: raw.line, account };
+    (problems.count() == before).then_some(entry)
+}
+
+fn accept(result: Result<Account, Error>, field: Field, value: &Value, problems: &mut Problems) -> Option<Account> {
+    let problem = match result {
+        Ok(account) => return Some(account),
+        Err(Error::Usage { problem, .. }) => problem,
+        Err(other) => other.to_string(),
+    };
+    problems.add(value.line, value.column, format!("{} `{}`: {problem}", field.name(), Printable(&value.text)));
+    None
+}

@@ -1,0 +1,4 @@
+//! Many accounts: where they come from.
+
+#[cfg(feature = "accounts")]
+pub mod inventory;

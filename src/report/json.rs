@@ -1,0 +1,146 @@
+//! One JSON object a line for each outcome, for programs.
+//!
+//! The shape, schema `ringback.outcome/1`; keys are only ever added within a schema version, never renamed or removed:
+//!
+//! | key | what |
+//! |---|---|
+//! | `schema` | `"ringback.outcome/1"` |
+//! | `check`, `subject` | which question, and about whom |
+//! | `name` | how the account file calls it; only there when told |
+//! | `verdict` | `"pass"`, `"fail"`, `"inconclusive"`, `"not-run"` |
+//! | `summary` | the answer in one sentence |
+//! | `steps` | in order: `name`, `verdict`, `detail`, `took_ms`, `evidence` |
+//! | `findings` | most important first: `code`, `severity` (`info`, `warning`, `error`), `side` (`peer`, `path`, `setup`, `probe`), `seen`, `advice`, `evidence` |
+//! | `facts` | `name`, `value`; a name can stand more than once |
+//! | `metrics` | an object; the unit ends the key: `rrd_ms` (a number with at most three decimals), `expires_s`; counts have none |
+//! | `took_ms` | how long all of it took |
+//! | `started` | when it began, RFC 3339 in UTC with milliseconds |
+//! | `messages` | messages sent and received, retransmissions too |
+//! | `records`, `records_dropped` | entries of the transcript, and those that a limit kept out |
+//!
+//! `evidence` is `[from, to]`: entries of the transcript, counted from 0, `to` not included.
+
+use crate::check::{MetricValue, Outcome};
+use serde::ser::{Serialize, SerializeMap, SerializeStruct, Serializer};
+use std::ops::Range;
+use std::time::{Duration, SystemTime};
+
+/// The version of the shape that [`line`] writes.
+pub const SCHEMA: &str = "ringback.outcome/1";
+
+/// One line, without the line break at its end.
+pub fn line(outcome: &Outcome) -> String {
+    to_string(&Line { outcome, name: None })
+}
+
+/// The same with the `name` that an account file gives.
+pub fn line_named(name: &str, outcome: &Outcome) -> String {
+    to_string(&Line { outcome, name: Some(name) })
+}
+
+fn to_string(line: &Line<'_>) -> String {
+    // Strings, numbers and string keys only: there is nothing here that serde_json refuses.
+    serde_json::to_string(line).unwrap_or_else(|error| format!("{{\"schema\":\"{SCHEMA}\",\"error\":\"{error}\"}}"))
+}
+
+struct Line<'a> {
+    outcome: &'a Outcome,
+    name: Option<&'a str>,
+}
+
+#[derive(serde::Serialize)]
+struct Step<'a> {
+    name: &'a str,
+    verdict: &'a str,
+    detail: &'a str,
+    took_ms: f64,
+    evidence: [usize; 2],
+}
+
+#[derive(serde::Serialize)]
+struct Finding<'a> {
+    code: &'a str,
+    severity: &'a str,
+    side: &'a str,
+    seen: &'a str,
+    advice: &'a str,
+    evidence: [usize; 2],
+}
+
+#[derive(serde::Serialize)]
+struct Fact<'a> {
+    name: &'a str,
+    value: &'a str,
+}
+
+impl Serialize for Line<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let outcome = self.outcome;
+        let steps: Vec<Step<'_>> = outcome.steps.iter().map(|s| Step {
+            name: s.name,
+            verdict: s.verdict.as_str(),
+            detail: &s.detail,
+            took_ms: milliseconds(s.took),
+            evidence: pair(&s.evidence),
+        }).collect();
+        let findings: Vec<Finding<'_>> = outcome.findings.iter().map(|f| Finding {
+            code: f.code,
+            severity: f.severity.as_str(),
+            side: f.side.as_str(),
+            seen: &f.seen,
+            advice: &f.advice,
+            evidence: pair(&f.evidence),
+        }).collect();
+        let facts: Vec<Fact<'_>> = outcome.facts.iter().map(|f| Fact { name: f.name, value: &f.value }).collect();
+        let mut line = serializer.serialize_struct("Outcome", 15)?;
+        line.serialize_field("schema", SCHEMA)?;
+        line.serialize_field("check", outcome.check)?;
+        line.serialize_field("subject", &outcome.subject)?;
+        match self.name {
+            Some(name) => line.serialize_field("name", name)?,
+            None => line.skip_field("name")?,
+        }
+        line.serialize_field("verdict", outcome.verdict.as_str())?;
+        line.serialize_field("summary", &outcome.summary)?;
+        line.serialize_field("steps", &steps)?;
+        line.serialize_field("findings", &findings)?;
+        line.serialize_field("facts", &facts)?;
+        line.serialize_field("metrics", &Metrics(outcome))?;
+        line.serialize_field("took_ms", &milliseconds(outcome.took))?;
+        line.serialize_field("started", &timestamp(outcome.transcript.began_at))?;
+        line.serialize_field("messages", &outcome.messages())?;
+        line.serialize_field("records", &outcome.transcript.records.len())?;
+        line.serialize_field("records_dropped", &outcome.transcript.dropped)?;
+        line.end()
+    }
+}
+
+struct Metrics<'a>(&'a Outcome);
+
+impl Serialize for Metrics<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(Some(self.0.metrics.len()))?;
+        for metric in &self.0.metrics {
+            match metric.value {
+                MetricValue::Duration(value) => map.serialize_entry(&format!("{}_ms", metric.name), &milliseconds(value))?,
+                MetricValue::Seconds(value) => map.serialize_entry(&format!("{}_s", metric.name), &value)?,
+                MetricValue::Count(value) => map.serialize_entry(metric.name, &value)?,
+            }
+        }
+        map.end()
+    }
+}
+
+fn pair(range: &Range<usize>) -> [usize; 2] {
+    [range.start, range.end]
+}
+
+/// Whole microseconds: what is finer is not a measurement.
+fn milliseconds(value: Duration) -> f64 {
+    value.as_micros() as f64 / 1_000.0
+}
+
+fn timestamp(at: SystemTime) -> String {
+    // Out of jiff's range (years -9999 to 9999) there is nothing to say.
+    jiff::Timestamp::try_from(at).map(|at| format!("{at:.3}")).unwrap_or_default()
+}

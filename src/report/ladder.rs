@@ -1,0 +1,239 @@
+//! Ladders: who said what to whom, and when, as ASCII.
+
+use crate::check::Transcript;
+use crate::message::{Flow, Message, Transport, redact};
+use crate::syntax::{HeaderName, Limits};
+use crate::transport::{Direction, Record, RecordEvent};
+use bytes::Bytes;
+use std::net::SocketAddr;
+
+/// What a ladder shows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct LadderOptions {
+    /// Milliseconds since the check began at the left of each line.
+    pub times: bool,
+    /// Port numbers; otherwise `P1`, `P2`, ... in order of appearance, in the texts too.
+    pub ports: bool,
+}
+
+impl Default for LadderOptions {
+    fn default() -> Self {
+        LadderOptions { times: true, ports: true }
+    }
+}
+
+impl LadderOptions {
+    /// Without anything that differs from run to run: for comparing with a file, over real sockets too.
+    pub const fn golden() -> LadderOptions {
+        LadderOptions { times: false, ports: false }
+    }
+}
+
+/// Bounds of the space between two lanes, and of what stands at the right of them.
+const GAP: std::ops::RangeInclusive<usize> = 32..=88;
+const NOTE_LENGTH: usize = 200;
+/// Space before the first lane when times are shown: `12345.678  `.
+const TIME_WIDTH: usize = 11;
+
+/// The ladder of a transcript, with times and ports. One lane per transport and address; secrets are redacted.
+///
+/// ```text
+///            udp 127.0.0.1:40001                     udp 127.0.0.1:5060
+///            |                                       |
+///     0.000  |-- REGISTER sip:lab.example [1] ------>|
+///     1.250  |<- 401 Unauthorized [1 REGISTER] ------|
+/// ```
+pub fn ladder(transcript: &Transcript) -> String {
+    ladder_with(transcript, LadderOptions::default())
+}
+
+/// The same with a choice of what is shown.
+pub fn ladder_with(transcript: &Transcript, options: LadderOptions) -> String {
+    let lanes = Lanes::of(&transcript.records, options);
+    let rungs: Vec<Rung> = transcript.records.iter().map(|record| lanes.rung(record)).collect();
+    let gap = lanes.gap(&rungs);
+    let left = if options.times { TIME_WIDTH } else { 0 };
+
+    let mut text = " ".repeat(left);
+    for label in &lanes.labels {
+        text += &format!("{label:<width$}", width = gap + 1);
+    }
+    text.truncate(text.trim_end().len());
+    text += &format!("\n{:left$}{}\n", "", lanes.empty(gap));
+    for (record, rung) in transcript.records.iter().zip(&rungs) {
+        if options.times {
+            let at = record.at.saturating_duration_since(transcript.began).as_micros() as f64 / 1_000.0;
+            text += &format!("{at:>9.3}  ");
+        }
+        text += lanes.draw(rung, gap).trim_end();
+        text += "\n";
+    }
+    if transcript.dropped > 0 {
+        text += &format!("({} more records were over the limit and are not kept)\n", transcript.dropped);
+    }
+    text
+}
+
+/// One line of the ladder before it is drawn: lanes by their number.
+enum Rung {
+    Arrow { from: usize, to: usize, text: String },
+    Bar { from: usize, to: usize, text: String },
+    Beside(String),
+}
+
+struct Lanes {
+    addresses: Vec<(Transport, SocketAddr)>,
+    labels: Vec<String>,
+    /// Ports that are shown by a name, with the name.
+    names: Vec<(u16, String)>,
+}
+
+impl Lanes {
+    fn of(records: &[Record], options: LadderOptions) -> Lanes {
+        let mut addresses = Vec::new();
+        for Flow { transport, local, remote } in records.iter().map(|record| record.flow) {
+            for address in [(transport, local), (transport, remote)] {
+                if !addresses.contains(&address) {
+                    addresses.push(address);
+                }
+            }
+        }
+        let mut names: Vec<(u16, String)> = Vec::new();
+        for port in addresses.iter().map(|(_, address)| address.port()) {
+            if !options.ports && names.iter().all(|(known, _)| *known != port) {
+                names.push((port, format!("P{}", names.len() + 1)));
+            }
+        }
+        let mut lanes = Lanes { addresses, labels: Vec::new(), names };
+        lanes.labels = lanes.addresses.iter().map(|(transport, address)| lanes.rename(&format!("{transport} {address}"))).collect();
+        lanes
+    }
+
+    fn number(&self, transport: Transport, address: SocketAddr) -> usize {
+        self.addresses.iter().position(|known| *known == (transport, address)).unwrap_or_default()
+    }
+
+    /// Port numbers that have a name, replaced wherever they stand after a colon.
+    fn rename(&self, text: &str) -> String {
+        let mut out = String::with_capacity(text.len());
+        let mut rest = text;
+        while let Some(colon) = rest.find(':') {
+            let (before, after) = rest.split_at(colon + 1);
+            out += before;
+            let digits = after.len() - after.trim_start_matches(|c: char| c.is_ascii_digit()).len();
+            let (number, after) = after.split_at(digits);
+            let name = number.parse().ok().and_then(|port: u16| self.names.iter().find(|(known, _)| *known == port));
+            out += name.map_or(number, |(_, name)| name);
+            rest = after;
+        }
+        out + rest
+    }
+
+    fn rung(&self, record: &Record) -> Rung {
+        let Flow { transport, local, remote } = record.flow;
+        let (us, peer) = (self.number(transport, local), self.number(transport, remote));
+        let named = |text: &str| self.rename(&ascii(text.as_bytes()));
+        match &record.event {
+            RecordEvent::Message { direction, bytes, retransmission } => {
+                let mut text = self.rename(&describe(bytes));
+                if *retransmission > 0 {
+                    text += &format!(" (retransmission {retransmission})");
+                }
+                match direction {
+                    Direction::Sent => Rung::Arrow { from: us, to: peer, text },
+                    Direction::Received => Rung::Arrow { from: peer, to: us, text },
+                }
+            }
+            RecordEvent::Malformed { bytes, error } => {
+                Rung::Arrow { from: peer, to: us, text: format!("?? {} bytes, no SIP: {error}", bytes.len()) }
+            }
+            RecordEvent::Opened => Rung::Bar { from: us, to: peer, text: "connection opened".into() },
+            RecordEvent::Closed(why) if why.is_empty() => Rung::Bar { from: us, to: peer, text: "connection closed".into() },
+            RecordEvent::Closed(why) => Rung::Bar { from: us, to: peer, text: named(&format!("connection closed: {why}")) },
+            RecordEvent::Failed(error) => Rung::Beside(named(&format!("not sent: {error}"))),
+            RecordEvent::Note(note) => Rung::Beside(named(note)),
+        }
+    }
+
+    /// The space between lanes in which every text finds place, within bounds.
+    fn gap(&self, rungs: &[Rung]) -> usize {
+        let texts = rungs.iter().filter_map(|rung| match rung {
+            Rung::Arrow { from, to, text } | Rung::Bar { from, to, text } => Some((text.len() + 8).div_ceil(from.abs_diff(*to).max(1))),
+            Rung::Beside(_) => None,
+        });
+        let labels = self.labels.iter().map(|label| label.len() + 1);
+        texts.chain(labels).max().unwrap_or(0).clamp(*GAP.start(), *GAP.end())
+    }
+
+    fn empty(&self, gap: usize) -> String {
+        vec!["|"; self.addresses.len()].join(&" ".repeat(gap))
+    }
+
+    fn draw(&self, rung: &Rung, gap: usize) -> String {
+        let mut line = self.empty(gap);
+        match rung {
+            Rung::Beside(text) => line += &format!("  * {}", cut(text, NOTE_LENGTH)),
+            // Somebody who talks to himself has one lane only.
+            Rung::Arrow { from, to, text } | Rung::Bar { from, to, text } if from == to => {
+                line += &format!("  * to itself: {}", cut(text, NOTE_LENGTH));
+            }
+            Rung::Arrow { from, to, text } | Rung::Bar { from, to, text } => {
+                let (left, right) = (*from.min(to), *from.max(to));
+                let inner = (right - left) * (gap + 1) - 1;
+                let text = cut(text, inner - 7);
+                let middle = match rung {
+                    Rung::Bar { .. } => format!("{:=<inner$}", format!("== {text} ")),
+                    _ if from < to => format!("{:-<width$}>", format!("-- {text} "), width = inner - 1),
+                    _ => format!("{:-<inner$}", format!("<- {text} ")),
+                };
+                // Everything here is ASCII, so that a column is a byte.
+                let start = left * (gap + 1) + 1;
+                line.replace_range(start..start + inner, &middle);
+            }
+        }
+        line
+    }
+}
+
+/// `REGISTER sip:lab.example [1]`, `200 OK [1 REGISTER]`; without anything secret.
+fn describe(bytes: &Bytes) -> String {
+    let clean = Bytes::from(redact(bytes).into_owned());
+    let Ok(message) = Message::parse(clean.clone(), &Limits::default()) else {
+        let line = clean.split(|byte| matches!(byte, b'\r' | b'\n')).next().unwrap_or_default();
+        return format!("?? {}", ascii(line));
+    };
+    let cseq = message.header(HeaderName::CSeq).unwrap_or(b"no CSeq").trim_ascii();
+    match (message.method(), message.status()) {
+        (Some(method), _) => {
+            let number = cseq.split(u8::is_ascii_whitespace).next().unwrap_or_default();
+            format!(
+                "{} {} [{}]",
+                ascii(method.as_bytes()),
+                ascii(message.request_uri_bytes().unwrap_or_default()),
+                ascii(number)
+            )
+        }
+        (None, status) => {
+            let reason = ascii(message.reason().unwrap_or_default());
+            let cseq = cseq.split(u8::is_ascii_whitespace).filter(|part| !part.is_empty()).map(ascii).collect::<Vec<_>>().join(" ");
+            format!("{} {reason}", status.unwrap_or_default()).trim_end().to_owned() + &format!(" [{cseq}]")
+        }
+    }
+}
+
+/// Printable ASCII as it is, all else as `\xNN`.
+fn ascii(bytes: &[u8]) -> String {
+    let mut out = String::with_capacity(bytes.len());
+    for byte in bytes {
+        match byte {
+            b' '..=b'~' => out.push(char::from(*byte)),
+            _ => out += &format!("\\x{byte:02x}"),
+        }
+    }
+    out
+}
+
+fn cut(text: &str, length: usize) -> String {
+    if text.len() <= length { text.to_owned() } else { format!("{}...", &text[..length.saturating_sub(3)]) }
+}

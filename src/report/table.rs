@@ -1,0 +1,123 @@
+//! Many outcomes on one page.
+
+use crate::check::{Outcome, Printable, Verdict};
+use std::fmt;
+
+/// One line of a table, borrowed from wherever the outcome is.
+#[derive(Debug, Clone, Copy)]
+pub struct Row<'a> {
+    /// How people call it.
+    pub name: &'a str,
+    /// The answer.
+    pub verdict: Verdict,
+    /// The answer in one sentence.
+    pub why: &'a str,
+    /// What to do, in one sentence.
+    pub advice: Option<&'a str>,
+}
+
+impl<'a> Row<'a> {
+    /// The row of an outcome, under a name of the caller's (an account's name, say).
+    pub fn of(name: &'a str, outcome: &'a Outcome) -> Row<'a> {
+        // Advice about what could be better belongs into the long report; here it would look like a failure.
+        let advice = if outcome.verdict == Verdict::Pass { None } else { outcome.advice() };
+        Row { name, verdict: outcome.verdict, why: &outcome.summary, advice }
+    }
+}
+
+/// The longest name that still gets its column; longer ones push their line to the right.
+const NAME_WIDTH: usize = 40;
+
+/// A table of name, verdict and why, with what to do on a line of its own; the last line counts the verdicts. `colour` adds ANSI
+/// colours to the verdicts and changes nothing else: ask for it only when a person looks at it.
+///
+/// ```
+/// use ringback::check::Verdict;
+/// use ringback::report::{Row, table};
+/// let row = Row { name: "bob", verdict: Verdict::Fail, why: "the password was refused", advice: Some("Set it again.") };
+/// let text = table([row], false);
+/// assert_eq!(text.lines().nth(1), Some("bob   fail          the password was refused"));
+/// assert_eq!(text.lines().nth(2), Some("                    -> Set it again."));
+/// ```
+pub fn table<'a>(rows: impl IntoIterator<Item = Row<'a>>, colour: bool) -> String {
+    let rows: Vec<(String, Row<'a>)> = rows.into_iter().map(|row| (Printable(row.name).to_string(), row)).collect();
+    let width = rows.iter().map(|(name, _)| name.chars().count()).max().unwrap_or(0).clamp(4, NAME_WIDTH);
+    let mut tally = Tally::default();
+    let mut text = format!("{:<width$}  {:<12}  WHY, AND WHAT TO DO\n", "NAME", "VERDICT");
+    for (name, row) in &rows {
+        tally.add(row.verdict);
+        let verdict = paint(row.verdict, &format!("{:<12}", row.verdict), colour);
+        text += format!("{name:<width$}  {verdict}  {}", Printable(row.why)).trim_end();
+        text += "\n";
+        if let Some(advice) = row.advice {
+            text += &format!("{:width$}  {:12}  -> {}\n", "", "", Printable(advice));
+        }
+    }
+    text += &format!("{tally}\n");
+    text
+}
+
+fn paint(verdict: Verdict, text: &str, colour: bool) -> String {
+    let code = match verdict {
+        Verdict::Pass => "32",
+        Verdict::Fail => "1;31",
+        Verdict::Inconclusive => "33",
+        Verdict::NotRun => "2",
+    };
+    if colour { format!("\x1b[{code}m{text}\x1b[0m") } else { text.to_owned() }
+}
+
+/// How many outcomes had which verdict.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Tally {
+    /// [`Verdict::Pass`].
+    pub pass: u64,
+    /// [`Verdict::Fail`].
+    pub fail: u64,
+    /// [`Verdict::Inconclusive`].
+    pub inconclusive: u64,
+    /// [`Verdict::NotRun`].
+    pub not_run: u64,
+}
+
+impl Tally {
+    /// Counts one more.
+    pub fn add(&mut self, verdict: Verdict) {
+        match verdict {
+            Verdict::Pass => self.pass += 1,
+            Verdict::Fail => self.fail += 1,
+            Verdict::Inconclusive => self.inconclusive += 1,
+            Verdict::NotRun => self.not_run += 1,
+        }
+    }
+    /// All of them.
+    pub fn total(&self) -> u64 {
+        self.pass + self.fail + self.inconclusive + self.not_run
+    }
+    /// The verdict over all: fail where one failed, else pass only when all passed; nothing at all is [`Verdict::NotRun`].
+    pub fn verdict(&self) -> Verdict {
+        if self.fail > 0 {
+            Verdict::Fail
+        } else if self.inconclusive > 0 {
+            Verdict::Inconclusive
+        } else if self.not_run > 0 || self.pass == 0 {
+            Verdict::NotRun
+        } else {
+            Verdict::Pass
+        }
+    }
+}
+
+impl fmt::Display for Tally {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "{} checked: {} pass, {} fail, {} inconclusive, {} not run",
+            self.total(),
+            self.pass,
+            self.fail,
+            self.inconclusive,
+            self.not_run
+        )
+    }
+}
