@@ -27,6 +27,8 @@ mod csv;
 mod field;
 mod password;
 mod problem;
+#[cfg(test)]
+mod tests;
 mod toml;
 
 pub use problem::{InventoryError, MAX_PROBLEMS, Problem};

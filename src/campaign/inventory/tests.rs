@@ -1,0 +1,250 @@
+#![allow(clippy::unwrap_used)]
+
+use super::*;
+use std::env::VarError;
+
+fn no_env(_: &str) -> Result<String, VarError> {
+    Err(VarError::NotPresent)
+}
+
+fn parse(text: impl AsRef<[u8]>, format: Format) -> Result<Inventory, String> {
+    Inventory::parse_with(text.as_ref(), format, Path::new("accounts"), &no_env).map_err(|error| error.to_string())
+}
+
+fn toml(text: &str) -> Result<Inventory, String> {
+    parse(text, Format::Toml)
+}
+
+fn csv(text: impl AsRef<[u8]>) -> Result<Inventory, String> {
+    parse(text, Format::Csv)
+}
+
+const ALICE: &str = r#"
+[[account]]
+name = "alice"
+aor = "sip:alice@lab.example"
+auth_user = "al"
+password = " p,w "
+registrar = "sip:127.0.0.1:5060;transport=tcp"
+outbound_proxy = "sip:127.0.0.1:5070;lr"
+transport = "tcp"
+
+[[account]]
+aor = "sip:bob@lab.example"
+password = ""
+"#;
+
+#[track_caller]
+fn is_alice_and_bob(inventory: &Inventory) {
+    let [alice, bob] = inventory.entries.as_slice() else { panic!("{inventory:?}") };
+    assert_eq!((alice.name.as_str(), alice.aor.as_str()), ("alice", "sip:alice@lab.example"));
+    let account = alice.account.as_ref().unwrap();
+    assert_eq!((account.name(), account.credentials().username()), ("alice", "al"));
+    assert_eq!(account.credentials().password(), " p,w ");
+    assert_eq!(account.routes().len(), 1);
+    assert_eq!((bob.name.as_str(), bob.account.as_ref().unwrap().name()), ("sip:bob@lab.example", "sip:bob@lab.example"));
+}
+
+#[test]
+fn toml_gives_every_field_and_its_default() {
+    let inventory = toml(ALICE).unwrap();
+    is_alice_and_bob(&inventory);
+    assert_eq!(inventory.entries.iter().map(|entry| entry.line).collect::<Vec<_>>(), [2, 11]);
+}
+
+#[test]
+fn csv_gives_the_same_as_toml() {
+    let text = "aor,name,transport,auth_user,password,registrar,outbound_proxy\n\
+        sip:alice@lab.example,alice,TCP,al,\" p,w \",sip:127.0.0.1:5060;transport=tcp,sip:127.0.0.1:5070;lr\n\
+        \n\
+        sip:bob@lab.example,,,,x,,\n";
+    let inventory = csv(text).unwrap();
+    is_alice_and_bob(&inventory);
+    assert_eq!(inventory.entries[1].line, 4);
+}
+
+#[test]
+fn a_byte_order_mark_crlf_and_semicolons_are_taken() {
+    let windows = format!("\u{feff}{}", ALICE.replace('\n', "\r\n"));
+    is_alice_and_bob(&toml(&windows).unwrap());
+    let inventory = csv("\u{feff}name;aor;password\r\nalice;sip:alice@lab.example;x\r\n\r\nbob;sip:bob@lab.example;\"a;b\"\r\n").unwrap();
+    assert_eq!(inventory.entries[1].account.as_ref().unwrap().credentials().password(), "a;b");
+    assert_eq!(inventory.entries.iter().map(|entry| entry.line).collect::<Vec<_>>(), [2, 4]);
+}
+
+#[test]
+fn all_that_is_wrong_in_a_toml_file_is_told_together_with_its_place() {
+    let error = toml(
+        r#"[[account]]
+name = "alice"
+aor = "sip:alice@lab.example"
+pasword = "secret"
+transport = "ucp"
+
+[[account]]
+name = "alice"
+aor = "sip:@lab.example"
+password = 1234567
+
+[[account]]
+name = "carol"
+password = "secret"
+
+[[account]]
+name = "dave"
+aor = "sip:dave@lab.example"
+password = "secret"
+password_env = "DAVE"
+
+[[acount]]
+name = "erin"
+"#,
+    )
+    .unwrap_err();
+    let places: Vec<&str> = error.lines().map(|line| line.split(' ').next().unwrap()).collect();
+    assert_eq!(
+        places,
+        ["accounts:4:1:", "accounts:5:13:", "accounts:8:8:", "accounts:9:7:", "accounts:10:12:", "accounts:12:", "accounts:19:12:", "accounts:21:3:"],
+        "{error}"
+    );
+    for text in [
+        "unknown key `pasword`; did you mean `password`?",
+        "transport `ucp` is not known; write `udp` or `tcp`",
+        "the name `alice` is taken by the account of line 1",
+        "aor `sip:@lab.example`: ",
+        "`password` is a number; write it in quotes",
+        "account `carol`: `aor` is missing",
+        "keep one",
+        "unknown key `acount`",
+    ] {
+        assert!(error.contains(text), "{text} is not in\n{error}");
+    }
+    assert!(!error.contains("secret") && !error.contains("1234567"), "{error}");
+}
+
+#[test]
+fn a_broken_line_of_toml_hides_neither_the_other_accounts_errors_nor_shows_its_password() {
+    let error = toml("[[account]]\naor = \"sip:a@lab.example\"\npassword = s3cret\n[[account]]\nname = \"b\"\n").unwrap_err();
+    assert!(error.contains("accounts:3:12: no TOML: "), "{error}");
+    assert!(error.contains("accounts:4: account `b`: `aor` is missing"), "{error}");
+    assert!(!error.contains("s3cret"), "{error}");
+}
+
+#[test]
+fn all_that_is_wrong_in_a_csv_file_is_told_together_with_its_line() {
+    let error = csv(b"name,aor,auth-user,password,name\r\n\
+        alice,sip:alice@lab.example,,secret,\r\n\
+        bob,sip:bob@lab.example,secret\r\n\
+        carol,,,secret,\r\n\
+        dave,sip:d\xe9@lab.example,,secret,\r\n\
+        erin,sip:erin@lab.example,,\"secret,\r\n\
+        frank,sip:frank@lab.example,,secret,\r\n")
+    .unwrap_err();
+    let wanted = [
+        "accounts:1: unknown column `auth-user`; did you mean `auth_user`?",
+        "accounts:1: the column `name` stands twice; keep one",
+        "accounts:3: 3 values for 5 columns; put a value that holds a separator in quotes",
+        "accounts:4: account `carol`: `aor` is missing; say whom to register, e.g. sip:alice@example.com",
+        "accounts:5: aor is not UTF-8; save the file as UTF-8",
+        "accounts:6: 4 values for 5 columns; put a value that holds a separator in quotes",
+    ];
+    // The column that stands twice wins over the first, so that `carol` is told by an empty name.
+    let lines: Vec<&str> = error.lines().collect();
+    assert_eq!(lines.len(), wanted.len(), "{error}");
+    for (line, wanted) in lines.iter().zip(wanted) {
+        assert_eq!(line.replace("account `carol`: ", ""), wanted.replace("account `carol`: ", ""), "{error}");
+    }
+}
+
+#[test]
+fn a_quote_that_is_not_closed_is_found_where_it_begins() {
+    let error = csv("name,aor,password\nalice,sip:alice@lab.example,\"secret\nbob,sip:bob@lab.example,x\n").unwrap_err();
+    assert_eq!(error, "accounts:2: password runs over more than one line; a closing quote is missing");
+}
+
+#[test]
+fn twenty_problems_are_told_and_the_rest_is_counted() {
+    let mut text = String::from("name,aor,password\n");
+    for i in 0..500 {
+        text += &format!("n{i},,x\n");
+    }
+    let error = csv(text).unwrap_err();
+    assert_eq!(error.lines().count(), MAX_PROBLEMS + 1);
+    assert!(error.starts_with("accounts:2: ") && error.ends_with("accounts: 480 more problems"), "{error}");
+}
+
+#[test]
+fn an_empty_file_is_told_how_to_begin() {
+    assert!(toml("# nothing\n").unwrap_err().contains("each account begins with a line `[[account]]`"));
+    assert!(csv("name,aor\n").unwrap_err().contains("no account"));
+    assert!(toml("[account]\naor = \"sip:a@b\"\n").unwrap_err().contains("write `[[account]]` with two brackets"));
+}
+
+#[test]
+fn an_account_without_its_password_does_not_keep_the_others() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("erin.txt"), "erins\r\nsecond line\n").unwrap();
+    std::fs::write(folder.path().join("long.txt"), "x".repeat(5_000)).unwrap();
+    let text = "name,aor,password,password_env,password_file\n\
+        alice,sip:alice@lab.example,secret,,\n\
+        bob,sip:bob@lab.example,,BOB,\n\
+        carol,sip:carol@lab.example,,CAROL,\n\
+        dave,sip:dave@lab.example,,,nowhere.txt\n\
+        erin,sip:erin@lab.example,,,erin.txt\n\
+        frank,sip:frank@lab.example,,,\n\
+        grace,sip:grace@lab.example,,,long.txt\n";
+    let path = folder.path().join("accounts.csv");
+    std::fs::write(&path, text).unwrap();
+    let env = |name: &str| if name == "BOB" { Ok("bobs".to_owned()) } else { Err(VarError::NotPresent) };
+    let inventory = Inventory::parse_with(text.as_bytes(), Format::Csv, &path, &env).unwrap();
+    let passwords: Vec<Result<&str, &str>> = inventory
+        .entries
+        .iter()
+        .map(|entry| entry.account.as_ref().map(|account| account.credentials().password()).map_err(|no| no.why.as_str()))
+        .collect();
+    assert_eq!(passwords[0], Ok("secret"));
+    assert_eq!(passwords[1], Ok("bobs"));
+    assert_eq!(passwords[2], Err("the environment variable CAROL with the password is not set"));
+    assert!(passwords[3].unwrap_err().starts_with("the password file nowhere.txt cannot be used: No such file"));
+    assert_eq!(passwords[4], Ok("erins"));
+    assert_eq!(passwords[5], Err("no password is given"));
+    assert_eq!(passwords[6], Err("the password file long.txt cannot be used: it has more than 4096 bytes"));
+    // The same by path, where BOB is not set in our environment.
+    assert_eq!(Inventory::from_path(&path).unwrap().entries.len(), 7);
+}
+
+#[test]
+fn a_file_that_is_not_there_is_named() {
+    let error = Inventory::from_path("/nowhere/accounts.toml").unwrap_err().to_string();
+    assert!(error.starts_with("/nowhere/accounts.toml: cannot be read: No such file"), "{error}");
+}
+
+#[test]
+fn accounts_are_selected_by_name() {
+    let names = |inventory: Inventory| inventory.entries.into_iter().map(|entry| entry.name).collect::<Vec<_>>();
+    let inventory = toml(ALICE).unwrap();
+    assert_eq!(names(inventory.clone().select(&["sip:bob@lab.example"]).unwrap()), ["sip:bob@lab.example"]);
+    assert_eq!(names(inventory.clone().select::<&str>(&[]).unwrap()).len(), 2);
+    let error = inventory.select(&["alcie"]).unwrap_err().to_string();
+    assert_eq!(error, "account `alcie`: no account of the file has this name; did you mean `alice`?");
+}
+
+#[test]
+fn seventy_thousand_accounts_are_read_in_both_forms() {
+    let mut csv_text = String::from("name,aor,password\n");
+    let mut toml_text = String::new();
+    for i in 0..70_000 {
+        csv_text += &format!("n{i},sip:{i}@lab.example,pw{i}\n");
+        toml_text += &format!("[[account]]\nname = \"n{i}\"\naor = \"sip:{i}@lab.example\"\npassword = \"pw{i}\"\n");
+    }
+    for inventory in [csv(csv_text).unwrap(), toml(&toml_text).unwrap()] {
+        assert_eq!(inventory.entries.len(), 70_000);
+        assert_eq!(inventory.entries[69_999].name, "n69999");
+    }
+}
+
+#[test]
+fn debug_output_holds_no_password() {
+    let shown = format!("{:?}", toml(&ALICE.replace(" p,w ", "topsecret")).unwrap());
+    assert!(shown.contains("alice") && !shown.contains("topsecret"), "{shown}");
+}
