@@ -1,0 +1,70 @@
+//! tshark as judge of captures that we wrote.
+
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+/// What tshark says about one frame.
+#[derive(Debug)]
+pub(crate) struct Frame {
+    /// Its dissectors, e.g. `raw:ip:udp:sip`.
+    pub(crate) protocols: String,
+    /// `REGISTER` for a request.
+    pub(crate) method: String,
+    /// `401` for a response.
+    pub(crate) status: String,
+    /// The digest response, as it stands in the capture.
+    pub(crate) digest_response: String,
+    /// Names of what tshark objects to (malformed, wrong checksum, ...), with severity.
+    pub(crate) complaints: String,
+}
+
+/// Reads `capture`, taking `port` for SIP over UDP and TCP.
+pub(crate) fn read(capture: &Path, port: u16) -> Vec<Frame> {
+    const FIELDS: [&str; 6] = [
+        "frame.protocols",
+        "sip.Method",
+        "sip.Status-Code",
+        "sip.auth.digest.response",
+        "_ws.malformed",
+        "_ws.expert.message",
+    ];
+    let output = Command::new("tshark")
+        .args([
+            "-n",
+            "-r",
+            &capture.display().to_string(),
+            "-T",
+            "fields",
+            "-E",
+            "separator=\t",
+            "-E",
+            "occurrence=a",
+        ])
+        .args([
+            "-o",
+            "ip.check_checksum:TRUE",
+            "-o",
+            "udp.check_checksum:TRUE",
+            "-o",
+            "tcp.check_checksum:TRUE",
+        ])
+        .args(["-d", &format!("udp.port=={port},sip"), "-d", &format!("tcp.port=={port},sip")])
+        .args(FIELDS.iter().flat_map(|field| ["-e", field]))
+        .stdin(Stdio::null())
+        .output()
+        .unwrap_or_else(|error| panic!("tshark cannot be run (Debian package tshark): {error}"));
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "tshark: {}\n{stderr}", output.status);
+    let frame = |line: &str| {
+        let mut fields = line.split('\t').map(str::to_owned);
+        let mut next = || fields.next().unwrap();
+        Frame {
+            protocols: next(),
+            method: next(),
+            status: next(),
+            digest_response: next(),
+            complaints: format!("{} {}", next(), next()).trim().to_owned(),
+        }
+    };
+    String::from_utf8(output.stdout).unwrap().lines().map(frame).collect()
+}
