@@ -1,5 +1,7 @@
 //! A telephone network in one process: a registrar with switchable faults, and a network in memory and in virtual time.
 
+mod fault;
 mod memory;
 
+pub use fault::Fault;
 pub use memory::{ClosedPort, Link, MemoryHost, MemoryNetwork, MemoryStats, Nat};

@@ -196,10 +196,10 @@ impl State {
         let now = Instant::now();
         self.stats.sent += 1;
         let mut source = from;
-        if let Some(public) = self.nat_between(from.ip(), to.ip()) {
-            if let Some(translator) = self.nats.get_mut(&public) {
-                source = SocketAddr::new(public, translator.outgoing(from, to, now));
-            }
+        if let Some(public) = self.nat_between(from.ip(), to.ip())
+            && let Some(translator) = self.nats.get_mut(&public)
+        {
+            source = SocketAddr::new(public, translator.outgoing(from, to, now));
         }
         let target = match self.nats.get(&to.ip()) {
             Some(translator) => translator.incoming(to.port(), source, now),

@@ -125,10 +125,9 @@ impl Translator {
         if self.by_port.len() < MAX_MAPPINGS {
             return;
         }
-        if let Some(oldest) = self.by_port.iter().min_by_key(|(_, m)| m.used).map(|(port, _)| *port) {
-            if let Some(mapping) = self.by_port.remove(&oldest) {
-                self.by_key.remove(&mapping.key);
-            }
+        let oldest = self.by_port.iter().min_by_key(|(_, m)| m.used).map(|(port, _)| *port);
+        if let Some(mapping) = oldest.and_then(|port| self.by_port.remove(&port)) {
+            self.by_key.remove(&mapping.key);
         }
     }
 }

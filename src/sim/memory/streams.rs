@@ -253,12 +253,11 @@ impl Listener for MemoryListener {
     fn poll_accept(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<Box<dyn Stream>>> {
         let mut guard = self.backlog.lock();
         let arriving = &mut *guard;
-        if let Some((at, _)) = arriving.streams.front() {
-            if arriving.alarm.is_due(*at, cx) {
-                if let Some((_, stream)) = arriving.streams.pop_front() {
-                    return Poll::Ready(Ok(Box::new(stream)));
-                }
-            }
+        let next = arriving.streams.front().map(|(at, _)| *at);
+        if next.is_some_and(|at| arriving.alarm.is_due(at, cx))
+            && let Some((_, stream)) = arriving.streams.pop_front()
+        {
+            return Poll::Ready(Ok(Box::new(stream)));
         }
         arriving.waker = Some(cx.waker().clone());
         Poll::Pending
