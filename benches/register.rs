@@ -21,7 +21,8 @@ fn main() {
     let registrar = std::thread::spawn(move || {
         alone(async move {
             let users = (0..accounts).map(|i| User::new(&format!("user{i}"), "secret"));
-            let lab = users.fold(Lab::builder(), |lab, user| lab.user(user)).start().await.expect("the lab starts");
+            let lab =
+                users.fold(Lab::builder(), |lab, user| lab.user(user)).start().await.expect("the lab starts");
             address.send(lab.uri(Transport::Udp)).expect("somebody waits for the address");
             until.await.expect("the probe says when it is done");
             lab.shutdown().await;
@@ -69,7 +70,8 @@ fn alone<T>(work: impl Future<Output = T>) -> (T, Duration) {
 
 /// CPU time of the calling thread, as Linux counts it.
 fn thread_cpu() -> Duration {
-    let stat = std::fs::read_to_string("/proc/thread-self/schedstat").expect("a Linux that counts CPU time by thread");
+    let stat = std::fs::read_to_string("/proc/thread-self/schedstat")
+        .expect("a Linux that counts CPU time by thread");
     let nanos = stat.split_whitespace().next().and_then(|n| n.parse().ok()).expect("nanoseconds first");
     Duration::from_nanos(nanos)
 }

@@ -14,7 +14,9 @@ impl fmt::Display for Printable<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for c in self.0.chars() {
             // The second set are the marks that turn the direction of writing.
-            if c.is_control() || matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}') {
+            if c.is_control()
+                || matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+            {
                 write!(f, "{}", c.escape_default())?;
             } else {
                 f.write_char(c)?;
@@ -94,7 +96,11 @@ impl Outcome {
     pub fn advice(&self) -> Option<&str> {
         let of = |finding: &&Finding| !finding.advice.is_empty();
         let worst = self.findings.iter().filter(of).map(|finding| finding.severity).max()?;
-        self.findings.iter().filter(of).find(|finding| finding.severity == worst).map(|finding| finding.advice.as_str())
+        self.findings
+            .iter()
+            .filter(of)
+            .find(|finding| finding.severity == worst)
+            .map(|finding| finding.advice.as_str())
     }
 }
 
@@ -111,8 +117,14 @@ impl fmt::Display for Outcome {
         }
         let width = self.steps.iter().map(|step| step.name.len()).max().unwrap_or(0);
         for step in &self.steps {
-            let took = if step.verdict == Verdict::NotRun { String::new() } else { Took(step.took).to_string() };
-            let line = format!("{:<7} {:<width$} {took:>9}  {}", step.verdict.mark(), step.name, Printable(&step.detail));
+            let took =
+                if step.verdict == Verdict::NotRun { String::new() } else { Took(step.took).to_string() };
+            let line = format!(
+                "{:<7} {:<width$} {took:>9}  {}",
+                step.verdict.mark(),
+                step.name,
+                Printable(&step.detail)
+            );
             write!(f, "\n  {}", line.trim_end())?;
         }
         if !self.findings.is_empty() {
@@ -123,7 +135,8 @@ impl fmt::Display for Outcome {
                 write!(f, "\n  {line}")?;
             }
         }
-        let names = self.facts.iter().map(|fact| fact.name).chain(self.metrics.iter().map(|metric| metric.name));
+        let names =
+            self.facts.iter().map(|fact| fact.name).chain(self.metrics.iter().map(|metric| metric.name));
         let width = names.map(str::len).max().unwrap_or(0);
         if width > 0 {
             writeln!(f)?;

@@ -40,7 +40,8 @@ pub fn line_named(name: &str, outcome: &Outcome) -> String {
 
 fn to_string(line: &Line<'_>) -> String {
     // Strings, numbers and string keys only: there is nothing here that serde_json refuses.
-    serde_json::to_string(line).unwrap_or_else(|error| format!("{{\"schema\":\"{SCHEMA}\",\"error\":\"{error}\"}}"))
+    serde_json::to_string(line)
+        .unwrap_or_else(|error| format!("{{\"schema\":\"{SCHEMA}\",\"error\":\"{error}\"}}"))
 }
 
 struct Line<'a> {
@@ -76,22 +77,31 @@ struct Fact<'a> {
 impl Serialize for Line<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let outcome = self.outcome;
-        let steps: Vec<Step<'_>> = outcome.steps.iter().map(|s| Step {
-            name: s.name,
-            verdict: s.verdict.as_str(),
-            detail: &s.detail,
-            took_ms: milliseconds(s.took),
-            evidence: pair(&s.evidence),
-        }).collect();
-        let findings: Vec<Finding<'_>> = outcome.findings.iter().map(|f| Finding {
-            code: f.code,
-            severity: f.severity.as_str(),
-            side: f.side.as_str(),
-            seen: &f.seen,
-            advice: &f.advice,
-            evidence: pair(&f.evidence),
-        }).collect();
-        let facts: Vec<Fact<'_>> = outcome.facts.iter().map(|f| Fact { name: f.name, value: &f.value }).collect();
+        let steps: Vec<Step<'_>> = outcome
+            .steps
+            .iter()
+            .map(|s| Step {
+                name: s.name,
+                verdict: s.verdict.as_str(),
+                detail: &s.detail,
+                took_ms: milliseconds(s.took),
+                evidence: pair(&s.evidence),
+            })
+            .collect();
+        let findings: Vec<Finding<'_>> = outcome
+            .findings
+            .iter()
+            .map(|f| Finding {
+                code: f.code,
+                severity: f.severity.as_str(),
+                side: f.side.as_str(),
+                seen: &f.seen,
+                advice: &f.advice,
+                evidence: pair(&f.evidence),
+            })
+            .collect();
+        let facts: Vec<Fact<'_>> =
+            outcome.facts.iter().map(|f| Fact { name: f.name, value: &f.value }).collect();
         let mut line = serializer.serialize_struct("Outcome", 15)?;
         line.serialize_field("schema", SCHEMA)?;
         line.serialize_field("check", outcome.check)?;
@@ -122,7 +132,9 @@ impl Serialize for Metrics<'_> {
         let mut map = serializer.serialize_map(Some(self.0.metrics.len()))?;
         for metric in &self.0.metrics {
             match metric.value {
-                MetricValue::Duration(value) => map.serialize_entry(&format!("{}_ms", metric.name), &milliseconds(value))?,
+                MetricValue::Duration(value) => {
+                    map.serialize_entry(&format!("{}_ms", metric.name), &milliseconds(value))?
+                }
                 MetricValue::Seconds(value) => map.serialize_entry(&format!("{}_s", metric.name), &value)?,
                 MetricValue::Count(value) => map.serialize_entry(metric.name, &value)?,
             }

@@ -106,7 +106,11 @@ impl Lanes {
             }
         }
         let mut lanes = Lanes { addresses, labels: Vec::new(), names };
-        lanes.labels = lanes.addresses.iter().map(|(transport, address)| lanes.rename(&format!("{transport} {address}"))).collect();
+        lanes.labels = lanes
+            .addresses
+            .iter()
+            .map(|(transport, address)| lanes.rename(&format!("{transport} {address}")))
+            .collect();
         lanes
     }
 
@@ -123,7 +127,8 @@ impl Lanes {
             out += before;
             let digits = after.len() - after.trim_start_matches(|c: char| c.is_ascii_digit()).len();
             let (number, after) = after.split_at(digits);
-            let name = number.parse().ok().and_then(|port: u16| self.names.iter().find(|(known, _)| *known == port));
+            let name =
+                number.parse().ok().and_then(|port: u16| self.names.iter().find(|(known, _)| *known == port));
             out += name.map_or(number, |(_, name)| name);
             rest = after;
         }
@@ -149,8 +154,12 @@ impl Lanes {
                 Rung::Arrow { from: peer, to: us, text: format!("?? {} bytes, no SIP: {error}", bytes.len()) }
             }
             RecordEvent::Opened => Rung::Bar { from: us, to: peer, text: "connection opened".into() },
-            RecordEvent::Closed(why) if why.is_empty() => Rung::Bar { from: us, to: peer, text: "connection closed".into() },
-            RecordEvent::Closed(why) => Rung::Bar { from: us, to: peer, text: named(&format!("connection closed: {why}")) },
+            RecordEvent::Closed(why) if why.is_empty() => {
+                Rung::Bar { from: us, to: peer, text: "connection closed".into() }
+            }
+            RecordEvent::Closed(why) => {
+                Rung::Bar { from: us, to: peer, text: named(&format!("connection closed: {why}")) }
+            }
             RecordEvent::Failed(error) => Rung::Beside(named(&format!("not sent: {error}"))),
             RecordEvent::Note(note) => Rung::Beside(named(note)),
         }
@@ -159,7 +168,9 @@ impl Lanes {
     /// The space between lanes in which every text finds place, within bounds.
     fn gap(&self, rungs: &[Rung]) -> usize {
         let texts = rungs.iter().filter_map(|rung| match rung {
-            Rung::Arrow { from, to, text } | Rung::Bar { from, to, text } => Some((text.len() + 8).div_ceil(from.abs_diff(*to).max(1))),
+            Rung::Arrow { from, to, text } | Rung::Bar { from, to, text } => {
+                Some((text.len() + 8).div_ceil(from.abs_diff(*to).max(1)))
+            }
             Rung::Beside(_) => None,
         });
         let labels = self.labels.iter().map(|label| label.len() + 1);
@@ -216,7 +227,12 @@ fn describe(bytes: &Bytes) -> String {
         }
         (None, status) => {
             let reason = ascii(message.reason().unwrap_or_default());
-            let cseq = cseq.split(u8::is_ascii_whitespace).filter(|part| !part.is_empty()).map(ascii).collect::<Vec<_>>().join(" ");
+            let cseq = cseq
+                .split(u8::is_ascii_whitespace)
+                .filter(|part| !part.is_empty())
+                .map(ascii)
+                .collect::<Vec<_>>()
+                .join(" ");
             format!("{} {reason}", status.unwrap_or_default()).trim_end().to_owned() + &format!(" [{cseq}]")
         }
     }

@@ -17,7 +17,7 @@
 use crate::check::Transcript;
 use crate::message::{Flow, Transport, redact};
 use crate::transport::{Direction, RecordEvent};
-use etherparse::{PacketBuilder, PacketBuilderStep, IpHeaders, TcpHeader};
+use etherparse::{IpHeaders, PacketBuilder, PacketBuilderStep, TcpHeader};
 use pcap_file::pcap::{PcapHeader, PcapPacket, PcapWriter};
 use pcap_file::{DataLink, PcapError};
 use std::collections::HashMap;
@@ -71,7 +71,10 @@ impl<W: Write> Capture<W> {
                 RecordEvent::Opened if flow.transport == Transport::Tcp => self.handshake(at, flow)?,
                 RecordEvent::Closed(_) if flow.transport == Transport::Tcp => self.goodbye(at, flow)?,
                 // Nothing that was on the wire, or nothing that we know of.
-                RecordEvent::Opened | RecordEvent::Closed(_) | RecordEvent::Failed(_) | RecordEvent::Note(_) => {}
+                RecordEvent::Opened
+                | RecordEvent::Closed(_)
+                | RecordEvent::Failed(_)
+                | RecordEvent::Note(_) => {}
             }
         }
         Ok(())
@@ -107,7 +110,9 @@ impl<W: Write> Capture<W> {
         let (ours, peers) = *self.sequence(flow);
         let (local, remote) = (flow.local, flow.remote);
         // A SYN counts as one byte: it stands just before the first.
-        let syn = |from: SocketAddr, to: SocketAddr, number: u32| ip(from, to).tcp(from.port(), to.port(), number.wrapping_sub(1), WINDOW).syn();
+        let syn = |from: SocketAddr, to: SocketAddr, number: u32| {
+            ip(from, to).tcp(from.port(), to.port(), number.wrapping_sub(1), WINDOW).syn()
+        };
         self.write_tcp(at, syn(local, remote, ours), &[])?;
         self.write_tcp(at, syn(remote, local, peers).ack(ours), &[])?;
         self.segment(at, flow, Direction::Sent, &[], |tcp| tcp)
@@ -148,7 +153,12 @@ impl<W: Write> Capture<W> {
         self.connections.entry(flow).or_insert((1, 1))
     }
 
-    fn write_tcp(&mut self, at: Duration, packet: PacketBuilderStep<TcpHeader>, bytes: &[u8]) -> io::Result<()> {
+    fn write_tcp(
+        &mut self,
+        at: Duration,
+        packet: PacketBuilderStep<TcpHeader>,
+        bytes: &[u8],
+    ) -> io::Result<()> {
         let mut data = Vec::with_capacity(packet.size(bytes.len()));
         packet.write(&mut data, bytes).map_err(io::Error::other)?;
         self.packet(at, data)

@@ -40,7 +40,8 @@ const NAME_WIDTH: usize = 40;
 /// assert_eq!(text.lines().nth(2), Some("                    -> Set it again."));
 /// ```
 pub fn table<'a>(rows: impl IntoIterator<Item = Row<'a>>, colour: bool) -> String {
-    let rows: Vec<(String, Row<'a>)> = rows.into_iter().map(|row| (Printable(row.name).to_string(), row)).collect();
+    let rows: Vec<(String, Row<'a>)> =
+        rows.into_iter().map(|row| (Printable(row.name).to_string(), row)).collect();
     let width = rows.iter().map(|(name, _)| name.chars().count()).max().unwrap_or(0).clamp(4, NAME_WIDTH);
     let mut tally = Tally::default();
     let mut text = format!("{:<width$}  {:<12}  WHY, AND WHAT TO DO\n", "NAME", "VERDICT");

@@ -51,31 +51,43 @@ fn outcome() -> Outcome {
         remote: "127.0.0.1:5060".parse().unwrap(),
     };
     let tcp = Flow { transport: Transport::Tcp, local: "127.0.0.1:40002".parse().unwrap(), ..udp };
-    let sent = |bytes, retransmission| RecordEvent::Message { direction: Direction::Sent, bytes, retransmission };
+    let sent =
+        |bytes, retransmission| RecordEvent::Message { direction: Direction::Sent, bytes, retransmission };
     let received = |bytes| RecordEvent::Message { direction: Direction::Received, bytes, retransmission: 0 };
     let credentials = format!(
         "Authorization: Digest username=\"bob\", realm=\"lab\", nonce=\"n1\", uri=\"sip:127.0.0.1:5060\", response=\"{SECRET}\"\r\n"
     );
     let challenge = "WWW-Authenticate: Digest realm=\"lab\", nonce=\"n1\", algorithm=MD5, qop=\"auth\"\r\n";
-    let refused = TransportError { transport: Transport::Udp, remote: udp.remote, kind: TransportErrorKind::Refused };
+    let refused =
+        TransportError { transport: Transport::Udp, remote: udp.remote, kind: TransportErrorKind::Refused };
     let events = [
         (0, udp, sent(request(1, ""), 0)),
         (500_000, udp, sent(request(1, ""), 1)),
         (501_250, udp, received(response("401 Unauthorized", 1, challenge))),
         (501_900, udp, sent(request(2, &credentials), 0)),
-        (503_000, udp, RecordEvent::Malformed {
-            bytes: Bytes::from_static(b"\x00\x01junk"),
-            error: SyntaxError { kind: SyntaxErrorKind::StartLine, offset: 0 },
-        }),
+        (
+            503_000,
+            udp,
+            RecordEvent::Malformed {
+                bytes: Bytes::from_static(b"\x00\x01junk"),
+                error: SyntaxError { kind: SyntaxErrorKind::StartLine, offset: 0 },
+            },
+        ),
         (503_100, udp, received(response("401 Nicht g\u{fc}ltig\u{1b}[2J", 2, challenge))),
         (503_200, udp, RecordEvent::Failed(refused)),
-        (503_300, tcp, RecordEvent::Note("1,412 bytes are too many for UDP: sent by TCP to 127.0.0.1:5060".into())),
+        (
+            503_300,
+            tcp,
+            RecordEvent::Note("1,412 bytes are too many for UDP: sent by TCP to 127.0.0.1:5060".into()),
+        ),
         (503_500, tcp, RecordEvent::Opened),
         (503_700, tcp, sent(request(3, &credentials), 0)),
         (506_000, tcp, received(response("403 Forbidden", 3, ""))),
         (506_900, tcp, RecordEvent::Closed("by the peer".into())),
     ];
-    let records = events.map(|(us, flow, event)| Record { at: began + Duration::from_micros(us), flow, event }).to_vec();
+    let records = events
+        .map(|(us, flow, event)| Record { at: began + Duration::from_micros(us), flow, event })
+        .to_vec();
     Outcome {
         check: "register",
         subject: "sip:bob@lab.example".into(),
@@ -86,7 +98,9 @@ fn outcome() -> Outcome {
                 code: "credentials-refused",
                 severity: Severity::Error,
                 side: Side::Setup,
-                seen: "A correct answer to the challenge was refused again, then with 403 \u{1b}[31mForbidden.".into(),
+                seen:
+                    "A correct answer to the challenge was refused again, then with 403 \u{1b}[31mForbidden."
+                        .into(),
                 advice: "Set the password of bob again at the registrar and here.".into(),
                 evidence: 2..11,
             },
@@ -159,7 +173,8 @@ fn a_ladder_without_times_and_ports_is_the_same_whatever_the_ports_are() {
             address.set_port(address.port() + 111);
         }
         if let RecordEvent::Message { bytes, .. } = &mut record.event {
-            *bytes = String::from_utf8_lossy(bytes).replace(":5060", ":5171").replace(":40001", ":40112").into();
+            *bytes =
+                String::from_utf8_lossy(bytes).replace(":5060", ":5171").replace(":40001", ":40112").into();
         }
         if let RecordEvent::Note(text) = &mut record.event {
             *text = text.replace(":5060", ":5171");
@@ -192,13 +207,25 @@ fn a_table_has_a_line_each_and_what_to_do() {
     let rows = [
         Row { name: "alice", verdict: Verdict::Pass, why: "Registered for 300 s.", advice: None },
         Row::of("bob", &failed),
-        Row { name: "carol", verdict: Verdict::NotRun, why: "no password is given", advice: Some("Add one.") },
-        Row { name: "dave\u{1b}[0m", verdict: Verdict::Inconclusive, why: "no answer in 4.00 s", advice: None },
+        Row {
+            name: "carol",
+            verdict: Verdict::NotRun,
+            why: "no password is given",
+            advice: Some("Add one."),
+        },
+        Row {
+            name: "dave\u{1b}[0m",
+            verdict: Verdict::Inconclusive,
+            why: "no answer in 4.00 s",
+            advice: None,
+        },
     ];
     golden("table.txt", &table(rows, false));
     let coloured = table(rows, true);
     assert!(coloured.contains("\u{1b}[1;31mfail        \u{1b}[0m"));
-    let plain = ["32", "1;31", "33", "2", "0"].iter().fold(coloured, |text, code| text.replace(&format!("\u{1b}[{code}m"), ""));
+    let plain = ["32", "1;31", "33", "2", "0"]
+        .iter()
+        .fold(coloured, |text, code| text.replace(&format!("\u{1b}[{code}m"), ""));
     assert_eq!(plain, table(rows, false));
 }
 
@@ -292,12 +319,14 @@ mod pcap {
             assert_eq!(ip.header().header_checksum(), ip.header().to_header().calc_header_checksum());
             let payload = match sliced.transport.unwrap() {
                 TransportSlice::Udp(udp) => {
-                    let checksum = udp.to_header().calc_checksum_ipv4(&ip.header().to_header(), udp.payload()).unwrap();
+                    let checksum =
+                        udp.to_header().calc_checksum_ipv4(&ip.header().to_header(), udp.payload()).unwrap();
                     assert_eq!(udp.checksum(), checksum);
                     udp.payload().to_vec()
                 }
                 TransportSlice::Tcp(tcp) => {
-                    let checksum = tcp.to_header().calc_checksum_ipv4(&ip.header().to_header(), tcp.payload()).unwrap();
+                    let checksum =
+                        tcp.to_header().calc_checksum_ipv4(&ip.header().to_header(), tcp.payload()).unwrap();
                     assert_eq!(tcp.checksum(), checksum);
                     tcp.payload().to_vec()
                 }
@@ -307,7 +336,11 @@ mod pcap {
         }
         let began = 1_790_000_000_123_000;
         let line = |text: &str| text.lines().next().unwrap_or_default().to_owned();
-        let messages: Vec<_> = texts.iter().filter(|(_, text)| !text.is_empty()).map(|(at, text)| (at - began, line(text))).collect();
+        let messages: Vec<_> = texts
+            .iter()
+            .filter(|(_, text)| !text.is_empty())
+            .map(|(at, text)| (at - began, line(text)))
+            .collect();
         let register = "REGISTER sip:127.0.0.1:5060 SIP/2.0".to_owned();
         assert_eq!(messages[0], (0, register.clone()));
         assert_eq!(messages[1], (500_000, register.clone()));
@@ -324,7 +357,9 @@ mod pcap {
         for record in &mut transcript.records {
             if let RecordEvent::Message { bytes, .. } = &mut record.event {
                 let padding = "x".repeat(3_000);
-                *bytes = String::from_utf8_lossy(bytes).replace("Max-Forwards", &format!("X-Long: {padding}\r\nMax-Forwards")).into();
+                *bytes = String::from_utf8_lossy(bytes)
+                    .replace("Max-Forwards", &format!("X-Long: {padding}\r\nMax-Forwards"))
+                    .into();
             }
         }
         let file = capture(&[transcript]);
@@ -348,7 +383,10 @@ mod pcap {
         }
         assert_eq!(flags[..3], [(true, false, false), (true, false, false), (false, false, false)]);
         assert_eq!(flags.iter().filter(|(_, fin, _)| *fin).count(), 2);
-        assert!(payload > 3_000 && flags.iter().filter(|(_, _, data)| *data).count() >= 4, "a long message takes several segments");
+        assert!(
+            payload > 3_000 && flags.iter().filter(|(_, _, data)| *data).count() >= 4,
+            "a long message takes several segments"
+        );
     }
 
     #[test]
@@ -367,7 +405,8 @@ mod pcap {
 
     #[test]
     fn several_transcripts_go_into_one_capture() {
-        let (one, two) = (capture(&[outcome().transcript]), capture(&[outcome().transcript, outcome().transcript]));
+        let (one, two) =
+            (capture(&[outcome().transcript]), capture(&[outcome().transcript, outcome().transcript]));
         assert_eq!(packets(&two).len(), 2 * packets(&one).len());
     }
 }

@@ -8,7 +8,8 @@ pub(super) fn read(bytes: &[u8], problems: &mut Problems) -> Vec<Raw> {
     let first = bytes.split(|byte| *byte == b'\n').next().unwrap_or_default();
     // Spreadsheets of half the world write semicolons.
     let separator = if first.contains(&b';') && !first.contains(&b',') { b';' } else { b',' };
-    let mut reader = ::csv::ReaderBuilder::new().delimiter(separator).flexible(true).has_headers(false).from_reader(bytes);
+    let mut reader =
+        ::csv::ReaderBuilder::new().delimiter(separator).flexible(true).has_headers(false).from_reader(bytes);
     let mut columns: Option<Vec<Option<Field>>> = None;
     let mut raws = Vec::new();
     let mut lines = Lines { bytes, offset: 0, line: 1 };
@@ -46,10 +47,19 @@ fn header(record: &::csv::ByteRecord, line: usize, problems: &mut Problems) -> V
     columns
 }
 
-fn row(record: &::csv::ByteRecord, line: usize, columns: &[Option<Field>], problems: &mut Problems) -> Option<Raw> {
+fn row(
+    record: &::csv::ByteRecord,
+    line: usize,
+    columns: &[Option<Field>],
+    problems: &mut Problems,
+) -> Option<Raw> {
     if record.len() != columns.len() {
         let (has, wants) = (record.len(), columns.len());
-        problems.add(line, None, format!("{has} values for {wants} columns; put a value that holds a separator in quotes"));
+        problems.add(
+            line,
+            None,
+            format!("{has} values for {wants} columns; put a value that holds a separator in quotes"),
+        );
         return None;
     }
     let mut raw = Raw::new(line);
@@ -59,7 +69,11 @@ fn row(record: &::csv::ByteRecord, line: usize, columns: &[Option<Field>], probl
             return None;
         };
         if text.contains(['\n', '\r']) {
-            problems.add(line, None, format!("{} runs over more than one line; a closing quote is missing", field.name()));
+            problems.add(
+                line,
+                None,
+                format!("{} runs over more than one line; a closing quote is missing", field.name()),
+            );
             return None;
         }
         if !text.is_empty() {

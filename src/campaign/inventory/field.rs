@@ -76,16 +76,22 @@ impl Raw {
     }
     pub(super) fn get(&self, field: Field) -> Option<&Value> {
         // Only a password may be empty and yet be given.
-        self.values[field as usize].as_ref().filter(|value| field == Field::Password || !value.text.is_empty())
+        self.values[field as usize]
+            .as_ref()
+            .filter(|value| field == Field::Password || !value.text.is_empty())
     }
 }
 
 /// The word that was most likely meant.
 pub(super) fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let word = word.trim().to_ascii_lowercase().replace(['-', ' '], "_");
-    let near = known.into_iter().map(|known| (strsim::damerau_levenshtein(&word, &known.to_ascii_lowercase()), known));
+    let near = known
+        .into_iter()
+        .map(|known| (strsim::damerau_levenshtein(&word, &known.to_ascii_lowercase()), known));
     // A third of the letters wrong is a typing error; more is another word.
-    near.filter(|(distance, known)| *distance <= known.chars().count().div_ceil(3)).min_by_key(|(distance, _)| *distance).map(|(_, known)| known)
+    near.filter(|(distance, known)| *distance <= known.chars().count().div_ceil(3))
+        .min_by_key(|(distance, _)| *distance)
+        .map(|(_, known)| known)
 }
 
 /// `; did you mean ...?`, or the list of what is known.

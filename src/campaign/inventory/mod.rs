@@ -107,7 +107,12 @@ impl Inventory {
         Inventory::parse_with(bytes, format, path.as_ref(), &|name| std::env::var(name))
     }
 
-    fn parse_with(bytes: &[u8], format: Format, path: &Path, env: password::Env<'_>) -> Result<Inventory, InventoryError> {
+    fn parse_with(
+        bytes: &[u8],
+        format: Format,
+        path: &Path,
+        env: password::Env<'_>,
+    ) -> Result<Inventory, InventoryError> {
         let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
         let mut problems = Problems::default();
         let raws = match format {
@@ -125,7 +130,11 @@ impl Inventory {
         }
         let folder = path.parent().unwrap_or(Path::new(""));
         let mut names = HashMap::new();
-        let entries = raws.iter().take(MAX_ACCOUNTS).filter_map(|raw| entry(raw, folder, env, &mut names, &mut problems)).collect();
+        let entries = raws
+            .iter()
+            .take(MAX_ACCOUNTS)
+            .filter_map(|raw| entry(raw, folder, env, &mut names, &mut problems))
+            .collect();
         problems.finish(path).map(|()| Inventory { entries })
     }
 
@@ -162,15 +171,26 @@ fn entry(
     problems: &mut Problems,
 ) -> Option<Entry> {
     let Some(aor) = raw.get(Field::Aor) else {
-        let who = raw.get(Field::Name).map(|name| format!("account `{}`: ", Printable(&name.text))).unwrap_or_default();
-        problems.add(raw.line, None, format!("{who}`aor` is missing; say whom to register, e.g. sip:alice@example.com"));
+        let who = raw
+            .get(Field::Name)
+            .map(|name| format!("account `{}`: ", Printable(&name.text)))
+            .unwrap_or_default();
+        problems.add(
+            raw.line,
+            None,
+            format!("{who}`aor` is missing; say whom to register, e.g. sip:alice@example.com"),
+        );
         return None;
     };
     let before = problems.count();
     let name = raw.get(Field::Name).unwrap_or(aor);
     if let Some(first) = names.insert(name.text.clone(), raw.line) {
         let text = Printable(&name.text);
-        problems.add(name.line, name.column, format!("the name `{text}` is taken by the account of line {first}; give each its own"));
+        problems.add(
+            name.line,
+            name.column,
+            format!("the name `{text}` is taken by the account of line {first}; give each its own"),
+        );
     }
     let password = password::of(raw, folder, env, problems);
     let secret = password.as_ref().map_or("", |secret| secret.as_str());
@@ -189,11 +209,18 @@ fn entry(
         account = accept(account.outbound_proxy(&uri.text), Field::OutboundProxy, uri, problems)?;
     }
     if let Some(value) = raw.get(Field::Transport) {
-        match [Transport::Udp, Transport::Tcp].into_iter().find(|known| known.as_param().eq_ignore_ascii_case(&value.text)) {
+        match [Transport::Udp, Transport::Tcp]
+            .into_iter()
+            .find(|known| known.as_param().eq_ignore_ascii_case(&value.text))
+        {
             Some(transport) => account = account.transport(transport),
             None => {
                 let text = Printable(&value.text);
-                problems.add(value.line, value.column, format!("transport `{text}` is not known; write `udp` or `tcp`"));
+                problems.add(
+                    value.line,
+                    value.column,
+                    format!("transport `{text}` is not known; write `udp` or `tcp`"),
+                );
             }
         }
     }
@@ -202,12 +229,21 @@ fn entry(
     (problems.count() == before).then_some(entry)
 }
 
-fn accept(result: Result<Account, Error>, field: Field, value: &Value, problems: &mut Problems) -> Option<Account> {
+fn accept(
+    result: Result<Account, Error>,
+    field: Field,
+    value: &Value,
+    problems: &mut Problems,
+) -> Option<Account> {
     let problem = match result {
         Ok(account) => return Some(account),
         Err(Error::Usage { problem, .. }) => problem,
         Err(other) => other.to_string(),
     };
-    problems.add(value.line, value.column, format!("{} `{}`: {problem}", field.name(), Printable(&value.text)));
+    problems.add(
+        value.line,
+        value.column,
+        format!("{} `{}`: {problem}", field.name(), Printable(&value.text)),
+    );
     None
 }

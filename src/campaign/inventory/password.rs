@@ -1,8 +1,8 @@
 //! Where the password of an account comes from.
 
+use super::Unusable;
 use super::field::{Field, Raw};
 use super::problem::Problems;
-use super::Unusable;
 use crate::check::Printable;
 use std::env::VarError;
 use std::io::Read;
@@ -18,7 +18,12 @@ pub(super) type Env<'a> = &'a dyn Fn(&str) -> Result<String, VarError>;
 const MAX_LENGTH: u64 = 4_096;
 
 /// The password, or why there is none; a contradiction is a problem of the file.
-pub(super) fn of(raw: &Raw, folder: &Path, env: Env<'_>, problems: &mut Problems) -> Result<Secret, Unusable> {
+pub(super) fn of(
+    raw: &Raw,
+    folder: &Path,
+    env: Env<'_>,
+    problems: &mut Problems,
+) -> Result<Secret, Unusable> {
     let sources = [Field::PasswordEnv, Field::PasswordFile, Field::Password].map(|field| raw.get(field));
     // An empty cell of the column `password` says nothing when another source is there.
     let given = sources.iter().flatten().filter(|value| !value.text.is_empty()).count();
@@ -30,8 +35,12 @@ pub(super) fn of(raw: &Raw, folder: &Path, env: Env<'_>, problems: &mut Problems
         [Some(variable), ..] => env(&variable.text).map(Secret::new).map_err(|error| {
             let name = Printable(&variable.text);
             let why = match error {
-                VarError::NotPresent => format!("the environment variable {name} with the password is not set"),
-                VarError::NotUnicode(_) => format!("the environment variable {name} with the password is not UTF-8"),
+                VarError::NotPresent => {
+                    format!("the environment variable {name} with the password is not set")
+                }
+                VarError::NotUnicode(_) => {
+                    format!("the environment variable {name} with the password is not UTF-8")
+                }
             };
             Unusable { why, advice: format!("Set {name} and check again.") }
         }),
@@ -43,7 +52,10 @@ pub(super) fn of(raw: &Raw, folder: &Path, env: Env<'_>, problems: &mut Problems
         [_, _, Some(password)] => Ok(Secret::new(password.text.clone())),
         [None, None, None] => Err(Unusable {
             why: "no password is given".into(),
-            advice: format!("Add password_env, password_file or password to the account of line {}.", raw.line),
+            advice: format!(
+                "Add password_env, password_file or password to the account of line {}.",
+                raw.line
+            ),
         }),
     }
 }

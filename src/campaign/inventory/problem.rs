@@ -45,7 +45,9 @@ impl fmt::Display for InventoryError {
     /// `path:line:column: message`, a line for each.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            InventoryError::Read { path, source } => write!(f, "{}: cannot be read: {source}", path.display()),
+            InventoryError::Read { path, source } => {
+                write!(f, "{}: cannot be read: {source}", path.display())
+            }
             InventoryError::Content { path, problems, more } => {
                 for (i, problem) in problems.iter().enumerate() {
                     let end = if i == 0 { "" } else { "\n" };
@@ -78,7 +80,9 @@ pub(super) fn read(path: &Path) -> Result<Vec<u8>, InventoryError> {
     let read = || {
         let size = std::fs::metadata(path)?.len();
         if size > MAX_FILE_SIZE {
-            return Err(std::io::Error::other(format!("{size} bytes are more than the limit of {MAX_FILE_SIZE}; split it")));
+            return Err(std::io::Error::other(format!(
+                "{size} bytes are more than the limit of {MAX_FILE_SIZE}; split it"
+            )));
         }
         std::fs::read(path)
     };

@@ -8,7 +8,8 @@ fn no_env(_: &str) -> Result<String, VarError> {
 }
 
 fn parse(text: impl AsRef<[u8]>, format: Format) -> Result<Inventory, String> {
-    Inventory::parse_with(text.as_ref(), format, Path::new("accounts"), &no_env).map_err(|error| error.to_string())
+    Inventory::parse_with(text.as_ref(), format, Path::new("accounts"), &no_env)
+        .map_err(|error| error.to_string())
 }
 
 fn toml(text: &str) -> Result<Inventory, String> {
@@ -42,7 +43,10 @@ fn is_alice_and_bob(inventory: &Inventory) {
     assert_eq!((account.name(), account.credentials().username()), ("alice", "al"));
     assert_eq!(account.credentials().password(), " p,w ");
     assert_eq!(account.routes().len(), 1);
-    assert_eq!((bob.name.as_str(), bob.account.as_ref().unwrap().name()), ("sip:bob@lab.example", "sip:bob@lab.example"));
+    assert_eq!(
+        (bob.name.as_str(), bob.account.as_ref().unwrap().name()),
+        ("sip:bob@lab.example", "sip:bob@lab.example")
+    );
 }
 
 #[test]
@@ -104,7 +108,16 @@ name = "erin"
     let places: Vec<&str> = error.lines().map(|line| line.split(' ').next().unwrap()).collect();
     assert_eq!(
         places,
-        ["accounts:4:1:", "accounts:5:13:", "accounts:8:8:", "accounts:9:7:", "accounts:10:12:", "accounts:12:", "accounts:19:12:", "accounts:21:3:"],
+        [
+            "accounts:4:1:",
+            "accounts:5:13:",
+            "accounts:8:8:",
+            "accounts:9:7:",
+            "accounts:10:12:",
+            "accounts:12:",
+            "accounts:19:12:",
+            "accounts:21:3:"
+        ],
         "{error}"
     );
     for text in [
@@ -124,7 +137,9 @@ name = "erin"
 
 #[test]
 fn a_broken_line_of_toml_hides_neither_the_other_accounts_errors_nor_shows_its_password() {
-    let error = toml("[[account]]\naor = \"sip:a@lab.example\"\npassword = s3cret\n[[account]]\nname = \"b\"\n").unwrap_err();
+    let error =
+        toml("[[account]]\naor = \"sip:a@lab.example\"\npassword = s3cret\n[[account]]\nname = \"b\"\n")
+            .unwrap_err();
     assert!(error.contains("accounts:3:12: no TOML: "), "{error}");
     assert!(error.contains("accounts:4: account `b`: `aor` is missing"), "{error}");
     assert!(!error.contains("s3cret"), "{error}");
@@ -158,7 +173,8 @@ fn all_that_is_wrong_in_a_csv_file_is_told_together_with_its_line() {
 
 #[test]
 fn a_quote_that_is_not_closed_is_found_where_it_begins() {
-    let error = csv("name,aor,password\nalice,sip:alice@lab.example,\"secret\nbob,sip:bob@lab.example,x\n").unwrap_err();
+    let error = csv("name,aor,password\nalice,sip:alice@lab.example,\"secret\nbob,sip:bob@lab.example,x\n")
+        .unwrap_err();
     assert_eq!(error, "accounts:2: password runs over more than one line; a closing quote is missing");
 }
 
@@ -177,7 +193,9 @@ fn twenty_problems_are_told_and_the_rest_is_counted() {
 fn an_empty_file_is_told_how_to_begin() {
     assert!(toml("# nothing\n").unwrap_err().contains("each account begins with a line `[[account]]`"));
     assert!(csv("name,aor\n").unwrap_err().contains("no account"));
-    assert!(toml("[account]\naor = \"sip:a@b\"\n").unwrap_err().contains("write `[[account]]` with two brackets"));
+    assert!(
+        toml("[account]\naor = \"sip:a@b\"\n").unwrap_err().contains("write `[[account]]` with two brackets")
+    );
 }
 
 #[test]
@@ -200,12 +218,20 @@ fn an_account_without_its_password_does_not_keep_the_others() {
     let passwords: Vec<Result<&str, &str>> = inventory
         .entries
         .iter()
-        .map(|entry| entry.account.as_ref().map(|account| account.credentials().password()).map_err(|no| no.why.as_str()))
+        .map(|entry| {
+            entry
+                .account
+                .as_ref()
+                .map(|account| account.credentials().password())
+                .map_err(|no| no.why.as_str())
+        })
         .collect();
     assert_eq!(passwords[0], Ok("secret"));
     assert_eq!(passwords[1], Ok("bobs"));
     assert_eq!(passwords[2], Err("the environment variable CAROL with the password is not set"));
-    assert!(passwords[3].unwrap_err().starts_with("the password file nowhere.txt cannot be used: No such file"));
+    assert!(
+        passwords[3].unwrap_err().starts_with("the password file nowhere.txt cannot be used: No such file")
+    );
     assert_eq!(passwords[4], Ok("erins"));
     assert_eq!(passwords[5], Err("no password is given"));
     assert_eq!(passwords[6], Err("the password file long.txt cannot be used: it has more than 4096 bytes"));
@@ -221,7 +247,8 @@ fn a_file_that_is_not_there_is_named() {
 
 #[test]
 fn accounts_are_selected_by_name() {
-    let names = |inventory: Inventory| inventory.entries.into_iter().map(|entry| entry.name).collect::<Vec<_>>();
+    let names =
+        |inventory: Inventory| inventory.entries.into_iter().map(|entry| entry.name).collect::<Vec<_>>();
     let inventory = toml(ALICE).unwrap();
     assert_eq!(names(inventory.clone().select(&["sip:bob@lab.example"]).unwrap()), ["sip:bob@lab.example"]);
     assert_eq!(names(inventory.clone().select::<&str>(&[]).unwrap()).len(), 2);
@@ -235,7 +262,8 @@ fn seventy_thousand_accounts_are_read_in_both_forms() {
     let mut toml_text = String::new();
     for i in 0..70_000 {
         csv_text += &format!("n{i},sip:{i}@lab.example,pw{i}\n");
-        toml_text += &format!("[[account]]\nname = \"n{i}\"\naor = \"sip:{i}@lab.example\"\npassword = \"pw{i}\"\n");
+        toml_text +=
+            &format!("[[account]]\nname = \"n{i}\"\naor = \"sip:{i}@lab.example\"\npassword = \"pw{i}\"\n");
     }
     for inventory in [csv(csv_text).unwrap(), toml(&toml_text).unwrap()] {
         assert_eq!(inventory.entries.len(), 70_000);

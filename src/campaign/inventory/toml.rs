@@ -27,17 +27,27 @@ pub(super) fn read(bytes: &[u8], problems: &mut Problems) -> Vec<Raw> {
         let tables = match (key.get_ref().as_ref(), value.get_ref()) {
             ("account", DeValue::Array(tables)) => tables,
             ("account", _) => {
-                problems.add(line, Some(column), "`account` is one table; write `[[account]]` with two brackets".into());
+                problems.add(
+                    line,
+                    Some(column),
+                    "`account` is one table; write `[[account]]` with two brackets".into(),
+                );
                 continue;
             }
             (other, _) => {
-                problems.add(line, Some(column), format!("unknown key `{}`; accounts are tables `[[account]]`", Printable(other)));
+                problems.add(
+                    line,
+                    Some(column),
+                    format!("unknown key `{}`; accounts are tables `[[account]]`", Printable(other)),
+                );
                 continue;
             }
         };
         for table in tables.iter() {
             match table.get_ref() {
-                DeValue::Table(fields) => raws.push(account(places.at(table.span().start).0, fields, &places, problems)),
+                DeValue::Table(fields) => {
+                    raws.push(account(places.at(table.span().start).0, fields, &places, problems))
+                }
                 other => {
                     let (line, column) = places.at(table.span().start);
                     problems.add(line, Some(column), format!("an account is a table, not {}", kind(other)));
@@ -54,13 +64,21 @@ fn account(line: usize, fields: &DeTable<'_>, places: &Places<'_>, problems: &mu
         let name = key.get_ref().as_ref();
         let (line, column) = places.at(key.span().start);
         let Some(field) = Field::from_name(name) else {
-            problems.add(line, Some(column), format!("unknown key `{}`; {}", Printable(name), suggestion(name)));
+            problems.add(
+                line,
+                Some(column),
+                format!("unknown key `{}`; {}", Printable(name), suggestion(name)),
+            );
             continue;
         };
         let (line, column) = places.at(value.span().start);
         match value.get_ref() {
-            DeValue::String(text) => raw.set(field, Value { text: text.clone().into_owned(), line, column: Some(column) }),
-            other => problems.add(line, Some(column), format!("`{name}` is {}; write it in quotes", kind(other))),
+            DeValue::String(text) => {
+                raw.set(field, Value { text: text.clone().into_owned(), line, column: Some(column) })
+            }
+            other => {
+                problems.add(line, Some(column), format!("`{name}` is {}; write it in quotes", kind(other)))
+            }
         }
     }
     raw

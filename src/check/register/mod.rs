@@ -8,7 +8,7 @@ mod session;
 use super::{Account, Check, MetricValue, Run, Severity, Side, Verdict};
 use crate::check::Finding;
 use crate::check::judged::Judged;
-use crate::ua::registration::{Answer, Command};
+use crate::ua::registration::Command;
 use bindings::{Foreign, foreign};
 use session::{Ended, Session};
 use std::time::Duration;
@@ -73,103 +73,118 @@ impl Check for Register {
             run.fact("account", self.account.name());
         }
         let Some(mut session) = Session::open(run, &self.account, self.expires).await else { return };
-        let went_well = self.ask(run, &mut session).await;
+        let others = self.ask(run, &mut session).await;
         if session.may_be_bound() {
-            remove(run, &mut session, went_well).await;
+            remove(run, &mut session, others).await;
         }
         session.write_down(run);
     }
 }
 
-/// What the steps before the removal left.
-struct Before {
+/// What the first query showed.
+struct Queried {
+    /// Live bindings of others.
     foreign: Vec<Foreign>,
-    stayed: bool,
+    /// The registrar binds, and answers no queries.
+    not_answered: bool,
 }
 
 impl Register {
-    /// The steps up to the removal; `None` when one of them ended the check.
-    async fn ask(&self, run: &mut Run, session: &mut Session) -> Option<Before> {
-        let step = run.begin("query");
-        let queried = session.command(run, Command::Query).await;
-        observe::answer(run, session, &queried);
-        let judged = judge::accepted(session, &queried, "query");
-        let refused_query_only = judge::refuses_only_queries(&queried);
-        let bindings = queried.answer().map(|a| foreign(&a.bindings)).unwrap_or_default();
-        let detail = match (judged.verdict, bindings.len()) {
-            (Verdict::Pass, 0) => "no binding".to_owned(),
-            (Verdict::Pass, n) => format!("{n} live binding{} of others", if n == 1 { "" } else { "s" }),
-            _ => judged.detail.clone(),
-        };
-        if refused_query_only {
-            run.end(step, Verdict::NotRun, format!("{detail}; binding all the same"));
-            run.find(judge::query_refused(&queried));
-        } else {
-            session.end_step(run, step, &judged, detail);
-            if !queried.accepted() {
-                self.skip_from(run, "bind", "the query did not succeed");
-                return None;
-            }
-        }
-        observe::others(run, &bindings);
+    /// The steps up to the removal. What it gives are the bindings of others that the removal must leave alone too; `None` when that
+    /// cannot be told any more.
+    async fn ask(&self, run: &mut Run, session: &mut Session) -> Option<Vec<Foreign>> {
+        let queried = self.query(run, session).await?;
+        observe::others(run, &queried.foreign);
         if self.query_only {
-            run.conclude(format!("answers queries; {} live binding(s); nothing was bound", bindings.len()));
+            let live = queried.foreign.len();
+            run.conclude(format!("answers queries; {live} live binding{}; nothing was bound", plural(live)));
             return None;
         }
+        let granted = self.bind(run, session, &queried).await?;
+        self.stay(run, session, &queried).await?;
+        run.conclude(format!("registers by {}: {granted} s granted", session.transport()));
+        Some(queried.foreign)
+    }
 
+    /// Which bindings are there? `None` when nothing more is to be asked.
+    async fn query(&self, run: &mut Run, session: &mut Session) -> Option<Queried> {
+        let step = run.begin("query");
+        let ended = session.command(run, Command::Query).await;
+        observe::answer(run, session, &ended);
+        let judged = judge::accepted(session, &ended, "query");
+        if judge::refuses_only_queries(&ended) {
+            run.end(step, Verdict::NotRun, format!("{}; binding all the same", judged.detail));
+            run.find(judge::query_refused(&ended));
+            return Some(Queried { foreign: Vec::new(), not_answered: true });
+        }
+        let foreign = ended.answer().map(|a| foreign(&a.bindings)).unwrap_or_default();
+        let detail = match (judged.verdict, foreign.len()) {
+            (Verdict::Pass, 0) => "no binding".to_owned(),
+            (Verdict::Pass, n) => format!("{n} live binding{} of others", plural(n)),
+            _ => judged.detail.clone(),
+        };
+        session.end_step(run, step, &judged, detail);
+        if !ended.accepted() {
+            self.skip_from(run, "bind", "the query did not succeed");
+            return None;
+        }
+        Some(Queried { foreign, not_answered: false })
+    }
+
+    /// Adds our own binding; gives the seconds that were granted, `None` when it is not usable.
+    async fn bind(&self, run: &mut Run, session: &mut Session, queried: &Queried) -> Option<u32> {
         let step = run.begin("bind");
-        let bound = session.command(run, Command::Bind).await;
-        observe::answer(run, session, &bound);
-        let judged = judge::accepted(session, &bound, "bind");
+        let ended = session.command(run, Command::Bind).await;
+        observe::answer(run, session, &ended);
+        let judged = judge::accepted(session, &ended, "bind");
         session.end_step(run, step, &judged, judged.detail.clone());
-        if !bound.accepted() {
+        if !ended.accepted() {
             self.skip_from(run, "granted", "the binding was not accepted");
             return None;
         }
-        run.metric("rrd", MetricValue::Duration(bound.took()));
+        run.metric("rrd", MetricValue::Duration(ended.took()));
 
         let step = run.begin("granted");
-        let judged = judge::granted(&bound, self.expires);
+        let judged = judge::granted(&ended, self.expires);
         session.end_step(run, step, &judged, judged.detail.clone());
-        let granted = bound.answer().and_then(|a| a.granted).map(|(seconds, _)| seconds);
+        let granted = ended.answer().and_then(|a| a.granted).map(|(seconds, _)| seconds);
         if let Some(seconds) = granted {
             run.metric("expires", MetricValue::Seconds(seconds));
         }
-        let mut stayed = judged.verdict == Verdict::Pass;
-        observe::replaced(run, &bindings, bound.answer(), &bound);
-        if !stayed {
+        observe::replaced(run, &queried.foreign, ended.answer(), &ended);
+        if judged.verdict != Verdict::Pass {
             self.skip_from(run, "refresh", "the binding is not usable");
-            return Some(Before { foreign: bindings, stayed });
+            return None;
         }
+        granted
+    }
 
+    /// Refreshes our binding and looks whether it is there; `None` when it is not.
+    async fn stay(&self, run: &mut Run, session: &mut Session, queried: &Queried) -> Option<()> {
         let step = run.begin("refresh");
-        let refreshed = session.command(run, Command::Bind).await;
-        observe::answer(run, session, &refreshed);
-        let mut judged = judge::accepted(session, &refreshed, "refresh");
+        let ended = session.command(run, Command::Bind).await;
+        observe::answer(run, session, &ended);
+        let mut judged = judge::accepted(session, &ended, "refresh");
         if judged.verdict == Verdict::Pass {
-            judged = judge::granted(&refreshed, self.expires);
+            judged = judge::granted(&ended, self.expires);
         }
         session.end_step(run, step, &judged, judged.detail.clone());
-        if !refreshed.accepted() {
+        if !ended.accepted() {
             self.skip_from(run, "query-again", "the refresh did not succeed");
-            return Some(Before { foreign: bindings, stayed });
+            return None;
         }
 
         let step = run.begin("query-again");
-        let again = session.command(run, Command::Query).await;
-        observe::answer(run, session, &again);
-        let judged = if refused_query_only && judge::refuses_only_queries(&again) {
+        let ended = session.command(run, Command::Query).await;
+        observe::answer(run, session, &ended);
+        let judged = if queried.not_answered && judge::refuses_only_queries(&ended) {
             Judged::not_run("the registrar answers no queries")
         } else {
-            judge::listed(session, &again)
+            judge::listed(session, &ended)
         };
-        stayed = judged.verdict == Verdict::Pass;
         session.end_step(run, step, &judged, judged.detail.clone());
-        observe::replaced(run, &bindings, again.answer().filter(|_| again.accepted()), &again);
-        if let Some(seconds) = granted {
-            run.conclude(format!("registers by {}: {seconds} s granted", session.transport()));
-        }
-        Some(Before { foreign: bindings, stayed })
+        observe::replaced(run, &queried.foreign, ended.answer().filter(|_| ended.accepted()), &ended);
+        (judged.verdict != Verdict::Fail).then_some(())
     }
 
     fn skip_from(&self, run: &mut Run, first: &'static str, why: &str) {
@@ -183,17 +198,16 @@ impl Register {
 }
 
 /// Removes our own binding, whatever happened before, and looks whether it is gone.
-async fn remove(run: &mut Run, session: &mut Session, before: Option<Before>) {
+async fn remove(run: &mut Run, session: &mut Session, others: Option<Vec<Foreign>>) {
     run.clean_up();
     let step = run.begin("remove");
     let removed = session.command(run, Command::Remove).await;
     observe::answer(run, session, &removed);
     let judged = judge::accepted(session, &removed, "remove");
-    if judged.verdict == Verdict::Pass {
-        session.end_step(run, step, &judged, "our own binding removed".to_owned());
-    } else {
+    let detail = if judged.verdict == Verdict::Pass { "our own binding removed" } else { &judged.detail };
+    session.end_step(run, step, &judged, detail.to_owned());
+    if !removed.accepted() {
         run.find(left_behind(session, &removed));
-        session.end_step(run, step, &judged, judged.detail.clone());
         run.skip("gone", "the removal did not succeed");
         return;
     }
@@ -202,10 +216,13 @@ async fn remove(run: &mut Run, session: &mut Session, before: Option<Before>) {
     observe::answer(run, session, &last);
     let judged = judge::gone(session, &removed, &last);
     session.end_step(run, step, &judged, judged.detail.clone());
-    if let Some(before) = before.filter(|b| b.stayed) {
-        let listed: Option<&Answer> = last.answer().filter(|_| last.accepted());
-        observe::replaced(run, &before.foreign, listed, &last);
+    if let Some(others) = others {
+        observe::replaced(run, &others, last.answer().filter(|_| last.accepted()), &last);
     }
+}
+
+fn plural(number: usize) -> &'static str {
+    if number == 1 { "" } else { "s" }
 }
 
 fn left_behind(session: &Session, removed: &Ended) -> Finding {
