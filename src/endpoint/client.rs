@@ -1,0 +1,88 @@
+//! A running client transaction, as its owner sees it.
+
+use super::Endpoint;
+use super::mailbox::Mailbox;
+use crate::message::{Flow, Message};
+use crate::transport::TransportError;
+use std::future::poll_fn;
+use std::time::Instant;
+
+/// A running client transaction. Dropping it lets the transaction end by itself, unheard.
+#[derive(Debug)]
+pub struct ClientTransaction {
+    pub(super) mailbox: Mailbox,
+    pub(super) flow: Flow,
+    pub(super) sent_at: Instant,
+    pub(super) switch: Option<Switch>,
+    /// The loop runs as long as somebody waits for it.
+    pub(super) _endpoint: Endpoint,
+}
+
+/// What a client transaction says.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum ClientEvent {
+    /// A provisional response (1xx). At most 16 wait to be fetched.
+    Provisional(Received),
+    /// A final response; for a non-INVITE, and for an INVITE unless it is a 2xx, the last event.
+    Final(Received),
+    /// No final response in time; the last event.
+    Timeout,
+    /// The request could not be sent, or its connection was lost; the last event.
+    Failed(TransportError),
+}
+
+/// A response with its circumstances.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct Received {
+    /// The response.
+    pub message: Message,
+    /// Where it came from.
+    pub flow: Flow,
+    /// When the packet was read.
+    pub at: Instant,
+}
+
+/// A request was too big for UDP (RFC 3261 sec. 18.1.1): what became of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Switch {
+    /// The request's bytes, Via included.
+    pub size: usize,
+    /// [`Config::udp_request_limit`](super::Config::udp_request_limit).
+    pub limit: usize,
+    /// By which transport it went.
+    pub outcome: SwitchOutcome,
+}
+
+/// By which transport a request went that was too big for UDP.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum SwitchOutcome {
+    /// By TCP.
+    Tcp,
+    /// By UDP all the same, because TCP could not be had.
+    StayedOnUdp(TransportError),
+}
+
+impl ClientTransaction {
+    /// The next event; `None` after the last.
+    pub async fn next(&mut self) -> Option<ClientEvent> {
+        poll_fn(|cx| self.mailbox.poll_next(cx)).await
+    }
+    /// The flow that is really used.
+    pub fn flow(&self) -> Flow {
+        self.flow
+    }
+    /// When the request was first sent.
+    pub fn sent_at(&self) -> Instant {
+        self.sent_at
+    }
+    /// How often it was sent again so far.
+    pub fn retransmissions(&self) -> u32 {
+        self.mailbox.retransmissions()
+    }
+    /// What became of a request that was too big for UDP; `None` for one that was not.
+    pub fn switched(&self) -> Option<&Switch> {
+        self.switch.as_ref()
+    }
+}

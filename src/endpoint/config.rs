@@ -1,0 +1,126 @@
+//! How an endpoint is set up, and what it counts.
+
+use crate::syntax::Limits;
+use crate::transaction;
+use crate::transport::Network;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// How an endpoint is set up.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct Config {
+    /// Addresses to bind, one UDP socket each; port 0 lets the system choose.
+    pub udp: Vec<SocketAddr>,
+    /// Addresses to listen on for TCP.
+    pub tcp: Vec<SocketAddr>,
+    /// Where sockets come from; the operating system unless told.
+    pub network: Option<Arc<dyn Network>>,
+    /// Seed of all identifiers; from the operating system unless told.
+    pub seed: Option<[u8; 32]>,
+    /// Timers and limits of transactions.
+    pub transaction: transaction::Config,
+    /// Limits of messages.
+    pub limits: Limits,
+    /// Requests over this many bytes, Via included, go by TCP when the peer takes it (RFC 3261 sec. 18.1.1); default 1,300.
+    pub udp_request_limit: usize,
+    /// Time that a peer has to take such a request's connection before it goes by UDP after all; default 1 s.
+    pub switch_timeout: Duration,
+    /// Most open connections, those being opened too; default 4,096.
+    pub max_connections: usize,
+    /// Time to open a connection; default 5 s.
+    pub connect_timeout: Duration,
+    /// Messages that wait for a connection's peer to read; default 256. Reaching it is
+    /// [`TransportErrorKind::Limit`](crate::transport::TransportErrorKind::Limit).
+    pub send_queue: usize,
+    /// Datagrams that wait for a socket's buffer; default 1,024. Reaching it is a `Limit` too.
+    pub udp_send_queue: usize,
+    /// Silence after which a connection that we opened gets a CRLF keep-alive (RFC 5626 sec. 4.4.1); default 25 s.
+    pub keep_alive: Duration,
+    /// Time without a message, or a ping of the peer's, after which a connection is closed; default 120 s.
+    pub idle_timeout: Duration,
+    /// Records kept for each scope; default 4,096.
+    pub max_records: usize,
+    /// Requests that wait for the owner of [`Incoming`](super::Incoming); default 1,024. Those beyond are answered 503.
+    pub incoming_queue: usize,
+    /// Commands that wait for the loop; callers beyond wait too. Default 1,024.
+    pub command_queue: usize,
+    /// How the endpoint names itself in answers that it gives by itself (Server).
+    pub user_agent: String,
+    /// Find out whether a silent UDP port is closed, default true: the system tells an unconnected socket nothing of an ICMP
+    /// "port unreachable". So, when a request to a remote that never answered anything is sent for the second time, a CRLF
+    /// keep-alive (four bytes, RFC 5626 sec. 3.5.1) goes out once from a socket of its own, and when that is refused, the
+    /// transactions that wait for this remote end with
+    /// [`TransportErrorKind::Refused`](crate::transport::TransportErrorKind::Refused) instead of a timeout 32 s later.
+    pub detect_closed_ports: bool,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Config {
+            udp: Vec::new(),
+            tcp: Vec::new(),
+            network: None,
+            seed: None,
+            transaction: transaction::Config::default(),
+            limits: Limits::default(),
+            udp_request_limit: 1_300,
+            switch_timeout: Duration::from_secs(1),
+            max_connections: 4_096,
+            connect_timeout: Duration::from_secs(5),
+            send_queue: 256,
+            udp_send_queue: 1_024,
+            keep_alive: Duration::from_secs(25),
+            idle_timeout: Duration::from_secs(120),
+            max_records: 4_096,
+            incoming_queue: 1_024,
+            command_queue: 1_024,
+            user_agent: concat!("ringback/", env!("CARGO_PKG_VERSION")).to_owned(),
+            detect_closed_ports: true,
+        }
+    }
+}
+
+/// Counters of an endpoint, from its start.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Stats {
+    /// Messages sent, retransmissions too.
+    pub sent: u64,
+    /// Messages sent again.
+    pub retransmitted: u64,
+    /// Messages received.
+    pub received: u64,
+    /// Datagrams and streams that held no SIP.
+    pub malformed: u64,
+    /// Messages that matched nothing.
+    pub stray: u64,
+    /// Messages that could not be sent because the socket or a queue was full.
+    pub dropped: u64,
+    /// Requests answered 503 because nobody took them from [`Incoming`](super::Incoming).
+    pub refused: u64,
+    /// Connections not accepted because of [`Config::max_connections`].
+    pub connections_refused: u64,
+    /// Provisional responses that nobody fetched and that made room.
+    pub events_dropped: u64,
+    /// Live client transactions.
+    pub clients: u64,
+    /// Live server transactions.
+    pub servers: u64,
+    /// Open connections.
+    pub connections: u64,
+    /// Datagrams that wait for a socket's buffer now.
+    pub send_queue: u64,
+    /// The most that ever waited for one socket.
+    pub send_queue_max: u64,
+    /// How late a retransmission or timeout was handled, at most: 1 ms is the clock's grain, much more says that the probe
+    /// itself was the limit.
+    pub deadline_lag_max: Duration,
+    /// The last one.
+    pub deadline_lag: Duration,
+    /// How long a command waited for the loop, at most.
+    pub command_lag_max: Duration,
+    /// The last one.
+    pub command_lag: Duration,
+}

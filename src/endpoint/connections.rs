@@ -1,0 +1,227 @@
+//! The connections of an endpoint: bounded, by flow and by remote, and who waits for what on each.
+
+use super::log::Log;
+use crate::message::{Flow, Transport};
+use crate::transaction::{ClientId, Owner};
+use crate::transport::{Carried, Settings, Stream, TransportError, TransportErrorKind, spawn_connection};
+use bytes::Bytes;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::io;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::{Arc, Weak};
+use tokio::sync::{mpsc, oneshot};
+
+/// Users of a connection after which those that are gone are sorted out for the first time.
+const USERS_AT_FIRST: usize = 16;
+
+/// All of them.
+#[derive(Debug)]
+pub(super) struct Connections {
+    by_id: BTreeMap<u64, Connection>,
+    by_flow: HashMap<Flow, u64>,
+    by_remote: HashMap<SocketAddr, BTreeSet<u64>>,
+    opening: HashMap<Route, Vec<Waiter>>,
+    last_id: u64,
+    max: usize,
+    settings: Settings,
+    events: mpsc::Sender<Carried>,
+}
+
+/// One of them.
+#[derive(Debug)]
+pub(super) struct Connection {
+    pub(super) flow: Flow,
+    /// `None` once it is told to close.
+    queue: Option<mpsc::Sender<Bytes>>,
+    /// The peer sends nothing more.
+    half_closed: bool,
+    /// Client transactions that wait for an answer on it, in the order in which they began.
+    pub(super) waiting: BTreeMap<u64, ClientId>,
+    /// Scopes that used it and want to know of its end.
+    users: Vec<Weak<Log>>,
+    sort_out_at: usize,
+}
+
+/// From where to where a connection is being opened.
+pub(super) type Route = (Option<IpAddr>, SocketAddr);
+
+/// Who waits for a connection to open.
+#[derive(Debug)]
+pub(super) enum Waiter {
+    /// A caller who wants a flow.
+    Caller { reply: oneshot::Sender<Result<Flow, TransportError>>, log: Option<Arc<Log>> },
+    /// A response whose connection is gone.
+    Response { bytes: Bytes, owner: Owner, log: Option<Arc<Log>>, retransmission: u32 },
+}
+
+impl Connections {
+    pub(super) fn new(max: usize, settings: Settings, events: mpsc::Sender<Carried>) -> Connections {
+        Connections {
+            by_id: BTreeMap::new(),
+            by_flow: HashMap::new(),
+            by_remote: HashMap::new(),
+            opening: HashMap::new(),
+            last_id: 0,
+            max,
+            settings,
+            events,
+        }
+    }
+    pub(super) fn len(&self) -> usize {
+        self.by_id.len()
+    }
+
+    /// Takes a stream on; `opened` when it was us who opened it.
+    ///
+    /// # Errors
+    /// The limit, or a stream that has no addresses any more.
+    pub(super) fn add(&mut self, stream: Box<dyn Stream>, opened: bool) -> io::Result<Flow> {
+        if self.by_id.len() >= self.max {
+            return Err(io::Error::other("max_connections"));
+        }
+        let flow = Flow { transport: Transport::Tcp, local: stream.local_addr()?, remote: stream.remote_addr()? };
+        self.last_id += 1;
+        let id = self.last_id;
+        let mut settings = self.settings.clone();
+        if !opened {
+            settings.keep_alive = None;
+        }
+        let queue = spawn_connection(id, stream, settings, self.events.clone());
+        let connection = Connection {
+            flow,
+            queue: Some(queue),
+            half_closed: false,
+            waiting: BTreeMap::new(),
+            users: Vec::new(),
+            sort_out_at: USERS_AT_FIRST,
+        };
+        self.by_id.insert(id, connection);
+        self.by_flow.insert(flow, id);
+        self.by_remote.entry(flow.remote).or_default().insert(id);
+        Ok(flow)
+    }
+
+    /// Forgets a connection that has ended.
+    pub(super) fn remove(&mut self, id: u64) -> Option<Connection> {
+        let connection = self.by_id.remove(&id)?;
+        // The same flow may have been opened anew meanwhile.
+        if self.by_flow.get(&connection.flow) == Some(&id) {
+            self.by_flow.remove(&connection.flow);
+        }
+        if let Some(ids) = self.by_remote.get_mut(&connection.flow.remote) {
+            ids.remove(&id);
+            if ids.is_empty() {
+                self.by_remote.remove(&connection.flow.remote);
+            }
+        }
+        Some(connection)
+    }
+
+    pub(super) fn get(&self, id: u64) -> Option<&Connection> {
+        self.by_id.get(&id)
+    }
+
+    pub(super) fn by_flow(&mut self, flow: &Flow) -> Option<&mut Connection> {
+        self.by_id.get_mut(self.by_flow.get(flow)?)
+    }
+
+    /// The oldest connection to `remote` (from `local` when given) that takes requests.
+    pub(super) fn usable(&self, (local, remote): Route) -> Option<Flow> {
+        let ids = self.by_remote.get(&remote)?;
+        ids.iter()
+            .filter_map(|id| self.by_id.get(id))
+            .find(|c| c.takes_requests() && local.is_none_or(|ip| ip == c.flow.local.ip()))
+            .map(|c| c.flow)
+    }
+
+    /// The peer will send nothing more: gives the transactions that wait in vain.
+    pub(super) fn half_close(&mut self, id: u64) -> Vec<ClientId> {
+        let Some(connection) = self.by_id.get_mut(&id) else { return Vec::new() };
+        connection.half_closed = true;
+        std::mem::take(&mut connection.waiting).into_values().collect()
+    }
+
+    /// Waits for a connection; true when it has to be opened (else somebody does that already).
+    ///
+    /// # Errors
+    /// Who could not wait, and which limit says so.
+    pub(super) fn wait(&mut self, route: Route, waiter: Waiter) -> Result<bool, (Waiter, TransportError)> {
+        let in_use = self.by_id.len() + self.opening.len();
+        let error = |which| TransportError {
+            transport: Transport::Tcp,
+            remote: route.1,
+            kind: TransportErrorKind::Limit(which),
+        };
+        if let Some(waiters) = self.opening.get_mut(&route) {
+            // Callers wait themselves, so they are bounded; responses are not.
+            if matches!(waiter, Waiter::Response { .. }) && waiters.len() >= self.settings.send_queue {
+                return Err((waiter, error("send_queue")));
+            }
+            waiters.push(waiter);
+            return Ok(false);
+        }
+        if in_use >= self.max {
+            return Err((waiter, error("max_connections")));
+        }
+        self.opening.insert(route, vec![waiter]);
+        Ok(true)
+    }
+
+    /// Opening has ended: who waited for it.
+    pub(super) fn opened(&mut self, route: Route) -> Vec<Waiter> {
+        self.opening.remove(&route).unwrap_or_default()
+    }
+
+    /// Everything that waits, for the end.
+    pub(super) fn clear(&mut self) -> Vec<Waiter> {
+        self.by_id.clear();
+        self.by_flow.clear();
+        self.by_remote.clear();
+        self.opening.drain().flat_map(|(_, waiters)| waiters).collect()
+    }
+}
+
+impl Connection {
+    pub(super) fn takes_requests(&self) -> bool {
+        !self.half_closed && self.queue.as_ref().is_some_and(|queue| !queue.is_closed())
+    }
+
+    /// Queues bytes. Responses still go out when the peer has closed its own direction only.
+    ///
+    /// # Errors
+    /// A full queue, or a connection that is closing.
+    pub(super) fn send(&mut self, bytes: &Bytes, is_request: bool) -> Result<(), TransportError> {
+        let kind = match &self.queue {
+            Some(queue) if !(is_request && self.half_closed) => match queue.try_send(bytes.clone()) {
+                Ok(()) => return Ok(()),
+                Err(mpsc::error::TrySendError::Full(_)) => TransportErrorKind::Limit("send_queue"),
+                Err(mpsc::error::TrySendError::Closed(_)) => TransportErrorKind::Closed,
+            },
+            _ => TransportErrorKind::Closed,
+        };
+        Err(TransportError { transport: Transport::Tcp, remote: self.flow.remote, kind })
+    }
+
+    /// Closes it when what is queued is written.
+    pub(super) fn close(&mut self) {
+        self.queue = None;
+    }
+
+    /// Remembers a scope that used it.
+    pub(super) fn used_by(&mut self, log: &Arc<Log>) {
+        if self.users.iter().rev().take(USERS_AT_FIRST).any(|user| std::ptr::eq(user.as_ptr(), Arc::as_ptr(log))) {
+            return;
+        }
+        if self.users.len() >= self.sort_out_at {
+            self.users.retain(|user| user.strong_count() > 0);
+            self.sort_out_at = (2 * self.users.len()).max(USERS_AT_FIRST);
+        }
+        self.users.push(Arc::downgrade(log));
+    }
+
+    /// The scopes that used it and still are there, each once.
+    pub(super) fn users(&self) -> Vec<Arc<Log>> {
+        let mut seen = std::collections::HashSet::new();
+        self.users.iter().filter_map(Weak::upgrade).filter(|log| seen.insert(Arc::as_ptr(log))).collect()
+    }
+}

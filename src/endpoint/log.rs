@@ -1,0 +1,89 @@
+//! Records by Call-ID: which scope wants to know of a message, and what it was told.
+
+use crate::message::Flow;
+use crate::transport::{Direction, Record, RecordEvent};
+use bytes::Bytes;
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Instant;
+
+/// The record of one scope.
+#[derive(Debug)]
+pub(super) struct Log {
+    kept: Mutex<Kept>,
+    max: usize,
+}
+
+#[derive(Debug, Default)]
+struct Kept {
+    records: Vec<Record>,
+    dropped: u64,
+}
+
+impl Log {
+    pub(super) fn new(max: usize) -> Log {
+        Log { kept: Mutex::default(), max }
+    }
+    pub(super) fn push(&self, at: Instant, flow: Flow, event: RecordEvent) {
+        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        if kept.records.len() < self.max {
+            kept.records.push(Record { at, flow, event });
+        } else {
+            kept.dropped += 1;
+        }
+    }
+    pub(super) fn sent(&self, at: Instant, flow: Flow, bytes: &Bytes, retransmission: u32) {
+        let event = RecordEvent::Message { direction: Direction::Sent, bytes: bytes.clone(), retransmission };
+        self.push(at, flow, event);
+    }
+    pub(super) fn received(&self, at: Instant, flow: Flow, bytes: &Bytes) {
+        let event = RecordEvent::Message { direction: Direction::Received, bytes: bytes.clone(), retransmission: 0 };
+        self.push(at, flow, event);
+    }
+    pub(super) fn records(&self) -> Vec<Record> {
+        self.kept.lock().unwrap_or_else(PoisonError::into_inner).records.clone()
+    }
+    pub(super) fn len(&self) -> usize {
+        self.kept.lock().unwrap_or_else(PoisonError::into_inner).records.len()
+    }
+    pub(super) fn dropped(&self) -> u64 {
+        self.kept.lock().unwrap_or_else(PoisonError::into_inner).dropped
+    }
+}
+
+/// Which Call-ID belongs to which scope. Only our own Call-IDs are in it: a peer's bytes are looked up and never kept.
+#[derive(Debug, Default)]
+pub(super) struct Registry {
+    logs: Mutex<HashMap<Box<[u8]>, Arc<Log>>>,
+}
+
+impl Registry {
+    /// Gives a Call-ID to a scope, from whoever had it before; true when it is new there.
+    pub(super) fn claim(&self, call_id: &[u8], log: &Arc<Log>) -> bool {
+        let mut logs = self.logs.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(owner) = logs.get_mut(call_id) {
+            let is_new = !Arc::ptr_eq(owner, log);
+            *owner = Arc::clone(log);
+            return is_new;
+        }
+        logs.insert(call_id.into(), Arc::clone(log));
+        true
+    }
+    /// Forgets Call-IDs as far as they are still this scope's.
+    pub(super) fn forget(&self, call_ids: &[Box<[u8]>], log: &Arc<Log>) {
+        let mut logs = self.logs.lock().unwrap_or_else(PoisonError::into_inner);
+        for call_id in call_ids {
+            if logs.get(call_id).is_some_and(|owner| Arc::ptr_eq(owner, log)) {
+                logs.remove(call_id);
+            }
+        }
+    }
+    /// The scope of a message; `call_id` is only looked for when there is any scope at all.
+    pub(super) fn find<'a>(&self, call_id: impl FnOnce() -> Option<&'a [u8]>) -> Option<Arc<Log>> {
+        if self.logs.lock().unwrap_or_else(PoisonError::into_inner).is_empty() {
+            return None;
+        }
+        let call_id = call_id()?;
+        self.logs.lock().unwrap_or_else(PoisonError::into_inner).get(call_id).cloned()
+    }
+}

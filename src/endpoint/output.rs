@@ -1,0 +1,327 @@
+//! The other half of the loop: what the transaction layer wants done.
+
+use super::connections::{Route, Waiter};
+use super::driver::{Client, Done, Driver};
+use super::log::Log;
+use super::{ClientEvent, IncomingRequest, Received, automatic, reply};
+use crate::message::{BuildError, Flow, Message, Transport, call_id_of};
+use crate::transaction::{ClientId, Input, Output, Owner, ServerId};
+use crate::transport::{RecordEvent, Stream, TransportError, TransportErrorKind};
+use bytes::Bytes;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Instant;
+use tokio::sync::{mpsc, oneshot};
+
+impl Driver {
+    /// Does everything that the layer wants done.
+    pub(super) fn drain(&mut self, now: Instant) {
+        while let Some(output) = self.layer.poll_output() {
+            self.act(now, output);
+        }
+    }
+
+    fn act(&mut self, now: Instant, output: Output) {
+        match output {
+            Output::Transmit { owner: Owner::Client(id), flow, bytes, retransmission } => {
+                self.transmit_request(now, id, flow, &bytes, retransmission);
+            }
+            Output::Transmit { owner: Owner::Server(id), flow, bytes, retransmission } => {
+                self.transmit_response(now, id, flow, bytes, retransmission);
+            }
+            Output::Response { id, message, flow } => self.deliver(now, id, message, flow),
+            Output::Timeout { id } => self.end(id, ClientEvent::Timeout),
+            Output::ClientTransportFailed { id } => {
+                let Some(client) = self.clients.get_mut(&id) else { return };
+                let Flow { transport, remote, .. } = client.flow;
+                let unnamed = || TransportError { transport, remote, kind: TransportErrorKind::Io("not sent".to_owned()) };
+                let error = client.error.take().unwrap_or_else(unnamed);
+                client.log.push(now, client.flow, RecordEvent::Failed(error.clone()));
+                self.end(id, ClientEvent::Failed(error));
+            }
+            Output::Request { id, message, flow } => {
+                self.stats.servers += 1;
+                self.hand_over(now, Some(id), message, flow);
+            }
+            Output::Ack { message, flow } => self.hand_over(now, None, message, flow),
+            Output::Stray { .. } => self.stats.stray += 1,
+            Output::ClientTerminated(id) => self.forget(id),
+            Output::ServerTerminated(_) => self.stats.servers = self.stats.servers.saturating_sub(1),
+            Output::Cancelled { .. } | Output::ServerFailed { .. } => {}
+        }
+    }
+
+    fn transmit_request(&mut self, now: Instant, id: ClientId, flow: Flow, bytes: &Bytes, retransmission: u32) {
+        let sent = self.put(flow, bytes, Some(Owner::Client(id)), true);
+        let Some(client) = self.clients.get(&id) else { return };
+        if let Err(error) = sent {
+            return self.not_sent(now, Some(Owner::Client(id)), error);
+        }
+        client.log.sent(now, flow, bytes, retransmission);
+        client.post.retransmitted(retransmission);
+        self.count_sent(retransmission);
+        if retransmission > 0 && flow.transport == Transport::Udp {
+            self.probe(now, id, flow);
+        }
+    }
+
+    /// Asks beside the loop whether a remote that never answered is there at all.
+    fn probe(&mut self, now: Instant, id: ClientId, flow: Flow) {
+        if !self.shared.config.detect_closed_ports || !self.remotes.wants_probe(flow.remote) {
+            return;
+        }
+        if let Some(client) = self.clients.get(&id) {
+            let text = "no answer yet: a CRLF keep-alive from another socket asks whether the port is closed";
+            client.log.push(now, flow, RecordEvent::Note(text.to_owned()));
+        }
+        let network = Arc::clone(&self.shared.network);
+        self.tasks.spawn(async move {
+            let answer = network.probe_udp(flow.local.ip(), flow.remote).await;
+            let is_refused = answer.is_err_and(|error| error.kind() == std::io::ErrorKind::ConnectionRefused);
+            Done::Probed { remote: flow.remote, is_refused }
+        });
+    }
+
+    pub(super) fn probed(&mut self, now: Instant, remote: SocketAddr, is_refused: bool) {
+        let in_vain = self.remotes.probed(remote, is_refused);
+        self.fail(now, in_vain, &TransportErrorKind::Refused);
+    }
+
+    fn transmit_response(&mut self, now: Instant, id: ServerId, mut flow: Flow, bytes: Bytes, retransmission: u32) {
+        let owner = Owner::Server(id);
+        let log = self.shared.registry.find(|| call_id_of(&bytes));
+        let response = || Message::parse(bytes.clone(), &self.shared.config.limits).ok();
+        if flow.transport == Transport::Udp {
+            flow.remote = response().and_then(|r| reply::udp(&r, flow.remote)).unwrap_or(flow.remote);
+        }
+        match self.put(flow, &bytes, Some(owner), false) {
+            Ok(()) => self.sent(now, flow, &bytes, log.as_deref(), retransmission),
+            Err(TransportError { kind: TransportErrorKind::Closed, .. }) if flow.transport != Transport::Udp => {
+                // RFC 3261 sec. 18.2.2: the connection is gone, so open one to where the request says that it came from.
+                let response = Message::parse(bytes.clone(), &self.shared.config.limits).ok();
+                let remote = response.and_then(|r| reply::stream(&r, flow.remote)).unwrap_or(flow.remote);
+                let route = (Some(flow.local.ip()), remote);
+                let waiter = Waiter::Response { bytes, owner, log, retransmission };
+                match self.connections.usable(route) {
+                    Some(flow) => self.opened_for(now, waiter, Ok(flow)),
+                    None => self.wait(now, route, waiter),
+                }
+            }
+            Err(error) => {
+                if let Some(log) = log {
+                    log.push(now, flow, RecordEvent::Failed(error.clone()));
+                }
+                self.not_sent(now, Some(owner), error);
+            }
+        }
+    }
+
+    pub(super) fn send_raw(&mut self, now: Instant, flow: Flow, bytes: &Bytes) {
+        let log = self.shared.registry.find(|| call_id_of(bytes));
+        match self.put(flow, bytes, None, false) {
+            Ok(()) => self.sent(now, flow, bytes, log.as_deref(), 0),
+            Err(error) => {
+                if let Some(log) = log {
+                    log.push(now, flow, RecordEvent::Failed(error.clone()));
+                }
+                self.not_sent(now, None, error);
+            }
+        }
+    }
+
+    /// Puts bytes on their flow.
+    fn put(&mut self, flow: Flow, bytes: &Bytes, owner: Option<Owner>, is_request: bool) -> Result<(), TransportError> {
+        let Flow { transport, remote, .. } = flow;
+        match transport {
+            Transport::Udp => match self.sockets.iter_mut().find(|socket| socket.serves(flow.local)) {
+                Some(socket) => socket.send(bytes, remote, owner),
+                None => {
+                    let kind = TransportErrorKind::Io(format!("no socket is bound to {}", flow.local));
+                    Err(TransportError { transport, remote, kind })
+                }
+            },
+            Transport::Tcp => match self.connections.by_flow(&flow) {
+                Some(connection) => connection.send(bytes, is_request),
+                None => Err(TransportError { transport, remote, kind: TransportErrorKind::Closed }),
+            },
+        }
+    }
+
+    fn count_sent(&mut self, retransmission: u32) {
+        self.stats.sent += 1;
+        self.stats.retransmitted += u64::from(retransmission > 0);
+    }
+
+    fn sent(&mut self, now: Instant, flow: Flow, bytes: &Bytes, log: Option<&Log>, retransmission: u32) {
+        self.count_sent(retransmission);
+        if let Some(log) = log {
+            log.sent(now, flow, bytes, retransmission);
+        }
+    }
+
+    /// Tells a transaction that its bytes were not sent; what it then wants is done by who drains.
+    pub(super) fn not_sent(&mut self, now: Instant, owner: Option<Owner>, error: TransportError) {
+        if matches!(error.kind, TransportErrorKind::Limit(_)) {
+            self.stats.dropped += 1;
+        }
+        tracing::debug!(%error, "not sent");
+        match owner {
+            Some(Owner::Client(id)) => {
+                if let Some(client) = self.clients.get_mut(&id) {
+                    client.error = Some(error);
+                }
+                self.layer.handle_input(now, Input::ClientTransportError(id));
+            }
+            Some(Owner::Server(id)) => self.layer.handle_input(now, Input::ServerTransportError(id)),
+            None => {}
+        }
+    }
+
+    fn deliver(&mut self, now: Instant, id: ClientId, message: Message, flow: Flow) {
+        let Some(client) = self.clients.get_mut(&id) else { return };
+        if client.flow.transport == Transport::Udp {
+            // By whichever address: what was sent there has arrived.
+            self.remotes.hear(client.flow.remote);
+        }
+        let status = message.status().unwrap_or_default();
+        let received = Received { message, flow, at: now };
+        let delivered = if status < 200 {
+            client.post.deliver(ClientEvent::Provisional(received), false)
+        } else {
+            client.answered = true;
+            client.post.deliver(ClientEvent::Final(received), !client.is_invite || status >= 300)
+        };
+        self.stats.events_dropped += u64::from(!delivered);
+    }
+
+    fn end(&mut self, id: ClientId, event: ClientEvent) {
+        if let Some(client) = self.clients.get(&id) {
+            client.post.deliver(event, true);
+        }
+    }
+
+    fn forget(&mut self, id: ClientId) {
+        let Some(Client { flow, order, .. }) = self.clients.remove(&id) else { return };
+        if flow.transport == Transport::Udp {
+            self.remotes.done(flow.remote, order);
+        } else if let Some(connection) = self.connections.by_flow(&flow) {
+            connection.waiting.remove(&order);
+        }
+    }
+
+    /// Hands a request to the owner, or answers it when there is none or he does not keep up.
+    fn hand_over(&mut self, now: Instant, id: Option<ServerId>, message: Message, flow: Flow) {
+        let request = match self.requests.try_send(IncomingRequest { id, message, flow, at: now }) {
+            Ok(()) => return,
+            Err(error) => error,
+        };
+        let (Some(id), agent) = (id, &self.shared.config.user_agent) else { return };
+        let tag = self.ids.tag();
+        let response: Option<Result<Message, BuildError>> = match request {
+            mpsc::error::TrySendError::Full(request) => {
+                self.stats.refused += 1;
+                Some(automatic::busy(&request.message, &tag, agent))
+            }
+            mpsc::error::TrySendError::Closed(request) => automatic::answer(&request.message, &tag, agent),
+        };
+        match response {
+            Some(Ok(response)) => self.layer.respond(now, id, response),
+            Some(Err(error)) => {
+                tracing::debug!(%error, remote = %flow.remote, "a request that cannot be answered");
+                self.layer.handle_input(now, Input::ServerTransportError(id));
+            }
+            None => self.layer.handle_input(now, Input::ServerTransportError(id)),
+        }
+    }
+
+    pub(super) fn open(
+        &mut self,
+        now: Instant,
+        route: Route,
+        log: Option<Arc<Log>>,
+        reply: oneshot::Sender<Result<Flow, TransportError>>,
+    ) {
+        match self.connections.usable(route) {
+            // Nobody may wait for it any more.
+            Some(flow) => {
+                if let (Some(log), Some(connection)) = (log, self.connections.by_flow(&flow)) {
+                    connection.used_by(&log);
+                }
+                let _ = reply.send(Ok(flow));
+            }
+            None => self.wait(now, route, Waiter::Caller { reply, log }),
+        }
+    }
+
+    /// Waits for a connection, which is opened beside the loop.
+    fn wait(&mut self, now: Instant, route: Route, waiter: Waiter) {
+        match self.connections.wait(route, waiter) {
+            Ok(false) => {}
+            Ok(true) => {
+                let network = Arc::clone(&self.shared.network);
+                let limit = self.shared.config.connect_timeout;
+                self.tasks.spawn(async move {
+                    let (local, remote) = route;
+                    let result = match tokio::time::timeout(limit, network.connect(local, remote)).await {
+                        Ok(Ok(stream)) => Ok(stream),
+                        Ok(Err(error)) => Err(TransportError::from_io(Transport::Tcp, remote, &error)),
+                        Err(_) => {
+                            let kind = TransportErrorKind::ConnectTimeout;
+                            Err(TransportError { transport: Transport::Tcp, remote, kind })
+                        }
+                    };
+                    Done::Opened { route, result }
+                });
+            }
+            Err((waiter, error)) => self.opened_for(now, waiter, Err(error)),
+        }
+    }
+
+    pub(super) fn opened(&mut self, now: Instant, route: Route, result: Result<Box<dyn Stream>, TransportError>) {
+        let waiters = self.connections.opened(route);
+        let flow = result.and_then(|stream| {
+            self.connections.add(stream, true).map_err(|error| TransportError::from_io(Transport::Tcp, route.1, &error))
+        });
+        for waiter in waiters {
+            self.record_opening(now, route, &waiter, &flow);
+            self.opened_for(now, waiter, flow.clone());
+        }
+        self.drain(now);
+    }
+
+    fn record_opening(&mut self, now: Instant, route: Route, waiter: &Waiter, flow: &Result<Flow, TransportError>) {
+        let (Waiter::Caller { log: Some(log), .. } | Waiter::Response { log: Some(log), .. }) = waiter else { return };
+        match flow {
+            Ok(flow) => {
+                log.push(now, *flow, RecordEvent::Opened);
+                if let Some(connection) = self.connections.by_flow(flow) {
+                    connection.used_by(log);
+                }
+            }
+            Err(error) => {
+                let (local, remote) = route;
+                let local = local.or_else(|| self.shared.network.source_for(remote).ok());
+                let Some(local) = local else { return };
+                let flow = Flow { transport: Transport::Tcp, local: SocketAddr::new(local, 0), remote };
+                log.push(now, flow, RecordEvent::Failed(error.clone()));
+            }
+        }
+    }
+
+    /// Tells one who waited for a connection what came of it.
+    fn opened_for(&mut self, now: Instant, waiter: Waiter, flow: Result<Flow, TransportError>) {
+        match waiter {
+            Waiter::Caller { reply, .. } => {
+                // Nobody may wait for it any more; the connection stays for the next.
+                let _ = reply.send(flow);
+            }
+            Waiter::Response { bytes, owner, log, retransmission } => {
+                let sent = flow.and_then(|flow| self.put(flow, &bytes, Some(owner), false).map(|()| flow));
+                match sent {
+                    Ok(flow) => self.sent(now, flow, &bytes, log.as_deref(), retransmission),
+                    Err(error) => self.not_sent(now, Some(owner), error),
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,126 @@
+//! The owner of some Call-IDs and of the record of their messages.
+
+use super::client::{ClientTransaction, Switch, SwitchOutcome};
+use super::handle::Command;
+use super::log::Log;
+use super::mailbox::mailbox;
+use super::Endpoint;
+use crate::error::Error;
+use crate::message::{Flow, Message, Transport};
+use crate::transport::{Record, RecordEvent, TransportError, TransportErrorKind};
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex, PoisonError};
+use tokio::sync::oneshot;
+
+/// The owner of some Call-IDs and of the record of their messages. Dropping it forgets them.
+#[derive(Debug)]
+pub struct Scope {
+    endpoint: Endpoint,
+    log: Arc<Log>,
+    call_ids: Mutex<Vec<Box<[u8]>>>,
+}
+
+impl Scope {
+    pub(super) fn new(endpoint: Endpoint, log: Arc<Log>) -> Scope {
+        Scope { endpoint, log, call_ids: Mutex::default() }
+    }
+
+    /// The endpoint that it belongs to.
+    pub fn endpoint(&self) -> &Endpoint {
+        &self.endpoint
+    }
+
+    /// Like [`Endpoint::flow`]; a connection that had to be opened, or could not be, is recorded.
+    ///
+    /// # Errors
+    /// What kept us from reaching it.
+    pub async fn flow(&self, transport: Transport, remote: SocketAddr) -> Result<Flow, TransportError> {
+        match transport {
+            Transport::Udp => self.endpoint.flow(transport, remote).await,
+            Transport::Tcp => {
+                self.endpoint.open(self.endpoint.connect_from(remote), remote, Some(Arc::clone(&self.log))).await
+            }
+        }
+    }
+
+    /// Sends a request (without Via) in a client transaction of its own. Messages of its Call-ID are recorded here from now on.
+    /// A request over [`Config::udp_request_limit`](super::Config::udp_request_limit) goes by TCP when the peer takes it; the
+    /// record, [`ClientTransaction::flow`] and [`ClientTransaction::switched`] say so.
+    ///
+    /// # Errors
+    /// [`Error::Closed`].
+    pub async fn request(&self, request: Message, flow: Flow) -> Result<ClientTransaction, Error> {
+        if let Ok(call_id) = request.call_id()
+            && self.endpoint.shared().registry.claim(call_id, &self.log)
+        {
+            self.call_ids.lock().unwrap_or_else(PoisonError::into_inner).push(call_id.into());
+        }
+        let (flow, switch) = self.switch(&request, flow).await;
+        let (post, mailbox) = mailbox();
+        let (sent, when) = oneshot::channel();
+        let log = Arc::clone(&self.log);
+        self.endpoint.command(Command::Request { request: Box::new(request), flow, log, post, sent }).await?;
+        let sent_at = when.await.map_err(|_| Error::Closed)?;
+        Ok(ClientTransaction { mailbox, flow, sent_at, switch, _endpoint: self.endpoint.clone() })
+    }
+
+    /// RFC 3261 sec. 18.1.1: a request too big for UDP is tried by TCP, at the same address.
+    async fn switch(&self, request: &Message, flow: Flow) -> (Flow, Option<Switch>) {
+        let config = self.endpoint.config();
+        let size = request.as_bytes().len() + via_size(flow);
+        let limit = config.udp_request_limit;
+        if flow.transport != Transport::Udp || size <= limit {
+            return (flow, None);
+        }
+        let opening = self.endpoint.open(Some(flow.local.ip()), flow.remote, Some(Arc::clone(&self.log)));
+        let opened = tokio::time::timeout(config.switch_timeout, opening).await.unwrap_or_else(|_| {
+            let kind = TransportErrorKind::ConnectTimeout;
+            Err(TransportError { transport: Transport::Tcp, remote: flow.remote, kind })
+        });
+        match opened {
+            Ok(tcp) => {
+                self.note(tcp, format!("a request of {size} bytes is over {limit} for UDP: sent by TCP"));
+                (tcp, Some(Switch { size, limit, outcome: SwitchOutcome::Tcp }))
+            }
+            Err(error) => {
+                self.note(flow, format!("a request of {size} bytes is over {limit} for UDP: sent by UDP all the same ({error})"));
+                (flow, Some(Switch { size, limit, outcome: SwitchOutcome::StayedOnUdp(error) }))
+            }
+        }
+    }
+
+    /// Writes a note into the record.
+    pub fn note(&self, flow: Flow, text: impl Into<String>) {
+        self.log.push(tokio::time::Instant::now().into_std(), flow, RecordEvent::Note(text.into()));
+    }
+
+    /// What was recorded so far, in order.
+    pub fn records(&self) -> Vec<Record> {
+        self.log.records()
+    }
+
+    /// How many there are.
+    pub fn record_count(&self) -> usize {
+        self.log.len()
+    }
+
+    /// Records that were dropped because of [`Config::max_records`](super::Config::max_records).
+    pub fn records_dropped(&self) -> u64 {
+        self.log.dropped()
+    }
+}
+
+impl Drop for Scope {
+    fn drop(&mut self) {
+        let call_ids = std::mem::take(self.call_ids.get_mut().unwrap_or_else(PoisonError::into_inner));
+        self.endpoint.shared().registry.forget(&call_ids, &self.log);
+    }
+}
+
+/// Bytes of the Via line that the transaction layer puts on top.
+fn via_size(flow: Flow) -> usize {
+    // The magic cookie and 96 bits in hex.
+    const BRANCH: usize = 7 + 24;
+    let sent_by = SocketAddr::new(flow.local.ip(), flow.local.port()).to_string();
+    "Via: SIP/2.0/UDP ;branch=;rport\r\n".len() + sent_by.len() + BRANCH
+}

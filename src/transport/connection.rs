@@ -1,0 +1,282 @@
+//! One stream connection: a task that frames what comes and writes what is queued, both with limits.
+
+use super::Stream;
+use crate::message::{Message, StreamDecoder, StreamItem};
+use crate::syntax::{Limits, SyntaxError, SyntaxErrorKind};
+use bytes::Bytes;
+use futures_util::future::{Either, select};
+use std::fmt;
+use std::future::poll_fn;
+use std::pin::pin;
+use std::sync::{Mutex, PoisonError};
+use std::task::Poll;
+use std::time::Duration;
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::sync::{Notify, mpsc};
+use tokio::time::{Instant, sleep_until, timeout};
+
+/// Bytes read at once.
+const READ_SIZE: usize = 8 * 1_024;
+/// Queued messages are joined to writes of about this many bytes.
+const WRITE_SIZE: usize = 64 * 1_024;
+/// Bytes kept of what is no message.
+pub(crate) const MALFORMED_KEPT: usize = 4_096;
+/// How long answers may still be written after the peer has closed its side.
+const LINGER: Duration = Duration::from_secs(5);
+/// How long the last messages and the end of the stream may take when we close.
+const FAREWELL: Duration = Duration::from_secs(1);
+
+/// What a connection needs to know.
+#[derive(Debug, Clone)]
+pub(crate) struct Settings {
+    pub(crate) limits: Limits,
+    /// Messages that wait for the peer to read.
+    pub(crate) send_queue: usize,
+    /// Silence after which we send a CRLF ping; only who opened a connection does (RFC 5626 sec. 4.4.1).
+    pub(crate) keep_alive: Option<Duration>,
+    /// Time without a message (or a ping of the peer's) after which the connection is closed.
+    pub(crate) idle_timeout: Duration,
+}
+
+/// An event of one connection.
+#[derive(Debug)]
+pub(crate) struct Carried {
+    pub(crate) connection: u64,
+    pub(crate) at: Instant,
+    pub(crate) event: ConnectionEvent,
+}
+
+/// What a connection says. The last is always `Ended`.
+#[derive(Debug)]
+pub(crate) enum ConnectionEvent {
+    Message(Message),
+    /// Bytes that are no message, cut to [`MALFORMED_KEPT`].
+    Malformed {
+        bytes: Bytes,
+        error: SyntaxError,
+    },
+    /// The peer will send nothing more, but may still read.
+    HalfClosed,
+    Ended(End),
+}
+
+/// Why a connection ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum End {
+    Peer,
+    Broken(String),
+    Framing(SyntaxError),
+    Idle(Duration),
+    Stalled(Duration),
+    Local,
+}
+
+impl fmt::Display for End {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            End::Peer => f.write_str("closed by the peer"),
+            End::Broken(error) => write!(f, "broken: {error}"),
+            End::Framing(error) => write!(f, "closed by us: what came cannot be framed: {error}"),
+            End::Idle(time) => write!(f, "closed by us: no message for {} s", time.as_secs()),
+            End::Stalled(time) => write!(f, "closed by us: the peer read nothing for {} s", time.as_secs()),
+            End::Local => f.write_str("closed by us"),
+        }
+    }
+}
+
+/// What reader and writer of one connection share.
+struct Pulse {
+    /// A ping wants its pong; several at once get one.
+    pong: Notify,
+    times: Mutex<Times>,
+}
+
+#[derive(Clone, Copy)]
+struct Times {
+    /// The last byte in either direction.
+    traffic: Instant,
+    /// The last message in either direction, or ping of the peer's.
+    message: Instant,
+}
+
+impl Pulse {
+    fn times(&self) -> Times {
+        *self.times.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+    fn touch(&self, is_message: bool) {
+        let now = Instant::now();
+        let mut times = self.times.lock().unwrap_or_else(PoisonError::into_inner);
+        times.traffic = now;
+        if is_message {
+            times.message = now;
+        }
+    }
+}
+
+/// Starts the task of a connection and gives its queue; the connection closes when the queue is dropped.
+pub(crate) fn spawn(
+    connection: u64,
+    stream: Box<dyn Stream>,
+    settings: Settings,
+    events: mpsc::Sender<Carried>,
+) -> mpsc::Sender<Bytes> {
+    let (queue, queued) = mpsc::channel(settings.send_queue.max(1));
+    tokio::spawn(async move {
+        let end = run(connection, stream, settings, queued, &events).await;
+        tracing::debug!(connection, %end, "connection ended");
+        tell(&events, connection, ConnectionEvent::Ended(end)).await;
+    });
+    queue
+}
+
+/// Waits while the endpoint is busy: that is how one connection's flood slows only itself. False when there is no endpoint.
+async fn tell(events: &mpsc::Sender<Carried>, connection: u64, event: ConnectionEvent) -> bool {
+    events.send(Carried { connection, at: Instant::now(), event }).await.is_ok()
+}
+
+async fn run(
+    connection: u64,
+    stream: Box<dyn Stream>,
+    settings: Settings,
+    queued: mpsc::Receiver<Bytes>,
+    events: &mpsc::Sender<Carried>,
+) -> End {
+    let now = Instant::now();
+    let pulse = Pulse { pong: Notify::new(), times: Mutex::new(Times { traffic: now, message: now }) };
+    let (reader, writer) = tokio::io::split(stream);
+    let mut writing = pin!(write(writer, queued, &settings, &pulse));
+    let end = {
+        let reading = pin!(read(connection, reader, &settings, &pulse, events));
+        match select(writing.as_mut(), reading).await {
+            Either::Left((end, _)) => return end,
+            Either::Right((end, _)) => end,
+        }
+    };
+    if end == End::Peer && tell(events, connection, ConnectionEvent::HalfClosed).await {
+        // The peer may have closed only its own direction and still wait for answers.
+        let _ = timeout(LINGER, writing).await;
+    }
+    end
+}
+
+async fn read(
+    connection: u64,
+    mut reader: impl AsyncRead + Unpin,
+    settings: &Settings,
+    pulse: &Pulse,
+    events: &mpsc::Sender<Carried>,
+) -> End {
+    let mut decoder = StreamDecoder::new(settings.limits);
+    let mut buffer = vec![0; READ_SIZE];
+    loop {
+        let read = match reader.read(&mut buffer).await {
+            Ok(0) => {
+                let rest = decoder.pending();
+                if !rest.is_empty() {
+                    let error = SyntaxError { kind: SyntaxErrorKind::Truncated, offset: rest.len() };
+                    let bytes = Bytes::copy_from_slice(&rest[..rest.len().min(MALFORMED_KEPT)]);
+                    tell(events, connection, ConnectionEvent::Malformed { bytes, error }).await;
+                }
+                return End::Peer;
+            }
+            Ok(read) => read,
+            Err(error) => return End::Broken(error.to_string()),
+        };
+        decoder.push(&buffer[..read]);
+        loop {
+            match decoder.next() {
+                Ok(None) => break,
+                Ok(Some(StreamItem::Message(message))) => {
+                    pulse.touch(true);
+                    if !tell(events, connection, ConnectionEvent::Message(message)).await {
+                        return End::Local;
+                    }
+                }
+                Ok(Some(StreamItem::Ping)) => {
+                    pulse.touch(true);
+                    pulse.pong.notify_one();
+                }
+                Ok(Some(StreamItem::Pong)) => pulse.touch(false),
+                Err(error) => {
+                    let rest = decoder.pending();
+                    let bytes = Bytes::copy_from_slice(&rest[..rest.len().min(MALFORMED_KEPT)]);
+                    tell(events, connection, ConnectionEvent::Malformed { bytes, error }).await;
+                    return End::Framing(error);
+                }
+            }
+        }
+    }
+}
+
+/// What the writer does next.
+enum Next {
+    Queued(Option<Bytes>),
+    Pong,
+    Look,
+}
+
+async fn write(
+    mut writer: impl AsyncWrite + Unpin,
+    mut queued: mpsc::Receiver<Bytes>,
+    settings: &Settings,
+    pulse: &Pulse,
+) -> End {
+    let mut joined = Vec::new();
+    loop {
+        let times = pulse.times();
+        let idle_at = times.message + settings.idle_timeout;
+        let ping_at = settings.keep_alive.map(|time| times.traffic + time);
+        let next = {
+            let mut pong = pin!(pulse.pong.notified());
+            let mut look = pin!(sleep_until(ping_at.map_or(idle_at, |at| at.min(idle_at))));
+            poll_fn(|cx| {
+                if let Poll::Ready(bytes) = queued.poll_recv(cx) {
+                    return Poll::Ready(Next::Queued(bytes));
+                }
+                if pong.as_mut().poll(cx).is_ready() {
+                    return Poll::Ready(Next::Pong);
+                }
+                look.as_mut().poll(cx).map(|()| Next::Look)
+            })
+            .await
+        };
+        let is_message = matches!(next, Next::Queued(_));
+        let bytes: &[u8] = match next {
+            Next::Queued(None) => {
+                let _ = timeout(FAREWELL, writer.shutdown()).await;
+                return End::Local;
+            }
+            Next::Queued(Some(first)) => {
+                joined.clear();
+                joined.extend_from_slice(&first);
+                while joined.len() < WRITE_SIZE
+                    && let Ok(more) = queued.try_recv()
+                {
+                    joined.extend_from_slice(&more);
+                }
+                &joined
+            }
+            Next::Pong => b"\r\n",
+            Next::Look => {
+                // Traffic since the sleep began moves both deadlines: look again at what is due now.
+                let (now, times) = (Instant::now(), pulse.times());
+                if now >= times.message + settings.idle_timeout {
+                    let _ = timeout(FAREWELL, writer.shutdown()).await;
+                    return End::Idle(settings.idle_timeout);
+                }
+                match settings.keep_alive {
+                    Some(time) if now >= times.traffic + time => b"\r\n\r\n",
+                    _ => continue,
+                }
+            }
+        };
+        match timeout(settings.idle_timeout, writer.write_all(bytes)).await {
+            Ok(Ok(())) => pulse.touch(is_message),
+            Ok(Err(error)) => return End::Broken(error.to_string()),
+            Err(_) => return End::Stalled(settings.idle_timeout),
+        }
+        if joined.capacity() > 2 * WRITE_SIZE {
+            joined = Vec::new();
+        }
+    }
+}

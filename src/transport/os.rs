@@ -1,0 +1,190 @@
+//! Sockets of the operating system.
+
+use super::{BoxFuture, Datagrams, Listener, Network, Stream};
+use socket2::{Domain, Protocol, Socket, Type};
+use std::io;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+use tokio::io::ReadBuf;
+use tokio::net::{TcpListener, TcpSocket, TcpStream, UdpSocket};
+
+/// Pending connections that the system keeps for a listener.
+const BACKLOG: i32 = 1_024;
+/// How long a probed UDP port has to refuse.
+const PROBE_WAIT: Duration = Duration::from_millis(1_000);
+
+/// The network of the operating system.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct OsNetwork {
+    /// Asked for as the receive and send buffer of UDP sockets, in bytes; the system may give less. Default 4 MiB.
+    pub udp_buffer: usize,
+}
+
+impl Default for OsNetwork {
+    fn default() -> Self {
+        OsNetwork { udp_buffer: 4 << 20 }
+    }
+}
+
+impl OsNetwork {
+    /// With its defaults.
+    pub fn new() -> OsNetwork {
+        OsNetwork::default()
+    }
+}
+
+/// A socket that is not yet bound: non-blocking, and for IPv6 only when it is an IPv6 one (so that `[::]` and `0.0.0.0` can be
+/// bound side by side and no IPv4 address shows up as `::ffff:a.b.c.d`).
+fn socket(local: SocketAddr, kind: Type, protocol: Protocol) -> io::Result<Socket> {
+    let socket = Socket::new(Domain::for_address(local), kind, Some(protocol))?;
+    if local.is_ipv6() {
+        socket.set_only_v6(true)?;
+    }
+    socket.set_nonblocking(true)?;
+    Ok(socket)
+}
+
+fn wildcard(like: SocketAddr) -> IpAddr {
+    match like {
+        SocketAddr::V4(_) => IpAddr::V4(Ipv4Addr::UNSPECIFIED),
+        SocketAddr::V6(_) => IpAddr::V6(Ipv6Addr::UNSPECIFIED),
+    }
+}
+
+impl Network for OsNetwork {
+    fn bind_udp(&self, local: SocketAddr) -> io::Result<Box<dyn Datagrams>> {
+        let socket = socket(local, Type::DGRAM, Protocol::UDP)?;
+        for granted in [socket.set_recv_buffer_size(self.udp_buffer), socket.set_send_buffer_size(self.udp_buffer)] {
+            if let Err(error) = granted {
+                tracing::debug!(%error, "the system refuses a larger socket buffer");
+            }
+        }
+        socket.bind(&local.into())?;
+        Ok(Box::new(UdpSocket::from_std(socket.into())?))
+    }
+
+    fn listen(&self, local: SocketAddr) -> io::Result<Box<dyn Listener>> {
+        let socket = socket(local, Type::STREAM, Protocol::TCP)?;
+        // A port that only lingers in TIME_WAIT may be bound again; on Windows the option means something else.
+        #[cfg(unix)]
+        socket.set_reuse_address(true)?;
+        socket.bind(&local.into())?;
+        socket.listen(BACKLOG)?;
+        Ok(Box::new(TcpListener::from_std(socket.into())?))
+    }
+
+    fn connect(&self, local: Option<IpAddr>, remote: SocketAddr) -> BoxFuture<'_, io::Result<Box<dyn Stream>>> {
+        Box::pin(async move {
+            let socket = if remote.is_ipv6() { TcpSocket::new_v6()? } else { TcpSocket::new_v4()? };
+            if let Some(ip) = local {
+                socket.bind(SocketAddr::new(ip, 0))?;
+            }
+            let stream = socket.connect(remote).await?;
+            // Messages are written whole: waiting for more only delays them.
+            stream.set_nodelay(true)?;
+            Ok(Box::new(stream) as Box<dyn Stream>)
+        })
+    }
+
+    fn source_for(&self, remote: SocketAddr) -> io::Result<IpAddr> {
+        // Connecting a datagram socket sends nothing; it asks the routing table.
+        let socket = std::net::UdpSocket::bind((wildcard(remote), 0))?;
+        socket.connect(remote)?;
+        Ok(socket.local_addr()?.ip())
+    }
+
+    fn probe_udp(&self, local: IpAddr, remote: SocketAddr) -> BoxFuture<'_, io::Result<()>> {
+        Box::pin(async move {
+            // Only a connected socket is told of an ICMP "port unreachable".
+            let socket = UdpSocket::bind((local, 0)).await?;
+            socket.connect(remote).await?;
+            socket.send(b"\r\n\r\n").await?;
+            let mut buffer = [0; 16];
+            match tokio::time::timeout(PROBE_WAIT, socket.recv(&mut buffer)).await {
+                Ok(Err(error)) => Err(error),
+                Ok(Ok(_)) | Err(_) => Ok(()),
+            }
+        })
+    }
+}
+
+impl Datagrams for UdpSocket {
+    fn poll_recv(&self, cx: &mut Context<'_>, buffer: &mut [u8]) -> Poll<io::Result<(usize, SocketAddr)>> {
+        let mut buffer = ReadBuf::new(buffer);
+        let remote = ready!(self.poll_recv_from(cx, &mut buffer))?;
+        Poll::Ready(Ok((buffer.filled().len(), remote)))
+    }
+
+    fn try_send(&self, bytes: &[u8], remote: SocketAddr) -> io::Result<()> {
+        self.try_send_to(bytes, remote).map(|_| ())
+    }
+
+    fn poll_send_ready(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        UdpSocket::poll_send_ready(self, cx)
+    }
+
+    fn local_addr(&self) -> io::Result<SocketAddr> {
+        UdpSocket::local_addr(self)
+    }
+}
+
+impl Listener for TcpListener {
+    fn poll_accept(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<Box<dyn Stream>>> {
+        let (stream, _) = ready!(TcpListener::poll_accept(self, cx))?;
+        stream.set_nodelay(true)?;
+        Poll::Ready(Ok(Box::new(stream)))
+    }
+
+    fn local_addr(&self) -> io::Result<SocketAddr> {
+        TcpListener::local_addr(self)
+    }
+}
+
+impl Stream for TcpStream {
+    fn local_addr(&self) -> io::Result<SocketAddr> {
+        TcpStream::local_addr(self)
+    }
+
+    fn remote_addr(&self) -> io::Result<SocketAddr> {
+        TcpStream::peer_addr(self)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[tokio::test]
+    async fn a_closed_udp_port_refuses_the_probe() {
+        let network = OsNetwork::new();
+        let closed = std::net::UdpSocket::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+        let error = network.probe_udp(Ipv4Addr::LOCALHOST.into(), closed).await.unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::ConnectionRefused);
+    }
+
+    #[tokio::test]
+    async fn a_silent_udp_port_does_not_refuse_the_probe() {
+        let network = OsNetwork::new();
+        let open = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
+        network.probe_udp(Ipv4Addr::LOCALHOST.into(), open.local_addr().unwrap()).await.unwrap();
+    }
+
+    #[test]
+    fn packets_to_loopback_leave_from_loopback() {
+        let network = OsNetwork::new();
+        for (remote, source) in [("127.0.0.1:5060", "127.0.0.1"), ("[::1]:5060", "::1")] {
+            assert_eq!(network.source_for(remote.parse().unwrap()).unwrap(), source.parse::<IpAddr>().unwrap());
+        }
+    }
+
+    #[tokio::test]
+    async fn both_wildcards_share_one_port() {
+        let network = OsNetwork::new();
+        let v4 = network.bind_udp("0.0.0.0:0".parse().unwrap()).unwrap();
+        let port = v4.local_addr().unwrap().port();
+        network.bind_udp(SocketAddr::new(Ipv6Addr::UNSPECIFIED.into(), port)).unwrap();
+    }
+}
