@@ -2,11 +2,28 @@
 //!
 //! Time is an argument and chance is seeded; [`Layer`] has the four verbs of every machine here.
 
-use crate::message::{Flow, Ids, Message};
-use bytes::Bytes;
-use std::time::{Duration, Instant};
+mod derived;
+mod invite_client;
+mod invite_server;
+mod key;
+mod layer;
+mod non_invite_client;
+mod non_invite_server;
+mod slab;
+mod step;
+mod timers;
+mod wheel;
 
-/// Timer values and limits.
+#[cfg(test)]
+mod tests;
+
+pub use layer::Layer;
+
+use crate::message::{Flow, Message};
+use bytes::Bytes;
+use std::time::Duration;
+
+/// Timer values and limits. Values count in whole milliseconds, rounded up, and at least one.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct Config {
@@ -18,6 +35,8 @@ pub struct Config {
     pub t4: Duration,
     /// Timer D on unreliable transports; default 32 s.
     pub d: Duration,
+    /// Longest time that an INVITE transaction waits for its final response after a provisional one, on either side; default 1 h. (RFC 3261 has no limit for a user agent.)
+    pub proceeding: Duration,
     /// Most transactions alive at once, client and server together; default 1,000,000.
     pub max_transactions: usize,
 }
@@ -29,6 +48,7 @@ impl Default for Config {
             t2: Duration::from_secs(4),
             t4: Duration::from_secs(5),
             d: Duration::from_secs(32),
+            proceeding: Duration::from_secs(3_600),
             max_transactions: 1_000_000,
         }
     }
@@ -36,11 +56,11 @@ impl Default for Config {
 
 /// Names a client transaction; never used twice by one layer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub struct ClientId(u64);
+pub struct ClientId(slab::Id);
 
 /// Names a server transaction; never used twice by one layer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub struct ServerId(u64);
+pub struct ServerId(slab::Id);
 
 /// What comes in.
 #[derive(Debug)]
@@ -52,9 +72,9 @@ pub enum Input {
         /// Where it came from.
         flow: Flow,
     },
-    /// The transport could not send for a client transaction.
+    /// The transport could not send for a client transaction, or lost its connection.
     ClientTransportError(ClientId),
-    /// The transport could not send for a server transaction.
+    /// The transport could not send for a server transaction, or lost its connection.
     ServerTransportError(ServerId),
 }
 
@@ -70,7 +90,7 @@ pub enum Output {
         flow: Flow,
         /// The bytes.
         bytes: Bytes,
-        /// 0 for the first time, then counting retransmissions.
+        /// 0 for the first time that these bytes are sent, then counting.
         retransmission: u32,
     },
     /// A response for the user of a client transaction (provisional ones too, each 2xx of an INVITE too).
@@ -82,7 +102,7 @@ pub enum Output {
         /// Where it came from.
         flow: Flow,
     },
-    /// A client transaction got no final response in time (timer B or F).
+    /// A client transaction got no final response in time (timer B or F, [`Config::proceeding`], or 64*T1 after a CANCEL).
     Timeout {
         /// Which transaction.
         id: ClientId,
@@ -101,24 +121,26 @@ pub enum Output {
         /// Where it came from; responses go back there.
         flow: Flow,
     },
-    /// A CANCEL that matches an INVITE server transaction (which is told apart from the CANCEL's own).
+    /// A CANCEL for an INVITE that has no final response yet. The CANCEL itself is answered already; the INVITE wants a 487 from its user.
     Cancelled {
         /// The INVITE's transaction.
         invite: ServerId,
     },
-    /// An ACK for a 2xx, for the dialog that it belongs to.
+    /// An ACK for a 2xx, or one that matches no transaction: for the dialog that it belongs to.
     Ack {
         /// The ACK.
         message: Message,
         /// Where it came from.
         flow: Flow,
     },
-    /// A final response of ours got no ACK in time (timer H), or could not be sent.
+    /// A final response of ours got no ACK in time (timer H), a response could not be sent, or the user did not come to a final
+    /// response within [`Config::proceeding`]. After a failed response to an INVITE the transaction lives on, so that retransmissions are known as such (RFC 6026 sec. 7.1).
     ServerFailed {
         /// Which transaction.
         id: ServerId,
     },
-    /// A response that matches no transaction, or a message that lacks what matching needs.
+    /// A response that matches no transaction, a 2xx that comes after another final response, an ACK before any final response, or a message that lacks
+    /// what matching or answering needs.
     Stray {
         /// The message.
         message: Message,
@@ -127,13 +149,15 @@ pub enum Output {
     },
     /// A client transaction is gone.
     ClientTerminated(ClientId),
-    /// A server transaction is gone.
+    /// A server transaction is gone; also, without more words, one that nobody answered for 64*T1 (not INVITE: nobody waits any more).
     ServerTerminated(ServerId),
 }
 
 /// Whose bytes a [`Output::Transmit`] are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Owner {
+    /// None: an answer outside any transaction, or what [`Layer::send_outside`] was given.
+    None,
     /// A client transaction.
     Client(ClientId),
     /// A server transaction.
@@ -145,47 +169,30 @@ pub enum Owner {
 #[error("the limit of live transactions is reached")]
 pub struct Full;
 
-/// All transactions of an endpoint.
-#[derive(Debug)]
-pub struct Layer {
-    _config: Config,
-    _ids: Ids,
+/// Why a response was not sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum RespondError {
+    /// The transaction is gone, or was abandoned.
+    #[error("the transaction is gone")]
+    Gone,
+    /// It has its final response already.
+    #[error("the request has its final response")]
+    Answered,
+    /// Not a response, a status outside 100 to 699, or one that RFC 4320 forbids for a request other than INVITE: 408, a provisional
+    /// response other than 100, or a 100 over an unreliable transport before the client's timer E has reached T2.
+    #[error("such a response must not be sent here")]
+    Forbidden,
 }
 
-impl Layer {
-    /// An empty layer; `ids` gives branches and the key of the tables.
-    pub fn new(config: Config, ids: Ids) -> Layer {
-        Layer { _config: config, _ids: ids }
-    }
-    /// Opens a client transaction for a request without its own Via: puts Via (with branch and `rport`) on top and sends it. ACK of a 2xx opens none: see `send_ack`.
-    ///
-    /// # Errors
-    /// [`Full`].
-    pub fn send(&mut self, now: Instant, request: &Message, flow: Flow) -> Result<ClientId, Full> {
-        let _ = (now, request, flow);
-        todo!()
-    }
-    /// Sends a response of ours.
-    pub fn respond(&mut self, now: Instant, id: ServerId, response: Message) {
-        let _ = (now, id, response);
-        todo!()
-    }
-    /// Something came in.
-    pub fn handle_input(&mut self, now: Instant, input: Input) {
-        let _ = (now, input);
-        todo!()
-    }
-    /// The time of [`Layer::poll_timeout`] has come.
-    pub fn handle_timeout(&mut self, now: Instant) {
-        let _ = now;
-        todo!()
-    }
-    /// The next thing to do; call until `None`.
-    pub fn poll_output(&mut self) -> Option<Output> {
-        todo!()
-    }
-    /// When [`Layer::handle_timeout`] wants to be called.
-    pub fn poll_timeout(&self) -> Option<Instant> {
-        todo!()
-    }
+/// Why an INVITE was not cancelled.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum CancelError {
+    /// No INVITE client transaction that waits for its final response, or one that is being cancelled.
+    #[error("there is nothing to cancel")]
+    NotPending,
+    /// [`Config::max_transactions`] is reached.
+    #[error(transparent)]
+    Full(#[from] Full),
 }

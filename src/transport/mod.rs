@@ -37,7 +37,11 @@ pub trait Network: Send + Sync + fmt::Debug {
     /// Listens for streams.
     fn listen(&self, local: SocketAddr) -> io::Result<Box<dyn Listener>>;
     /// Opens a stream, from `local` when given.
-    fn connect(&self, local: Option<IpAddr>, remote: SocketAddr) -> BoxFuture<'_, io::Result<Box<dyn Stream>>>;
+    fn connect(
+        &self,
+        local: Option<IpAddr>,
+        remote: SocketAddr,
+    ) -> BoxFuture<'_, io::Result<Box<dyn Stream>>>;
     /// The local address that packets to `remote` leave from.
     fn source_for(&self, remote: SocketAddr) -> io::Result<IpAddr>;
     /// Asks whether the datagram port `remote` is closed: sends a CRLF keep-alive (RFC 5626 sec. 3.5.1) from a socket of its

@@ -1,0 +1,65 @@
+//! Messages that follow from another by rule: ACK and CANCEL of an INVITE, and the answers that need no user.
+use crate::message::{Builder, Flow, Message};
+use crate::syntax::{HeaderName, Method, Via};
+use std::net::SocketAddr;
+
+/// Our Via for a request that goes out on `flow` (RFC 3261 sec. 18.1.1, RFC 3581 sec. 3).
+pub(super) fn via(flow: &Flow, branch: &str) -> String {
+    // Rebuilt, because an IPv6 address of a socket may print a scope, which has no place in a Via.
+    let sent_by = SocketAddr::new(flow.local.ip(), flow.local.port());
+    format!("SIP/2.0/{} {sent_by};branch={branch};rport", flow.transport.as_via())
+}
+
+/// The ACK of a final response that is no 2xx (RFC 3261 sec. 17.1.1.3).
+pub(super) fn ack(invite: &Message, response: &Message) -> Option<Message> {
+    from_invite(invite, Method::Ack, response.header(HeaderName::To))
+}
+
+/// The CANCEL of an INVITE (RFC 3261 sec. 9.1).
+pub(super) fn cancel(invite: &Message) -> Option<Message> {
+    from_invite(invite, Method::Cancel, None)
+}
+
+fn from_invite(invite: &Message, method: Method<'_>, to: Option<&[u8]>) -> Option<Message> {
+    let number = invite.cseq().ok()?.number;
+    let mut builder = Builder::request(method, invite.request_uri_bytes()?)
+        .header(HeaderName::Via, top_via_text(invite)?)
+        .header(HeaderName::MaxForwards, "70");
+    for route in invite.headers().filter(|header| header.name == HeaderName::Route) {
+        builder = builder.header(HeaderName::Route, route.value);
+    }
+    builder
+        .header(HeaderName::From, invite.header(HeaderName::From)?)
+        .header(HeaderName::To, to.or_else(|| invite.header(HeaderName::To))?)
+        .header(HeaderName::CallId, invite.header(HeaderName::CallId)?)
+        .header(HeaderName::CSeq, format!("{number} {method}"))
+        .build()
+        .ok()
+}
+
+/// The text of the top Via alone, also when its line holds a list.
+fn top_via_text(message: &Message) -> Option<&[u8]> {
+    let line = message.header(HeaderName::Via)?;
+    let (_, rest) = Via::parse_first(line).ok()?;
+    let first = line.get(..line.len().checked_sub(rest.len())?)?.trim_ascii_end();
+    Some(first.strip_suffix(b",").unwrap_or(first).trim_ascii_end())
+}
+
+/// An answer that needs no user.
+pub(super) fn response(
+    request: &Message,
+    status: u16,
+    reason: &str,
+    to_tag: Option<&str>,
+) -> Option<Message> {
+    Builder::response(request, status, reason, to_tag).build().ok()
+}
+
+/// A 100 (RFC 3261 sec. 8.2.6.1: it copies the Timestamp).
+pub(super) fn trying(request: &Message) -> Option<Message> {
+    let builder = Builder::response(request, 100, "Trying", None);
+    match request.header(HeaderName::Timestamp) {
+        Some(timestamp) => builder.header(HeaderName::Timestamp, timestamp).build().ok(),
+        None => builder.build().ok(),
+    }
+}

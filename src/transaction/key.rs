@@ -1,0 +1,227 @@
+//! By what a message finds its transaction (RFC 3261 sec. 17.1.3 and 17.2.3).
+//!
+//! Whatever a rule compares is put into one keyed 128-bit digest (SipHash-2-4), and the digest stands for it: a key has the same size
+//! whatever a peer writes, and without the secret nobody can choose values that meet in the table.
+use crate::message::{FieldError, Ids, Message};
+use crate::syntax::{Host, Method, Via};
+use siphasher::sip128::{Hasher128, SipHasher24};
+use std::hash::{BuildHasher, Hash, Hasher};
+
+/// What a table is searched for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Key {
+    high: u64,
+    low: u64,
+}
+
+impl Hash for Key {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        state.write_u64(self.low);
+    }
+}
+
+/// Passes through half of a [`Key`], which is a keyed hash already.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Prehashed(u64);
+
+impl Hasher for Prehashed {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+    fn write(&mut self, bytes: &[u8]) {
+        // Not used: a key hashes itself as one number.
+        for &byte in bytes {
+            self.0 = self.0.rotate_left(8) ^ u64::from(byte);
+        }
+    }
+    fn write_u64(&mut self, value: u64) {
+        self.0 = value;
+    }
+}
+
+impl BuildHasher for Prehashed {
+    type Hasher = Prehashed;
+    fn build_hasher(&self) -> Prehashed {
+        Prehashed(0)
+    }
+}
+
+/// Keeps keys of different rules apart.
+#[derive(Debug, Clone, Copy)]
+enum Rule {
+    Client,
+    Server,
+    Rfc2543,
+    Rfc2543Base,
+    Rfc2543Ack,
+    Merged,
+    Tag,
+}
+
+/// Makes keys, by the secret of one layer.
+#[derive(Debug)]
+pub(super) struct Keys {
+    secret: (u64, u64),
+}
+
+/// How a request is matched.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Match {
+    /// By branch, sent-by and method.
+    Branch(BranchMatch),
+    /// By the rules for peers that write no unique branch.
+    Rfc2543(Rfc2543Match),
+}
+
+/// Branch and sent-by of a request's top Via.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct BranchMatch(Key);
+
+/// All that the RFC 2543 rules compare except method and To tag.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Rfc2543Match {
+    pub(super) base: Key,
+    to_tag: Key,
+}
+
+impl Keys {
+    pub(super) fn new(ids: &mut Ids) -> Keys {
+        Keys { secret: (ids.below(u64::MAX), ids.below(u64::MAX)) }
+    }
+
+    fn digest(&self, rule: Rule) -> Digest {
+        let mut hasher = SipHasher24::new_with_keys(self.secret.0, self.secret.1);
+        hasher.write_u8(rule as u8);
+        Digest(hasher)
+    }
+
+    /// A client transaction: its branch and the method of CSeq (RFC 3261 sec. 17.1.3).
+    pub(super) fn client(&self, branch: &[u8], method: Method<'_>) -> Key {
+        self.digest(Rule::Client).folded(branch).bytes(method.as_bytes()).key()
+    }
+
+    /// How to match a request that has all mandatory fields.
+    pub(super) fn request(&self, request: &Message) -> Result<Match, FieldError> {
+        let via = request.top_via()?;
+        match via.branch().filter(|branch| is_rfc3261(branch)) {
+            Some(branch) => {
+                let key = sent_by(self.digest(Rule::Server).folded(branch), &via).key();
+                Ok(Match::Branch(BranchMatch(key)))
+            }
+            None => {
+                let mut digest = self
+                    .digest(Rule::Rfc2543Base)
+                    .bytes(request.request_uri_bytes().unwrap_or_default())
+                    .bytes(request.from()?.tag().unwrap_or_default())
+                    .bytes(request.call_id()?)
+                    .number(request.cseq()?.number);
+                digest = sent_by(digest.folded(via.transport()), &via);
+                // What the transport added is no part of what the peer wrote.
+                let written = |name: &[u8]| {
+                    !name.eq_ignore_ascii_case(b"received") && !name.eq_ignore_ascii_case(b"rport")
+                };
+                for param in via.params().iter().filter(|param| written(param.name)) {
+                    digest = digest.folded(param.name).bytes(param.value.unwrap_or_default());
+                }
+                let to_tag = self.tag(request.to()?.tag());
+                Ok(Match::Rfc2543(Rfc2543Match { base: digest.key(), to_tag }))
+            }
+        }
+    }
+
+    fn tag(&self, tag: Option<&[u8]>) -> Key {
+        self.digest(Rule::Tag).bytes(tag.unwrap_or_default()).key()
+    }
+
+    /// The server transaction of a request; an ACK gives `INVITE` as method, or [`Keys::rfc2543_ack`].
+    pub(super) fn server(&self, matching: Match, method: Method<'_>) -> Key {
+        match matching {
+            Match::Branch(BranchMatch(key)) => {
+                self.digest(Rule::Server).nested(key).bytes(method.as_bytes()).key()
+            }
+            Match::Rfc2543(Rfc2543Match { base, to_tag }) => {
+                self.digest(Rule::Rfc2543).nested(base).nested(to_tag).bytes(method.as_bytes()).key()
+            }
+        }
+    }
+
+    /// The ACK of an RFC 2543 peer: what its INVITE had, and the To tag of our final response.
+    pub(super) fn rfc2543_ack(&self, base: Key, to_tag: Option<&[u8]>) -> Key {
+        self.digest(Rule::Rfc2543Ack).nested(base).nested(self.tag(to_tag)).key()
+    }
+
+    /// What the copies of a request share that came on different ways (RFC 3261 sec. 8.2.2.2); `None` when the request cannot
+    /// be such a copy: it is inside a dialog, or its sender writes no From tag.
+    pub(super) fn merged(&self, request: &Message) -> Option<Key> {
+        let from = request.from().ok()?;
+        let cseq = request.cseq().ok()?;
+        if request.to().ok()?.tag().is_some() {
+            return None;
+        }
+        let digest = self.digest(Rule::Merged).bytes(from.tag()?).bytes(request.call_id().ok()?);
+        Some(digest.number(cseq.number).bytes(cseq.method.as_bytes()).key())
+    }
+
+    /// A To tag for an answer outside any transaction: the same for each retransmission of a request (RFC 3261 sec. 8.2.7).
+    pub(super) fn stateless_tag(&self, request: &Message) -> String {
+        let key = self.digest(Rule::Tag).bytes(request.as_bytes()).key();
+        format!("{:016x}", key.high)
+    }
+}
+
+/// Does a branch promise to be unique? The bare cookie, which some old peers copied, does not.
+fn is_rfc3261(branch: &[u8]) -> bool {
+    const COOKIE: &[u8] = b"z9hG4bK";
+    branch.len() > COOKIE.len() && branch[..COOKIE.len()].eq_ignore_ascii_case(COOKIE)
+}
+
+/// Sent-by: host without regard to case, port with its default.
+fn sent_by(digest: Digest, via: &Via<'_>) -> Digest {
+    let digest = match via.host() {
+        Host::Name(name) => digest.folded(name),
+        Host::V4(address) => digest.bytes(&address.octets()),
+        Host::V6(address) => digest.bytes(&address.octets()),
+    };
+    let default = if via.transport().eq_ignore_ascii_case(b"TLS") { 5061 } else { 5060 };
+    digest.number(u32::from(via.port().unwrap_or(default)))
+}
+
+/// A key in the making; each part carries its length, so that parts cannot run into each other.
+struct Digest(SipHasher24);
+
+impl Digest {
+    fn bytes(mut self, part: &[u8]) -> Digest {
+        self.0.write_u64(part.len() as u64);
+        self.0.write(part);
+        self
+    }
+
+    /// The part without regard to ASCII case (RFC 3261 sec. 7.3.1: tokens).
+    fn folded(mut self, part: &[u8]) -> Digest {
+        self.0.write_u64(part.len() as u64);
+        let mut folded = [0; 64];
+        for chunk in part.chunks(folded.len()) {
+            let folded = &mut folded[..chunk.len()];
+            folded.copy_from_slice(chunk);
+            folded.make_ascii_lowercase();
+            self.0.write(folded);
+        }
+        self
+    }
+
+    fn number(mut self, part: u32) -> Digest {
+        self.0.write_u32(part);
+        self
+    }
+
+    fn nested(mut self, part: Key) -> Digest {
+        self.0.write_u64(part.high);
+        self.0.write_u64(part.low);
+        self
+    }
+
+    fn key(self) -> Key {
+        let hash = self.0.finish128();
+        Key { high: hash.h1, low: hash.h2 }
+    }
+}
