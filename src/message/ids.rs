@@ -1,43 +1,126 @@
 //! Branches, tags, Call-IDs and cnonces from one seedable source.
+use rand_chacha::ChaCha12Rng;
+use rand_chacha::rand_core::{Rng, SeedableRng};
+use std::fmt;
 
 /// The source of all identifiers that must be unique or unguessable. The same seed gives the same sequence.
-#[derive(Debug)]
+///
+/// A peer that sees any number of identifiers cannot tell the next one (ChaCha12).
 pub struct Ids {
-    seed: [u8; 32],
+    rng: ChaCha12Rng,
 }
 
 impl Ids {
     /// A source from a seed; production takes the seed from the operating system.
     pub fn from_seed(seed: [u8; 32]) -> Ids {
-        Ids { seed }
+        Ids { rng: ChaCha12Rng::from_seed(seed) }
     }
     /// A source that depends on this one and on nothing else, for a part that wants its own.
     pub fn fork(&mut self) -> Ids {
-        Ids { seed: self.seed }
+        let mut seed = [0; 32];
+        self.rng.fill_bytes(&mut seed);
+        Ids::from_seed(seed)
     }
-    /// A branch with the magic cookie `z9hG4bK` (RFC 3261 sec. 8.1.1.7).
+    /// Appends `bytes` random bytes in hex.
+    fn push_hex(&mut self, out: &mut String, bytes: usize) {
+        let mut left = bytes;
+        while left > 0 {
+            let word = self.rng.next_u64().to_be_bytes();
+            for byte in word.iter().take(left) {
+                for nibble in [byte >> 4, byte & 15] {
+                    out.push(char::from(b"0123456789abcdef"[usize::from(nibble)]));
+                }
+            }
+            left = left.saturating_sub(8);
+        }
+    }
+    fn hex(&mut self, prefix: &str, bytes: usize) -> String {
+        let mut out = String::with_capacity(prefix.len() + bytes * 2);
+        out.push_str(prefix);
+        self.push_hex(&mut out, bytes);
+        out
+    }
+    /// A branch with the magic cookie `z9hG4bK` and 96 bits of chance (RFC 3261 sec. 8.1.1.7).
     pub fn branch(&mut self) -> String {
-        todo!()
+        self.hex("z9hG4bK", 12)
     }
-    /// A tag (at least 32 bits of chance; RFC 3261 sec. 19.3).
+    /// A tag of 64 bits (at least 32 bits of chance; RFC 3261 sec. 19.3).
     pub fn tag(&mut self) -> String {
-        todo!()
+        self.hex("", 8)
     }
-    /// A Call-ID without a host part.
+    /// A Call-ID of 128 bits without a host part.
     pub fn call_id(&mut self) -> String {
-        todo!()
+        self.hex("", 16)
     }
     /// A cnonce or nonce of 128 bits, in hex.
     pub fn nonce(&mut self) -> String {
-        todo!()
+        self.hex("", 16)
     }
-    /// A number below `bound`, which must not be 0.
+    /// A number below `bound`, each as likely as the other; 0 when `bound` is 0.
     pub fn below(&mut self, bound: u64) -> u64 {
-        let _ = bound;
-        todo!()
+        if bound == 0 {
+            return 0;
+        }
+        // Lemire: the high half of a product; the few low halves that would favour some numbers are drawn again.
+        let uneven = bound.wrapping_neg() % bound;
+        loop {
+            let product = u128::from(self.rng.next_u64()) * u128::from(bound);
+            if product as u64 >= uneven {
+                return (product >> 64) as u64;
+            }
+        }
     }
     /// An instance id as a URN with a version-4 UUID (RFC 5626 sec. 4.1).
     pub fn instance(&mut self) -> String {
-        todo!()
+        let mut octets = [0_u8; 16];
+        self.rng.fill_bytes(&mut octets);
+        octets[6] = octets[6] & 0x0f | 0x40;
+        octets[8] = octets[8] & 0x3f | 0x80;
+        let hex: String = octets.iter().map(|b| format!("{b:02x}")).collect();
+        format!("urn:uuid:{}-{}-{}-{}-{}", &hex[..8], &hex[8..12], &hex[12..16], &hex[16..20], &hex[20..])
+    }
+}
+
+/// Shows nothing: who knows the state knows all identifiers to come.
+impl fmt::Debug for Ids {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Ids").finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::HashSet;
+
+    #[test]
+    fn gives_the_same_sequence_for_the_same_seed_and_never_twice_the_same() {
+        let (mut a, mut b) = (Ids::from_seed([7; 32]), Ids::from_seed([7; 32]));
+        let draw = |ids: &mut Ids| {
+            (ids.branch(), ids.tag(), ids.call_id(), ids.nonce(), ids.instance(), ids.below(1000))
+        };
+        assert_eq!(draw(&mut a), draw(&mut b));
+        assert_eq!(a.fork().tag(), b.fork().tag());
+        let seen: HashSet<String> = (0..1000).map(|_| a.branch()).collect();
+        assert_eq!(seen.len(), 1000);
+        assert!(seen.iter().all(|s| s.len() == 31 && s.starts_with("z9hG4bK")));
+        assert_eq!(format!("{a:?}"), "Ids { .. }");
+    }
+
+    #[test]
+    fn stays_below_the_bound_and_reaches_all_of_it() {
+        let mut ids = Ids::from_seed([1; 32]);
+        let seen: HashSet<u64> = (0..500).map(|_| ids.below(7)).collect();
+        assert_eq!(seen, (0..7).collect());
+        assert_eq!((ids.below(0), ids.below(1)), (0, 0));
+        assert!(ids.below(u64::MAX) < u64::MAX);
+    }
+
+    #[test]
+    fn makes_version_4_instances() {
+        let instance = Ids::from_seed([3; 32]).instance();
+        assert_eq!(instance.len(), 45);
+        assert_eq!((&instance[..9], &instance[23..24]), ("urn:uuid:", "4"));
+        assert!("89ab".contains(&instance[28..29]), "{instance}");
     }
 }

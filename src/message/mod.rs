@@ -1,26 +1,36 @@
 //! A SIP message: one [`Bytes`] and a table of spans; typed values are parsed when asked for.
 
+mod attribute;
 mod builder;
+mod edit;
 mod flow;
 mod ids;
+mod list;
 mod redact;
 mod stream;
+mod typed;
 
+pub use attribute::call_id_of;
 pub use builder::{BuildError, Builder};
 pub use flow::{Flow, Transport};
 pub use ids::Ids;
 pub use redact::redact;
 pub use stream::{StreamDecoder, StreamItem};
 
-use crate::syntax::{CSeq, Challenge, Contact, HeaderName, Limits, Method, NameAddr, SyntaxError, Uri, Via};
+use crate::syntax::{
+    Head, HeaderName, Limit, Limits, Method, Span, StartLine, SyntaxError, SyntaxErrorKind, Uri,
+};
 use bytes::Bytes;
+use std::fmt;
 
 /// One request or response.
 ///
-/// Cheap to clone: the bytes are shared. A message that came in a receive buffer keeps only its own bytes alive.
-#[derive(Clone, Debug)]
+/// Cheap to clone: the bytes are shared. A message keeps alive the whole buffer behind the [`Bytes`] that it was parsed from, so hand in
+/// bytes of the right size: a copy of the datagram, not a slice of a 64 KiB receive buffer. [`StreamDecoder`] does so by itself.
+#[derive(Clone)]
 pub struct Message {
     bytes: Bytes,
+    head: Head,
 }
 
 /// Why a typed accessor gives no value.
@@ -43,8 +53,8 @@ pub enum FieldError {
     },
 }
 
-/// One header line.
-#[derive(Debug, Clone, Copy)]
+/// One header line. Its `Debug` shows the name only.
+#[derive(Clone, Copy)]
 pub struct Header<'a> {
     /// The id of its name.
     pub name: HeaderName,
@@ -57,12 +67,31 @@ pub struct Header<'a> {
 impl Message {
     /// Parses one datagram: leading CRLFs are skipped, bytes after Content-Length are dropped, no Content-Length means up to the end (RFC 3261 sec. 18.3).
     ///
+    /// Line ends may be a LF alone. A head without its empty line is taken when it ends with a whole line.
+    ///
     /// # Errors
     /// Bytes that are no SIP message; typed values are not looked at.
     pub fn parse(bytes: Bytes, limits: &Limits) -> Result<Message, SyntaxError> {
-        let _ = limits;
-        let _ = Message { bytes };
-        todo!()
+        let skipped = bytes.iter().take_while(|b| matches!(b, b'\r' | b'\n')).count();
+        let length = bytes.len() - skipped;
+        if length > limits.message_size.min(u32::MAX as usize) {
+            let kind = SyntaxErrorKind::Limit(Limit::MessageSize);
+            return Err(SyntaxError { kind, offset: limits.message_size });
+        }
+        let head = Head::parse(&bytes[skipped..], limits).map_err(|e| e.shifted(skipped))?;
+        let body_offset = head.body_offset as usize;
+        let end = match head.content_length {
+            None => length,
+            Some(body) => match body_offset.checked_add(body as usize) {
+                Some(end) if end <= length => end,
+                _ => {
+                    let kind = SyntaxErrorKind::ContentLength;
+                    return Err(SyntaxError { kind, offset: skipped + body_offset });
+                }
+            },
+        };
+        let bytes = if skipped == 0 && end == length { bytes } else { bytes.slice(skipped..skipped + end) };
+        Ok(Message { bytes, head })
     }
     /// The whole message as it came.
     pub fn as_bytes(&self) -> &[u8] {
@@ -74,104 +103,187 @@ impl Message {
     }
     /// Is it a request?
     pub fn is_request(&self) -> bool {
-        todo!()
+        matches!(self.head.start, StartLine::Request { .. })
+    }
+    fn slice(&self, start: usize, length: usize) -> &[u8] {
+        self.bytes.get(start..start + length).unwrap_or_default()
     }
     /// The method of a request.
     pub fn method(&self) -> Option<Method<'_>> {
-        todo!()
+        match self.head.start {
+            StartLine::Request { method_length, .. } => {
+                Some(Method::from_bytes(self.slice(0, usize::from(method_length))))
+            }
+            StartLine::Response { .. } => None,
+        }
     }
     /// The Request-URI as it came.
     pub fn request_uri_bytes(&self) -> Option<&[u8]> {
-        todo!()
+        match self.head.start {
+            StartLine::Request { method_length, uri_length } => {
+                Some(self.slice(usize::from(method_length) + 1, usize::from(uri_length)))
+            }
+            StartLine::Response { .. } => None,
+        }
     }
     /// The Request-URI; `None` in a response.
     pub fn request_uri(&self) -> Option<Result<Uri<'_>, SyntaxError>> {
-        todo!()
+        match self.head.start {
+            StartLine::Request { method_length, .. } => {
+                let base = usize::from(method_length) + 1;
+                self.request_uri_bytes().map(|text| Uri::parse(text).map_err(|e| e.shifted(base)))
+            }
+            StartLine::Response { .. } => None,
+        }
     }
     /// The status code of a response, 100 to 699 (others are kept as they came).
     pub fn status(&self) -> Option<u16> {
-        todo!()
+        match self.head.start {
+            StartLine::Response { status, .. } => Some(status),
+            StartLine::Request { .. } => None,
+        }
     }
     /// The reason phrase of a response, as it came.
     pub fn reason(&self) -> Option<&[u8]> {
-        todo!()
+        match self.head.start {
+            StartLine::Response { reason_start, reason_length, .. } => {
+                Some(self.slice(usize::from(reason_start), usize::from(reason_length)))
+            }
+            StartLine::Request { .. } => None,
+        }
     }
     /// All header lines in order.
     pub fn headers(&self) -> impl Iterator<Item = Header<'_>> {
-        std::iter::empty()
+        (0..self.head.len()).filter_map(|index| {
+            let (name, span) = self.head.get(index)?;
+            Some(Header { name, raw_name: span.name(&self.bytes), value: span.value(&self.bytes) })
+        })
+    }
+    /// The place of the first header of this name from line `from` on; also its line.
+    #[inline]
+    fn find(&self, name: HeaderName, from: usize) -> Option<(usize, Span)> {
+        let index = self.head.find(name, from)?;
+        self.head.get(index).map(|(_, span)| (index, span))
     }
     /// The value of the first header of this name.
     pub fn header(&self, name: HeaderName) -> Option<&[u8]> {
-        self.headers().find(|h| h.name == name).map(|h| h.value)
+        self.find(name, 0).map(|(_, span)| span.value(&self.bytes))
     }
     /// The first header of this name by its text; for names that have no id. Without regard to case.
     pub fn header_named(&self, name: &[u8]) -> Option<&[u8]> {
-        self.headers().find(|h| h.raw_name.eq_ignore_ascii_case(name)).map(|h| h.value)
+        match HeaderName::from_bytes(name) {
+            HeaderName::Other => {
+                self.headers().find(|h| h.raw_name.eq_ignore_ascii_case(name)).map(|h| h.value)
+            }
+            known => self.header(known),
+        }
     }
     /// The body.
     pub fn body(&self) -> &[u8] {
-        todo!()
+        self.bytes.get(self.head.body_offset as usize..).unwrap_or_default()
     }
-    /// All Via values, top first.
-    pub fn vias(&self) -> impl Iterator<Item = Result<Via<'_>, FieldError>> {
-        std::iter::empty()
+}
+
+impl fmt::Debug for Header<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Header").field(&String::from_utf8_lossy(self.raw_name)).finish()
     }
-    /// The top Via.
-    pub fn top_via(&self) -> Result<Via<'_>, FieldError> {
-        todo!()
+}
+
+/// The start line, its URI left out, and sizes: a message holds secrets.
+impl fmt::Debug for Message {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut out = f.debug_struct("Message");
+        match self.method() {
+            Some(method) => out.field("method", &method),
+            None => out.field("status", &self.status()),
+        };
+        out.field("headers", &self.head.len()).field("bytes", &self.bytes.len()).finish()
     }
-    /// From.
-    pub fn from(&self) -> Result<NameAddr<'_>, FieldError> {
-        todo!()
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    fn parse(text: &str) -> Result<Message, SyntaxError> {
+        Message::parse(Bytes::copy_from_slice(text.as_bytes()), &Limits::default())
     }
-    /// To.
-    pub fn to(&self) -> Result<NameAddr<'_>, FieldError> {
-        todo!()
+
+    #[test]
+    fn frames_a_request_and_a_response() {
+        let m = parse(
+            "\r\n\nINVITE sip:a@b SIP/2.0\r\nv : x\r\nX-Odd:\r\nSubject: a\r\n b \r\nL: 2\r\n\r\nhirest",
+        )
+        .unwrap();
+        assert_eq!((m.method(), m.request_uri_bytes()), (Some(Method::Invite), Some(&b"sip:a@b"[..])));
+        assert_eq!((m.header(HeaderName::Via), m.header_named(b"x-odd")), (Some(&b"x"[..]), Some(&b""[..])));
+        assert_eq!((m.header(HeaderName::Subject), m.body()), (Some(&b"a\r\n b"[..]), &b"hi"[..]));
+        assert!(m.as_bytes().starts_with(b"INVITE") && m.as_bytes().ends_with(b"hi"));
+        let m = parse("SIP/2.0 200 \r\nt: x\n\nbody").unwrap();
+        assert_eq!((m.status(), m.reason(), m.body()), (Some(200), Some(&b""[..]), &b"body"[..]));
+        assert_eq!(parse("SIP/2.0 404\r\n").unwrap().status(), Some(404));
+        assert!(!format!("{m:?}").contains("body"));
     }
-    /// Call-ID.
-    pub fn call_id(&self) -> Result<&[u8], FieldError> {
-        todo!()
+
+    #[test]
+    fn says_what_is_wrong_and_where() {
+        use SyntaxErrorKind as K;
+        for (text, kind, offset) in [
+            ("", K::Truncated, 0),
+            ("OPTIONS sip:h SIP/2.0", K::Truncated, 21),
+            ("OPTIONS sip:h SIP/2.0\r\nVia", K::Truncated, 26),
+            ("OPTIONS sip:h SIP/7.0\r\n\r\n", K::Version, 14),
+            ("OPTIONS sip:h HTTP/1.1\r\n\r\n", K::StartLine, 14),
+            ("OPTIONS  sip:h SIP/2.0\r\n\r\n", K::StartLine, 9),
+            ("OPTIONS sip:h SIP/2.0 \r\n\r\n", K::StartLine, 14),
+            ("OPTIONS <sip:h> SIP/2.0\r\n\r\n", K::StartLine, 8),
+            ("OPTIONS sip:h?a=b SIP/2.0\r\n\r\n", K::Uri, 13),
+            ("SIP/2.0 2000 x\r\n\r\n", K::StatusCode, 8),
+            ("OPTIONS sip:h SIP/2.0\r\nVia\r\n\r\n", K::HeaderLine, 26),
+            ("OPTIONS sip:h SIP/2.0\r\n: x\r\n\r\n", K::HeaderLine, 23),
+            ("OPTIONS sip:h SIP/2.0\r\nl: 5\r\n\r\nabc", K::ContentLength, 31),
+            ("OPTIONS sip:h SIP/2.0\r\nl: -5\r\n\r\nabc", K::ContentLength, 26),
+            ("OPTIONS sip:h SIP/2.0\r\nl: 0\r\nl: 1\r\n\r\nabc", K::ContentLength, 32),
+            ("OPTIONS sip:h SIP/2.0\r\nl: 4294967295\r\n\r\n", K::ContentLength, 40),
+        ] {
+            let error = parse(text).unwrap_err();
+            assert_eq!((error.kind, error.offset), (kind, offset), "{text:?}");
+        }
     }
-    /// CSeq; in a request an error when its method is not the start line's.
-    pub fn cseq(&self) -> Result<CSeq<'_>, FieldError> {
-        todo!()
+
+    #[test]
+    fn names_the_limit_that_is_reached() {
+        let limit = |text: &str| parse(text).unwrap_err().kind;
+        let start = "OPTIONS sip:h SIP/2.0\r\n";
+        assert_eq!(
+            limit(&format!("{start}{}\r\n", "a: b\r\n".repeat(257))),
+            SyntaxErrorKind::Limit(Limit::HeaderCount)
+        );
+        assert_eq!(
+            limit(&format!("{start}a: {}\r\n\r\n", "b".repeat(9000))),
+            SyntaxErrorKind::Limit(Limit::HeaderLength)
+        );
+        assert_eq!(
+            limit(&format!("{start}a: b\r\n{}\r\n\r\n", " c\r\n".repeat(9000))),
+            SyntaxErrorKind::Limit(Limit::HeaderLength)
+        );
+        assert_eq!(
+            limit(&format!("{start}\r\n{}", "b".repeat(66_000))),
+            SyntaxErrorKind::Limit(Limit::MessageSize)
+        );
     }
-    /// All Contact values.
-    pub fn contacts(&self) -> impl Iterator<Item = Result<Contact<'_>, FieldError>> {
-        std::iter::empty()
-    }
-    /// All values of a header that holds a list of name-addr (Route, Record-Route, Path, Service-Route, ...).
-    pub fn addresses(&self, name: HeaderName) -> impl Iterator<Item = Result<NameAddr<'_>, FieldError>> {
-        let _ = name;
-        std::iter::empty()
-    }
-    /// All challenges of WWW-Authenticate or Proxy-Authenticate.
-    pub fn challenges(&self, name: HeaderName) -> impl Iterator<Item = Result<Challenge<'_>, FieldError>> {
-        let _ = name;
-        std::iter::empty()
-    }
-    /// All comma-separated tokens of every header of this name (Allow, Supported, Require, ...).
-    pub fn tokens(&self, name: HeaderName) -> impl Iterator<Item = &[u8]> {
-        let _ = name;
-        std::iter::empty()
-    }
-    /// A header that is one number of seconds (Expires, Min-Expires, Retry-After: what follows the number is left aside). Clamped to `u32::MAX`.
-    pub fn seconds(&self, name: HeaderName) -> Option<Result<u32, FieldError>> {
-        let _ = name;
-        todo!()
-    }
-    /// The six headers without which nothing can be answered or matched (RFC 3261 sec. 8.1.1): Via, From, To, Call-ID, CSeq, and each of them well-formed.
-    pub fn check_mandatory(&self) -> Result<(), FieldError> {
-        todo!()
-    }
-    /// A copy with this Via on top (a client transaction's own); everything else byte for byte.
-    pub fn with_top_via(&self, via: &[u8]) -> Message {
-        let _ = via;
-        todo!()
-    }
-    /// A copy whose top Via carries `received`/`rport` as RFC 3261 sec. 18.2.1 and RFC 3581 sec. 4 say for a request from `source`.
-    pub fn with_received_from(&self, source: std::net::SocketAddr) -> Message {
-        let _ = source;
-        todo!()
+
+    #[test]
+    fn keeps_headers_beyond_the_inline_table() {
+        let mut text = String::from("OPTIONS sip:h SIP/2.0\r\n");
+        for n in 0..100 {
+            text += &format!("X-{n}: {n}\r\n");
+        }
+        let m = parse(&(text + "Subject: last\r\n\r\n")).unwrap();
+        assert_eq!(m.headers().count(), 101);
+        assert_eq!(m.header_named(b"x-77"), Some(&b"77"[..]));
+        assert_eq!(m.header(HeaderName::Subject), Some(&b"last"[..]));
     }
 }

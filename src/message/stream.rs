@@ -1,11 +1,23 @@
 //! Messages out of a stream of bytes, under any chunking.
 use super::Message;
-use crate::syntax::{Limits, SyntaxError};
+use crate::syntax::{Framing, Limits, SyntaxError, frame_stream, head_end, message_length};
+use bytes::{Buf, Bytes, BytesMut};
 
 /// Collects bytes and gives messages.
+///
+/// Call [`next`](StreamDecoder::next) until it gives `None` after each [`push`](StreamDecoder::push): then no more than
+/// [`Limits::message_size`] bytes and the last piece wait here. Each byte is looked at a fixed number of times, however small the pieces.
 #[derive(Debug)]
 pub struct StreamDecoder {
     limits: Limits,
+    buffer: BytesMut,
+    /// How much of the head at the start of the buffer has been searched for its end.
+    searched: usize,
+    /// The length of the message at the start of the buffer, once it is known.
+    length: Option<usize>,
+    /// The bytes in front of the buffer were one CRLF that has been given as a pong; with another one it makes a ping.
+    half_ping: bool,
+    failed: Option<SyntaxError>,
 }
 
 /// What a stream held.
@@ -13,31 +25,149 @@ pub struct StreamDecoder {
 pub enum StreamItem {
     /// A message.
     Message(Message),
+    /// Bytes whose end was plain and which are no message; the stream goes on behind them.
+    Malformed {
+        /// What came.
+        bytes: Bytes,
+        /// What is wrong with it.
+        error: SyntaxError,
+    },
     /// A double CRLF; answered with one CRLF (RFC 5626 sec. 3.5.1).
     Ping,
-    /// A single CRLF: the answer to a ping.
+    /// A single CRLF: the answer to a ping. (A double CRLF that came in two pieces gives a pong and a ping.)
     Pong,
 }
 
 impl StreamDecoder {
     /// An empty decoder.
     pub fn new(limits: Limits) -> StreamDecoder {
-        StreamDecoder { limits }
+        StreamDecoder {
+            limits,
+            buffer: BytesMut::new(),
+            searched: 0,
+            length: None,
+            half_ping: false,
+            failed: None,
+        }
     }
     /// Adds bytes that were read.
     pub fn push(&mut self, bytes: &[u8]) {
-        let _ = (bytes, self.limits);
-        todo!()
+        self.buffer.extend_from_slice(bytes);
     }
     /// The next whole item; `None` when more bytes are needed.
     ///
     /// # Errors
-    /// The stream cannot be framed any more; close the connection.
+    /// The stream cannot be framed any more; close the connection. The same error is given from then on.
+    #[allow(clippy::should_implement_trait)]
     pub fn next(&mut self) -> Result<Option<StreamItem>, SyntaxError> {
-        todo!()
+        if let Some(error) = self.failed {
+            return Err(error);
+        }
+        self.advance().inspect_err(|&error| self.failed = Some(error))
     }
+
+    fn advance(&mut self) -> Result<Option<StreamItem>, SyntaxError> {
+        if self.half_ping && self.buffer.starts_with(b"\r\n") {
+            self.buffer.advance(2);
+            self.half_ping = false;
+            return Ok(Some(StreamItem::Ping));
+        }
+        while self.searched == 0 && matches!(self.buffer.first(), Some(b'\r' | b'\n')) {
+            match frame_stream(&self.buffer, &self.limits)? {
+                Framing::KeepAlive { length, ping } => {
+                    self.buffer.advance(length);
+                    if length > 1 {
+                        self.half_ping = !ping;
+                        return Ok(Some(if ping { StreamItem::Ping } else { StreamItem::Pong }));
+                    }
+                }
+                Framing::Incomplete if self.buffer.len() < 4 => return Ok(None),
+                // A CR that begins no line end: left to the message, which it spoils.
+                _ => break,
+            }
+        }
+        let length = match self.length {
+            Some(length) => length,
+            None => {
+                let Some(end) = head_end(&self.buffer, &mut self.searched) else {
+                    // Not yet the whole head: only its length can be wrong.
+                    return match self.buffer.len() > self.limits.message_size {
+                        true => frame_stream(&self.buffer, &self.limits).map(|_| None),
+                        false => Ok(None),
+                    };
+                };
+                let length = message_length(&self.buffer, end, &self.limits)?;
+                self.length = Some(length);
+                length
+            }
+        };
+        if self.buffer.len() < length {
+            return Ok(None);
+        }
+        // A copy, so that a message does not keep the whole receive buffer alive.
+        let bytes = Bytes::copy_from_slice(&self.buffer[..length]);
+        self.buffer.advance(length);
+        self.searched = 0;
+        self.length = None;
+        self.half_ping = false;
+        Ok(Some(match Message::parse(bytes.clone(), &self.limits) {
+            Ok(message) => StreamItem::Message(message),
+            Err(error) => StreamItem::Malformed { bytes, error },
+        }))
+    }
+
     /// Bytes that are waiting for the rest of their message.
     pub fn pending(&self) -> &[u8] {
-        todo!()
+        &self.buffer
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    const STREAM: &[u8] = b"\r\n\r\nOPTIONS sip:a SIP/2.0\r\nl: 3\r\n\r\nabc\r\nSIP/2.0 200 OK\r\nContent-Length: 0\r\n\r\n\r\n\r\nno message\r\nl: 1\r\n\r\nxBYE sip:b SIP/2.0\r\nl: 0\r\n\r\n";
+
+    fn run(chunks: impl Iterator<Item = &'static [u8]>) -> (Vec<Vec<u8>>, usize) {
+        let mut decoder = StreamDecoder::new(Limits::default());
+        let (mut messages, mut pings) = (Vec::new(), 0);
+        for chunk in chunks {
+            decoder.push(chunk);
+            while let Some(item) = decoder.next().unwrap() {
+                match item {
+                    StreamItem::Message(m) => messages.push(m.as_bytes().to_vec()),
+                    StreamItem::Malformed { bytes, .. } => messages.push(bytes.to_vec()),
+                    StreamItem::Ping => pings += 1,
+                    StreamItem::Pong => {}
+                }
+            }
+        }
+        assert!(decoder.pending().is_empty());
+        (messages, pings)
+    }
+
+    #[test]
+    fn gives_the_same_under_every_chunking() {
+        let whole = run(std::iter::once(STREAM));
+        assert_eq!((whole.0.len(), whole.1), (4, 2));
+        for size in 1..STREAM.len() {
+            assert_eq!(run(STREAM.chunks(size)), whole, "{size}");
+        }
+        for at in 0..STREAM.len() {
+            assert_eq!(run([&STREAM[..at], &STREAM[at..]].into_iter()), whole, "{at}");
+        }
+    }
+
+    #[test]
+    fn fails_once_and_stays_failed() {
+        let mut decoder = StreamDecoder::new(Limits { message_size: 100, ..Limits::default() });
+        decoder.push(&[b'x'; 101]);
+        let error = decoder.next().unwrap_err();
+        decoder.push(STREAM);
+        assert_eq!(decoder.next().unwrap_err(), error);
+        let mut decoder = StreamDecoder::new(Limits::default());
+        decoder.push(b"OPTIONS sip:a SIP/2.0\r\n\r\n");
+        assert!(decoder.next().is_err());
     }
 }

@@ -11,6 +11,13 @@ pub struct SyntaxError {
     pub offset: usize,
 }
 
+impl SyntaxError {
+    /// The same error in a text in which this one's text starts at `base`.
+    pub(crate) const fn shifted(self, base: usize) -> SyntaxError {
+        SyntaxError { kind: self.kind, offset: self.offset + base }
+    }
+}
+
 /// What can be wrong.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]

@@ -1,5 +1,6 @@
 //! Hosts: names, IPv4 addresses and IPv6 references.
-use super::SyntaxError;
+use super::class::{self, DIGIT, HOST, Scan};
+use super::{SyntaxError, SyntaxErrorKind};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 /// A host as it stands in a URI or a Via.
@@ -33,18 +34,112 @@ impl<'a> Host<'a> {
     }
 }
 
+/// A dotted IPv4 address and nothing else.
+fn ipv4(text: &[u8]) -> Option<Ipv4Addr> {
+    let mut octets = [0_u8; 4];
+    let mut parts = text.split(|&b| b == b'.');
+    for octet in &mut octets {
+        let part = parts.next()?;
+        if part.is_empty() || part.len() > 3 {
+            return None;
+        }
+        let mut value = 0_u16;
+        for b in part {
+            if !b.is_ascii_digit() {
+                return None;
+            }
+            value = value * 10 + u16::from(b - b'0');
+        }
+        *octet = u8::try_from(value).ok()?;
+    }
+    parts.next().is_none().then(|| Ipv4Addr::from(octets))
+}
+
+/// An IPv6 address without brackets. A zone is no part of SIP's grammar and is refused.
+fn ipv6(text: &[u8]) -> Option<Ipv6Addr> {
+    std::str::from_utf8(text).ok()?.parse().ok()
+}
+
+impl<'a> Host<'a> {
+    /// An address as it stands in `received` or `maddr`: IPv4, or IPv6 with or without brackets (RFC 5118 sec. 4.5).
+    pub(super) fn address(text: &[u8]) -> Option<IpAddr> {
+        let bare = text.strip_prefix(b"[").and_then(|t| t.strip_suffix(b"]"));
+        match bare {
+            Some(inner) => ipv6(inner).map(IpAddr::V6),
+            None => ipv4(text).map(IpAddr::V4).or_else(|| ipv6(text).map(IpAddr::V6)),
+        }
+    }
+
+    /// A host at the cursor.
+    #[inline]
+    pub(super) fn scan(scan: &mut Scan<'a>) -> Result<Host<'a>, SyntaxError> {
+        if scan.peek() == Some(b'[') {
+            let rest = scan.rest();
+            let close = memchr::memchr(b']', rest).ok_or(scan.error(SyntaxErrorKind::Host))?;
+            let address = ipv6(&rest[1..close]).ok_or(scan.error(SyntaxErrorKind::Host))?;
+            scan.at += close + 1;
+            return Ok(Host::V6(address));
+        }
+        let name = scan.run(HOST);
+        match name {
+            [] => Err(scan.error(SyntaxErrorKind::Host)),
+            [first, ..] if class::is(*first, DIGIT) => Ok(ipv4(name).map_or(Host::Name(name), Host::V4)),
+            _ => Ok(Host::Name(name)),
+        }
+    }
+}
+
+/// Digits of a port at the cursor.
+#[inline]
+pub(super) fn scan_port(scan: &mut Scan<'_>) -> Result<u16, SyntaxError> {
+    let start = scan.at;
+    let digits = scan.run(DIGIT);
+    class::clamped_u32(digits)
+        .and_then(|n| u16::try_from(n).ok())
+        .ok_or(SyntaxError { kind: SyntaxErrorKind::Number, offset: start })
+}
+
 impl<'a> HostPort<'a> {
     /// Parses the whole of `text`.
     ///
     /// # Errors
     /// Text that is no host, or more than one.
     pub fn parse(text: &'a [u8]) -> Result<HostPort<'a>, SyntaxError> {
-        let _ = text;
-        todo!()
+        let mut scan = Scan::new(text);
+        let host = Host::scan(&mut scan)?;
+        let port = if scan.eat(b':') { Some(scan_port(&mut scan)?) } else { None };
+        if scan.is_done() { Ok(HostPort { host, port }) } else { Err(scan.error(SyntaxErrorKind::Host)) }
     }
 
     /// Address and port, when the host is an address; `default_port` where none is written.
     pub fn socket_addr(&self, default_port: u16) -> Option<SocketAddr> {
         self.host.ip().map(|ip| SocketAddr::new(ip, self.port.unwrap_or(default_port)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn tells_names_from_addresses() {
+        let host = |t: &'static str| HostPort::parse(t.as_bytes()).unwrap();
+        assert_eq!(host("pbx.example.com").host, Host::Name(b"pbx.example.com"));
+        assert_eq!(host("1.example.com").host, Host::Name(b"1.example.com"));
+        assert_eq!(host("192.0.2.1:5060").socket_addr(1), Some("192.0.2.1:5060".parse().unwrap()));
+        assert_eq!(host("[2001:db8::1]").socket_addr(5060), Some("[2001:db8::1]:5060".parse().unwrap()));
+        assert_eq!(host("256.0.0.1").host, Host::Name(b"256.0.0.1"));
+        for bad in ["", ":5060", "a:", "a:70000", "a b", "[::1", "[fe80::1%eth0]", "[::1]x", "a:5060x"] {
+            assert!(HostPort::parse(bad.as_bytes()).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn takes_received_addresses_with_and_without_brackets() {
+        assert_eq!(Host::address(b"[::1]"), Some("::1".parse().unwrap()));
+        assert_eq!(Host::address(b"::1"), Some("::1".parse().unwrap()));
+        assert_eq!(Host::address(b"192.0.2.5"), Some("192.0.2.5".parse().unwrap()));
+        assert_eq!(Host::address(b"example.com"), None);
     }
 }

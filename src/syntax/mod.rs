@@ -2,21 +2,26 @@
 //! No I/O, no clock, no allocation.
 
 mod challenge;
+pub(crate) mod class;
 mod cseq;
 mod error;
 mod frame;
+mod head;
 mod header_name;
 mod host;
 mod method;
 mod name_addr;
 mod params;
 mod uri;
+mod uri_compare;
 mod via;
 
 pub use challenge::{AuthParams, Challenge, Credentials};
 pub use cseq::CSeq;
 pub use error::{Limit, SyntaxError, SyntaxErrorKind};
 pub use frame::{Framing, Limits, frame_stream};
+pub(crate) use frame::{head_end, message_length};
+pub(crate) use head::{Head, Span, StartLine};
 pub use header_name::HeaderName;
 pub use host::{Host, HostPort};
 pub use method::Method;
