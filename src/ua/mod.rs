@@ -4,5 +4,6 @@ pub mod challenged;
 mod end;
 pub mod options;
 pub mod registration;
+mod response;
 
 pub use end::End;

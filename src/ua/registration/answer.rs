@@ -2,6 +2,7 @@
 
 use crate::message::Message;
 use crate::syntax::{Contact, HeaderName, Host, NameAddr, Uri, unescape};
+use crate::ua::response::{reason, retry_after, seen_at, server, text, tokens, values};
 use std::net::IpAddr;
 use std::time::Duration;
 
@@ -109,8 +110,7 @@ enum Likeness {
 
 impl Answer {
     pub(super) fn read(response: &Message, own: &Own<'_>) -> Answer {
-        let via = response.top_via().ok();
-        let (received, rport) = (via.and_then(|v| v.received()), via.and_then(|v| v.rport()).flatten());
+        let (received, rport) = seen_at(response);
         let mut unreadable = Vec::new();
         let mut ranked: Vec<(Likeness, Binding)> = Vec::new();
         for contact in response.contacts() {
@@ -142,23 +142,16 @@ impl Answer {
         };
         Answer {
             status: response.status().unwrap_or_default(),
-            reason: text(response.reason().unwrap_or_default()),
-            server: response.header(HeaderName::Server).or(response.header(HeaderName::UserAgent)).map(text),
+            reason: reason(response),
+            server: server(response),
             unreadable,
             granted,
             path: routes(response, HeaderName::Path),
             service_route: routes(response, HeaderName::ServiceRoute),
-            retry_after: response
-                .seconds(HeaderName::RetryAfter)
-                .and_then(Result::ok)
-                .map(|s| Duration::from_secs(s.into())),
-            warnings: response
-                .headers()
-                .filter(|h| h.name == HeaderName::Warning)
-                .map(|h| text(h.value))
-                .collect(),
-            unsupported: response.tokens(HeaderName::Unsupported).map(text).collect(),
-            supported: response.tokens(HeaderName::Supported).map(text).collect(),
+            retry_after: retry_after(response),
+            warnings: values(response, HeaderName::Warning),
+            unsupported: tokens(response, HeaderName::Unsupported),
+            supported: tokens(response, HeaderName::Supported),
             received,
             rport,
             bindings,
@@ -253,9 +246,4 @@ fn routes(response: &Message, header: HeaderName) -> Vec<String> {
     let route =
         |addr: NameAddr<'_>| format!("<{}>{}", text(addr.uri().as_bytes()), text(addr.params().as_bytes()));
     response.addresses(header).filter_map(Result::ok).map(route).collect()
-}
-
-/// As text; octets that are no UTF-8 (Latin-1 from old PBXs) are replaced.
-pub(in crate::ua) fn text(octets: &[u8]) -> String {
-    String::from_utf8_lossy(octets).into_owned()
 }

@@ -5,6 +5,7 @@ use super::{Command, Config, End, Finished, Input, Output};
 use crate::message::{Builder, Ids, Message};
 use crate::syntax::{HeaderName, Method};
 use crate::ua::challenged::{Challenged, Next};
+use crate::ua::response::final_status;
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
@@ -162,18 +163,11 @@ impl Registration {
 
     fn handle_response(&mut self, now: Instant, response: &Message) {
         let Some(running) = &mut self.running else { return };
-        let status = match response.status() {
-            Some(100..200) => return,
-            Some(status @ 200..700) => status,
-            Some(status) => return self.finish(End::BadResponse(format!("status {status}"))),
-            None => return self.finish(End::BadResponse("a request instead of a response".to_owned())),
+        let status = match final_status(response, self.cseq) {
+            None => return,
+            Some(Ok(status)) => status,
+            Some(Err(end)) => return self.finish(end),
         };
-        match response.cseq() {
-            Ok(cseq) if cseq.number == self.cseq => {}
-            // The answer to an earlier request that was already answered once.
-            Ok(_) => return,
-            Err(error) => return self.finish(End::BadResponse(error.to_string())),
-        }
         let own =
             Own { contact: &self.contact, token: &self.token, instance: self.config.instance.as_deref() };
         let answer = Answer::read(response, &own);
