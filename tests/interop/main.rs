@@ -4,5 +4,9 @@
 //! `cargo test --all-features --test interop`. A program that is missing is a failed test, never a skipped one.
 #![allow(clippy::unwrap_used, clippy::panic)]
 
+mod capture;
+mod hostile;
 mod lab;
 mod peer;
+mod registrar;
+mod ringback;

@@ -1,0 +1,50 @@
+//! tshark reads what `--pcap` writes.
+
+use crate::peer::kamailio::Kamailio;
+use crate::peer::tshark;
+use crate::ringback::ringback;
+use std::fs;
+
+#[test]
+fn every_packet_of_a_capture_is_decoded_as_sip_and_holds_no_secret() {
+    for algorithm in ["MD5", "SHA-256"] {
+        let kamailio = Kamailio::start(&[&format!("ALGORITHM=\"{algorithm}\"")]);
+        for (host, transport) in
+            [("127.0.0.1", "udp"), ("[::1]", "udp"), ("127.0.0.1", "tcp"), ("[::1]", "tcp")]
+        {
+            let dir = tempfile::tempdir().unwrap();
+            let capture = dir.path().join("run.pcap");
+            let path = capture.display().to_string();
+            let aor = format!("sip:alice@{host}:{}", kamailio.port());
+            let bind = format!("udp:{host}:0");
+            let command = ["register", &aor, "--json", "--password-env", "RINGBACK_TEST_PASSWORD"];
+            let more = ["--transport", transport, "--bind", &bind, "--pcap", &path];
+            let ran = ringback("alicepw", &[command.as_slice(), &more].concat());
+            let outcome = ran.outcome();
+            assert_eq!(outcome.verdict(), "pass", "{outcome}");
+
+            let frames = tshark::read(&capture, kamailio.port());
+            let objected: Vec<_> = frames.iter().filter(|frame| !frame.complaints.is_empty()).collect();
+            assert!(objected.is_empty(), "{transport} {host}: {objected:#?}");
+            let sip: Vec<_> =
+                frames.iter().filter(|frame| frame.protocols.split(':').any(|name| name == "sip")).collect();
+            assert_eq!(sip.len() as u64, outcome.number("messages"), "{transport} {host}: {frames:#?}");
+            if transport == "udp" {
+                assert_eq!(sip.len(), frames.len(), "{frames:#?}");
+            }
+            assert!(sip.iter().all(|frame| frame.method.is_empty() != frame.status.is_empty()), "{sip:#?}");
+            assert_eq!((sip[0].method.as_str(), sip[1].status.as_str()), ("REGISTER", "401"));
+            let answered: Vec<_> = sip.iter().filter(|frame| !frame.digest_response.is_empty()).collect();
+            assert!(!answered.is_empty(), "the credentials' other parameters stay: {sip:#?}");
+            for frame in answered {
+                let response = frame.digest_response.trim_matches('"');
+                assert!(
+                    response.len() < 32 || !response.bytes().all(|byte| byte.is_ascii_hexdigit()),
+                    "{frame:?}"
+                );
+            }
+            let bytes = fs::read(&capture).unwrap();
+            assert!(!bytes.windows(7).any(|window| window == b"alicepw"));
+        }
+    }
+}
