@@ -37,3 +37,8 @@ pub mod report;
 
 #[cfg(feature = "sim")]
 pub mod sim;
+
+// The README's example compiles with every `cargo test`.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

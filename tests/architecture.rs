@@ -158,6 +158,7 @@ fn long_nameless_and_undocumented_files_are_caught() {
     caught("src/ua/mod.rs", "mod types;", "`types` is no subject");
     let undocumented = violations("src/ua/mod.rs", "use std::fmt;\n");
     assert!(undocumented[0].what.contains("begins with `//!`"));
+    assert_eq!(violations("src/ua/tests.rs", "use super::*;\n"), []);
     caught(
         "src/syntax/via.rs",
         "pub fn via(input: &[u8]) -> nom::IResult<&[u8], Via> {}",
