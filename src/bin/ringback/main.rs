@@ -1,1 +1,99 @@
-fn main() {}
+//! Proves, from the command line, whether SIP accounts register, and says in plain words why not.
+
+mod account;
+mod demo;
+mod exit;
+mod interrupt;
+mod output;
+mod probe;
+mod progress;
+mod register;
+mod sim;
+
+use clap::{ArgAction, Parser, Subcommand};
+use exit::{Exit, Failure};
+use std::process::ExitCode;
+use tracing_subscriber::EnvFilter;
+
+/// Proves, with evidence, whether SIP endpoints register, and says in plain words why not.
+#[derive(Debug, Parser)]
+#[command(version, propagate_version = true, after_help = EXAMPLES, max_term_width = 110)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+    /// Log what happens to standard error; twice for more. RINGBACK_LOG=ringback=debug does the same. Never shows secrets.
+    #[arg(short, long, global = true, action = ArgAction::Count)]
+    verbose: u8,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Does this account register, and if not, why not?
+    Register(Box<register::Arguments>),
+    /// Does anything answer there (OPTIONS)?
+    /// Run the embedded telephone network on loopback until Ctrl-C.
+    Sim(sim::Arguments),
+    /// Start the embedded network with healthy and faulty accounts, check them, and show the verdicts.
+    Demo(demo::Arguments),
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  ringback demo
+      See what verdicts look like; needs nothing but this program.
+  ringback register sip:alice@pbx.example.com
+      Ask for the password, then check: query, bind, refresh, remove.
+  PW=secret ringback register alice@pbx.example.com --password-env PW --json
+      One JSON object on standard output, for scripts.
+  ringback register --accounts accounts.toml --rate 20
+      Every account of a file, 20 begun a second.
+  ringback sim --user alice:secret --user bob:secret:A01
+      A registrar to try against; bob's password is refused.
+
+Exit status:
+  0  every verdict is pass        2  wrong usage, nothing was asked
+  1  something failed             3  inconclusive, not run, or interrupted (1 wins over 3)";
+
+fn main() -> ExitCode {
+    // Wrong usage ends here with status 2, --help with 0.
+    let arguments = Arguments::parse();
+    log(arguments.verbose);
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            eprintln!("error: cannot start: {error}");
+            return Exit::Open.into();
+        }
+    };
+    let result: Result<Exit, Failure> = runtime.block_on(async {
+        match arguments.command {
+            Command::Register(arguments) => register::run(*arguments).await,
+            Command::Sim(arguments) => sim::run(arguments).await,
+            Command::Demo(arguments) => demo::run(arguments).await,
+        }
+    });
+    match result {
+        Ok(exit) => exit.into(),
+        Err(failure) => {
+            eprintln!("error: {failure}");
+            failure.exit.into()
+        }
+    }
+}
+
+fn log(verbose: u8) {
+    let level = match verbose {
+        0 => "error",
+        1 => "ringback=info",
+        2 => "ringback=debug",
+        _ => "ringback=trace",
+    };
+    let filter = match std::env::var("RINGBACK_LOG") {
+        Ok(filter) if verbose == 0 => EnvFilter::try_new(&filter).unwrap_or_else(|error| {
+            eprintln!("warning: RINGBACK_LOG is not understood: {error}");
+            EnvFilter::new(level)
+        }),
+        _ => EnvFilter::new(level),
+    };
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+}

@@ -31,6 +31,7 @@ mod problem;
 mod tests;
 mod toml;
 
+pub use password::{Secret, from_file as password_from_file};
 pub use problem::{InventoryError, MAX_PROBLEMS, Problem};
 
 use crate::check::{Account, Printable};

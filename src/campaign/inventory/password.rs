@@ -9,7 +9,7 @@ use std::io::Read;
 use std::path::Path;
 
 /// A password that is wiped from memory.
-pub(super) type Secret = zeroize::Zeroizing<String>;
+pub type Secret = zeroize::Zeroizing<String>;
 
 /// Reads an environment variable.
 pub(super) type Env<'a> = &'a dyn Fn(&str) -> Result<String, VarError>;
@@ -64,7 +64,7 @@ pub(super) fn of(
 ///
 /// # Errors
 /// What kept it from being read; more than 4,096 bytes; text that is not UTF-8.
-pub(super) fn from_file(path: &Path) -> std::io::Result<Secret> {
+pub fn from_file(path: &Path) -> std::io::Result<Secret> {
     let mut text = Secret::new(String::with_capacity(256));
     std::fs::File::open(path)?.take(MAX_LENGTH + 1).read_to_string(&mut text)?;
     if text.len() as u64 > MAX_LENGTH {

@@ -1,0 +1,121 @@
+//! Which account: on the command line, or many in a file.
+
+use crate::exit::Failure;
+use ringback::campaign::inventory::{Entry, Inventory, Secret, password_from_file};
+use ringback::check::Account;
+use ringback::message::Transport;
+use std::io::IsTerminal;
+use std::path::PathBuf;
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct AccountOptions {
+    /// Address of record, e.g. sip:alice@pbx.example.com; with --accounts: names of accounts to check, all when none is given.
+    #[arg(value_name = "AOR")]
+    targets: Vec<String>,
+    /// Take the password from this environment variable.
+    #[arg(long, value_name = "VAR", group = "password_source", help_heading = "Account")]
+    password_env: Option<String>,
+    /// Take the password from the first line of this file.
+    #[arg(long, value_name = "FILE", group = "password_source", help_heading = "Account")]
+    password_file: Option<PathBuf>,
+    /// The password itself; for labs only: others on this host can see it in the list of processes.
+    #[arg(long, value_name = "PASSWORD", group = "password_source", help_heading = "Account")]
+    password: Option<String>,
+    /// User name for digest; default: the user of the AOR.
+    #[arg(long, value_name = "USER", help_heading = "Account")]
+    auth_user: Option<String>,
+    /// Where REGISTER is sent, e.g. sip:192.0.2.1:5060;transport=tcp; default: the domain of the AOR.
+    #[arg(long, value_name = "URI", help_heading = "Account")]
+    registrar: Option<String>,
+    /// A proxy that every request goes to first, e.g. sip:proxy.example.com;lr.
+    #[arg(long, value_name = "URI", help_heading = "Account")]
+    outbound_proxy: Option<String>,
+    /// Where the URIs leave it open; default: udp.
+    #[arg(long, value_parser = transport, value_name = "udp|tcp", help_heading = "Account")]
+    transport: Option<Transport>,
+    /// Check the accounts of a file (TOML, or CSV by its ending): name, aor, auth_user, password or password_env or
+    /// password_file, registrar, outbound_proxy, transport.
+    #[arg(
+        long,
+        value_name = "FILE",
+        help_heading = "Many accounts",
+        conflicts_with_all = ["password_source", "auth_user", "registrar", "outbound_proxy", "transport"]
+    )]
+    accounts: Option<PathBuf>,
+}
+
+/// What the command line asks for.
+pub(crate) enum Accounts {
+    One(Box<Account>),
+    Many(Vec<Entry>),
+}
+
+impl AccountOptions {
+    pub(crate) fn accounts(&self) -> Result<Accounts, Failure> {
+        if let Some(path) = &self.accounts {
+            let inventory = Inventory::from_path(path).map_err(Failure::usage)?;
+            return Ok(Accounts::Many(inventory.select(&self.targets)?.entries));
+        }
+        match self.targets.as_slice() {
+            [aor] => self.one(aor).map(|account| Accounts::One(Box::new(account))),
+            [] => Err(Failure::usage(
+                "whom? Give an address of record (ringback register sip:alice@pbx.example.com) or a file (--accounts FILE)",
+            )),
+            _ => Err(Failure::usage(
+                "one address of record at a time; for many, write them into a file (--accounts FILE)",
+            )),
+        }
+    }
+
+    fn one(&self, aor: &str) -> Result<Account, Failure> {
+        // Without the password first, so that nobody is asked for one in vain.
+        let finish = |password: &str| {
+            let mut account = Account::new(aor, password)?;
+            if let Some(user) = &self.auth_user {
+                account = account.auth_user(user);
+            }
+            if let Some(uri) = &self.registrar {
+                account = account.registrar(uri)?;
+            }
+            if let Some(uri) = &self.outbound_proxy {
+                account = account.outbound_proxy(uri)?;
+            }
+            if let Some(transport) = self.transport {
+                account = account.transport(transport);
+            }
+            Ok::<_, Failure>(account)
+        };
+        let name = finish("")?.aor().to_owned();
+        finish(&self.secret(&name)?)
+    }
+
+    fn secret(&self, aor: &str) -> Result<Secret, Failure> {
+        if let Some(password) = &self.password {
+            return Ok(Secret::new(password.clone()));
+        }
+        if let Some(variable) = &self.password_env {
+            let problem = |error| Failure::usage(format!("--password-env {variable}: {error}"));
+            return std::env::var(variable).map(Secret::new).map_err(problem);
+        }
+        if let Some(path) = &self.password_file {
+            let problem = |error| Failure::usage(format!("--password-file {}: {error}", path.display()));
+            return password_from_file(path).map_err(problem);
+        }
+        if !std::io::stdin().is_terminal() {
+            return Err(Failure::usage(format!(
+                "no password for {aor}, and nobody here to ask: give --password-env VAR or --password-file FILE"
+            )));
+        }
+        rpassword::prompt_password(format!("Password of {aor}: ")).map(Secret::new).map_err(|error| {
+            Failure::usage(format!("cannot ask for the password: {error}; give --password-env VAR"))
+        })
+    }
+}
+
+pub(crate) fn transport(text: &str) -> Result<Transport, String> {
+    let known = [Transport::Udp, Transport::Tcp];
+    known
+        .into_iter()
+        .find(|known| known.as_param().eq_ignore_ascii_case(text))
+        .ok_or_else(|| "write udp or tcp".into())
+}

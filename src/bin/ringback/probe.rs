@@ -1,0 +1,41 @@
+//! Options of whatever asks a question: our own address, and how long to wait.
+
+use crate::exit::Failure;
+use ringback::check::{Probe, ProbeConfig};
+use std::time::Duration;
+
+#[derive(Debug, clap::Args)]
+#[command(next_help_heading = "Probe")]
+pub(crate) struct ProbeOptions {
+    /// Our own address: udp:127.0.0.1:0, tcp:[::1]:5070 or 192.0.2.1; port 0 lets the system choose. May be repeated.
+    #[arg(long, value_name = "ADDRESS")]
+    bind: Vec<String>,
+    /// Time for one check, cleaning up not counted: seconds, or with a unit (500ms, 2m).
+    #[arg(long, value_name = "TIME", value_parser = duration)]
+    pub(crate) timeout: Option<Duration>,
+}
+
+impl ProbeOptions {
+    pub(crate) async fn probe(&self) -> Result<Probe, Failure> {
+        let mut config = ProbeConfig::default();
+        for address in &self.bind {
+            config = config.bind(address)?;
+        }
+        Ok(Probe::with(config).await?)
+    }
+}
+
+/// `5`, `2.5`, `500ms`, `2m`: more than nothing, at most a day.
+fn duration(text: &str) -> Result<Duration, String> {
+    let seconds = match text.parse::<f64>() {
+        Ok(seconds) => seconds,
+        Err(_) => text
+            .parse::<jiff::SignedDuration>()
+            .map_err(|_| "write seconds, or a time like 500ms or 2m")?
+            .as_secs_f64(),
+    };
+    match Duration::try_from_secs_f64(seconds) {
+        Ok(time) if !time.is_zero() && time <= Duration::from_secs(86_400) => Ok(time),
+        _ => Err("must be more than 0 and at most a day".into()),
+    }
+}

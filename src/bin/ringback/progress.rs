@@ -1,0 +1,74 @@
+//! How far many checks are: a bar on a terminal, a line now and then elsewhere.
+
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use ringback::check::Verdict;
+use ringback::report::Tally;
+use std::io::IsTerminal;
+use std::time::{Duration, Instant};
+
+/// Time between two lines where there is no terminal.
+const LINES: Duration = Duration::from_secs(5);
+
+pub(crate) struct Progress {
+    bar: Option<ProgressBar>,
+    total: u64,
+    tally: Tally,
+    began: Instant,
+    last_line: Instant,
+}
+
+impl Progress {
+    pub(crate) fn new(total: u64) -> Progress {
+        let bar = std::io::stderr().is_terminal().then(|| {
+            let bar = ProgressBar::with_draw_target(Some(total), ProgressDrawTarget::stderr());
+            let style = ProgressStyle::with_template("{elapsed_precise} {wide_bar} {pos}/{len} {msg}");
+            bar.with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))
+        });
+        let now = Instant::now();
+        Progress { bar, total, tally: Tally::default(), began: now, last_line: now }
+    }
+
+    pub(crate) fn add(&mut self, verdict: Verdict) {
+        self.tally.add(verdict);
+        match &self.bar {
+            Some(bar) => {
+                bar.set_message(format!(
+                    "{:.1}/s, {} not passed",
+                    self.rate(),
+                    self.tally.total() - self.tally.pass
+                ));
+                bar.inc(1);
+            }
+            None if self.last_line.elapsed() >= LINES => {
+                self.last_line = Instant::now();
+                eprintln!(
+                    "{} of {}, {:.1} a second; {}",
+                    self.tally.total(),
+                    self.total,
+                    self.rate(),
+                    self.tally
+                );
+            }
+            None => {}
+        }
+    }
+
+    /// Checks that were asked, a second.
+    fn rate(&self) -> f64 {
+        (self.tally.total() - self.tally.not_run) as f64 / self.began.elapsed().as_secs_f64().max(0.001)
+    }
+
+    /// Takes the bar away; the tally, and the last line of a report.
+    pub(crate) fn finish(self) -> (Tally, String) {
+        if let Some(bar) = &self.bar {
+            bar.finish_and_clear();
+        }
+        let asked = self.tally.total() - self.tally.not_run;
+        let line = format!(
+            "{asked} asked in {:.1} s, {:.1} a second\n",
+            self.began.elapsed().as_secs_f64(),
+            self.rate()
+        );
+        (self.tally, line)
+    }
+}

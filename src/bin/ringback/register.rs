@@ -1,0 +1,206 @@
+//! `ringback register`: does this account register, and if not, why not?
+
+use crate::account::{AccountOptions, Accounts};
+use crate::exit::{Exit, Failure};
+use crate::interrupt::Interrupt;
+use crate::output::{Output, OutputOptions};
+use crate::probe::ProbeOptions;
+use crate::progress::Progress;
+use futures_util::StreamExt;
+use ringback::campaign::inventory::Entry;
+use ringback::check::{Account, Outcome, Pace, Probe, Register, Verdict};
+use ringback::report::Row;
+use std::collections::HashMap;
+
+/// Does this account register, and if not, why not?
+///
+/// Queries the bindings, binds one of its own, refreshes it, looks again, removes its own and no other.
+#[derive(Debug, clap::Args)]
+#[command(after_help = EXAMPLES)]
+pub(crate) struct Arguments {
+    #[command(flatten)]
+    account: AccountOptions,
+    #[command(flatten)]
+    check: CheckOptions,
+    #[command(flatten)]
+    pace: PaceOptions,
+    #[command(flatten)]
+    probe: ProbeOptions,
+    #[command(flatten)]
+    output: OutputOptions,
+}
+
+#[derive(Debug, clap::Args)]
+#[command(next_help_heading = "Check")]
+struct CheckOptions {
+    /// Expiry to ask for, in seconds.
+    #[arg(long, value_name = "SECONDS", default_value_t = 300, value_parser = clap::value_parser!(u32).range(1..))]
+    expires: u32,
+    /// Only query the bindings: bind nothing.
+    #[arg(long)]
+    query_only: bool,
+}
+
+#[derive(Debug, clap::Args)]
+#[command(next_help_heading = "Many accounts")]
+struct PaceOptions {
+    /// Checks that begin in a second; 0 for no limit.
+    #[arg(long, value_name = "PER_SECOND", default_value_t = 50.0, value_parser = rate, requires = "accounts")]
+    rate: f64,
+    /// Checks that run at once.
+    #[arg(long, value_name = "N", default_value_t = 64, value_parser = concurrency, requires = "accounts")]
+    concurrency: usize,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  ringback register sip:alice@pbx.example.com                 asks for the password
+  ringback register alice@pbx.example.com --password-file pw.txt --transport tcp --ladder
+  ringback register 101@customer.example --registrar sip:192.0.2.10:5060 --password-env PW --query-only
+  ringback register --accounts accounts.toml                  every account of the file
+  ringback register --accounts accounts.csv alice bob --json  two of them, for a program
+
+An account file:
+  [[account]]
+  name = \"alice\"
+  aor = \"sip:alice@pbx.example.com\"
+  password_env = \"ALICE_PW\"        # or password = \"...\", or password_file = \"path\"
+
+Ctrl-C ends in order: running checks remove what they bound, and the results so far are shown (exit status 1 or 3).";
+
+pub(crate) async fn run(arguments: Arguments) -> Result<Exit, Failure> {
+    let accounts = arguments.account.accounts()?;
+    let mut output = arguments.output.open()?;
+    let probe = arguments.probe.probe().await?;
+    let stopper = probe.clone();
+    let interrupt = Interrupt::watch(move || stopper.stop());
+    let (expires, query_only, timeout) =
+        (arguments.check.expires, arguments.check.query_only, arguments.probe.timeout);
+    let question = move |account: &Account| {
+        let check = Register::new(account).expires(expires).query_only(query_only);
+        timeout.map_or(check.clone(), |limit| check.timeout(limit))
+    };
+    let verdict = match accounts {
+        Accounts::One(account) => {
+            let outcome = probe.check(question(&account)).await;
+            output.one(&outcome);
+            outcome.verdict
+        }
+        Accounts::Many(entries) => {
+            let per_second = Some(arguments.pace.rate).filter(|rate| *rate > 0.0);
+            let pace = Pace { concurrency: arguments.pace.concurrency, per_second };
+            many(&probe, entries, question, pace, &mut output).await
+        }
+    };
+    probe.endpoint().close().await;
+    let complete = output.finish();
+    Ok(match Exit::from(verdict) {
+        Exit::Passed if !complete || interrupt.is_set() => Exit::Open,
+        exit => exit,
+    })
+}
+
+async fn many(
+    probe: &Probe,
+    entries: Vec<Entry>,
+    question: impl Fn(&Account) -> Register + Send + 'static,
+    pace: Pace,
+    output: &mut Output,
+) -> Verdict {
+    let mut progress = Progress::new(entries.len() as u64);
+    let mut sheet = Sheet::new(&entries);
+    let mut checks = Vec::with_capacity(entries.len());
+    for entry in entries {
+        match entry.account {
+            Ok(account) => checks.push(question(&account)),
+            Err(unusable) => {
+                let outcome = Outcome::not_run("register", &entry.aor, unusable.why, unusable.advice);
+                progress.add(outcome.verdict);
+                output.one_of_many(&entry.name, &outcome);
+                sheet.fill(&entry.name, outcome);
+            }
+        }
+    }
+    let mut outcomes = std::pin::pin!(probe.check_many(checks, pace));
+    while let Some(outcome) = outcomes.next().await {
+        progress.add(outcome.verdict);
+        let name = sheet.name_of(&outcome);
+        output.one_of_many(&name, &outcome);
+        sheet.fill(&name, outcome);
+        if output.is_closed() {
+            // Nobody reads on: what is bound is still removed.
+            probe.stop();
+        }
+    }
+    let (tally, closing) = progress.finish();
+    output.table(sheet.rows());
+    output.people(&closing);
+    tally.verdict()
+}
+
+/// The lines of the table, in the order of the file.
+struct Sheet {
+    lines: Vec<Line>,
+    by_name: HashMap<String, usize>,
+    /// Accounts of one AOR, for outcomes that do not say their name.
+    by_aor: HashMap<String, Vec<usize>>,
+}
+
+struct Line {
+    name: String,
+    /// Verdict, why, advice: the evidence of thousands of accounts is not kept.
+    seen: Option<(Verdict, String, Option<String>)>,
+}
+
+impl Sheet {
+    fn new(entries: &[Entry]) -> Sheet {
+        let mut by_aor: HashMap<String, Vec<usize>> = HashMap::new();
+        for (i, account) in
+            entries.iter().enumerate().filter_map(|(i, entry)| Some((i, entry.account.as_ref().ok()?)))
+        {
+            by_aor.entry(account.aor().to_owned()).or_default().push(i);
+        }
+        Sheet {
+            lines: entries.iter().map(|entry| Line { name: entry.name.clone(), seen: None }).collect(),
+            by_name: entries.iter().enumerate().map(|(i, entry)| (entry.name.clone(), i)).collect(),
+            by_aor,
+        }
+    }
+
+    fn name_of(&self, outcome: &Outcome) -> String {
+        if let Some(fact) = outcome.facts.iter().find(|fact| fact.name == "account") {
+            return fact.value.clone();
+        }
+        let candidates = self.by_aor.get(&outcome.subject).map(Vec::as_slice).unwrap_or_default();
+        let line = candidates.iter().map(|i| &self.lines[*i]).find(|line| line.seen.is_none());
+        line.map_or_else(|| outcome.subject.clone(), |line| line.name.clone())
+    }
+
+    fn fill(&mut self, name: &str, outcome: Outcome) {
+        if let Some(line) = self.by_name.get(name).and_then(|i| self.lines.get_mut(*i)) {
+            let advice = Row::of(name, &outcome).advice.map(str::to_owned);
+            line.seen = Some((outcome.verdict, outcome.summary, advice));
+        }
+    }
+
+    fn rows(&self) -> impl Iterator<Item = Row<'_>> {
+        self.lines.iter().filter_map(|line| {
+            let (verdict, why, advice) = line.seen.as_ref()?;
+            Some(Row { name: &line.name, verdict: *verdict, why, advice: advice.as_deref() })
+        })
+    }
+}
+
+fn rate(text: &str) -> Result<f64, String> {
+    text.parse()
+        .ok()
+        .filter(|rate: &f64| rate.is_finite() && (0.0..=1e6).contains(rate))
+        .ok_or_else(|| "write a number from 0 to 1000000".into())
+}
+
+fn concurrency(text: &str) -> Result<usize, String> {
+    text.parse()
+        .ok()
+        .filter(|n| (1..=100_000).contains(n))
+        .ok_or_else(|| "write a number from 1 to 100000".into())
+}
