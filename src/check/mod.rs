@@ -19,6 +19,7 @@ mod judged;
 mod many;
 mod outcome;
 mod probe;
+mod reachable;
 
 mod register;
 mod restraint;
@@ -31,6 +32,7 @@ pub use many::Pace;
 pub use outcome::{Fact, Finding, Metric, MetricValue, Outcome, Severity, Side, Step, Transcript, Verdict};
 pub use probe::{Probe, ProbeConfig};
 
+pub use reachable::Reachable;
 pub use register::Register;
 pub use restraint::{Courtesy, Withheld};
 pub use run::{Answered, Interrupted, Reply, Run, StepMark, Unreached};

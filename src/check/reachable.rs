@@ -1,1 +1,207 @@
-//! placeholder
+//! Does anybody answer there? OPTIONS, and any final answer means alive.
+
+use super::judged::{self, Judged, PATIENCE, Silence, interrupted};
+use super::{
+    Account, Answered, Check, Destination, Finding, Interrupted, MetricValue, Reply, Run, Severity, Side,
+    Verdict,
+};
+use crate::auth::Credentials;
+use crate::error::Error;
+use crate::message::Transport;
+use crate::ua::End;
+use crate::ua::options::{Capabilities, Config, Finished, Input, Output, Query};
+use std::time::Duration;
+
+/// Is somebody alive at a SIP URI, and what does it say that it can do?
+///
+/// The steps are `reach` and `options`. Any final response means alive, 401, 404 and 405 too; a 408 or 504 is a proxy's word
+/// that nobody behind it answered. The metric `round_trip` is the time from the request to its final response.
+#[derive(Debug, Clone)]
+pub struct Reachable {
+    uri: String,
+    destination: Destination,
+    credentials: Option<Credentials>,
+    time_limit: Option<Duration>,
+}
+
+impl Reachable {
+    /// At a SIP URI, with or without a user; the scheme may be left out.
+    ///
+    /// # Errors
+    /// [`Error::Usage`] with the column when it is no SIP URI, or one that we cannot reach.
+    pub fn new(uri: &str) -> Result<Reachable, Error> {
+        let written = uri.trim().trim_start_matches('<').trim_end_matches('>');
+        let destination = Destination::parse("address", written)?;
+        let uri = super::account::with_scheme(written);
+        Ok(Reachable { uri, destination, credentials: None, time_limit: None })
+    }
+
+    /// The transport, where the URI does not say it; UDP unless told.
+    #[must_use]
+    pub fn transport(mut self, transport: Transport) -> Reachable {
+        self.destination.transport = self.destination.transport.or(Some(transport));
+        self
+    }
+
+    /// Answers challenges with an account's credentials; without, a challenge is an answer like any other.
+    #[must_use]
+    pub fn account(mut self, account: &Account) -> Reachable {
+        self.credentials = Some(account.credentials().clone());
+        self
+    }
+
+    /// The time for the whole check.
+    #[must_use]
+    pub fn timeout(mut self, limit: Duration) -> Reachable {
+        self.time_limit = Some(limit);
+        self
+    }
+}
+
+impl Check for Reachable {
+    fn name(&self) -> &'static str {
+        "reachable"
+    }
+
+    fn subject(&self) -> String {
+        self.uri.clone()
+    }
+
+    fn time_limit(&self) -> Option<Duration> {
+        self.time_limit
+    }
+
+    async fn run(&self, run: &mut Run) {
+        let step = run.begin("reach");
+        let flow = match run.reach(&self.destination).await {
+            Ok(flow) => flow,
+            Err(why) => {
+                let judged = judged::unreached(&self.destination, &why);
+                run.end(step, judged.verdict, judged.detail);
+                return judged.finding.into_iter().for_each(|finding| run.find(finding));
+            }
+        };
+        run.end(step, Verdict::Pass, format!("{} over {} from {}", flow.remote, flow.transport, flow.local));
+
+        let step = run.begin("options");
+        let mut config = Config::new(&self.uri, format!("sip:ringback@{}", flow.local));
+        config.contact = Some(match flow.transport {
+            Transport::Udp => format!("sip:ringback@{}", flow.local),
+            other => format!("sip:ringback@{};transport={other}", flow.local),
+        });
+        config.credentials = self.credentials.clone();
+        config.user_agent = run.user_agent().to_owned();
+        let mut query = Query::new(config, run.ids().fork());
+        let from = run.record_count();
+        let now = run.now();
+        query.handle_input(now, Input::Begin);
+        let (mut finished, mut last) = (None, None);
+        while let Some(output) = query.poll_output() {
+            match output {
+                Output::Send(request) => {
+                    let mut reply = run.request(request, flow).await;
+                    let input = match std::mem::replace(&mut reply.answered, Answered::Timeout) {
+                        Answered::Final(received) => Input::Response(received.message),
+                        Answered::Failed(error) => {
+                            reply.answered = Answered::Failed(error);
+                            Input::TransportFailed
+                        }
+                        other => {
+                            reply.answered = other;
+                            Input::Timeout
+                        }
+                    };
+                    last = Some(reply);
+                    let now = run.now();
+                    query.handle_input(now, input);
+                }
+                Output::Finished(end) => finished = Some(end),
+            }
+        }
+        let evidence = from..run.record_count();
+        let judged = match (finished, &last) {
+            (Some(finished), Some(reply)) => judge(run, &finished, reply),
+            _ => interrupted(Interrupted::Stopped),
+        };
+        let judged = judged.shown_by(&evidence);
+        if judged.verdict == Verdict::Pass {
+            run.conclude(format!("alive: {}", judged.detail));
+        }
+        run.end(step, judged.verdict, judged.detail);
+        judged.finding.into_iter().for_each(|finding| run.find(finding));
+    }
+}
+
+fn judge(run: &mut Run, finished: &Finished, reply: &Reply) -> Judged {
+    run.fact("transport", reply.flow.transport.to_string());
+    run.metric("retransmissions", MetricValue::Count(reply.retransmissions.into()));
+    let waited = reply.ended_at.saturating_duration_since(reply.sent_at);
+    if let Some(said) = &finished.capabilities {
+        run.metric("round_trip", MetricValue::Duration(waited));
+        return alive(run, said);
+    }
+    match &reply.answered {
+        Answered::Failed(error) => judged::transport(&error.kind, &error.to_string()),
+        Answered::Interrupted(Interrupted::Stopped) => interrupted(Interrupted::Stopped),
+        Answered::Interrupted(Interrupted::TimeLimit) if waited < PATIENCE => {
+            interrupted(Interrupted::TimeLimit)
+        }
+        _ => match &finished.end {
+            End::BadResponse(what) => Judged::fail(
+                "answer-unreadable",
+                Side::Peer,
+                format!("the answer cannot be used: {what}"),
+                "platform fault, or a device on the path rewrites messages (SIP ALG): try TCP",
+            ),
+            End::BadConfig(what) => Judged::not_run(format!("no request could be written: {what}")),
+            _ => judged::silence(&Silence {
+                step: "OPTIONS",
+                remote: reply.flow.remote,
+                transport: reply.flow.transport,
+                waited,
+                provisional: reply.provisional,
+                answered_before: run.answers(),
+                unreadable: run.unreadable(reply.evidence.clone()).as_deref(),
+            }),
+        },
+    }
+}
+
+fn alive(run: &mut Run, said: &Capabilities) -> Judged {
+    run.fact("status", format!("{} {}", said.status, said.reason));
+    run.fact("server", said.server.clone().unwrap_or_default());
+    run.fact("allow", said.allow.join(", "));
+    run.fact("supported", said.supported.join(", "));
+    run.fact("accept", said.accept.join(", "));
+    run.fact("warnings", said.warnings.join("; "));
+    let seen = format!("{} {}", said.status, said.reason);
+    match said.status {
+        408 | 504 => Judged::fail(
+            "nobody-behind-the-proxy",
+            Side::Peer,
+            format!("{seen}: a proxy answers, what is behind it does not"),
+            "platform: the registrar or device behind the proxy is down or not reachable from it",
+        ),
+        503 => {
+            let pause =
+                said.retry_after.map_or(String::new(), |s| format!(", Retry-After {} s", s.as_secs()));
+            Judged::open(
+                "overloaded",
+                Side::Peer,
+                format!("{seen}{pause}: it is there and takes no requests now"),
+                "wait; platform: look at its load",
+            )
+        }
+        404 | 480 => {
+            run.find(Finding::new(
+                "user-not-there",
+                Severity::Info,
+                Side::Setup,
+                format!("{seen}: the server is alive, this user is not registered or not known"),
+                "for a server's health any final answer is good; for a user's ask `register`",
+            ));
+            Judged::pass(seen)
+        }
+        _ => Judged::pass(seen),
+    }
+}

@@ -6,7 +6,7 @@ use super::{
 };
 use crate::endpoint::{ClientEvent, Endpoint, Received, Scope};
 use crate::message::{Flow, Ids, Message, Transport};
-use crate::transport::{Record, TransportError, resolve};
+use crate::transport::{Record, RecordEvent, TransportError, resolve};
 use std::ops::Range;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
@@ -366,6 +366,16 @@ impl Run {
     /// The records so far; indexes into them are the `evidence` of steps and findings.
     pub fn records(&self) -> Vec<Record> {
         self.scope.records()
+    }
+
+    /// The last thing among some records that came and is no message, in words.
+    pub fn unreadable(&self, evidence: Range<usize>) -> Option<String> {
+        self.scope.records().get(evidence)?.iter().rev().find_map(|record| match &record.event {
+            RecordEvent::Malformed { bytes, error } => {
+                Some(format!("{} bytes came that are no whole SIP message: {error}", bytes.len()))
+            }
+            _ => None,
+        })
     }
 
     /// How many records there are so far.

@@ -12,7 +12,9 @@ pub(super) fn answer(request: &Message, tag: &str, agent: &str) -> Option<Result
     if method == Method::Ack {
         return None;
     }
-    let respond = |status, reason| Builder::response(request, status, reason, Some(tag)).header(HeaderName::Server, agent);
+    let respond = |status, reason| {
+        Builder::response(request, status, reason, Some(tag)).header(HeaderName::Server, agent)
+    };
     let required: Vec<&[u8]> = request.tokens(HeaderName::Require).collect();
     let in_dialog = request.to().is_ok_and(|to| to.tag().is_some());
     Some(if method == Method::Cancel {
@@ -21,7 +23,10 @@ pub(super) fn answer(request: &Message, tag: &str, agent: &str) -> Option<Result
         // RFC 3261 sec. 8.2.2.3; we know no extension that a request could insist on.
         respond(420, "Bad Extension").header(HeaderName::Unsupported, required.join(&b", "[..])).build()
     } else if method == Method::Options {
-        respond(200, "OK").header(HeaderName::Allow, "OPTIONS").header(HeaderName::Accept, "application/sdp").build()
+        respond(200, "OK")
+            .header(HeaderName::Allow, "OPTIONS")
+            .header(HeaderName::Accept, "application/sdp")
+            .build()
     } else if in_dialog || matches!(method, Method::Bye | Method::Notify | Method::Update | Method::Prack) {
         respond(481, "Call/Transaction Does Not Exist").build()
     } else {

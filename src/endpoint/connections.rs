@@ -79,7 +79,8 @@ impl Connections {
         if self.by_id.len() >= self.max {
             return Err(io::Error::other("max_connections"));
         }
-        let flow = Flow { transport: Transport::Tcp, local: stream.local_addr()?, remote: stream.remote_addr()? };
+        let flow =
+            Flow { transport: Transport::Tcp, local: stream.local_addr()?, remote: stream.remote_addr()? };
         self.last_id += 1;
         let id = self.last_id;
         let mut settings = self.settings.clone();
@@ -209,7 +210,13 @@ impl Connection {
 
     /// Remembers a scope that used it.
     pub(super) fn used_by(&mut self, log: &Arc<Log>) {
-        if self.users.iter().rev().take(USERS_AT_FIRST).any(|user| std::ptr::eq(user.as_ptr(), Arc::as_ptr(log))) {
+        if self
+            .users
+            .iter()
+            .rev()
+            .take(USERS_AT_FIRST)
+            .any(|user| std::ptr::eq(user.as_ptr(), Arc::as_ptr(log)))
+        {
             return;
         }
         if self.users.len() >= self.sort_out_at {

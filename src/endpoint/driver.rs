@@ -12,7 +12,8 @@ use crate::message::{Flow, Ids, Message, Transport, call_id_of};
 use crate::syntax::SyntaxError;
 use crate::transaction::{ClientId, Input, Layer};
 use crate::transport::{
-    Carried, ConnectionEvent, End, Listener, MALFORMED_KEPT, RecordEvent, Settings, Stream, TransportError, TransportErrorKind,
+    Carried, ConnectionEvent, End, Listener, MALFORMED_KEPT, RecordEvent, Settings, Stream, TransportError,
+    TransportErrorKind,
 };
 use bytes::Bytes;
 use std::collections::HashMap;
@@ -209,9 +210,11 @@ impl Driver {
 
     fn handle_command(&mut self, now: Instant, command: Command) {
         match command {
-            Command::Request { request, flow, log, post, sent } => self.begin(now, &request, flow, log, post, sent),
-            Command::Respond { id, response } => self.layer.respond(now, id, *response),
-            Command::Abandon(id) => self.layer.handle_input(now, Input::ServerTransportError(id)),
+            Command::Request { request, flow, log, post, sent } => {
+                self.begin(now, &request, flow, log, post, sent)
+            }
+            Command::Respond { id, response } => self.respond(now, id, *response),
+            Command::Abandon(id) => self.layer.abandon(now, id),
             Command::Raw { flow, bytes } => self.send_raw(now, flow, &bytes),
             Command::Open { local, remote, log, reply } => self.open(now, (local, remote), log, reply),
             Command::Disconnect(flow) => {
@@ -223,7 +226,15 @@ impl Driver {
         }
     }
 
-    fn begin(&mut self, now: Instant, request: &Message, flow: Flow, log: Arc<Log>, post: Post, sent: oneshot::Sender<Instant>) {
+    fn begin(
+        &mut self,
+        now: Instant,
+        request: &Message,
+        flow: Flow,
+        log: Arc<Log>,
+        post: Post,
+        sent: oneshot::Sender<Instant>,
+    ) {
         match self.layer.send(now, request, flow) {
             Ok(id) => {
                 self.began += 1;
@@ -335,15 +346,21 @@ impl Driver {
     fn poll_connections(&mut self, cx: &mut Context<'_>) -> bool {
         for _ in 0..BATCH {
             // The sender of our own keeps the channel open.
-            let Poll::Ready(Some(Carried { connection, at, event })) = self.carried.poll_recv(cx) else { return false };
+            let Poll::Ready(Some(Carried { connection, at, event })) = self.carried.poll_recv(cx) else {
+                return false;
+            };
             let now = now();
             let Some(flow) = self.connections.get(connection).map(|c| c.flow) else { continue };
             match event {
                 ConnectionEvent::Message(message) => self.receive(at.into_std(), message, flow),
-                ConnectionEvent::Malformed { bytes, error } => self.receive_malformed(at.into_std(), bytes, error, flow),
+                ConnectionEvent::Malformed { bytes, error } => {
+                    self.receive_malformed(at.into_std(), bytes, error, flow)
+                }
                 ConnectionEvent::HalfClosed => {
                     let users = self.connections.get(connection).map(|c| c.users()).unwrap_or_default();
-                    users.iter().for_each(|log| log.push(now, flow, RecordEvent::Closed(End::Peer.to_string())));
+                    users
+                        .iter()
+                        .for_each(|log| log.push(now, flow, RecordEvent::Closed(End::Peer.to_string())));
                     let waiting = self.connections.half_close(connection);
                     self.fail(now, waiting, &TransportErrorKind::Closed);
                 }
@@ -351,7 +368,9 @@ impl Driver {
                     let Some(gone) = self.connections.remove(connection) else { continue };
                     // The peer's end was told when it came.
                     if end != End::Peer {
-                        gone.users().iter().for_each(|log| log.push(now, flow, RecordEvent::Closed(end.to_string())));
+                        gone.users()
+                            .iter()
+                            .for_each(|log| log.push(now, flow, RecordEvent::Closed(end.to_string())));
                     }
                     let kind = match end {
                         End::Peer | End::Broken(_) => TransportErrorKind::Closed,
@@ -365,7 +384,12 @@ impl Driver {
     }
 
     /// Ends client transactions that wait in vain.
-    pub(super) fn fail(&mut self, now: Instant, ids: impl IntoIterator<Item = ClientId>, kind: &TransportErrorKind) {
+    pub(super) fn fail(
+        &mut self,
+        now: Instant,
+        ids: impl IntoIterator<Item = ClientId>,
+        kind: &TransportErrorKind,
+    ) {
         for id in ids {
             let Some(client) = self.clients.get_mut(&id) else { continue };
             if client.answered || client.post.is_ended() {
@@ -414,7 +438,9 @@ impl Driver {
             let now = now();
             match self.tasks.poll_join_next(cx) {
                 Poll::Ready(Some(Ok(Done::Opened { route, result }))) => self.opened(now, route, result),
-                Poll::Ready(Some(Ok(Done::Probed { remote, is_refused }))) => self.probed(now, remote, is_refused),
+                Poll::Ready(Some(Ok(Done::Probed { remote, is_refused }))) => {
+                    self.probed(now, remote, is_refused)
+                }
                 Poll::Ready(Some(Err(error))) => tracing::error!(%error, "a task of the endpoint failed"),
                 Poll::Ready(None) | Poll::Pending => return false,
             }

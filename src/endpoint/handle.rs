@@ -44,11 +44,28 @@ pub(super) struct Queued {
 /// What the loop is told to do.
 #[derive(Debug)]
 pub(super) enum Command {
-    Request { request: Box<Message>, flow: Flow, log: Arc<Log>, post: Post, sent: oneshot::Sender<Instant> },
-    Respond { id: ServerId, response: Box<Message> },
+    Request {
+        request: Box<Message>,
+        flow: Flow,
+        log: Arc<Log>,
+        post: Post,
+        sent: oneshot::Sender<Instant>,
+    },
+    Respond {
+        id: ServerId,
+        response: Box<Message>,
+    },
     Abandon(ServerId),
-    Raw { flow: Flow, bytes: Bytes },
-    Open { local: Option<IpAddr>, remote: SocketAddr, log: Option<Arc<Log>>, reply: oneshot::Sender<Result<Flow, TransportError>> },
+    Raw {
+        flow: Flow,
+        bytes: Bytes,
+    },
+    Open {
+        local: Option<IpAddr>,
+        remote: SocketAddr,
+        log: Option<Arc<Log>>,
+        reply: oneshot::Sender<Result<Flow, TransportError>>,
+    },
     Disconnect(Flow),
     Close,
 }
@@ -64,7 +81,8 @@ impl Endpoint {
         let mut sockets = Vec::new();
         for &local in &config.udp {
             let fail = |source| Error::Bind { address: format!("udp:{local}"), source };
-            let socket = Socket::new(network.bind_udp(local).map_err(fail)?, config.udp_send_queue).map_err(fail)?;
+            let socket =
+                Socket::new(network.bind_udp(local).map_err(fail)?, config.udp_send_queue).map_err(fail)?;
             local_addrs.push((Transport::Udp, socket.bound()));
             sockets.push(socket);
         }
@@ -77,7 +95,8 @@ impl Endpoint {
         }
         let mut seed = config.seed.unwrap_or_default();
         if config.seed.is_none() {
-            getrandom::fill(&mut seed).map_err(|e| Error::usage("seed", format!("the system gives no randomness: {e}")))?;
+            getrandom::fill(&mut seed)
+                .map_err(|e| Error::usage("seed", format!("the system gives no randomness: {e}")))?;
         }
         let mut ids = Ids::from_seed(seed);
         let (commands, queued) = mpsc::channel(config.command_queue.max(1));
@@ -138,8 +157,11 @@ impl Endpoint {
         if only && !first.ip().is_unspecified() {
             return Ok(Flow { transport, local: first, remote });
         }
-        let source =
-            self.shared.network.source_for(remote).map_err(|e| TransportError::from_io(Transport::Udp, remote, &e))?;
+        let source = self
+            .shared
+            .network
+            .source_for(remote)
+            .map_err(|e| TransportError::from_io(Transport::Udp, remote, &e))?;
         let mut local = bound(Some(source)).unwrap_or(first);
         if local.ip().is_unspecified() {
             local.set_ip(source);
@@ -149,7 +171,8 @@ impl Endpoint {
 
     /// Bound addresses of a transport, of the family of `like`.
     fn bound(&self, transport: Transport, like: SocketAddr) -> impl Iterator<Item = SocketAddr> {
-        let bound = self.shared.local_addrs.iter().filter(move |(t, _)| *t == transport).map(|(_, local)| *local);
+        let bound =
+            self.shared.local_addrs.iter().filter(move |(t, _)| *t == transport).map(|(_, local)| *local);
         bound.filter(move |local| local.is_ipv4() == like.is_ipv4())
     }
 

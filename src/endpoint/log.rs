@@ -37,7 +37,8 @@ impl Log {
         self.push(at, flow, event);
     }
     pub(super) fn received(&self, at: Instant, flow: Flow, bytes: &Bytes) {
-        let event = RecordEvent::Message { direction: Direction::Received, bytes: bytes.clone(), retransmission: 0 };
+        let event =
+            RecordEvent::Message { direction: Direction::Received, bytes: bytes.clone(), retransmission: 0 };
         self.push(at, flow, event);
     }
     pub(super) fn records(&self) -> Vec<Record> {

@@ -26,15 +26,20 @@ impl Driver {
             Output::Transmit { owner: Owner::Client(id), flow, bytes, retransmission } => {
                 self.transmit_request(now, id, flow, &bytes, retransmission);
             }
-            Output::Transmit { owner: Owner::Server(id), flow, bytes, retransmission } => {
-                self.transmit_response(now, id, flow, bytes, retransmission);
+            Output::Transmit { owner, flow, bytes, retransmission } if bytes.starts_with(b"SIP/2.0 ") => {
+                self.transmit_response(now, owner, flow, bytes, retransmission);
             }
+            Output::Transmit { flow, bytes, .. } => self.send_raw(now, flow, &bytes),
             Output::Response { id, message, flow } => self.deliver(now, id, message, flow),
             Output::Timeout { id } => self.end(id, ClientEvent::Timeout),
             Output::ClientTransportFailed { id } => {
                 let Some(client) = self.clients.get_mut(&id) else { return };
                 let Flow { transport, remote, .. } = client.flow;
-                let unnamed = || TransportError { transport, remote, kind: TransportErrorKind::Io("not sent".to_owned()) };
+                let unnamed = || TransportError {
+                    transport,
+                    remote,
+                    kind: TransportErrorKind::Io("not sent".to_owned()),
+                };
                 let error = client.error.take().unwrap_or_else(unnamed);
                 client.log.push(now, client.flow, RecordEvent::Failed(error.clone()));
                 self.end(id, ClientEvent::Failed(error));
@@ -51,11 +56,18 @@ impl Driver {
         }
     }
 
-    fn transmit_request(&mut self, now: Instant, id: ClientId, flow: Flow, bytes: &Bytes, retransmission: u32) {
-        let sent = self.put(flow, bytes, Some(Owner::Client(id)), true);
+    fn transmit_request(
+        &mut self,
+        now: Instant,
+        id: ClientId,
+        flow: Flow,
+        bytes: &Bytes,
+        retransmission: u32,
+    ) {
+        let sent = self.put(flow, bytes, Owner::Client(id), true);
         let Some(client) = self.clients.get(&id) else { return };
         if let Err(error) = sent {
-            return self.not_sent(now, Some(Owner::Client(id)), error);
+            return self.not_sent(now, Owner::Client(id), error);
         }
         client.log.sent(now, flow, bytes, retransmission);
         client.post.retransmitted(retransmission);
@@ -87,16 +99,24 @@ impl Driver {
         self.fail(now, in_vain, &TransportErrorKind::Refused);
     }
 
-    fn transmit_response(&mut self, now: Instant, id: ServerId, mut flow: Flow, bytes: Bytes, retransmission: u32) {
-        let owner = Owner::Server(id);
+    fn transmit_response(
+        &mut self,
+        now: Instant,
+        owner: Owner,
+        mut flow: Flow,
+        bytes: Bytes,
+        retransmission: u32,
+    ) {
         let log = self.shared.registry.find(|| call_id_of(&bytes));
         let response = || Message::parse(bytes.clone(), &self.shared.config.limits).ok();
         if flow.transport == Transport::Udp {
             flow.remote = response().and_then(|r| reply::udp(&r, flow.remote)).unwrap_or(flow.remote);
         }
-        match self.put(flow, &bytes, Some(owner), false) {
+        match self.put(flow, &bytes, owner, false) {
             Ok(()) => self.sent(now, flow, &bytes, log.as_deref(), retransmission),
-            Err(TransportError { kind: TransportErrorKind::Closed, .. }) if flow.transport != Transport::Udp => {
+            Err(TransportError { kind: TransportErrorKind::Closed, .. })
+                if flow.transport != Transport::Udp =>
+            {
                 // RFC 3261 sec. 18.2.2: the connection is gone, so open one to where the request says that it came from.
                 let response = Message::parse(bytes.clone(), &self.shared.config.limits).ok();
                 let remote = response.and_then(|r| reply::stream(&r, flow.remote)).unwrap_or(flow.remote);
@@ -111,26 +131,32 @@ impl Driver {
                 if let Some(log) = log {
                     log.push(now, flow, RecordEvent::Failed(error.clone()));
                 }
-                self.not_sent(now, Some(owner), error);
+                self.not_sent(now, owner, error);
             }
         }
     }
 
     pub(super) fn send_raw(&mut self, now: Instant, flow: Flow, bytes: &Bytes) {
         let log = self.shared.registry.find(|| call_id_of(bytes));
-        match self.put(flow, bytes, None, false) {
+        match self.put(flow, bytes, Owner::None, false) {
             Ok(()) => self.sent(now, flow, bytes, log.as_deref(), 0),
             Err(error) => {
                 if let Some(log) = log {
                     log.push(now, flow, RecordEvent::Failed(error.clone()));
                 }
-                self.not_sent(now, None, error);
+                self.not_sent(now, Owner::None, error);
             }
         }
     }
 
     /// Puts bytes on their flow.
-    fn put(&mut self, flow: Flow, bytes: &Bytes, owner: Option<Owner>, is_request: bool) -> Result<(), TransportError> {
+    fn put(
+        &mut self,
+        flow: Flow,
+        bytes: &Bytes,
+        owner: Owner,
+        is_request: bool,
+    ) -> Result<(), TransportError> {
         let Flow { transport, remote, .. } = flow;
         match transport {
             Transport::Udp => match self.sockets.iter_mut().find(|socket| socket.serves(flow.local)) {
@@ -160,20 +186,20 @@ impl Driver {
     }
 
     /// Tells a transaction that its bytes were not sent; what it then wants is done by who drains.
-    pub(super) fn not_sent(&mut self, now: Instant, owner: Option<Owner>, error: TransportError) {
+    pub(super) fn not_sent(&mut self, now: Instant, owner: Owner, error: TransportError) {
         if matches!(error.kind, TransportErrorKind::Limit(_)) {
             self.stats.dropped += 1;
         }
         tracing::debug!(%error, "not sent");
         match owner {
-            Some(Owner::Client(id)) => {
+            Owner::Client(id) => {
                 if let Some(client) = self.clients.get_mut(&id) {
                     client.error = Some(error);
                 }
                 self.layer.handle_input(now, Input::ClientTransportError(id));
             }
-            Some(Owner::Server(id)) => self.layer.handle_input(now, Input::ServerTransportError(id)),
-            None => {}
+            Owner::Server(id) => self.layer.handle_input(now, Input::ServerTransportError(id)),
+            Owner::None => {}
         }
     }
 
@@ -225,12 +251,19 @@ impl Driver {
             mpsc::error::TrySendError::Closed(request) => automatic::answer(&request.message, &tag, agent),
         };
         match response {
-            Some(Ok(response)) => self.layer.respond(now, id, response),
+            Some(Ok(response)) => self.respond(now, id, response),
             Some(Err(error)) => {
                 tracing::debug!(%error, remote = %flow.remote, "a request that cannot be answered");
-                self.layer.handle_input(now, Input::ServerTransportError(id));
+                self.layer.abandon(now, id);
             }
-            None => self.layer.handle_input(now, Input::ServerTransportError(id)),
+            None => self.layer.abandon(now, id),
+        }
+    }
+
+    pub(super) fn respond(&mut self, now: Instant, id: ServerId, response: Message) {
+        if let Err(error) = self.layer.respond(now, id, response) {
+            // The peer's retransmissions or its silence are what happens next; whoever answered cannot do more about it.
+            tracing::debug!(%error, "response not sent");
         }
     }
 
@@ -277,10 +310,17 @@ impl Driver {
         }
     }
 
-    pub(super) fn opened(&mut self, now: Instant, route: Route, result: Result<Box<dyn Stream>, TransportError>) {
+    pub(super) fn opened(
+        &mut self,
+        now: Instant,
+        route: Route,
+        result: Result<Box<dyn Stream>, TransportError>,
+    ) {
         let waiters = self.connections.opened(route);
         let flow = result.and_then(|stream| {
-            self.connections.add(stream, true).map_err(|error| TransportError::from_io(Transport::Tcp, route.1, &error))
+            self.connections
+                .add(stream, true)
+                .map_err(|error| TransportError::from_io(Transport::Tcp, route.1, &error))
         });
         for waiter in waiters {
             self.record_opening(now, route, &waiter, &flow);
@@ -289,8 +329,16 @@ impl Driver {
         self.drain(now);
     }
 
-    fn record_opening(&mut self, now: Instant, route: Route, waiter: &Waiter, flow: &Result<Flow, TransportError>) {
-        let (Waiter::Caller { log: Some(log), .. } | Waiter::Response { log: Some(log), .. }) = waiter else { return };
+    fn record_opening(
+        &mut self,
+        now: Instant,
+        route: Route,
+        waiter: &Waiter,
+        flow: &Result<Flow, TransportError>,
+    ) {
+        let (Waiter::Caller { log: Some(log), .. } | Waiter::Response { log: Some(log), .. }) = waiter else {
+            return;
+        };
         match flow {
             Ok(flow) => {
                 log.push(now, *flow, RecordEvent::Opened);
@@ -316,10 +364,10 @@ impl Driver {
                 let _ = reply.send(flow);
             }
             Waiter::Response { bytes, owner, log, retransmission } => {
-                let sent = flow.and_then(|flow| self.put(flow, &bytes, Some(owner), false).map(|()| flow));
+                let sent = flow.and_then(|flow| self.put(flow, &bytes, owner, false).map(|()| flow));
                 match sent {
                     Ok(flow) => self.sent(now, flow, &bytes, log.as_deref(), retransmission),
-                    Err(error) => self.not_sent(now, Some(owner), error),
+                    Err(error) => self.not_sent(now, owner, error),
                 }
             }
         }

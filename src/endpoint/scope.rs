@@ -1,10 +1,10 @@
 //! The owner of some Call-IDs and of the record of their messages.
 
+use super::Endpoint;
 use super::client::{ClientTransaction, Switch, SwitchOutcome};
 use super::handle::Command;
 use super::log::Log;
 use super::mailbox::mailbox;
-use super::Endpoint;
 use crate::error::Error;
 use crate::message::{Flow, Message, Transport};
 use crate::transport::{Record, RecordEvent, TransportError, TransportErrorKind};
@@ -38,7 +38,9 @@ impl Scope {
         match transport {
             Transport::Udp => self.endpoint.flow(transport, remote).await,
             Transport::Tcp => {
-                self.endpoint.open(self.endpoint.connect_from(remote), remote, Some(Arc::clone(&self.log))).await
+                self.endpoint
+                    .open(self.endpoint.connect_from(remote), remote, Some(Arc::clone(&self.log)))
+                    .await
             }
         }
     }

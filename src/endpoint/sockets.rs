@@ -30,7 +30,7 @@ pub(super) struct Socket {
 struct Waiting {
     bytes: Bytes,
     remote: SocketAddr,
-    owner: Option<Owner>,
+    owner: Owner,
 }
 
 /// What reading gave.
@@ -87,7 +87,12 @@ impl Socket {
     }
 
     /// Sends a datagram, or queues it behind those that wait.
-    pub(super) fn send(&mut self, bytes: &Bytes, remote: SocketAddr, owner: Option<Owner>) -> Result<(), TransportError> {
+    pub(super) fn send(
+        &mut self,
+        bytes: &Bytes,
+        remote: SocketAddr,
+        owner: Owner,
+    ) -> Result<(), TransportError> {
         if self.queue.is_empty() {
             match self.io.try_send(bytes, remote) {
                 Ok(()) => return Ok(()),
@@ -108,7 +113,7 @@ impl Socket {
         &mut self,
         cx: &mut Context<'_>,
         budget: usize,
-        failed: &mut Vec<(Option<Owner>, TransportError)>,
+        failed: &mut Vec<(Owner, TransportError)>,
     ) -> bool {
         for _ in 0..budget {
             let Some(waiting) = self.queue.front() else { return false };

@@ -192,6 +192,12 @@ async fn read(
                         return End::Local;
                     }
                 }
+                Ok(Some(StreamItem::Malformed { mut bytes, error })) => {
+                    bytes.truncate(MALFORMED_KEPT);
+                    if !tell(events, connection, ConnectionEvent::Malformed { bytes, error }).await {
+                        return End::Local;
+                    }
+                }
                 Ok(Some(StreamItem::Ping)) => {
                     pulse.touch(true);
                     pulse.pong.notify_one();

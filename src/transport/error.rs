@@ -56,9 +56,11 @@ impl TransportError {
             Io::ConnectionRefused => TransportErrorKind::Refused,
             Io::HostUnreachable | Io::NetworkUnreachable | Io::NetworkDown => TransportErrorKind::Unreachable,
             Io::TimedOut => TransportErrorKind::ConnectTimeout,
-            Io::ConnectionReset | Io::ConnectionAborted | Io::BrokenPipe | Io::NotConnected | Io::UnexpectedEof => {
-                TransportErrorKind::Closed
-            }
+            Io::ConnectionReset
+            | Io::ConnectionAborted
+            | Io::BrokenPipe
+            | Io::NotConnected
+            | Io::UnexpectedEof => TransportErrorKind::Closed,
             _ if is_too_large(error) => TransportErrorKind::TooLarge,
             _ => TransportErrorKind::Io(error.to_string()),
         };
@@ -88,6 +90,9 @@ mod tests {
         let socket = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
         let remote = socket.local_addr().unwrap();
         let error = socket.send_to(&vec![b'x'; 65_535], remote).unwrap_err();
-        assert_eq!(TransportError::from_io(Transport::Udp, remote, &error).kind, TransportErrorKind::TooLarge);
+        assert_eq!(
+            TransportError::from_io(Transport::Udp, remote, &error).kind,
+            TransportErrorKind::TooLarge
+        );
     }
 }

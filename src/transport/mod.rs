@@ -20,7 +20,9 @@ mod os;
 mod record;
 mod resolve;
 
-pub(crate) use connection::{Carried, ConnectionEvent, End, MALFORMED_KEPT, Settings, spawn as spawn_connection};
+pub(crate) use connection::{
+    Carried, ConnectionEvent, End, MALFORMED_KEPT, Settings, spawn as spawn_connection,
+};
 pub use error::{TransportError, TransportErrorKind};
 pub use os::OsNetwork;
 pub use record::{Direction, Record, RecordEvent};

@@ -56,7 +56,9 @@ fn wildcard(like: SocketAddr) -> IpAddr {
 impl Network for OsNetwork {
     fn bind_udp(&self, local: SocketAddr) -> io::Result<Box<dyn Datagrams>> {
         let socket = socket(local, Type::DGRAM, Protocol::UDP)?;
-        for granted in [socket.set_recv_buffer_size(self.udp_buffer), socket.set_send_buffer_size(self.udp_buffer)] {
+        for granted in
+            [socket.set_recv_buffer_size(self.udp_buffer), socket.set_send_buffer_size(self.udp_buffer)]
+        {
             if let Err(error) = granted {
                 tracing::debug!(%error, "the system refuses a larger socket buffer");
             }
@@ -75,7 +77,11 @@ impl Network for OsNetwork {
         Ok(Box::new(TcpListener::from_std(socket.into())?))
     }
 
-    fn connect(&self, local: Option<IpAddr>, remote: SocketAddr) -> BoxFuture<'_, io::Result<Box<dyn Stream>>> {
+    fn connect(
+        &self,
+        local: Option<IpAddr>,
+        remote: SocketAddr,
+    ) -> BoxFuture<'_, io::Result<Box<dyn Stream>>> {
         Box::pin(async move {
             let socket = if remote.is_ipv6() { TcpSocket::new_v6()? } else { TcpSocket::new_v4()? };
             if let Some(ip) = local {
@@ -176,7 +182,10 @@ mod tests {
     fn packets_to_loopback_leave_from_loopback() {
         let network = OsNetwork::new();
         for (remote, source) in [("127.0.0.1:5060", "127.0.0.1"), ("[::1]:5060", "::1")] {
-            assert_eq!(network.source_for(remote.parse().unwrap()).unwrap(), source.parse::<IpAddr>().unwrap());
+            assert_eq!(
+                network.source_for(remote.parse().unwrap()).unwrap(),
+                source.parse::<IpAddr>().unwrap()
+            );
         }
     }
 

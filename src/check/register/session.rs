@@ -7,7 +7,7 @@ use crate::check::{
     Unreached, Verdict,
 };
 use crate::message::{Flow, Message, Transport};
-use crate::transport::{RecordEvent, TransportError, TransportErrorKind};
+use crate::transport::{TransportError, TransportErrorKind};
 use crate::ua::registration::{Answer, Command, Config, End, Finished, Input, Output, Registration};
 use std::ops::Range;
 use std::time::{Duration, Instant};
@@ -170,7 +170,7 @@ impl Session {
         }
         ended.began = first_sent.unwrap_or(began);
         ended.evidence = mark..run.record_count();
-        ended.unreadable = unreadable(run, ended.evidence.clone());
+        ended.unreadable = run.unreadable(ended.evidence.clone());
         if let Some(finished) = &ended.finished {
             self.authenticated |= finished.challenges.iter().any(|c| c.answered);
             ended.credentials_sent |= self.authenticated;
@@ -290,15 +290,6 @@ fn ip_text(flow: Flow) -> String {
         std::net::SocketAddr::V4(a) => a.ip().to_string(),
         std::net::SocketAddr::V6(a) => format!("[{}]", a.ip()),
     }
-}
-
-fn unreadable(run: &Run, evidence: Range<usize>) -> Option<String> {
-    run.records().get(evidence)?.iter().rev().find_map(|record| match &record.event {
-        RecordEvent::Malformed { bytes, error } => {
-            Some(format!("{} bytes came that are no whole SIP message: {error}", bytes.len()))
-        }
-        _ => None,
-    })
 }
 
 fn lost_connection(ended: &Ended) -> Finding {
