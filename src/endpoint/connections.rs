@@ -172,14 +172,6 @@ impl Connections {
     pub(super) fn opened(&mut self, route: Route) -> Vec<Waiter> {
         self.opening.remove(&route).unwrap_or_default()
     }
-
-    /// Everything that waits, for the end.
-    pub(super) fn clear(&mut self) -> Vec<Waiter> {
-        self.by_id.clear();
-        self.by_flow.clear();
-        self.by_remote.clear();
-        self.opening.drain().flat_map(|(_, waiters)| waiters).collect()
-    }
 }
 
 impl Connection {

@@ -192,14 +192,15 @@ async fn read(
                         return End::Local;
                     }
                 }
-                Ok(Some(StreamItem::Malformed { mut bytes, error })) => {
-                    bytes.truncate(MALFORMED_KEPT);
+                Ok(Some(StreamItem::Malformed { bytes, error })) => {
+                    let bytes = Bytes::copy_from_slice(&bytes[..bytes.len().min(MALFORMED_KEPT)]);
                     if !tell(events, connection, ConnectionEvent::Malformed { bytes, error }).await {
                         return End::Local;
                     }
                 }
                 Ok(Some(StreamItem::Ping)) => {
-                    pulse.touch(true);
+                    // Pings keep a connection alive for who opened it. To him two pongs of ours look like a ping.
+                    pulse.touch(settings.keep_alive.is_none());
                     pulse.pong.notify_one();
                 }
                 Ok(Some(StreamItem::Pong)) => pulse.touch(false),

@@ -1,0 +1,125 @@
+//! Every limit, reached.
+
+use crate::support::*;
+use ringback::endpoint::Endpoint;
+use ringback::message::Transport;
+use ringback::syntax::{HeaderName, Method};
+use ringback::transport::TransportErrorKind;
+use std::time::Duration;
+use tokio::io::AsyncReadExt;
+use tokio::net::{TcpListener, TcpStream, UdpSocket};
+
+#[tokio::test]
+async fn connections_over_the_limit_are_not_opened() {
+    let listeners =
+        [TcpListener::bind("127.0.0.1:0").await.unwrap(), TcpListener::bind("127.0.0.1:0").await.unwrap()];
+    let mut config = config(&[], &[]);
+    config.max_connections = 1;
+    let (client, _) = Endpoint::bind(config).await.unwrap();
+    let flow = client.flow(Transport::Tcp, listeners[0].local_addr().unwrap()).await.unwrap();
+    let second = listeners[1].local_addr().unwrap();
+    let error = client.flow(Transport::Tcp, second).await.unwrap_err();
+    assert_eq!(error.kind, TransportErrorKind::Limit("max_connections"));
+    client.disconnect(flow).await.unwrap();
+    tokio::time::timeout(SOON, async {
+        while client.flow(Transport::Tcp, second).await.is_err() {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    })
+    .await
+    .expect("a closed connection makes room");
+}
+
+#[tokio::test]
+async fn connections_over_the_limit_are_not_accepted() {
+    let mut config = config(&[], &["127.0.0.1:0"]);
+    config.max_connections = 1;
+    let (server, _incoming) = Endpoint::bind(config).await.unwrap();
+    let _first = TcpStream::connect(local(&server, Transport::Tcp)).await.unwrap();
+    let mut second = TcpStream::connect(local(&server, Transport::Tcp)).await.unwrap();
+    let end = tokio::time::timeout(SOON, second.read(&mut [0; 1])).await.unwrap();
+    assert!(matches!(end, Ok(0) | Err(_)), "{end:?}");
+    let stats = server.stats();
+    assert_eq!((stats.connections, stats.connections_refused), (1, 1));
+}
+
+#[tokio::test]
+async fn a_peer_that_does_not_read_fills_its_queue_and_no_more() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let mut config = config(&[], &[]);
+    config.send_queue = 4;
+    let (client, _) = Endpoint::bind(config).await.unwrap();
+    let flow = client.flow(Transport::Tcp, listener.local_addr().unwrap()).await.unwrap();
+    let _deaf = listener.accept().await.unwrap();
+    let scope = client.scope();
+    let mut running = Vec::new();
+    let error = loop {
+        // The system's buffers take some megabytes first.
+        assert!(running.len() < 2_000, "the queue never fills");
+        let big = request(&client, Method::Options, flow, &[b'x'; 60_000]);
+        let mut transaction = scope.request(big, flow).await.unwrap();
+        match tokio::time::timeout(Duration::from_millis(1), transaction.next()).await {
+            Ok(Some(ringback::endpoint::ClientEvent::Failed(error))) => break error,
+            Ok(other) => panic!("{other:?}"),
+            Err(_) => running.push(transaction),
+        }
+    };
+    assert_eq!(error.kind, TransportErrorKind::Limit("send_queue"));
+    assert_eq!(client.stats().dropped, 1);
+}
+
+#[tokio::test]
+async fn transactions_over_the_limit_fail_with_its_name() {
+    let silent = UdpSocket::bind("127.0.0.1:0").await.unwrap();
+    let mut config = config(&["127.0.0.1:0"], &[]);
+    config.transaction.max_transactions = 1;
+    let (client, _) = Endpoint::bind(config).await.unwrap();
+    let flow = client.flow(Transport::Udp, silent.local_addr().unwrap()).await.unwrap();
+    let (_, _first) = ask(&client, flow).await;
+    let (scope, mut second) = ask(&client, flow).await;
+    assert_eq!(failure(&mut second).await.kind, TransportErrorKind::Limit("max_transactions"));
+    assert_eq!(ladder(&scope.records()), ["failed: our limit is reached: max_transactions"]);
+}
+
+#[tokio::test]
+async fn records_over_the_limit_are_counted() {
+    let (server, incoming) = bind(&["127.0.0.1:0"], &[]).await;
+    answer_all(server.clone(), incoming);
+    let mut config = config(&["127.0.0.1:0"], &[]);
+    config.max_records = 1;
+    let (client, _) = Endpoint::bind(config).await.unwrap();
+    let flow = client.flow(Transport::Udp, local(&server, Transport::Udp)).await.unwrap();
+    let (scope, mut transaction) = ask(&client, flow).await;
+    answer(&mut transaction).await;
+    assert_eq!((scope.record_count(), scope.records_dropped()), (1, 1));
+}
+
+#[tokio::test]
+async fn requests_that_nobody_takes_are_answered_503() {
+    let mut limited = config(&["127.0.0.1:0"], &[]);
+    limited.incoming_queue = 1;
+    let (server, mut incoming) = Endpoint::bind(limited).await.unwrap();
+    let (client, _) = bind(&["127.0.0.1:0"], &[]).await;
+    let flow = client.flow(Transport::Udp, local(&server, Transport::Udp)).await.unwrap();
+    let (_, mut first) = ask(&client, flow).await;
+    let (_, mut second) = ask(&client, flow).await;
+    let response = answer(&mut second).await.message;
+    assert_eq!(response.status(), Some(503));
+    assert_eq!(response.header(HeaderName::RetryAfter), Some(&b"5"[..]));
+    assert_eq!(server.stats().refused, 1);
+    // The one that was taken is answered all the same.
+    let request = incoming.next().await.unwrap();
+    server.respond(request.id.unwrap(), ok(&request.message)).await.unwrap();
+    assert_eq!(answer(&mut first).await.message.status(), Some(200));
+}
+
+#[tokio::test]
+async fn a_forgotten_call_id_is_recorded_nowhere() {
+    let (server, incoming) = bind(&["127.0.0.1:0"], &[]).await;
+    answer_all(server.clone(), incoming);
+    let (client, _) = bind(&["127.0.0.1:0"], &[]).await;
+    let flow = client.flow(Transport::Udp, local(&server, Transport::Udp)).await.unwrap();
+    let (scope, mut transaction) = ask(&client, flow).await;
+    drop(scope);
+    assert_eq!(answer(&mut transaction).await.message.status(), Some(200));
+}

@@ -1,0 +1,11 @@
+//! The endpoint over real sockets on loopback, and over a network in memory in virtual time.
+#![allow(clippy::unwrap_used)]
+
+mod bad_input;
+mod exchange;
+mod limits;
+mod lost;
+mod size;
+mod support;
+#[cfg(feature = "sim")]
+mod virtual_time;

@@ -1,0 +1,98 @@
+//! Over a network in memory, in virtual time: to the millisecond, and the same each time.
+
+use crate::support::*;
+use ringback::endpoint::{ClientEvent, Config, Endpoint};
+use ringback::message::Transport;
+use ringback::sim::{Link, MemoryNetwork};
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::time::Instant;
+
+const SERVER: &str = "192.0.2.1:5060";
+
+fn hosts(seed: u8, link: Link) -> (Config, Config) {
+    let network = MemoryNetwork::new([seed; 32]);
+    network.link_all(link);
+    let on = |ip: &str, udp: &str, tcp: &[&str]| {
+        let mut config = config(&[udp], tcp);
+        config.network = Some(Arc::new(network.host([ip.parse::<IpAddr>().unwrap()])));
+        config
+    };
+    (on("10.0.0.1", "10.0.0.1:5060", &[]), on("192.0.2.1", SERVER, &[SERVER]))
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_request_without_an_answer_is_sent_eleven_times_in_32_seconds() {
+    let (client, server) = hosts(1, Link::new());
+    let (client, _) = Endpoint::bind(client).await.unwrap();
+    let _silent = server.network.unwrap().bind_udp(SERVER.parse().unwrap()).unwrap();
+    let flow = client.flow(Transport::Udp, SERVER.parse().unwrap()).await.unwrap();
+    let began = Instant::now();
+    let (scope, mut transaction) = ask(&client, flow).await;
+    let end = transaction.next().await;
+    assert!(matches!(end, Some(ClientEvent::Timeout)), "{end:?}");
+    assert_eq!(began.elapsed(), Duration::from_secs(32));
+    assert_eq!(transaction.retransmissions(), 10);
+    let sent: Vec<u128> = scope
+        .records()
+        .iter()
+        .filter(|r| matches!(r.event, ringback::transport::RecordEvent::Message { .. }))
+        .map(|r| (r.at - began.into_std()).as_millis())
+        .collect();
+    assert_eq!(sent, [0, 500, 1_500, 3_500, 7_500, 11_500, 15_500, 19_500, 23_500, 27_500, 31_500]);
+}
+
+async fn lossy_run(seed: u8) -> (Vec<String>, Vec<Duration>) {
+    let link = Link::new().delay(Duration::from_millis(20)).loss(0.4);
+    let (client, server) = hosts(seed, link);
+    let (client, _) = Endpoint::bind(client).await.unwrap();
+    let (server, incoming) = Endpoint::bind(server).await.unwrap();
+    answer_all(server, incoming);
+    let flow = client.flow(Transport::Udp, SERVER.parse().unwrap()).await.unwrap();
+    let began = Instant::now().into_std();
+    let scope = client.scope();
+    for _ in 0..10 {
+        let mut transaction = scope.request(options(&client, flow), flow).await.unwrap();
+        while let Some(event) = transaction.next().await {
+            assert!(matches!(event, ClientEvent::Final(_)), "{event:?}");
+        }
+    }
+    let records = scope.records();
+    (ladder(&records), records.iter().map(|r| r.at - began).collect())
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_same_seed_gives_the_same_ladder_to_the_millisecond() {
+    let first = lossy_run(3).await;
+    assert!(first.0.iter().any(|line| line == "> OPTIONS again"), "nothing was lost: {first:?}");
+    assert_eq!(first, lossy_run(3).await);
+    assert_ne!(first, lossy_run(4).await);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_idle_connection_gets_keep_alives_and_is_closed_in_the_end() {
+    let (client, server) = hosts(5, Link::new());
+    let (client, _) = Endpoint::bind(client).await.unwrap();
+    let (server, incoming) = Endpoint::bind(server).await.unwrap();
+    answer_all(server.clone(), incoming);
+    let remote: SocketAddr = SERVER.parse().unwrap();
+    let flow = client.flow(Transport::Tcp, remote).await.unwrap();
+    let (_, mut transaction) = ask(&client, flow).await;
+    assert!(matches!(transaction.next().await, Some(ClientEvent::Final(_))));
+    tokio::time::sleep(Duration::from_secs(119)).await;
+    assert_eq!((client.stats().connections, server.stats().connections), (1, 1));
+    assert_eq!(client.flow(Transport::Tcp, remote).await, Ok(flow), "still the same");
+    tokio::time::sleep(Duration::from_secs(10)).await;
+    assert_eq!((client.stats().connections, server.stats().connections), (0, 0));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_host_that_is_not_there_times_out() {
+    let (client, _) = hosts(6, Link::new());
+    let (client, _) = Endpoint::bind(client).await.unwrap();
+    let began = Instant::now();
+    let error = client.flow(Transport::Tcp, "192.0.2.99:5060".parse().unwrap()).await.unwrap_err();
+    assert_eq!(error.kind, ringback::transport::TransportErrorKind::ConnectTimeout);
+    assert_eq!(began.elapsed(), Duration::from_secs(5));
+}
