@@ -1,6 +1,7 @@
 //! Messages that follow from another by rule: ACK and CANCEL of an INVITE, and the answers that need no user.
 use crate::message::{Builder, Flow, Message};
-use crate::syntax::{HeaderName, Method, Via};
+use crate::syntax::{HeaderName, Limits, Method, Via};
+use bytes::Bytes;
 use std::net::SocketAddr;
 
 /// Our Via for a request that goes out on `flow` (RFC 3261 sec. 18.1.1, RFC 3581 sec. 3).
@@ -11,13 +12,19 @@ pub(super) fn via(flow: &Flow, branch: &str) -> String {
 }
 
 /// The ACK of a final response that is no 2xx (RFC 3261 sec. 17.1.1.3).
-pub(super) fn ack(invite: &Message, response: &Message) -> Option<Message> {
-    from_invite(invite, Method::Ack, response.header(HeaderName::To))
+pub(super) fn ack(invite: &Bytes, response: &Message) -> Option<Message> {
+    from_invite(&again(invite)?, Method::Ack, response.header(HeaderName::To))
 }
 
 /// The CANCEL of an INVITE (RFC 3261 sec. 9.1).
-pub(super) fn cancel(invite: &Message) -> Option<Message> {
-    from_invite(invite, Method::Cancel, None)
+pub(super) fn cancel(invite: &Bytes) -> Option<Message> {
+    from_invite(&again(invite)?, Method::Cancel, None)
+}
+
+/// A message out of the bytes that a transaction keeps: its table of spans is larger than they are, and seldom needed.
+fn again(bytes: &Bytes) -> Option<Message> {
+    let passed = Limits { message_size: usize::MAX, header_count: usize::MAX, header_length: usize::MAX };
+    Message::parse(bytes.clone(), &passed).ok()
 }
 
 fn from_invite(invite: &Message, method: Method<'_>, to: Option<&[u8]>) -> Option<Message> {
@@ -55,11 +62,7 @@ pub(super) fn response(
     Builder::response(request, status, reason, to_tag).build().ok()
 }
 
-/// A 100 (RFC 3261 sec. 8.2.6.1: it copies the Timestamp).
-pub(super) fn trying(request: &Message) -> Option<Message> {
-    let builder = Builder::response(request, 100, "Trying", None);
-    match request.header(HeaderName::Timestamp) {
-        Some(timestamp) => builder.header(HeaderName::Timestamp, timestamp).build().ok(),
-        None => builder.build().ok(),
-    }
+/// A 100 (RFC 3261 sec. 8.2.6.1).
+pub(super) fn trying(request: &Bytes) -> Option<Message> {
+    response(&again(request)?, 100, "Trying", None)
 }

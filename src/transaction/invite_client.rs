@@ -7,8 +7,8 @@ use bytes::Bytes;
 
 #[derive(Debug)]
 enum State {
-    Calling(Message),
-    Proceeding(Message),
+    Calling(Bytes),
+    Proceeding(Bytes),
     /// Holds the ACK, and how often it was sent again.
     Completed(Option<Bytes>, u32),
     Accepted,
@@ -30,10 +30,10 @@ pub(super) struct InviteClient {
 
 impl InviteClient {
     /// Sends the request and starts timers A (on unreliable transports) and B.
-    pub(super) fn start(step: &mut Step<'_>, request: Message, flow: Flow) -> InviteClient {
+    pub(super) fn start(step: &mut Step<'_>, request: Bytes, flow: Flow) -> InviteClient {
         let interval = step.timers.t1;
         let retransmit_at = if flow.transport.is_reliable() { NEVER } else { step.after(interval) };
-        step.transmit_client(flow, request.bytes().clone(), 0);
+        step.transmit_client(flow, request.clone(), 0);
         InviteClient {
             flow,
             state: State::Calling(request),
@@ -54,7 +54,7 @@ impl InviteClient {
     }
 
     /// The request, as long as it has no final response.
-    pub(super) fn pending(&self) -> Option<(&Message, Flow)> {
+    pub(super) fn pending(&self) -> Option<(&Bytes, Flow)> {
         match &self.state {
             State::Calling(request) | State::Proceeding(request) => Some((request, self.flow)),
             State::Completed(..) | State::Accepted => None,
@@ -158,7 +158,7 @@ impl InviteClient {
                 self.interval = self.interval.saturating_mul(2);
                 self.retransmit_at = step.after(self.interval);
                 self.retransmissions = self.retransmissions.saturating_add(1);
-                step.transmit_client(self.flow, request.bytes().clone(), self.retransmissions);
+                step.transmit_client(self.flow, request.clone(), self.retransmissions);
             }
         }
         Fate::Alive

@@ -8,7 +8,7 @@ use bytes::Bytes;
 #[derive(Debug)]
 enum State {
     /// Proceeding, and the user has not yet said anything; holds the request until a 100 is made of it.
-    Unanswered(Message),
+    Unanswered(Bytes),
     /// Proceeding, with the last provisional response.
     Proceeding(Bytes),
     Accepted,
@@ -44,7 +44,7 @@ pub(super) struct InviteServer {
 
 impl InviteServer {
     /// A transaction in Proceeding.
-    pub(super) fn new(now: Moment, timers: &Timers, request: Message, flow: Flow) -> InviteServer {
+    pub(super) fn new(now: Moment, timers: &Timers, request: Bytes, flow: Flow) -> InviteServer {
         InviteServer {
             flow,
             state: State::Unanswered(request),

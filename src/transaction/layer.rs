@@ -138,7 +138,8 @@ impl Layer {
         match message.method() {
             Some(Method::Invite) => {
                 self.run(now, id, |machine, step| {
-                    *machine = Machine::InviteClient(InviteClient::start(step, message, flow));
+                    *machine =
+                        Machine::InviteClient(InviteClient::start(step, message.bytes().clone(), flow));
                     Fate::Alive
                 });
             }
@@ -439,12 +440,12 @@ impl Layer {
     fn on_new_request(&mut self, now: Moment, matching: Match, key: Key, message: Message, flow: Flow) {
         let merged = self.keys.merged(&message);
         if merged.is_some_and(|merged| self.table.contains_key(&merged)) {
-            if let Some(id) = self.open_server(now, key, message.clone(), flow, false) {
+            if let Some(id) = self.open_server(now, key, &message, flow, false) {
                 self.respond_self(now, id, &message, 482, "Loop Detected");
             }
             return;
         }
-        let Some(id) = self.open_server(now, key, message.clone(), flow, true) else { return };
+        let Some(id) = self.open_server(now, key, &message, flow, true) else { return };
         if let Some(merged) = merged {
             self.table.insert(merged, id);
         }
@@ -464,7 +465,7 @@ impl Layer {
             Machine::InviteServer(machine) => Some((id, machine.is_pending(), machine.is_abandoned())),
             _ => None,
         });
-        let Some(id) = self.open_server(now, key, message.clone(), flow, false) else { return };
+        let Some(id) = self.open_server(now, key, &message, flow, false) else { return };
         match invite {
             None => self.respond_self(now, id, &message, 481, "Call/Transaction Does Not Exist"),
             Some((_, _, true)) => self.run(now, id, |machine, step| {
@@ -512,15 +513,16 @@ impl Layer {
         &mut self,
         now: Moment,
         key: Key,
-        message: Message,
+        message: &Message,
         flow: Flow,
         announced: bool,
     ) -> Option<Id> {
         let is_invite = message.method() == Some(Method::Invite);
+        let request = message.bytes().clone();
         let machine = if is_invite {
-            Machine::InviteServer(InviteServer::new(now, &self.timers, message, flow))
+            Machine::InviteServer(InviteServer::new(now, &self.timers, request, flow))
         } else {
-            Machine::NonInviteServer(NonInviteServer::new(now, &self.timers, message, flow))
+            Machine::NonInviteServer(NonInviteServer::new(now, &self.timers, request, flow))
         };
         let deadline = machine.deadline();
         let id = self.open(machine, Some(key), announced)?;
@@ -570,5 +572,16 @@ impl Layer {
             rfc2543.ack = Some(key);
             self.table.insert(key, id);
         }
+    }
+}
+
+#[cfg(test)]
+impl Layer {
+    /// Fails unless every table is as empty as at the start.
+    pub(super) fn assert_nothing_left(&self) {
+        assert!(self.table.is_empty(), "keys are left");
+        assert!(self.wheel.is_empty(), "timers are left");
+        assert!(self.outputs.is_empty(), "outputs are left");
+        assert_eq!((self.live, self.slots.iter().count()), (0, 0), "transactions are left");
     }
 }

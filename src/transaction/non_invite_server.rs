@@ -8,7 +8,7 @@ use bytes::Bytes;
 #[derive(Debug)]
 enum State {
     /// Holds the request until a 100 is made of it.
-    Trying(Message),
+    Trying(Bytes),
     Proceeding(Bytes),
     Completed(Bytes),
     /// The user will never answer.
@@ -29,7 +29,7 @@ pub(super) struct NonInviteServer {
 
 impl NonInviteServer {
     /// A transaction in Trying.
-    pub(super) fn new(now: Moment, timers: &Timers, request: Message, flow: Flow) -> NonInviteServer {
+    pub(super) fn new(now: Moment, timers: &Timers, request: Bytes, flow: Flow) -> NonInviteServer {
         NonInviteServer {
             flow,
             state: State::Trying(request),
@@ -76,7 +76,6 @@ impl NonInviteServer {
                 self.end_at = step.after(step.timers.limit);
             }
         }
-        self.trying_at = NEVER;
         self.sent_again = 0;
         step.transmit_server(self.flow, response.bytes().clone(), 0);
         let completed = matches!(self.state, State::Completed(_));
@@ -95,13 +94,15 @@ impl NonInviteServer {
         if step.is_due(self.end_at) {
             return Fate::Terminated;
         }
-        if let State::Trying(request) = &self.state {
-            if step.is_due(self.trying_at) {
-                self.trying_at = NEVER;
-                if let Some(trying) = derived::trying(request) {
+        if let State::Trying(request) = &self.state
+            && step.is_due(self.trying_at)
+        {
+            match derived::trying(request) {
+                Some(trying) => {
                     step.transmit_server(self.flow, trying.bytes().clone(), 0);
                     self.state = State::Proceeding(trying.bytes().clone());
                 }
+                None => self.trying_at = NEVER,
             }
         }
         Fate::Alive

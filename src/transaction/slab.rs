@@ -65,6 +65,11 @@ impl<T> Slab<T> {
         slot.value.as_ref().map(|_| Id::new(index, slot.generation))
     }
 
+    #[cfg(test)]
+    pub(super) fn iter(&self) -> impl Iterator<Item = &T> {
+        self.slots.iter().filter_map(|slot| slot.value.as_ref())
+    }
+
     pub(super) fn remove(&mut self, id: Id) -> Option<T> {
         let slot = self.slots.get_mut(id.index() as usize)?;
         if slot.generation != id.generation() {
@@ -93,7 +98,9 @@ mod tests {
         let second = slab.insert("second").unwrap();
         assert_eq!(first.index(), second.index());
         assert_ne!(first, second);
-        assert_eq!((slab.get(first), slab.get_mut(first), slab.remove(first)), (None, None, None));
+        assert_eq!(slab.remove(first), None);
+        assert_eq!(slab.get(first), None);
+        assert_eq!(slab.get_mut(first), None);
         assert_eq!(slab.get(second), Some(&"second"));
         assert_eq!(slab.id_at(second.index()), Some(second));
     }
