@@ -1,44 +1,27 @@
 //! Comma lists over all header lines of one name.
 use super::{FieldError, Message};
-use crate::syntax::{Challenge, Contact, HeaderName, NameAddr, SyntaxError, Via, class};
-use std::marker::PhantomData;
-
-/// A value that may stand in a comma list.
-pub(super) trait ListValue<'a>: Sized {
-    /// The first value and what follows its comma.
-    fn parse_first(text: &'a [u8]) -> Result<(Self, &'a [u8]), SyntaxError>;
-}
-
-macro_rules! list_value {
-    ($($name:ident),*) => {
-        $(impl<'a> ListValue<'a> for $name<'a> {
-            #[inline]
-            fn parse_first(text: &'a [u8]) -> Result<(Self, &'a [u8]), SyntaxError> {
-                $name::parse_first(text)
-            }
-        })*
-    };
-}
-list_value!(Via, NameAddr, Contact, Challenge);
+use crate::syntax::{HeaderName, SyntaxError, class};
 
 /// All values in order. A line with an error gives the values in front of it, the error, and then the next line.
-pub(super) struct List<'a, T> {
+pub(super) struct List<'a, F> {
     message: &'a Message,
     name: HeaderName,
+    /// Gives the first value of a text and what follows its comma.
+    parse_first: F,
     next_line: usize,
     rest: &'a [u8],
     /// Where the value ends that `rest` is the end of, from the start of the message.
     end: usize,
-    value: PhantomData<T>,
 }
 
-impl<'a, T> List<'a, T> {
-    pub(super) fn new(message: &'a Message, name: HeaderName) -> List<'a, T> {
-        List { message, name, next_line: 0, rest: &[], end: 0, value: PhantomData }
+impl<'a, F> List<'a, F> {
+    #[inline]
+    pub(super) fn new(message: &'a Message, name: HeaderName, parse_first: F) -> List<'a, F> {
+        List { message, name, parse_first, next_line: 0, rest: &[], end: 0 }
     }
 }
 
-impl<'a, T: ListValue<'a>> Iterator for List<'a, T> {
+impl<'a, T, F: Fn(&'a [u8]) -> Result<(T, &'a [u8]), SyntaxError>> Iterator for List<'a, F> {
     type Item = Result<T, FieldError>;
 
     #[inline]
@@ -50,7 +33,7 @@ impl<'a, T: ListValue<'a>> Iterator for List<'a, T> {
             self.end = span.value_offset() + self.rest.len();
         }
         let base = self.end - self.rest.len();
-        match T::parse_first(self.rest) {
+        match (self.parse_first)(self.rest) {
             Ok((value, rest)) => {
                 self.rest = rest;
                 Some(Ok(value))

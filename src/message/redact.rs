@@ -102,13 +102,14 @@ fn parameters(text: &[u8], ranges: &mut Vec<Range<usize>>) {
     }
 }
 
-/// Where a quoted text ends: at its quote, or without one at the end of the line.
+/// Where a quoted text ends: at its quote, or without one at the end of the line and its folds.
 fn quoted_end(text: &[u8], start: usize) -> usize {
     let mut at = start;
     while let Some(found) = memchr::memchr3(b'"', b'\\', b'\n', &text[at..]) {
         at += found;
         match text[at] {
             b'\\' => at = (at + 2).min(text.len()),
+            b'\n' if matches!(text.get(at + 1), Some(b' ' | b'\t')) => at += 1,
             _ => return at,
         }
     }
@@ -245,6 +246,7 @@ mod tests {
             ),
             ("garbage response = 6629fa, x", "garbage response = redacted, x"),
             ("x: response=\"6629", "x: response=\"redacted"),
+            ("x: response=\"66\r\n 29\", y\r\n", "x: response=\"redacted\", y\r\n"),
             ("Authorization: Basic dXNlcjpwdw==\r\nTo: x", "Authorization: Basic redacted\r\nTo: x"),
             ("zation: Basic dXNlcjpwdw==\r\n", "zation: Basic redacted\r\n"),
             ("Proxy-Authorization: Bearer abc.def\r\n", "Proxy-Authorization: Bearer redacted\r\n"),

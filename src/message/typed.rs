@@ -28,7 +28,7 @@ impl Message {
 
     /// All Via values, top first.
     pub fn vias(&self) -> impl Iterator<Item = Result<Via<'_>, FieldError>> {
-        List::new(self, HeaderName::Via)
+        List::new(self, HeaderName::Via, Via::parse_first)
     }
     /// The top Via.
     ///
@@ -84,15 +84,15 @@ impl Message {
     }
     /// All Contact values.
     pub fn contacts(&self) -> impl Iterator<Item = Result<Contact<'_>, FieldError>> {
-        List::new(self, HeaderName::Contact)
+        List::new(self, HeaderName::Contact, Contact::parse_first)
     }
     /// All values of a header that holds a list of name-addr (Route, Record-Route, Path, Service-Route, ...).
     pub fn addresses(&self, name: HeaderName) -> impl Iterator<Item = Result<NameAddr<'_>, FieldError>> {
-        List::new(self, name)
+        List::new(self, name, NameAddr::parse_first)
     }
     /// All challenges of WWW-Authenticate or Proxy-Authenticate.
     pub fn challenges(&self, name: HeaderName) -> impl Iterator<Item = Result<Challenge<'_>, FieldError>> {
-        List::new(self, name)
+        List::new(self, name, Challenge::parse_first)
     }
     /// All comma-separated tokens of every header of this name (Allow, Supported, Require, ...).
     pub fn tokens(&self, name: HeaderName) -> impl Iterator<Item = &[u8]> {
@@ -108,6 +108,34 @@ impl Message {
             Some(seconds) => Ok(seconds),
             None => Err(syntax(name, SyntaxErrorKind::Number, span.value_offset())),
         })
+    }
+    /// The first header of this name by one of the parsers of [`syntax`](crate::syntax); `None` when it is not there.
+    ///
+    /// ```
+    /// # use ringback::{message::Message, syntax::{Date, HeaderName, Limits}};
+    /// # fn f(message: &Message) {
+    /// let date = message.parsed(HeaderName::Date, Date::parse);
+    /// # }
+    /// ```
+    pub fn parsed<'a, T>(
+        &'a self,
+        name: HeaderName,
+        parse: impl Fn(&'a [u8]) -> Result<T, SyntaxError>,
+    ) -> Option<Result<T, FieldError>> {
+        let (_, span) = self.find(name, 0)?;
+        let error = |error: SyntaxError| FieldError::Syntax {
+            header: name,
+            error: error.shifted(span.value_offset()),
+        };
+        Some(parse(span.value(&self.bytes)).map_err(error))
+    }
+    /// All values of a header that is a comma list, by one of the `parse_first` of [`syntax`](crate::syntax).
+    pub fn parsed_list<'a, T>(
+        &'a self,
+        name: HeaderName,
+        parse_first: impl Fn(&'a [u8]) -> Result<(T, &'a [u8]), SyntaxError>,
+    ) -> impl Iterator<Item = Result<T, FieldError>> {
+        List::new(self, name, parse_first)
     }
     /// Max-Forwards, 0 to 255 (RFC 3261 sec. 20.22); `None` when it is not there.
     pub fn max_forwards(&self) -> Option<Result<u8, FieldError>> {

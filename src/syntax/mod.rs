@@ -4,8 +4,10 @@
 mod challenge;
 pub(crate) mod class;
 mod cseq;
+mod date;
 mod error;
 mod frame;
+mod grammar;
 mod head;
 mod header_name;
 mod host;
@@ -15,9 +17,11 @@ mod params;
 mod uri;
 mod uri_compare;
 mod via;
+mod warning;
 
 pub use challenge::{AuthParams, Challenge, Credentials};
 pub use cseq::CSeq;
+pub use date::Date;
 pub use error::{Limit, SyntaxError, SyntaxErrorKind};
 pub use frame::{Framing, Limits, frame_stream};
 pub(crate) use frame::{head_end, message_length};
@@ -29,3 +33,4 @@ pub use name_addr::{Contact, NameAddr};
 pub use params::{Param, Params};
 pub use uri::{Scheme, Uri, unescape};
 pub use via::Via;
+pub use warning::{RAck, RetryAfter, Warning};
