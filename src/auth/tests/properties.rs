@@ -86,7 +86,7 @@ proptest! {
             .collect();
         let at = covered[at.index(covered.len())];
         let mut value = scene.value.clone();
-        value[at] ^= 1 << bit;
+        value[at] ^= 1u8 << bit;
         let hex_case = value[at].eq_ignore_ascii_case(&scene.value[at]);
         prop_assert!(hex_case || scene.verify(&value, &scene.body).is_err(), "{}", value.escape_ascii());
     }
@@ -95,7 +95,7 @@ proptest! {
     fn a_changed_body_is_seen_by_auth_int_only(scene in scenes(), at: prop::sample::Index, bit in 0..8) {
         let mut body = scene.body.clone();
         let at = at.index(body.len());
-        body[at] ^= 1 << bit;
+        body[at] ^= 1u8 << bit;
         let verified = scene.verify(&scene.value, &body);
         prop_assert_eq!(verified.is_err(), scene.qop == [Qop::AuthInt]);
     }

@@ -115,7 +115,7 @@ fn qop_in_another_form_is_refused_except_for_quotes_which_are_noted() {
 fn missing_parameters_are_named() {
     let value = answer(&offer(), "secret");
     for name in ["username", "realm", "nonce", "uri", "response"] {
-        let value = value.replace(&format!("{name}=\""), "x=\"");
+        let value = value.replace(&format!(" {name}=\""), " x=\"");
         assert_eq!(verdict(&value, &expected()), Err(Refusal::Missing(name)));
     }
     assert_eq!(verdict(&value.replacen("Digest", "Other", 1), &expected()), Err(Refusal::Scheme));
