@@ -5,11 +5,13 @@ mod bindings;
 mod challenges;
 mod ends;
 mod expiry;
+mod properties;
 
 use super::*;
 use crate::message::Ids;
 use crate::syntax::{Credentials as Parsed, HeaderName, Limits};
 use bytes::Bytes;
+use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
 /// A registration, the time, and the ladder of what happened.
@@ -19,6 +21,8 @@ struct Play {
     request: Option<Message>,
     finished: Vec<Finished>,
     ladder: String,
+    /// Realm, nonce, cnonce and nc of every answer: no request may repeat one.
+    answers: BTreeSet<(bool, [String; 4])>,
 }
 
 fn config() -> Config {
@@ -38,6 +42,7 @@ impl Play {
             request: None,
             finished: Vec::new(),
             ladder: String::new(),
+            answers: BTreeSet::new(),
         }
     }
 
@@ -88,6 +93,14 @@ impl Play {
         while let Some(output) = self.registration.poll_output() {
             match output {
                 Output::Send(request) => {
+                    for answer in answers(&request).iter().filter(|a| !a.get("nc").is_empty()) {
+                        let key = ["realm", "nonce", "cnonce", "nc"].map(|name| answer.get(name));
+                        assert!(
+                            self.answers.insert((answer.proxy, key)),
+                            "an nc is repeated: {}",
+                            self.ladder
+                        );
+                    }
                     self.ladder.push_str(&self.rung(&request));
                     self.request = Some(request);
                 }

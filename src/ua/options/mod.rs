@@ -279,3 +279,6 @@ impl Query {
         })));
     }
 }
+
+#[cfg(test)]
+mod tests;
