@@ -86,6 +86,19 @@ fn a_reused_nonce_that_went_stale_costs_one_more_request_and_nothing_else() {
 }
 
 #[test]
+fn the_stale_end_of_a_reused_nonce_does_not_count_against_the_bound() {
+    let mut play = Play::new();
+    play.command(Command::Bind);
+    play.respond("401 Unauthorized", &[&challenge("n1", "")]).respond("200 OK", &[GRANTED]);
+    play.command(Command::Bind);
+    for nonce in ["n2", "n3", "n4"] {
+        play.respond("401 Unauthorized", &[&stale(nonce)]);
+    }
+    play.respond("200 OK", &[GRANTED]);
+    assert_eq!(play.finished().end, End::Accepted);
+}
+
+#[test]
 fn a_reused_nonce_refused_without_stale_is_answered_afresh_once_and_reported() {
     let mut play = Play::new();
     play.command(Command::Bind);
