@@ -30,7 +30,7 @@ pub(crate) fn within(limit: Duration, password: &str, args: &[&str]) -> Ran {
     let mut child = Command::new(env!("CARGO_BIN_EXE_ringback"))
         .args(args)
         .env("RINGBACK_TEST_PASSWORD", password)
-        .env("RUST_LOG", "trace")
+        .env_remove("RINGBACK_LOG")
         .current_dir(dir.path())
         .stdin(Stdio::null())
         .stdout(File::create(&out).unwrap())

@@ -1,0 +1,45 @@
+//! A stream gives the same messages however it is cut into reads. The first bytes say where it is cut.
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+use ringback::message::{StreamDecoder, StreamItem};
+use ringback::syntax::Limits;
+
+/// What a stream held, keep-alives left out (a double CRLF in two pieces is one of another kind), and whether it broke.
+fn items<'a>(pieces: impl Iterator<Item = &'a [u8]>) -> (Vec<(bool, Vec<u8>)>, bool) {
+    let mut decoder = StreamDecoder::new(Limits { message_size: 2_048, ..Limits::default() });
+    let mut found = Vec::new();
+    for piece in pieces {
+        decoder.push(piece);
+        loop {
+            match decoder.next() {
+                Ok(Some(StreamItem::Message(message))) => found.push((true, message.as_bytes().to_vec())),
+                Ok(Some(StreamItem::Malformed { bytes, .. })) => found.push((false, bytes.to_vec())),
+                Ok(Some(_)) => {}
+                Ok(None) => break,
+                Err(_) => return (found, true),
+            }
+        }
+        assert!(decoder.pending().len() <= 2_048 + piece.len());
+    }
+    (found, false)
+}
+
+fuzz_target!(|data: &[u8]| {
+    let Some((cuts, stream)) = data.split_at_checked(8) else { return };
+    let whole = items(std::iter::once(stream));
+    let mut rest = stream;
+    let mut cut = 0;
+    let pieces = std::iter::from_fn(|| {
+        if rest.is_empty() {
+            return None;
+        }
+        let length = (usize::from(cuts[cut % cuts.len()]) + 1).min(rest.len());
+        cut += 1;
+        let (piece, left) = rest.split_at(length);
+        rest = left;
+        Some(piece)
+    });
+    assert_eq!(items(pieces), whole);
+    assert_eq!(items(stream.chunks(1)), whole);
+});

@@ -1,0 +1,56 @@
+//! Header values and URIs by themselves, as bytes of nowhere.
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+use ringback::syntax::{AuthParams, CSeq, Challenge, Contact, Credentials, HostPort, NameAddr, Params, Uri, Via, unescape};
+
+/// Takes a comma list apart: each step must take something away.
+fn list<'a, T, E>(mut text: &'a [u8], mut first: impl FnMut(&'a [u8]) -> Result<(T, &'a [u8]), E>, mut look: impl FnMut(T)) {
+    while !text.is_empty() {
+        let Ok((value, rest)) = first(text) else { return };
+        assert!(rest.len() < text.len(), "a list that does not get shorter");
+        look(value);
+        text = rest;
+    }
+}
+
+fn look_at_params(params: &Params<'_>) {
+    for param in params.iter() {
+        let _ = (param.unquoted(), params.get(param.name));
+    }
+}
+
+fn look_at_uri(uri: &Uri<'_>) {
+    let _ = (uri.scheme(), uri.user().map(unescape), uri.host(), uri.port(), uri.headers());
+    look_at_params(&uri.params());
+}
+
+fuzz_target!(|data: &[u8]| {
+    list(data, Via::parse_first, |via: Via<'_>| {
+        look_at_params(&via.params());
+        let _ = (via.transport(), via.host(), via.port(), via.branch(), via.received(), via.rport());
+    });
+    list(data, NameAddr::parse_first, |address: NameAddr<'_>| {
+        look_at_uri(&address.uri());
+        look_at_params(&address.params());
+        let _ = (address.display_name_unquoted(), address.tag());
+    });
+    list(data, Contact::parse_first, |contact: Contact<'_>| {
+        let _ = (contact.expires(), contact.q_thousandths());
+    });
+    list(data, Challenge::parse_first, |challenge: Challenge<'_>| {
+        for param in challenge.params.iter() {
+            let _ = (param.unquoted(), challenge.params.get(param.name));
+        }
+    });
+    let _ = (CSeq::parse(data), Params::parse(data), AuthParams::parse(data), Credentials::parse(data), HostPort::parse(data));
+    if let Ok(uri) = Uri::parse(data) {
+        assert_eq!(uri.as_bytes(), data);
+        look_at_uri(&uri);
+    }
+    // Comparing asks the same both ways.
+    let (one, other) = data.split_at(data.len() / 2);
+    if let (Ok(one), Ok(other)) = (Uri::parse(one), Uri::parse(other)) {
+        assert_eq!(one.is_equivalent(&other), other.is_equivalent(&one));
+    }
+});
