@@ -21,7 +21,8 @@ fuzz_target!(|data: &[u8]| {
         let _ = message.with_received_from(([192, 0, 2, 9], 40_000).into());
     }
     // A redacted message is still one: a report shows what was there.
-    let again = Message::parse(Bytes::copy_from_slice(&redacted), &limits).expect("a redacted message parses");
+    let again =
+        Message::parse(Bytes::copy_from_slice(&redacted), &limits).expect("a redacted message parses");
     assert_eq!(again.headers().count(), message.headers().count());
 });
 

@@ -28,7 +28,9 @@ fuzz_target!(|data: &[u8]| {
                     assert!(!request.as_bytes().windows(10).any(|part| part == b"Contact: *"));
                     let answer = answers.next().unwrap_or_default();
                     let parse = |bytes: Vec<u8>| Message::parse(Bytes::from(bytes), &Limits::default()).ok();
-                    let input = match parse(answer.to_vec()).or_else(|| parse([b"SIP/2.0 401 U\r\n", answer, b"\r\n\r\n"].concat())) {
+                    let input = match parse(answer.to_vec())
+                        .or_else(|| parse([b"SIP/2.0 401 U\r\n", answer, b"\r\n\r\n"].concat()))
+                    {
                         Some(message) if !message.is_request() => Input::Response(message),
                         Some(_) => Input::TransportFailed,
                         None => Input::Timeout,
@@ -42,7 +44,8 @@ fuzz_target!(|data: &[u8]| {
         // A provisional answer leaves it waiting: then the transaction's timer ends it.
         if !finished {
             machine.handle_input(now, Input::Timeout);
-            finished = std::iter::from_fn(|| machine.poll_output()).any(|output| matches!(output, Output::Finished(_)));
+            finished = std::iter::from_fn(|| machine.poll_output())
+                .any(|output| matches!(output, Output::Finished(_)));
         }
         assert!(finished, "{command:?} did not end");
         let _ = machine.poll_timeout();

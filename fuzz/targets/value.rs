@@ -2,10 +2,16 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use ringback::syntax::{AuthParams, CSeq, Challenge, Contact, Credentials, HostPort, NameAddr, Params, Uri, Via, unescape};
+use ringback::syntax::{
+    AuthParams, CSeq, Challenge, Contact, Credentials, HostPort, NameAddr, Params, Uri, Via, unescape,
+};
 
 /// Takes a comma list apart: each step must take something away.
-fn list<'a, T, E>(mut text: &'a [u8], mut first: impl FnMut(&'a [u8]) -> Result<(T, &'a [u8]), E>, mut look: impl FnMut(T)) {
+fn list<'a, T, E>(
+    mut text: &'a [u8],
+    mut first: impl FnMut(&'a [u8]) -> Result<(T, &'a [u8]), E>,
+    mut look: impl FnMut(T),
+) {
     while !text.is_empty() {
         let Ok((value, rest)) = first(text) else { return };
         assert!(rest.len() < text.len(), "a list that does not get shorter");
@@ -43,7 +49,13 @@ fuzz_target!(|data: &[u8]| {
             let _ = (param.unquoted(), challenge.params.get(param.name));
         }
     });
-    let _ = (CSeq::parse(data), Params::parse(data), AuthParams::parse(data), Credentials::parse(data), HostPort::parse(data));
+    let _ = (
+        CSeq::parse(data),
+        Params::parse(data),
+        AuthParams::parse(data),
+        Credentials::parse(data),
+        HostPort::parse(data),
+    );
     if let Ok(uri) = Uri::parse(data) {
         assert_eq!(uri.as_bytes(), data);
         look_at_uri(&uri);
