@@ -2,6 +2,9 @@
 
 mod fault;
 mod memory;
+pub mod registrar;
+mod user;
 
 pub use fault::Fault;
 pub use memory::{ClosedPort, Link, MemoryHost, MemoryNetwork, MemoryStats, Nat};
+pub use user::{Device, User};

@@ -1,0 +1,247 @@
+//! The answers that the registrar writes.
+use super::bindings::{Binding, Denied, Wish};
+use super::{Registrar, full_status, gate};
+use crate::message::{Builder, Message};
+use crate::sim::fault::Kind;
+use crate::sim::{Device, User};
+use crate::syntax::{Contact, HeaderName, Host};
+use std::fmt::Write as _;
+use std::time::Instant;
+
+const ALLOW: &str = "REGISTER, OPTIONS";
+const SUPPORTED: &str = "path, gruu";
+
+/// Option tags of Require that we do not support, as a list.
+pub(super) fn unsupported(request: &Message) -> Option<String> {
+    let known = |tag: &[u8]| SUPPORTED.split(", ").any(|known| tag.eq_ignore_ascii_case(known.as_bytes()));
+    let tags: Vec<_> = request
+        .tokens(HeaderName::Require)
+        .filter(|tag| !known(tag))
+        .map(|tag| String::from_utf8_lossy(tag).into_owned())
+        .collect();
+    (!tags.is_empty()).then(|| tags.join(", "))
+}
+
+/// The devices that fill the limit of a user whose limit is full.
+pub(super) fn old_devices(user: &str) -> Vec<Device> {
+    let device = |host| Device::new(format!("sip:{user}@192.0.2.{host}:5060")).user_agent("OldPhone/1.0");
+    vec![device(101), device(102)]
+}
+
+/// The name of a status code where nothing more is to be said.
+fn reason(status: u16) -> &'static str {
+    match status {
+        401 => "Unauthorized",
+        403 => "Forbidden",
+        404 => "Not Found",
+        407 => "Proxy Authentication Required",
+        503 => "Service Unavailable",
+        _ => "Refused",
+    }
+}
+
+impl Registrar {
+    fn response(&mut self, request: &Message, status: u16, reason: &str) -> Builder {
+        let tag = self.ids.tag();
+        Builder::response(request, status, reason, Some(&tag)).header(HeaderName::Server, &self.config.server)
+    }
+
+    /// What was built; where something that a peer sent cannot stand in an answer, a 500 without it.
+    fn finish(&mut self, request: &Message, response: Builder) -> Message {
+        match response.build() {
+            Ok(response) => response,
+            Err(error) => {
+                tracing::debug!(%error, "an answer could not be written");
+                let bare = self.response(request, 500, "Server Internal Error").build();
+                // Without Via, From, To, Call-ID and CSeq there is nobody to tell; the request itself is no response and goes nowhere.
+                bare.unwrap_or_else(|_| request.clone())
+            }
+        }
+    }
+
+    pub(super) fn plain(&mut self, request: &Message, status: u16, reason: &str) -> Message {
+        let response = self.response(request, status, reason);
+        self.finish(request, response)
+    }
+
+    pub(super) fn options(&mut self, name: &str, request: &Message) -> Message {
+        if !name.is_empty() && !self.accounts.contains_key(name) {
+            return self.plain(request, 404, "Not Found");
+        }
+        let response = self
+            .response(request, 200, "OK")
+            .header(HeaderName::Allow, ALLOW)
+            .header(HeaderName::Supported, SUPPORTED)
+            .header(HeaderName::Accept, "application/sdp");
+        self.finish(request, response)
+    }
+
+    pub(super) fn not_allowed(&mut self, request: &Message) -> Message {
+        let response = self.response(request, 405, "Method Not Allowed").header(HeaderName::Allow, ALLOW);
+        self.finish(request, response)
+    }
+
+    pub(super) fn bad_extension(&mut self, request: &Message, unsupported: &str) -> Message {
+        let response =
+            self.response(request, 420, "Bad Extension").header(HeaderName::Unsupported, unsupported);
+        self.finish(request, response)
+    }
+
+    /// Faults that answer without looking at credentials.
+    pub(super) fn refuse_unasked(&mut self, user: &User, request: &Message) -> Option<Message> {
+        if user.has(Kind::UnknownUser) {
+            return Some(self.plain(request, 404, "Not Found"));
+        }
+        if user.has(Kind::ForbiddenAtOnce) {
+            return Some(self.plain(request, 403, "Forbidden"));
+        }
+        let size = request.as_bytes().len();
+        let status = user.find(|kind| match kind {
+            Kind::NoChallenge { status } => Some((status, None)),
+            Kind::Overload { retry_after } => Some((503, Some(retry_after))),
+            _ => None,
+        });
+        if let Some((status, retry_after)) = status {
+            let mut response = self.response(request, status, reason(status));
+            if let Some(seconds) = retry_after {
+                response = response.header(HeaderName::RetryAfter, seconds.to_string());
+            }
+            return Some(self.finish(request, response));
+        }
+        let too_large = user.find(|kind| match kind {
+            Kind::TooLarge { limit } => Some(size > limit as usize),
+            _ => None,
+        });
+        (too_large == Some(true)).then(|| self.plain(request, 513, "Message Too Large"))
+    }
+
+    pub(super) fn challenge(
+        &mut self,
+        now: Instant,
+        request: &Message,
+        (user, proxy, stale): (&User, bool, bool),
+    ) -> Message {
+        let status = if proxy { 407 } else { 401 };
+        let response = self.response(request, status, reason(status));
+        let asked = (user, proxy, stale);
+        let response = gate::challenge(&self.config, &mut self.nonces, &mut self.ids, now, asked, response);
+        self.finish(request, response)
+    }
+
+    pub(super) fn interval_too_brief(&mut self, request: &Message, min_expires: Option<u32>) -> Message {
+        let mut response = self.response(request, 423, "Interval Too Brief");
+        if let Some(seconds) = min_expires {
+            response = response.header(HeaderName::MinExpires, seconds.to_string());
+        }
+        self.finish(request, response)
+    }
+
+    /// The 200 of a registrar that takes a binding for a removal: our Contact with nothing granted.
+    pub(super) fn zero_granted(&mut self, request: &Message) -> Message {
+        let mut response = self.response(request, 200, "OK");
+        for contact in request.contacts().flatten() {
+            if let Contact::Addr(address) = contact {
+                let uri = String::from_utf8_lossy(address.uri().as_bytes()).into_owned();
+                response = response.header(HeaderName::Contact, format!("<{uri}>;expires=0"));
+            }
+        }
+        self.finish(request, response)
+    }
+
+    pub(super) fn denied(&mut self, now: Instant, user: &User, request: &Message, denied: Denied) -> Message {
+        match denied {
+            Denied::Unreadable(what) => {
+                self.plain(request, 400, &format!("Bad Request ({})", what.replace(['\r', '\n'], " ")))
+            }
+            Denied::Star => self.plain(request, 400, "Contact * must stand alone, with Expires: 0"),
+            Denied::TooManyValues => self.plain(request, 403, "Too many contacts in one request"),
+            Denied::OutOfOrder => self.plain(request, 500, "CSeq is out of order"),
+            Denied::Full => {
+                let status = user.find(full_status).unwrap_or(self.config.full_status);
+                let mut response = self.response(request, status, "Too many contacts");
+                if status == 503 {
+                    for binding in self.bindings(now, &user.name) {
+                        response =
+                            response.header(HeaderName::Contact, self.contact(now, &binding, user, None));
+                    }
+                }
+                self.finish(request, response)
+            }
+        }
+    }
+
+    /// The 200 with the list of bindings.
+    pub(super) fn listed(&mut self, now: Instant, user: &User, request: &Message, wish: &Wish) -> Message {
+        let gruu_host = self.gruu_host(request);
+        if let (Some(_), Wish::Change(_), Ok(call_id)) = (&gruu_host, wish, request.call_id())
+            && let Some(account) = self.accounts.get_mut(&user.name)
+        {
+            let ids = &mut self.ids;
+            account.bindings.name_gruus(call_id, || format!("tgruu.{}", ids.nonce()));
+        }
+        let mut response = self.response(request, 200, "OK");
+        let hidden = user.has(Kind::KeepsRemoved { hidden: true }) && wish.removes();
+        let own = request.call_id().unwrap_or_default();
+        let mut longest = None;
+        for binding in self.bindings(now, &user.name) {
+            if hidden && binding.call_id.as_bytes() == own {
+                continue;
+            }
+            longest = longest.max(Some(binding.expires_in(now)));
+            let value = self.contact(now, &binding, user, gruu_host.as_deref());
+            response = response.header(HeaderName::Contact, value);
+        }
+        if let Some(seconds) = longest.filter(|_| user.has(Kind::ExpiresHeader)) {
+            response = response.header(HeaderName::Expires, seconds.to_string());
+        }
+        for path in request.headers().filter(|header| header.name == HeaderName::Path) {
+            response = response.header(HeaderName::Path, String::from_utf8_lossy(path.value).as_ref());
+        }
+        if longest.is_some() {
+            for route in &self.config.service_route {
+                response = response.header(HeaderName::ServiceRoute, route);
+            }
+        }
+        let response = response.header(HeaderName::Supported, SUPPORTED);
+        self.finish(request, response)
+    }
+
+    /// The host of GRUUs, when the request asks for them.
+    fn gruu_host(&self, request: &Message) -> Option<String> {
+        let asked = request.tokens(HeaderName::Supported).any(|tag| tag.eq_ignore_ascii_case(b"gruu"));
+        let host = request.to().ok()?.uri().host()?;
+        (self.config.gruu && asked).then(|| match host {
+            Host::Name(name) => String::from_utf8_lossy(name).into_owned(),
+            Host::V4(ip) => ip.to_string(),
+            Host::V6(ip) => format!("[{ip}]"),
+        })
+    }
+
+    /// A binding as a Contact value.
+    fn contact(&self, now: Instant, binding: &Binding, user: &User, gruu_host: Option<&str>) -> String {
+        let mut value = format!("<{}>", binding.contact);
+        // Writing into a String cannot fail.
+        if let Some(q) = binding.q_thousandths {
+            let _ = write!(value, ";q={}.{:03}", q / 1_000, q % 1_000);
+        }
+        if !(user.has(Kind::NoExpires) || user.has(Kind::ExpiresHeader)) {
+            let _ = write!(value, ";expires={}", binding.expires_in(now));
+        }
+        value.push_str(&binding.params);
+        if let (None, Some(instance)) = (&binding.source, &binding.instance) {
+            let _ = write!(value, ";+sip.instance=\"{instance}\"");
+        }
+        if let (Some(host), Some(instance)) = (gruu_host, &binding.instance) {
+            let urn = instance.trim_start_matches('<').trim_end_matches('>');
+            let name = &user.name;
+            let _ = write!(value, ";pub-gruu=\"sip:{name}@{host};gr={urn}\"");
+            if let Some(temporary) = &binding.temp_gruu {
+                let _ = write!(value, ";temp-gruu=\"sip:{temporary}@{host};gr\"");
+            }
+        }
+        if let Some(agent) = binding.user_agent.as_deref().filter(|_| self.config.show_user_agent) {
+            let _ = write!(value, ";user-agent=\"{}\"", agent.replace(['"', '\\'], "'"));
+        }
+        value
+    }
+}

@@ -1,0 +1,180 @@
+//! Who is let in: challenges and what answers to them are worth, with the faults of authentication.
+use super::Config;
+use super::nonces::Nonces;
+use crate::auth::{Algorithm, Expected, Ha1, NonceState, Offer, Presented, Refusal};
+use crate::message::{Builder, Ids, Message};
+use crate::sim::User;
+use crate::sim::fault::Kind;
+use crate::syntax::{Credentials, HeaderName, Method};
+use std::time::Instant;
+
+/// What the gate says to a request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Pass {
+    /// Go on.
+    In,
+    /// A challenge, by the registrar (401) or the proxy in front (407).
+    Challenge { proxy: bool, stale: bool },
+    /// The form of the answer is refused (400).
+    BadForm,
+}
+
+/// One authenticating server: the proxy or the registrar.
+struct Server<'a> {
+    proxy: bool,
+    realm: String,
+    user: &'a User,
+}
+
+impl<'a> Server<'a> {
+    fn new(config: &Config, user: &'a User, proxy: bool) -> Server<'a> {
+        let realm = match proxy {
+            true => config.proxy_realm(),
+            false if user.has(Kind::OtherRealm) => format!("new.{}", config.realm()),
+            false => config.realm().to_owned(),
+        };
+        Server { proxy, realm, user }
+    }
+
+    fn written(&self, algorithm: Algorithm) -> Option<Algorithm> {
+        (self.user.name_algorithm || algorithm != Algorithm::MD5).then_some(algorithm)
+    }
+
+    /// The hash that the platform stored.
+    fn ha1(&self, config: &Config, algorithm: Algorithm) -> Ha1 {
+        let user = self.user;
+        let stored_realm = if self.proxy { &*self.realm } else { config.realm() };
+        if user.has(Kind::OtherPassword) {
+            let other = zeroize::Zeroizing::new(format!("{}-of-the-old-platform", *user.password));
+            return Ha1::new(algorithm.hash, user.digest_name(), stored_realm.as_bytes(), &other);
+        }
+        Ha1::new(algorithm.hash, user.digest_name(), stored_realm.as_bytes(), &user.password)
+    }
+
+    /// The verdict on the credentials for this realm, and the nc to remember with which nonce; `None` when there are none.
+    fn judge(
+        &self,
+        config: &Config,
+        nonces: &mut Nonces,
+        now: Instant,
+        request: &Message,
+    ) -> Option<Verdict> {
+        let name = if self.proxy { HeaderName::ProxyAuthorization } else { HeaderName::Authorization };
+        let mut verdict = None;
+        for header in request.headers().filter(|header| header.name == name) {
+            let presented = match Credentials::parse(header.value) {
+                Ok(credentials) => Presented::from_credentials(&credentials),
+                Err(_) => continue,
+            };
+            let presented = match presented {
+                Ok(presented) if *presented.realm == *self.realm.as_bytes() => presented,
+                Ok(_) | Err(Refusal::Scheme) => continue,
+                Err(refusal) => {
+                    verdict = Some(Err(refusal));
+                    continue;
+                }
+            };
+            if self.user.has(Kind::SingleQop) && presented.qop_quoted {
+                return Some(Err(Refusal::QopForm));
+            }
+            let reused = self.user.has(Kind::ReuseRefused) && nonces.was_used(&presented.nonce);
+            let state = nonces.state(now, &presented.nonce);
+            let checked = self.check(config, state, request, &presented);
+            if let Ok(nc) = checked {
+                nonces.use_up(&presented.nonce, nc);
+            }
+            let old = matches!(
+                checked,
+                Err(Refusal::UnknownNonce | Refusal::ExpiredNonce | Refusal::NonceCountReplayed)
+            );
+            if self.user.has(Kind::ReuseRefused) && (reused || old) {
+                return Some(Err(Refusal::WrongResponse));
+            }
+            return Some(checked.map(|_| ()));
+        }
+        verdict
+    }
+
+    fn check(
+        &self,
+        config: &Config,
+        nonce: NonceState,
+        request: &Message,
+        presented: &Presented<'_>,
+    ) -> Result<u32, Refusal> {
+        let algorithm = presented.algorithm.unwrap_or(Algorithm::MD5);
+        if !self.user.offered().contains(&algorithm) {
+            return Err(Refusal::WrongAlgorithm);
+        }
+        let expected = Expected {
+            method: request.method().unwrap_or(Method::Register),
+            request_uri: request.request_uri_bytes().unwrap_or_default(),
+            body: request.body(),
+            realm: &self.realm,
+            username: self.user.digest_name(),
+            algorithm: Some(algorithm),
+            qop: self.user.offered_qop(),
+            opaque: self.user.opaque.as_deref(),
+            nonce,
+        };
+        expected.verify(presented, &self.ha1(config, algorithm))
+    }
+}
+
+type Verdict = Result<(), Refusal>;
+
+/// Judges a request of `user`: the proxy first, then the registrar.
+pub(super) fn judge(
+    config: &Config,
+    nonces: &mut Nonces,
+    now: Instant,
+    user: &User,
+    request: &Message,
+) -> Pass {
+    for proxy in [true, false] {
+        if proxy && !user.proxy {
+            continue;
+        }
+        let verdict = Server::new(config, user, proxy).judge(config, nonces, now, request);
+        let stale_for_ever = !proxy && user.has(Kind::StaleForEver);
+        match verdict {
+            None => return Pass::Challenge { proxy, stale: false },
+            Some(Ok(())) if stale_for_ever => return Pass::Challenge { proxy, stale: true },
+            Some(Ok(())) => {}
+            Some(Err(Refusal::UnknownNonce | Refusal::ExpiredNonce | Refusal::NonceCountReplayed)) => {
+                return Pass::Challenge { proxy, stale: true };
+            }
+            Some(Err(Refusal::QopForm)) if user.has(Kind::SingleQop) => return Pass::BadForm,
+            Some(Err(_)) => return Pass::Challenge { proxy, stale: false },
+        }
+    }
+    Pass::In
+}
+
+/// Adds the challenges to a 401 or 407.
+pub(super) fn challenge(
+    config: &Config,
+    nonces: &mut Nonces,
+    ids: &mut Ids,
+    now: Instant,
+    (user, proxy, stale): (&User, bool, bool),
+    mut response: Builder,
+) -> Builder {
+    let server = Server::new(config, user, proxy);
+    let name = if proxy { HeaderName::ProxyAuthenticate } else { HeaderName::WwwAuthenticate };
+    let nonce = ids.nonce();
+    nonces.give(now, &nonce, user.nonce_lifetime.unwrap_or(config.nonce_lifetime));
+    for algorithm in user.offered() {
+        let offer = Offer {
+            realm: &server.realm,
+            nonce: &nonce,
+            opaque: user.opaque.as_deref(),
+            algorithm: server.written(*algorithm),
+            qop: user.offered_qop(),
+            stale,
+            userhash: user.userhash,
+        };
+        response = response.header(name, offer.to_string());
+    }
+    response
+}
