@@ -44,7 +44,7 @@ use std::str::FromStr;
 /// | `T12` | the connection is closed right after each 200 |
 /// | `T12:SECONDS` | the connection is closed after so many seconds without a request |
 /// | `T12:lost` | after a 200 the next request on the connection is lost with the connection |
-/// | `N04` | answers go to the address and port in the Via; rport is neither honoured nor filled in |
+/// | `N04` | answers go to the port in the Via (UDP); rport is neither honoured nor filled in |
 /// | `N04:PORT` | the same, as if the Via named this port |
 /// | `B01` | after two 200s no answer at all to this address, for this account |
 /// | `B01:NUMBER` | the same after another number of 200s |

@@ -1,10 +1,28 @@
 //! A telephone network in one process: a registrar with switchable faults, and a network in memory and in virtual time.
+//!
+//! [`Lab`] is the whole of it: a registrar that answers on loopback, or on a [`MemoryHost`]. Users get their faults by the id in the
+//! failure catalogue (see [`Fault`]). Below it, [`registrar`] is the machine without I/O, and [`MemoryNetwork`] the network in memory:
+//! ```
+//! use ringback::message::Transport;
+//! use ringback::sim::{Lab, MemoryNetwork, User};
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let network = MemoryNetwork::new([7; 32]);
+//! let server = network.host(["192.0.2.1".parse()?]);
+//! let lab = Lab::builder().user(User::new("alice", "alicepw").fault("R05")?).on(&server).start().await?;
+//! assert_eq!(lab.uri(Transport::Tcp)?, "sip:192.0.2.1:5060;transport=tcp");
+//! assert!(lab.bindings("alice").is_empty());
+//! # Ok(()) }
+//! ```
 
 mod fault;
+mod lab;
 mod memory;
 pub mod registrar;
 mod user;
+mod wire;
 
 pub use fault::Fault;
+pub use lab::{Lab, LabBuilder};
 pub use memory::{ClosedPort, Link, MemoryHost, MemoryNetwork, MemoryStats, Nat};
 pub use user::{Device, User};

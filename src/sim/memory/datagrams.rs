@@ -111,7 +111,7 @@ impl Datagrams for MemoryDatagrams {
         })
     }
     fn try_send(&self, bytes: &[u8], remote: SocketAddr) -> io::Result<()> {
-        self.network.lock().send_datagram(self.local, remote, bytes)
+        self.network.lock().send_datagram(self.local, remote, bytes).map(|_| ())
     }
     fn poll_send_ready(&self, _cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         Poll::Ready(Ok(()))

@@ -44,11 +44,12 @@ use tokio::time::Instant;
 const MAX_DATAGRAM: usize = 65_507;
 const FIRST_EPHEMERAL: u16 = 49_152;
 
-/// What happens to a datagram for a port of a living host where nobody listens. Streams are always refused there; at an address without a
-/// host, datagrams vanish and connecting never ends.
+/// Whether a host tells that a datagram port is closed. As with the sockets of an operating system that are not connected, sending goes
+/// well all the same; [`Network::probe_udp`] is told. Streams are always refused by a closed port; at an address without a host, datagrams
+/// vanish and connecting never ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum ClosedPort {
-    /// The sender is told at once: sending fails with `ConnectionRefused`, as on a host that heard "ICMP port unreachable".
+    /// As with "ICMP port unreachable".
     #[default]
     Refuse,
     /// Nothing comes back.
@@ -186,7 +187,8 @@ impl State {
         nat_of(from).filter(|nat| nat_of(to) != Some(*nat))
     }
 
-    fn send_datagram(&mut self, from: SocketAddr, to: SocketAddr, bytes: &[u8]) -> io::Result<()> {
+    /// Puts a datagram on its way; `true` when it reached a host where nobody listens.
+    fn send_datagram(&mut self, from: SocketAddr, to: SocketAddr, bytes: &[u8]) -> io::Result<bool> {
         if bytes.len() > MAX_DATAGRAM {
             return Err(io::Error::new(io::ErrorKind::InvalidInput, "message too long for a datagram"));
         }
@@ -207,20 +209,17 @@ impl State {
         };
         let Some(target) = target.filter(|target| self.hosts.contains_key(&target.ip())) else {
             self.stats.unreachable += 1;
-            return Ok(());
+            return Ok(false);
         };
         let (path, link) = self.path(from.ip(), target.ip());
         let arrivals = path.datagram(&link, now, bytes.len());
         if arrivals[0].is_none() {
             self.stats.lost += 1;
-            return Ok(());
+            return Ok(false);
         }
         let Some(inbox) = self.sockets.get(&target) else {
             self.stats.unreachable += 1;
-            return match self.closed_port {
-                ClosedPort::Refuse => Err(io::ErrorKind::ConnectionRefused.into()),
-                ClosedPort::Vanish => Ok(()),
-            };
+            return Ok(true);
         };
         let bytes = Bytes::copy_from_slice(bytes);
         self.stats.duplicated += u64::from(arrivals[1].is_some());
@@ -231,7 +230,7 @@ impl State {
                 self.stats.overflowed += 1;
             }
         }
-        Ok(())
+        Ok(false)
     }
 
     /// A port of this host that is not in use, by the given test.
@@ -356,6 +355,24 @@ impl Network for MemoryHost {
                 }
                 Opening::Never => std::future::pending().await,
             }
+        })
+    }
+
+    fn probe_udp(&self, local: IpAddr, remote: SocketAddr) -> BoxFuture<'_, io::Result<()>> {
+        Box::pin(async move {
+            let ip = if local.is_unspecified() { self.source_for(remote)? } else { self.own(local)? };
+            let (closed, round_trip) = {
+                let mut state = self.shared.lock();
+                let port = state.ephemeral(ip, |state, at| state.sockets.contains_key(&at))?;
+                let closed = state.send_datagram(SocketAddr::new(ip, port), remote, b"\r\n\r\n")?;
+                let told = closed && state.closed_port == ClosedPort::Refuse;
+                (told, state.stream_delay(ip, remote.ip()) + state.stream_delay(remote.ip(), ip))
+            };
+            if closed {
+                tokio::time::sleep(round_trip).await;
+                return Err(io::ErrorKind::ConnectionRefused.into());
+            }
+            Ok(())
         })
     }
 

@@ -112,15 +112,25 @@ async fn large_datagrams_vanish_where_fragments_are_dropped() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_closed_port_refuses_or_swallows_as_told_and_an_absent_host_swallows() {
-    let (network, phone, _server) = two_hosts(7);
-    let a = phone.bind_udp("10.0.0.1:0".parse().unwrap()).unwrap();
-    let refused = a.try_send(b"x", "192.0.2.1:9".parse().unwrap()).unwrap_err();
-    assert_eq!(refused.kind(), io::ErrorKind::ConnectionRefused);
+async fn a_closed_port_is_told_to_who_asks_or_not_at_all() {
+    let (network, phone, server) = two_hosts(7);
+    network.link_all(Link::new().delay(ms(25)));
+    let _open = server.bind_udp("192.0.2.1:5060".parse().unwrap()).unwrap();
+    let ask = async |remote: &str| {
+        let answer = phone.probe_udp(ip(PHONE), remote.parse().unwrap()).await;
+        answer.map_err(|error| error.kind())
+    };
+    let began = Instant::now();
+    assert_eq!(ask("192.0.2.1:9").await, Err(io::ErrorKind::ConnectionRefused));
+    assert_eq!(began.elapsed(), ms(50));
+    assert_eq!(ask("192.0.2.1:5060").await, Ok(()));
+    assert_eq!(ask("192.0.2.99:9").await, Ok(()));
     network.closed_port(ClosedPort::Vanish);
-    a.try_send(b"x", "192.0.2.1:9".parse().unwrap()).unwrap();
-    a.try_send(b"x", "192.0.2.99:9".parse().unwrap()).unwrap();
-    assert_eq!(network.stats().unreachable, 3);
+    assert_eq!(ask("192.0.2.1:9").await, Ok(()));
+
+    let socket = phone.bind_udp("10.0.0.1:0".parse().unwrap()).unwrap();
+    socket.try_send(b"x", "192.0.2.1:9".parse().unwrap()).unwrap();
+    assert_eq!(network.stats().unreachable, 4);
 }
 
 #[tokio::test(start_paused = true)]

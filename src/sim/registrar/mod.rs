@@ -77,7 +77,7 @@ pub enum Delivery {
     Proper,
     /// Only its first half, once.
     Truncated,
-    /// Once, to the address and port in the Via (to this port instead, when there is one), without `received` and `rport`.
+    /// Once, to the source's address and the port in the Via (to this port instead, when there is one), without a filled-in `rport`.
     ToVia {
         /// Another port than the Via's.
         port: Option<u16>,

@@ -1,0 +1,340 @@
+//! The embedded telephone network as a server: the registrar on an endpoint.
+
+use super::memory::MemoryHost;
+use super::registrar::{self, Binding, Delivery, Input, Output, Registrar, Seen};
+use super::{User, wire};
+use crate::check::Account;
+use crate::endpoint::{self, Endpoint, Incoming, IncomingRequest};
+use crate::error::Error;
+use crate::message::{Flow, Transport};
+use crate::transaction::ServerId;
+use crate::transport::Network;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, UdpSocket};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
+use tokio::task::JoinHandle;
+
+/// How often an address is tried with another port, when no port was asked for.
+const PORT_TRIES: usize = 16;
+
+/// A running telephone network: a registrar that answers at real addresses, or in a network in memory. Dropping it ends it.
+///
+/// ```
+/// use ringback::check::{Probe, Register, Verdict};
+/// use ringback::message::Transport;
+/// use ringback::sim::{Lab, User};
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), ringback::error::Error> {
+/// let lab = Lab::builder()
+///     .user(User::new("alice", "alicepw"))
+///     .user(User::new("bob", "bobpw").fault("A13")?)
+///     .start()
+///     .await?;
+/// let probe = Probe::bind("udp:127.0.0.1:0").await?;
+/// let alice = lab.account("alice", Transport::Udp)?;
+/// let bob = lab.account("bob", Transport::Udp)?;
+/// assert_eq!(probe.check(Register::new(&alice)).await.verdict, Verdict::Pass);
+/// assert_eq!(probe.check(Register::new(&bob)).await.verdict, Verdict::Fail);
+/// lab.shutdown().await;
+/// # Ok(()) }
+/// ```
+#[derive(Debug)]
+pub struct Lab {
+    endpoint: Endpoint,
+    registrar: Arc<Mutex<Registrar>>,
+    serving: JoinHandle<()>,
+}
+
+/// Sets a [`Lab`] up.
+#[derive(Debug, Default)]
+#[must_use]
+pub struct LabBuilder {
+    config: registrar::Config,
+    endpoint: endpoint::Config,
+    users: Vec<User>,
+    v6: bool,
+}
+
+impl LabBuilder {
+    /// The domain that is served, and the realm; `lab.example` unless told.
+    pub fn domain(mut self, domain: impl Into<String>) -> LabBuilder {
+        self.config.domains = vec![domain.into()];
+        self
+    }
+    /// All rules and limits of the registrar, the domain too.
+    pub fn registrar(mut self, config: registrar::Config) -> LabBuilder {
+        self.config = config;
+        self
+    }
+    /// Adds a user.
+    pub fn user(mut self, user: User) -> LabBuilder {
+        self.users.push(user);
+        self
+    }
+    /// Adds users.
+    pub fn users(mut self, users: impl IntoIterator<Item = User>) -> LabBuilder {
+        self.users.extend(users);
+        self
+    }
+    /// Answers at this address, by UDP and TCP. Without this, 127.0.0.1 and a port that is free for both.
+    pub fn listen(self, address: SocketAddr) -> LabBuilder {
+        self.udp(address).tcp(address)
+    }
+    /// Answers at this address by UDP.
+    pub fn udp(mut self, address: SocketAddr) -> LabBuilder {
+        self.endpoint.udp.push(address);
+        self
+    }
+    /// Answers at this address by TCP.
+    pub fn tcp(mut self, address: SocketAddr) -> LabBuilder {
+        self.endpoint.tcp.push(address);
+        self
+    }
+    /// Answers at `::1` too, when no address is named.
+    pub fn v6(mut self) -> LabBuilder {
+        self.v6 = true;
+        self
+    }
+    /// Lives on a host of a network in memory: at port 5060 of all its addresses, by UDP and TCP, unless addresses are named.
+    pub fn on(mut self, host: &MemoryHost) -> LabBuilder {
+        if self.endpoint.udp.is_empty() && self.endpoint.tcp.is_empty() {
+            for ip in host.addresses() {
+                self = self.listen(SocketAddr::new(*ip, 5060));
+            }
+        }
+        self.network(Arc::new(host.clone()))
+    }
+    /// Takes its sockets from there.
+    pub fn network(mut self, network: Arc<dyn Network>) -> LabBuilder {
+        self.endpoint.network = Some(network);
+        self
+    }
+    /// Seed of all nonces, tags and names; from the operating system unless told.
+    pub fn seed(mut self, seed: [u8; 32]) -> LabBuilder {
+        self.endpoint.seed = Some(seed);
+        self
+    }
+    /// How the endpoint is set up otherwise: timers, limits, queues. Its addresses, network and seed are kept where they are set here.
+    pub fn endpoint(mut self, config: endpoint::Config) -> LabBuilder {
+        let before = std::mem::replace(&mut self.endpoint, config);
+        if !before.udp.is_empty() || !before.tcp.is_empty() {
+            (self.endpoint.udp, self.endpoint.tcp) = (before.udp, before.tcp);
+        }
+        self.endpoint.network = before.network.or(self.endpoint.network.take());
+        self.endpoint.seed = before.seed.or(self.endpoint.seed);
+        self
+    }
+
+    /// Binds and begins to answer, on the current tokio runtime.
+    ///
+    /// # Errors
+    /// [`Error::Bind`].
+    pub async fn start(self) -> Result<Lab, Error> {
+        let (endpoint, incoming) = self.bind().await?;
+        let mut registrar = Registrar::new(self.config, seed_of(&endpoint));
+        let now = now();
+        for user in self.users {
+            registrar.set_user(now, user);
+        }
+        let registrar = Arc::new(Mutex::new(registrar));
+        let serving = tokio::spawn(serve(endpoint.clone(), incoming, Arc::clone(&registrar)));
+        Ok(Lab { endpoint, registrar, serving })
+    }
+
+    async fn bind(&self) -> Result<(Endpoint, Incoming), Error> {
+        let mut config = self.endpoint.clone();
+        config.user_agent.clone_from(&self.config.server);
+        if !config.udp.is_empty() || !config.tcp.is_empty() {
+            return Endpoint::bind(config).await;
+        }
+        let mut ips = vec![IpAddr::V4(Ipv4Addr::LOCALHOST)];
+        if self.v6 {
+            ips.push(IpAddr::V6(Ipv6Addr::LOCALHOST));
+        }
+        let mut tries = 0;
+        loop {
+            tries += 1;
+            let addresses = ips.iter().map(|ip| free_port(*ip)).collect::<Result<Vec<_>, _>>()?;
+            (config.udp, config.tcp) = (addresses.clone(), addresses);
+            match Endpoint::bind(config.clone()).await {
+                // Somebody took the port in between.
+                Err(Error::Bind { .. }) if tries < PORT_TRIES => {}
+                bound => return bound,
+            }
+        }
+    }
+}
+
+/// A port that is free for UDP and TCP: requests that are too large for UDP go to the same port by TCP (RFC 3261 sec. 18.1.1).
+fn free_port(ip: IpAddr) -> Result<SocketAddr, Error> {
+    let mut failed = None;
+    for _ in 0..PORT_TRIES {
+        let found = UdpSocket::bind((ip, 0)).and_then(|udp| {
+            let address = udp.local_addr()?;
+            TcpListener::bind(address).map(|_| address)
+        });
+        match found {
+            Ok(address) => return Ok(address),
+            Err(error) => failed = Some(error),
+        }
+    }
+    let source = failed.unwrap_or_else(|| std::io::ErrorKind::AddrInUse.into());
+    Err(Error::Bind { address: format!("{ip}, a port for UDP and TCP"), source })
+}
+
+/// A seed that depends on the endpoint's.
+fn seed_of(endpoint: &Endpoint) -> [u8; 32] {
+    let mut ids = endpoint.ids();
+    std::array::from_fn(|_| ids.below(256) as u8)
+}
+
+fn now() -> Instant {
+    tokio::time::Instant::now().into_std()
+}
+
+fn lock(registrar: &Mutex<Registrar>) -> MutexGuard<'_, Registrar> {
+    registrar.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Lab {
+    /// A laboratory in the domain `lab.example`, without users.
+    pub fn builder() -> LabBuilder {
+        LabBuilder::default()
+    }
+    /// Where it answers.
+    pub fn addrs(&self) -> &[(Transport, SocketAddr)] {
+        self.endpoint.local_addrs()
+    }
+    /// The first address where it answers by this transport.
+    pub fn addr(&self, transport: Transport) -> Option<SocketAddr> {
+        self.addrs().iter().find(|(bound, _)| *bound == transport).map(|(_, address)| *address)
+    }
+    /// The registrar's URI by this transport, e.g. `sip:127.0.0.1:5060;transport=udp`.
+    ///
+    /// # Errors
+    /// [`Error::Usage`] when it does not answer by this transport.
+    pub fn uri(&self, transport: Transport) -> Result<String, Error> {
+        let none = || Error::usage("transport", format_args!("the network does not answer by {transport}"));
+        self.addr(transport).map(|address| format!("sip:{address};transport={transport}")).ok_or_else(none)
+    }
+    /// The first domain that is served.
+    pub fn domain(&self) -> String {
+        self.registrar().config().domains.first().cloned().unwrap_or_else(|| "lab.example".into())
+    }
+    /// The address of record of a user, there or not, e.g. `sip:alice@lab.example`.
+    pub fn aor(&self, name: &str) -> String {
+        format!("sip:{name}@{}", self.domain())
+    }
+    /// A user's account as its owner knows it: its password and, by this transport, this registrar.
+    ///
+    /// # Errors
+    /// [`Error::Usage`] when there is no such user, or no such transport.
+    pub fn account(&self, name: &str, transport: Transport) -> Result<Account, Error> {
+        let user = self.registrar().users().find(|user| user.name() == name).cloned();
+        let user = user.ok_or_else(|| Error::usage("user", format_args!("there is no {name:?}")))?;
+        let account = Account::new(&self.aor(name), user.password.as_str())?.auth_user(user.digest_name());
+        Ok(account.named(name).registrar(&self.uri(transport)?)?.transport(transport))
+    }
+    /// Adds a user, or changes one while it runs (see [`Registrar::set_user`]).
+    pub fn set_user(&self, user: User) {
+        self.registrar().set_user(now(), user);
+    }
+    /// Takes a user and its bindings away; `false` when there is none.
+    pub fn remove_user(&self, name: &str) -> bool {
+        self.registrar().remove_user(name)
+    }
+    /// The users, by name.
+    pub fn users(&self) -> Vec<User> {
+        self.registrar().users().cloned().collect()
+    }
+    /// The live bindings of a user.
+    pub fn bindings(&self, name: &str) -> Vec<Binding> {
+        self.registrar().bindings(now(), name)
+    }
+    /// The last requests to the registrar, oldest first (see [`registrar::Config::max_seen`]).
+    pub fn seen(&self) -> Vec<Seen> {
+        self.registrar().seen().cloned().collect()
+    }
+    /// Lifts every ban of the fault `B01`.
+    pub fn unban(&self) {
+        self.registrar().unban();
+    }
+    /// The endpoint that it runs on, for its counters.
+    pub fn endpoint(&self) -> &Endpoint {
+        &self.endpoint
+    }
+    /// Ends it; returns when its sockets are closed.
+    pub async fn shutdown(mut self) {
+        self.endpoint.close().await;
+        let _ = (&mut self.serving).await;
+    }
+    fn registrar(&self) -> MutexGuard<'_, Registrar> {
+        lock(&self.registrar)
+    }
+}
+
+impl Drop for Lab {
+    fn drop(&mut self) {
+        self.serving.abort();
+    }
+}
+
+/// Takes requests to the registrar and what it says to the wire, until the endpoint is closed.
+async fn serve(endpoint: Endpoint, mut incoming: Incoming, registrar: Arc<Mutex<Registrar>>) {
+    loop {
+        let deadline = lock(&registrar).poll_timeout();
+        let next = match deadline {
+            Some(at) => tokio::time::timeout_at(tokio::time::Instant::from_std(at), incoming.next())
+                .await
+                .map_err(|_| at),
+            None => Ok(incoming.next().await),
+        };
+        let mut asked = None;
+        match next {
+            Ok(None) => return,
+            Ok(Some(IncomingRequest { id, message, flow, at, .. })) => {
+                asked = id.map(|id| (id, flow));
+                lock(&registrar).handle_input(at, Input::Request { token: 0, message, flow });
+            }
+            Err(at) => lock(&registrar).handle_timeout(now().max(at)),
+        }
+        loop {
+            // Not in the loop's head: the lock would be held while the wire is waited for.
+            let output = lock(&registrar).poll_output();
+            let Some(output) = output else { break };
+            if carry_out(&endpoint, asked, output).await.is_err() {
+                return;
+            }
+        }
+    }
+}
+
+/// Does one thing that the registrar wants; `asked` is the request that it has just been given.
+async fn carry_out(
+    endpoint: &Endpoint,
+    asked: Option<(ServerId, Flow)>,
+    output: Output,
+) -> Result<(), Error> {
+    match (output, asked) {
+        (Output::Respond { response, delivery: Delivery::Proper, .. }, Some((id, _))) => {
+            endpoint.respond(id, response).await
+        }
+        (Output::Respond { response, delivery: Delivery::Truncated, .. }, Some((id, flow))) => {
+            endpoint.send_raw(flow, wire::first_half(&response)).await?;
+            if flow.transport.is_reliable() {
+                // The rest never comes: on a stream that is a connection that ends in the middle of a message.
+                endpoint.disconnect(flow).await?;
+            }
+            endpoint.abandon(id).await
+        }
+        (Output::Respond { response, delivery: Delivery::ToVia { port }, .. }, Some((id, flow))) => {
+            let to = wire::via_flow(&response, flow, port);
+            endpoint.send_raw(to, wire::without_rport(&response)).await?;
+            endpoint.abandon(id).await
+        }
+        (Output::Ignore { .. }, Some((id, _))) => endpoint.abandon(id).await,
+        (Output::Close(flow), _) => endpoint.disconnect(flow).await,
+        // An ACK has no transaction that could be answered.
+        (Output::Respond { .. } | Output::Ignore { .. }, None) => Ok(()),
+    }
+}
