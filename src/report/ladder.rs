@@ -52,21 +52,20 @@ pub fn ladder(transcript: &Transcript) -> String {
 pub fn ladder_with(transcript: &Transcript, options: LadderOptions) -> String {
     let lanes = Lanes::of(&transcript.records, options);
     let rungs: Vec<Rung> = transcript.records.iter().map(|record| lanes.rung(record)).collect();
-    let gap = lanes.gap(&rungs);
+    let starts = lanes.starts(&rungs);
     let left = if options.times { TIME_WIDTH } else { 0 };
 
-    let mut text = " ".repeat(left);
-    for label in &lanes.labels {
-        text += &format!("{label:<width$}", width = gap + 1);
+    let mut head = String::new();
+    for (label, start) in lanes.labels.iter().zip(&starts) {
+        head += &format!("{:width$}{label}", "", width = start.saturating_sub(head.len()));
     }
-    text.truncate(text.trim_end().len());
-    text += &format!("\n{:left$}{}\n", "", lanes.empty(gap));
+    let mut text = format!("{:left$}{head}\n{:left$}{}\n", "", "", empty(&starts));
     for (record, rung) in transcript.records.iter().zip(&rungs) {
         if options.times {
             let at = record.at.saturating_duration_since(transcript.began).as_micros() as f64 / 1_000.0;
             text += &format!("{at:>9.3}  ");
         }
-        text += lanes.draw(rung, gap).trim_end();
+        text += draw(rung, &starts).trim_end();
         text += "\n";
     }
     if transcript.dropped > 0 {
@@ -165,46 +164,55 @@ impl Lanes {
         }
     }
 
-    /// The space between lanes in which every text finds place, within bounds.
-    fn gap(&self, rungs: &[Rung]) -> usize {
-        let texts = rungs.iter().filter_map(|rung| match rung {
-            Rung::Arrow { from, to, text } | Rung::Bar { from, to, text } => {
-                Some((text.len() + 8).div_ceil(from.abs_diff(*to).max(1)))
-            }
-            Rung::Beside(_) => None,
-        });
-        let labels = self.labels.iter().map(|label| label.len() + 1);
-        texts.chain(labels).max().unwrap_or(0).clamp(*GAP.start(), *GAP.end())
-    }
-
-    fn empty(&self, gap: usize) -> String {
-        vec!["|"; self.addresses.len()].join(&" ".repeat(gap))
-    }
-
-    fn draw(&self, rung: &Rung, gap: usize) -> String {
-        let mut line = self.empty(gap);
-        match rung {
-            Rung::Beside(text) => line += &format!("  * {}", cut(text, NOTE_LENGTH)),
-            // Somebody who talks to himself has one lane only.
-            Rung::Arrow { from, to, text } | Rung::Bar { from, to, text } if from == to => {
-                line += &format!("  * to itself: {}", cut(text, NOTE_LENGTH));
-            }
-            Rung::Arrow { from, to, text } | Rung::Bar { from, to, text } => {
+    /// The column of each lane: as close as labels and texts let them stand, within bounds.
+    fn starts(&self, rungs: &[Rung]) -> Vec<usize> {
+        let mut gaps: Vec<usize> = self.labels.iter().map(|label| label.len() + 1).collect();
+        for rung in rungs {
+            if let Rung::Arrow { from, to, text } | Rung::Bar { from, to, text } = rung {
                 let (left, right) = (*from.min(to), *from.max(to));
-                let inner = (right - left) * (gap + 1) - 1;
-                let text = cut(text, inner - 7);
-                let middle = match rung {
-                    Rung::Bar { .. } => format!("{:=<inner$}", format!("== {text} ")),
-                    _ if from < to => format!("{:-<width$}>", format!("-- {text} "), width = inner - 1),
-                    _ => format!("{:-<inner$}", format!("<- {text} ")),
-                };
-                // Everything here is ASCII, so that a column is a byte.
-                let start = left * (gap + 1) + 1;
-                line.replace_range(start..start + inner, &middle);
+                let wanted = (text.len() + 8).clamp(*GAP.start(), *GAP.end());
+                let there = gaps[left..right].iter().sum::<usize>();
+                if let Some(last) = gaps[left..right].last_mut() {
+                    *last += wanted.saturating_sub(there);
+                }
             }
         }
-        line
+        let next = |column: &mut usize, gap: &usize| Some(std::mem::replace(column, *column + gap + 1));
+        gaps.iter().scan(0, next).collect()
     }
+}
+
+/// The lanes with nothing between them.
+fn empty(starts: &[usize]) -> String {
+    let mut line = String::new();
+    for start in starts {
+        line += &format!("{:width$}|", "", width = start - line.len());
+    }
+    line
+}
+
+fn draw(rung: &Rung, starts: &[usize]) -> String {
+    let mut line = empty(starts);
+    match rung {
+        Rung::Beside(text) => line += &format!("  * {}", cut(text, NOTE_LENGTH)),
+        // Somebody who talks to himself has one lane only.
+        Rung::Arrow { from, to, text } | Rung::Bar { from, to, text } if from == to => {
+            line += &format!("  * to itself: {}", cut(text, NOTE_LENGTH));
+        }
+        Rung::Arrow { from, to, text } | Rung::Bar { from, to, text } => {
+            let (start, end) = (starts[*from.min(to)] + 1, starts[*from.max(to)]);
+            let inner = end - start;
+            let text = cut(text, inner - 7);
+            let middle = match rung {
+                Rung::Bar { .. } => format!("{:=<inner$}", format!("== {text} ")),
+                _ if from < to => format!("{:-<width$}>", format!("-- {text} "), width = inner - 1),
+                _ => format!("{:-<inner$}", format!("<- {text} ")),
+            };
+            // Everything here is ASCII, so that a column is a byte.
+            line.replace_range(start..end, &middle);
+        }
+    }
+    line
 }
 
 /// `REGISTER sip:lab.example [1]`, `200 OK [1 REGISTER]`; without anything secret.

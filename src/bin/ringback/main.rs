@@ -7,6 +7,7 @@ mod interrupt;
 mod output;
 mod probe;
 mod progress;
+mod reachable;
 mod register;
 mod sim;
 
@@ -31,6 +32,7 @@ enum Command {
     /// Does this account register, and if not, why not?
     Register(Box<register::Arguments>),
     /// Does anything answer there (OPTIONS)?
+    Reachable(reachable::Arguments),
     /// Run the embedded telephone network on loopback until Ctrl-C.
     Sim(sim::Arguments),
     /// Start the embedded network with healthy and faulty accounts, check them, and show the verdicts.
@@ -68,6 +70,7 @@ fn main() -> ExitCode {
     let result: Result<Exit, Failure> = runtime.block_on(async {
         match arguments.command {
             Command::Register(arguments) => register::run(*arguments).await,
+            Command::Reachable(arguments) => reachable::run(arguments).await,
             Command::Sim(arguments) => sim::run(arguments).await,
             Command::Demo(arguments) => demo::run(arguments).await,
         }

@@ -116,7 +116,7 @@ name = "erin"
             "accounts:10:12:",
             "accounts:12:",
             "accounts:19:12:",
-            "accounts:21:3:"
+            "accounts:22:3:"
         ],
         "{error}"
     );

@@ -1,0 +1,46 @@
+//! `ringback reachable`: does anything answer there?
+
+use crate::account::transport;
+use crate::exit::{Exit, Failure};
+use crate::interrupt::Interrupt;
+use crate::output::OutputOptions;
+use crate::probe::ProbeOptions;
+use ringback::check::Reachable;
+use ringback::message::Transport;
+
+/// Does anything answer there? Sends OPTIONS; any final answer means alive.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Arguments {
+    /// Whom to ask, e.g. sip:pbx.example.com:5060.
+    #[arg(value_name = "URI")]
+    uri: String,
+    /// Where the URI leaves it open; default: udp.
+    #[arg(long, value_parser = transport, value_name = "udp|tcp")]
+    transport: Option<Transport>,
+    #[command(flatten)]
+    probe: ProbeOptions,
+    #[command(flatten)]
+    output: OutputOptions,
+}
+
+pub(crate) async fn run(arguments: Arguments) -> Result<Exit, Failure> {
+    let mut check = Reachable::new(&arguments.uri)?;
+    if let Some(transport) = arguments.transport {
+        check = check.transport(transport);
+    }
+    if let Some(limit) = arguments.probe.timeout {
+        check = check.timeout(limit);
+    }
+    let mut output = arguments.output.open()?;
+    let probe = arguments.probe.probe().await?;
+    let stopper = probe.clone();
+    let _interrupt = Interrupt::watch(move || stopper.stop());
+    let outcome = probe.check(check).await;
+    output.one(&outcome);
+    probe.endpoint().close().await;
+    let complete = output.finish();
+    Ok(match Exit::from(outcome.verdict) {
+        Exit::Passed if !complete => Exit::Open,
+        exit => exit,
+    })
+}
