@@ -9,10 +9,10 @@ use std::time::{Duration, Instant};
 const LIMIT: Duration = Duration::from_secs(60);
 
 /// What a run gave.
-pub struct Ran {
-    pub status: i32,
-    pub stdout: String,
-    pub stderr: String,
+pub(crate) struct Ran {
+    pub(crate) status: i32,
+    pub(crate) stdout: String,
+    pub(crate) stderr: String,
 }
 
 impl fmt::Display for Ran {
@@ -21,23 +21,23 @@ impl fmt::Display for Ran {
     }
 }
 
-pub fn command(arguments: &[&str]) -> Command {
+pub(crate) fn command(arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_ringback"));
     command.args(arguments).env_remove("RINGBACK_LOG");
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
     command
 }
 
-pub fn ringback(arguments: &[&str]) -> Ran {
+pub(crate) fn ringback(arguments: &[&str]) -> Ran {
     ringback_with(arguments, &[])
 }
 
-pub fn ringback_with(arguments: &[&str], environment: &[(&str, &str)]) -> Ran {
+pub(crate) fn ringback_with(arguments: &[&str], environment: &[(&str, &str)]) -> Ran {
     finish(command(arguments).envs(environment.iter().copied()).spawn().unwrap())
 }
 
 /// Waits for the end of a run and takes what it wrote.
-pub fn finish(mut child: Child) -> Ran {
+pub(crate) fn finish(mut child: Child) -> Ran {
     let mut read = |pipe: Option<Box<dyn Read + Send>>| {
         std::thread::spawn(move || {
             let mut bytes = Vec::new();
@@ -68,22 +68,22 @@ fn wait(child: &mut Child) -> i32 {
 }
 
 /// Sends a signal by its name.
-pub fn signal(child: &Child, name: &str) {
+pub(crate) fn signal(child: &Child, name: &str) {
     let status = Command::new("kill").args([format!("-{name}"), child.id().to_string()]).status().unwrap();
     assert!(status.success());
 }
 
 /// `ringback sim` on a port that the system chose; ended when dropped.
-pub struct Sim {
-    pub child: Child,
+pub(crate) struct Sim {
+    pub(crate) child: Child,
     /// `127.0.0.1:PORT`.
-    pub address: String,
+    pub(crate) address: String,
     output: BufReader<ChildStdout>,
     seen: String,
 }
 
 impl Sim {
-    pub fn start(users: &[&str]) -> Sim {
+    pub(crate) fn start(users: &[&str]) -> Sim {
         let mut arguments = vec!["sim", "--bind", "127.0.0.1:0"];
         for user in users {
             arguments.extend(["--user", user]);
@@ -99,12 +99,12 @@ impl Sim {
         Sim { address: address.to_owned(), child, output, seen }
     }
 
-    pub fn aor(&self, user: &str) -> String {
+    pub(crate) fn aor(&self, user: &str) -> String {
         format!("sip:{user}@{}", self.address)
     }
 
     /// Waits for its end; its exit status, and all that it wrote.
-    pub fn wait(&mut self) -> (i32, String) {
+    pub(crate) fn wait(&mut self) -> (i32, String) {
         let status = wait(&mut self.child);
         self.output.read_to_string(&mut self.seen).unwrap();
         (status, self.seen.clone())

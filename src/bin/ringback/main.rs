@@ -49,6 +49,8 @@ Examples:
       One JSON object on standard output, for scripts.
   ringback register --accounts accounts.toml --rate 20
       Every account of a file, 20 begun a second.
+  ringback reachable sip:pbx.example.com:5060 --transport tcp
+      One OPTIONS; any final answer means alive.
   ringback sim --user alice:secret --user bob:secret:A01
       A registrar to try against; bob's password is refused.
 

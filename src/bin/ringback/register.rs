@@ -44,12 +44,25 @@ struct CheckOptions {
 #[derive(Debug, clap::Args)]
 #[command(next_help_heading = "Many accounts")]
 struct PaceOptions {
-    /// Checks that begin in a second; 0 for no limit.
-    #[arg(long, value_name = "PER_SECOND", default_value_t = 50.0, value_parser = rate, requires = "accounts")]
-    rate: f64,
-    /// Checks that run at once.
-    #[arg(long, value_name = "N", default_value_t = 64, value_parser = concurrency, requires = "accounts")]
-    concurrency: usize,
+    /// Checks that begin in a second; 0 for no limit; default: 50.
+    #[arg(long, value_name = "PER_SECOND", value_parser = rate)]
+    rate: Option<f64>,
+    /// Checks that run at once; default: 64.
+    #[arg(long, value_name = "N", value_parser = concurrency)]
+    concurrency: Option<usize>,
+}
+
+impl PaceOptions {
+    fn pace(&self) -> Pace {
+        let default = Pace::default();
+        Pace {
+            concurrency: self.concurrency.unwrap_or(default.concurrency),
+            per_second: self.rate.map_or(default.per_second, |rate| Some(rate).filter(|rate| *rate > 0.0)),
+        }
+    }
+    fn is_given(&self) -> bool {
+        self.rate.is_some() || self.concurrency.is_some()
+    }
 }
 
 const EXAMPLES: &str = "\
@@ -70,6 +83,9 @@ Ctrl-C ends in order: running checks remove what they bound, and the results so 
 
 pub(crate) async fn run(arguments: Arguments) -> Result<Exit, Failure> {
     let accounts = arguments.account.accounts()?;
+    if matches!(accounts, Accounts::One(_)) && arguments.pace.is_given() {
+        return Err(Failure::usage("--rate and --concurrency are for many accounts (--accounts FILE)"));
+    }
     let mut output = arguments.output.open()?;
     let probe = arguments.probe.probe().await?;
     let stopper = probe.clone();
@@ -86,11 +102,7 @@ pub(crate) async fn run(arguments: Arguments) -> Result<Exit, Failure> {
             output.one(&outcome);
             outcome.verdict
         }
-        Accounts::Many(entries) => {
-            let per_second = Some(arguments.pace.rate).filter(|rate| *rate > 0.0);
-            let pace = Pace { concurrency: arguments.pace.concurrency, per_second };
-            many(&probe, entries, question, pace, &mut output).await
-        }
+        Accounts::Many(entries) => many(&probe, entries, question, arguments.pace.pace(), &mut output).await,
     };
     probe.endpoint().close().await;
     let complete = output.finish();
