@@ -20,10 +20,10 @@ fn main() {
     let (done, until) = tokio::sync::oneshot::channel();
     let registrar = std::thread::spawn(move || {
         alone(async move {
-            let users = (0..accounts).map(|i| User::new(&format!("user{i}"), "secret"));
+            let users = (0..accounts).map(|i| User::new(format!("user{i}"), "secret"));
             let lab =
                 users.fold(Lab::builder(), |lab, user| lab.user(user)).start().await.expect("the lab starts");
-            address.send(lab.uri(Transport::Udp)).expect("somebody waits for the address");
+            address.send(lab.uri(Transport::Udp).expect("the lab listens")).expect("somebody waits for the address");
             until.await.expect("the probe says when it is done");
             lab.shutdown().await;
         })

@@ -60,7 +60,7 @@ impl Check for Allows {
 #[tokio::main]
 async fn main() -> Result<(), ringback::error::Error> {
     let lab = sim::Lab::builder().start().await?;
-    let uri = std::env::args().nth(1).unwrap_or_else(|| lab.uri(Transport::Udp));
+    let uri = std::env::args().nth(1).map_or_else(|| lab.uri(Transport::Udp), Ok)?;
     let destination = Destination::parse("address", &uri)?;
     let probe = Probe::bind("udp:127.0.0.1:0").await?;
     println!("{}", probe.check(Allows { destination, methods: &["REGISTER", "OPTIONS"] }).await);

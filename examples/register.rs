@@ -17,10 +17,7 @@ async fn main() -> Result<ExitCode, ringback::error::Error> {
         .start()
         .await?;
     let accounts = match arguments.as_slice() {
-        [] => vec![
-            Account::new("sip:alice@lab.example", "alicepw")?.registrar(&lab.uri(Transport::Udp))?,
-            Account::new("sip:bob@lab.example", "bobpw")?.registrar(&lab.uri(Transport::Tcp))?,
-        ],
+        [] => vec![lab.account("alice", Transport::Udp)?, lab.account("bob", Transport::Tcp)?],
         [aor, password] => vec![Account::new(aor, password)?],
         [aor, password, registrar] => vec![Account::new(aor, password)?.registrar(registrar)?],
         _ => {

@@ -2,7 +2,6 @@
 use super::grammar::{clamped, first, fixed, lws, lws1, quoted, whole};
 use super::params::unquote;
 use super::{Params, SyntaxError, class};
-use nom::Parser;
 use nom::bytes::complete::{tag, take_while1};
 use nom::combinator::{opt, verify};
 use nom::sequence::{delimited, preceded};
