@@ -23,7 +23,9 @@ fn main() {
             let users = (0..accounts).map(|i| User::new(format!("user{i}"), "secret"));
             let lab =
                 users.fold(Lab::builder(), |lab, user| lab.user(user)).start().await.expect("the lab starts");
-            address.send(lab.uri(Transport::Udp).expect("the lab listens")).expect("somebody waits for the address");
+            address
+                .send(lab.uri(Transport::Udp).expect("the lab listens"))
+                .expect("somebody waits for the address");
             until.await.expect("the probe says when it is done");
             lab.shutdown().await;
         })

@@ -133,7 +133,7 @@ impl Session {
             interrupted: None,
             provisional: false,
             unreadable: None,
-            answered_before: run.answers(),
+            answered_before: 0,
             credentials_sent: self.authenticated,
             flow: self.flow,
             answered_from: None,
@@ -170,6 +170,7 @@ impl Session {
         }
         ended.began = first_sent.unwrap_or(began);
         ended.evidence = mark..run.record_count();
+        ended.answered_before = run.answers();
         ended.unreadable = run.unreadable(ended.evidence.clone());
         if let Some(finished) = &ended.finished {
             self.authenticated |= finished.challenges.iter().any(|c| c.answered);

@@ -1,0 +1,10 @@
+//! The registration check against the embedded network: in memory, in virtual time, seeded.
+#![cfg(feature = "sim")]
+#![allow(clippy::unwrap_used, clippy::panic)]
+
+mod algorithms;
+mod faults;
+mod ladders;
+mod manners;
+mod network;
+mod scene;
