@@ -21,7 +21,8 @@ pub(super) fn cancel(invite: &Bytes) -> Option<Message> {
     from_invite(&again(invite)?, Method::Cancel, None)
 }
 
-/// A message out of the bytes that a transaction keeps: its table of spans is larger than they are, and seldom needed.
+/// A message out of the bytes that a transaction keeps: its table of spans is larger than they are, and
+/// seldom needed.
 fn again(bytes: &Bytes) -> Option<Message> {
     let passed = Limits { message_size: usize::MAX, header_count: usize::MAX, header_length: usize::MAX };
     Message::parse(bytes.clone(), &passed).ok()

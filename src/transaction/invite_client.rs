@@ -5,7 +5,6 @@ use super::{ClientId, Output, derived};
 use crate::message::{Flow, Message};
 use bytes::Bytes;
 
-#[derive(Debug)]
 enum State {
     Calling(Bytes),
     Proceeding(Bytes),
@@ -14,7 +13,6 @@ enum State {
     Accepted,
 }
 
-#[derive(Debug)]
 pub(super) struct InviteClient {
     flow: Flow,
     state: State,
@@ -74,7 +72,8 @@ impl InviteClient {
         matches!(self.state, State::Proceeding(_))
     }
 
-    /// The CANCEL is sent: a peer that does not answer the INVITE within 64*T1 from now never will (RFC 3261 sec. 9.1).
+    /// The CANCEL is sent: a peer that does not answer the INVITE within 64*T1 from now never will (RFC 3261
+    /// sec. 9.1).
     pub(super) fn on_cancel_sent(&mut self, step: &Step<'_>) {
         self.end_at = self.end_at.min(step.after(step.timers.limit));
     }

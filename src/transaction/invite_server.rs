@@ -5,7 +5,6 @@ use super::{Output, RespondError, derived};
 use crate::message::{Flow, Message};
 use bytes::Bytes;
 
-#[derive(Debug)]
 enum State {
     /// Proceeding, and the user has not yet said anything; holds the request until a 100 is made of it.
     Unanswered(Bytes),
@@ -29,7 +28,6 @@ pub(super) enum AckUse {
     None,
 }
 
-#[derive(Debug)]
 pub(super) struct InviteServer {
     flow: Flow,
     state: State,
@@ -168,7 +166,8 @@ impl InviteServer {
         Fate::Alive
     }
 
-    /// The user learns of it, and the state stays: else the next retransmission of the INVITE would look like a new call (RFC 6026 sec. 7.1).
+    /// The user learns of it, and the state stays: else the next retransmission of the INVITE would look like
+    /// a new call (RFC 6026 sec. 7.1).
     pub(super) fn on_transport_error(&mut self, step: &mut Step<'_>) -> Fate {
         if !matches!(self.state, State::Confirmed) {
             let id = step.server();

@@ -1,7 +1,8 @@
 //! By what a message finds its transaction (RFC 3261 sec. 17.1.3 and 17.2.3).
 //!
-//! Whatever a rule compares is put into one keyed 128-bit digest (SipHash-2-4), and the digest stands for it: a key has the same size
-//! whatever a peer writes, and without the secret nobody can choose values that meet in the table.
+//! Whatever a rule compares is put into one keyed 128-bit digest (SipHash-2-4), and the digest stands for it:
+//! a key has the same size whatever a peer writes, and without the secret nobody can choose values that meet
+//! in the table.
 use crate::message::{FieldError, Ids, Message};
 use crate::syntax::{Host, Method, Via};
 use siphasher::sip128::{Hasher128, SipHasher24};
@@ -59,7 +60,6 @@ enum Rule {
 }
 
 /// Makes keys, by the secret of one layer.
-#[derive(Debug)]
 pub(super) struct Keys {
     secret: (u64, u64),
 }
@@ -150,8 +150,8 @@ impl Keys {
         self.digest(Rule::Rfc2543Ack).nested(base).nested(self.tag(to_tag)).key()
     }
 
-    /// What the copies of a request share that came on different ways (RFC 3261 sec. 8.2.2.2); `None` when the request cannot
-    /// be such a copy: it is inside a dialog, or its sender writes no From tag.
+    /// What the copies of a request share that came on different ways (RFC 3261 sec. 8.2.2.2); `None` when
+    /// the request cannot be such a copy: it is inside a dialog, or its sender writes no From tag.
     pub(super) fn merged(&self, request: &Message) -> Option<Key> {
         let from = request.from().ok()?;
         let cseq = request.cseq().ok()?;
@@ -162,7 +162,8 @@ impl Keys {
         Some(digest.number(cseq.number).bytes(cseq.method.as_bytes()).key())
     }
 
-    /// A To tag for an answer outside any transaction: the same for each retransmission of a request (RFC 3261 sec. 8.2.7).
+    /// A To tag for an answer outside any transaction: the same for each retransmission of a request (RFC
+    /// 3261 sec. 8.2.7).
     pub(super) fn stateless_tag(&self, request: &Message) -> String {
         let key = self.digest(Rule::Tag).bytes(request.as_bytes()).key();
         format!("{:016x}", key.high)

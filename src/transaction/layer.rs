@@ -1,21 +1,23 @@
 //! The layer: it owns all transactions, finds the one that a message belongs to, and keeps their time.
+
+mod receive;
+
 use super::invite_client::InviteClient;
-use super::invite_server::{AckUse, InviteServer};
-use super::key::{Key, Keys, Match, Prehashed};
+use super::key::{Key, Keys, Prehashed};
+use super::machine::Machine;
 use super::non_invite_client::NonInviteClient;
-use super::non_invite_server::NonInviteServer;
 use super::slab::{Id, Slab};
 use super::step::{Fate, Step};
-use super::timers::{Moment, NEVER, Tick, Timers};
+use super::timers::{Moment, NEVER, Timers};
 use super::wheel::Wheel;
 use super::{CancelError, ClientId, Config, Full, Input, Output, Owner, RespondError, ServerId, derived};
 use crate::message::{Flow, Ids, Message};
 use crate::syntax::Method;
 use std::collections::{HashMap, VecDeque};
+use std::fmt;
 use std::time::{Duration, Instant};
 
 /// All transactions of an endpoint.
-#[derive(Debug)]
 pub struct Layer {
     max: usize,
     timers: Timers,
@@ -33,7 +35,6 @@ pub struct Layer {
 }
 
 /// A live transaction.
-#[derive(Debug)]
 struct Slot {
     machine: Machine,
     key: Option<Key>,
@@ -51,55 +52,12 @@ struct Rfc2543 {
     ack: Option<Key>,
 }
 
-#[derive(Debug)]
-enum Machine {
-    InviteClient(InviteClient),
-    NonInviteClient(NonInviteClient),
-    InviteServer(InviteServer),
-    NonInviteServer(NonInviteServer),
-}
-
-impl Machine {
-    fn deadline(&self) -> Tick {
-        match self {
-            Machine::InviteClient(machine) => machine.deadline(),
-            Machine::NonInviteClient(machine) => machine.deadline(),
-            Machine::InviteServer(machine) => machine.deadline(),
-            Machine::NonInviteServer(machine) => machine.deadline(),
-        }
-    }
-
-    fn on_timer(&mut self, step: &mut Step<'_>) -> Fate {
-        match self {
-            Machine::InviteClient(machine) => machine.on_timer(step),
-            Machine::NonInviteClient(machine) => machine.on_timer(step),
-            Machine::InviteServer(machine) => machine.on_timer(step),
-            Machine::NonInviteServer(machine) => machine.on_timer(step),
-        }
-    }
-
-    fn on_transport_error(&mut self, step: &mut Step<'_>) -> Fate {
-        match self {
-            Machine::InviteClient(machine) => machine.on_transport_error(step),
-            Machine::NonInviteClient(machine) => machine.on_transport_error(step),
-            Machine::InviteServer(machine) => machine.on_transport_error(step),
-            Machine::NonInviteServer(machine) => machine.on_transport_error(step),
-        }
-    }
-
-    fn is_client(&self) -> bool {
-        matches!(self, Machine::InviteClient(_) | Machine::NonInviteClient(_))
-    }
-
-    fn is_waiting_cancel(&self) -> bool {
-        matches!(self, Machine::NonInviteClient(machine) if machine.is_waiting())
-    }
-
-    fn cancel(&self) -> Option<ClientId> {
-        match self {
-            Machine::InviteClient(machine) => machine.cancel(),
-            _ => None,
-        }
+/// Shows numbers only: requests may hold credentials.
+impl fmt::Debug for Layer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut layer = f.debug_struct("Layer");
+        layer.field("live", &self.live).field("max", &self.max).field("refused", &self.refused);
+        layer.finish_non_exhaustive()
     }
 }
 
@@ -121,10 +79,12 @@ impl Layer {
         }
     }
 
-    /// Opens a client transaction for a request without its own Via: puts Via (with branch and `rport`) on top and sends it.
+    /// Opens a client transaction for a request without its own Via: puts Via (with branch and `rport`) on
+    /// top and sends it.
     ///
-    /// An ACK is sent once and its transaction is gone at once (the ACK of a 2xx opens none: [`Layer::send_outside`]); what is no
-    /// request is not sent at all and ends with [`Output::ClientTransportFailed`].
+    /// An ACK is sent once and its transaction is gone at once (the ACK of a 2xx opens none:
+    /// [`Layer::send_outside`]); what is no request is not sent at all and ends with
+    /// [`Output::ClientTransportFailed`].
     ///
     /// # Errors
     /// [`Full`].
@@ -159,16 +119,17 @@ impl Layer {
         Ok(ClientId(id))
     }
 
-    /// Sends a request outside any transaction, once, with a Via of ours on top: the ACK of a 2xx, which the user sends again for
-    /// each 2xx that comes (RFC 3261 sec. 13.2.2.4).
+    /// Sends a request outside any transaction, once, with a Via of ours on top: the ACK of a 2xx, which the
+    /// user sends again for each 2xx that comes (RFC 3261 sec. 13.2.2.4).
     pub fn send_outside(&mut self, request: &Message, flow: Flow) {
         let branch = self.ids.branch();
         let bytes = request.with_top_via(derived::via(&flow, &branch).as_bytes()).bytes().clone();
         self.outputs.push_back(Output::Transmit { owner: Owner::None, flow, bytes, retransmission: 0 });
     }
 
-    /// Cancels an INVITE (RFC 3261 sec. 9.1): sends CANCEL in a client transaction of its own, now or as soon as a provisional response has come. When none comes,
-    /// that transaction ends unsent with the INVITE's. The INVITE ends by its own final response, at the latest 64*T1 after the CANCEL.
+    /// Cancels an INVITE (RFC 3261 sec. 9.1): sends CANCEL in a client transaction of its own, now or as soon
+    /// as a provisional response has come. When none comes, that transaction ends unsent with the INVITE's.
+    /// The INVITE ends by its own final response, at the latest 64*T1 after the CANCEL.
     ///
     /// # Errors
     /// [`CancelError`].
@@ -226,8 +187,8 @@ impl Layer {
         outcome
     }
 
-    /// The user will never answer: retransmissions are absorbed without a word, so is a CANCEL, and the transaction is gone 64*T1 from now. Without effect after a final
-    /// response.
+    /// The user will never answer: retransmissions are absorbed without a word, so is a CANCEL, and the
+    /// transaction is gone 64*T1 from now. Without effect after a final response.
     pub fn abandon(&mut self, now: Instant, id: ServerId) {
         let now = self.moment(now);
         self.run(now, id.0, |machine, step| {
@@ -288,7 +249,8 @@ impl Layer {
 
     /// The next thing to do; call until `None`.
     ///
-    /// The queue is bounded by what is drained: an input adds at most five outputs, a timeout two for each transaction whose time has come.
+    /// The queue is bounded by what is drained: an input adds at most five outputs, a timeout two for each
+    /// transaction whose time has come.
     pub fn poll_output(&mut self) -> Option<Output> {
         self.outputs.pop_front()
     }
@@ -381,189 +343,8 @@ impl Layer {
         }
     }
 
-    fn on_response(&mut self, now: Moment, message: Message, flow: Flow) {
-        let status = message.status().filter(|status| (100..700).contains(status));
-        let id = message.top_via().ok().and_then(|via| {
-            let cseq = message.cseq().ok()?;
-            self.table.get(&self.keys.client(via.branch()?, cseq.method)).copied()
-        });
-        let (Some(status), Some(id)) = (status, id) else {
-            self.outputs.push_back(Output::Stray { message, flow });
-            return;
-        };
-        self.run(now, id, |machine, step| match machine {
-            Machine::InviteClient(machine) => machine.on_response(step, status, message, flow),
-            Machine::NonInviteClient(machine) => machine.on_response(step, status, message, flow),
-            _ => Fate::Alive,
-        });
-    }
-
-    fn on_request(&mut self, now: Moment, message: Message, flow: Flow) {
-        let checked = message.check_mandatory().and_then(|()| self.keys.request(&message));
-        let (matching, method) = match (checked, message.method()) {
-            (Ok(matching), Some(method)) => (matching, method),
-            (Err(error), Some(method)) if method != Method::Ack && message.top_via().is_ok() => {
-                let reason = format!("Bad Request ({error})");
-                if !self.answer(&message, flow, 400, &reason) {
-                    self.outputs.push_back(Output::Stray { message, flow });
-                }
-                return;
-            }
-            _ => {
-                self.outputs.push_back(Output::Stray { message, flow });
-                return;
-            }
-        };
-        if method == Method::Ack {
-            return self.on_ack(now, matching, message, flow);
-        }
-        let key = self.keys.server(matching, method);
-        if let Some(&id) = self.table.get(&key) {
-            self.run(now, id, |machine, step| {
-                match machine {
-                    Machine::InviteServer(machine) => machine.on_retransmission(step),
-                    Machine::NonInviteServer(machine) => machine.on_retransmission(step),
-                    _ => {}
-                }
-                Fate::Alive
-            });
-        } else if self.live >= self.max {
-            self.refused = self.refused.saturating_add(1);
-            self.answer(&message, flow, 503, "Service Unavailable");
-        } else if method == Method::Cancel {
-            self.on_cancel(now, matching, key, message, flow);
-        } else {
-            self.on_new_request(now, matching, key, message, flow);
-        }
-    }
-
-    fn on_new_request(&mut self, now: Moment, matching: Match, key: Key, message: Message, flow: Flow) {
-        let merged = self.keys.merged(&message);
-        if merged.is_some_and(|merged| self.table.contains_key(&merged)) {
-            if let Some(id) = self.open_server(now, key, &message, flow, false) {
-                self.respond_self(now, id, &message, 482, "Loop Detected");
-            }
-            return;
-        }
-        let Some(id) = self.open_server(now, key, &message, flow, true) else { return };
-        if let Some(merged) = merged {
-            self.table.insert(merged, id);
-        }
-        if let Some(slot) = self.slots.get_mut(id) {
-            slot.merged = merged;
-            if let (Match::Rfc2543(matching), Machine::InviteServer(_)) = (matching, &slot.machine) {
-                slot.rfc2543 = Some(Box::new(Rfc2543 { base: matching.base, ack: None }));
-            }
-        }
-        self.outputs.push_back(Output::Request { id: ServerId(id), message, flow });
-    }
-
-    /// A CANCEL (RFC 3261 sec. 9.2): answered here, because the rules leave nothing to decide.
-    fn on_cancel(&mut self, now: Moment, matching: Match, key: Key, message: Message, flow: Flow) {
-        let invite = self.table.get(&self.keys.server(matching, Method::Invite)).copied();
-        let invite = invite.and_then(|id| match &self.slots.get(id)?.machine {
-            Machine::InviteServer(machine) => Some((id, machine.is_pending(), machine.is_abandoned())),
-            _ => None,
-        });
-        let Some(id) = self.open_server(now, key, &message, flow, false) else { return };
-        match invite {
-            None => self.respond_self(now, id, &message, 481, "Call/Transaction Does Not Exist"),
-            Some((_, _, true)) => self.run(now, id, |machine, step| {
-                if let Machine::NonInviteServer(machine) = machine {
-                    machine.abandon(step);
-                }
-                Fate::Alive
-            }),
-            Some((invite, is_pending, false)) => {
-                self.respond_self(now, id, &message, 200, "OK");
-                if is_pending {
-                    self.outputs.push_back(Output::Cancelled { invite: ServerId(invite) });
-                }
-            }
-        }
-    }
-
-    fn on_ack(&mut self, now: Moment, matching: Match, message: Message, flow: Flow) {
-        let key = match matching {
-            Match::Branch(_) => self.keys.server(matching, Method::Invite),
-            Match::Rfc2543(matching) => {
-                let to_tag = message.to().ok().and_then(|to| to.tag());
-                self.keys.rfc2543_ack(matching.base, to_tag)
-            }
-        };
-        let mut ack_use = AckUse::ForUser;
-        if let Some(&id) = self.table.get(&key) {
-            self.run(now, id, |machine, step| match machine {
-                Machine::InviteServer(machine) => {
-                    let (found, fate) = machine.on_ack(step);
-                    ack_use = found;
-                    fate
-                }
-                _ => Fate::Alive,
-            });
-        }
-        match ack_use {
-            AckUse::Absorbed => {}
-            AckUse::ForUser => self.outputs.push_back(Output::Ack { message, flow }),
-            AckUse::None => self.outputs.push_back(Output::Stray { message, flow }),
-        }
-    }
-
-    fn open_server(
-        &mut self,
-        now: Moment,
-        key: Key,
-        message: &Message,
-        flow: Flow,
-        announced: bool,
-    ) -> Option<Id> {
-        let is_invite = message.method() == Some(Method::Invite);
-        let request = message.bytes().clone();
-        let machine = if is_invite {
-            Machine::InviteServer(InviteServer::new(now, &self.timers, request, flow))
-        } else {
-            Machine::NonInviteServer(NonInviteServer::new(now, &self.timers, request, flow))
-        };
-        let deadline = machine.deadline();
-        let id = self.open(machine, Some(key), announced)?;
-        self.wheel.set(id.index(), deadline);
-        Some(id)
-    }
-
-    /// Answers in a transaction of which the user knows nothing.
-    fn respond_self(&mut self, now: Moment, id: Id, request: &Message, status: u16, reason: &str) {
-        let tag = self.keys.stateless_tag(request);
-        let response = derived::response(request, status, reason, Some(&tag));
-        self.run(now, id, |machine, step| {
-            let answered = match (machine, &response) {
-                (Machine::InviteServer(machine), Some(response)) => {
-                    machine.respond(step, status, response).map(|()| Fate::Alive)
-                }
-                (Machine::NonInviteServer(machine), Some(response)) => {
-                    machine.respond(step, status, response)
-                }
-                _ => Ok(Fate::Terminated),
-            };
-            answered.unwrap_or(Fate::Terminated)
-        });
-    }
-
-    /// Answers outside any transaction; did that work?
-    fn answer(&mut self, request: &Message, flow: Flow, status: u16, reason: &str) -> bool {
-        let tag = self.keys.stateless_tag(request);
-        let response = derived::response(request, status, reason, Some(&tag));
-        let bytes = response.map(|response| response.bytes().clone());
-        let answered = bytes.is_some();
-        self.outputs.extend(bytes.map(|bytes| Output::Transmit {
-            owner: Owner::None,
-            flow,
-            bytes,
-            retransmission: 0,
-        }));
-        answered
-    }
-
-    /// From now on the ACK of an RFC 2543 peer is known by the To tag of this response (RFC 3261 sec. 17.2.3).
+    /// From now on the ACK of an RFC 2543 peer is known by the To tag of this response (RFC 3261 sec.
+    /// 17.2.3).
     fn expect_rfc2543_ack(&mut self, id: Id, response: &Message) {
         let Some(rfc2543) = self.slots.get_mut(id).and_then(|slot| slot.rfc2543.as_mut()) else { return };
         if rfc2543.ack.is_none() {

@@ -7,6 +7,7 @@ mod invite_client;
 mod invite_server;
 mod key;
 mod layer;
+mod machine;
 mod non_invite_client;
 mod non_invite_server;
 mod slab;
@@ -21,6 +22,7 @@ pub use layer::Layer;
 
 use crate::message::{Flow, Message};
 use bytes::Bytes;
+use std::fmt;
 use std::time::Duration;
 
 /// Timer values and limits. Values count in whole milliseconds, rounded up, and at least one.
@@ -35,7 +37,8 @@ pub struct Config {
     pub t4: Duration,
     /// Timer D on unreliable transports; default 32 s.
     pub d: Duration,
-    /// Longest time that an INVITE transaction waits for its final response after a provisional one, on either side; default 1 h. (RFC 3261 has no limit for a user agent.)
+    /// Longest time that an INVITE transaction waits for its final response after a provisional one, on
+    /// either side; default 1 h. (RFC 3261 has no limit for a user agent.)
     pub proceeding: Duration,
     /// Most transactions alive at once, client and server together; default 1,000,000.
     pub max_transactions: usize,
@@ -78,8 +81,7 @@ pub enum Input {
     ServerTransportError(ServerId),
 }
 
-/// What goes out, in order.
-#[derive(Debug)]
+/// What goes out, in order. Its `Debug` shows no bytes: they may hold credentials.
 #[non_exhaustive]
 pub enum Output {
     /// Bytes for the network.
@@ -102,7 +104,8 @@ pub enum Output {
         /// Where it came from.
         flow: Flow,
     },
-    /// A client transaction got no final response in time (timer B or F, [`Config::proceeding`], or 64*T1 after a CANCEL).
+    /// A client transaction got no final response in time (timer B or F, [`Config::proceeding`], or 64*T1
+    /// after a CANCEL).
     Timeout {
         /// Which transaction.
         id: ClientId,
@@ -121,7 +124,8 @@ pub enum Output {
         /// Where it came from; responses go back there.
         flow: Flow,
     },
-    /// A CANCEL for an INVITE that has no final response yet. The CANCEL itself is answered already; the INVITE wants a 487 from its user.
+    /// A CANCEL for an INVITE that has no final response yet. The CANCEL itself is answered already; the
+    /// INVITE wants a 487 from its user.
     Cancelled {
         /// The INVITE's transaction.
         invite: ServerId,
@@ -133,14 +137,15 @@ pub enum Output {
         /// Where it came from.
         flow: Flow,
     },
-    /// A final response of ours got no ACK in time (timer H), a response could not be sent, or the user did not come to a final
-    /// response within [`Config::proceeding`]. After a failed response to an INVITE the transaction lives on, so that retransmissions are known as such (RFC 6026 sec. 7.1).
+    /// A final response of ours got no ACK in time (timer H), a response could not be sent, or the user did
+    /// not come to a final response within [`Config::proceeding`]. After a failed response to an INVITE the
+    /// transaction lives on, so that retransmissions are known as such (RFC 6026 sec. 7.1).
     ServerFailed {
         /// Which transaction.
         id: ServerId,
     },
-    /// A response that matches no transaction, a 2xx that comes after another final response, an ACK before any final response, or a message that lacks
-    /// what matching or answering needs.
+    /// A response that matches no transaction, a 2xx that comes after another final response, an ACK before
+    /// any final response, or a message that lacks what matching or answering needs.
     Stray {
         /// The message.
         message: Message,
@@ -149,8 +154,39 @@ pub enum Output {
     },
     /// A client transaction is gone.
     ClientTerminated(ClientId),
-    /// A server transaction is gone; also, without more words, one that nobody answered for 64*T1 (not INVITE: nobody waits any more).
+    /// A server transaction is gone; also, without more words, one that nobody answered for 64*T1 (not
+    /// INVITE: nobody waits any more).
     ServerTerminated(ServerId),
+}
+
+impl fmt::Debug for Output {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let one =
+            |f: &mut fmt::Formatter<'_>, name, id: &dyn fmt::Debug| f.debug_tuple(name).field(id).finish();
+        match self {
+            Output::Transmit { owner, flow, bytes, retransmission } => f
+                .debug_struct("Transmit")
+                .field("owner", owner)
+                .field("flow", flow)
+                .field("length", &bytes.len())
+                .field("retransmission", retransmission)
+                .finish(),
+            Output::Response { id, message, flow } => {
+                f.debug_tuple("Response").field(id).field(message).field(flow).finish()
+            }
+            Output::Request { id, message, flow } => {
+                f.debug_tuple("Request").field(id).field(message).field(flow).finish()
+            }
+            Output::Ack { message, flow } => f.debug_tuple("Ack").field(message).field(flow).finish(),
+            Output::Stray { message, flow } => f.debug_tuple("Stray").field(message).field(flow).finish(),
+            Output::Timeout { id } => one(f, "Timeout", id),
+            Output::ClientTransportFailed { id } => one(f, "ClientTransportFailed", id),
+            Output::Cancelled { invite } => one(f, "Cancelled", invite),
+            Output::ServerFailed { id } => one(f, "ServerFailed", id),
+            Output::ClientTerminated(id) => one(f, "ClientTerminated", id),
+            Output::ServerTerminated(id) => one(f, "ServerTerminated", id),
+        }
+    }
 }
 
 /// Whose bytes a [`Output::Transmit`] are.
@@ -179,8 +215,9 @@ pub enum RespondError {
     /// It has its final response already.
     #[error("the request has its final response")]
     Answered,
-    /// Not a response, a status outside 100 to 699, or one that RFC 4320 forbids for a request other than INVITE: 408, a provisional
-    /// response other than 100, or a 100 over an unreliable transport before the client's timer E has reached T2.
+    /// Not a response, a status outside 100 to 699, or one that RFC 4320 forbids for a request other than
+    /// INVITE: 408, a provisional response other than 100, or a 100 over an unreliable transport before the
+    /// client's timer E has reached T2.
     #[error("such a response must not be sent here")]
     Forbidden,
 }

@@ -7,14 +7,14 @@ use bytes::Bytes;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum State {
-    /// A CANCEL that waits for the first provisional response to its INVITE (RFC 3261 sec. 9.1); not yet sent.
+    /// A CANCEL that waits for the first provisional response to its INVITE (RFC 3261 sec. 9.1); not yet
+    /// sent.
     Waiting,
     Trying,
     Proceeding,
     Completed,
 }
 
-#[derive(Debug)]
 pub(super) struct NonInviteClient {
     flow: Flow,
     /// Empty once completed: nothing is sent any more.

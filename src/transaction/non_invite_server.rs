@@ -5,7 +5,6 @@ use super::{Output, RespondError, derived};
 use crate::message::{Flow, Message};
 use bytes::Bytes;
 
-#[derive(Debug)]
 enum State {
     /// Holds the request until a 100 is made of it.
     Trying(Bytes),
@@ -15,13 +14,13 @@ enum State {
     Abandoned,
 }
 
-#[derive(Debug)]
 pub(super) struct NonInviteServer {
     flow: Flow,
     state: State,
     /// How often the last response was sent again.
     sent_again: u32,
-    /// When a 100 may be sent over an unreliable transport, and is sent by itself over any (RFC 4320 sec. 4.1).
+    /// When a 100 may be sent over an unreliable transport, and is sent by itself over any (RFC 4320 sec.
+    /// 4.1).
     trying_at: Tick,
     /// When nobody waits for an answer any more; in Completed timer J.
     end_at: Tick,

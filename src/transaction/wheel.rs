@@ -1,8 +1,9 @@
 //! One timer per transaction in a hierarchical wheel, exact to the millisecond.
 //!
-//! Setting, removing and firing a timer each touch a constant number of places, whatever the number of timers: the slots of
-//! level 0 are 1 ms wide, those of each further level 64 times as wide as those below it. The list of a slot is threaded through one array, so a timer that is set
-//! again or removed leaves nothing behind.
+//! Setting, removing and firing a timer each touch a constant number of places, whatever the number of
+//! timers: the slots of level 0 are 1 ms wide, those of each further level 64 times as wide as those below
+//! it. The list of a slot is threaded through one array, so a timer that is set again or removed leaves
+//! nothing behind.
 use super::timers::{NEVER, Tick};
 
 const BITS: u32 = 6;
@@ -41,8 +42,9 @@ pub(super) struct Wheel {
     elapsed: Tick,
 }
 
-/// The level and slot of `at`, seen from `elapsed`, which is not later. A timer keeps its place while `elapsed` moves towards
-/// the start of its slot, because the highest digit in which the two differ stays the same.
+/// The level and slot of `at`, seen from `elapsed`, which is not later. A timer keeps its place while
+/// `elapsed` moves towards the start of its slot, because the highest digit in which the two differ stays the
+/// same.
 fn place(elapsed: Tick, at: Tick) -> (usize, usize) {
     let different = elapsed ^ at;
     let level = (63 - (different | 1).leading_zeros()) / BITS;
@@ -111,8 +113,8 @@ impl Wheel {
         self.occupied[level] |= 1 << slot;
     }
 
-    /// The first slot in time that holds a timer: level, slot, and the moment at which it begins. What is on a lower level is
-    /// earlier than everything on a higher one, and nothing lies before `elapsed`.
+    /// The first slot in time that holds a timer: level, slot, and the moment at which it begins. What is on
+    /// a lower level is earlier than everything on a higher one, and nothing lies before `elapsed`.
     fn first(&self) -> Option<(usize, usize, Tick)> {
         let level = self.occupied.iter().position(|&slots| slots != 0)?;
         let slot = self.occupied[level].trailing_zeros() as usize;

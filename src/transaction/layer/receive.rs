@@ -1,0 +1,196 @@
+//! What comes in: which transaction it belongs to, and what is answered without the user.
+use super::{Layer, Rfc2543};
+use crate::message::{Flow, Message};
+use crate::syntax::Method;
+use crate::transaction::invite_server::{AckUse, InviteServer};
+use crate::transaction::key::{Key, Match};
+use crate::transaction::machine::Machine;
+use crate::transaction::non_invite_server::NonInviteServer;
+use crate::transaction::slab::Id;
+use crate::transaction::step::Fate;
+use crate::transaction::timers::Moment;
+use crate::transaction::{Output, Owner, ServerId, derived};
+
+impl Layer {
+    pub(super) fn on_response(&mut self, now: Moment, message: Message, flow: Flow) {
+        let status = message.status().filter(|status| (100..700).contains(status));
+        let id = message.top_via().ok().and_then(|via| {
+            let cseq = message.cseq().ok()?;
+            self.table.get(&self.keys.client(via.branch()?, cseq.method)).copied()
+        });
+        let (Some(status), Some(id)) = (status, id) else {
+            self.outputs.push_back(Output::Stray { message, flow });
+            return;
+        };
+        self.run(now, id, |machine, step| match machine {
+            Machine::InviteClient(machine) => machine.on_response(step, status, message, flow),
+            Machine::NonInviteClient(machine) => machine.on_response(step, status, message, flow),
+            _ => Fate::Alive,
+        });
+    }
+
+    pub(super) fn on_request(&mut self, now: Moment, message: Message, flow: Flow) {
+        let checked = message.check_mandatory().and_then(|()| self.keys.request(&message));
+        let (matching, method) = match (checked, message.method()) {
+            (Ok(matching), Some(method)) => (matching, method),
+            (Err(error), Some(method)) if method != Method::Ack && message.top_via().is_ok() => {
+                let reason = format!("Bad Request ({error})");
+                if !self.answer(&message, flow, 400, &reason) {
+                    self.outputs.push_back(Output::Stray { message, flow });
+                }
+                return;
+            }
+            _ => {
+                self.outputs.push_back(Output::Stray { message, flow });
+                return;
+            }
+        };
+        if method == Method::Ack {
+            return self.on_ack(now, matching, message, flow);
+        }
+        let key = self.keys.server(matching, method);
+        if let Some(&id) = self.table.get(&key) {
+            self.run(now, id, |machine, step| {
+                match machine {
+                    Machine::InviteServer(machine) => machine.on_retransmission(step),
+                    Machine::NonInviteServer(machine) => machine.on_retransmission(step),
+                    _ => {}
+                }
+                Fate::Alive
+            });
+        } else if self.live >= self.max {
+            self.refused = self.refused.saturating_add(1);
+            self.answer(&message, flow, 503, "Service Unavailable");
+        } else if method == Method::Cancel {
+            self.on_cancel(now, matching, key, message, flow);
+        } else {
+            self.on_new_request(now, matching, key, message, flow);
+        }
+    }
+
+    fn on_new_request(&mut self, now: Moment, matching: Match, key: Key, message: Message, flow: Flow) {
+        let merged = self.keys.merged(&message);
+        if merged.is_some_and(|merged| self.table.contains_key(&merged)) {
+            if let Some(id) = self.open_server(now, key, &message, flow, false) {
+                self.respond_self(now, id, &message, 482, "Loop Detected");
+            }
+            return;
+        }
+        let Some(id) = self.open_server(now, key, &message, flow, true) else { return };
+        if let Some(merged) = merged {
+            self.table.insert(merged, id);
+        }
+        if let Some(slot) = self.slots.get_mut(id) {
+            slot.merged = merged;
+            if let (Match::Rfc2543(matching), Machine::InviteServer(_)) = (matching, &slot.machine) {
+                slot.rfc2543 = Some(Box::new(Rfc2543 { base: matching.base, ack: None }));
+            }
+        }
+        self.outputs.push_back(Output::Request { id: ServerId(id), message, flow });
+    }
+
+    /// A CANCEL (RFC 3261 sec. 9.2): answered here, because the rules leave nothing to decide.
+    fn on_cancel(&mut self, now: Moment, matching: Match, key: Key, message: Message, flow: Flow) {
+        let invite = self.table.get(&self.keys.server(matching, Method::Invite)).copied();
+        let invite = invite.and_then(|id| match &self.slots.get(id)?.machine {
+            Machine::InviteServer(machine) => Some((id, machine.is_pending(), machine.is_abandoned())),
+            _ => None,
+        });
+        let Some(id) = self.open_server(now, key, &message, flow, false) else { return };
+        match invite {
+            None => self.respond_self(now, id, &message, 481, "Call/Transaction Does Not Exist"),
+            Some((_, _, true)) => self.run(now, id, |machine, step| {
+                if let Machine::NonInviteServer(machine) = machine {
+                    machine.abandon(step);
+                }
+                Fate::Alive
+            }),
+            Some((invite, is_pending, false)) => {
+                self.respond_self(now, id, &message, 200, "OK");
+                if is_pending {
+                    self.outputs.push_back(Output::Cancelled { invite: ServerId(invite) });
+                }
+            }
+        }
+    }
+
+    fn on_ack(&mut self, now: Moment, matching: Match, message: Message, flow: Flow) {
+        let key = match matching {
+            Match::Branch(_) => self.keys.server(matching, Method::Invite),
+            Match::Rfc2543(matching) => {
+                let to_tag = message.to().ok().and_then(|to| to.tag());
+                self.keys.rfc2543_ack(matching.base, to_tag)
+            }
+        };
+        let mut ack_use = AckUse::ForUser;
+        if let Some(&id) = self.table.get(&key) {
+            self.run(now, id, |machine, step| match machine {
+                Machine::InviteServer(machine) => {
+                    let (found, fate) = machine.on_ack(step);
+                    ack_use = found;
+                    fate
+                }
+                _ => Fate::Alive,
+            });
+        }
+        match ack_use {
+            AckUse::Absorbed => {}
+            AckUse::ForUser => self.outputs.push_back(Output::Ack { message, flow }),
+            AckUse::None => self.outputs.push_back(Output::Stray { message, flow }),
+        }
+    }
+
+    fn open_server(
+        &mut self,
+        now: Moment,
+        key: Key,
+        message: &Message,
+        flow: Flow,
+        announced: bool,
+    ) -> Option<Id> {
+        let is_invite = message.method() == Some(Method::Invite);
+        let request = message.bytes().clone();
+        let machine = if is_invite {
+            Machine::InviteServer(InviteServer::new(now, &self.timers, request, flow))
+        } else {
+            Machine::NonInviteServer(NonInviteServer::new(now, &self.timers, request, flow))
+        };
+        let deadline = machine.deadline();
+        let id = self.open(machine, Some(key), announced)?;
+        self.wheel.set(id.index(), deadline);
+        Some(id)
+    }
+
+    /// Answers in a transaction of which the user knows nothing.
+    fn respond_self(&mut self, now: Moment, id: Id, request: &Message, status: u16, reason: &str) {
+        let tag = self.keys.stateless_tag(request);
+        let response = derived::response(request, status, reason, Some(&tag));
+        self.run(now, id, |machine, step| {
+            let answered = match (machine, &response) {
+                (Machine::InviteServer(machine), Some(response)) => {
+                    machine.respond(step, status, response).map(|()| Fate::Alive)
+                }
+                (Machine::NonInviteServer(machine), Some(response)) => {
+                    machine.respond(step, status, response)
+                }
+                _ => Ok(Fate::Terminated),
+            };
+            answered.unwrap_or(Fate::Terminated)
+        });
+    }
+
+    /// Answers outside any transaction; did that work?
+    fn answer(&mut self, request: &Message, flow: Flow, status: u16, reason: &str) -> bool {
+        let tag = self.keys.stateless_tag(request);
+        let response = derived::response(request, status, reason, Some(&tag));
+        let bytes = response.map(|response| response.bytes().clone());
+        let answered = bytes.is_some();
+        self.outputs.extend(bytes.map(|bytes| Output::Transmit {
+            owner: Owner::None,
+            flow,
+            bytes,
+            retransmission: 0,
+        }));
+        answered
+    }
+}
