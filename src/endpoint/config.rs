@@ -13,7 +13,7 @@ use std::time::Duration;
 pub struct Config {
     /// Addresses to bind, one UDP socket each; port 0 lets the system choose.
     pub udp: Vec<SocketAddr>,
-    /// Addresses to listen on for TCP.
+    /// Addresses to listen on for TCP; port 0 takes the port of the UDP socket of the same address where it is free.
     pub tcp: Vec<SocketAddr>,
     /// Where sockets come from; the operating system unless told.
     pub network: Option<Arc<dyn Network>>,

@@ -135,10 +135,14 @@ impl Connections {
             .map(|c| c.flow)
     }
 
-    /// The peer will send nothing more: gives the transactions that wait in vain.
-    pub(super) fn half_close(&mut self, id: u64) -> Vec<ClientId> {
+    /// The peer will send nothing more: gives the transactions that wait in vain. It stays open a while for answers of ours when
+    /// `answers` says that there may be some.
+    pub(super) fn half_close(&mut self, id: u64, answers: bool) -> Vec<ClientId> {
         let Some(connection) = self.by_id.get_mut(&id) else { return Vec::new() };
         connection.half_closed = true;
+        if !answers {
+            connection.close();
+        }
         std::mem::take(&mut connection.waiting).into_values().collect()
     }
 
@@ -146,7 +150,11 @@ impl Connections {
     ///
     /// # Errors
     /// Who could not wait, and which limit says so.
-    pub(super) fn wait(&mut self, route: Route, waiter: Waiter) -> Result<bool, (Waiter, TransportError)> {
+    pub(super) fn wait(
+        &mut self,
+        route: Route,
+        waiter: Waiter,
+    ) -> Result<bool, Box<(Waiter, TransportError)>> {
         let in_use = self.by_id.len() + self.opening.len();
         let error = |which| TransportError {
             transport: Transport::Tcp,
@@ -156,13 +164,13 @@ impl Connections {
         if let Some(waiters) = self.opening.get_mut(&route) {
             // Callers wait themselves, so they are bounded; responses are not.
             if matches!(waiter, Waiter::Response { .. }) && waiters.len() >= self.settings.send_queue {
-                return Err((waiter, error("send_queue")));
+                return Err(Box::new((waiter, error("send_queue"))));
             }
             waiters.push(waiter);
             return Ok(false);
         }
         if in_use >= self.max {
-            return Err((waiter, error("max_connections")));
+            return Err(Box::new((waiter, error("max_connections"))));
         }
         self.opening.insert(route, vec![waiter]);
         Ok(true)

@@ -6,16 +6,11 @@ use super::incoming::IncomingRequest;
 use super::log::Log;
 use super::mailbox::Post;
 use super::remotes::Remotes;
-use super::sockets::{Read, Socket};
+use super::sockets::Socket;
 use super::{ClientEvent, Stats};
-use crate::message::{Flow, Ids, Message, Transport, call_id_of};
-use crate::syntax::SyntaxError;
-use crate::transaction::{ClientId, Input, Layer};
-use crate::transport::{
-    Carried, ConnectionEvent, End, Listener, MALFORMED_KEPT, RecordEvent, Settings, Stream, TransportError,
-    TransportErrorKind,
-};
-use bytes::Bytes;
+use crate::message::{Flow, Ids};
+use crate::transaction::{ClientId, Layer};
+use crate::transport::{Carried, Listener, RecordEvent, Settings, Stream, TransportError};
 use std::collections::HashMap;
 use std::future::poll_fn;
 use std::net::{IpAddr, SocketAddr};
@@ -23,7 +18,7 @@ use std::pin::Pin;
 use std::sync::{Arc, PoisonError};
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tokio::time::Sleep;
 
@@ -35,10 +30,8 @@ const ACCEPTED: usize = 8;
 const CARRIED: usize = 1_024;
 /// How long accepting rests after an error (no file descriptors left, most likely).
 const REST: Duration = Duration::from_millis(100);
-/// How long connections have to write their last when the endpoint closes.
+/// How long sockets, and then connections, have to write their last when the endpoint closes.
 const FAREWELL: Duration = Duration::from_secs(2);
-/// Source addresses kept for sockets that are bound to a wildcard.
-const SOURCES_KEPT: usize = 4_096;
 /// The largest datagram.
 const DATAGRAM: usize = 65_535;
 
@@ -54,16 +47,18 @@ pub(super) struct Driver {
     pub(super) requests: mpsc::Sender<IncomingRequest>,
     pub(super) stats: Stats,
     pub(super) tasks: JoinSet<Done>,
+    /// When the message that is being handled was read.
+    pub(super) read_at: Instant,
     carried: mpsc::Receiver<Carried>,
     commands: mpsc::Receiver<Queued>,
     listeners: Vec<Box<dyn Listener>>,
     accepts_at: Option<Instant>,
     /// How many clients there were: gives each its place in the order.
-    began: u64,
+    pub(super) began: u64,
     /// Which socket is read first in this turn.
     first: usize,
-    sources: HashMap<IpAddr, IpAddr>,
-    buffer: Box<[u8]>,
+    pub(super) sources: HashMap<IpAddr, IpAddr>,
+    pub(super) buffer: Box<[u8]>,
     timer: Pin<Box<Sleep>>,
     armed: Option<Instant>,
 }
@@ -124,6 +119,7 @@ impl Driver {
             requests,
             stats: Stats::default(),
             tasks: JoinSet::new(),
+            read_at: now(),
             carried,
             commands,
             listeners,
@@ -226,40 +222,6 @@ impl Driver {
         }
     }
 
-    fn begin(
-        &mut self,
-        now: Instant,
-        request: &Message,
-        flow: Flow,
-        log: Arc<Log>,
-        post: Post,
-        sent: oneshot::Sender<Instant>,
-    ) {
-        match self.layer.send(now, request, flow) {
-            Ok(id) => {
-                self.began += 1;
-                let order = self.began;
-                if flow.transport == Transport::Udp {
-                    self.remotes.wait(flow.remote, order, id);
-                } else if let Some(connection) = self.connections.by_flow(&flow) {
-                    connection.waiting.insert(order, id);
-                    connection.used_by(&log);
-                }
-                let is_invite = request.method() == Some(crate::syntax::Method::Invite);
-                let client = Client { post, log, flow, order, is_invite, answered: false, error: None };
-                self.clients.insert(id, client);
-            }
-            Err(crate::transaction::Full) => {
-                let kind = TransportErrorKind::Limit("max_transactions");
-                let error = TransportError { transport: flow.transport, remote: flow.remote, kind };
-                log.push(now, flow, RecordEvent::Failed(error.clone()));
-                post.deliver(ClientEvent::Failed(error), true);
-            }
-        }
-        // Nobody may wait for it any more.
-        let _ = sent.send(now);
-    }
-
     fn poll_sockets(&mut self, cx: &mut Context<'_>) -> bool {
         let count = self.sockets.len();
         self.first = (self.first + 1) % count.max(1);
@@ -271,135 +233,13 @@ impl Driver {
         more
     }
 
-    /// Reads one datagram; false when there is none.
-    fn read_datagram(&mut self, index: usize, cx: &mut Context<'_>) -> bool {
-        let now = now();
-        let Some(socket) = self.sockets.get_mut(index) else { return false };
-        let bound = socket.bound();
-        match socket.read(now, cx, &mut self.buffer) {
-            Read::Nothing => false,
-            Read::Error => true,
-            Read::Datagram(length, remote) => {
-                let bytes = self.buffer.get(..length).unwrap_or_default();
-                // Keep-alives hold nothing, or nothing but line ends.
-                if bytes.iter().all(|b| matches!(b, b'\r' | b'\n' | 0)) {
-                    return true;
-                }
-                let bytes = Bytes::copy_from_slice(bytes);
-                match Message::parse(bytes.clone(), &self.shared.config.limits) {
-                    Ok(message) => {
-                        let flow = self.udp_flow(bound, remote);
-                        self.receive(now, message, flow);
-                    }
-                    Err(error) => {
-                        let flow = Flow { transport: Transport::Udp, local: bound, remote };
-                        self.receive_malformed(now, bytes, error, flow);
-                    }
-                }
-                true
-            }
-        }
-    }
-
-    /// The flow of a datagram that came to a socket; a wildcard is replaced by the address that answers leave from.
-    fn udp_flow(&mut self, mut local: SocketAddr, remote: SocketAddr) -> Flow {
-        if local.ip().is_unspecified() {
-            let known = self.sources.get(&remote.ip()).copied();
-            let source = known.or_else(|| {
-                let source = self.shared.network.source_for(remote).ok()?;
-                if self.sources.len() >= SOURCES_KEPT {
-                    self.sources.clear();
-                }
-                self.sources.insert(remote.ip(), source);
-                Some(source)
-            });
-            if let Some(source) = source {
-                local.set_ip(source);
-            }
-        }
-        Flow { transport: Transport::Udp, local, remote }
-    }
-
-    fn receive(&mut self, now: Instant, message: Message, flow: Flow) {
-        self.stats.received += 1;
-        if let Some(log) = self.shared.registry.find(|| message.call_id().ok()) {
-            log.received(now, flow, message.bytes());
-        }
-        let message = if message.is_request() { message.with_received_from(flow.remote) } else { message };
-        self.layer.handle_input(now, Input::Received { message, flow });
-        self.drain(now);
-    }
-
-    fn receive_malformed(&mut self, now: Instant, mut bytes: Bytes, error: SyntaxError, mut flow: Flow) {
-        self.stats.malformed += 1;
-        tracing::debug!(remote = %flow.remote, transport = %flow.transport, length = bytes.len(), %error, "no SIP message");
-        let Some(log) = self.shared.registry.find(|| call_id_of(&bytes)) else { return };
-        if flow.transport == Transport::Udp {
-            flow = self.udp_flow(flow.local, flow.remote);
-        }
-        if bytes.len() > MALFORMED_KEPT {
-            bytes = Bytes::copy_from_slice(bytes.get(..MALFORMED_KEPT).unwrap_or_default());
-        }
-        log.push(now, flow, RecordEvent::Malformed { bytes, error });
-    }
-
     fn poll_connections(&mut self, cx: &mut Context<'_>) -> bool {
         for _ in 0..BATCH {
             // The sender of our own keeps the channel open.
-            let Poll::Ready(Some(Carried { connection, at, event })) = self.carried.poll_recv(cx) else {
-                return false;
-            };
-            let now = now();
-            let Some(flow) = self.connections.get(connection).map(|c| c.flow) else { continue };
-            match event {
-                ConnectionEvent::Message(message) => self.receive(at.into_std(), message, flow),
-                ConnectionEvent::Malformed { bytes, error } => {
-                    self.receive_malformed(at.into_std(), bytes, error, flow)
-                }
-                ConnectionEvent::HalfClosed => {
-                    let users = self.connections.get(connection).map(|c| c.users()).unwrap_or_default();
-                    users
-                        .iter()
-                        .for_each(|log| log.push(now, flow, RecordEvent::Closed(End::Peer.to_string())));
-                    let waiting = self.connections.half_close(connection);
-                    self.fail(now, waiting, &TransportErrorKind::Closed);
-                }
-                ConnectionEvent::Ended(end) => {
-                    let Some(gone) = self.connections.remove(connection) else { continue };
-                    // The peer's end was told when it came.
-                    if end != End::Peer {
-                        gone.users()
-                            .iter()
-                            .for_each(|log| log.push(now, flow, RecordEvent::Closed(end.to_string())));
-                    }
-                    let kind = match end {
-                        End::Peer | End::Broken(_) => TransportErrorKind::Closed,
-                        end => TransportErrorKind::Io(format!("connection {end}")),
-                    };
-                    self.fail(now, gone.waiting.into_values(), &kind);
-                }
-            }
+            let Poll::Ready(Some(carried)) = self.carried.poll_recv(cx) else { return false };
+            self.receive_carried(now(), carried);
         }
         true
-    }
-
-    /// Ends client transactions that wait in vain.
-    pub(super) fn fail(
-        &mut self,
-        now: Instant,
-        ids: impl IntoIterator<Item = ClientId>,
-        kind: &TransportErrorKind,
-    ) {
-        for id in ids {
-            let Some(client) = self.clients.get_mut(&id) else { continue };
-            if client.answered || client.post.is_ended() {
-                continue;
-            }
-            let Flow { transport, remote, .. } = client.flow;
-            client.error = Some(TransportError { transport, remote, kind: kind.clone() });
-            self.layer.handle_input(now, Input::ClientTransportError(id));
-        }
-        self.drain(now);
     }
 
     fn poll_listeners(&mut self, cx: &mut Context<'_>) -> bool {
@@ -475,6 +315,8 @@ impl Driver {
 
     async fn shut_down(mut self) {
         let now = now();
+        // Who gave these learns by it that the endpoint is closed.
+        while self.commands.try_recv().is_ok() {}
         let mut clients: Vec<Client> = self.clients.drain().map(|(_, client)| client).collect();
         clients.sort_unstable_by_key(|client| client.order);
         for client in clients {
@@ -486,6 +328,18 @@ impl Driver {
             }
         }
         self.publish();
+        let waiting = poll_fn(|cx| {
+            let more = self.flush(cx);
+            match self.sockets.iter().any(|socket| socket.queued() > 0) {
+                true if more => {
+                    cx.waker().wake_by_ref();
+                    Poll::Pending
+                }
+                true => Poll::Pending,
+                false => Poll::Ready(()),
+            }
+        });
+        let _ = tokio::time::timeout(FAREWELL, waiting).await;
         // Without their queues connections write what they have and close; their events end with them.
         drop(self.connections);
         let mut carried = self.carried;

@@ -8,7 +8,7 @@ use super::{Config, Incoming, Scope, Stats};
 use crate::error::Error;
 use crate::message::{Flow, Ids, Message, Transport};
 use crate::transaction::ServerId;
-use crate::transport::{Network, OsNetwork, TransportError, TransportErrorKind};
+use crate::transport::{Listener, Network, OsNetwork, TransportError, TransportErrorKind};
 use bytes::Bytes;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -89,7 +89,7 @@ impl Endpoint {
         let mut listeners = Vec::new();
         for &local in &config.tcp {
             let fail = |source| Error::Bind { address: format!("tcp:{local}"), source };
-            let listener = network.listen(local).map_err(fail)?;
+            let listener = listen(&*network, local, &sockets).map_err(fail)?;
             local_addrs.push((Transport::Tcp, listener.local_addr().map_err(fail)?));
             listeners.push(listener);
         }
@@ -254,4 +254,21 @@ impl Endpoint {
     pub(super) fn shared(&self) -> &Shared {
         &self.shared
     }
+}
+
+/// Listens; when the system may choose the port, at that of the UDP socket of the same address if it is free.
+fn listen(
+    network: &dyn Network,
+    local: SocketAddr,
+    sockets: &[Socket],
+) -> std::io::Result<Box<dyn Listener>> {
+    if local.port() == 0 {
+        let twins = sockets.iter().map(Socket::bound).filter(|bound| bound.ip() == local.ip());
+        for twin in twins {
+            if let Ok(listener) = network.listen(twin) {
+                return Ok(listener);
+            }
+        }
+    }
+    network.listen(local)
 }

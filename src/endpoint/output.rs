@@ -1,17 +1,17 @@
 //! The other half of the loop: what the transaction layer wants done.
 
-use super::connections::{Route, Waiter};
+use super::connections::Waiter;
 use super::driver::{Client, Done, Driver};
 use super::log::Log;
 use super::{ClientEvent, IncomingRequest, Received, automatic, reply};
 use crate::message::{BuildError, Flow, Message, Transport, call_id_of};
 use crate::transaction::{ClientId, Input, Output, Owner, ServerId};
-use crate::transport::{RecordEvent, Stream, TransportError, TransportErrorKind};
+use crate::transport::{RecordEvent, TransportError, TransportErrorKind};
 use bytes::Bytes;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Instant;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::mpsc;
 
 impl Driver {
     /// Does everything that the layer wants done.
@@ -30,7 +30,7 @@ impl Driver {
                 self.transmit_response(now, owner, flow, bytes, retransmission);
             }
             Output::Transmit { flow, bytes, .. } => self.send_raw(now, flow, &bytes),
-            Output::Response { id, message, flow } => self.deliver(now, id, message, flow),
+            Output::Response { id, message, flow } => self.deliver(id, message, flow),
             Output::Timeout { id } => self.end(id, ClientEvent::Timeout),
             Output::ClientTransportFailed { id } => {
                 let Some(client) = self.clients.get_mut(&id) else { return };
@@ -150,7 +150,7 @@ impl Driver {
     }
 
     /// Puts bytes on their flow.
-    fn put(
+    pub(super) fn put(
         &mut self,
         flow: Flow,
         bytes: &Bytes,
@@ -178,7 +178,14 @@ impl Driver {
         self.stats.retransmitted += u64::from(retransmission > 0);
     }
 
-    fn sent(&mut self, now: Instant, flow: Flow, bytes: &Bytes, log: Option<&Log>, retransmission: u32) {
+    pub(super) fn sent(
+        &mut self,
+        now: Instant,
+        flow: Flow,
+        bytes: &Bytes,
+        log: Option<&Log>,
+        retransmission: u32,
+    ) {
         self.count_sent(retransmission);
         if let Some(log) = log {
             log.sent(now, flow, bytes, retransmission);
@@ -203,14 +210,14 @@ impl Driver {
         }
     }
 
-    fn deliver(&mut self, now: Instant, id: ClientId, message: Message, flow: Flow) {
+    fn deliver(&mut self, id: ClientId, message: Message, flow: Flow) {
         let Some(client) = self.clients.get_mut(&id) else { return };
         if client.flow.transport == Transport::Udp {
             // By whichever address: what was sent there has arrived.
             self.remotes.hear(client.flow.remote);
         }
         let status = message.status().unwrap_or_default();
-        let received = Received { message, flow, at: now };
+        let received = Received { message, flow, at: self.read_at };
         let delivered = if status < 200 {
             client.post.deliver(ClientEvent::Provisional(received), false)
         } else {
@@ -237,7 +244,7 @@ impl Driver {
 
     /// Hands a request to the owner, or answers it when there is none or he does not keep up.
     fn hand_over(&mut self, now: Instant, id: Option<ServerId>, message: Message, flow: Flow) {
-        let request = match self.requests.try_send(IncomingRequest { id, message, flow, at: now }) {
+        let request = match self.requests.try_send(IncomingRequest { id, message, flow, at: self.read_at }) {
             Ok(()) => return,
             Err(error) => error,
         };
@@ -264,112 +271,6 @@ impl Driver {
         if let Err(error) = self.layer.respond(now, id, response) {
             // The peer's retransmissions or its silence are what happens next; whoever answered cannot do more about it.
             tracing::debug!(%error, "response not sent");
-        }
-    }
-
-    pub(super) fn open(
-        &mut self,
-        now: Instant,
-        route: Route,
-        log: Option<Arc<Log>>,
-        reply: oneshot::Sender<Result<Flow, TransportError>>,
-    ) {
-        match self.connections.usable(route) {
-            // Nobody may wait for it any more.
-            Some(flow) => {
-                if let (Some(log), Some(connection)) = (log, self.connections.by_flow(&flow)) {
-                    connection.used_by(&log);
-                }
-                let _ = reply.send(Ok(flow));
-            }
-            None => self.wait(now, route, Waiter::Caller { reply, log }),
-        }
-    }
-
-    /// Waits for a connection, which is opened beside the loop.
-    fn wait(&mut self, now: Instant, route: Route, waiter: Waiter) {
-        match self.connections.wait(route, waiter) {
-            Ok(false) => {}
-            Ok(true) => {
-                let network = Arc::clone(&self.shared.network);
-                let limit = self.shared.config.connect_timeout;
-                self.tasks.spawn(async move {
-                    let (local, remote) = route;
-                    let result = match tokio::time::timeout(limit, network.connect(local, remote)).await {
-                        Ok(Ok(stream)) => Ok(stream),
-                        Ok(Err(error)) => Err(TransportError::from_io(Transport::Tcp, remote, &error)),
-                        Err(_) => {
-                            let kind = TransportErrorKind::ConnectTimeout;
-                            Err(TransportError { transport: Transport::Tcp, remote, kind })
-                        }
-                    };
-                    Done::Opened { route, result }
-                });
-            }
-            Err((waiter, error)) => self.opened_for(now, waiter, Err(error)),
-        }
-    }
-
-    pub(super) fn opened(
-        &mut self,
-        now: Instant,
-        route: Route,
-        result: Result<Box<dyn Stream>, TransportError>,
-    ) {
-        let waiters = self.connections.opened(route);
-        let flow = result.and_then(|stream| {
-            self.connections
-                .add(stream, true)
-                .map_err(|error| TransportError::from_io(Transport::Tcp, route.1, &error))
-        });
-        for waiter in waiters {
-            self.record_opening(now, route, &waiter, &flow);
-            self.opened_for(now, waiter, flow.clone());
-        }
-        self.drain(now);
-    }
-
-    fn record_opening(
-        &mut self,
-        now: Instant,
-        route: Route,
-        waiter: &Waiter,
-        flow: &Result<Flow, TransportError>,
-    ) {
-        let (Waiter::Caller { log: Some(log), .. } | Waiter::Response { log: Some(log), .. }) = waiter else {
-            return;
-        };
-        match flow {
-            Ok(flow) => {
-                log.push(now, *flow, RecordEvent::Opened);
-                if let Some(connection) = self.connections.by_flow(flow) {
-                    connection.used_by(log);
-                }
-            }
-            Err(error) => {
-                let (local, remote) = route;
-                let local = local.or_else(|| self.shared.network.source_for(remote).ok());
-                let Some(local) = local else { return };
-                let flow = Flow { transport: Transport::Tcp, local: SocketAddr::new(local, 0), remote };
-                log.push(now, flow, RecordEvent::Failed(error.clone()));
-            }
-        }
-    }
-
-    /// Tells one who waited for a connection what came of it.
-    fn opened_for(&mut self, now: Instant, waiter: Waiter, flow: Result<Flow, TransportError>) {
-        match waiter {
-            Waiter::Caller { reply, .. } => {
-                // Nobody may wait for it any more; the connection stays for the next.
-                let _ = reply.send(flow);
-            }
-            Waiter::Response { bytes, owner, log, retransmission } => {
-                let sent = flow.and_then(|flow| self.put(flow, &bytes, owner, false).map(|()| flow));
-                match sent {
-                    Ok(flow) => self.sent(now, flow, &bytes, log.as_deref(), retransmission),
-                    Err(error) => self.not_sent(now, owner, error),
-                }
-            }
         }
     }
 }

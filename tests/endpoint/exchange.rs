@@ -177,3 +177,25 @@ async fn an_address_that_is_taken_is_named() {
     let error = Endpoint::bind(config(&[&taken], &[])).await.unwrap_err();
     assert!(error.to_string().starts_with(&format!("cannot bind udp:{taken}: ")), "{error}");
 }
+
+#[tokio::test]
+async fn a_chosen_tcp_port_is_that_of_udp_where_it_is_free() {
+    let (server, incoming) = bind(&["127.0.0.1:0", "[::1]:0"], &["127.0.0.1:0", "[::1]:0"]).await;
+    answer_all(server.clone(), incoming);
+    let ports = |transport| {
+        let of = server.local_addrs().iter().filter(move |(t, _)| *t == transport);
+        of.map(|(_, address)| *address).collect::<Vec<_>>()
+    };
+    // Somebody else may have the port for TCP, but hardly both.
+    let (udp, tcp) = (ports(Transport::Udp), ports(Transport::Tcp));
+    assert!(udp.iter().any(|address| tcp.contains(address)), "{udp:?} {tcp:?}");
+}
+
+#[test]
+fn handles_may_go_to_other_threads() {
+    fn check<T: Send + Sync>() {}
+    check::<Endpoint>();
+    check::<ringback::endpoint::Scope>();
+    check::<ringback::endpoint::ClientTransaction>();
+    check::<ringback::endpoint::Incoming>();
+}

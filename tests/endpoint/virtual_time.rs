@@ -96,3 +96,36 @@ async fn a_host_that_is_not_there_times_out() {
     assert_eq!(error.kind, ringback::transport::TransportErrorKind::ConnectTimeout);
     assert_eq!(began.elapsed(), Duration::from_secs(5));
 }
+
+async fn stream_run() -> Vec<(String, Duration)> {
+    let (client, server) = hosts(8, Link::new().delay(Duration::from_millis(15)));
+    let (client, _) = Endpoint::bind(client).await.unwrap();
+    let (server, incoming) = Endpoint::bind(server).await.unwrap();
+    answer_all(server.clone(), incoming);
+    let began = Instant::now().into_std();
+    let scope = client.scope();
+    for _ in 0..3 {
+        let flow = scope.flow(Transport::Tcp, SERVER.parse().unwrap()).await.unwrap();
+        let mut transactions = Vec::new();
+        for _ in 0..5 {
+            transactions.push(scope.request(options(&client, flow), flow).await.unwrap());
+        }
+        for transaction in &mut transactions {
+            assert!(matches!(transaction.next().await, Some(ClientEvent::Final(_))));
+        }
+        client.disconnect(flow).await.unwrap();
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    let records = scope.records();
+    ladder(&records).into_iter().zip(records.iter().map(|r| r.at - began)).collect()
+}
+
+#[tokio::test(start_paused = true)]
+async fn connections_give_the_same_ladder_each_time_too() {
+    let first = stream_run().await;
+    assert_eq!(first.iter().filter(|(line, _)| line == "opened").count(), 3, "{first:?}");
+    assert_eq!(first.iter().filter(|(line, _)| line == "< 200").count(), 15, "{first:?}");
+    for _ in 0..5 {
+        assert_eq!(first, stream_run().await);
+    }
+}

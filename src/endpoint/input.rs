@@ -1,0 +1,182 @@
+//! What comes into the loop: requests to send, datagrams, what connections carried.
+
+use super::ClientEvent;
+use super::driver::{Client, Driver, now};
+use super::log::Log;
+use super::mailbox::Post;
+use super::sockets::Read;
+use crate::message::{Flow, Message, Transport, call_id_of};
+use crate::syntax::{Method, SyntaxError};
+use crate::transaction::{ClientId, Full, Input};
+use crate::transport::{
+    Carried, ConnectionEvent, End, MALFORMED_KEPT, RecordEvent, TransportError, TransportErrorKind,
+};
+use bytes::Bytes;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::task::Context;
+use std::time::Instant;
+use tokio::sync::oneshot;
+
+/// Source addresses kept for sockets that are bound to a wildcard.
+const SOURCES_KEPT: usize = 4_096;
+
+impl Driver {
+    pub(super) fn begin(
+        &mut self,
+        now: Instant,
+        request: &Message,
+        flow: Flow,
+        log: Arc<Log>,
+        post: Post,
+        sent: oneshot::Sender<Instant>,
+    ) {
+        match self.layer.send(now, request, flow) {
+            Ok(id) => {
+                self.began += 1;
+                let order = self.began;
+                if flow.transport == Transport::Udp {
+                    self.remotes.wait(flow.remote, order, id);
+                } else if let Some(connection) = self.connections.by_flow(&flow) {
+                    connection.waiting.insert(order, id);
+                    connection.used_by(&log);
+                }
+                let is_invite = request.method() == Some(Method::Invite);
+                let client = Client { post, log, flow, order, is_invite, answered: false, error: None };
+                self.clients.insert(id, client);
+            }
+            Err(Full) => {
+                let kind = TransportErrorKind::Limit("max_transactions");
+                let error = TransportError { transport: flow.transport, remote: flow.remote, kind };
+                log.push(now, flow, RecordEvent::Failed(error.clone()));
+                post.deliver(ClientEvent::Failed(error), true);
+            }
+        }
+        // Nobody may wait for it any more.
+        let _ = sent.send(now);
+    }
+
+    /// Reads one datagram; false when there is none.
+    pub(super) fn read_datagram(&mut self, index: usize, cx: &mut Context<'_>) -> bool {
+        let now = now();
+        let Some(socket) = self.sockets.get_mut(index) else { return false };
+        let bound = socket.bound();
+        match socket.read(now, cx, &mut self.buffer) {
+            Read::Nothing => false,
+            Read::Error => true,
+            Read::Datagram(length, remote) => {
+                let bytes = self.buffer.get(..length).unwrap_or_default();
+                // Keep-alives hold nothing, or nothing but line ends.
+                if bytes.iter().all(|b| matches!(b, b'\r' | b'\n' | 0)) {
+                    return true;
+                }
+                let bytes = Bytes::copy_from_slice(bytes);
+                match Message::parse(bytes.clone(), &self.shared.config.limits) {
+                    Ok(message) => {
+                        let flow = self.udp_flow(bound, remote);
+                        self.receive(now, now, message, flow);
+                    }
+                    Err(error) => {
+                        let flow = Flow { transport: Transport::Udp, local: bound, remote };
+                        self.receive_malformed(now, bytes, error, flow);
+                    }
+                }
+                true
+            }
+        }
+    }
+
+    /// The flow of a datagram that came to a socket; a wildcard is replaced by the address that answers leave from.
+    fn udp_flow(&mut self, mut local: SocketAddr, remote: SocketAddr) -> Flow {
+        if local.ip().is_unspecified() {
+            let known = self.sources.get(&remote.ip()).copied();
+            let source = known.or_else(|| {
+                let source = self.shared.network.source_for(remote).ok()?;
+                if self.sources.len() >= SOURCES_KEPT {
+                    self.sources.clear();
+                }
+                self.sources.insert(remote.ip(), source);
+                Some(source)
+            });
+            if let Some(source) = source {
+                local.set_ip(source);
+            }
+        }
+        Flow { transport: Transport::Udp, local, remote }
+    }
+
+    fn receive(&mut self, now: Instant, read_at: Instant, message: Message, flow: Flow) {
+        self.stats.received += 1;
+        self.read_at = read_at;
+        if let Some(log) = self.shared.registry.find(|| message.call_id().ok()) {
+            log.received(read_at, flow, message.bytes());
+        }
+        let message = if message.is_request() { message.with_received_from(flow.remote) } else { message };
+        self.layer.handle_input(now, Input::Received { message, flow });
+        self.drain(now);
+    }
+
+    fn receive_malformed(&mut self, now: Instant, mut bytes: Bytes, error: SyntaxError, mut flow: Flow) {
+        self.stats.malformed += 1;
+        tracing::debug!(remote = %flow.remote, transport = %flow.transport, length = bytes.len(), %error, "no SIP message");
+        let Some(log) = self.shared.registry.find(|| call_id_of(&bytes)) else { return };
+        if flow.transport == Transport::Udp {
+            flow = self.udp_flow(flow.local, flow.remote);
+        }
+        if bytes.len() > MALFORMED_KEPT {
+            bytes = Bytes::copy_from_slice(bytes.get(..MALFORMED_KEPT).unwrap_or_default());
+        }
+        log.push(now, flow, RecordEvent::Malformed { bytes, error });
+    }
+
+    /// Takes what a connection says.
+    pub(super) fn receive_carried(&mut self, now: Instant, Carried { connection, at, event }: Carried) {
+        let Some(flow) = self.connections.get(connection).map(|c| c.flow) else { return };
+        match event {
+            ConnectionEvent::Message(message) => self.receive(now, at.into_std(), message, flow),
+            ConnectionEvent::Malformed { bytes, error } => {
+                self.receive_malformed(at.into_std(), bytes, error, flow)
+            }
+            ConnectionEvent::HalfClosed => {
+                let users = self.connections.get(connection).map(|c| c.users()).unwrap_or_default();
+                users.iter().for_each(|log| log.push(now, flow, RecordEvent::Closed(End::Peer.to_string())));
+                // Without requests of the peer's there are no answers that he may wait for.
+                let waiting = self.connections.half_close(connection, self.stats.servers > 0);
+                self.fail(now, waiting, &TransportErrorKind::Closed);
+            }
+            ConnectionEvent::Ended(end) => {
+                let Some(gone) = self.connections.remove(connection) else { return };
+                // The peer's end was told when it came.
+                if end != End::Peer {
+                    gone.users()
+                        .iter()
+                        .for_each(|log| log.push(now, flow, RecordEvent::Closed(end.to_string())));
+                }
+                let kind = match end {
+                    End::Peer | End::Broken(_) => TransportErrorKind::Closed,
+                    end => TransportErrorKind::Io(format!("connection {end}")),
+                };
+                self.fail(now, gone.waiting.into_values(), &kind);
+            }
+        }
+    }
+
+    /// Ends client transactions that wait in vain.
+    pub(super) fn fail(
+        &mut self,
+        now: Instant,
+        ids: impl IntoIterator<Item = ClientId>,
+        kind: &TransportErrorKind,
+    ) {
+        for id in ids {
+            let Some(client) = self.clients.get_mut(&id) else { continue };
+            if client.answered || client.post.is_ended() {
+                continue;
+            }
+            let Flow { transport, remote, .. } = client.flow;
+            client.error = Some(TransportError { transport, remote, kind: kind.clone() });
+            self.layer.handle_input(now, Input::ClientTransportError(id));
+        }
+        self.drain(now);
+    }
+}
