@@ -59,10 +59,17 @@ pub enum Unsupported {
     /// A qop list that holds neither `auth` nor `auth-int`.
     #[error("no known qop is offered")]
     Qop,
-    /// A value that could not be sent back: it holds a line break or a zero octet.
+    /// A value that could not be sent back: it holds a control character.
     #[error("a value holds a control character")]
     Octets,
+    /// Realm, nonce and opaque have more than [`MAX_ECHOED`] octets together.
+    #[error("realm, nonce and opaque are too long together")]
+    TooLong,
 }
+
+/// Octets of realm, nonce and opaque together that are sent back with every request; a challenge with more is not answered. Real ones
+/// have some hundred, and the answers to several have to fit into one request.
+pub const MAX_ECHOED: usize = 4_096;
 
 impl DigestChallenge {
     /// From a parsed challenge. `auth` is taken where the qop list holds it, `auth-int` where it is the only one; an empty list is
@@ -94,9 +101,12 @@ impl DigestChallenge {
         };
         let flag = |name: &[u8]| text(name).is_some_and(|v| v.trim_ascii().eq_ignore_ascii_case(b"true"));
         let (stale, userhash) = (flag(b"stale"), flag(b"userhash"));
-        let echoed = [Some(&realm), Some(&nonce), opaque.as_ref()];
-        if echoed.into_iter().flatten().flatten().any(|b| matches!(b, 0 | b'\r' | b'\n')) {
+        let echoed = || [Some(&realm), Some(&nonce), opaque.as_ref()].into_iter().flatten();
+        if echoed().flatten().any(|&b| b != b'\t' && b.is_ascii_control()) {
             return Err(Unsupported::Octets);
+        }
+        if echoed().map(Vec::len).sum::<usize>() > MAX_ECHOED {
+            return Err(Unsupported::TooLong);
         }
         Ok(DigestChallenge { realm, nonce, opaque, algorithm, algorithm_text, qop, stale, userhash })
     }

@@ -34,7 +34,7 @@ mod server;
 mod session;
 
 pub use algorithm::{Algorithm, Hash};
-pub use challenge::{DigestChallenge, Qop, Unsupported, strongest};
+pub use challenge::{DigestChallenge, MAX_ECHOED, Qop, Unsupported, strongest};
 pub use response::Ha1;
 pub use server::{Expected, NonceState, Offer, Presented, Refusal};
 pub use session::{AnswerError, DigestSession};

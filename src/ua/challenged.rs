@@ -13,6 +13,26 @@
 //!
 //! Challenges of several realms, and of proxy and server in one exchange, are all answered, and the credentials of all of them go with
 //! every later request; at most [`MAX_SPACES`] are kept, the oldest go first.
+//!
+//! ```
+//! use ringback::auth::Credentials;
+//! use ringback::message::{Builder, Ids, Message};
+//! use ringback::syntax::{HeaderName, Limits, Method};
+//! use ringback::ua::challenged::{Challenged, Next};
+//!
+//! let mut ids = Ids::from_seed([7; 32]);
+//! let mut challenged = Challenged::new(Some(Credentials::new("alice", "secret")), 6);
+//! let uri = b"sip:lab.example";
+//! let request = Builder::request(Method::Message, uri);
+//! challenged.authorize(request.clone(), Method::Message, uri, b"")?; // send it: no answer is known yet
+//!
+//! let refusal = "SIP/2.0 401 Unauthorized\r\nWWW-Authenticate: Digest realm=\"lab\", nonce=\"n\"\r\n\r\n";
+//! let refusal = Message::parse(refusal.into(), &Limits::default())?;
+//! assert_eq!(challenged.handle_challenge(&refusal, &mut ids), Next::Again);
+//! let again = challenged.authorize(request, Method::Message, uri, b"")?.build()?;
+//! assert!(again.header(HeaderName::Authorization).is_some());
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 
 use super::End;
 use crate::auth::{AnswerError, Credentials, DigestChallenge, DigestSession, Unsupported, strongest};

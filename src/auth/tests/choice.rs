@@ -14,6 +14,10 @@ fn what_cannot_be_answered_says_why() {
     assert_eq!(refused("Digest realm=\"r\""), Unsupported::NoNonce);
     assert_eq!(refused("Digest realm=\"r\", nonce=\"n\", algorithm=AKAv1-MD5"), Unsupported::Algorithm);
     assert_eq!(refused("Digest realm=\"r\", nonce=\"n\", qop=\"token\""), Unsupported::Qop);
+    assert_eq!(refused("Digest realm=\"r\", nonce=\"\x01\""), Unsupported::Octets);
+    let long = "n".repeat(MAX_ECHOED);
+    assert_eq!(refused(&format!("Digest realm=\"r\", nonce=\"{long}\"")), Unsupported::TooLong);
+    challenge(format!("Digest realm=\"\", nonce=\"{long}\"").as_bytes());
 }
 
 #[test]
