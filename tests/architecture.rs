@@ -103,7 +103,7 @@ fn lower_floors_the_own_floor_and_tests_may_be_named() {
     let_pass("src/syntax/via.rs", "#[cfg(test)]\nmod tests {\n    use crate::message::Message;\n}");
     let_pass("src/syntax/tests.rs", "use crate::message::Message;");
     let_pass("src/lib.rs", "pub use crate::check::Outcome;");
-    let_pass("src/bin/ringback/main.rs", "use ringback::sim::Lab; use super::args;");
+    let_pass("src/bin/ringback/main.rs", "use ringback::sim::Lab; use super::args; use crate::exit::Exit;");
 }
 
 #[test]

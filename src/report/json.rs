@@ -25,7 +25,7 @@ use serde::ser::{Serialize, SerializeMap, SerializeStruct, Serializer};
 use std::ops::Range;
 use std::time::{Duration, SystemTime};
 
-/// The version of the shape that [`line`] writes.
+/// The version of the shape that [`line()`] writes.
 pub const SCHEMA: &str = "ringback.outcome/1";
 
 /// One line, without the line break at its end.

@@ -109,6 +109,10 @@ fn names_only_lower_floors(source: &Source, say: &mut dyn FnMut(usize, String)) 
         return say(0, format!("`{own}` has no place in the order of the floors"));
     };
     for at in Source::find(&source.code, "crate::") {
+        // The binary is a crate of its own above all floors: `crate::` there names its own files.
+        if own == "bin" {
+            break;
+        }
         for (at, name) in names_after(&source.code, at + "crate::".len()) {
             match height(name) {
                 Some(height) if height > own_height => {

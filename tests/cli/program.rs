@@ -38,7 +38,7 @@ pub(crate) fn ringback_with(arguments: &[&str], environment: &[(&str, &str)]) ->
 
 /// Waits for the end of a run and takes what it wrote.
 pub(crate) fn finish(mut child: Child) -> Ran {
-    let mut read = |pipe: Option<Box<dyn Read + Send>>| {
+    let read = |pipe: Option<Box<dyn Read + Send>>| {
         std::thread::spawn(move || {
             let mut bytes = Vec::new();
             pipe.map(|mut pipe| pipe.read_to_end(&mut bytes));

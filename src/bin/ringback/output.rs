@@ -95,10 +95,10 @@ impl Output {
 
     /// Completes the capture. `false` when something could not be written.
     pub(crate) fn finish(mut self) -> bool {
-        if let Some((path, capture)) = self.capture.take() {
-            if let Err(error) = capture.into_inner().flush() {
-                self.complain(&path, &error);
-            }
+        if let Some((path, capture)) = self.capture.take()
+            && let Err(error) = capture.into_inner().flush()
+        {
+            self.complain(&path, &error);
         }
         !self.failed
     }

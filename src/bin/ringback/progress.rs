@@ -4,7 +4,8 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use ringback::check::Verdict;
 use ringback::report::Tally;
 use std::io::IsTerminal;
-use std::time::{Duration, Instant};
+use std::time::Duration;
+use tokio::time::Instant;
 
 /// Time between two lines where there is no terminal.
 const LINES: Duration = Duration::from_secs(5);

@@ -195,14 +195,10 @@ fn entry(
     }
     let password = password::of(raw, folder, env, problems);
     let secret = password.as_ref().map_or("", |secret| secret.as_str());
-    let account = Account::new(&aor.text, secret).and_then(|mut account| {
-        account = account.named(&name.text);
-        if let Some(user) = raw.get(Field::AuthUser) {
-            account = account.auth_user(&user.text);
-        }
-        Ok(account)
-    });
-    let mut account = accept(account, Field::Aor, aor, problems)?;
+    let mut account = accept(Account::new(&aor.text, secret), Field::Aor, aor, problems)?.named(&name.text);
+    if let Some(user) = raw.get(Field::AuthUser) {
+        account = account.auth_user(&user.text);
+    }
     if let Some(uri) = raw.get(Field::Registrar) {
         account = accept(account.registrar(&uri.text), Field::Registrar, uri, problems)?;
     }
