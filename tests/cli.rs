@@ -85,10 +85,7 @@ fn registrar_auth_user_and_transport_are_obeyed() {
     assert_eq!(ran.status, 0, "{ran}");
     let ran =
         ringback(&["register", &sim.aor("alice"), "--password", "alicepw", "--transport", "tcp", "--ladder"]);
-    assert!(
-        ran.status == 0 && ran.stdout.contains("connection opened") && ran.stdout.contains("tcp 127.0.0.1:"),
-        "{ran}"
-    );
+    assert!(ran.status == 0 && ran.stdout.contains("tcp 127.0.0.1:"), "{ran}");
     let ran = ringback(&["register", &sim.aor("alice"), "--password", "alicepw", "--auth-user", "mallory"]);
     assert_eq!(ran.status, 1, "{ran}");
 }
@@ -140,19 +137,13 @@ fn ladder_and_capture_show_the_messages_without_secrets() {
     while let Some(packet) = reader.next_packet() {
         let text = String::from_utf8_lossy(&packet.unwrap().data).into_owned();
         messages += usize::from(text.contains("SIP/2.0"));
-        // Every digest response is 32 hex digits, and none of them may be there.
-        let value =
-            text.split("response=").nth(1).map(|rest| rest.chars().filter(char::is_ascii_hexdigit).count());
-        assert!(
-            !text.contains("response=") || !is_digest(text.split("response=").nth(1).unwrap()),
-            "{value:?} {text}"
-        );
+        // A digest response is 32 hex digits.
+        let responses = text.split("response=").skip(1).map(|rest| rest.trim_start_matches('"'));
+        for response in responses {
+            assert!(response.bytes().take_while(u8::is_ascii_hexdigit).count() < 32, "{text}");
+        }
     }
     assert!(messages >= 8, "{messages} messages in the capture");
-}
-
-fn is_digest(value: &str) -> bool {
-    value.trim_start_matches('"').chars().take_while(char::is_ascii_hexdigit).count() >= 32
 }
 
 #[test]
@@ -165,7 +156,8 @@ fn reachable_says_who_answers_and_who_does_not() {
     let silent = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
     let uri = format!("sip:{}", silent.local_addr().unwrap());
     let ran = ringback(&["reachable", &uri, "--timeout", "3", "--json"]);
-    assert!(matches!(ran.status, 1 | 3) && !ran.stdout.contains(r#""verdict":"pass""#), "{ran}");
+    let line: serde_json::Value = serde_json::from_str(&ran.stdout).unwrap();
+    assert!(ran.status == 1 && line["verdict"] == "fail" && ran.stdout.contains("no answer"), "{ran}");
 }
 
 #[test]

@@ -143,6 +143,12 @@ fn brief(outcome: &Outcome) -> String {
     text.chars().map(|c| if c.is_control() { '?' } else { c }).collect()
 }
 
+/// Text on standard output, where nothing is lost when nobody reads it.
+pub(crate) fn say(text: &str) {
+    let mut stdout = io::stdout().lock();
+    let _ = stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush());
+}
+
 /// Does a person with a colour terminal read standard output?
 pub(crate) fn colour() -> bool {
     let unwanted = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());

@@ -42,18 +42,18 @@ pub(super) fn of(
                     format!("the environment variable {name} with the password is not UTF-8")
                 }
             };
-            Unusable { why, advice: format!("Set {name} and check again.") }
+            Unusable { why, advice: format!("set {name} and check again") }
         }),
         [_, Some(file), _] => from_file(&folder.join(&file.text)).map_err(|error| {
             let name = Printable(&file.text);
             let why = format!("the password file {name} cannot be used: {error}");
-            Unusable { why, advice: format!("See that {name} is there and can be read, and check again.") }
+            Unusable { why, advice: format!("see that {name} is there and can be read, and check again") }
         }),
         [_, _, Some(password)] => Ok(Secret::new(password.text.clone())),
         [None, None, None] => Err(Unusable {
             why: "no password is given".into(),
             advice: format!(
-                "Add password_env, password_file or password to the account of line {}.",
+                "add password_env, password_file or password to the account of line {}",
                 raw.line
             ),
         }),
