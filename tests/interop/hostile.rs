@@ -1,6 +1,8 @@
-//! SIPp as a registrar that misbehaves: the right verdict, in bounded time.
+//! Registrars (played by SIPp) and paths that misbehave: the right verdict, in bounded time.
 
+use crate::peer::kamailio::Kamailio;
 use crate::peer::port;
+use crate::peer::relay::Doubling;
 use crate::peer::sipp::Sipp;
 use crate::ringback::{Outcome, Ran, ringback};
 use std::fmt::Write as _;
@@ -46,16 +48,21 @@ fn each_hostile_registrar_gets_its_verdict() {
 }
 
 #[test]
-fn an_answer_that_comes_twice_disturbs_nothing() {
-    let sipp = Sipp::start("answers_twice");
-    let ran = register(sipp.address(), "udp");
+fn a_path_that_doubles_everything_disturbs_nothing() {
+    let kamailio = Kamailio::start(&[]);
+    kamailio.add_binding("alice", "sip:alice@192.0.2.7:5060");
+    let before = kamailio.bindings();
+    // Kamailio answers the second copy of a request differently: its nonce count was seen already.
+    let path = Doubling::start(SocketAddr::from(([127, 0, 0, 1], kamailio.port())));
+    let ran = register(path.address(), "udp");
     let outcome = ran.outcome();
     assert_eq!((outcome.verdict(), ran.status), ("pass", 0), "{outcome}");
+    assert_eq!(kamailio.bindings(), before);
 }
 
 #[test]
 fn all_of_them_at_once_get_the_same_verdicts() {
-    let (good, hostile) = (Sipp::start("answers_twice"), HOSTILE.map(|(scenario, ..)| Sipp::start(scenario)));
+    let (good, hostile) = (Sipp::start("healthy"), HOSTILE.map(|(scenario, ..)| Sipp::start(scenario)));
     let mut csv = "name,aor,password,registrar\n".to_owned();
     let mut add = |name: &str, address: SocketAddr| {
         writeln!(csv, "{name},sip:{name}@lab.example,alicepw,sip:{address};transport=udp").unwrap();

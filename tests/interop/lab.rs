@@ -109,8 +109,8 @@ fn sipp_plays_its_scenarios() {
     assert!(later.starts_with("SIP/2.0 503 ") && later.contains("Retry-After: 120"), "{later}");
     let endless = sipp_answers("no_expires", CONTACT).unwrap();
     assert!(endless.contains("Contact: <sip:a@127.0.0.1:9>\r\n") && !endless.contains("xpires"), "{endless}");
-    let twice = sipp_answers("answers_twice", CONTACT).unwrap();
-    assert!(twice.contains("Contact: <sip:a@127.0.0.1:9>;expires=120\r\n"), "{twice}");
+    let healthy = sipp_answers("healthy", CONTACT).unwrap();
+    assert!(healthy.contains("Contact: <sip:a@127.0.0.1:9>;expires=120\r\n"), "{healthy}");
     let trying = sipp_answers("trying_only", "").unwrap();
     assert!(trying.starts_with("SIP/2.0 100 "), "{trying}");
     assert_eq!(sipp_answers("silence", ""), None);

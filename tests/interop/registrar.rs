@@ -59,7 +59,7 @@ fn every_algorithm_registers_by_every_transport_and_address_family() {
                 let ran =
                     register(&kamailio, "alice", "alicepw", &["--registrar", &registrar, "--bind", bind]);
                 let outcome = passes(&ran);
-                assert_eq!(outcome.facts("transport"), [transport.to_uppercase()], "{outcome}");
+                assert_eq!(outcome.facts("transport"), [transport], "{outcome}");
                 assert!(outcome.facts("answered")[0].contains(algorithm), "{outcome}");
                 assert_eq!(outcome.metric("other_bindings"), Some(1.0), "{outcome}");
                 assert!(outcome.metric("rrd_ms").unwrap() > 0.0, "{outcome}");

@@ -3,6 +3,7 @@
 pub(crate) mod baresip;
 pub(crate) mod kamailio;
 pub(crate) mod port;
+pub(crate) mod relay;
 pub(crate) mod sipp;
 pub(crate) mod tshark;
 
