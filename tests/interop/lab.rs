@@ -1,13 +1,13 @@
 //! The peers do what the tests beside this one rely on: seen by other hands than ours.
 
+use crate::eventually;
 use crate::peer::baresip::Baresip;
 use crate::peer::kamailio::Kamailio;
 use crate::peer::port;
 use crate::peer::sipp::Sipp;
 use std::net::SocketAddr;
 use std::process::{Command, Stdio};
-use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 /// Lets sipsak register a contact; gives its exit status and what it printed.
 fn sipsak(kamailio: &Kamailio, user: &str, password: &str, contact: &str, expires: u32) -> (i32, String) {
@@ -70,18 +70,6 @@ fn baresip_registers_refreshes_and_leaves() {
     assert!(phone.log().contains("200 OK"), "{}", phone.log());
     phone.quit();
     assert_eq!(kamailio.bindings(), []);
-}
-
-/// Asks again and again until there is an answer, for at most ten seconds.
-fn eventually<T>(what: &str, ask: impl Fn() -> Option<T>) -> T {
-    let until = Instant::now() + Duration::from_secs(10);
-    loop {
-        if let Some(answer) = ask() {
-            return answer;
-        }
-        assert!(Instant::now() < until, "{what} did not come");
-        thread::sleep(Duration::from_millis(50));
-    }
 }
 
 /// What SIPp answers first to a REGISTER that is written down here.

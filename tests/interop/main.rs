@@ -5,8 +5,24 @@
 #![allow(clippy::unwrap_used, clippy::panic)]
 
 mod capture;
+mod device;
 mod hostile;
 mod lab;
 mod peer;
 mod registrar;
 mod ringback;
+
+use std::thread;
+use std::time::{Duration, Instant};
+
+/// Asks again and again until there is an answer, for at most ten seconds.
+fn eventually<T>(what: &str, ask: impl Fn() -> Option<T>) -> T {
+    let until = Instant::now() + Duration::from_secs(10);
+    loop {
+        if let Some(answer) = ask() {
+            return answer;
+        }
+        assert!(Instant::now() < until, "{what} did not come");
+        thread::sleep(Duration::from_millis(50));
+    }
+}
