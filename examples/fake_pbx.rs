@@ -26,7 +26,7 @@ async fn main() -> Result<ExitCode, ringback::error::Error> {
         }
     }
     let lab = lab.start().await?;
-    println!("listening at {} and {}", lab.uri(Transport::Udp), lab.uri(Transport::Tcp));
+    println!("listening at {} and {}", lab.uri(Transport::Udp)?, lab.uri(Transport::Tcp)?);
     for user in lab.users() {
         let faults: Vec<_> = user.faults().iter().map(|f| format!("{f}: {}", f.symptom())).collect();
         println!("  {}  password {}pw  {}", lab.aor(user.name()), user.name(), faults.join("; "));
@@ -45,7 +45,7 @@ async fn main() -> Result<ExitCode, ringback::error::Error> {
     }
 
     let probe = Probe::bind("udp:127.0.0.1:0").await?;
-    let mut verdicts = vec![probe.check(Reachable::new(&lab.uri(Transport::Udp))?).await.verdict];
+    let mut verdicts = vec![probe.check(Reachable::new(&lab.uri(Transport::Udp)?)?).await.verdict];
     for name in ["alice", "bob", "carol"] {
         let account: Account = lab.account(name, Transport::Tcp)?;
         let outcome = probe.check(Register::new(&account)).await;

@@ -5,7 +5,7 @@ use super::driver::{Client, Driver, now};
 use super::log::Log;
 use super::mailbox::Post;
 use super::sockets::Read;
-use crate::message::{Flow, Message, Transport, call_id_of};
+use crate::message::{Flow, Message, Transport, branch_of, call_id_of};
 use crate::syntax::{Method, SyntaxError};
 use crate::transaction::{ClientId, Full, Input};
 use crate::transport::{
@@ -119,7 +119,11 @@ impl Driver {
     fn receive_malformed(&mut self, now: Instant, mut bytes: Bytes, error: SyntaxError, mut flow: Flow) {
         self.stats.malformed += 1;
         tracing::debug!(remote = %flow.remote, transport = %flow.transport, length = bytes.len(), %error, "no SIP message");
-        let Some(log) = self.shared.registry.find(|| call_id_of(&bytes)) else { return };
+        let of_branch = || {
+            let id = self.layer.client_by_branch(branch_of(&bytes)?)?;
+            self.clients.get(&id).map(|client| Arc::clone(&client.log))
+        };
+        let Some(log) = self.shared.registry.find(|| call_id_of(&bytes)).or_else(of_branch) else { return };
         if flow.transport == Transport::Udp {
             flow = self.udp_flow(flow.local, flow.remote);
         }

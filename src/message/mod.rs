@@ -10,7 +10,7 @@ mod redact;
 mod stream;
 mod typed;
 
-pub use attribute::call_id_of;
+pub use attribute::{branch_of, call_id_of};
 pub use builder::{BuildError, Builder};
 pub use flow::{Flow, Transport};
 pub use ids::Ids;

@@ -209,12 +209,13 @@ impl Lab {
     pub fn addr(&self, transport: Transport) -> Option<SocketAddr> {
         self.addrs().iter().find(|(bound, _)| *bound == transport).map(|(_, address)| *address)
     }
-    /// The registrar's URI by this transport, e.g. `sip:127.0.0.1:5060;transport=udp`; where it does not answer by this transport, with the
-    /// first address that it has.
-    pub fn uri(&self, transport: Transport) -> String {
-        let any = self.addr(transport).or_else(|| self.addrs().first().map(|(_, address)| *address));
-        let address = any.unwrap_or_else(|| SocketAddr::from((Ipv4Addr::LOCALHOST, 5060)));
-        format!("sip:{address};transport={transport}")
+    /// The registrar's URI by this transport, e.g. `sip:127.0.0.1:5060;transport=udp`.
+    ///
+    /// # Errors
+    /// [`Error::Usage`] when it does not answer by this transport.
+    pub fn uri(&self, transport: Transport) -> Result<String, Error> {
+        let none = || Error::usage("transport", format_args!("the network does not answer by {transport}"));
+        self.addr(transport).map(|address| format!("sip:{address};transport={transport}")).ok_or_else(none)
     }
     /// The first domain that is served.
     pub fn domain(&self) -> String {
@@ -232,7 +233,7 @@ impl Lab {
         let user = self.registrar().users().find(|user| user.name() == name).cloned();
         let user = user.ok_or_else(|| Error::usage("user", format_args!("there is no {name:?}")))?;
         let account = Account::new(&self.aor(name), user.password.as_str())?.auth_user(user.digest_name());
-        Ok(account.named(name).registrar(&self.uri(transport))?.transport(transport))
+        Ok(account.named(name).registrar(&self.uri(transport)?)?.transport(transport))
     }
     /// Adds a user, or changes one while it runs (see [`Registrar::set_user`]).
     pub fn set_user(&self, user: User) {

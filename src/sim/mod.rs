@@ -10,7 +10,7 @@
 //! let network = MemoryNetwork::new([7; 32]);
 //! let server = network.host(["192.0.2.1".parse()?]);
 //! let lab = Lab::builder().user(User::new("alice", "alicepw").fault("R05")?).on(&server).start().await?;
-//! assert_eq!(lab.uri(Transport::Tcp), "sip:192.0.2.1:5060;transport=tcp");
+//! assert_eq!(lab.uri(Transport::Tcp)?, "sip:192.0.2.1:5060;transport=tcp");
 //! assert!(lab.bindings("alice").is_empty());
 //! # Ok(()) }
 //! ```

@@ -38,6 +38,24 @@ pub enum Method<'a> {
 }
 
 impl<'a> Method<'a> {
+    /// All methods that have a name here.
+    pub const KNOWN: [Method<'static>; 14] = [
+        Method::Invite,
+        Method::Ack,
+        Method::Bye,
+        Method::Cancel,
+        Method::Register,
+        Method::Options,
+        Method::Prack,
+        Method::Subscribe,
+        Method::Notify,
+        Method::Publish,
+        Method::Info,
+        Method::Refer,
+        Method::Message,
+        Method::Update,
+    ];
+
     /// The method of a token.
     pub fn from_bytes(token: &'a [u8]) -> Method<'a> {
         match token {

@@ -210,6 +210,12 @@ impl Layer {
         }
     }
 
+    /// The client transaction that sent a request with this branch; for what came and cannot be matched, because it is no whole message.
+    pub fn client_by_branch(&self, branch: &[u8]) -> Option<ClientId> {
+        let of = |method: &Method<'_>| self.table.get(&self.keys.client(branch, *method)).copied();
+        Method::KNOWN.iter().find_map(of).map(ClientId)
+    }
+
     /// Number of live transactions, those included that the layer answers by itself.
     pub fn len(&self) -> usize {
         self.live
