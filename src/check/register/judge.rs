@@ -293,12 +293,8 @@ pub(super) fn granted(ended: &Ended, asked: u32) -> Judged {
             "platform fault: a 200 has to list the bindings (RFC 3261 sec. 10.3)",
         ),
         (Some(_), Some((seconds, by))) => {
-            let place = match by {
-                crate::ua::registration::GrantedBy::ContactParam => "at our Contact",
-                crate::ua::registration::GrantedBy::ExpiresHeader => "in the Expires header",
-            };
             let asked = if asked == seconds { String::new() } else { format!(", asked were {asked} s") };
-            Judged::pass(format!("{seconds} s granted {place}{asked}"))
+            Judged::pass(format!("{seconds} s granted {by}{asked}"))
         }
     };
     judged.shown_by(&ended.evidence)

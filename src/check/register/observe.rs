@@ -166,7 +166,7 @@ fn answer_facts(run: &mut Run, ended: &Ended, answer: &Answer) {
 
 fn binding_facts(run: &mut Run, ended: &Ended, answer: &Answer) {
     if let Some((seconds, by)) = answer.granted {
-        run.fact("granted", format!("{seconds} s ({by:?})"));
+        run.fact("granted", format!("{seconds} s {by}"));
     }
     let Some(own) = answer.bindings.iter().find(|b| b.own) else { return };
     run.fact("contact", own.uri.clone());

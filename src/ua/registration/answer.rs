@@ -3,6 +3,7 @@
 use crate::message::Message;
 use crate::syntax::{Contact, HeaderName, Host, NameAddr, Uri, unescape};
 use crate::ua::response::{reason, retry_after, seen_at, server, text, tokens, values};
+use std::fmt;
 use std::net::IpAddr;
 use std::time::Duration;
 
@@ -48,6 +49,15 @@ pub enum GrantedBy {
     ContactParam,
     /// The Expires header.
     ExpiresHeader,
+}
+
+impl fmt::Display for GrantedBy {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            GrantedBy::ContactParam => "at our Contact",
+            GrantedBy::ExpiresHeader => "in the Expires header",
+        })
+    }
 }
 
 /// One binding of a 200.
