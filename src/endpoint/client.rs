@@ -1,7 +1,7 @@
 //! A running client transaction, as its owner sees it.
 
-use super::Endpoint;
 use super::mailbox::Mailbox;
+use super::{Endpoint, Switch};
 use crate::message::{Flow, Message};
 use crate::transport::TransportError;
 use std::future::poll_fn;
@@ -42,26 +42,6 @@ pub struct Received {
     pub flow: Flow,
     /// When the packet was read.
     pub at: Instant,
-}
-
-/// A request was too big for UDP (RFC 3261 sec. 18.1.1): what became of it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Switch {
-    /// The request's bytes, Via included.
-    pub size: usize,
-    /// [`Config::udp_request_limit`](super::Config::udp_request_limit).
-    pub limit: usize,
-    /// By which transport it went.
-    pub outcome: SwitchOutcome,
-}
-
-/// By which transport a request went that was too big for UDP.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum SwitchOutcome {
-    /// By TCP.
-    Tcp,
-    /// By UDP all the same, because TCP could not be had.
-    StayedOnUdp(TransportError),
 }
 
 impl ClientTransaction {

@@ -26,6 +26,7 @@ pub struct Config {
     /// Requests over this many bytes, Via included, go by TCP when the peer takes it (RFC 3261 sec. 18.1.1); default 1,300.
     pub udp_request_limit: usize,
     /// Time that a peer has to take such a request's connection before it goes by UDP after all; default 1 s.
+    /// Who let it pass is not tried again for 60 s.
     pub switch_timeout: Duration,
     /// Most open connections, those being opened too; default 4,096.
     pub max_connections: usize,

@@ -6,7 +6,6 @@ use crate::transaction::{ClientId, Owner};
 use crate::transport::{Carried, Settings, Stream, TransportError, TransportErrorKind, spawn_connection};
 use bytes::Bytes;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::{Arc, Weak};
 use tokio::sync::{mpsc, oneshot};
@@ -75,12 +74,13 @@ impl Connections {
     ///
     /// # Errors
     /// The limit, or a stream that has no addresses any more.
-    pub(super) fn add(&mut self, stream: Box<dyn Stream>, opened: bool) -> io::Result<Flow> {
+    pub(super) fn add(&mut self, stream: Box<dyn Stream>, opened: bool) -> Result<Flow, TransportErrorKind> {
         if self.by_id.len() >= self.max {
-            return Err(io::Error::other("max_connections"));
+            return Err(TransportErrorKind::Limit("max_connections"));
         }
-        let flow =
-            Flow { transport: Transport::Tcp, local: stream.local_addr()?, remote: stream.remote_addr()? };
+        let addresses = stream.local_addr().and_then(|local| Ok((local, stream.remote_addr()?)));
+        let (local, remote) = addresses.map_err(|_| TransportErrorKind::Closed)?;
+        let flow = Flow { transport: Transport::Tcp, local, remote };
         self.last_id += 1;
         let id = self.last_id;
         let mut settings = self.settings.clone();

@@ -4,6 +4,7 @@ use super::driver::Driver;
 use super::log::{Log, Registry};
 use super::mailbox::Post;
 use super::sockets::Socket;
+use super::switch::Unswitchable;
 use super::{Config, Incoming, Scope, Stats};
 use crate::error::Error;
 use crate::message::{Flow, Ids, Message, Transport};
@@ -30,6 +31,7 @@ pub(super) struct Shared {
     pub(super) network: Arc<dyn Network>,
     pub(super) registry: Registry,
     pub(super) stats: Mutex<Stats>,
+    pub(super) unswitchable: Unswitchable,
     local_addrs: Vec<(Transport, SocketAddr)>,
     ids: Mutex<Ids>,
 }
@@ -107,6 +109,7 @@ impl Endpoint {
             network,
             registry: Registry::default(),
             stats: Mutex::default(),
+            unswitchable: Unswitchable::default(),
             local_addrs,
             ids: Mutex::new(ids),
         });
@@ -176,10 +179,18 @@ impl Endpoint {
         bound.filter(move |local| local.is_ipv4() == like.is_ipv4())
     }
 
-    /// The address to connect from: the one that was asked for, if any.
+    /// The address to connect from: one that was asked for, if any.
     pub(super) fn connect_from(&self, remote: SocketAddr) -> Option<IpAddr> {
-        let bound = self.bound(Transport::Tcp, remote).chain(self.bound(Transport::Udp, remote));
-        bound.map(|local| local.ip()).find(|ip| !ip.is_unspecified())
+        let bound = || {
+            let bound = self.bound(Transport::Tcp, remote).chain(self.bound(Transport::Udp, remote));
+            bound.map(|local| local.ip())
+        };
+        let first = bound().next().filter(|_| !bound().any(|ip| ip.is_unspecified()))?;
+        if bound().all(|ip| ip == first) {
+            return Some(first);
+        }
+        let source = self.shared.network.source_for(remote).ok();
+        source.filter(|source| bound().any(|ip| ip == *source)).or(Some(first))
     }
 
     pub(super) async fn open(

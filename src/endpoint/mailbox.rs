@@ -91,3 +91,64 @@ impl Mailbox {
         self.0.retransmissions.load(Ordering::Relaxed)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use crate::endpoint::Received;
+    use crate::message::{Flow, Message, Transport};
+    use crate::syntax::Limits;
+
+    fn received(status: u16) -> Received {
+        let text = format!("SIP/2.0 {status} Text\r\nContent-Length: 0\r\n\r\n");
+        let address = "192.0.2.1:5060".parse().unwrap();
+        Received {
+            message: Message::parse(text.into_bytes().into(), &Limits::default()).unwrap(),
+            flow: Flow { transport: Transport::Udp, local: address, remote: address },
+            at: std::time::Instant::now(),
+        }
+    }
+
+    fn next(mailbox: &mut Mailbox) -> Poll<Option<ClientEvent>> {
+        mailbox.poll_next(&mut Context::from_waker(Waker::noop()))
+    }
+
+    #[test]
+    fn a_flood_of_provisional_responses_leaves_room_for_the_final_one() {
+        let (post, mut mailbox) = mailbox();
+        let kept =
+            (0..1_000).filter(|_| post.deliver(ClientEvent::Provisional(received(180)), false)).count();
+        assert_eq!(kept, PROVISIONAL_KEPT);
+        assert!(post.deliver(ClientEvent::Final(received(200)), true));
+        for _ in 0..kept {
+            assert!(matches!(next(&mut mailbox), Poll::Ready(Some(ClientEvent::Provisional(_)))));
+        }
+        assert!(matches!(next(&mut mailbox), Poll::Ready(Some(ClientEvent::Final(_)))));
+        assert!(matches!(next(&mut mailbox), Poll::Ready(None)));
+    }
+
+    #[test]
+    fn a_flood_of_final_responses_is_bounded_too() {
+        let (post, _mailbox) = mailbox();
+        let kept = (0..1_000).filter(|_| post.deliver(ClientEvent::Final(received(200)), false)).count();
+        assert_eq!(kept, EVENTS_KEPT);
+    }
+
+    #[test]
+    fn nothing_comes_after_the_last() {
+        let (post, mut mailbox) = mailbox();
+        assert!(post.deliver(ClientEvent::Timeout, true));
+        assert!(!post.deliver(ClientEvent::Final(received(200)), true));
+        assert!(matches!(next(&mut mailbox), Poll::Ready(Some(ClientEvent::Timeout))));
+        assert!(matches!(next(&mut mailbox), Poll::Ready(None)));
+    }
+
+    #[test]
+    fn who_waits_hears_of_the_end_of_the_loop() {
+        let (post, mut mailbox) = mailbox();
+        assert!(next(&mut mailbox).is_pending());
+        drop(post);
+        assert!(matches!(next(&mut mailbox), Poll::Ready(None)));
+    }
+}

@@ -56,9 +56,11 @@ mod remotes;
 mod reply;
 mod scope;
 mod sockets;
+mod switch;
 
-pub use client::{ClientEvent, ClientTransaction, Received, Switch, SwitchOutcome};
+pub use client::{ClientEvent, ClientTransaction, Received};
 pub use config::{Config, Stats};
 pub use handle::Endpoint;
 pub use incoming::{Incoming, IncomingRequest};
 pub use scope::Scope;
+pub use switch::{Switch, SwitchOutcome};

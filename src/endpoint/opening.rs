@@ -64,10 +64,10 @@ impl Driver {
         result: Result<Box<dyn Stream>, TransportError>,
     ) {
         let waiters = self.connections.opened(route);
+        let (transport, remote) = (Transport::Tcp, route.1);
         let flow = result.and_then(|stream| {
-            self.connections
-                .add(stream, true)
-                .map_err(|error| TransportError::from_io(Transport::Tcp, route.1, &error))
+            let added = self.connections.add(stream, true);
+            added.map_err(|kind| TransportError { transport, remote, kind })
         });
         for waiter in waiters {
             self.record_opening(now, route, &waiter, &flow);

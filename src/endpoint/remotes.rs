@@ -66,3 +66,68 @@ impl Remotes {
         self.waiting.get(&remote).map(|entry| entry.clients.values().copied().collect()).unwrap_or_default()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use crate::message::{Builder, Flow, Ids, Transport};
+    use crate::syntax::{HeaderName, Method};
+    use crate::transaction::{Config, Layer};
+
+    fn ids(count: usize) -> Vec<ClientId> {
+        let mut layer = Layer::new(Config::default(), Ids::from_seed([1; 32]));
+        let remote = "192.0.2.1:5060".parse().unwrap();
+        let flow = Flow { transport: Transport::Udp, local: "192.0.2.2:5060".parse().unwrap(), remote };
+        let request = Builder::request(Method::Options, "sip:192.0.2.1")
+            .header(HeaderName::From, "<sip:a@h>;tag=1")
+            .header(HeaderName::To, "<sip:b@h>")
+            .header(HeaderName::CallId, "c")
+            .header(HeaderName::CSeq, "1 OPTIONS")
+            .build()
+            .unwrap();
+        (0..count).map(|_| layer.send(std::time::Instant::now(), &request, flow).unwrap()).collect()
+    }
+
+    fn remote(number: u16) -> SocketAddr {
+        SocketAddr::new([192, 0, 2, 1].into(), number)
+    }
+
+    #[test]
+    fn a_silent_remote_is_probed_once_while_somebody_waits() {
+        let (mut remotes, ids) = (Remotes::default(), ids(2));
+        assert!(!remotes.wants_probe(remote(1)), "nobody waits");
+        remotes.wait(remote(1), 1, ids[0]);
+        remotes.wait(remote(1), 2, ids[1]);
+        assert!(remotes.wants_probe(remote(1)));
+        assert!(!remotes.wants_probe(remote(1)));
+        assert_eq!(remotes.probed(remote(1), true), ids, "in the order in which they began");
+        remotes.done(remote(1), 1);
+        remotes.done(remote(1), 2);
+        assert!(remotes.waiting.is_empty());
+        remotes.wait(remote(1), 3, ids[0]);
+        assert!(remotes.wants_probe(remote(1)), "the next one asks again");
+    }
+
+    #[test]
+    fn who_answered_is_neither_probed_nor_given_up() {
+        let (mut remotes, ids) = (Remotes::default(), ids(1));
+        remotes.wait(remote(1), 1, ids[0]);
+        assert!(remotes.wants_probe(remote(1)));
+        remotes.hear(remote(1));
+        assert!(remotes.probed(remote(1), true).is_empty(), "the answer came while the probe was away");
+        assert!(!remotes.wants_probe(remote(1)));
+    }
+
+    #[test]
+    fn probes_at_a_time_are_bounded() {
+        let (mut remotes, ids) = (Remotes::default(), ids(1));
+        let probed = (0..1_000).filter(|number| {
+            remotes.wait(remote(*number), 1, ids[0]);
+            remotes.wants_probe(remote(*number))
+        });
+        assert_eq!(probed.count(), PROBES);
+        assert!(remotes.probed(remote(0), false).is_empty());
+        assert!(remotes.wants_probe(remote(999)), "one that ended makes room");
+    }
+}

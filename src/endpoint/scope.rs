@@ -1,13 +1,14 @@
 //! The owner of some Call-IDs and of the record of their messages.
 
 use super::Endpoint;
-use super::client::{ClientTransaction, Switch, SwitchOutcome};
+use super::client::ClientTransaction;
 use super::handle::Command;
 use super::log::Log;
 use super::mailbox::mailbox;
+use super::switch::switch;
 use crate::error::Error;
 use crate::message::{Flow, Message, Transport};
-use crate::transport::{Record, RecordEvent, TransportError, TransportErrorKind};
+use crate::transport::{Record, RecordEvent, TransportError};
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::oneshot;
@@ -16,7 +17,7 @@ use tokio::sync::oneshot;
 #[derive(Debug)]
 pub struct Scope {
     endpoint: Endpoint,
-    log: Arc<Log>,
+    pub(super) log: Arc<Log>,
     call_ids: Mutex<Vec<Box<[u8]>>>,
 }
 
@@ -57,38 +58,13 @@ impl Scope {
         {
             self.call_ids.lock().unwrap_or_else(PoisonError::into_inner).push(call_id.into());
         }
-        let (flow, switch) = self.switch(&request, flow).await;
+        let (flow, switch) = switch(self, &request, flow).await;
         let (post, mailbox) = mailbox();
         let (sent, when) = oneshot::channel();
         let log = Arc::clone(&self.log);
         self.endpoint.command(Command::Request { request: Box::new(request), flow, log, post, sent }).await?;
         let sent_at = when.await.map_err(|_| Error::Closed)?;
         Ok(ClientTransaction { mailbox, flow, sent_at, switch, _endpoint: self.endpoint.clone() })
-    }
-
-    /// RFC 3261 sec. 18.1.1: a request too big for UDP is tried by TCP, at the same address.
-    async fn switch(&self, request: &Message, flow: Flow) -> (Flow, Option<Switch>) {
-        let config = self.endpoint.config();
-        let size = request.as_bytes().len() + via_size(flow);
-        let limit = config.udp_request_limit;
-        if flow.transport != Transport::Udp || size <= limit {
-            return (flow, None);
-        }
-        let opening = self.endpoint.open(Some(flow.local.ip()), flow.remote, Some(Arc::clone(&self.log)));
-        let opened = tokio::time::timeout(config.switch_timeout, opening).await.unwrap_or_else(|_| {
-            let kind = TransportErrorKind::ConnectTimeout;
-            Err(TransportError { transport: Transport::Tcp, remote: flow.remote, kind })
-        });
-        match opened {
-            Ok(tcp) => {
-                self.note(tcp, format!("a request of {size} bytes is over {limit} for UDP: sent by TCP"));
-                (tcp, Some(Switch { size, limit, outcome: SwitchOutcome::Tcp }))
-            }
-            Err(error) => {
-                self.note(flow, format!("a request of {size} bytes is over {limit} for UDP: sent by UDP all the same ({error})"));
-                (flow, Some(Switch { size, limit, outcome: SwitchOutcome::StayedOnUdp(error) }))
-            }
-        }
     }
 
     /// Writes a note into the record.
@@ -117,12 +93,4 @@ impl Drop for Scope {
         let call_ids = std::mem::take(self.call_ids.get_mut().unwrap_or_else(PoisonError::into_inner));
         self.endpoint.shared().registry.forget(&call_ids, &self.log);
     }
-}
-
-/// Bytes of the Via line that the transaction layer puts on top.
-fn via_size(flow: Flow) -> usize {
-    // The magic cookie and 96 bits in hex.
-    const BRANCH: usize = 7 + 24;
-    let sent_by = SocketAddr::new(flow.local.ip(), flow.local.port()).to_string();
-    "Via: SIP/2.0/UDP ;branch=;rport\r\n".len() + sent_by.len() + BRANCH
 }

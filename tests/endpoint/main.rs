@@ -5,6 +5,7 @@ mod bad_input;
 mod exchange;
 mod limits;
 mod lost;
+mod replies;
 mod size;
 mod support;
 #[cfg(feature = "sim")]

@@ -129,3 +129,38 @@ async fn connections_give_the_same_ladder_each_time_too() {
         assert_eq!(first, stream_run().await);
     }
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_big_request_waits_once_for_a_host_that_drops_connections() {
+    let network = MemoryNetwork::new([9; 32]);
+    let mut config = config(&["10.0.0.1:5060"], &[]);
+    config.network = Some(Arc::new(network.host(["10.0.0.1".parse::<IpAddr>().unwrap()])));
+    let (client, _) = Endpoint::bind(config).await.unwrap();
+    // Nobody is there at all: connecting never ends.
+    let flow = client.flow(Transport::Udp, "192.0.2.99:5060".parse().unwrap()).await.unwrap();
+    let scope = client.scope();
+    let mut took = Vec::new();
+    for _ in 0..2 {
+        let began = Instant::now();
+        let big = request(&client, ringback::syntax::Method::Options, flow, &[b'x'; 1_300]);
+        let transaction = scope.request(big, flow).await.unwrap();
+        let switch = transaction.switched().unwrap();
+        assert!(matches!(switch.outcome, ringback::endpoint::SwitchOutcome::StayedOnUdp(_)), "{switch:?}");
+        took.push(began.elapsed());
+    }
+    assert_eq!(took, [Duration::from_secs(1), Duration::ZERO]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_connection_that_says_nothing_is_closed() {
+    let (client, server) = hosts(10, Link::new());
+    let (server, _incoming) = Endpoint::bind(server).await.unwrap();
+    let network = client.network.unwrap();
+    let mut silent = network.connect(None, SERVER.parse().unwrap()).await.unwrap();
+    let began = Instant::now();
+    let mut buffer = [0; 16];
+    assert_eq!(tokio::io::AsyncReadExt::read(&mut silent, &mut buffer).await.unwrap(), 0);
+    assert_eq!(began.elapsed(), Duration::from_secs(120));
+    tokio::time::sleep(Duration::from_millis(10)).await;
+    assert_eq!(server.stats().connections, 0);
+}

@@ -1,0 +1,98 @@
+//! Requests that are too big for UDP (RFC 3261 sec. 18.1.1).
+
+use super::Scope;
+use crate::message::{Flow, Message, Transport};
+use crate::transport::{TransportError, TransportErrorKind};
+use std::collections::HashMap;
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+use tokio::time::Instant;
+
+/// How long a remote is remembered that let us wait for a connection in vain.
+const REMEMBERED: Duration = Duration::from_secs(60);
+/// So many of them; when full, all are forgotten (which costs time, nothing else).
+const REMEMBERED_AT_ONCE: usize = 1_024;
+
+/// A request was too big for UDP (RFC 3261 sec. 18.1.1): what became of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Switch {
+    /// The request's bytes, Via included.
+    pub size: usize,
+    /// [`Config::udp_request_limit`](super::Config::udp_request_limit).
+    pub limit: usize,
+    /// By which transport it went.
+    pub outcome: SwitchOutcome,
+}
+
+/// By which transport a request went that was too big for UDP.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum SwitchOutcome {
+    /// By TCP.
+    Tcp,
+    /// By UDP all the same, because TCP could not be had.
+    StayedOnUdp(TransportError),
+}
+
+/// Remotes that let us wait for a TCP connection in vain: the next big request does not wait again.
+#[derive(Debug, Default)]
+pub(super) struct Unswitchable(Mutex<HashMap<SocketAddr, (Instant, TransportError)>>);
+
+impl Unswitchable {
+    fn get(&self, remote: SocketAddr) -> Option<TransportError> {
+        let remotes = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        remotes.get(&remote).filter(|(since, _)| since.elapsed() < REMEMBERED).map(|(_, error)| error.clone())
+    }
+    fn add(&self, error: &TransportError) {
+        let mut remotes = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if remotes.len() >= REMEMBERED_AT_ONCE {
+            remotes.clear();
+        }
+        remotes.insert(error.remote, (Instant::now(), error.clone()));
+    }
+}
+
+/// Which flow a request really takes: one that is too big for UDP is tried by TCP, at the same address.
+pub(super) async fn switch(scope: &Scope, request: &Message, flow: Flow) -> (Flow, Option<Switch>) {
+    let config = scope.endpoint().config();
+    let size = request.as_bytes().len() + via_size(flow);
+    let limit = config.udp_request_limit;
+    if flow.transport != Transport::Udp || size <= limit {
+        return (flow, None);
+    }
+    let too_big = format!("a request of {size} bytes is over {limit} for UDP");
+    match connect(scope, flow).await {
+        Ok(tcp) => {
+            scope.note(tcp, format!("{too_big}: sent by TCP"));
+            (tcp, Some(Switch { size, limit, outcome: SwitchOutcome::Tcp }))
+        }
+        Err(error) => {
+            scope.note(flow, format!("{too_big}: sent by UDP all the same ({error})"));
+            (flow, Some(Switch { size, limit, outcome: SwitchOutcome::StayedOnUdp(error) }))
+        }
+    }
+}
+
+async fn connect(scope: &Scope, flow: Flow) -> Result<Flow, TransportError> {
+    let (endpoint, remote) = (scope.endpoint(), flow.remote);
+    let unswitchable = &endpoint.shared().unswitchable;
+    if let Some(error) = unswitchable.get(remote) {
+        return Err(error);
+    }
+    let opening = endpoint.open(Some(flow.local.ip()), remote, Some(Arc::clone(&scope.log)));
+    let Ok(opened) = tokio::time::timeout(endpoint.config().switch_timeout, opening).await else {
+        let error =
+            TransportError { transport: Transport::Tcp, remote, kind: TransportErrorKind::ConnectTimeout };
+        unswitchable.add(&error);
+        return Err(error);
+    };
+    opened
+}
+
+/// Bytes of the Via line that the transaction layer puts on top.
+fn via_size(flow: Flow) -> usize {
+    // The magic cookie and 96 bits in hex.
+    const BRANCH: usize = 7 + 24;
+    let sent_by = SocketAddr::new(flow.local.ip(), flow.local.port()).to_string();
+    "Via: SIP/2.0/UDP ;branch=;rport\r\n".len() + sent_by.len() + BRANCH
+}
