@@ -21,7 +21,6 @@ use super::fault::{Brief, Kind};
 use crate::message::{Flow, Ids, Message, Transport};
 use crate::syntax::{HeaderName, Host, Method, Uri, unescape};
 use bindings::{Bindings, Rules, Wish};
-use bytes::Bytes;
 use gate::Pass;
 use nonces::Nonces;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -75,9 +74,9 @@ pub enum Output {
 pub enum Delivery {
     /// By its transaction, as RFC 3261 sec. 18.2.2 and RFC 3581 say.
     Proper,
-    /// Only its first half, once.
+    /// Only its first half, once: a retransmitted request gets nothing more.
     Truncated,
-    /// Once, to the source's address and the port in the Via (to this port instead, when there is one), without a filled-in `rport`.
+    /// Once too, to the source's address and the port in the Via (to this port instead, when there is one), without a filled-in `rport`.
     ToVia {
         /// Another port than the Via's.
         port: Option<u16>,
@@ -90,8 +89,6 @@ struct Account {
     bindings: Bindings,
     /// 200s that were given, for `B01`.
     accepted: u32,
-    /// The last answer that went out beside its transaction, and the request that it belongs to: a retransmission gets the same again.
-    beside: Option<(Bytes, Message, Delivery)>,
 }
 
 /// The registrar.
@@ -170,7 +167,7 @@ impl Registrar {
         if let Some(old) = self.accounts.remove(&user.name) {
             held.extend(old.bindings.live(now).filter(|binding| binding.source.is_some()).cloned());
         }
-        let account = Account { bindings: Bindings::new(held), user, accepted: 0, beside: None };
+        let account = Account { bindings: Bindings::new(held), user, accepted: 0 };
         self.accounts.insert(account.user.name.clone(), account);
     }
     /// Takes a user and its bindings away; `false` when there is none.
@@ -253,15 +250,8 @@ impl Registrar {
         if self.doomed.remove(&key(flow)) {
             return Reply::Close;
         }
-        if let Some(account) = self.accounts.get(name) {
-            if account.user.has(Kind::Silent(flow.transport)) {
-                return Reply::Silence;
-            }
-            if let Some((bytes, response, delivery)) = &account.beside
-                && bytes == request.bytes()
-            {
-                return Reply::Message { response: response.clone(), delivery: *delivery, then_close: false };
-            }
+        if self.accounts.get(name).is_some_and(|account| account.user.has(Kind::Silent(flow.transport))) {
+            return Reply::Silence;
         }
         if let Err(problem) = request.check_mandatory() {
             return Reply::proper(self.plain(request, 400, &format!("Bad Request ({problem})")));
@@ -400,9 +390,6 @@ impl Registrar {
             if let Some(everybody) = banned.filter(|_| self.banned.len() < MAX_FLOWS) {
                 self.banned.insert((flow.remote.ip(), (!everybody).then(|| name.to_owned())));
             }
-        }
-        if delivery != Delivery::Proper {
-            account.beside = Some((request.bytes().clone(), response.clone(), delivery));
         }
         Reply::Message { response, delivery, then_close }
     }

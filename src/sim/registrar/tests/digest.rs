@@ -81,7 +81,7 @@ fn a_replayed_nc_is_stale() {
     let mut alice = Caller::alice();
     alice.bind(ONE);
     let replayed = alice.last.clone().unwrap();
-    let response = alice.hand_in(replayed).unwrap().0;
+    let response = alice.hand_in(replayed).unwrap();
     assert_eq!(response.status(), Some(401));
     assert!(value(&response, HeaderName::WwwAuthenticate).unwrap().contains("stale=true"));
 }

@@ -30,6 +30,8 @@ struct Caller {
     /// Everything but responses that came out since the last request.
     others: Vec<Output>,
     last: Option<Message>,
+    /// How the last answer goes out.
+    delivery: Option<Delivery>,
 }
 
 impl Caller {
@@ -53,6 +55,7 @@ impl Caller {
             extra: Vec::new(),
             others: Vec::new(),
             last: None,
+            delivery: None,
         }
     }
     fn alice() -> Caller {
@@ -88,7 +91,7 @@ impl Caller {
         request.build().unwrap()
     }
     /// Hands a request in; the response, when there is one.
-    fn hand_in(&mut self, request: Message) -> Option<(Message, Delivery)> {
+    fn hand_in(&mut self, request: Message) -> Option<Message> {
         self.last = Some(request.clone());
         self.registrar.handle_input(self.now, Input::Request { token: 7, message: request, flow: self.flow });
         self.others.clear();
@@ -100,7 +103,8 @@ impl Caller {
                     // What the registrar writes has to be readable.
                     Message::parse(response.bytes().clone(), &Limits::default()).unwrap();
                     response.check_mandatory().unwrap();
-                    answer = Some((response, delivery));
+                    self.delivery = Some(delivery);
+                    answer = Some(response);
                 }
                 other => self.others.push(other),
             }
@@ -111,7 +115,7 @@ impl Caller {
     fn plain(&mut self, extra: &[(HeaderName, &str)]) -> Message {
         let extra: Vec<_> = extra.iter().map(|(name, value)| (*name, (*value).to_owned())).collect();
         let request = self.build(Method::Register, "sip:alice@lab.example", &extra);
-        self.hand_in(request).expect("an answer").0
+        self.hand_in(request).expect("an answer")
     }
     /// One REGISTER with credentials for the nonces that are known.
     fn answer(&mut self, extra: &[(HeaderName, &str)]) -> Message {
@@ -127,7 +131,7 @@ impl Caller {
             }
         }
         let request = self.build(Method::Register, "sip:alice@lab.example", &lines);
-        self.hand_in(request).expect("an answer").0
+        self.hand_in(request).expect("an answer")
     }
     /// Takes the first challenge of a response that we can answer.
     fn take(&mut self, response: &Message) {
