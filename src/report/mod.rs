@@ -14,4 +14,4 @@ pub mod json;
 pub mod pcap;
 
 pub use ladder::{LadderOptions, ladder, ladder_with};
-pub use table::{Row, Tally, table};
+pub use table::{Row, Tally, rows, table};

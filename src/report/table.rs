@@ -40,13 +40,18 @@ const NAME_WIDTH: usize = 40;
 /// assert_eq!(text.lines().nth(2), Some("                    -> Set it again."));
 /// ```
 pub fn table<'a>(rows: impl IntoIterator<Item = Row<'a>>, colour: bool) -> String {
+    let mut tally = Tally::default();
+    let lines = self::rows(rows.into_iter().inspect(|row| tally.add(row.verdict)), colour);
+    format!("{lines}{tally}\n")
+}
+
+/// The same without the counts.
+pub fn rows<'a>(rows: impl IntoIterator<Item = Row<'a>>, colour: bool) -> String {
     let rows: Vec<(String, Row<'a>)> =
         rows.into_iter().map(|row| (Printable(row.name).to_string(), row)).collect();
     let width = rows.iter().map(|(name, _)| name.chars().count()).max().unwrap_or(0).clamp(4, NAME_WIDTH);
-    let mut tally = Tally::default();
     let mut text = format!("{:<width$}  {:<12}  WHY, AND WHAT TO DO\n", "NAME", "VERDICT");
     for (name, row) in &rows {
-        tally.add(row.verdict);
         let verdict = paint(row.verdict, &format!("{:<12}", row.verdict), colour);
         text += format!("{name:<width$}  {verdict}  {}", Printable(row.why)).trim_end();
         text += "\n";
@@ -54,7 +59,6 @@ pub fn table<'a>(rows: impl IntoIterator<Item = Row<'a>>, colour: bool) -> Strin
             text += &format!("{:width$}  {:12}  -> {}\n", "", "", Printable(advice));
         }
     }
-    text += &format!("{tally}\n");
     text
 }
 

@@ -1,5 +1,6 @@
 //! Ctrl-C and SIGTERM: the first ends in order, the second at once.
 
+use crate::output::tell;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -15,7 +16,7 @@ impl Interrupt {
         tokio::spawn(async move {
             signal().await;
             flag.store(true, Ordering::Relaxed);
-            eprintln!("stopping: running checks remove what they bound; once more to quit at once");
+            tell("stopping: running checks remove what they bound; once more to quit at once");
             stop();
             signal().await;
             std::process::exit(130);

@@ -13,6 +13,7 @@ mod sim;
 
 use clap::{ArgAction, Parser, Subcommand};
 use exit::{Exit, Failure};
+use output::tell;
 use std::process::ExitCode;
 use tracing_subscriber::EnvFilter;
 
@@ -65,7 +66,7 @@ fn main() -> ExitCode {
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => {
-            eprintln!("error: cannot start: {error}");
+            tell(&format!("error: cannot start: {error}"));
             return Exit::Open.into();
         }
     };
@@ -77,10 +78,12 @@ fn main() -> ExitCode {
             Command::Demo(arguments) => demo::run(arguments).await,
         }
     });
+    // A name that is still being looked up must not keep the program from ending.
+    runtime.shutdown_background();
     match result {
         Ok(exit) => exit.into(),
         Err(failure) => {
-            eprintln!("error: {failure}");
+            tell(&format!("error: {failure}"));
             failure.exit.into()
         }
     }
@@ -95,7 +98,7 @@ fn log(verbose: u8) {
     };
     let filter = match std::env::var("RINGBACK_LOG") {
         Ok(filter) if verbose == 0 => EnvFilter::try_new(&filter).unwrap_or_else(|error| {
-            eprintln!("warning: RINGBACK_LOG is not understood: {error}");
+            tell(&format!("warning: RINGBACK_LOG is not understood: {error}"));
             EnvFilter::new(level)
         }),
         _ => EnvFilter::new(level),

@@ -1,9 +1,9 @@
 //! What people and programs get to see: text or JSON lines, ladders, a capture.
 
 use crate::exit::Failure;
-use ringback::check::Outcome;
+use ringback::check::{Outcome, Verdict};
 use ringback::report::pcap::Capture;
-use ringback::report::{self, Row};
+use ringback::report::{self, Row, Tally};
 use std::fs::File;
 use std::io::{self, BufWriter, IsTerminal, Write};
 use std::path::PathBuf;
@@ -52,7 +52,7 @@ impl Output {
         self.evidence(outcome);
         if self.json {
             self.machine(&report::json::line(outcome));
-            eprintln!("{}", brief(outcome));
+            tell(&brief(outcome));
         } else {
             self.people(&format!("{outcome}\n"));
         }
@@ -69,10 +69,18 @@ impl Output {
         }
     }
 
-    /// The table of many.
+    /// The table of many; beside JSON lines only what did not pass, and the counts of all.
     pub(crate) fn table<'a>(&mut self, rows: impl IntoIterator<Item = Row<'a>>) {
-        let colour = !self.json && colour();
-        self.people(&report::table(rows, colour));
+        if !self.json {
+            return self.people(&report::table(rows, colour()));
+        }
+        let mut tally = Tally::default();
+        let rows = rows.into_iter().inspect(|row| tally.add(row.verdict));
+        let rows: Vec<Row<'a>> = rows.filter(|row| row.verdict != Verdict::Pass).collect();
+        if !rows.is_empty() {
+            self.people(&report::rows(rows, false));
+        }
+        self.people(&format!("{tally}\n"));
     }
 
     /// Text for people: standard output, or standard error when programs read the other.
@@ -117,7 +125,7 @@ impl Output {
 
     fn complain(&mut self, path: &std::path::Path, error: &io::Error) {
         self.failed = true;
-        eprintln!("error: --pcap {}: {error}; the capture is not complete", path.display());
+        tell(&format!("error: --pcap {}: {error}; the capture is not complete", path.display()));
     }
 
     fn write(&mut self, text: &str) {
@@ -130,7 +138,7 @@ impl Output {
             // `ringback ... | head` is no error; a full disk is.
             if error.kind() != io::ErrorKind::BrokenPipe {
                 self.failed = true;
-                eprintln!("error: standard output: {error}");
+                tell(&format!("error: standard output: {error}"));
             }
         }
     }
@@ -141,6 +149,11 @@ fn brief(outcome: &Outcome) -> String {
     let advice = Row::of("", outcome).advice.map(|advice| format!(" -> {advice}")).unwrap_or_default();
     let text = format!("{} {}: {}{advice}", outcome.subject, outcome.verdict, outcome.summary);
     text.chars().map(|c| if c.is_control() { '?' } else { c }).collect()
+}
+
+/// A line for people on standard error; unlike `eprintln!` it is no panic when nobody reads it.
+pub(crate) fn tell(line: &str) {
+    let _ = writeln!(io::stderr(), "{line}");
 }
 
 /// Text on standard output, where nothing is lost when nobody reads it.

@@ -1,5 +1,6 @@
 //! How far many checks are: a bar on a terminal, a line now and then elsewhere.
 
+use crate::output::tell;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use ringback::check::Verdict;
 use ringback::report::Tally;
@@ -42,13 +43,13 @@ impl Progress {
             }
             None if self.last_line.elapsed() >= LINES => {
                 self.last_line = Instant::now();
-                eprintln!(
+                tell(&format!(
                     "{} of {}, {:.1} a second; {}",
                     self.tally.total(),
                     self.total,
                     self.rate(),
                     self.tally
-                );
+                ));
             }
             None => {}
         }

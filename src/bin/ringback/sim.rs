@@ -2,7 +2,7 @@
 
 use crate::exit::{Exit, Failure};
 use crate::interrupt;
-use crate::output::say;
+use crate::output::{say, tell};
 use ringback::message::Transport;
 use ringback::sim::{Fault, Lab, User};
 use std::collections::HashSet;
@@ -63,10 +63,10 @@ pub(crate) async fn run(arguments: Arguments) -> Result<Exit, Failure> {
         return Err(Failure::usage(format!("--user: {} stands twice", twice.name)));
     }
     if !arguments.bind.ip().is_loopback() {
-        eprintln!(
+        tell(&format!(
             "warning: {} is no loopback address: everybody who reaches it can register",
             arguments.bind
-        );
+        ));
     }
     let mut builder = Lab::builder().domain(&arguments.domain);
     builder = match arguments.bind {
