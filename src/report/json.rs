@@ -19,6 +19,14 @@
 //! | `records`, `records_dropped` | entries of the transcript, and those that a limit kept out |
 //!
 //! `evidence` is `[from, to]`: entries of the transcript, counted from 0, `to` not included.
+//!
+//! ```
+//! use ringback::check::Outcome;
+//! let outcome = Outcome::not_run("register", "sip:bob@lab.example", "no password is given", "add one");
+//! let line = ringback::report::json::line(&outcome);
+//! assert!(line.starts_with(r#"{"schema":"ringback.outcome/1","check":"register","subject":"sip:bob@lab.example""#));
+//! assert!(!line.contains('\n'));
+//! ```
 
 use crate::check::{MetricValue, Outcome};
 use serde::ser::{Serialize, SerializeMap, SerializeStruct, Serializer};

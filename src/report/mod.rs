@@ -1,7 +1,15 @@
 //! Pure functions of outcomes: text, tables, JSON lines, ladders, captures. Nothing here reads a clock, a file or a socket,
 //! and nothing here lets a secret out: messages pass [`redact`](crate::message::redact) first.
 //!
-//! One outcome prints itself: `println!("{outcome}")`.
+//! One outcome prints itself: `println!("{outcome}")`. What it rests on, and how many look on one page:
+//! ```
+//! use ringback::check::Outcome;
+//! use ringback::report::{Row, ladder, table};
+//! let outcome = Outcome::not_run("register", "sip:bob@lab.example", "no password is given", "add one");
+//! print!("{}", ladder(&outcome.transcript));
+//! let page = table([Row::of("bob", &outcome)], false);
+//! assert!(page.ends_with("1 checked: 0 pass, 0 fail, 0 inconclusive, 1 not run\n"));
+//! ```
 
 mod ladder;
 mod table;
