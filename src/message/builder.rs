@@ -32,7 +32,7 @@ fn is_text(value: &[u8]) -> bool {
 }
 
 /// What came in one message as it can stand in another: each fold is a space (RFC 3261 sec. 7.3.1), and so is a stray CR.
-fn unfolded(value: &[u8]) -> Vec<u8> {
+pub(super) fn unfolded(value: &[u8]) -> Vec<u8> {
     let mut out: Vec<u8> = Vec::with_capacity(value.len());
     for &b in value {
         match b {
@@ -79,9 +79,7 @@ impl Builder {
         builder.text.extend_from_slice(b" SIP/2.0\r\n");
         builder
     }
-    /// A response to `request`: its Vias, From, To, Call-ID and CSeq copied (RFC 3261 sec. 8.2.6.2), and Timestamp into a 100; `to_tag` is
-    /// added to To when it has none.
-    pub fn response(request: &Message, status: u16, reason: &str, to_tag: Option<&str>) -> Builder {
+    pub(super) fn status_line(status: u16, reason: &str) -> Builder {
         let mut builder = Builder::start();
         if !(100..700).contains(&status) {
             builder.refuse("the status code");
@@ -90,6 +88,12 @@ impl Builder {
             builder.refuse("the reason phrase");
         }
         builder.text.extend_from_slice(format!("SIP/2.0 {status} {reason}\r\n").as_bytes());
+        builder
+    }
+    /// A response to `request`: its Vias, From, To, Call-ID and CSeq copied (RFC 3261 sec. 8.2.6.2), and Timestamp into a 100; `to_tag` is
+    /// added to To when it has none.
+    pub fn response(request: &Message, status: u16, reason: &str, to_tag: Option<&str>) -> Builder {
+        let mut builder = Builder::status_line(status, reason);
         for header in request.headers() {
             let name = header.name;
             let is_copied = matches!(
@@ -140,6 +144,12 @@ impl Builder {
         }
         self.content_type = Some(content_type.to_owned());
         self.body = body.as_ref().to_vec();
+        self
+    }
+    /// Sets the body alone: its Content-Type stands among the headers, or is not known.
+    #[cfg(feature = "rsip")]
+    pub(super) fn bare_body(mut self, body: &[u8]) -> Builder {
+        self.body = body.to_vec();
         self
     }
     /// The message.

@@ -6,7 +6,10 @@ mod edit;
 mod flow;
 mod ids;
 mod list;
+mod reason;
 mod redact;
+#[cfg(feature = "rsip")]
+pub mod rsip;
 mod stream;
 mod typed;
 
@@ -14,6 +17,7 @@ pub use attribute::{branch_of, call_id_of};
 pub use builder::{BuildError, Builder};
 pub use flow::{Flow, Transport};
 pub use ids::Ids;
+pub use reason::reason_phrase;
 pub use redact::redact;
 pub use stream::{StreamDecoder, StreamItem};
 
