@@ -4,7 +4,7 @@ use super::uri::{from_method, from_uri};
 use super::{ConvertError, ConvertErrorKind};
 use crate::message::{Builder, Message, reason_phrase};
 use crate::syntax::HeaderName;
-use ::rsip::{Headers, Request, Response, SipMessage, StatusCode, Version};
+use ::rsip::{Header, Headers, Request, Response, SipMessage, StatusCode, Version};
 
 impl TryFrom<&SipMessage> for Message {
     type Error = ConvertError;
@@ -40,6 +40,16 @@ impl TryFrom<&Response> for Message {
         };
         finish(Builder::status_line(status, reason), &response.headers, &response.body)
     }
+}
+
+/// The request without its Via headers: the transaction that sends it writes its own.
+///
+/// # Errors
+/// What the conversion to a [`Message`] refuses.
+pub fn to_send(request: &Request) -> Result<Message, ConvertError> {
+    let mut request = request.clone();
+    request.headers.retain(|header| !matches!(header, Header::Via(_)));
+    Message::try_from(&request)
 }
 
 fn check_version(version: &Version) -> Result<(), ConvertError> {

@@ -25,7 +25,7 @@
 //! | a byte that is no UTF-8 (Latin-1 in a display name) | rsip holds `String`s |
 //! | a method that rsip does not list, also one in lower case | its `Method` is a closed list; method names are case-sensitive |
 //! | a Request-URI that is neither `sip:` nor `sips:` | rsip writes `://` behind any other scheme |
-//! | a Request-URI with headers (`?...`), or one that is no URI | `Uri::headers` is a list of numbers |
+//! | a Request-URI that is no URI; in the typed headers a URI with headers (`?...`) | `Uri::headers` is a list of numbers |
 //! | from rsip: `SIP/1.0`, a URI without scheme, a status outside 100 to 699 | no such message is sent |
 //! | from rsip: a part of the URI, a header name or a value that would read as something else (line breaks, `@` in the user, ...) | it would change the message |
 //!
@@ -35,19 +35,25 @@
 //! | reason phrase | lost where rsip lists the status code; kept otherwise | [`reason_phrase`](super::reason_phrase) for listed codes |
 //! | compact header names | written in full; names that neither side knows stay as they came | |
 //! | `Via: a, b` and `Contact: a, b` | one header for each value (RFC 3261 sec. 7.3.1), because rsip reads only the first, or none | |
-//! | folds | a space (RFC 3261 sec. 7.3.1) | |
+//! | folds | white space (RFC 3261 sec. 7.3.1) | |
 //! | IPv6 reference in a Request-URI | a domain in brackets, in the canonical form of RFC 5952; rsip would write an address without them | the reference |
 //! | case of the known parameter names of a Request-URI and of its `transport` value | as rsip's variants | lower case |
 //! | Content-Length | as it came | left out, and written anew from the body, at the end |
 //! | white space around names and values, line ends | gone | |
 //!
-//! Header values stay text: rsip reads them when its `typed()` is asked, with the defects of its parser. For From, To, Contact, Route
-//! and Via there is a way around it: `rsip::typed::Contact::try_from(&name_addr)` and `rsip::typed::Via::try_from(&via)` take what *our*
-//! parser read.
+//! Header values stay text: rsip reads them when its `typed()` is asked, with the defects of its parser. For From, To, Contact and
+//! Via there is a way around it: `rsip::typed::Contact::try_from(&name_addr)` and `rsip::typed::Via::try_from(&via)` take what *our* parser
+//! read.
+//!
+//! # Sending rsip's requests
+//! [`to_send`] gives what [`Scope::request`](crate::endpoint::Scope::request) and [`Run::request`](crate::check::Run::request) take, and
+//! `rsip::Response::try_from(&received.message)` what came back; `examples/from_rsip.rs` moves a small program over step by step.
 mod from;
 mod header;
 mod to;
 mod uri;
+
+pub use from::to_send;
 
 use super::BuildError;
 use crate::syntax::SyntaxError;

@@ -82,9 +82,9 @@ fn split(list: &[u8], after_first: impl Fn(&[u8]) -> Result<&[u8], SyntaxError>)
     let (mut values, mut rest) = (Vec::new(), list);
     while !rest.is_empty() {
         let Ok(next) = after_first(rest) else { return vec![list] };
-        let first = &rest[..rest.len() - next.len()];
+        let first = rest[..rest.len() - next.len()].trim_ascii();
         let first = if next.is_empty() { first } else { first.strip_suffix(b",").unwrap_or(first) };
-        values.push(first.trim_ascii());
+        values.push(first.trim_ascii_end());
         rest = next;
     }
     if values.is_empty() { vec![list] } else { values }
