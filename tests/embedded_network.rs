@@ -182,7 +182,7 @@ async fn users_change_while_it_runs_and_bindings_say_who_is_there() {
     assert_eq!(register(&lab, &probe, Transport::Udp).await.verdict, Verdict::Pass, "the account follows");
     let old = Account::new("sip:alice@lab.example", "alicepw")
         .unwrap()
-        .registrar(&lab.uri(Transport::Udp))
+        .registrar(&lab.uri(Transport::Udp).unwrap())
         .unwrap();
     assert_eq!(probe.check(Register::new(&old)).await.verdict, Verdict::Fail);
     assert!(lab.remove_user("alice"));
