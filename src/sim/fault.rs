@@ -31,6 +31,7 @@ use std::str::FromStr;
 /// | `R06` | old bindings fill the limit: a new one gets 403 |
 /// | `R06:503` | the same with 503 and the list of bindings |
 /// | `R06:603` | the same with 603 |
+/// | `R10` | 302 with another registrar in Contact |
 /// | `R12` | 404: the registrar does not know the user |
 /// | `R14` | 503 with Retry-After 120 |
 /// | `R14:SECONDS` | the same with another time |
@@ -52,6 +53,8 @@ use std::str::FromStr;
 /// | `B06` | one contact at most, and a new one silently replaces the live binding of another device |
 /// | `raise-expires` | a shorter time than 600 s is raised silently instead of refused (in no catalogue: what some registrars do) |
 /// | `raise-expires:SECONDS` | the same with another minimum |
+/// | `rewrite-contact` | our own Contact is listed with the address that it came from, TRANSPORT in capitals and one second less (in no catalogue) |
+/// | `one-line` | all bindings stand in one Contact line (in no catalogue: what Kamailio does) |
 /// | `expires-header` | the expiry stands in Expires only, not in the Contact (in no catalogue: what some registrars do) |
 ///
 /// ```
@@ -87,6 +90,7 @@ pub(super) enum Kind {
     NoExpires,
     ZeroExpires,
     Full { status: u16 },
+    Redirects,
     UnknownUser,
     Overload { retry_after: u32 },
     Silent(Transport),
@@ -101,6 +105,8 @@ pub(super) enum Kind {
     Replaces,
     RaisesExpires(u32),
     ExpiresHeader,
+    RewritesContact,
+    OneLine,
 }
 
 /// Which Min-Expires a 423 has that never ends.
@@ -152,6 +158,7 @@ const ENTRIES: &[Entry] = &[
     entry("R06", "", "403: old bindings fill the limit", |_| Kind::Full { status: 403 }),
     entry("R06", "503", "503: old bindings fill the limit", |_| Kind::Full { status: 503 }),
     entry("R06", "603", "603: old bindings fill the limit", |_| Kind::Full { status: 603 }),
+    entry("R10", "", "302 with another registrar", |_| Kind::Redirects),
     entry("R12", "", "404: unknown user", |_| Kind::UnknownUser),
     entry("R14", "", "503 with Retry-After 120", |_| Kind::Overload { retry_after: 120 }),
     entry("R14", "SECONDS", "503 with this Retry-After", |retry_after| Kind::Overload { retry_after }),
@@ -173,6 +180,8 @@ const ENTRIES: &[Entry] = &[
     entry("B06", "", "a new contact silently replaces the live binding of another device", |_| Kind::Replaces),
     entry("raise-expires", "", "less than 600 s is raised silently", |_| Kind::RaisesExpires(600)),
     entry("raise-expires", "SECONDS", "less than so many seconds is raised silently", Kind::RaisesExpires),
+    entry("rewrite-contact", "", "our own Contact comes back changed", |_| Kind::RewritesContact),
+    entry("one-line", "", "all bindings stand in one Contact line", |_| Kind::OneLine),
     entry("expires-header", "", "the expiry stands in the Expires header only", |_| Kind::ExpiresHeader),
 ];
 

@@ -41,7 +41,7 @@ fn reason(status: u16) -> &'static str {
 }
 
 impl Registrar {
-    fn response(&mut self, request: &Message, status: u16, reason: &str) -> Builder {
+    pub(super) fn response(&mut self, request: &Message, status: u16, reason: &str) -> Builder {
         let tag = self.ids.tag();
         Builder::response(request, status, reason, Some(&tag)).header(HeaderName::Server, &self.config.server)
     }
@@ -53,7 +53,7 @@ impl Registrar {
             Err(error) => {
                 tracing::debug!(%error, "an answer could not be written");
                 let bare = self.response(request, 500, "Server Internal Error").build();
-                // Without Via, From, To, Call-ID and CSeq there is nobody to tell; the request itself is no response and goes nowhere.
+                // Cannot fail where the mandatory headers are there; a request as a response would go nowhere.
                 bare.unwrap_or_else(|_| request.clone())
             }
         }
@@ -94,6 +94,11 @@ impl Registrar {
         }
         if user.has(Kind::ForbiddenAtOnce) {
             return Some(self.plain(request, 403, "Forbidden"));
+        }
+        if user.has(Kind::Redirects) {
+            let elsewhere = format!("<sip:{}@192.0.2.200:5060>", user.name);
+            let response = self.response(request, 302, "Moved Temporarily");
+            return Some(self.finish(request, response.header(HeaderName::Contact, elsewhere)));
         }
         let size = request.as_bytes().len();
         let status = user.find(|kind| match kind {
@@ -183,12 +188,18 @@ impl Registrar {
         let hidden = user.has(Kind::KeepsRemoved { hidden: true }) && wish.removes();
         let own = request.call_id().unwrap_or_default();
         let mut longest = None;
+        let mut listed = Vec::new();
         for binding in self.bindings(now, &user.name) {
             if hidden && binding.call_id.as_bytes() == own {
                 continue;
             }
             longest = longest.max(Some(binding.expires_in(now)));
-            let value = self.contact(now, &binding, user, gruu_host.as_deref());
+            listed.push(self.contact(now, &binding, user, gruu_host.as_deref()));
+        }
+        if user.has(Kind::OneLine) && !listed.is_empty() {
+            listed = vec![listed.join(", ")];
+        }
+        for value in listed {
             response = response.header(HeaderName::Contact, value);
         }
         if let Some(seconds) = longest.filter(|_| user.has(Kind::ExpiresHeader)) {
@@ -219,13 +230,18 @@ impl Registrar {
 
     /// A binding as a Contact value.
     fn contact(&self, now: Instant, binding: &Binding, user: &User, gruu_host: Option<&str>) -> String {
-        let mut value = format!("<{}>", binding.contact);
         // Writing into a String cannot fail.
+        let (mut value, mut expires) = (format!("<{}>", binding.contact), binding.expires_in(now));
+        if let (Some(source), true) = (&binding.source, user.has(Kind::RewritesContact)) {
+            let transport = source.transport.as_via();
+            value = format!("<sip:{}@{};transport={transport}>", user.name, source.remote);
+            expires = expires.saturating_sub(1);
+        }
         if let Some(q) = binding.q_thousandths {
             let _ = write!(value, ";q={}.{:03}", q / 1_000, q % 1_000);
         }
         if !(user.has(Kind::NoExpires) || user.has(Kind::ExpiresHeader)) {
-            let _ = write!(value, ";expires={}", binding.expires_in(now));
+            let _ = write!(value, ";expires={expires}");
         }
         value.push_str(&binding.params);
         if let (None, Some(instance)) = (&binding.source, &binding.instance) {

@@ -148,7 +148,7 @@ impl Wish {
         }
     }
 
-    /// The longest time asked for; `None` when nothing wants to be bound.
+    /// The shortest time asked for; `None` when nothing wants to be bound.
     pub(super) fn binds(&self) -> Option<u32> {
         match self {
             Wish::Change(changes) => changes.iter().map(|change| change.expires).filter(|e| *e > 0).min(),

@@ -254,7 +254,9 @@ impl Registrar {
             return Reply::Silence;
         }
         if let Err(problem) = request.check_mandatory() {
-            return Reply::proper(self.plain(request, 400, &format!("Bad Request ({problem})")));
+            // Without Via, From, To, Call-ID and CSeq there may be nobody to tell.
+            let response = self.response(request, 400, &format!("Bad Request ({problem})")).build();
+            return response.map_or(Reply::Silence, Reply::proper);
         }
         match request.method() {
             Some(Method::Register) => self.register(now, name, request, flow),
@@ -284,7 +286,7 @@ impl Registrar {
             self.idle.insert(key(flow), now + Duration::from_secs(seconds.into()));
         }
         let response = self.judge(now, name, request, flow);
-        self.deliver(name, request, flow, response)
+        self.deliver(name, flow, response)
     }
 
     /// The answer to a REGISTER of a user that exists.
@@ -361,7 +363,7 @@ impl Registrar {
     }
 
     /// What the faults do to an answer on its way out.
-    fn deliver(&mut self, name: &str, request: &Message, flow: &Flow, response: Message) -> Reply {
+    fn deliver(&mut self, name: &str, flow: &Flow, response: Message) -> Reply {
         let Some(account) = self.accounts.get_mut(name) else {
             return Reply::proper(response);
         };

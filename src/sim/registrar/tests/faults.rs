@@ -79,7 +79,9 @@ fn a11_takes_one_bare_token_only() {
 
 #[test]
 fn faults_that_ask_for_no_credentials_answer_at_once() {
-    for (fault, status) in [("A12", 403), ("A16", 401), ("A16:407", 407), ("R12", 404), ("R14", 503)] {
+    for (fault, status) in
+        [("A12", 403), ("A16", 401), ("A16:407", 407), ("R10", 302), ("R12", 404), ("R14", 503)]
+    {
         let mut alice = Caller::faulty(fault);
         let response = alice.plain(&[]);
         assert_eq!(response.status(), Some(status), "{fault}");
@@ -268,7 +270,7 @@ fn b06_replaces_the_live_binding_of_another_device() {
 }
 
 #[test]
-fn quirks_raise_a_short_expiry_or_show_it_in_the_header_only() {
+fn quirks_are_legal_and_unusual() {
     let mut alice = Caller::faulty("raise-expires");
     let response = alice.bind(&format!("{ONE};expires=30"));
     assert_eq!(response.status(), Some(200));
@@ -278,4 +280,14 @@ fn quirks_raise_a_short_expiry_or_show_it_in_the_header_only() {
     let response = alice.bind(&format!("{ONE};expires=300"));
     assert_eq!(value(&response, HeaderName::Expires).as_deref(), Some("300"));
     assert!(!contacts(&response)[0].contains("expires"));
+
+    let mut alice = Caller::faulty("rewrite-contact");
+    let response = alice.bind("<sip:alice@10.0.0.1;line=3>;expires=300");
+    assert!(contacts(&response)[0].starts_with("<sip:alice@192.0.2.7:5062;transport=UDP>;expires=299"));
+    assert_eq!(alice.bind("<sip:alice@10.0.0.1;line=3>;expires=0").status(), Some(200));
+    assert!(alice.held().is_empty(), "it is still removed as it was bound");
+
+    let mut alice = Caller::faulty("one-line");
+    let response = alice.bind("<sip:alice@192.0.2.7>, <sip:alice@192.0.2.8>");
+    assert_eq!((contacts(&response).len(), response.contacts().count()), (1, 2));
 }
