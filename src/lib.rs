@@ -15,6 +15,8 @@
 //! | [`auth`] | digest as a pure function |
 //! | [`message`] | one `Bytes` and spans, typed on demand |
 //! | [`syntax`] | the grammar over `&[u8]`, without allocation |
+#![forbid(unsafe_code)]
+
 pub mod error;
 
 pub mod syntax;
