@@ -9,10 +9,26 @@ use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_m
 use ringback::message::{Builder, Flow, Ids, Message, Transport};
 use ringback::syntax::{HeaderName, Limits, Method};
 use ringback::transaction::{ClientId, Config, Input, Layer, Output, Owner};
+use rustix::time::{ClockId, clock_gettime};
 use std::hint::black_box;
 use std::time::{Duration, Instant};
 
 const SIZES: [usize; 4] = [1_000, 10_000, 100_000, 1_000_000];
+
+/// CPU time of this thread, so that what else runs on the machine does not count.
+fn cpu() -> Duration {
+    let now = clock_gettime(ClockId::ThreadCPUTime);
+    Duration::new(now.tv_sec as u64, now.tv_nsec as u32)
+}
+
+/// Which transactions are hit.
+#[derive(Clone, Copy, Debug)]
+enum Order {
+    /// In the order in which they were sent: what a steady load does. Memory is read forwards.
+    Sent,
+    /// Without any order: the worst that can be. Each is found in memory where no cache has it.
+    Random,
+}
 
 struct Load {
     layer: Layer,
@@ -24,6 +40,8 @@ struct Load {
     /// The first transactions.
     ids: Vec<ClientId>,
     chance: Ids,
+    /// Where [`Order::Sent`] has come to.
+    oldest: usize,
 }
 
 fn request() -> Message {
@@ -63,6 +81,7 @@ impl Load {
             branches: Vec::new(),
             ids: Vec::new(),
             chance: Ids::from_seed([2; 32]),
+            oldest: 0,
         };
         for _ in 0..live {
             let id = load.open();
@@ -99,15 +118,19 @@ impl Load {
         id
     }
 
-    /// The final responses of `count` transactions chosen at random, which are replaced by new ones once they are gone.
-    fn responses(&mut self, count: usize) -> Vec<(usize, Message)> {
-        let mut chosen = std::collections::BTreeSet::new();
-        while chosen.len() < count.min(self.branches.len()) {
-            chosen.insert(self.chance.below(self.branches.len() as u64) as usize);
-        }
-        let mut chosen: Vec<usize> = chosen.into_iter().collect();
-        for at in (1..chosen.len()).rev() {
-            chosen.swap(at, self.chance.below(at as u64 + 1) as usize);
+    /// The final responses of `count` transactions: the oldest, or any.
+    fn responses(&mut self, count: usize, order: Order) -> Vec<(usize, Bytes)> {
+        let live = self.branches.len();
+        let mut chosen = Vec::new();
+        while chosen.len() < count.min(live) {
+            let index = match order {
+                Order::Sent => self.oldest % live,
+                Order::Random => self.chance.below(live as u64) as usize,
+            };
+            self.oldest += 1;
+            if !chosen.contains(&index) {
+                chosen.push(index);
+            }
         }
         let response = |branch: &str| {
             let text = format!(
@@ -116,7 +139,7 @@ impl Load {
                  Call-ID: 1j9FpLxk3uxtm8tn@192.0.2.1\r\nCSeq: 2 REGISTER\r\n\
                  Contact: <sip:alice@192.0.2.1:5070>;expires=300\r\nContent-Length: 0\r\n\r\n"
             );
-            Message::parse(Bytes::from(text), &Limits::default()).unwrap()
+            Bytes::from(text)
         };
         chosen.into_iter().map(|index| (index, response(&self.branches[index]))).collect()
     }
@@ -147,7 +170,8 @@ impl Load {
     /// Answers all transactions once, in an order that has nothing to do with their age.
     fn churn(&mut self) {
         for _ in 0..self.branches.len().div_ceil(256) {
-            for (index, message) in self.responses(256) {
+            for (index, bytes) in self.responses(256, Order::Random) {
+                let message = Message::parse(bytes, &Limits::default()).unwrap();
                 self.layer.handle_input(self.now, Input::Received { message, flow: self.flow });
                 self.branches[index] = self.send();
             }
@@ -155,29 +179,34 @@ impl Load {
     }
 }
 
-/// A final response over a reliable transport: matched, handed up, its transaction gone; parsing is not in it.
+/// A final response over a reliable transport: from its bytes to the outputs that hand it up and say that its transaction is gone.
 fn response(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("received response");
     group.sample_size(20).throughput(Throughput::Elements(1));
-    for live in SIZES {
+    let limits = Limits::default();
+    for (order, live) in [Order::Sent, Order::Random].into_iter().flat_map(|order| SIZES.map(|n| (order, n)))
+    {
         let mut load = Load::new(live, Transport::Tcp, Duration::from_secs(4));
-        load.churn();
-        group.bench_function(BenchmarkId::from_parameter(live), |bencher| {
+        if let Order::Random = order {
+            load.churn();
+        }
+        group.bench_function(BenchmarkId::new(format!("{order:?}"), live), |bencher| {
             bencher.iter_custom(|iterations| {
                 let mut spent = Duration::ZERO;
                 let mut done = 0;
                 while done < iterations {
-                    let batch = load.responses((iterations - done).min(256) as usize);
+                    let batch = load.responses((iterations - done).min(256) as usize, order);
                     let indices: Vec<usize> = batch.iter().map(|(index, _)| *index).collect();
                     done += indices.len() as u64;
-                    let begin = Instant::now();
-                    for (_, message) in batch {
+                    let begin = cpu();
+                    for (_, bytes) in batch {
+                        let message = Message::parse(bytes, &limits).unwrap();
                         load.layer.handle_input(load.now, Input::Received { message, flow: load.flow });
                         while let Some(output) = load.layer.poll_output() {
                             black_box(output);
                         }
                     }
-                    spent += begin.elapsed();
+                    spent += cpu() - begin;
                     for index in indices {
                         load.branches[index] = load.send();
                     }
@@ -195,9 +224,12 @@ fn response(criterion: &mut Criterion) {
 fn timer(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("timer");
     group.sample_size(20).throughput(Throughput::Elements(1));
-    for live in SIZES {
+    for (order, live) in [Order::Sent, Order::Random].into_iter().flat_map(|order| SIZES.map(|n| (order, n)))
+    {
         let mut load = Load::new(live, Transport::Udp, Duration::from_secs(31));
-        load.mix();
+        if let Order::Random = order {
+            load.mix();
+        }
         let tick = |load: &mut Load| {
             load.now = load.layer.poll_timeout().unwrap();
             load.layer.handle_timeout(load.now);
@@ -208,17 +240,17 @@ fn timer(criterion: &mut Criterion) {
             }
             fired
         };
-        group.bench_function(BenchmarkId::from_parameter(live), |bencher| {
+        group.bench_function(BenchmarkId::new(format!("{order:?}"), live), |bencher| {
             bencher.iter_custom(|iterations| {
                 let mut spent = Duration::ZERO;
                 let mut done = 0;
                 while done < iterations {
                     let mut fired = 0;
-                    let begin = Instant::now();
+                    let begin = cpu();
                     while fired < 500 {
                         fired += tick(&mut load);
                     }
-                    spent += begin.elapsed();
+                    spent += cpu() - begin;
                     done += fired;
                     load.fill(live);
                 }

@@ -152,13 +152,13 @@ impl InviteClient {
             }
             return Fate::Terminated;
         }
-        if step.is_due(self.retransmit_at) {
-            if let State::Calling(request) = &self.state {
-                self.interval = self.interval.saturating_mul(2);
-                self.retransmit_at = step.after(self.interval);
-                self.retransmissions = self.retransmissions.saturating_add(1);
-                step.transmit_client(self.flow, request.clone(), self.retransmissions);
-            }
+        if let State::Calling(request) = &self.state
+            && step.is_due(self.retransmit_at)
+        {
+            self.interval = self.interval.saturating_mul(2);
+            self.retransmit_at = step.after(self.interval);
+            self.retransmissions = self.retransmissions.saturating_add(1);
+            step.transmit_client(self.flow, request.clone(), self.retransmissions);
         }
         Fate::Alive
     }

@@ -1,6 +1,60 @@
 //! The transaction layer of RFC 3261 sec. 17 with RFC 6026 and RFC 4320: no sockets, no clock.
 //!
-//! Time is an argument and chance is seeded; [`Layer`] has the four verbs of every machine here.
+//! Time is an argument and chance is seeded; [`Layer`] has the four verbs of every machine here. One file holds one of the four
+//! machines; the layer finds the one that a message belongs to and keeps the time of all.
+//!
+//! | what comes | what becomes of it |
+//! |---|---|
+//! | a response to a request of ours, by branch and method | [`Output::Response`]; an ACK is sent where the rules want one |
+//! | any other response | [`Output::Stray`] |
+//! | a request | [`Output::Request`], once; its retransmissions get the same bytes again |
+//! | the same request on another way (RFC 3261 sec. 8.2.2.2) | answered 482 |
+//! | a CANCEL | answered 200 or 481; [`Output::Cancelled`] for an INVITE that is not yet answered |
+//! | an ACK | absorbed, or [`Output::Ack`] when it is for a 2xx |
+//! | a request without a mandatory field | answered 400; [`Output::Stray`] when that cannot be |
+//! | a request beyond [`Config::max_transactions`] | answered 503, counted by [`Layer::refused`] |
+//!
+//! A 2xx to an INVITE is sent again by its user, not here, and so is the ACK for it (RFC 6026 sec. 7.1). A timeout is
+//! [`Output::Timeout`], never a made-up 408. Whoever is no longer interested in a client transaction just ignores its outputs: it
+//! ends by itself.
+//!
+//! # Example
+//! A request that nobody answers, in virtual time:
+//! ```
+//! use ringback::message::{Builder, Flow, Ids, Transport};
+//! use ringback::syntax::{HeaderName, Method};
+//! use ringback::transaction::{Config, Layer, Output};
+//! use std::time::{Duration, Instant};
+//!
+//! let request = Builder::request(Method::Options, "sip:bob@192.0.2.2")
+//!     .header(HeaderName::MaxForwards, "70")
+//!     .header(HeaderName::From, "<sip:alice@192.0.2.1>;tag=1")
+//!     .header(HeaderName::To, "<sip:bob@192.0.2.2>")
+//!     .header(HeaderName::CallId, "1")
+//!     .header(HeaderName::CSeq, "1 OPTIONS")
+//!     .build()?;
+//! let flow = Flow { transport: Transport::Udp, local: "192.0.2.1:5060".parse()?, remote: "192.0.2.2:5060".parse()? };
+//!
+//! let mut layer = Layer::new(Config::default(), Ids::from_seed([0; 32]));
+//! let start = Instant::now();
+//! let mut now = start;
+//! layer.send(now, &request, flow)?;
+//! let mut sent_at = Vec::new();
+//! loop {
+//!     match layer.poll_output() {
+//!         Some(Output::Transmit { .. }) => sent_at.push((now - start).as_millis()),
+//!         Some(Output::Timeout { .. }) => break,
+//!         Some(_) => {}
+//!         None => {
+//!             now = layer.poll_timeout().expect("a live transaction has a timer");
+//!             layer.handle_timeout(now);
+//!         }
+//!     }
+//! }
+//! assert_eq!(sent_at[..5], [0, 500, 1_500, 3_500, 7_500]);
+//! assert_eq!(now - start, Duration::from_secs(32));
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 
 mod derived;
 mod invite_client;

@@ -1,9 +1,8 @@
 //! One timer per transaction in a hierarchical wheel, exact to the millisecond.
 //!
-//! Setting, removing and firing a timer each touch a constant number of places, whatever the number of
-//! timers: the slots of level 0 are 1 ms wide, those of each further level 64 times as wide as those below
-//! it. The list of a slot is threaded through one array, so a timer that is set again or removed leaves
-//! nothing behind.
+//! Arming and firing each touch a constant number of places, whatever the number of timers: the slots of level 0 are 1 ms wide,
+//! those of each further level 64 times as wide as those below it. The list of a slot is threaded through one array with one place
+//! for each transaction, so nothing stale can pile up.
 use super::timers::{NEVER, Tick};
 
 const BITS: u32 = 6;
@@ -24,7 +23,7 @@ const UNSET: Node = Node { at: NEVER, previous: NIL, next: NIL };
 
 #[derive(Debug, Clone, Copy)]
 struct List {
-    /// No timer of the list is earlier; exact unless the earliest was removed.
+    /// No timer of the list is earlier; exact unless the earliest was armed for an earlier moment since.
     earliest: Tick,
     head: u32,
     tail: u32,
@@ -61,25 +60,25 @@ impl Wheel {
         }
     }
 
-    /// Sets the timer of a transaction, in place of the one that it had; [`NEVER`] removes it.
-    pub(super) fn set(&mut self, index: u32, at: Tick) {
-        let at = if at == NEVER { NEVER } else { at.clamp(self.elapsed, FARTHEST) };
-        if self.nodes.get(index as usize).map_or(NEVER, |node| node.at) == at {
+    /// Sees to it that a transaction is popped at `at` or before. One that is armed for an earlier moment stays so: its owner looks
+    /// again then. So a deadline that moves away, which most do, costs nothing, and nothing is ever removed but by time.
+    pub(super) fn arm(&mut self, index: u32, at: Tick) {
+        let armed = self.nodes.get(index as usize).map_or(NEVER, |node| node.at);
+        if armed <= at {
             return;
         }
-        self.remove(index);
-        if at == NEVER {
-            return;
+        if armed == NEVER {
+            let needed = index as usize + 1;
+            if self.nodes.len() < needed {
+                self.nodes.resize(needed, UNSET);
+            }
+        } else {
+            self.remove(index);
         }
-        let needed = index as usize + 1;
-        if self.nodes.len() < needed {
-            self.nodes.resize(needed, UNSET);
-        }
-        self.append(index, at);
+        self.append(index, at.clamp(self.elapsed, FARTHEST));
     }
 
-    /// Removes the timer of a transaction, when it has one.
-    pub(super) fn remove(&mut self, index: u32) {
+    fn remove(&mut self, index: u32) {
         let Some(node) = self.nodes.get(index as usize).copied().filter(|node| node.at != NEVER) else {
             return;
         };
@@ -123,12 +122,12 @@ impl Wheel {
         Some((level, slot, above | (slot as Tick) << shift))
     }
 
-    /// When [`Wheel::pop`] has something to give: never late, early only after a removal.
+    /// When [`Wheel::pop`] has something to give.
     pub(super) fn next(&self) -> Option<Tick> {
         self.first().map(|(level, slot, start)| self.lists[level][slot].earliest.max(start))
     }
 
-    /// Takes out one timer that is due at `now`, the earliest first.
+    /// Takes out one transaction that is armed for `now` or before, the earliest first.
     pub(super) fn pop(&mut self, now: Tick) -> Option<u32> {
         loop {
             let first = self.first().filter(|&(_, _, start)| start <= now);
@@ -171,7 +170,7 @@ mod tests {
     fn a_timer_fires_at_its_millisecond_and_not_before() {
         for at in [0, 1, 63, 64, 65, 499, 500, 4_095, 4_096, 32_000, 262_144, 3_600_000, FARTHEST] {
             let mut wheel = Wheel::new();
-            wheel.set(3, at);
+            wheel.arm(3, at);
             assert_eq!(wheel.next(), Some(at));
             if at > 0 {
                 assert_eq!(wheel.pop(at - 1), None);
@@ -187,7 +186,7 @@ mod tests {
     fn a_timer_that_lies_in_the_past_fires_at_once() {
         let mut wheel = Wheel::new();
         assert_eq!(wheel.pop(1_000), None);
-        wheel.set(0, 10);
+        wheel.arm(0, 10);
         assert_eq!(wheel.next(), Some(1_000));
         assert_eq!(wheel.pop(1_000), Some(0));
     }
@@ -196,39 +195,49 @@ mod tests {
     fn timers_of_one_millisecond_fire_in_the_order_in_which_they_were_set() {
         let mut wheel = Wheel::new();
         for index in 0..5 {
-            wheel.set(index, 500);
+            wheel.arm(index, 500);
         }
-        wheel.remove(2);
+        wheel.arm(2, 400);
         let fired: Vec<u32> = std::iter::from_fn(|| wheel.pop(500)).collect();
-        assert_eq!(fired, [0, 1, 3, 4]);
+        assert_eq!(fired, [2, 0, 1, 3, 4]);
+    }
+
+    #[test]
+    fn a_timer_is_moved_to_an_earlier_moment_but_not_to_a_later_one() {
+        let mut wheel = Wheel::new();
+        wheel.arm(0, 500);
+        wheel.arm(0, 600);
+        assert_eq!(wheel.next(), Some(500));
+        wheel.arm(0, 30);
+        assert_eq!((wheel.pop(29), wheel.pop(30), wheel.next()), (None, Some(0), None));
     }
 
     proptest! {
         #[test]
-        fn the_wheel_does_what_a_sorted_map_does(steps in proptest::collection::vec((0_u32..40, 0_u64..300_000, 0_u64..9_000, any::<bool>()), 1..200)) {
+        fn with_an_owner_that_looks_again_the_wheel_does_what_a_sorted_map_does(
+            steps in proptest::collection::vec((0_u32..40, 0_u64..300_000, 0_u64..9_000, any::<bool>()), 1..200),
+        ) {
             let mut wheel = Wheel::new();
             let mut model: BTreeMap<u32, Tick> = BTreeMap::new();
             let mut now = 0;
             for (index, after, pass, remove) in steps {
                 if remove {
-                    wheel.remove(index);
                     model.remove(&index);
                 } else {
-                    wheel.set(index, now + after);
+                    wheel.arm(index, now + after);
                     model.insert(index, now + after);
                 }
-                let next = model.values().min().copied();
-                // Early only after a removal; never late, never without a timer.
-                prop_assert_eq!(wheel.next().is_some(), next.is_some());
-                prop_assert!(wheel.next() <= next);
-                now += pass;
-                let mut last = 0;
-                while let Some(fired) = wheel.pop(now) {
-                    let at = model.remove(&fired).expect("a timer that was set");
-                    prop_assert!(at <= now && at >= last);
-                    last = at;
+                if let Some(&first) = model.values().min() {
+                    prop_assert!(wheel.next().is_some_and(|next| next <= first));
                 }
-                prop_assert!(model.values().all(|&at| at > now));
+                now += pass;
+                while let Some(popped) = wheel.pop(now) {
+                    match model.get(&popped) {
+                        Some(&at) if at > now => wheel.arm(popped, at),
+                        _ => { model.remove(&popped); }
+                    }
+                }
+                prop_assert!(model.values().all(|&at| at > now), "a timer is late");
             }
             while let Some(next) = wheel.next() {
                 while wheel.pop(next).is_some() {}

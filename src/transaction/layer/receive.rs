@@ -157,7 +157,7 @@ impl Layer {
         };
         let deadline = machine.deadline();
         let id = self.open(machine, Some(key), announced)?;
-        self.wheel.set(id.index(), deadline);
+        self.wheel.arm(id.index(), deadline);
         Some(id)
     }
 

@@ -240,3 +240,26 @@ fn a_thousand_requests_with_one_hash_in_an_unkeyed_table_are_told_apart() {
     trial.until(40_000);
     trial.assert_empty();
 }
+
+#[test]
+fn debug_output_shows_no_bytes_of_a_message() {
+    let mut trial = Trial::new();
+    let request = parse(
+        String::from_utf8(outgoing("REGISTER").as_bytes().to_vec())
+            .unwrap()
+            .replace("Call-ID", "Authorization: Digest username=\"alice\", response=\"5ec7e7\"\r\nCall-ID"),
+    );
+    trial.layer.send(trial.instant(), &request, flow(UDP)).unwrap();
+    let sent = trial.layer.poll_output().unwrap();
+    let Output::Transmit { bytes, .. } = &sent else { panic!("nothing sent") };
+    assert!(bytes.windows(6).any(|window| window == b"5ec7e7"));
+    let incoming =
+        Input::Received { message: request.with_top_via(b"SIP/2.0/UDP a;branch=z9hG4bK1"), flow: flow(UDP) };
+    let shown = format!("{sent:?} {incoming:?} {:?}", trial.layer);
+    trial.layer.handle_input(trial.instant(), incoming);
+    let shown = format!("{shown} {:?}", trial.layer.poll_output().unwrap());
+    assert!(shown.contains("Transmit") && shown.contains("Request") && shown.contains("live: 1"), "{shown}");
+    assert!(!shown.contains("5ec7e7") && !shown.contains("alice"), "{shown}");
+    // Numbers that a byte string would be printed as.
+    assert!(!shown.contains("53, 101, 99"), "{shown}");
+}
