@@ -37,12 +37,14 @@ pub struct Config {
     pub send_queue: usize,
     /// Datagrams that wait for a socket's buffer; default 1,024. Reaching it is a `Limit` too.
     pub udp_send_queue: usize,
-    /// Silence after which a connection that we opened gets a CRLF keep-alive (RFC 5626 sec. 4.4.1); default 25 s.
+    /// Silence after which a connection that we opened gets a CRLF keep-alive (RFC 5626 sec. 4.4.1); default 25 s, none when 0.
     pub keep_alive: Duration,
     /// Time without a message, or a ping of the peer's, after which a connection is closed; default 120 s.
     pub idle_timeout: Duration,
     /// Records kept for each scope; default 4,096.
     pub max_records: usize,
+    /// Bytes of messages kept for each scope; default 4 MiB.
+    pub max_record_bytes: usize,
     /// Requests that wait for the owner of [`Incoming`](super::Incoming); default 1,024. Those beyond are answered 503.
     pub incoming_queue: usize,
     /// Commands that wait for the loop; callers beyond wait too. Default 1,024.
@@ -75,6 +77,7 @@ impl Default for Config {
             keep_alive: Duration::from_secs(25),
             idle_timeout: Duration::from_secs(120),
             max_records: 4_096,
+            max_record_bytes: 4 << 20,
             incoming_queue: 1_024,
             command_queue: 1_024,
             user_agent: concat!("ringback/", env!("CARGO_PKG_VERSION")).to_owned(),
@@ -99,7 +102,7 @@ pub struct Stats {
     pub stray: u64,
     /// Messages that could not be sent because the socket or a queue was full.
     pub dropped: u64,
-    /// Requests answered 503 because nobody took them from [`Incoming`](super::Incoming).
+    /// Requests answered 503 because nobody took them from [`Incoming`](super::Incoming), or for want of transactions.
     pub refused: u64,
     /// Connections not accepted because of [`Config::max_connections`].
     pub connections_refused: u64,

@@ -1,7 +1,7 @@
 //! The loop: commands, packets, connections and deadlines go in, a bounded number of each in a turn.
 
 use super::connections::{Connections, Route};
-use super::handle::{Command, Queued, Shared};
+use super::handle::{Command, QUEUE_MAX, Queued, Shared};
 use super::incoming::IncomingRequest;
 use super::log::Log;
 use super::mailbox::Post;
@@ -28,6 +28,8 @@ const BATCH: usize = 32;
 const ACCEPTED: usize = 8;
 /// Events that connections may have waiting before they wait themselves.
 const CARRIED: usize = 1_024;
+/// What is longer is this long: ten years from now no clock overflows.
+const FOREVER: Duration = Duration::from_secs(10 * 365 * 86_400);
 /// How long accepting rests after an error (no file descriptors left, most likely).
 const REST: Duration = Duration::from_millis(100);
 /// How long sockets, and then connections, have to write their last when the endpoint closes.
@@ -104,9 +106,9 @@ impl Driver {
         let (events, carried) = mpsc::channel(CARRIED);
         let settings = Settings {
             limits: config.limits,
-            send_queue: config.send_queue,
-            keep_alive: Some(config.keep_alive),
-            idle_timeout: config.idle_timeout,
+            send_queue: config.send_queue.clamp(1, QUEUE_MAX),
+            keep_alive: Some(config.keep_alive.min(FOREVER)).filter(|time| !time.is_zero()),
+            idle_timeout: config.idle_timeout.min(FOREVER),
         };
         Driver {
             layer: Layer::new(config.transaction.clone(), ids.fork()),
@@ -310,7 +312,9 @@ impl Driver {
         self.stats.send_queue_max = queued.max().unwrap_or_default().max(self.stats.send_queue_max);
         self.stats.clients = self.clients.len() as u64;
         self.stats.connections = self.connections.len() as u64;
-        *self.shared.stats.lock().unwrap_or_else(PoisonError::into_inner) = self.stats;
+        let mut stats = self.stats;
+        stats.refused += self.layer.refused();
+        *self.shared.stats.lock().unwrap_or_else(PoisonError::into_inner) = stats;
     }
 
     async fn shut_down(mut self) {

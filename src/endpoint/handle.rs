@@ -16,6 +16,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 use tokio::sync::{mpsc, oneshot};
 
+/// The longest queue that may be asked for.
+pub(super) const QUEUE_MAX: usize = 1 << 20;
+
 /// A handle of a running endpoint; cheap to clone. The loop ends when the last handle is gone ([`Scope`] and
 /// [`ClientTransaction`](super::ClientTransaction) hold one) or [`Endpoint::close`] is called.
 #[derive(Debug, Clone)]
@@ -83,8 +86,8 @@ impl Endpoint {
         let mut sockets = Vec::new();
         for &local in &config.udp {
             let fail = |source| Error::Bind { address: format!("udp:{local}"), source };
-            let socket =
-                Socket::new(network.bind_udp(local).map_err(fail)?, config.udp_send_queue).map_err(fail)?;
+            let socket = Socket::new(network.bind_udp(local).map_err(fail)?, config.udp_send_queue.max(1))
+                .map_err(fail)?;
             local_addrs.push((Transport::Udp, socket.bound()));
             sockets.push(socket);
         }
@@ -101,8 +104,8 @@ impl Endpoint {
                 .map_err(|e| Error::usage("seed", format!("the system gives no randomness: {e}")))?;
         }
         let mut ids = Ids::from_seed(seed);
-        let (commands, queued) = mpsc::channel(config.command_queue.max(1));
-        let (requests, incoming) = mpsc::channel(config.incoming_queue.max(1));
+        let (commands, queued) = mpsc::channel(config.command_queue.clamp(1, QUEUE_MAX));
+        let (requests, incoming) = mpsc::channel(config.incoming_queue.clamp(1, QUEUE_MAX));
         let driver_ids = ids.fork();
         let shared = Arc::new(Shared {
             config,
@@ -209,7 +212,8 @@ impl Endpoint {
 
     /// Opens a scope: an owner of Call-IDs that keeps the record of their messages.
     pub fn scope(&self) -> Scope {
-        Scope::new(self.clone(), Arc::new(Log::new(self.shared.config.max_records)))
+        let Config { max_records, max_record_bytes, .. } = self.shared.config;
+        Scope::new(self.clone(), Arc::new(Log::new(max_records, max_record_bytes)))
     }
 
     /// Answers a request.

@@ -7,26 +7,33 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
-/// The record of one scope.
+/// The record of one scope: a peer that talks without end fills it and no more.
 #[derive(Debug)]
 pub(super) struct Log {
     kept: Mutex<Kept>,
     max: usize,
+    max_bytes: usize,
 }
 
 #[derive(Debug, Default)]
 struct Kept {
     records: Vec<Record>,
+    bytes: usize,
     dropped: u64,
 }
 
 impl Log {
-    pub(super) fn new(max: usize) -> Log {
-        Log { kept: Mutex::default(), max }
+    pub(super) fn new(max: usize, max_bytes: usize) -> Log {
+        Log { kept: Mutex::default(), max, max_bytes }
     }
     pub(super) fn push(&self, at: Instant, flow: Flow, event: RecordEvent) {
         let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
-        if kept.records.len() < self.max {
+        let bytes = match &event {
+            RecordEvent::Message { bytes, .. } | RecordEvent::Malformed { bytes, .. } => bytes.len(),
+            _ => 0,
+        };
+        if kept.records.len() < self.max && kept.bytes.saturating_add(bytes) <= self.max_bytes {
+            kept.bytes += bytes;
             kept.records.push(Record { at, flow, event });
         } else {
             kept.dropped += 1;

@@ -82,7 +82,8 @@ impl Scope {
         self.log.len()
     }
 
-    /// Records that were dropped because of [`Config::max_records`](super::Config::max_records).
+    /// Records that were dropped because of [`Config::max_records`](super::Config::max_records) or
+    /// [`Config::max_record_bytes`](super::Config::max_record_bytes).
     pub fn records_dropped(&self) -> u64 {
         self.log.dropped()
     }

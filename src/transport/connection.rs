@@ -30,7 +30,7 @@ const FAREWELL: Duration = Duration::from_secs(1);
 #[derive(Debug, Clone)]
 pub(crate) struct Settings {
     pub(crate) limits: Limits,
-    /// Messages that wait for the peer to read.
+    /// Messages that wait for the peer to read; at least 1.
     pub(crate) send_queue: usize,
     /// Silence after which we send a CRLF ping; only who opened a connection does (RFC 5626 sec. 4.4.1).
     pub(crate) keep_alive: Option<Duration>,
@@ -120,7 +120,7 @@ pub(crate) fn spawn(
     settings: Settings,
     events: mpsc::Sender<Carried>,
 ) -> mpsc::Sender<Bytes> {
-    let (queue, queued) = mpsc::channel(settings.send_queue.max(1));
+    let (queue, queued) = mpsc::channel(settings.send_queue);
     tokio::spawn(async move {
         let end = run(connection, stream, settings, queued, &events).await;
         tracing::debug!(connection, %end, "connection ended");

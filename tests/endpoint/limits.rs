@@ -95,6 +95,52 @@ async fn records_over_the_limit_are_counted() {
 }
 
 #[tokio::test]
+async fn bytes_of_records_over_the_limit_are_counted_too() {
+    let (server, incoming) = bind(&["127.0.0.1:0"], &[]).await;
+    answer_all(server.clone(), incoming);
+    let mut config = config(&["127.0.0.1:0"], &[]);
+    config.max_record_bytes = 500;
+    let (client, _) = Endpoint::bind(config).await.unwrap();
+    let flow = client.flow(Transport::Udp, local(&server, Transport::Udp)).await.unwrap();
+    let (scope, mut transaction) = ask(&client, flow).await;
+    answer(&mut transaction).await;
+    assert_eq!((scope.record_count(), scope.records_dropped()), (1, 1));
+    scope.note(flow, "notes hold no bytes of messages");
+    assert_eq!(scope.record_count(), 2);
+}
+
+#[tokio::test]
+async fn limits_beyond_all_measure_are_no_panic() {
+    let (server, incoming) = bind(&[], &["127.0.0.1:0"]).await;
+    answer_all(server.clone(), incoming);
+    let mut config = config(&[], &[]);
+    (config.keep_alive, config.idle_timeout, config.connect_timeout) =
+        (Duration::MAX, Duration::MAX, Duration::MAX);
+    (config.send_queue, config.command_queue, config.incoming_queue) = (usize::MAX, usize::MAX, usize::MAX);
+    let (client, _) = Endpoint::bind(config).await.unwrap();
+    let flow = client.flow(Transport::Tcp, local(&server, Transport::Tcp)).await.unwrap();
+    let (_, mut transaction) = ask(&client, flow).await;
+    assert_eq!(answer(&mut transaction).await.message.status(), Some(200));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn two_thousand_transactions_at_once_all_end_with_their_answer() {
+    let (server, incoming) = bind(&["127.0.0.1:0"], &[]).await;
+    drop(incoming);
+    let (client, _) = bind(&["127.0.0.1:0"], &[]).await;
+    let flow = client.flow(Transport::Udp, local(&server, Transport::Udp)).await.unwrap();
+    let mut running = Vec::new();
+    for _ in 0..2_000 {
+        running.push(ask(&client, flow).await);
+    }
+    for (scope, transaction) in &mut running {
+        assert_eq!(answer(transaction).await.message.status(), Some(200));
+        assert!(scope.record_count() >= 2);
+    }
+    assert_eq!((client.stats().dropped, client.stats().malformed, client.stats().stray), (0, 0, 0));
+}
+
+#[tokio::test]
 async fn requests_that_nobody_takes_are_answered_503() {
     let mut limited = config(&["127.0.0.1:0"], &[]);
     limited.incoming_queue = 1;
