@@ -7,7 +7,9 @@ use ringback::syntax::Limits;
 
 /// What a stream held, keep-alives left out (a double CRLF in two pieces is one of another kind), and whether it broke.
 fn items<'a>(pieces: impl Iterator<Item = &'a [u8]>) -> (Vec<(bool, Vec<u8>)>, bool) {
-    let mut decoder = StreamDecoder::new(Limits { message_size: 2_048, ..Limits::default() });
+    let mut limits = Limits::default();
+    limits.message_size = 2_048;
+    let mut decoder = StreamDecoder::new(limits);
     let mut found = Vec::new();
     for piece in pieces {
         decoder.push(piece);
