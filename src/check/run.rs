@@ -16,7 +16,6 @@ use tokio_util::sync::CancellationToken;
 /// A running check: sends its requests, keeps its evidence, and collects what becomes the [`Outcome`].
 #[derive(Debug)]
 pub struct Run {
-    endpoint: Endpoint,
     scope: Scope,
     ids: Ids,
     user_agent: String,
@@ -121,7 +120,6 @@ impl Run {
         Run {
             scope: setting.endpoint.scope(),
             ids: setting.endpoint.ids(),
-            endpoint: setting.endpoint,
             user_agent: setting.user_agent,
             restraint: setting.restraint,
             stop: setting.stop,
@@ -190,7 +188,7 @@ impl Run {
             let (stop, until) = self.waits();
             let opened = tokio::select! {
                 biased;
-                opened = self.endpoint.flow(transport, remote) => opened,
+                opened = self.scope.flow(transport, remote) => opened,
                 () = stop => return Err(Unreached::Interrupted(Interrupted::Stopped)),
                 () = tokio::time::sleep_until(until) => return Err(Unreached::Interrupted(Interrupted::TimeLimit)),
             };

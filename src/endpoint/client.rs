@@ -7,7 +7,8 @@ use crate::transport::TransportError;
 use std::future::poll_fn;
 use std::time::Instant;
 
-/// A running client transaction. Dropping it lets the transaction end by itself, unheard.
+/// A running client transaction. When it is dropped, a request other than INVITE is not sent again, so that a peer that nobody listens to
+/// is left in peace.
 #[derive(Debug)]
 pub struct ClientTransaction {
     pub(super) mailbox: Mailbox,

@@ -57,6 +57,10 @@ impl Post {
     pub(super) fn is_ended(&self) -> bool {
         self.0.state.lock().unwrap_or_else(PoisonError::into_inner).ended
     }
+    /// The owner is gone: nobody waits for an answer any more.
+    pub(super) fn is_unheard(&self) -> bool {
+        Arc::strong_count(&self.0) == 1
+    }
     pub(super) fn retransmitted(&self, count: u32) {
         self.0.retransmissions.store(count, Ordering::Relaxed);
     }

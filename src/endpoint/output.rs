@@ -34,6 +34,9 @@ impl Driver {
             Output::Timeout { id } => self.end(id, ClientEvent::Timeout),
             Output::ClientTransportFailed { id } => {
                 let Some(client) = self.clients.get_mut(&id) else { return };
+                if client.error.is_none() && client.post.is_unheard() {
+                    return;
+                }
                 let Flow { transport, remote, .. } = client.flow;
                 let unnamed = || TransportError {
                     transport,
@@ -64,6 +67,10 @@ impl Driver {
         bytes: &Bytes,
         retransmission: u32,
     ) {
+        if retransmission > 0 && self.clients.get(&id).is_some_and(|c| !c.is_invite && c.post.is_unheard()) {
+            // Nobody waits for the answer: the peer is left in peace.
+            return self.layer.handle_input(now, Input::ClientTransportError(id));
+        }
         let sent = self.put(flow, bytes, Owner::Client(id), true);
         let Some(client) = self.clients.get(&id) else { return };
         if let Err(error) = sent {

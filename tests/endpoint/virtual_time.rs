@@ -43,6 +43,23 @@ async fn a_request_without_an_answer_is_sent_eleven_times_in_32_seconds() {
     assert_eq!(sent, [0, 500, 1_500, 3_500, 7_500, 11_500, 15_500, 19_500, 23_500, 27_500, 31_500]);
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_request_that_nobody_waits_for_any_more_is_not_sent_again() {
+    let (client, server) = hosts(1, Link::new());
+    let (client, _) = Endpoint::bind(client).await.unwrap();
+    let _silent = server.network.unwrap().bind_udp(SERVER.parse().unwrap()).unwrap();
+    let flow = client.flow(Transport::Udp, SERVER.parse().unwrap()).await.unwrap();
+    let (scope, transaction) = ask(&client, flow).await;
+    tokio::time::sleep(Duration::from_millis(2_000)).await;
+    drop(transaction);
+    tokio::time::sleep(Duration::from_secs(60)).await;
+    let sent = |r: &&ringback::transport::Record| {
+        matches!(r.event, ringback::transport::RecordEvent::Message { .. })
+    };
+    assert_eq!(scope.records().iter().filter(sent).count(), 3, "at 0, 500 and 1,500 ms");
+    assert_eq!(client.stats().clients, 0);
+}
+
 async fn lossy_run(seed: u8) -> (Vec<String>, Vec<Duration>) {
     let link = Link::new().delay(Duration::from_millis(20)).loss(0.4);
     let (client, server) = hosts(seed, link);
