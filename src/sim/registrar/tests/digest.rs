@@ -103,8 +103,7 @@ fn a_nonce_of_somebody_else_is_stale_and_only_with_the_right_password() {
 
 #[test]
 fn the_oldest_nonces_are_forgotten_at_the_limit() {
-    let mut config = Config::default();
-    config.max_nonces = 3;
+    let config = Config { max_nonces: 3, ..Config::default() };
     let mut alice = Caller::with(config, User::new("alice", "alicepw"));
     let first = alice.plain(&[]);
     for _ in 0..2 {

@@ -171,8 +171,7 @@ fn gruus_are_given_to_an_instance_that_asks() {
 
 #[test]
 fn path_is_stored_and_given_back_and_service_route_is_added() {
-    let mut config = Config::default();
-    config.service_route = vec!["<sip:out.lab.example;lr>".into()];
+    let config = Config { service_route: vec!["<sip:out.lab.example;lr>".into()], ..Config::default() };
     let mut alice = Caller::with(config, User::new("alice", "alicepw"));
     alice.header(HeaderName::Path, "<sip:edge.lab.example;lr>");
     let response = alice.bind(ONE);
@@ -236,8 +235,7 @@ fn contacts_that_cannot_be_read_get_400_and_a_flood_of_them_403() {
 
 #[test]
 fn what_was_seen_is_kept_up_to_the_limit_and_without_secrets() {
-    let mut config = Config::default();
-    config.max_seen = 2;
+    let config = Config { max_seen: 2, ..Config::default() };
     let mut alice = Caller::with(config, User::new("alice", "alicepw"));
     alice.bind(ONE);
     alice.plain(&[]);
