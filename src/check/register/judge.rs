@@ -177,7 +177,10 @@ fn refused(ended: &Ended, finished: &Finished, answer: &Answer) -> Judged {
         403 | 503 | 603 if too_many || (lists_others && answer.retry_after.is_none()) => Judged::fail(
             "too-many-bindings",
             Side::Setup,
-            format!("{seen}: the account has as many bindings as it may ({} listed)", answer.bindings.len()),
+            match answer.bindings.len() {
+                0 => format!("{seen}: the account has as many bindings as it may"),
+                listed => format!("{seen}: the account has as many bindings as it may ({listed} listed)"),
+            },
             "remove old devices in the cabinet ('log out everywhere'), then reboot the phone",
         ),
         503 if answer.retry_after.is_some() => Judged::open(
