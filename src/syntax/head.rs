@@ -190,6 +190,23 @@ impl Head {
     }
 }
 
+/// The header lines of a text that has no start line: id, name, value. It ends at the empty line or at a line that is none.
+pub(super) fn fields(text: &[u8]) -> impl Iterator<Item = (HeaderName, &[u8], &[u8])> {
+    let mut at = 0;
+    std::iter::from_fn(move || {
+        // The last line of a part may have lost its line end to the delimiter.
+        let (end, next) = line(text, at, LONGEST_LINE).unwrap_or((text.len(), text.len()));
+        let line = text.get(at..end)?;
+        let colon = memchr::memchr(b':', line)?;
+        let name = class::trim(&line[..colon]);
+        if !class::all(name, TOKEN) {
+            return None;
+        }
+        at = next;
+        Some((HeaderName::from_bytes(name), name, class::trim(&line[colon + 1..])))
+    })
+}
+
 /// Where the text of a value begins and ends within its line: outer white space and folds left out.
 #[inline(always)]
 fn trimmed(line: &[u8], from: usize) -> (usize, usize) {
@@ -215,7 +232,7 @@ pub(super) fn content_length(value: &[u8]) -> Option<u32> {
 }
 
 /// The start line, without its line end (RFC 3261 sec. 7.1, 7.2): single spaces, none at the end.
-fn start_line(line: &[u8]) -> Result<StartLine, SyntaxError> {
+pub(super) fn start_line(line: &[u8]) -> Result<StartLine, SyntaxError> {
     if line.get(..4).is_some_and(|start| start.eq_ignore_ascii_case(b"SIP/")) {
         return status_line(line);
     }
