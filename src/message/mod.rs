@@ -82,9 +82,10 @@ impl Message {
             let kind = SyntaxErrorKind::Limit(Limit::MessageSize);
             return Err(SyntaxError { kind, offset: limits.message_size });
         }
-        let head = Head::parse(&bytes[skipped..], limits).map_err(|e| e.shifted(skipped))?;
-        let body_offset = head.body_offset as usize;
-        let end = match head.content_length {
+        let mut message = Message { bytes, head: Head::empty() };
+        message.head.read(&message.bytes[skipped..], limits).map_err(|e| e.shifted(skipped))?;
+        let body_offset = message.head.body_offset as usize;
+        let end = match message.head.content_length {
             None => length,
             Some(body) => match body_offset.checked_add(body as usize) {
                 Some(end) if end <= length => end,
@@ -94,8 +95,10 @@ impl Message {
                 }
             },
         };
-        let bytes = if skipped == 0 && end == length { bytes } else { bytes.slice(skipped..skipped + end) };
-        Ok(Message { bytes, head })
+        if skipped != 0 || end != length {
+            message.bytes = message.bytes.slice(skipped..skipped + end);
+        }
+        Ok(message)
     }
     /// The whole message as it came.
     pub fn as_bytes(&self) -> &[u8] {

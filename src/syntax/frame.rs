@@ -11,7 +11,7 @@ pub struct Limits {
     pub message_size: usize,
     /// Header lines; default 256.
     pub header_count: usize,
-    /// Bytes of one line of the head, folds included; default 8,192. More than 65,535 is taken as 65,535.
+    /// Bytes of one line of the head, folds included; default 8,192. A whole head is at most 65,535, whatever stands here.
     pub header_length: usize,
 }
 

@@ -2,30 +2,29 @@
 //!
 //! Hand-written: a line ends where memchr says, a name ends at the first character that is no token, and the id of the name is found
 //! from two words of it. A combinator would look at each byte once more and tell us nothing new.
-use super::class::{self, TOKEN};
+use super::class::{self, Scan, TOKEN};
 use super::{HeaderName, Limit, Limits, Scheme, SyntaxError, SyntaxErrorKind, Uri};
 
 /// Headers that fit into the table without the heap; longer messages put the rest there.
 const INLINE: usize = 32;
-/// No line is longer, whatever the limits say: spans inside a line are 16 bits wide.
-const LONGEST_LINE: usize = u16::MAX as usize;
 
-/// Where a header stands: bytes from the start of the message, and within its line.
+/// A head is no longer, whatever the limits say: spans are 16 bits wide.
+const LONGEST_HEAD: usize = u16::MAX as usize;
+
+/// Where a header stands: its line and its value from the start of the message. The name begins with the line and ends by itself.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Span {
-    start: u32,
-    name_length: u16,
+    start: u16,
     value_start: u16,
     value_length: u16,
 }
 
 impl Span {
     pub(crate) fn name<'a>(&self, text: &'a [u8]) -> &'a [u8] {
-        let start = self.start as usize;
-        text.get(start..start + usize::from(self.name_length)).unwrap_or_default()
+        Scan { text, at: usize::from(self.start) }.run(TOKEN)
     }
     pub(crate) fn value_offset(&self) -> usize {
-        self.start as usize + usize::from(self.value_start)
+        usize::from(self.value_start)
     }
     #[inline]
     pub(crate) fn value<'a>(&self, text: &'a [u8]) -> &'a [u8] {
@@ -34,7 +33,7 @@ impl Span {
     }
     /// Where the line of this header starts.
     pub(crate) fn line_offset(&self) -> usize {
-        self.start as usize
+        usize::from(self.start)
     }
 }
 
@@ -90,68 +89,70 @@ fn line(text: &[u8], at: usize, longest: usize) -> Result<(usize, usize), Syntax
 }
 
 impl Head {
-    /// Frames the message at the start of `text`. The head ends at the empty line, or at the end of `text` behind a whole line.
-    pub(crate) fn parse(text: &[u8], limits: &Limits) -> Result<Head, SyntaxError> {
-        let longest = limits.header_length.min(LONGEST_LINE);
-        let (end, mut at) = line(text, 0, longest)?;
-        let mut head = Head {
-            start: start_line(&text[..end])?,
+    /// A table without headers, to be filled by [`Head::read`].
+    #[inline(always)]
+    pub(crate) const fn empty() -> Head {
+        Head {
+            start: StartLine::Response { status: 0, reason_start: 0, reason_length: 0 },
             ids: [HeaderName::Other as u8; INLINE],
-            spans: [Span::default(); INLINE],
+            spans: [Span { start: 0, value_start: 0, value_length: 0 }; INLINE],
             count: 0,
             spill: Vec::new(),
-            headers_offset: at as u32,
+            headers_offset: 0,
             body_offset: 0,
             content_length: None,
-        };
+        }
+    }
+
+    /// Frames the message at the start of `text`. The head ends at the empty line, or at the end of `text` behind a whole line.
+    ///
+    /// Fills in place: the table is some hundred bytes, which would else be carried from return to return.
+    pub(crate) fn read(&mut self, text: &[u8], limits: &Limits) -> Result<(), SyntaxError> {
+        let longest = limits.header_length.min(LONGEST_HEAD);
+        let count = limits.header_count.min(usize::from(u16::MAX));
+        let (end, mut at) = line(text, 0, longest)?;
+        self.start = start_line(&text[..end])?;
+        self.headers_offset = at as u32;
         while at < text.len() {
             let (end, next) = line(text, at, longest)?;
             if end == at {
-                head.body_offset = next as u32;
-                return Ok(head);
+                at = next;
+                break;
             }
-            head.header(text, at, end, limits)?;
+            if end > LONGEST_HEAD {
+                return Err(fault(SyntaxErrorKind::Limit(Limit::HeaderLength), at));
+            }
+            if usize::from(self.count) >= count {
+                return Err(fault(SyntaxErrorKind::Limit(Limit::HeaderCount), at));
+            }
+            self.header(text, at, end)?;
             at = next;
         }
-        head.body_offset = at as u32;
-        Ok(head)
+        self.body_offset = at as u32;
+        Ok(())
     }
 
     #[inline(always)]
-    fn header(&mut self, text: &[u8], at: usize, end: usize, limits: &Limits) -> Result<(), SyntaxError> {
-        let line = &text[at..end];
-        let mut name_length = 0;
-        while name_length < line.len() && class::is(line[name_length], TOKEN) {
-            name_length += 1;
-        }
-        let mut colon = name_length;
-        while let Some(b' ' | b'\t') = line.get(colon) {
-            colon += 1;
-        }
-        if name_length == 0 || line.get(colon) != Some(&b':') {
-            return Err(fault(SyntaxErrorKind::HeaderLine, at + colon.min(line.len())));
-        }
-        let id = HeaderName::from_bytes(&line[..name_length]);
-        let (value_start, value_end) = trimmed(line, colon + 1);
+    fn header(&mut self, text: &[u8], at: usize, end: usize) -> Result<(), SyntaxError> {
+        // Sixteen bytes from the start of the line may reach into the next one: a colon that counts is in front of `end`.
+        let quick = text[at..].first_chunk().and_then(HeaderName::at_line_start);
+        let (id, after_colon) = match quick {
+            Some((id, length)) if at + length < end => (id, at + length + 1),
+            _ => named(text, at, end)?,
+        };
+        let (value_start, value_end) = trimmed(text, after_colon, end);
         if id == HeaderName::ContentLength {
-            let value = class::trim(&line[value_start..value_end]);
-            let length =
-                content_length(value).ok_or(fault(SyntaxErrorKind::ContentLength, at + value_start))?;
-            if self.content_length.is_some_and(|before| before != length) {
-                return Err(fault(SyntaxErrorKind::ContentLength, at + value_start));
-            }
+            let length = content_length(&text[value_start..value_end])
+                .filter(|length| self.content_length.is_none_or(|before| before == *length))
+                .ok_or(fault(SyntaxErrorKind::ContentLength, value_start))?;
             self.content_length = Some(length);
         }
-        let index = usize::from(self.count);
-        if index >= limits.header_count.min(usize::from(u16::MAX)) {
-            return Err(fault(SyntaxErrorKind::Limit(Limit::HeaderCount), at));
-        }
         let span = Span {
-            start: at as u32,
-            name_length: name_length as u16,
+            start: at as u16,
             value_start: value_start as u16,
             value_length: (value_end - value_start) as u16,
         };
+        let index = usize::from(self.count);
         if index < INLINE {
             self.ids[index] = id as u8;
             self.spans[index] = span;
@@ -195,7 +196,7 @@ pub(super) fn fields(text: &[u8]) -> impl Iterator<Item = (HeaderName, &[u8], &[
     let mut at = 0;
     std::iter::from_fn(move || {
         // The last line of a part may have lost its line end to the delimiter.
-        let (end, next) = line(text, at, LONGEST_LINE).unwrap_or((text.len(), text.len()));
+        let (end, next) = line(text, at, LONGEST_HEAD).unwrap_or((text.len(), text.len()));
         let line = text.get(at..end)?;
         let colon = memchr::memchr(b':', line)?;
         let name = class::trim(&line[..colon]);
@@ -207,15 +208,25 @@ pub(super) fn fields(text: &[u8]) -> impl Iterator<Item = (HeaderName, &[u8], &[
     })
 }
 
-/// Where the text of a value begins and ends within its line: outer white space and folds left out.
+/// The id of any name, and where the text behind its colon begins.
+#[cold]
+fn named(text: &[u8], at: usize, end: usize) -> Result<(HeaderName, usize), SyntaxError> {
+    let mut scan = Scan { text: &text[..end], at };
+    let name = scan.run(TOKEN);
+    scan.run_while(|b| matches!(b, b' ' | b'\t'));
+    if name.is_empty() || !scan.eat(b':') {
+        return Err(scan.error(SyntaxErrorKind::HeaderLine));
+    }
+    Ok((HeaderName::from_bytes(name), scan.at))
+}
+
+/// Where the text of a value begins and ends: outer white space and folds left out.
 #[inline(always)]
-fn trimmed(line: &[u8], from: usize) -> (usize, usize) {
-    let mut start = from;
-    while start < line.len() && class::is(line[start], class::LWS) {
+fn trimmed(text: &[u8], mut start: usize, mut end: usize) -> (usize, usize) {
+    while start < end && class::is(text[start], class::LWS) {
         start += 1;
     }
-    let mut end = line.len();
-    while end > start && class::is(line[end - 1], class::LWS) {
+    while end > start && class::is(text[end - 1], class::LWS) {
         end -= 1;
     }
     (start, end)
@@ -237,25 +248,31 @@ pub(super) fn start_line(line: &[u8]) -> Result<StartLine, SyntaxError> {
         return status_line(line);
     }
     let bad = |offset| fault(SyntaxErrorKind::StartLine, offset);
-    let method_length = memchr::memchr(b' ', line).ok_or(bad(line.len()))?;
-    if !class::all(&line[..method_length], TOKEN) {
-        return Err(bad(0));
+    let method_length = line.iter().take_while(|b| class::is(**b, TOKEN)).count();
+    if method_length == 0 || line.get(method_length) != Some(&b' ') {
+        return Err(bad(method_length));
     }
     let uri_start = method_length + 1;
-    let uri_length = memchr::memchr(b' ', &line[uri_start..]).ok_or(bad(line.len()))?;
+    // One look for the space that ends the URI and for the `?` that should not be in it.
+    let found = memchr::memchr2(b' ', b'?', &line[uri_start..]).ok_or(bad(line.len()))?;
+    let uri_length = match line[uri_start + found] {
+        b' ' => found,
+        _ => found + memchr::memchr(b' ', &line[uri_start + found..]).ok_or(bad(line.len()))?,
+    };
     let uri = &line[uri_start..uri_start + uri_length];
     let version_start = uri_start + uri_length + 1;
     version(&line[version_start..]).map_err(|e| e.shifted(version_start))?;
-    if uri.is_empty() || !class::all(uri, class::URI) {
+    // The URI is looked at when it is asked for; `<` and white space are the start line's own faults (RFC 4475 sec. 3.1.2.7).
+    if !uri.first().is_some_and(u8::is_ascii_alphabetic) {
         return Err(bad(uri_start));
     }
     // Headers must not stand in a Request-URI (sec. 19.1.1, table 1); a `?` may, in its user part.
-    if let Some(question) = memchr::memchr(b'?', uri)
+    if found < uri_length
         && let Ok(parsed) = Uri::parse(uri)
         && matches!(parsed.scheme(), Scheme::Sip | Scheme::Sips)
         && !parsed.headers().is_empty()
     {
-        return Err(fault(SyntaxErrorKind::Uri, uri_start + question));
+        return Err(fault(SyntaxErrorKind::Uri, uri_start + found));
     }
     Ok(StartLine::Request { method_length: method_length as u16, uri_length: uri_length as u16 })
 }

@@ -52,36 +52,40 @@ header_names! {
 const OTHER: u8 = HeaderName::Other as u8;
 const SLOTS: usize = 512;
 
-/// The first eight and the last eight bytes of a name, without case: they name it, up to 16 bytes, and tell all of the longer ones apart.
-/// (`| 0x20` folds letters and leaves the other characters of a token apart.)
+/// Letters without case; every other byte as it is, so that equal words are equal names.
 #[inline(always)]
+const fn fold(word: u64) -> u64 {
+    word | (word & 0x4040_4040_4040_4040) >> 1
+}
+
+/// The first sixteen bytes of a name as two words without case, zeros behind a shorter one.
 const fn words(name: &[u8]) -> (u64, u64) {
-    const FOLD: u64 = 0x2020_2020_2020_2020;
-    if name.len() >= 8 {
-        let (Some(first), Some(last)) = (name.first_chunk::<8>(), name.last_chunk::<8>()) else {
-            return (0, 0);
-        };
-        return (u64::from_le_bytes(*first) | FOLD, u64::from_le_bytes(*last) | FOLD);
+    let mut bytes = [0; 16];
+    let mut at = 0;
+    while at < name.len() && at < 16 {
+        bytes[at] = name[at];
+        at += 1;
     }
-    if name.len() >= 4 {
-        let (Some(first), Some(last)) = (name.first_chunk::<4>(), name.last_chunk::<4>()) else {
-            return (0, 0);
-        };
-        return (u32::from_le_bytes(*first) as u64 | FOLD, u32::from_le_bytes(*last) as u64 | FOLD);
-    }
-    match name {
-        [a] => (*a as u64 | FOLD, 1),
-        [a, b] => (*a as u64 | (*b as u64) << 8 | FOLD, 2),
-        [a, b, c] => (*a as u64 | (*b as u64) << 8 | (*c as u64) << 16 | FOLD, 3),
-        _ => (0, 0),
-    }
+    let all = u128::from_le_bytes(bytes);
+    (fold(all as u64), fold((all >> 64) as u64))
 }
 
 #[inline(always)]
-const fn slot(words: (u64, u64), length: usize) -> usize {
-    let mixed = (words.0 ^ words.1.rotate_left(29) ^ length as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+const fn slot(words: (u64, u64)) -> usize {
+    let mixed = (words.0 ^ words.1.rotate_left(29)).wrapping_mul(0x9e37_79b9_7f4a_7c15);
     (mixed >> 55) as usize
 }
+
+/// The words of every name by its number.
+const WORDS: [(u64, u64); 256] = {
+    let mut all = [(0, 0); 256];
+    let mut id = 0;
+    while id < OTHER as usize {
+        all[id] = words(NAMES[id].as_str().as_bytes());
+        id += 1;
+    }
+    all
+};
 
 /// Open addressing over ids, made when this is compiled.
 const TABLE: [u8; SLOTS] = {
@@ -89,7 +93,7 @@ const TABLE: [u8; SLOTS] = {
     let mut id = 0;
     while id < OTHER as usize {
         let name = NAMES[id].as_str().as_bytes();
-        let mut at = slot(words(name), name.len());
+        let mut at = slot(words(name));
         while table[at] != OTHER {
             at = (at + 1) % SLOTS;
         }
@@ -120,11 +124,59 @@ impl HeaderName {
         if let [letter] = name {
             return HeaderName::from_number(LETTERS[*letter as usize]);
         }
-        let mut at = slot(words(name), name.len());
+        let words = words(name);
+        let mut at = slot(words);
         loop {
-            let id = HeaderName::from_number(TABLE[at]);
-            if id == HeaderName::Other || id.as_str().as_bytes().eq_ignore_ascii_case(name) {
-                return id;
+            let id = TABLE[at];
+            let known = HeaderName::from_number(id);
+            // Words hold sixteen bytes; what is longer is compared to its end.
+            let is_it =
+                WORDS[usize::from(id)] == words && known.as_str().as_bytes().eq_ignore_ascii_case(name);
+            if id == OTHER || is_it {
+                return known;
+            }
+            at = (at + 1) % SLOTS;
+        }
+    }
+    /// The id and the length of the name in front of the first colon of a line, when it is a known name of at most fifteen
+    /// letters with nothing between it and its colon. `line` is the text from the start of the line on.
+    ///
+    /// Two words are looked at as wholes: no byte of a name is looked at by itself.
+    #[inline(always)]
+    pub(crate) fn at_line_start(line: &[u8; 16]) -> Option<(HeaderName, usize)> {
+        const COLONS: u64 = 0x3a3a_3a3a_3a3a_3a3a;
+        const ONES: u64 = 0x0101_0101_0101_0101;
+        const HIGHS: u64 = 0x8080_8080_8080_8080;
+        let all = u128::from_le_bytes(*line);
+        let (low, high) = (all as u64, (all >> 64) as u64);
+        // The lowest set bit marks the first colon; those above it may be wrong.
+        let marks = |word: u64| {
+            let zeros = word ^ COLONS;
+            zeros.wrapping_sub(ONES) & !zeros & HIGHS
+        };
+        let below = |marks: u64| (marks & marks.wrapping_neg()).wrapping_sub(1) >> 7;
+        let (found, length) = match marks(low) {
+            0 => match marks(high) {
+                0 => return None,
+                marks => {
+                    let bits = marks.trailing_zeros();
+                    ((fold(low), fold(high & below(marks))), 8 + bits as usize / 8)
+                }
+            },
+            marks => ((fold(low & below(marks)), 0), marks.trailing_zeros() as usize / 8),
+        };
+        if length == 1 {
+            let id = LETTERS[usize::from(line[0])];
+            return (id != OTHER).then(|| (HeaderName::from_number(id), 1));
+        }
+        let mut at = slot(found);
+        loop {
+            let id = TABLE[at];
+            if id == OTHER {
+                return None;
+            }
+            if WORDS[usize::from(id)] == found {
+                return Some((HeaderName::from_number(id), length));
             }
             at = (at + 1) % SLOTS;
         }
@@ -138,6 +190,7 @@ impl HeaderName {
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used)]
     use super::*;
 
     #[test]
@@ -148,6 +201,14 @@ mod tests {
             assert_eq!(HeaderName::from_bytes(name.to_ascii_uppercase().as_bytes()), id);
             assert_eq!(HeaderName::from_bytes(name.to_ascii_lowercase().as_bytes()), id);
             assert_eq!(HeaderName::from_bytes(format!("{name}x").as_bytes()), HeaderName::Other);
+            let line = |text: String| HeaderName::at_line_start(text.as_bytes().first_chunk().unwrap());
+            let quick = (name.len() < 16).then_some((id, name.len()));
+            assert_eq!(line(format!("{}: \u{3b}:::::::::::::::", name.to_ascii_uppercase())), quick);
+            assert_eq!(line(format!("{name} :               ")), None);
+            assert_eq!(
+                line(format!("{}:               ", name.replace('-', "\r"))),
+                quick.filter(|_| !name.contains('-'))
+            );
             if short != 0 {
                 assert_eq!(HeaderName::from_bytes(&[short]), id);
                 assert_eq!(HeaderName::from_bytes(&[short.to_ascii_uppercase()]), id);
