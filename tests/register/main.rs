@@ -4,6 +4,7 @@
 
 mod algorithms;
 mod faults;
+mod hostile;
 mod ladders;
 mod manners;
 mod network;

@@ -92,6 +92,8 @@ impl Session {
         config.expires = expires;
         config.user_agent = run.user_agent().to_owned();
         config.routes = account.routes();
+        // An instance of its own: never another device's, and what a registrar gives GRUUs for (RFC 5627).
+        config.instance = Some(run.ids().instance());
         let ids = run.ids().fork();
         Some(Session {
             registration: Registration::new(config, ids),
