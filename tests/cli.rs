@@ -183,3 +183,18 @@ fn the_network_tells_its_address_and_accounts_and_ends_in_order() {
     assert_eq!(status, 0, "{output}");
     assert!(output.contains("alice") && output.contains("A01"), "{output}");
 }
+
+#[test]
+fn the_loudest_log_holds_no_secret() {
+    let sim = Sim::start(&["alice:a-very-secret-password"]);
+    let arguments = ["register", &sim.aor("alice"), "--password", "a-very-secret-password", "--ladder"];
+    let ran = program::ringback_with(&arguments, &[("RINGBACK_LOG", "trace")]);
+    assert_eq!(ran.status, 0, "{ran}");
+    assert!(ran.stderr.contains("TRACE") || ran.stderr.contains("DEBUG"), "nothing was logged: {ran}");
+    let all = format!("{}{}", ran.stdout, ran.stderr);
+    assert!(!all.contains("a-very-secret-password"), "{ran}");
+    // A digest response is 32 hex digits in quotes; a redacted one is not.
+    let is_hex = |text: &str| text.len() == 32 && text.bytes().all(|b| b.is_ascii_hexdigit());
+    let shown = all.split("response=\"").skip(1).filter_map(|rest| rest.split('"').next()).any(is_hex);
+    assert!(!shown, "a digest response: {ran}");
+}

@@ -7,6 +7,7 @@ use super::{
 use crate::endpoint::{ClientEvent, Endpoint, Received, Scope};
 use crate::message::{Flow, Ids, Message, Transport};
 use crate::transport::{Record, RecordEvent, TransportError, resolve};
+use std::fmt;
 use std::ops::Range;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
@@ -85,6 +86,23 @@ pub enum Answered {
     Failed(TransportError),
     /// We did not wait for it to the end.
     Interrupted(Interrupted),
+}
+
+impl fmt::Display for Answered {
+    /// Without anything that a peer wrote but its status code.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Answered::Final(received) => {
+                write!(f, "answered {}", received.message.status().unwrap_or_default())
+            }
+            Answered::Timeout => f.write_str("not answered in time"),
+            Answered::Failed(error) => write!(f, "failed: {error}"),
+            Answered::Interrupted(Interrupted::Stopped) => f.write_str("stopped"),
+            Answered::Interrupted(Interrupted::TimeLimit) => {
+                f.write_str("not answered within the check's time")
+            }
+        }
+    }
 }
 
 /// Why a peer could not be asked.
@@ -246,6 +264,11 @@ impl Run {
         };
         reply.evidence = from..self.scope.record_count();
         self.note_manners(&reply);
+        tracing::debug!(
+            check = self.check, subject = self.subject, remote = %reply.flow.remote, transport = %reply.flow.transport,
+            retransmissions = reply.retransmissions, took = ?reply.ended_at.saturating_duration_since(reply.sent_at),
+            "{}", reply.answered
+        );
         reply
     }
 
@@ -392,6 +415,7 @@ impl Run {
             (_, _, Some(finding)) => finding.seen.clone(),
             (_, summary, None) => last_step().or(summary).unwrap_or_else(|| "nothing was asked".to_owned()),
         };
+        tracing::info!(check = self.check, subject = self.subject, %verdict, "checked");
         let transcript = Transcript {
             records: self.scope.records(),
             began: self.began,
