@@ -41,7 +41,10 @@ fn end(session: &Session, ended: &Ended, finished: &Finished, step: &str) -> Jud
         End::CredentialsRefused { stale: true } => Judged::fail(
             "stale-loop",
             Side::Peer,
-            format!("each of {tries} correct digest answers was refused with stale=true and a new nonce"),
+            format!(
+                "each of {} correct digest answers was refused with stale=true and a new nonce",
+                tries.saturating_sub(1)
+            ),
             "platform: nodes behind the balancer have to share nonces, or their lifetime is too short",
         ),
         End::NonceRefusedWithoutStale { recovered } => Judged::fail(
