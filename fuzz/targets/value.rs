@@ -3,7 +3,9 @@
 
 use libfuzzer_sys::fuzz_target;
 use ringback::syntax::{
-    AuthParams, CSeq, Challenge, Contact, Credentials, HostPort, NameAddr, Params, Uri, Via, unescape,
+    AuthParams, CSeq, Challenge, Contact, Credentials, Date, Event, HostPort, MediaType, NameAddr, Params,
+    RAck, Reason, Replaces, RetryAfter, SessionExpires, SipFrag, SubscriptionState, Uri, Via, Warning,
+    multipart, unescape,
 };
 
 /// Takes a comma list apart: each step must take something away.
@@ -56,6 +58,25 @@ fuzz_target!(|data: &[u8]| {
         Credentials::parse(data),
         HostPort::parse(data),
     );
+    list(data, Warning::parse_first, |warning: Warning<'_>| drop(warning.text()));
+    list(data, Reason::parse_first, |reason: Reason<'_>| {
+        let _ = (reason.cause(), reason.text());
+    });
+    list(data, MediaType::parse_first, |kind: MediaType<'_>| look_at_params(&kind.params));
+    let _ = (Date::parse(data).map(|date| date.unix_seconds()), RAck::parse(data), RetryAfter::parse(data));
+    let _ = (
+        Event::parse(data),
+        SubscriptionState::parse(data),
+        SessionExpires::parse(data),
+        Replaces::parse(data),
+    );
+    if let Ok(fragment) = SipFrag::parse(data) {
+        let _ = fragment.part.headers().count();
+    }
+    let kind = MediaType::parse(b"multipart/mixed;boundary=b").expect("a literal");
+    if let Ok(parts) = multipart(&kind, data) {
+        parts.for_each(|part| drop(part.headers().count()));
+    }
     if let Ok(uri) = Uri::parse(data) {
         assert_eq!(uri.as_bytes(), data);
         look_at_uri(&uri);

@@ -223,6 +223,14 @@ fn named(text: &[u8], at: usize, end: usize) -> Result<(HeaderName, usize), Synt
 /// Where the text of a value begins and ends: outer white space and folds left out.
 #[inline(always)]
 fn trimmed(text: &[u8], mut start: usize, mut end: usize) -> (usize, usize) {
+    // One space in front and none behind is what nearly every value has.
+    if let Some([b' ', first]) = text.get(start..start + 2)
+        && *first > b' '
+        && start + 1 < end
+        && text[end - 1] > b' '
+    {
+        return (start + 1, end);
+    }
     while start < end && class::is(text[start], class::LWS) {
         start += 1;
     }
@@ -278,7 +286,7 @@ pub(super) fn start_line(line: &[u8]) -> Result<StartLine, SyntaxError> {
 }
 
 fn version(text: &[u8]) -> Result<(), SyntaxError> {
-    if text.eq_ignore_ascii_case(b"SIP/2.0") {
+    if text == b"SIP/2.0" || text.eq_ignore_ascii_case(b"SIP/2.0") {
         return Ok(());
     }
     let is_other = text.len() > 4
