@@ -40,10 +40,12 @@ fn is(outcome: &Outcome, verdict: &str, code: &str) {
 #[test]
 fn each_hostile_registrar_gets_its_verdict() {
     for (scenario, verdict, code) in HOSTILE {
-        let sipp = Sipp::start(scenario);
-        let ran = register(sipp.address(), "udp");
-        is(&ran.outcome(), verdict, code);
-        assert_eq!(ran.status, if verdict == "fail" { 1 } else { 3 }, "{scenario}: {}", ran.stderr);
+        for transport in ["udp", "tcp"] {
+            let sipp = Sipp::start_on(transport, scenario);
+            let ran = register(sipp.address(), transport);
+            is(&ran.outcome(), verdict, code);
+            assert_eq!(ran.status, if verdict == "fail" { 1 } else { 3 }, "{scenario}: {}", ran.stderr);
+        }
     }
 }
 
