@@ -1,10 +1,12 @@
-//! baresip as a phone at our own registrar: seen as registered, refreshing, and gone when it leaves.
+//! Devices of others at our own registrar: seen as registered, refreshing, and gone when they leave.
 
 use crate::eventually;
 use crate::peer::baresip::Baresip;
+use crate::peer::{Peer, port, sipsak};
 use ringback::message::Transport;
 use ringback::sim::registrar::Config;
 use ringback::sim::{Lab, User};
+use std::fs;
 
 /// The shortest that baresip can be kept waiting for: it refreshes after nine tenths.
 const EXPIRES_SECONDS: u32 = 3;
@@ -58,4 +60,24 @@ async fn baresip_with_a_wrong_password_is_not_registered() {
     eventually("the refusal", || lab.seen().iter().any(|seen| seen.with_credentials).then_some(()));
     eventually("baresip's word on it", || phone.log().contains("401").then_some(()));
     assert_eq!(lab.bindings("phone"), []);
+}
+
+#[test]
+fn sipsak_registers_at_the_binary_s_embedded_network() {
+    let dir = tempfile::tempdir().unwrap();
+    let port = port::free();
+    let bind = format!("127.0.0.1:{port}");
+    let log = dir.path().join("log");
+    let ready = || fs::read_to_string(&log).is_ok_and(|log| log.contains(&format!("sip:{bind} answers")));
+    let args = ["sim", "--bind", &bind, "--user", "alice:alicepw", "--user", "bob:bobpw:A01"];
+    let program = (env!("CARGO_BIN_EXE_ringback"), "this package");
+    let mut sim = Peer::start(program, args, dir, ready).expect("the embedded network starts");
+    let register = |user, password| sipsak::register(port, user, password, "sip:phone@192.0.2.9:5060", 600);
+    let (status, printed) = register("alice", "alicepw");
+    assert_eq!(status, 0, "{printed}\n{}", sim.log());
+    let (status, printed) = register("alice", "wrong");
+    assert_ne!(status, 0, "{printed}");
+    let (status, printed) = register("bob", "bobpw");
+    assert_ne!(status, 0, "a fault that is switched on for bob: {printed}");
+    sim.stop();
 }

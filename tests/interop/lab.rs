@@ -5,27 +5,16 @@ use crate::peer::baresip::Baresip;
 use crate::peer::kamailio::Kamailio;
 use crate::peer::port;
 use crate::peer::sipp::Sipp;
+use crate::peer::sipsak;
 use std::net::SocketAddr;
-use std::process::{Command, Stdio};
 use std::time::Duration;
-
-/// Lets sipsak register a contact; gives its exit status and what it printed.
-fn sipsak(kamailio: &Kamailio, user: &str, password: &str, contact: &str, expires: u32) -> (i32, String) {
-    let output = Command::new("sipsak")
-        .args(["-vvv", "-i", "-U", "-s", &format!("sip:{user}@127.0.0.1:{}", kamailio.port())])
-        .args(["-u", user, "-a", password, "-C", contact, "-x", &expires.to_string()])
-        .stdin(Stdio::null())
-        .output()
-        .unwrap_or_else(|error| panic!("sipsak cannot be run (Debian package sipsak): {error}"));
-    let printed = [output.stdout, output.stderr].concat();
-    (output.status.code().unwrap(), String::from_utf8_lossy(&printed).into_owned())
-}
 
 #[test]
 fn kamailio_takes_a_binding_of_another_client_and_lists_it() {
     let kamailio = Kamailio::start(&[]);
     assert_eq!(kamailio.bindings(), []);
-    let (status, printed) = sipsak(&kamailio, "alice", "alicepw", "sip:alice@192.0.2.9:5060", 600);
+    let (status, printed) =
+        sipsak::register(kamailio.port(), "alice", "alicepw", "sip:alice@192.0.2.9:5060", 600);
     assert_eq!(status, 0, "{printed}\n{}", kamailio.log());
     kamailio.add_binding("bob", "sip:bob@192.0.2.7:5060");
     let bindings = kamailio.bindings();
@@ -37,7 +26,8 @@ fn kamailio_takes_a_binding_of_another_client_and_lists_it() {
 #[test]
 fn kamailio_refuses_a_wrong_password_of_another_client() {
     let kamailio = Kamailio::start(&[]);
-    let (status, printed) = sipsak(&kamailio, "alice", "wrong", "sip:alice@192.0.2.9:5060", 600);
+    let (status, printed) =
+        sipsak::register(kamailio.port(), "alice", "wrong", "sip:alice@192.0.2.9:5060", 600);
     assert_ne!(status, 0, "{printed}");
     assert_eq!(kamailio.bindings(), []);
 }
@@ -45,7 +35,8 @@ fn kamailio_refuses_a_wrong_password_of_another_client() {
 #[test]
 fn kamailio_finds_an_interval_too_brief() {
     let kamailio = Kamailio::start(&["MIN_EXPIRES=120"]);
-    let (status, printed) = sipsak(&kamailio, "alice", "alicepw", "sip:alice@192.0.2.9:5060", 60);
+    let (status, printed) =
+        sipsak::register(kamailio.port(), "alice", "alicepw", "sip:alice@192.0.2.9:5060", 60);
     assert_ne!(status, 0, "{printed}");
     assert!(printed.contains("SIP/2.0 423 ") && printed.contains("Min-Expires: 120"), "{printed}");
 }
@@ -53,7 +44,7 @@ fn kamailio_finds_an_interval_too_brief() {
 #[test]
 fn kamailio_challenges_with_sha_256_when_told() {
     let kamailio = Kamailio::start(&["ALGORITHM=\"SHA-256\""]);
-    let (_, printed) = sipsak(&kamailio, "alice", "alicepw", "sip:alice@192.0.2.9:5060", 60);
+    let (_, printed) = sipsak::register(kamailio.port(), "alice", "alicepw", "sip:alice@192.0.2.9:5060", 60);
     assert!(printed.contains("algorithm=SHA-256"), "{printed}");
 }
 

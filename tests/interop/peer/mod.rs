@@ -5,6 +5,7 @@ pub(crate) mod kamailio;
 pub(crate) mod port;
 pub(crate) mod relay;
 pub(crate) mod sipp;
+pub(crate) mod sipsak;
 pub(crate) mod tshark;
 
 use std::ffi::OsStr;
@@ -41,7 +42,7 @@ impl Peer {
     /// Starts `program` (of Debian package `package`) in `dir`, and waits until `ready` says so.
     ///
     /// `None` when it ended before that: then somebody else holds its port, or its configuration is wrong (see its log).
-    fn start<A: AsRef<OsStr>>(
+    pub(crate) fn start<A: AsRef<OsStr>>(
         (program, package): (&'static str, &str),
         args: impl IntoIterator<Item = A>,
         dir: TempDir,
