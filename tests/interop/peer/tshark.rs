@@ -14,18 +14,22 @@ pub(crate) struct Frame {
     pub(crate) status: String,
     /// The digest response, as it stands in the capture.
     pub(crate) digest_response: String,
-    /// Names of what tshark objects to (malformed, wrong checksum, ...), with severity.
+    /// What tshark objects to (malformed, wrong checksum, ...). What it only chats about, such as a SYN, is left out.
     pub(crate) complaints: String,
 }
 
+/// `PI_CHAT`: the expert severity of what is usual.
+const CHAT: &str = "2097152";
+
 /// Reads `capture`, taking `port` for SIP over UDP and TCP.
 pub(crate) fn read(capture: &Path, port: u16) -> Vec<Frame> {
-    const FIELDS: [&str; 6] = [
+    const FIELDS: [&str; 7] = [
         "frame.protocols",
         "sip.Method",
         "sip.Status-Code",
         "sip.auth.digest.response",
         "_ws.malformed",
+        "_ws.expert.severity",
         "_ws.expert.message",
     ];
     let output = Command::new("tshark")
@@ -63,7 +67,11 @@ pub(crate) fn read(capture: &Path, port: u16) -> Vec<Frame> {
             method: next(),
             status: next(),
             digest_response: next(),
-            complaints: format!("{} {}", next(), next()).trim().to_owned(),
+            complaints: {
+                let (malformed, severities, messages) = (next(), next(), next());
+                let serious = severities.split(',').any(|severity| !["", CHAT].contains(&severity));
+                if serious { format!("{malformed} {messages}") } else { malformed }
+            },
         }
     };
     String::from_utf8(output.stdout).unwrap().lines().map(frame).collect()
