@@ -6,8 +6,7 @@ use ringback::endpoint::ClientEvent;
 use ringback::message::{Transport, rsip::to_send};
 use ringback::sim::{Lab, User};
 use ringback::syntax::HeaderName;
-use rsip::headers::{self, UntypedHeader};
-use rsip::prelude::HeadersExt;
+use rsip::{headers, prelude::*};
 use std::error::Error;
 use std::net::SocketAddr;
 
@@ -56,7 +55,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     println!("{methods} methods allowed");
     // 4. What was a program of its own becomes a question.
     let outcome = probe.check(Register::new(&lab.account("alice", Transport::Udp)?)).await;
-    println!("{outcome}");
+    println!("\n{outcome}");
     lab.shutdown().await;
     if outcome.verdict == Verdict::Pass { Ok(()) } else { Err(outcome.summary.into()) }
 }
