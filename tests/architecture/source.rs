@@ -35,7 +35,9 @@ impl Source {
             let bytes = view.as_bytes();
             let before = at.checked_sub(1).and_then(|before| bytes.get(before));
             let (first, last) = (needle.as_bytes().first(), needle.as_bytes().last());
-            !(word(first) && word(before)) && !(word(last) && word(bytes.get(at + needle.len())))
+            let goes_on = word(last) && word(bytes.get(at + needle.len()));
+            let came_from = word(first) && word(before);
+            !(came_from || goes_on)
         })
     }
 

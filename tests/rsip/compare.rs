@@ -98,7 +98,7 @@ pub fn differences(bytes: &[u8], mut visit: impl FnMut(Case<'_>)) {
     let (Ok(ours), Some(theirs), true) = (&ours, &theirs, alike) else { return };
     match theirs {
         SipMessage::Request(request) => {
-            check(Field::Method, method(ours), is(&request.method));
+            check(Field::Method, method(ours), is(request.method));
             check(Field::RequestUri, request_uri(ours), debug(&request.uri));
         }
         SipMessage::Response(response) => {

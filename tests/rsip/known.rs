@@ -98,7 +98,7 @@ deviations! {
     "bracket-in-display-name" "rsip looks for < and > in quoted strings as well"
         FromTag "OPTIONS sip:h SIP/2.0|From: \"<a>\" <sip:h>;tag=c||" |c| address(c) && bracket_in_quotes(c.text());
     "stray-cr" "a CR without LF is white space for us, as proxies treat it, and a character like others for rsip"
-        CallId "OPTIONS sip:h SIP/2.0|Call-ID: \ra||" |c| lines(c).any(|line| stray_cr(line));
+        CallId "OPTIONS sip:h SIP/2.0|Call-ID: \ra||" |c| lines(c).any(stray_cr);
     "white-space" "rsip allows no white space around / ; = : nor behind a value, and stops reading there"
         Via "OPTIONS sip:h SIP/2.0|Via: SIP/2.0/UDP h ; branch=a||" |c| c.field.header().is_some() && white_space(c);
 

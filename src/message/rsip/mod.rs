@@ -1,4 +1,4 @@
-//! Conversions to and from the messages of the crate [`rsip`](::rsip), field by field.
+//! Conversions to and from the messages of the crate [`rsip`], field by field.
 //!
 //! Neither rsip's parser nor its printer takes part, so a value that they would refuse or change comes through. Where rsip has no place
 //! for a value the conversion is a [`ConvertError`] that names the header or field.
