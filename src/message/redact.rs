@@ -85,8 +85,7 @@ fn parameters(text: &[u8], ranges: &mut Vec<Range<usize>>) {
         if !is_secret {
             continue;
         }
-        let skip = text[equals + 1..].iter().take_while(|b| class::is(**b, class::LWS)).count();
-        let start = equals + 1 + skip;
+        let start = after_space(text, equals + 1);
         let value = match text.get(start) {
             Some(b'"') => start + 1..quoted_end(text, start + 1),
             Some(_) => {
@@ -102,12 +101,26 @@ fn parameters(text: &[u8], ranges: &mut Vec<Range<usize>>) {
     }
 }
 
+/// Where white space and folds end; the end of a line that is not folded is no white space.
+fn after_space(text: &[u8], mut at: usize) -> usize {
+    loop {
+        at += match &text[at..] {
+            [b' ' | b'\t', ..] => 1,
+            [b'\n', b' ' | b'\t', ..] => 2,
+            [b'\r', b'\n', b' ' | b'\t', ..] => 3,
+            _ => return at,
+        };
+    }
+}
+
 /// Where a quoted text ends: at its quote, or without one at the end of the line and its folds.
 fn quoted_end(text: &[u8], start: usize) -> usize {
     let mut at = start;
     while let Some(found) = memchr::memchr3(b'"', b'\\', b'\n', &text[at..]) {
         at += found;
         match text[at] {
+            // A line end is never escaped.
+            b'\\' if text.get(at + 1) == Some(&b'\n') => at += 1,
             b'\\' => at = (at + 2).min(text.len()),
             b'\n' if matches!(text.get(at + 1), Some(b' ' | b'\t')) => at += 1,
             _ => return at,
@@ -246,6 +259,9 @@ mod tests {
             ),
             ("garbage response = 6629fa, x", "garbage response = redacted, x"),
             ("x: response=\"6629", "x: response=\"redacted"),
+            ("x: response=\r\nTo: <sip:a@b>\r\n", "x: response=\r\nTo: <sip:a@b>\r\n"),
+            ("x: response=\r\n 6629fa\r\nTo: x", "x: response=\r\n redacted\r\nTo: x"),
+            ("x: response=\"66\\\nTo: x\r\n", "x: response=\"redacted\nTo: x\r\n"),
             ("x: response=\"66\r\n 29\", y\r\n", "x: response=\"redacted\", y\r\n"),
             ("Authorization: Basic dXNlcjpwdw==\r\nTo: x", "Authorization: Basic redacted\r\nTo: x"),
             ("zation: Basic dXNlcjpwdw==\r\n", "zation: Basic redacted\r\n"),
