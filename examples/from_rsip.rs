@@ -1,14 +1,13 @@
 //! Moves a small program that holds rsip's types over to ringback, one step at a time. The program goes on working after each of them.
 //!
-//! `cargo run --example from_rsip --features rsip,sim`
+//! `cargo run --example from_rsip`
 use ringback::check::{Probe, Register, Verdict};
 use ringback::endpoint::ClientEvent;
 use ringback::message::{Transport, rsip::to_send};
 use ringback::sim::{Lab, User};
 use ringback::syntax::HeaderName;
 use rsip::{headers, prelude::*};
-use std::error::Error;
-use std::net::SocketAddr;
+use std::{error::Error, net::SocketAddr};
 
 /// The program as it was: a request out of rsip's types, to be printed into a socket.
 fn options(uri: &rsip::Uri, local: SocketAddr) -> rsip::Request {

@@ -58,7 +58,7 @@ deviations! {
     "uri-headers" "rsip reads no ?name=value: it refuses it behind a parameter or a port and takes it for the host elsewhere"
         Contact "OPTIONS sip:h SIP/2.0|Contact: <sip:h?Replaces=a>||" |c| all_uris(c).any(|uri| !uri.headers().is_empty() || uri.as_bytes().ends_with(b"?"));
     "version-case" "rsip reads SIP/2.0 in capitals only (RFC 3261 sec. 7.1: case-insensitive, though it has to be sent so)"
-        Message "sip/2.0 200 OK|Via: SIP/2.0/UDP h||" |c| refused(c) && head(c).is_some_and(|head| head.split(|&b| b == b'\n').next().is_some_and(|line| !contains(line, b"SIP/2.0")));
+        Message "sip/2.0 200 OK|Via: SIP/2.0/UDP h||" |c| refused(c) && version_case(c);
     "no-reason" "rsip wants a space behind the status code (so does RFC 3261; devices leave it out)"
         Message "SIP/2.0 200|Via: SIP/2.0/UDP h||" |c| refused(c) && response(c).is_some_and(|m| m.reason() == Some(b"") && !m.as_bytes().starts_with(b"SIP/2.0 200 "));
     "unfinished-head" "without an empty line rsip takes one header, and the others for the body"
@@ -210,6 +210,14 @@ fn bracket_in_quotes(text: &[u8]) -> bool {
         }
     }
     false
+}
+
+fn version_case(case: &Case<'_>) -> bool {
+    let line = head(case).and_then(|head| head.split(|&b| b == b'\n').next()).unwrap_or_default();
+    match case.message {
+        Ok(message) if message.is_request() => !line.trim_ascii_end().ends_with(b"SIP/2.0"),
+        _ => !line.starts_with(b"SIP/2.0"),
+    }
 }
 
 fn has_compact(case: &Case<'_>) -> bool {
