@@ -2,8 +2,8 @@
 use super::{generate, messages, parse};
 use proptest::prelude::*;
 use proptest::sample::select;
-use ringback::message::Message;
-use ringback::message::rsip::{ConvertError, ConvertErrorKind};
+use ringback::message::rsip::{ConvertError, ConvertErrorKind, to_send};
+use ringback::message::{Message, reason_phrase};
 use ringback::syntax::{Contact, HeaderName, Host, NameAddr, Params, Uri, Via};
 use rsip::prelude::*;
 use rsip::{Header, Request, Response, SipMessage, StatusCode, typed};
@@ -322,6 +322,30 @@ fn reason_phrases_of_listed_codes_are_lost_and_others_kept() {
     // rsip lists Accepted as 201, so that 202 is one of the others.
     assert_eq!(there(&parse("SIP/2.0 202 Fine\r\n\r\n")).unwrap().to_string(), "SIP/2.0 202 Fine\r\n\r\n");
     assert_eq!(phrase("202 Fine"), "Fine");
+}
+
+#[test]
+fn each_code_that_rsip_lists_has_its_phrase() {
+    let letters = |text: &str| text.to_lowercase().replace(|c: char| !c.is_ascii_alphabetic(), "");
+    let mut others = Vec::new();
+    for status in 100..700 {
+        let listed = StatusCode::from(status);
+        if !matches!(listed, StatusCode::Other(_, _))
+            && letters(&format!("{listed:?}")) != letters(reason_phrase(status))
+        {
+            others.push((status, reason_phrase(status)));
+        }
+    }
+    // Accepted is 202; RFC 8224 renamed 437; rsip tells 606 from 406 by its name.
+    assert_eq!(others, [(201, "Success"), (437, "Unsupported Credential"), (606, "Not Acceptable")]);
+}
+
+#[test]
+fn a_request_to_send_comes_without_via() {
+    let message =
+        parse("OPTIONS sip:h SIP/2.0\r\nVia: SIP/2.0/UDP a\r\nVia: SIP/2.0/UDP b\r\nSubject: x\r\n\r\n");
+    let sent = to_send(&Request::try_from(&message).unwrap()).unwrap();
+    assert_eq!(lossy(sent.as_bytes()), "OPTIONS sip:h SIP/2.0\r\nSubject: x\r\nContent-Length: 0\r\n\r\n");
 }
 
 #[test]
