@@ -1,4 +1,11 @@
 //! What *we* could not do: bind, resolve, read a configuration, accept an argument. Never a verdict.
+//!
+//! ```
+//! use ringback::{Account, Error};
+//! let error = Account::new("sip:al ice@example.com", "secret").unwrap_err();
+//! assert!(matches!(error, Error::Usage { .. }));
+//! assert!(error.to_string().contains("column 7"));
+//! ```
 
 use std::fmt;
 

@@ -1,20 +1,46 @@
 //! Proves, with evidence, whether SIP endpoints register, and says in plain words why not.
 //!
+//! ```no_run
+//! use ringback::{Account, Probe, Register};
+//!
+//! # async fn example() -> Result<(), ringback::Error> {
+//! let probe = Probe::bind("udp:127.0.0.1:0").await?;
+//! let alice = Account::new("sip:alice@pbx.example.com", "secret")?;
+//! let outcome = probe.check(Register::new(&alice)).await; // an Outcome, not a Result
+//! println!("{outcome}"); // the verdict, what was seen, what to do
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! Many accounts at once come as a stream of outcomes, see [`Probe::check_many`]. An embedder's own question is a [`Check`] as well.
+//!
 //! # Map of the floors
-//! A folder is a floor; a floor uses only the floors below it.
+//! A folder is a floor; a floor uses only the floors below it. Bytes travel up, commands travel down, and the two meet in the loop of
+//! [`endpoint`].
 //!
 //! | floor | what it knows |
 //! |---|---|
+//! | `sim` | the embedded telephone network (feature `sim`) |
 //! | [`report`] | pure functions of outcomes: text, JSON lines, ladders, captures |
-//! | [`campaign`] | many accounts |
-//! | [`check`] | one file per question; [`Outcome`](check::Outcome) is the answer |
-//! | `endpoint` | the single loop that joins packets, deadlines and commands |
-//! | `transport` | UDP and TCP; the first floor that does I/O |
+//! | [`campaign`] | many accounts: where they come from |
+//! | [`check`] | one file per question; [`Outcome`] is the answer |
+//! | [`endpoint`] | the single loop that joins packets, deadlines and commands |
+//! | [`transport`] | UDP and TCP; the first floor that does I/O |
 //! | [`ua`] | what outlives a transaction: registration, options |
 //! | [`transaction`] | the four machines of RFC 3261 sec. 17 |
 //! | [`auth`] | digest as a pure function |
 //! | [`message`] | one `Bytes` and spans, typed on demand |
 //! | [`syntax`] | the grammar over `&[u8]`, without allocation |
+//! | [`error`] | what *we* could not do; never a verdict |
+//!
+//! # The rule of time
+//! Below [`transport`] nobody reads a clock or asks for chance: `now` is an argument, and branches, tags, Call-IDs and nonces come from a
+//! source with a seed ([`message::Ids`]). Every machine there has the verbs `handle_input`, `handle_timeout`, `poll_output` and
+//! `poll_timeout`. From [`transport`] up, time is tokio's: paused, the whole of it runs in virtual time.
+//!
+//! # Features
+//! None is on by default. `sim`: the embedded network. `json`, `pcap`, `accounts`: JSON lines, captures, account files. `rsip`:
+//! conversions. `cli`: the command `ringback`, with all of these but `rsip`.
 #![forbid(unsafe_code)]
 
 pub mod error;
@@ -39,6 +65,9 @@ pub mod report;
 
 #[cfg(feature = "sim")]
 pub mod sim;
+
+pub use check::{Account, Check, Outcome, Pace, Probe, ProbeConfig, Reachable, Register, Verdict};
+pub use error::Error;
 
 // The README's example compiles with every `cargo test`.
 #[cfg(doctest)]

@@ -1,5 +1,7 @@
 //! Proves, from the command line, whether SIP accounts register, and says in plain words why not.
 
+#![forbid(unsafe_code)]
+
 mod account;
 mod demo;
 mod exit;

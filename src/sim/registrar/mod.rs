@@ -2,6 +2,17 @@
 //!
 //! It takes requests with the time at which they came and gives answers, in order; the same seed and the same inputs give the same
 //! answers. What needs the wire (silence, cut answers, closed connections) is an output that its owner carries out.
+//!
+//! ```
+//! use ringback::sim::User;
+//! use ringback::sim::registrar::{Config, Registrar};
+//! use std::time::Instant;
+//!
+//! let mut registrar = Registrar::new(Config::default(), [7; 32]);
+//! registrar.set_user(Instant::now(), User::new("alice", "alicepw"));
+//! assert_eq!(registrar.bindings(Instant::now(), "alice"), []);
+//! assert_eq!(registrar.poll_timeout(), None);
+//! ```
 
 mod answer;
 mod bindings;
