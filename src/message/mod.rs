@@ -75,17 +75,24 @@ impl Message {
     ///
     /// # Errors
     /// Bytes that are no SIP message; typed values are not looked at.
+    // Small and inlined, so that the table is filled where the caller wants it: it is some hundred bytes, which a `Result` of it would
+    // carry from return to return.
+    #[inline]
     pub fn parse(bytes: Bytes, limits: &Limits) -> Result<Message, SyntaxError> {
-        let skipped = bytes.iter().take_while(|b| matches!(b, b'\r' | b'\n')).count();
-        let length = bytes.len() - skipped;
+        let mut message = Message { bytes, head: Head::empty() };
+        message.read(limits)?;
+        Ok(message)
+    }
+    fn read(&mut self, limits: &Limits) -> Result<(), SyntaxError> {
+        let skipped = self.bytes.iter().take_while(|b| matches!(b, b'\r' | b'\n')).count();
+        let length = self.bytes.len() - skipped;
         if length > limits.message_size.min(u32::MAX as usize) {
             let kind = SyntaxErrorKind::Limit(Limit::MessageSize);
             return Err(SyntaxError { kind, offset: limits.message_size });
         }
-        let mut message = Message { bytes, head: Head::empty() };
-        message.head.read(&message.bytes[skipped..], limits).map_err(|e| e.shifted(skipped))?;
-        let body_offset = message.head.body_offset as usize;
-        let end = match message.head.content_length {
+        self.head.read(&self.bytes[skipped..], limits).map_err(|e| e.shifted(skipped))?;
+        let body_offset = self.head.body_offset as usize;
+        let end = match self.head.content_length {
             None => length,
             Some(body) => match body_offset.checked_add(body as usize) {
                 Some(end) if end <= length => end,
@@ -96,9 +103,9 @@ impl Message {
             },
         };
         if skipped != 0 || end != length {
-            message.bytes = message.bytes.slice(skipped..skipped + end);
+            self.bytes = self.bytes.slice(skipped..skipped + end);
         }
-        Ok(message)
+        Ok(())
     }
     /// The whole message as it came.
     pub fn as_bytes(&self) -> &[u8] {
