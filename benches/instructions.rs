@@ -1,0 +1,142 @@
+//! Fixed workloads whose instructions `benches/hold` counts and compares with `benches/instructions.tsv`.
+//!
+//! `instructions WORKLOAD COUNT` prepares COUNT items and works on them; with `prepare` behind it, it only prepares, so that the
+//! difference of both is the work alone. Nothing here depends on chance, time or the environment. Without arguments, as `cargo bench`
+//! starts it, every workload runs a little and its result is checked.
+#![allow(clippy::unwrap_used)]
+
+use bytes::Bytes;
+use ringback::auth::{Credentials, DigestChallenge, DigestSession};
+use ringback::message::{Builder, Flow, Ids, Message, Transport};
+use ringback::syntax::{HeaderName, Limits, Method};
+use ringback::transaction::{Config, Input, Layer, Output};
+use std::hint::black_box;
+use std::time::{Duration, Instant};
+
+/// A workload: prepares `count` items, works on them if it `works`, and says how much it saw.
+type Workload = fn(count: usize, works: bool) -> usize;
+
+const WORKLOADS: [(&str, Workload); 4] =
+    [("frame", frame), ("full", full), ("transaction", transaction), ("digest", digest)];
+
+fn main() {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let chosen = WORKLOADS.iter().find(|(name, _)| arguments.first().is_some_and(|first| first == name));
+    match chosen {
+        Some((_, work)) => {
+            let count = arguments.get(1).and_then(|text| text.parse().ok()).expect("how many");
+            let works = arguments.get(2).is_none_or(|last| last != "prepare");
+            black_box(work(count, works));
+        }
+        None => {
+            for (name, work) in WORKLOADS {
+                let (prepared, worked) = (work(50, false), work(50, true));
+                println!("{name}: 50 prepared, {worked} seen");
+                assert!(prepared == 0 && worked >= 50, "{name} works");
+            }
+        }
+    }
+}
+
+/// The messages of `tests/data/messages`, in order.
+fn messages() -> Vec<Bytes> {
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/messages");
+    let mut paths: Vec<_> = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+    paths.sort();
+    assert_eq!(paths.len(), 11);
+    paths.iter().map(|path| Bytes::from(std::fs::read(path).unwrap())).collect()
+}
+
+/// Frames all messages: start line, and all headers split and identified.
+fn frame(count: usize, works: bool) -> usize {
+    let messages = messages();
+    let mut seen = 0;
+    for _ in 0..if works { count } else { 0 } {
+        for bytes in &messages {
+            black_box(Message::parse(black_box(bytes.clone()), &Limits::default()).unwrap());
+            seen += 1;
+        }
+    }
+    seen
+}
+
+/// Frames all messages and reads every Via, From, To, CSeq, Call-ID, Contact, Route and Record-Route.
+fn full(count: usize, works: bool) -> usize {
+    let messages = messages();
+    let mut seen = 0;
+    for _ in 0..if works { count } else { 0 } {
+        for bytes in &messages {
+            let m = Message::parse(black_box(bytes.clone()), &Limits::default()).unwrap();
+            black_box((m.from().unwrap(), m.to().unwrap(), m.cseq().unwrap(), m.call_id().unwrap()));
+            seen += m.vias().map(|value| black_box(value.unwrap())).count();
+            seen += m.contacts().map(|value| black_box(value.unwrap())).count();
+            for name in [HeaderName::Route, HeaderName::RecordRoute] {
+                seen += m.addresses(name).map(|value| black_box(value.unwrap())).count();
+            }
+        }
+    }
+    seen
+}
+
+/// A client transaction over UDP: sent, answered, and gone when its timer K has fired; one begins every 10 ms of virtual time.
+fn transaction(count: usize, works: bool) -> usize {
+    let flow = Flow {
+        transport: Transport::Udp,
+        local: "192.0.2.1:5070".parse().unwrap(),
+        remote: "192.0.2.2:5060".parse().unwrap(),
+    };
+    let request = Builder::request(Method::Options, "sip:pbx.example.com")
+        .header(HeaderName::MaxForwards, "70")
+        .header(HeaderName::From, "<sip:probe@192.0.2.1:5070>;tag=a73kszlfl")
+        .header(HeaderName::To, "<sip:pbx.example.com>")
+        .header(HeaderName::CallId, "1j9FpLxk3uxtm8tn@192.0.2.1")
+        .header(HeaderName::CSeq, "2 OPTIONS")
+        .header(HeaderName::Contact, "<sip:probe@192.0.2.1:5070>")
+        .header(HeaderName::UserAgent, "ringback")
+        .build()
+        .unwrap();
+    let began = Instant::now();
+    let layer = || Layer::new(Config::default(), Ids::from_seed([1; 32]));
+    // A twin with the same seed tells which branches there will be.
+    let mut twin = layer();
+    let answers: Vec<Message> = (0..count)
+        .map(|_| {
+            twin.send(began, &request, flow).unwrap();
+            let Some(Output::Transmit { bytes, .. }) = twin.poll_output() else { panic!("nothing is sent") };
+            let request = Message::parse(bytes, &Limits::default()).unwrap();
+            Builder::response(&request, 200, "OK", Some("x1")).build().unwrap()
+        })
+        .collect();
+    let (mut layer, mut seen) = (layer(), 0);
+    if works {
+        for (i, message) in answers.into_iter().enumerate() {
+            let now = began + Duration::from_millis(10) * i as u32;
+            if layer.poll_timeout().is_some_and(|at| at <= now) {
+                layer.handle_timeout(now);
+            }
+            layer.send(now, &request, flow).unwrap();
+            layer.handle_input(now, Input::Received { message, flow });
+            while let Some(output) = layer.poll_output() {
+                seen += usize::from(matches!(black_box(output), Output::Response { .. }));
+            }
+        }
+    }
+    seen
+}
+
+/// From a 401 to the value of Authorization: challenge read, MD5 with `qop=auth` computed, value written.
+fn digest(count: usize, works: bool) -> usize {
+    let refusal = "SIP/2.0 401 Unauthorized\r\nWWW-Authenticate: Digest realm=\"pbx.example.com\", \
+                   nonce=\"a1b2c3d4e5f60718293a4b5c6d7e8f90\", opaque=\"5ccc\", algorithm=MD5, qop=\"auth\"\r\n\r\n";
+    let refusal = Message::parse(refusal.into(), &Limits::default()).unwrap();
+    let credentials = Credentials::new("alice", "correct horse battery staple");
+    let mut seen = 0;
+    for _ in 0..if works { count } else { 0 } {
+        let challenge = refusal.challenges(HeaderName::WwwAuthenticate).next().unwrap().unwrap();
+        let challenge = DigestChallenge::from_challenge(&challenge).unwrap();
+        let mut session = DigestSession::new(challenge, &credentials, "0a4f113b");
+        let value = session.authorize(Method::Register, b"sip:pbx.example.com", b"").unwrap();
+        seen += usize::from(!black_box(value).is_empty());
+    }
+    seen
+}

@@ -1,0 +1,150 @@
+//! Requests per CPU second of the client over loopback UDP: ours, and SIPp with an equal scenario, against the same server.
+//!
+//! `cargo bench --bench loopback [-- COUNT]`, 40,000 requests or registrations a run unless told. The server is the embedded
+//! registrar on a thread of this process; each client is a process of its own, and what it used is what the system says of it once it
+//! has ended, user and system time, starting up included. Ours and SIPp take turns, and the least of the rounds counts. Without
+//! SIPp there are only our figures.
+//!
+//! * `options`: OPTIONS, 200. Ours is a loop over transactions of an endpoint, each with its own scope, Call-ID and record.
+//! * `register`: REGISTER, 401, REGISTER with the digest, 200; each by another user. Ours is the machine of a registration over
+//!   transactions.
+//! * `check`: OPTIONS by the whole check [`Reachable`], with its transcript and outcome; SIPp does no more than before.
+
+#[path = "loopback/client.rs"]
+mod client;
+#[path = "loopback/sipp.rs"]
+mod sipp;
+
+use ringback::message::Transport;
+use ringback::sim::{Lab, User, registrar};
+use std::net::SocketAddr;
+use std::process::Command;
+use std::sync::mpsc;
+use std::time::{Duration, Instant};
+
+/// Requests or registrations under way at a time.
+const CONCURRENCY: usize = 64;
+/// How often each client runs.
+const ROUNDS: usize = 3;
+
+/// What the client does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Work {
+    Options,
+    Register,
+    Check,
+}
+
+impl Work {
+    const ALL: [Work; 3] = [Work::Options, Work::Register, Work::Check];
+
+    fn name(self) -> &'static str {
+        match self {
+            Work::Options => "options",
+            Work::Register => "register",
+            Work::Check => "check",
+        }
+    }
+}
+
+fn main() {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    if let [first, work, remote, count] = &arguments[..]
+        && first == "client"
+    {
+        let work = Work::ALL.into_iter().find(|w| w.name() == work).expect("a known work");
+        let (remote, count) = (remote.parse().expect("an address"), count.parse().expect("a number"));
+        return client::run(work, remote, count);
+    }
+    let number = arguments.iter().find_map(|argument| argument.parse().ok());
+    // `cargo test --benches` and the checks before a change only want to see that it runs.
+    let quick = arguments.iter().any(|argument| argument == "--test" || argument == "--quick");
+    let count: usize = number.unwrap_or(if quick { 500 } else { 40_000 });
+    let rounds = if quick { 1 } else { ROUNDS };
+    if let Some(version) = sipp::version() {
+        println!("{version}");
+    } else {
+        println!("SIPp is not installed (Debian: sip-tester): only our own figures");
+    }
+    println!(
+        "{count} each, {CONCURRENCY} at a time, the least of {rounds}; CPU is user and system time of the client's process\n"
+    );
+    println!("{:<10} {:<10} {:>9} {:>9} {:>13} {:>9}", "", "", "CPU s", "us each", "per CPU s", "seconds");
+    for work in Work::ALL {
+        let mut ours: Option<Spent> = None;
+        let mut theirs: Option<Spent> = None;
+        for _ in 0..rounds {
+            keep_least(&mut ours, one(count, |remote| client::command(work, remote, count)));
+            if sipp::version().is_some() {
+                let run = sipp::Run::new(work, count);
+                keep_least(&mut theirs, one(count, |remote| run.command(remote)));
+            }
+        }
+        let row = |name: &str, spent: &Option<Spent>| {
+            let Some(Spent { cpu, took }) = *spent else { return };
+            let (cpu, took) = (cpu.as_secs_f64(), took.as_secs_f64());
+            let each = cpu * 1e6 / count as f64;
+            println!(
+                "{:<10} {name:<10} {cpu:>9.2} {each:>9.1} {:>13.0} {took:>9.2}",
+                work.name(),
+                count as f64 / cpu
+            );
+        };
+        row("ringback", &ours);
+        row("SIPp", &theirs);
+        if let (Some(ours), Some(theirs)) = (ours, theirs) {
+            let ratio = theirs.cpu.as_secs_f64() / ours.cpu.as_secs_f64();
+            let goal = if work == Work::Check { "" } else { "   goal: at least 2" };
+            println!("{:<10} ringback per CPU second / SIPp's: {ratio:.2}{goal}\n", work.name());
+        }
+    }
+}
+
+/// What a client's process used.
+#[derive(Debug, Clone, Copy)]
+struct Spent {
+    cpu: Duration,
+    took: Duration,
+}
+
+fn keep_least(least: &mut Option<Spent>, spent: Spent) {
+    if least.is_none_or(|before| spent.cpu < before.cpu) {
+        *least = Some(spent);
+    }
+}
+
+/// One client against a fresh server; it has to say that all went well.
+fn one(users: usize, client: impl FnOnce(SocketAddr) -> Command) -> Spent {
+    let (address, address_of_lab) = mpsc::channel();
+    let (done, until) = tokio::sync::oneshot::channel::<()>();
+    let server = std::thread::spawn(move || {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+        runtime.block_on(async move {
+            let mut config = registrar::Config::default();
+            config.max_seen = 0;
+            let users = (0..users).map(|i| User::new(format!("user{i}"), "secret"));
+            let lab = Lab::builder().registrar(config).users(users).start().await.expect("the lab starts");
+            address.send(lab.addr(Transport::Udp).expect("it listens")).expect("somebody waits");
+            let _ = until.await;
+            lab.shutdown().await;
+        });
+    });
+    let mut command = client(address_of_lab.recv().expect("the lab has an address"));
+    let (before, began) = (children_cpu(), Instant::now());
+    let status = command.status().expect("the client starts");
+    let spent = Spent { cpu: children_cpu() - before, took: began.elapsed() };
+    assert!(status.success(), "{command:?}: {status}");
+    let _ = done.send(());
+    server.join().expect("the lab ends");
+    spent
+}
+
+/// CPU time of the children that have ended (proc(5): cutime and cstime).
+fn children_cpu() -> Duration {
+    let stat = std::fs::read_to_string("/proc/self/stat").expect("a Linux");
+    // Behind the name, which may hold spaces: the third field comes first.
+    let fields: Vec<&str> = stat.rsplit(')').next().expect("fields").split_whitespace().collect();
+    let ticks = |field: usize| fields[field - 3].parse::<u64>().expect("a number");
+    // USER_HZ has been 100 on all of Linux for long.
+    Duration::from_millis((ticks(16) + ticks(17)) * 10)
+}

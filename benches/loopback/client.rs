@@ -1,0 +1,134 @@
+//! Our client, in a process of its own.
+
+use super::{CONCURRENCY, Work};
+use futures_util::{StreamExt, stream};
+use ringback::auth::Credentials;
+use ringback::check::{Pace, Probe, Reachable, Verdict};
+use ringback::endpoint::{ClientEvent, Config, Endpoint};
+use ringback::message::{Builder, Flow, Ids, Message, Transport};
+use ringback::syntax::{HeaderName, Method};
+use ringback::ua::End;
+use ringback::ua::registration::{self, Registration};
+use std::net::SocketAddr;
+use std::process::Command;
+use std::time::Instant;
+
+/// This program once more, as the client.
+pub(super) fn command(work: Work, remote: SocketAddr, count: usize) -> Command {
+    let mut command = Command::new(std::env::current_exe().expect("this program"));
+    command.args(["client", work.name(), &remote.to_string(), &count.to_string()]);
+    command
+}
+
+/// Does the work and ends; panics unless every single one went well.
+pub(super) fn run(work: Work, remote: SocketAddr, count: usize) {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+    let done = runtime.block_on(async {
+        match work {
+            Work::Options => options(remote, count).await,
+            Work::Register => register(remote, count).await,
+            Work::Check => check(remote, count).await,
+        }
+    });
+    assert_eq!(done, count, "all of them went well");
+}
+
+/// One of many tasks over the same endpoint.
+#[derive(Clone)]
+struct Client {
+    endpoint: Endpoint,
+    flow: Flow,
+}
+
+impl Client {
+    async fn new(remote: SocketAddr) -> Client {
+        let mut config = Config::default();
+        config.udp = vec!["127.0.0.1:0".parse().expect("an address")];
+        let (endpoint, _) = Endpoint::bind(config).await.expect("an endpoint");
+        let flow = endpoint.flow(Transport::Udp, remote).await.expect("a flow");
+        Client { endpoint, flow }
+    }
+
+    /// Runs `count` jobs, some at a time; how many went well.
+    async fn all<J: Future<Output = bool>>(count: usize, job: impl FnMut(usize) -> J) -> usize {
+        let jobs = stream::iter(0..count).map(job).buffer_unordered(CONCURRENCY);
+        jobs.fold(0, |done, well| async move { done + usize::from(well) }).await
+    }
+}
+
+async fn options(remote: SocketAddr, count: usize) -> usize {
+    let client = Client::new(remote).await;
+    let ids = std::cell::RefCell::new(client.endpoint.ids());
+    Client::all(count, |_| {
+        let request = question(&mut ids.borrow_mut(), &client.flow);
+        let client = &client;
+        async move {
+            let scope = client.endpoint.scope();
+            let mut transaction = scope.request(request, client.flow).await.expect("it is sent");
+            match transaction.next().await {
+                Some(ClientEvent::Final(response)) => response.message.status() == Some(200),
+                _ => false,
+            }
+        }
+    })
+    .await
+}
+
+fn question(ids: &mut Ids, flow: &Flow) -> Message {
+    let Flow { local, remote, .. } = flow;
+    Builder::request(Method::Options, format!("sip:{remote}"))
+        .header(HeaderName::MaxForwards, "70")
+        .header(HeaderName::From, format!("<sip:probe@{local}>;tag={}", ids.tag()))
+        .header(HeaderName::To, format!("<sip:{remote}>"))
+        .header(HeaderName::CallId, ids.call_id())
+        .header(HeaderName::CSeq, "1 OPTIONS")
+        .header(HeaderName::Contact, format!("<sip:probe@{local}>"))
+        .header(HeaderName::Accept, "application/sdp")
+        .header(HeaderName::UserAgent, "ringback")
+        .build()
+        .expect("a request")
+}
+
+async fn register(remote: SocketAddr, count: usize) -> usize {
+    let client = Client::new(remote).await;
+    let ids = std::cell::RefCell::new(client.endpoint.ids());
+    Client::all(count, |i| {
+        let (aor, contact) =
+            (format!("sip:user{i}@lab.example"), format!("sip:user{i}@{}", client.flow.local));
+        let credentials = Credentials::new(format!("user{i}"), "secret");
+        let config = registration::Config::new(aor, "sip:lab.example", contact, credentials);
+        let registration = Registration::new(config, ids.borrow_mut().fork());
+        bind(&client, registration)
+    })
+    .await
+}
+
+/// Drives the machine of one registration until it is bound.
+async fn bind(client: &Client, mut registration: Registration) -> bool {
+    let scope = client.endpoint.scope();
+    let bind = registration::Input::Command(registration::Command::Bind);
+    registration.handle_input(Instant::now(), bind);
+    loop {
+        match registration.poll_output() {
+            Some(registration::Output::Send(request)) => {
+                let mut transaction = scope.request(request, client.flow).await.expect("it is sent");
+                let input = match transaction.next().await {
+                    Some(ClientEvent::Final(response)) => registration::Input::Response(response.message),
+                    _ => registration::Input::Timeout,
+                };
+                registration.handle_input(Instant::now(), input);
+            }
+            Some(registration::Output::Finished(finished)) => return finished.end == End::Accepted,
+            _ => return false,
+        }
+    }
+}
+
+async fn check(remote: SocketAddr, count: usize) -> usize {
+    let probe = Probe::bind("udp:127.0.0.1:0").await.expect("a probe");
+    let checks = (0..count).map(move |_| Reachable::new(&format!("sip:{remote}")).expect("a URI"));
+    let outcomes = probe.check_many(checks, Pace { concurrency: CONCURRENCY, per_second: None });
+    outcomes
+        .fold(0, |done, outcome| async move { done + usize::from(outcome.verdict == Verdict::Pass) })
+        .await
+}
