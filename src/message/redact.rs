@@ -69,6 +69,10 @@ fn body_offset(message: &[u8]) -> usize {
 /// `name = value` and `name = "value"`.
 fn parameters(text: &[u8], ranges: &mut Vec<Range<usize>>) {
     let mut done = 0;
+    // Nothing is quoted in a start line, and its version has to stay.
+    let head = text.iter().take_while(|b| matches!(b, b'\r' | b'\n')).count();
+    let end = head + memchr::memchr(b'\n', &text[head..]).unwrap_or(text.len() - head);
+    let start_line = memchr::memmem::find(&text[head..end], b"SIP/").map_or(0, |_| end);
     for equals in memchr::memchr_iter(b'=', text) {
         if equals < done {
             continue;
@@ -87,9 +91,10 @@ fn parameters(text: &[u8], ranges: &mut Vec<Range<usize>>) {
         }
         let start = after_space(text, equals + 1);
         let value = match text.get(start) {
-            Some(b'"') => start + 1..quoted_end(text, start + 1),
-            Some(_) => {
-                let length = text[start..].iter().take_while(|b| !b",;&<> \t\r\n".contains(b)).count();
+            Some(b'"') if start >= start_line => start + 1..quoted_end(text, start + 1),
+            Some(first) => {
+                let start = start + usize::from(*first == b'"');
+                let length = text[start..].iter().take_while(|b| !b"\",;&<> \t\r\n".contains(b)).count();
                 start..start + length
             }
             None => continue,
@@ -259,6 +264,7 @@ mod tests {
             ),
             ("garbage response = 6629fa, x", "garbage response = redacted, x"),
             ("x: response=\"6629", "x: response=\"redacted"),
+            ("BYE sip:a;response=\"66 SIP/2.0\r\nTo: x", "BYE sip:a;response=\"redacted SIP/2.0\r\nTo: x"),
             ("x: response=\r\nTo: <sip:a@b>\r\n", "x: response=\r\nTo: <sip:a@b>\r\n"),
             ("x: response=\r\n 6629fa\r\nTo: x", "x: response=\r\n redacted\r\nTo: x"),
             ("x: response=\"66\\\nTo: x\r\n", "x: response=\"redacted\nTo: x\r\n"),
