@@ -3,9 +3,9 @@
 
 use libfuzzer_sys::fuzz_target;
 use ringback::syntax::{
-    AuthParams, CSeq, Challenge, Contact, Credentials, Date, Event, HostPort, MediaType, NameAddr, Params,
-    RAck, Reason, Replaces, RetryAfter, SessionExpires, SipFrag, SubscriptionState, Uri, Via, Warning,
-    multipart, unescape,
+    AuthParams, CSeq, Challenge, Contact, Credentials, Date, Event, HostPort, Limits, MediaType, Multipart,
+    NameAddr, Params, RAck, Reason, Replaces, RetryAfter, SessionExpires, SipFrag, SubscriptionState, Uri,
+    Via, Warning, multipart, unescape,
 };
 
 /// Takes a comma list apart: each step must take something away.
@@ -31,6 +31,15 @@ fn look_at_params(params: &Params<'_>) {
 fn look_at_uri(uri: &Uri<'_>) {
     let _ = (uri.scheme(), uri.user().map(unescape), uri.host(), uri.port(), uri.headers());
     look_at_params(&uri.params());
+}
+
+fn look_at_parts(parts: Multipart<'_>) {
+    for part in parts.flatten() {
+        let _ = part.headers().count();
+        if let Some(Ok(inner)) = part.parts() {
+            look_at_parts(inner);
+        }
+    }
 }
 
 fuzz_target!(|data: &[u8]| {
@@ -74,8 +83,8 @@ fuzz_target!(|data: &[u8]| {
         let _ = fragment.part.headers().count();
     }
     let kind = MediaType::parse(b"multipart/mixed;boundary=b").expect("a literal");
-    if let Ok(parts) = multipart(&kind, data) {
-        let _ = parts.map(|part| part.headers().count()).sum::<usize>();
+    if let Ok(parts) = multipart(&kind, data, &Limits::default()) {
+        look_at_parts(parts);
     }
     if let Ok(uri) = Uri::parse(data) {
         assert_eq!(uri.as_bytes(), data);

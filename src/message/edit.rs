@@ -5,10 +5,6 @@ use bytes::{BufMut, BytesMut};
 use std::io::Write;
 use std::net::SocketAddr;
 
-/// A message that was accepted once stays accepted with a longer Via.
-const UNLIMITED: Limits =
-    Limits { message_size: usize::MAX, header_count: usize::MAX, header_length: usize::MAX };
-
 impl Message {
     /// The bytes with `insert` in the place of `length` bytes at `at`; the message itself if that is no message any more.
     fn spliced(&self, at: usize, length: usize, insert: &[u8]) -> Message {
@@ -18,7 +14,7 @@ impl Message {
         bytes.put_slice(before);
         bytes.put_slice(insert);
         bytes.put_slice(after);
-        Message::parse(bytes.freeze(), &UNLIMITED).unwrap_or_else(|_| self.clone())
+        Message::parse(bytes.freeze(), &Limits::PASSED).unwrap_or_else(|_| self.clone())
     }
 
     /// A copy with this Via on top (a client transaction's own); everything else byte for byte. Line breaks in `via` become spaces, so

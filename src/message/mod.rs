@@ -77,12 +77,13 @@ impl Message {
     /// Bytes that are no SIP message; typed values are not looked at.
     // Small and inlined, so that the table is filled where the caller wants it: it is some hundred bytes, which a `Result` of it would
     // carry from return to return.
-    #[inline]
+    #[inline(always)]
     pub fn parse(bytes: Bytes, limits: &Limits) -> Result<Message, SyntaxError> {
         let mut message = Message { bytes, head: Head::empty() };
         message.read(limits)?;
         Ok(message)
     }
+    #[inline(never)]
     fn read(&mut self, limits: &Limits) -> Result<(), SyntaxError> {
         let skipped = self.bytes.iter().take_while(|b| matches!(b, b'\r' | b'\n')).count();
         let length = self.bytes.len() - skipped;

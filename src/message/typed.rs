@@ -2,7 +2,8 @@
 use super::list::{List, tokens};
 use super::{FieldError, Message};
 use crate::syntax::{
-    CSeq, Challenge, Contact, HeaderName, NameAddr, SyntaxError, SyntaxErrorKind, Via, class,
+    CSeq, Challenge, Contact, HeaderName, Limits, MediaType, Multipart, NameAddr, SyntaxError,
+    SyntaxErrorKind, Via, class, multipart,
 };
 
 impl Message {
@@ -137,6 +138,15 @@ impl Message {
     ) -> impl Iterator<Item = Result<T, FieldError>> {
         List::new(self, name, parse_first)
     }
+    /// The parts of a multipart body (RFC 2046 sec. 5.1, RFC 5621); `None` when Content-Type is no `multipart/...`. Offsets of errors count
+    /// from the start of the body.
+    ///
+    /// # Errors
+    /// As [`multipart`](crate::syntax::multipart).
+    pub fn parts(&self, limits: &Limits) -> Option<Result<Multipart<'_>, SyntaxError>> {
+        let kind = MediaType::parse(self.header(HeaderName::ContentType)?).ok()?;
+        kind.kind.eq_ignore_ascii_case(b"multipart").then(|| multipart(&kind, self.body(), limits))
+    }
     /// Max-Forwards, 0 to 255 (RFC 3261 sec. 20.22); `None` when it is not there.
     pub fn max_forwards(&self) -> Option<Result<u8, FieldError>> {
         let (_, span) = self.find(HeaderName::MaxForwards, 0)?;
@@ -167,7 +177,6 @@ const fn syntax(header: HeaderName, kind: SyntaxErrorKind, offset: usize) -> Fie
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
-    use crate::syntax::Limits;
     use bytes::Bytes;
 
     fn message(headers: &str) -> Message {
@@ -214,6 +223,15 @@ mod tests {
         );
         assert_eq!(message("").top_via().unwrap_err(), FieldError::Missing(HeaderName::Via));
         assert!(message("To: <sip:a>, <sip:b>\r\n").to().is_err());
+    }
+
+    #[test]
+    fn opens_a_body_of_several_parts() {
+        let m = message("c: Multipart/Mixed ; boundary=\"x y\"\r\n\r\n--x y\r\n\r\na\r\n--x y--\r\n");
+        let parts: Vec<_> = m.parts(&Limits::default()).unwrap().unwrap().map(|p| p.unwrap().body).collect();
+        assert_eq!(parts, [b"a"]);
+        assert!(message("c: application/sdp\r\n").parts(&Limits::default()).is_none());
+        assert!(message("").parts(&Limits::default()).is_none());
     }
 
     #[test]

@@ -76,4 +76,10 @@ pub enum Limit {
     /// Bytes of one header line, folds included.
     #[error("header length")]
     HeaderLength,
+    /// How deep multipart bodies stand in each other.
+    #[error("nesting of multipart bodies")]
+    MultipartDepth,
+    /// Parts of one multipart body.
+    #[error("parts of a multipart body")]
+    PartCount,
 }

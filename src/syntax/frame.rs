@@ -13,11 +13,33 @@ pub struct Limits {
     pub header_count: usize,
     /// Bytes of one line of the head, folds included; default 8,192. A whole head is at most 65,535, whatever stands here.
     pub header_length: usize,
+    /// How deep multipart bodies may stand in each other, the outermost counted; default 4. 0 refuses every one.
+    pub multipart_depth: usize,
+    /// Parts of one multipart body; default 32. All parts of all levels together are at most this to the power of the depth, and
+    /// never more than the body has lines.
+    pub part_count: usize,
+}
+
+impl Limits {
+    /// For what has passed the limits before, and may have grown by a header since.
+    pub(crate) const PASSED: Limits = Limits {
+        message_size: usize::MAX,
+        header_count: usize::MAX,
+        header_length: usize::MAX,
+        multipart_depth: usize::MAX,
+        part_count: usize::MAX,
+    };
 }
 
 impl Default for Limits {
     fn default() -> Self {
-        Limits { message_size: 65_535, header_count: 256, header_length: 8_192 }
+        Limits {
+            message_size: 65_535,
+            header_count: 256,
+            header_length: 8_192,
+            multipart_depth: 4,
+            part_count: 32,
+        }
     }
 }
 

@@ -3,6 +3,7 @@
 //! Hand-written: a line ends where memchr says, a name ends at the first character that is no token, and the id of the name is found
 //! from two words of it. A combinator would look at each byte once more and tell us nothing new.
 use super::class::{self, Scan, TOKEN};
+use super::line_ends::LineEnds;
 use super::{HeaderName, Limit, Limits, Scheme, SyntaxError, SyntaxErrorKind, Uri};
 
 /// Headers that fit into the table without the heap; longer messages put the rest there.
@@ -69,20 +70,23 @@ const fn fault(kind: SyntaxErrorKind, offset: usize) -> SyntaxError {
 
 /// One line at `at`, line ends of folds included: where its text ends and where the next line begins.
 #[inline(always)]
-fn line(text: &[u8], at: usize, longest: usize) -> Result<(usize, usize), SyntaxError> {
-    let mut from = at;
+fn line(
+    text: &[u8],
+    at: usize,
+    ends: &mut LineEnds<'_>,
+    longest: usize,
+) -> Result<(usize, usize), SyntaxError> {
     loop {
-        let Some(found) = memchr::memchr(b'\n', text.get(from..).unwrap_or_default()) else {
+        let Some(lf) = ends.next() else {
             return Err(fault(SyntaxErrorKind::Truncated, text.len()));
         };
-        let lf = from + found;
         if lf - at > longest {
             return Err(fault(SyntaxErrorKind::Limit(Limit::HeaderLength), at));
         }
         let end = if lf > at && text[lf - 1] == b'\r' { lf - 1 } else { lf };
         // A line that begins with white space goes on with the one before it; the empty line never does.
         match text.get(lf + 1) {
-            Some(b' ' | b'\t') if end > at => from = lf + 1,
+            Some(b' ' | b'\t') if end > at => {}
             _ => return Ok((end, lf + 1)),
         }
     }
@@ -110,11 +114,12 @@ impl Head {
     pub(crate) fn read(&mut self, text: &[u8], limits: &Limits) -> Result<(), SyntaxError> {
         let longest = limits.header_length.min(LONGEST_HEAD);
         let count = limits.header_count.min(usize::from(u16::MAX));
-        let (end, mut at) = line(text, 0, longest)?;
+        let mut ends = LineEnds::new(text);
+        let (end, mut at) = line(text, 0, &mut ends, longest)?;
         self.start = start_line(&text[..end])?;
         self.headers_offset = at as u32;
         while at < text.len() {
-            let (end, next) = line(text, at, longest)?;
+            let (end, next) = line(text, at, &mut ends, longest)?;
             if end == at {
                 at = next;
                 break;
@@ -194,9 +199,10 @@ impl Head {
 /// The header lines of a text that has no start line: id, name, value. It ends at the empty line or at a line that is none.
 pub(super) fn fields(text: &[u8]) -> impl Iterator<Item = (HeaderName, &[u8], &[u8])> {
     let mut at = 0;
+    let mut ends = LineEnds::new(text);
     std::iter::from_fn(move || {
         // The last line of a part may have lost its line end to the delimiter.
-        let (end, next) = line(text, at, LONGEST_HEAD).unwrap_or((text.len(), text.len()));
+        let (end, next) = line(text, at, &mut ends, LONGEST_HEAD).unwrap_or((text.len(), text.len()));
         let line = text.get(at..end)?;
         let colon = memchr::memchr(b':', line)?;
         let name = class::trim(&line[..colon]);

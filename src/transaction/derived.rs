@@ -24,8 +24,7 @@ pub(super) fn cancel(invite: &Bytes) -> Option<Message> {
 /// A message out of the bytes that a transaction keeps: its table of spans is larger than they are, and
 /// seldom needed.
 fn again(bytes: &Bytes) -> Option<Message> {
-    let passed = Limits { message_size: usize::MAX, header_count: usize::MAX, header_length: usize::MAX };
-    Message::parse(bytes.clone(), &passed).ok()
+    Message::parse(bytes.clone(), &Limits::PASSED).ok()
 }
 
 fn from_invite(invite: &Message, method: Method<'_>, to: Option<&[u8]>) -> Option<Message> {

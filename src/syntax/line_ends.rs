@@ -1,0 +1,103 @@
+//! Where the line feeds of a text are, sixty-four bytes at a time.
+//!
+//! A search for each line end by itself cannot begin before the one in front of it has ended. Here the places of a whole chunk are found
+//! at once, without a branch, and the processor can look at the lines beside each other.
+use wide::{CmpEq, i8x16};
+
+/// Bytes that are looked at together: as many as there are bits in `marks`.
+const CHUNK: usize = 64;
+
+/// The places of all line feeds in order.
+pub(super) struct LineEnds<'a> {
+    text: &'a [u8],
+    /// Where the chunk starts that `marks` speaks of.
+    base: usize,
+    /// A bit for each line feed of the chunk that has not been given.
+    marks: u64,
+    /// What has not been looked at begins here.
+    next: usize,
+}
+
+/// A bit for each line feed, the first byte's the lowest.
+#[inline(always)]
+fn marks(chunk: &[u8; CHUNK]) -> u64 {
+    let wanted = i8x16::splat(b'\n' as i8);
+    let (parts, _) = chunk.as_chunks::<16>();
+    parts.iter().enumerate().fold(0, |all, (at, part)| {
+        let equal = i8x16::new(part.map(|byte| byte as i8)).cmp_eq(wanted);
+        all | u64::from(equal.move_mask() as u16) << (16 * at)
+    })
+}
+
+impl<'a> LineEnds<'a> {
+    #[inline(always)]
+    pub(super) const fn new(text: &'a [u8]) -> LineEnds<'a> {
+        LineEnds { text, base: 0, marks: 0, next: 0 }
+    }
+
+    /// The place of the next line feed.
+    #[inline(always)]
+    pub(super) fn next(&mut self) -> Option<usize> {
+        while self.marks == 0 {
+            match self.text.get(self.next..).and_then(<[u8]>::first_chunk) {
+                Some(chunk) => {
+                    self.marks = marks(chunk);
+                    self.base = self.next;
+                    self.next += CHUNK;
+                }
+                None => self.last()?,
+            }
+        }
+        let at = self.base + self.marks.trailing_zeros() as usize;
+        self.marks &= self.marks - 1;
+        Some(at)
+    }
+
+    /// Looks at what is less than a chunk; `None` when nothing is left.
+    #[inline(never)]
+    fn last(&mut self) -> Option<()> {
+        let length = self.text.len();
+        let rest = self.text.get(self.next..).filter(|rest| !rest.is_empty())?;
+        match self.text.last_chunk() {
+            // The last chunk again, without what has been given of it.
+            Some(chunk) => {
+                self.base = length - CHUNK;
+                self.marks = marks(chunk) & u64::MAX << (self.next - self.base);
+            }
+            None => {
+                let mut chunk = [0; CHUNK];
+                chunk[..rest.len()].copy_from_slice(rest);
+                self.base = self.next;
+                self.marks = marks(&chunk);
+            }
+        }
+        self.next = length;
+        Some(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn finds_every_line_feed_at_every_place_and_length() {
+        for length in 0..200 {
+            for step in 1..70 {
+                let text: Vec<u8> =
+                    (0..length).map(|at| if at % step == step / 2 { b'\n' } else { b'\r' }).collect();
+                let mut ends = LineEnds::new(&text);
+                let found: Vec<_> = std::iter::from_fn(|| ends.next()).collect();
+                let wanted: Vec<_> = (0..length).filter(|&at| text[at] == b'\n').collect();
+                assert_eq!(found, wanted, "{length} {step}");
+            }
+        }
+    }
+
+    #[test]
+    fn takes_no_other_byte_for_a_line_feed() {
+        let text: Vec<u8> = (0..=255).collect();
+        let mut ends = LineEnds::new(&text);
+        assert_eq!((ends.next(), ends.next()), (Some(10), None));
+    }
+}
