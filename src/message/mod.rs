@@ -6,6 +6,7 @@ mod edit;
 mod flow;
 mod ids;
 mod list;
+mod party;
 mod reason;
 mod redact;
 #[cfg(feature = "rsip")]
@@ -17,6 +18,7 @@ pub use attribute::{branch_of, call_id_of};
 pub use builder::{BuildError, Builder};
 pub use flow::{Flow, Transport};
 pub use ids::Ids;
+pub use party::Identity;
 pub use reason::reason_phrase;
 pub use redact::redact;
 pub use stream::{StreamDecoder, StreamItem};

@@ -9,7 +9,7 @@ use crate::syntax::{
 impl Message {
     /// The one value of a header that may stand once; also where it stands.
     #[inline]
-    fn single(&self, name: HeaderName) -> Result<(&[u8], usize), FieldError> {
+    pub(super) fn single(&self, name: HeaderName) -> Result<(&[u8], usize), FieldError> {
         let (line, span) = self.find(name, 0).ok_or(FieldError::Missing(name))?;
         if self.find(name, line + 1).is_some() {
             return Err(FieldError::Repeated(name));

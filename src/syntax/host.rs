@@ -57,7 +57,20 @@ fn ipv4(text: &[u8]) -> Option<Ipv4Addr> {
 
 /// An IPv6 address without brackets. A zone is no part of SIP's grammar and is refused.
 fn ipv6(text: &[u8]) -> Option<Ipv6Addr> {
-    std::str::from_utf8(text).ok()?.parse().ok()
+    std::str::from_utf8(text).ok()?.parse().ok().or_else(|| three_colons(text))
+}
+
+/// `2001:db8:::192.0.2.1`, with one colon too many: what RFC 3261's grammar made of it, and what has to be taken (RFC 5118 sec. 4.10).
+#[cold]
+fn three_colons(text: &[u8]) -> Option<Ipv6Addr> {
+    let at = memchr::memmem::find(text, b":::")?;
+    ipv4(&text[at + 3..])?;
+    let mut bytes = [0; 45];
+    let (head, tail) = (&text[..at + 2], &text[at + 3..]);
+    let right = bytes.get_mut(..head.len() + tail.len())?;
+    right[..head.len()].copy_from_slice(head);
+    right[head.len()..].copy_from_slice(tail);
+    std::str::from_utf8(right).ok()?.parse().ok()
 }
 
 impl<'a> Host<'a> {
@@ -132,6 +145,25 @@ mod tests {
         assert_eq!(host("256.0.0.1").host, Host::Name(b"256.0.0.1"));
         for bad in ["", ":5060", "a:", "a:70000", "a b", "[::1", "[fe80::1%eth0]", "[::1]x", "a:5060x"] {
             assert!(HostPort::parse(bad.as_bytes()).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn takes_a_third_colon_only_in_front_of_an_ipv4_address() {
+        let host = |t: &'static str| HostPort::parse(t.as_bytes()).map(|h| h.host.ip());
+        for (odd, right) in
+            [("[2001:db8:::192.0.2.1]", "2001:db8::192.0.2.1"), ("[:::192.0.2.1]", "::192.0.2.1")]
+        {
+            assert_eq!(host(odd), Ok(right.parse().ok()), "{odd}");
+        }
+        for bad in [
+            "[2001:db8:::10]",
+            "[2001:db8::::192.0.2.1]",
+            "[2001::1:::192.0.2.1]",
+            "[:::]",
+            "[1:2:3:4:5:6:7:8:9:a:b:c:d:e:f:0:1:2:3:4:5:6:::192.0.2.1]",
+        ] {
+            assert!(host(bad).is_err(), "{bad}");
         }
     }
 

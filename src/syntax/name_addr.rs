@@ -48,6 +48,19 @@ impl<'a> NameAddr<'a> {
         Ok((NameAddr { display_name, uri, params }, scan.end_of_value()?))
     }
 
+    /// Parses the whole of `text`.
+    ///
+    /// # Errors
+    /// Text that is not one name-addr or addr-spec.
+    pub fn parse(text: &'a [u8]) -> Result<NameAddr<'a>, SyntaxError> {
+        match NameAddr::parse_first(text)? {
+            (address, []) => Ok(address),
+            (_, rest) => {
+                Err(SyntaxError { kind: SyntaxErrorKind::Unexpected, offset: text.len() - rest.len() })
+            }
+        }
+    }
+
     /// A URI without `<>`: it ends at the first `;`, `,` or white space, and must not hold a `?` (RFC 3261 sec. 20.10).
     fn addr_spec(text: &'a [u8], start: usize) -> Result<(NameAddr<'a>, &'a [u8]), SyntaxError> {
         let mut scan = Scan { text, at: start };
@@ -74,6 +87,16 @@ impl<'a> NameAddr<'a> {
     /// The header parameters.
     pub fn params(&self) -> Params<'a> {
         self.params
+    }
+    /// The value of a header parameter, without quotes; `None` also for a flag.
+    pub(super) fn param(&self, name: &[u8]) -> Option<Cow<'a, [u8]>> {
+        self.params.get(name).filter(|p| p.value.is_some()).map(|p| p.unquoted())
+    }
+    /// A header parameter that is `yes` or `no`.
+    pub(super) fn yes_or_no(&self, name: &[u8]) -> Option<bool> {
+        let value = self.param(name)?;
+        let is = |word: &[u8]| value.eq_ignore_ascii_case(word);
+        if is(b"yes") { Some(true) } else { is(b"no").then_some(false) }
     }
     /// `tag`.
     pub fn tag(&self) -> Option<&'a [u8]> {

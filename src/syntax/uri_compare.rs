@@ -1,6 +1,6 @@
 //! Equality of URIs (RFC 3261 sec. 19.1.4).
 use super::uri::unescape;
-use super::{Host, Params, Scheme, Uri};
+use super::{Host, Params, Scheme, Tel, Uri};
 use std::borrow::Cow;
 
 /// Parameters that make a difference even when only one of the two URIs has them.
@@ -69,16 +69,8 @@ fn params_allow(a: Params<'_>, b: Params<'_>) -> bool {
 /// Each header of one is a header of the other, in any order, as often.
 fn headers_match(a: &[u8], b: &[u8]) -> bool {
     fn split(text: &[u8]) -> Vec<(Vec<u8>, Cow<'_, [u8]>)> {
-        let mut fields: Vec<_> = text
-            .split(|&b| b == b'&')
-            .filter(|field| !field.is_empty())
-            .map(|field| {
-                let (name, value) = match memchr::memchr(b'=', field) {
-                    Some(at) => (&field[..at], &field[at + 1..]),
-                    None => (field, &[][..]),
-                };
-                (normal(name).to_ascii_lowercase(), normal(value))
-            })
+        let mut fields: Vec<_> = super::uri_headers::fields(text)
+            .map(|(name, value)| (normal(name).to_ascii_lowercase(), normal(value)))
             .collect();
         fields.sort();
         fields
@@ -88,7 +80,7 @@ fn headers_match(a: &[u8], b: &[u8]) -> bool {
 
 /// Are two URIs the same resource by RFC 3261 sec. 19.1.4? Other schemes than `sip` and `sips` are compared as text, `tel` without
 /// its visual separators (RFC 3966 sec. 4).
-pub(super) fn equivalent(a: &Uri<'_>, b: &Uri<'_>) -> bool {
+pub(super) fn equivalent<'a>(a: &Uri<'a>, b: &Uri<'a>) -> bool {
     match (a.scheme, b.scheme) {
         (Scheme::Sip, Scheme::Sip) | (Scheme::Sips, Scheme::Sips) => {
             same_option(a.user, b.user)
@@ -100,18 +92,8 @@ pub(super) fn equivalent(a: &Uri<'_>, b: &Uri<'_>) -> bool {
                 && headers_match(a.headers, b.headers)
         }
         (Scheme::Tel, Scheme::Tel) => {
-            let digits = |u: &Uri<'_>| -> Vec<u8> {
-                let number = u.user.unwrap_or_default().iter();
-                number.filter(|b| !b"-.()".contains(b)).map(u8::to_ascii_lowercase).collect()
-            };
-            let every = |x: Params<'_>, y: Params<'_>| {
-                x.iter().all(|p| {
-                    y.get(p.name).is_some_and(|o| {
-                        o.value.unwrap_or_default().eq_ignore_ascii_case(p.value.unwrap_or_default())
-                    })
-                })
-            };
-            digits(a) == digits(b) && every(a.params, b.params) && every(b.params, a.params)
+            let tel = |uri: &Uri<'a>| Tel { number: uri.user.unwrap_or_default(), params: uri.params };
+            tel(a).is_equivalent(&tel(b))
         }
         (Scheme::Other(x), Scheme::Other(y)) => {
             x.eq_ignore_ascii_case(y) && a.raw[x.len()..] == b.raw[y.len()..]
