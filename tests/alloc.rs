@@ -3,7 +3,7 @@
 
 use bytes::Bytes;
 use ringback::message::Message;
-use ringback::syntax::{HeaderName, Limits, Multipart};
+use ringback::syntax::{HeaderName, Limits, Method, Multipart, Tel};
 
 /// Allocations of this thread while `work` runs; a buffer that grows counts each time.
 fn allocations<T>(work: impl FnOnce() -> T) -> (u64, T) {
@@ -56,6 +56,34 @@ fn the_counter_counts() {
         bytes
     });
     assert_eq!(grown.0, 2);
+}
+
+#[test]
+fn values_of_calls_and_transfers_do_not_allocate() {
+    let text = b"REFER sip:h SIP/2.0\r\nr: <sip:b@h;method=BYE?Replaces=1>\r\nb: <sip:a@h>;cid=\"x@y\"\r\nDiversion: <tel:+1-2;ext=3>;reason=\"away\";counter=2\r\nHistory-Info: <sip:a@h?Reason=SIP>;index=1.1;mp=1\r\nRemote-Party-ID: <sip:a@h>;party=called;privacy=\"off\"\r\nP-Asserted-Identity: <sip:a@h>, <tel:+1>\r\nAuthentication-Info: nextnonce=\"n\",nc=01\r\n\r\n";
+    let message = Message::parse(Bytes::from_static(text), &Limits::default()).unwrap();
+    let (count, seen) = allocations(|| {
+        let target = message.refer_to().unwrap().unwrap();
+        let mut seen = usize::from(target.method() == Method::Bye) + target.replaces().unwrap().len();
+        seen += message.referred_by().unwrap().unwrap().cid().unwrap().len();
+        for diversion in message.diversions() {
+            let diversion = diversion.unwrap();
+            let tel = Tel::from_uri(&diversion.address.uri()).unwrap();
+            seen += tel.digits().count() + usize::from(tel.is_equivalent(&tel));
+            seen += diversion.reason().unwrap().len() + diversion.counter().unwrap() as usize;
+        }
+        for entry in message.history() {
+            let entry = entry.unwrap();
+            seen += entry.levels().count() + entry.reason().unwrap().len();
+        }
+        for id in message.remote_party_ids() {
+            seen += id.unwrap().party().unwrap().len();
+        }
+        let info = message.authentication_info().unwrap().unwrap();
+        seen += info.next_nonce().unwrap().len() + info.nonce_count().unwrap() as usize;
+        seen + usize::from(message.asserted_identity().unwrap().unwrap().tel.is_some())
+    });
+    assert_eq!((count, seen), (0, 1 + 1 + 3 + 3 + 1 + 4 + 2 + 2 + 3 + 6 + 1 + 1 + 1));
 }
 
 #[test]

@@ -3,8 +3,9 @@
 
 use libfuzzer_sys::fuzz_target;
 use ringback::syntax::{
-    AuthParams, CSeq, Challenge, Contact, Credentials, Date, Event, HostPort, Limits, MediaType, Multipart,
-    NameAddr, Params, RAck, Reason, Replaces, RetryAfter, SessionExpires, SipFrag, SubscriptionState, Uri,
+    AuthParams, AuthenticationInfo, CSeq, Challenge, Contact, Credentials, Date, Diversion, Event,
+    HeaderName, HistoryInfo, HostPort, Limits, MediaType, Multipart, NameAddr, Params, RAck, Reason, ReferTo,
+    ReferredBy, RemotePartyId, Replaces, RetryAfter, SessionExpires, SipFrag, SubscriptionState, Tel, Uri,
     Via, Warning, multipart, unescape,
 };
 
@@ -31,6 +32,12 @@ fn look_at_params(params: &Params<'_>) {
 fn look_at_uri(uri: &Uri<'_>) {
     let _ = (uri.scheme(), uri.user().map(unescape), uri.host(), uri.port(), uri.headers());
     look_at_params(&uri.params());
+    let _ = (uri.header_fields().count(), uri.header_field(HeaderName::Replaces));
+    if let Ok(tel) = Tel::from_uri(uri) {
+        assert!(tel.is_equivalent(&tel) && tel.digits().count() > 0);
+        look_at_params(&tel.params());
+        let _ = (tel.context(), tel.extension(), tel.subaddress());
+    }
 }
 
 fn look_at_parts(parts: Multipart<'_>) {
@@ -79,6 +86,18 @@ fuzz_target!(|data: &[u8]| {
         SessionExpires::parse(data),
         Replaces::parse(data),
     );
+    list(data, Diversion::parse_first, |value: Diversion<'_>| {
+        let _ = (value.reason(), value.counter(), value.limit(), value.privacy(), value.is_screened());
+    });
+    list(data, HistoryInfo::parse_first, |value: HistoryInfo<'_>| {
+        let _ = (value.index(), value.levels().count(), value.target_from(), value.reason(), value.privacy());
+    });
+    list(data, RemotePartyId::parse_first, |value: RemotePartyId<'_>| {
+        let _ = (value.party(), value.is_screened(), value.id_type(), value.hides(b"name"));
+    });
+    let _ = ReferTo::parse(data).map(|target| target.replaces().map(|text| Replaces::parse(&text).is_ok()));
+    let _ = ReferredBy::parse(data).map(|by| by.cid());
+    let _ = AuthenticationInfo::parse(data).map(|info| (info.next_nonce(), info.nonce_count()));
     if let Ok(fragment) = SipFrag::parse(data) {
         let _ = fragment.part.headers().count();
     }
