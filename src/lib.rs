@@ -29,6 +29,7 @@
 //! | [`ua`] | what outlives a transaction: registration, options |
 //! | [`transaction`] | the four machines of RFC 3261 sec. 17 |
 //! | [`auth`] | digest as a pure function |
+//! | [`sdp`] | offer and answer, to a media plan |
 //! | [`message`] | one `Bytes` and spans, typed on demand |
 //! | [`syntax`] | the grammar over `&[u8]`, without allocation |
 //! | [`error`] | what *we* could not do; never a verdict |
@@ -49,6 +50,8 @@ pub mod syntax;
 
 pub mod auth;
 pub mod message;
+
+pub mod sdp;
 
 pub mod transaction;
 pub mod ua;

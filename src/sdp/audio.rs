@@ -1,0 +1,173 @@
+//! What an audio section of the peer says.
+
+use super::{Codec, DIGITS, Description, Direction, SdpError, TelephoneEvent};
+use sdp_types::Media;
+use std::net::{IpAddr, SocketAddr};
+
+/// Lengths of audio in a packet that are taken from a peer, in milliseconds; also multiples of 10 only.
+pub(super) const PTIME_MILLIS: std::ops::RangeInclusive<u32> = 10..=100;
+
+/// An audio section that could be used.
+#[derive(Debug)]
+pub(super) struct Audio {
+    /// Its place among the sections.
+    pub(super) index: usize,
+    pub(super) proto: String,
+    pub(super) rtp: SocketAddr,
+    pub(super) rtcp: SocketAddr,
+    /// G.711 in the order of the section, with payload types.
+    pub(super) codecs: Vec<(Codec, u8)>,
+    pub(super) telephone_event: Option<TelephoneEvent>,
+    /// Seen from the peer. Who holds in the old way (address 0.0.0.0 or ::) does not receive.
+    pub(super) direction: Direction,
+    pub(super) ptime_millis: Option<u32>,
+    pub(super) max_ptime_millis: Option<u32>,
+}
+
+impl Audio {
+    /// The first section that can be used, or why the first audio section cannot.
+    pub(super) fn find(description: &Description) -> Result<Audio, SdpError> {
+        let mut problem = None;
+        for (index, media) in description.session.medias.iter().enumerate() {
+            if !media.media.eq_ignore_ascii_case("audio") {
+                continue;
+            }
+            match Audio::read(description, index, media) {
+                Ok(audio) => return Ok(audio),
+                // A refused section says the least: what is wrong with another one counts.
+                Err(error) if matches!(problem, None | Some(SdpError::Refused)) => problem = Some(error),
+                Err(_) => {}
+            }
+        }
+        Err(problem.unwrap_or(SdpError::NoAudio))
+    }
+
+    fn read(description: &Description, index: usize, media: &Media) -> Result<Audio, SdpError> {
+        if media.port == 0 {
+            return Err(SdpError::Refused);
+        }
+        if !["RTP/AVP", "RTP/AVPF"].iter().any(|known| known.eq_ignore_ascii_case(&media.proto)) {
+            return Err(SdpError::Transport(media.proto.clone()));
+        }
+        let (codecs, telephone_event) = formats(media);
+        if codecs.is_empty() {
+            return Err(SdpError::NoCommonCodec(names(media)));
+        }
+        let connection = media.connections.first().or(description.session.connection.as_ref());
+        let text = &connection.ok_or(SdpError::NoAddress)?.connection_address;
+        let address = address(text).ok_or_else(|| SdpError::Address(text.clone()))?;
+        let said = ["sendrecv", "sendonly", "recvonly", "inactive"]
+            .iter()
+            .zip([Direction::SendRecv, Direction::SendOnly, Direction::RecvOnly, Direction::Inactive])
+            .filter_map(|(name, direction)| {
+                let in_media = media.attributes.iter().any(|a| a.attribute.eq_ignore_ascii_case(name));
+                description.attribute(media, name).map(|_| (in_media, direction))
+            });
+        let said = said.max_by_key(|(in_media, _)| *in_media).map(|(_, direction)| direction);
+        let direction = said.unwrap_or_default();
+        let millis = |name: &str| description.attribute(media, name)?.split('.').next()?.parse().ok();
+        Ok(Audio {
+            index,
+            proto: media.proto.clone(),
+            rtp: SocketAddr::new(address, media.port),
+            rtcp: rtcp(description, media, address),
+            codecs,
+            telephone_event,
+            direction: Direction::new(direction.sends(), direction.receives() && !address.is_unspecified()),
+            ptime_millis: millis("ptime"),
+            max_ptime_millis: millis("maxptime"),
+        })
+    }
+
+    /// The length of audio that we send in a packet: the peer's wish when it is one that can be kept, else ours.
+    pub(super) fn ptime(&self, ours_millis: u32) -> u32 {
+        let max =
+            self.max_ptime_millis.filter(|max| PTIME_MILLIS.contains(max)).unwrap_or(*PTIME_MILLIS.end());
+        let wish = self.ptime_millis.filter(|ms| PTIME_MILLIS.contains(ms) && ms % 10 == 0);
+        wish.unwrap_or(ours_millis).min(max - max % 10)
+    }
+}
+
+fn address(text: &str) -> Option<IpAddr> {
+    let bare = text.split('/').next()?;
+    bare.parse::<IpAddr>().ok().map(|ip| ip.to_canonical())
+}
+
+/// RFC 3605; one port above RTP where nothing else is said.
+fn rtcp(description: &Description, media: &Media, address: IpAddr) -> SocketAddr {
+    let value = media.attributes.iter().find(|a| a.attribute.eq_ignore_ascii_case("rtcp"));
+    let mut fields = value.and_then(|a| a.value.as_deref()).unwrap_or_default().split_ascii_whitespace();
+    let port = fields.next().and_then(|port| port.parse().ok()).filter(|port| *port != 0);
+    let ip = fields.nth(2).and_then(self::address);
+    let muxed = description.attribute(media, "rtcp-mux").is_some() && port == Some(media.port);
+    let port = if muxed { Some(media.port) } else { port };
+    SocketAddr::new(ip.unwrap_or(address), port.unwrap_or(media.port.saturating_add(1)))
+}
+
+fn formats(media: &Media) -> (Vec<(Codec, u8)>, Option<TelephoneEvent>) {
+    let (mut codecs, mut event) = (Vec::new(), None);
+    for number in media.fmt.split_ascii_whitespace() {
+        let Some(number) = number.parse::<u8>().ok().filter(|n| *n < 128) else { continue };
+        match encoding(media, number).as_deref() {
+            Some("PCMU/8000") => codecs.push((Codec::Pcmu, number)),
+            Some("PCMA/8000") => codecs.push((Codec::Pcma, number)),
+            Some("TELEPHONE-EVENT/8000") if event.is_none() => {
+                let events = value_of(media, "fmtp", number).map_or(DIGITS, events);
+                event = Some(TelephoneEvent { payload_type: number, events });
+            }
+            _ => {}
+        }
+    }
+    (codecs, event)
+}
+
+/// The value of `a=name:number value`.
+fn value_of<'a>(media: &'a Media, name: &str, number: u8) -> Option<&'a str> {
+    let of_name = media.attributes.iter().filter(|a| a.attribute.eq_ignore_ascii_case(name));
+    of_name
+        .filter_map(|a| a.value.as_deref()?.trim_start().split_once([' ', '\t']))
+        .find_map(|(n, value)| (n.parse() == Ok(number)).then_some(value.trim()))
+}
+
+/// Name and clock rate in capitals, the one channel left out; what is not mapped has its static meaning.
+fn encoding(media: &Media, number: u8) -> Option<String> {
+    match value_of(media, "rtpmap", number) {
+        Some(value) => {
+            let value = value.to_ascii_uppercase();
+            Some(value.strip_suffix("/1").map(str::to_owned).unwrap_or(value))
+        }
+        None => [Codec::Pcmu, Codec::Pcma]
+            .iter()
+            .find(|codec| codec.payload_type() == number)
+            .map(|codec| format!("{}/8000", codec.as_str())),
+    }
+}
+
+/// `0-15,66` as bits; what cannot be read counts for nothing, and a list with nothing in it as the digits.
+fn events(list: &str) -> u32 {
+    let mut events = 0_u32;
+    for part in list.strip_prefix("events=").unwrap_or(list).split([',', ' ', ';']) {
+        let (first, last) = part.split_once('-').unwrap_or((part, part));
+        let (Ok(first), Ok(last)) = (first.trim().parse::<u32>(), last.trim().parse::<u32>()) else {
+            continue;
+        };
+        for event in first..=last.min(31) {
+            events |= 1 << event;
+        }
+    }
+    if events == 0 { DIGITS } else { events }
+}
+
+/// What a section offers, for people.
+fn names(media: &Media) -> String {
+    let all: Vec<String> = media
+        .fmt
+        .split_ascii_whitespace()
+        .take(32)
+        .map(|number| match number.parse().ok().and_then(|n| encoding(media, n)) {
+            Some(name) => name,
+            None => number.to_owned(),
+        })
+        .collect();
+    if all.is_empty() { "nothing".to_owned() } else { all.join(", ") }
+}
