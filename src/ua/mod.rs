@@ -1,4 +1,4 @@
-//! What outlives a transaction: registrations and capability queries, as machines without I/O.
+//! What outlives a transaction: registrations, capability queries and dialogs, as machines without I/O.
 //!
 //! ```
 //! use ringback::message::Ids;
@@ -11,6 +11,7 @@
 //! ```
 
 pub mod challenged;
+pub mod dialog;
 mod end;
 pub mod options;
 pub mod registration;
