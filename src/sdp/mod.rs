@@ -189,6 +189,9 @@ pub enum SdpError {
     /// More than [`MAX_BYTES`], or [`MAX_SECTIONS`] media sections.
     #[error("the description is larger than {0} allow")]
     TooLarge(Limit),
+    /// There is no description where one is due.
+    #[error("there is no description")]
+    Missing,
     /// It is not SDP, or a line that is needed cannot be read.
     #[error("not readable as SDP: {0}")]
     Syntax(String),

@@ -58,6 +58,8 @@ pub struct Negotiation {
     event_number: Option<u8>,
     /// What we sent last.
     sent: Option<Session>,
+    /// What stood in it, and its ptime.
+    last: Option<(Offered, u32)>,
     /// Our last offer, while answers to it may come.
     offered: Option<Offered>,
     plan: Option<MediaPlan>,
@@ -84,6 +86,7 @@ impl Negotiation {
             before: Vec::new(),
             after: Vec::new(),
             sent: None,
+            last: None,
             offered: None,
             plan: None,
         }
@@ -121,6 +124,15 @@ impl Negotiation {
         let ptime = self.local.ptime_millis;
         let text = self.write(&offered.codecs, offered.telephone_event, self.wish, ptime);
         self.offered = Some(offered);
+        text
+    }
+
+    /// The description that we sent last as an offer, unchanged to its version: what a refresh carries (RFC 4028 sec. 7.4). When there
+    /// is none, a first offer.
+    pub fn repeat(&mut self) -> String {
+        let Some((last, ptime)) = self.last.clone() else { return self.offer() };
+        let text = self.write(&last.codecs, last.telephone_event, last.direction, ptime);
+        self.offered = Some(last);
         text
     }
 
@@ -255,6 +267,7 @@ impl Negotiation {
             session = ours.session(version.saturating_add(1));
         }
         let text = text(&session);
+        self.last = Some((Offered { codecs: codecs.to_vec(), telephone_event, direction }, ptime_millis));
         self.sent = Some(session);
         text
     }

@@ -1,4 +1,4 @@
-//! What outlives a transaction: registrations, capability queries and dialogs, as machines without I/O.
+//! What outlives a transaction: registrations, capability queries, dialogs and calls, as machines without I/O.
 //!
 //! ```
 //! use ringback::message::Ids;
@@ -10,6 +10,7 @@
 //! assert!(matches!(query.poll_output(), Some(Output::Send(request)) if request.is_request()));
 //! ```
 
+pub mod call;
 pub mod challenged;
 pub mod dialog;
 mod end;

@@ -127,3 +127,14 @@ fn an_offer_after_an_answer_keeps_sections_and_numbers_where_they_are() {
         again.contains("m=audio 50000 RTP/AVPF 8 0 96\r\n") && again.ends_with("m=video 0 RTP/AVP 99\r\n")
     );
 }
+
+#[test]
+fn what_was_sent_last_can_be_offered_again_without_a_change() {
+    let (mut alice, mut bob) = (alice(), bob());
+    let offer = alice.offer();
+    let (answer, plan) = bob.answer(offer.as_bytes()).unwrap();
+    alice.accept(answer.as_bytes()).unwrap();
+    assert_eq!((alice.repeat(), bob.repeat()), (offer, answer));
+    let (answer, _) = alice.answer(bob.repeat().as_bytes()).unwrap();
+    assert_eq!(bob.accept(answer.as_bytes()), Ok(plan));
+}

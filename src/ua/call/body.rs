@@ -1,0 +1,59 @@
+//! The descriptions in message bodies, and what all our messages say of us.
+
+use super::Config;
+use crate::message::{Builder, Message, reason_phrase};
+use crate::syntax::{HeaderName, MediaType, multipart};
+
+/// The methods that a call understands.
+pub(super) const ALLOW: &str = "INVITE, ACK, CANCEL, BYE, PRACK, UPDATE, INFO, OPTIONS";
+/// The type of descriptions.
+pub(super) const SDP: &str = "application/sdp";
+
+/// The description in a body: the body itself, or a part of it. A body without type counts when it looks like one.
+pub(super) fn sdp(message: &Message) -> Option<&[u8]> {
+    let body = message.body();
+    if body.is_empty() {
+        return None;
+    }
+    let Some(Ok(content)) = message.parsed(HeaderName::ContentType, MediaType::parse) else {
+        return body.starts_with(b"v=").then_some(body);
+    };
+    if content.is("application", "sdp") {
+        return Some(body);
+    }
+    if !content.kind.eq_ignore_ascii_case(b"multipart") {
+        return None;
+    }
+    multipart(&content, body).ok()?.take(16).find_map(|part| {
+        let kind = MediaType::parse(part.header(HeaderName::ContentType)?).ok()?;
+        kind.is("application", "sdp").then_some(part.body)
+    })
+}
+
+/// Does a token list name this, without regard to case?
+pub(super) fn lists(message: &Message, header: HeaderName, token: &str) -> bool {
+    message.tokens(header).any(|t| t.eq_ignore_ascii_case(token.as_bytes()))
+}
+
+impl Config {
+    /// What a request or 2xx that makes or changes a dialog says of us. Reliable provisional responses are for the INVITE that makes it.
+    pub(super) fn about_us(&self, builder: Builder, makes_dialog: bool) -> Builder {
+        let mut supported: Vec<&str> = Vec::new();
+        supported.extend((self.reliable && makes_dialog).then_some("100rel"));
+        supported.extend(self.session_expires.map(|_| "timer"));
+        let builder = builder
+            .header(HeaderName::Contact, format!("<{}>", self.contact))
+            .header(HeaderName::Allow, ALLOW)
+            .header(HeaderName::UserAgent, &self.user_agent);
+        if supported.is_empty() {
+            builder
+        } else {
+            builder.header(HeaderName::Supported, supported.join(", "))
+        }
+    }
+
+    /// A response with the phrase of its status.
+    pub(super) fn response(&self, request: &Message, status: u16, tag: &str) -> Builder {
+        Builder::response(request, status, reason_phrase(status), Some(tag))
+    }
+}

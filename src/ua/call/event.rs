@@ -1,0 +1,162 @@
+//! What a call tells its owner.
+
+use crate::sdp::{MediaPlan, SdpError};
+use crate::ua::End;
+use crate::ua::challenged::Offered;
+use std::time::Duration;
+
+/// Which side did it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum By {
+    /// We.
+    Local,
+    /// The peer, or something on the way to it.
+    Peer,
+}
+
+/// Something happened. The messages themselves are the owner's: they went through its hands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Event {
+    /// A provisional response other than 100 came.
+    Progress {
+        /// 180: it rings.
+        status: u16,
+        /// The place of the early dialog among the forks; `None` when the response makes none.
+        fork: Option<usize>,
+    },
+    /// The peer sends media before it answers, or we may send it.
+    EarlyMedia {
+        /// The place of the early dialog among the forks.
+        fork: usize,
+        /// What was agreed on.
+        plan: MediaPlan,
+    },
+    /// A 3xx was followed.
+    Redirected {
+        /// Its status.
+        status: u16,
+        /// Where the call goes now.
+        target: String,
+    },
+    /// The call is up.
+    Answered(MediaPlan),
+    /// The call that we made was not answered; it is over.
+    Rejected(Box<Rejection>),
+    /// The other side is on hold now.
+    Held {
+        /// Who holds.
+        by: By,
+        /// What was agreed on.
+        plan: MediaPlan,
+    },
+    /// The hold is over.
+    Resumed {
+        /// Who held.
+        by: By,
+        /// What was agreed on.
+        plan: MediaPlan,
+    },
+    /// The media changed in another way (address, codec, numbers).
+    Changed {
+        /// Who wanted it.
+        by: By,
+        /// What was agreed on.
+        plan: MediaPlan,
+    },
+    /// A change that we wanted did not come about; what was agreed on before stays.
+    ChangeFailed {
+        /// The status of the refusal; `None` where there was none, or a 2xx that could not be used.
+        status: Option<u16>,
+    },
+    /// A description of the peer could not be used.
+    MediaFailed(SdpError),
+    /// A glare: our change and one of the peer met (491); it is tried again.
+    Glare {
+        /// After this time.
+        again_in: Duration,
+    },
+    /// An INFO came, and was answered with this status.
+    InfoReceived {
+        /// Content-Type as it came; empty when there was none.
+        content_type: String,
+        /// The body.
+        body: Vec<u8>,
+        /// 200, or 415 for what we do not know.
+        status: u16,
+    },
+    /// What became of an INFO of ours.
+    InfoAnswered {
+        /// From its command.
+        token: u64,
+        /// The final status; `None`: none in time.
+        status: Option<u16>,
+    },
+    /// A further fork answered as well; it was sent an ACK and a BYE.
+    ForkHungUp {
+        /// Its place among the forks.
+        fork: usize,
+    },
+    /// The session timer was refreshed.
+    Refreshed {
+        /// By whom.
+        by: By,
+    },
+    /// The call is over.
+    Ended {
+        /// Who ended it.
+        by: By,
+        /// Why.
+        cause: Cause,
+        /// Reason values of the request that ended it, as they came.
+        reasons: Vec<String>,
+    },
+}
+
+/// Why a call is over.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Cause {
+    /// BYE.
+    HungUp,
+    /// CANCEL, before an answer.
+    Cancelled,
+    /// We refused it with this status.
+    Refused(u16),
+    /// Our 2xx got no ACK within 64*T1 (RFC 3261 sec. 13.3.1.4).
+    NoAck,
+    /// Our reliable provisional response got no PRACK within 64*T1 (RFC 3262 sec. 3).
+    NoPrack,
+    /// The session was not refreshed in time (RFC 4028 sec. 10).
+    SessionExpired,
+    /// A request in the dialog got 408 or 481 (RFC 3261 sec. 12.2.1.2).
+    DialogGone(u16),
+    /// A request in the dialog got no answer at all.
+    NoAnswer,
+    /// The descriptions did not fit.
+    Media(SdpError),
+    /// A message of ours could not be written: what is wrong.
+    BadConfig(String),
+}
+
+/// How a call that we made was refused.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Rejection {
+    /// Why it ended: [`End::Refused`] for a final response, [`End::Timeout`] for none, and what became of challenges.
+    pub end: End,
+    /// The last final status, when there was one.
+    pub status: Option<u16>,
+    /// Its reason phrase.
+    pub phrase: String,
+    /// Its Reason values.
+    pub reasons: Vec<String>,
+    /// Its Warning values.
+    pub warnings: Vec<String>,
+    /// Its Retry-After.
+    pub retry_after: Option<Duration>,
+    /// Every challenge that the INVITE met, in order.
+    pub challenges: Vec<Offered>,
+    /// INVITEs sent, retransmissions not counted.
+    pub requests: u32,
+}

@@ -1,0 +1,351 @@
+//! The machine of a call: its state, the four verbs, and how it ends.
+
+use super::change::Changes;
+use super::event::{By, Cause, Event};
+use super::incoming::{Accepted, Invited};
+use super::outgoing::Inviting;
+use super::request::{Kind, Pending};
+use super::session::Session;
+use super::{Command, Config, Input, Output, RequestId};
+use crate::message::{Builder, Ids, Message};
+use crate::sdp::{MediaPlan, Negotiation};
+use crate::syntax::{HeaderName, Method};
+use crate::transaction::ServerId;
+use crate::ua::dialog::Dialog;
+use std::collections::VecDeque;
+use std::time::Instant;
+
+/// Most dialogs of one INVITE; responses of further forks are left alone.
+pub const MAX_FORKS: usize = 16;
+/// Changes that wait for others to end, and requests without response; further changes, INFOs and PRACKs are dropped.
+pub const MAX_WAITING: usize = 64;
+/// Glares (491) of one change before it is given up.
+pub const MAX_GLARES: u32 = 8;
+/// ACKs that are kept of each dialog, to be sent again.
+const MAX_ACKS: usize = 4;
+
+/// One call.
+#[derive(Debug)]
+pub struct Call {
+    pub(super) config: Config,
+    pub(super) ids: Ids,
+    pub(super) call_id: String,
+    pub(super) local_tag: String,
+    /// Did we make the call? (Then its Call-ID is ours, see RFC 3261 sec. 14.1.)
+    pub(super) is_caller: bool,
+    pub(super) phase: Phase,
+    /// What each fork begins with: our offer.
+    pub(super) negotiation: Negotiation,
+    /// Early dialogs and confirmed ones; never removed.
+    pub(super) legs: Vec<Leg>,
+    /// The dialog of the call, as soon as it is answered (or early, where we are called).
+    pub(super) up: Option<usize>,
+    pub(super) inviting: Option<Inviting>,
+    pub(super) invited: Option<Invited>,
+    pub(super) accepted: Option<Accepted>,
+    pub(super) pending: Vec<Pending>,
+    pub(super) changes: Changes,
+    pub(super) session: Option<Session>,
+    /// A BYE that waits for the ACK of our 2xx, with its Reason.
+    pub(super) bye_after_ack: Option<Option<String>>,
+    /// Repetitions of 2xx may come until then.
+    pub(super) linger_until: Option<Instant>,
+    next_id: u64,
+    finished: bool,
+    pub(super) outputs: VecDeque<Output>,
+}
+
+/// Where a call stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Phase {
+    /// Not dialled.
+    Idle,
+    /// Not answered, in either role.
+    Ringing,
+    /// Answered.
+    Up,
+    /// Our BYE is on its way.
+    Closing,
+    /// Ended.
+    Over,
+}
+
+/// One dialog of the call.
+#[derive(Debug)]
+pub(super) struct Leg {
+    pub(super) dialog: Dialog,
+    pub(super) negotiation: Negotiation,
+    /// The last RSeq that was acknowledged.
+    pub(super) rseq: Option<u32>,
+    /// Allow of the peer lists UPDATE.
+    pub(super) allows_update: bool,
+    /// CSeq of our INVITEs that got a 2xx, with the ACK.
+    acks: VecDeque<(u32, Message)>,
+}
+
+impl Leg {
+    pub(super) fn new(dialog: Dialog, negotiation: Negotiation) -> Leg {
+        Leg { dialog, negotiation, rseq: None, allows_update: false, acks: VecDeque::new() }
+    }
+
+    pub(super) fn keep_ack(&mut self, cseq: u32, ack: Message) {
+        if self.acks.len() == MAX_ACKS {
+            self.acks.pop_front();
+        }
+        self.acks.push_back((cseq, ack));
+    }
+
+    pub(super) fn ack_of(&self, cseq: u32) -> Option<&Message> {
+        self.acks.iter().find(|(number, _)| *number == cseq).map(|(_, ack)| ack)
+    }
+}
+
+impl Call {
+    pub(super) fn new(config: Config, mut ids: Ids, call_id: String, is_caller: bool) -> Call {
+        let session_id = ids.below(1 << 53);
+        Call {
+            negotiation: Negotiation::new(config.local.clone(), session_id),
+            config,
+            local_tag: ids.tag(),
+            ids,
+            call_id,
+            is_caller,
+            phase: Phase::Idle,
+            legs: Vec::new(),
+            up: None,
+            inviting: None,
+            invited: None,
+            accepted: None,
+            pending: Vec::new(),
+            changes: Changes::default(),
+            session: None,
+            bye_after_ack: None,
+            linger_until: None,
+            next_id: 0,
+            finished: false,
+            outputs: VecDeque::new(),
+        }
+    }
+
+    /// Its Call-ID.
+    pub fn call_id(&self) -> &str {
+        &self.call_id
+    }
+
+    /// Our tag.
+    pub fn local_tag(&self) -> &str {
+        &self.local_tag
+    }
+
+    /// Is this request (or ACK) of the peer for this call: does it carry our Call-ID, and our tag in To?
+    pub fn owns(&self, request: &Message) -> bool {
+        request.call_id().is_ok_and(|id| id == self.call_id.as_bytes())
+            && request.to().is_ok_and(|to| to.tag() == Some(self.local_tag.as_bytes()))
+    }
+
+    /// Is it answered and not over?
+    pub fn is_up(&self) -> bool {
+        self.phase == Phase::Up
+    }
+
+    /// Is it over? What is on its way may still come, until [`Output::Finished`].
+    pub fn is_over(&self) -> bool {
+        self.phase == Phase::Over
+    }
+
+    /// What the media of the call is at the moment.
+    pub fn plan(&self) -> Option<&MediaPlan> {
+        self.legs.get(self.up?)?.negotiation.plan()
+    }
+
+    /// Something came in.
+    pub fn handle_input(&mut self, now: Instant, input: Input) {
+        match input {
+            Input::Command(_) if self.finished => {}
+            Input::Command(command) => self.command(now, command),
+            Input::Response { id, response } => self.on_response(now, id, &response),
+            Input::Timeout(id) => self.on_no_response(now, id, false),
+            Input::TransportFailed(id) => self.on_no_response(now, id, true),
+            Input::Request { id, request } => self.on_request(now, id, &request),
+            Input::Cancelled(id) => self.on_cancelled(id),
+            Input::Ack(ack) => self.on_ack(now, &ack),
+        }
+        self.settle(now);
+    }
+
+    /// The time of [`Call::poll_timeout`] has come.
+    pub fn handle_timeout(&mut self, now: Instant) {
+        self.repeat_accepted(now);
+        self.repeat_reliable(now);
+        self.retry_change(now);
+        self.session_due(now);
+        self.settle(now);
+    }
+
+    /// The next thing to do; call until `None`.
+    pub fn poll_output(&mut self) -> Option<Output> {
+        self.outputs.pop_front()
+    }
+
+    /// When [`Call::handle_timeout`] wants to be called.
+    pub fn poll_timeout(&self) -> Option<Instant> {
+        if self.finished {
+            return None;
+        }
+        let times = [
+            self.accepted.as_ref().map(|accepted| accepted.next_at()),
+            self.reliable_due(),
+            self.changes.retry_at,
+            self.session.as_ref().map(|session| session.due),
+            self.linger_until.filter(|_| self.phase == Phase::Over && self.pending.is_empty()),
+        ];
+        times.into_iter().flatten().min()
+    }
+
+    fn command(&mut self, now: Instant, command: Command) {
+        match command {
+            Command::Dial => self.dial(),
+            Command::Ring { status, media } => self.ring(now, status, media),
+            Command::Answer => self.answer(now),
+            Command::Refuse { status, reason } => self.refuse(status, reason),
+            Command::Hold(hold) => self.hold(Some(hold)),
+            Command::Resume => self.hold(None),
+            Command::Info { token, content_type, body } => self.info(token, content_type, body),
+            Command::HangUp { reason } => self.hang_up(reason),
+        }
+    }
+
+    fn hang_up(&mut self, reason: Option<String>) {
+        match self.phase {
+            Phase::Ringing if self.is_caller => self.cancel(),
+            Phase::Ringing => self.refuse(480, reason),
+            Phase::Up => self.end_up(By::Local, Cause::HungUp, reason),
+            Phase::Idle => self.over(By::Local, Cause::Cancelled, Vec::new()),
+            Phase::Closing | Phase::Over => {}
+        }
+    }
+
+    /// Ends a call that is up with a BYE; not before the ACK of our 2xx is there (RFC 3261 sec. 15).
+    pub(super) fn end_up(&mut self, by: By, cause: Cause, reason: Option<String>) {
+        if self.phase != Phase::Up {
+            return;
+        }
+        if self.accepted.as_ref().is_some_and(Accepted::is_first) && cause == Cause::HungUp {
+            self.bye_after_ack.get_or_insert(reason);
+            return;
+        }
+        let Some(leg) = self.up else { return };
+        self.accepted = None;
+        self.session = None;
+        self.changes.clear();
+        self.phase = Phase::Closing;
+        self.bye(leg, Kind::Bye { ends: Some((by, cause)) }, reason);
+    }
+
+    /// The call is over now.
+    pub(super) fn over(&mut self, by: By, cause: Cause, reasons: Vec<String>) {
+        if self.phase == Phase::Over {
+            return;
+        }
+        self.close();
+        self.event(Event::Ended { by, cause, reasons });
+    }
+
+    /// No event, no timer, no change comes any more; requests on their way end by themselves.
+    pub(super) fn close(&mut self) {
+        self.phase = Phase::Over;
+        self.accepted = None;
+        self.session = None;
+        self.bye_after_ack = None;
+        self.invited = None;
+        self.changes.clear();
+    }
+
+    /// Says once that everything is done.
+    fn settle(&mut self, now: Instant) {
+        let lingers = self.linger_until.is_some_and(|until| now < until);
+        let over = self.phase == Phase::Over
+            && self.pending.is_empty()
+            && self.inviting.as_ref().is_none_or(|inviting| !inviting.is_open);
+        if over && !lingers && !self.finished {
+            self.finished = true;
+            self.outputs.push_back(Output::Finished);
+        }
+    }
+
+    pub(super) fn event(&mut self, event: Event) {
+        self.outputs.push_back(Output::Event(event));
+    }
+
+    pub(super) fn request_id(&mut self) -> RequestId {
+        self.next_id += 1;
+        RequestId(self.next_id)
+    }
+
+    /// Builds and gives out a response. What cannot be built is a fault of the configuration: then a bare 500 goes out.
+    pub(super) fn respond(&mut self, id: ServerId, request: &Message, builder: Builder) -> Option<Message> {
+        let built = builder.build().or_else(|_| self.config.response(request, 500, &self.local_tag).build());
+        let response = built.ok()?;
+        self.outputs.push_back(Output::Respond { id, response: response.clone() });
+        Some(response)
+    }
+
+    /// A response with nothing but its status, and the headers that go with it.
+    pub(super) fn respond_plain(
+        &mut self,
+        id: ServerId,
+        request: &Message,
+        status: u16,
+        headers: &[(HeaderName, &str)],
+    ) {
+        let mut builder = self.config.response(request, status, &self.local_tag);
+        for (name, value) in headers {
+            builder = builder.header(*name, value);
+        }
+        self.respond(id, request, builder);
+    }
+
+    /// The dialog that a request of the peer belongs to.
+    pub(super) fn leg_of(&self, request: &Message) -> Option<usize> {
+        self.legs.iter().position(|leg| leg.dialog.matches(request))
+    }
+
+    /// The dialog that a response belongs to, by its To tag.
+    pub(super) fn leg_by_tag(&self, response: &Message) -> Option<usize> {
+        let to = response.to().ok()?;
+        let tag = to.tag().unwrap_or_default();
+        self.legs.iter().position(|leg| *leg.dialog.id().remote_tag == *tag)
+    }
+
+    /// The ACK of a 2xx to our INVITE of this number: sent now, and again for each further 2xx, which may come for 64*T1. It carries the
+    /// credentials of the INVITE.
+    pub(super) fn acknowledge(
+        &mut self,
+        now: Instant,
+        leg: usize,
+        cseq: u32,
+        credentials: &[(HeaderName, Vec<u8>)],
+    ) {
+        self.linger_until = Some(now + self.config.t1 * 64);
+        let Some(leg) = self.legs.get_mut(leg) else { return };
+        let mut ack = leg.dialog.ack(cseq).header(HeaderName::UserAgent, &self.config.user_agent);
+        for (name, value) in credentials {
+            ack = ack.header(*name, value);
+        }
+        if let Ok(ack) = ack.build() {
+            leg.keep_ack(cseq, ack.clone());
+            self.outputs.push_back(Output::SendAck(ack));
+        }
+    }
+
+    /// A 2xx to an INVITE that was acknowledged already: the ACK goes out again. Was it one?
+    pub(super) fn acknowledge_again(&mut self, response: &Message) -> bool {
+        let Ok(cseq) = response.cseq() else { return false };
+        if cseq.method != Method::Invite || !response.status().is_some_and(|s| (200..300).contains(&s)) {
+            return false;
+        }
+        let ack = self.leg_by_tag(response).and_then(|leg| self.legs.get(leg)?.ack_of(cseq.number).cloned());
+        self.outputs.extend(ack.clone().map(Output::SendAck));
+        ack.is_some()
+    }
+}
