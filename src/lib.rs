@@ -28,6 +28,7 @@
 //! | [`transport`] | UDP and TCP; the first floor that does I/O |
 //! | [`ua`] | what outlives a transaction: registration, options |
 //! | [`transaction`] | the four machines of RFC 3261 sec. 17 |
+//! | [`media`] | RTP, telephone-event, tones and their detection; knows no SIP |
 //! | [`auth`] | digest as a pure function |
 //! | [`sdp`] | offer and answer, to a media plan |
 //! | [`message`] | one `Bytes` and spans, typed on demand |
@@ -49,6 +50,7 @@ pub mod error;
 pub mod syntax;
 
 pub mod auth;
+pub mod media;
 pub mod message;
 
 pub mod sdp;

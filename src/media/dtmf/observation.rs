@@ -1,0 +1,127 @@
+//! One digit as the far end saw it, by one of three ways.
+use crate::media::digit::Digit;
+use crate::media::dtmf_detector::Heard;
+use crate::media::telephone_event::{ReceivedEvent, Seen};
+use crate::media::tone::RATE_HZ;
+use std::fmt;
+use std::time::{Duration, Instant};
+
+/// The way in which a digit travels.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Way {
+    /// Telephone events in RTP (RFC 4733).
+    Rfc4733,
+    /// Two tones in the audio.
+    InBand,
+    /// SIP INFO.
+    Info,
+}
+
+impl fmt::Display for Way {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Way::Rfc4733 => "RFC 4733",
+            Way::InBand => "in-band",
+            Way::Info => "SIP INFO",
+        })
+    }
+}
+
+/// What only a telephone event has.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Rtp {
+    /// The payload type it came with.
+    pub payload_type: u8,
+    /// Its source.
+    pub ssrc: u32,
+    /// Its timestamp.
+    pub timestamp: u32,
+    /// Its duration in units of its clock.
+    pub duration_units: u32,
+    /// Whether its beginning was marked.
+    pub marker: Seen,
+    /// Whether its end came.
+    pub end: Seen,
+    /// How many packets ended it.
+    pub end_packets: u32,
+    /// Markers under the one timestamp: 1 in a sound event.
+    pub markers: u32,
+    /// How often the duration began anew under the one timestamp: 0 in a sound event.
+    pub duration_resets: u32,
+    /// The clock, where the growing duration told it.
+    pub clock_rate_hz: Option<u32>,
+}
+
+/// One digit as it arrived.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Observation {
+    /// By which way.
+    pub way: Way,
+    /// The digit; `None` for an event that is none (the hook flash is 16, failure D19).
+    pub digit: Option<Digit>,
+    /// The event code.
+    pub event: u8,
+    /// When it began.
+    pub at: Instant,
+    /// How long it lasted, where the way tells.
+    pub duration: Option<Duration>,
+    /// Its level in dBm0: of the weaker tone, or as the event says.
+    pub level_dbm0: Option<f32>,
+    /// What only a telephone event has.
+    pub rtp: Option<Rtp>,
+}
+
+impl Observation {
+    /// A digit that arrived by some way; for INFO the duration is that of its body.
+    pub fn new(way: Way, digit: Digit, at: Instant, duration: Option<Duration>) -> Observation {
+        Observation {
+            way,
+            digit: Some(digit),
+            event: digit.event(),
+            at,
+            duration,
+            level_dbm0: None,
+            rtp: None,
+        }
+    }
+    /// A telephone event on a stream with this clock.
+    pub fn from_event(event: &ReceivedEvent, clock_hz: u32) -> Observation {
+        let nanoseconds = u64::from(event.duration) * 1_000_000_000 / u64::from(clock_hz.max(1));
+        Observation {
+            way: Way::Rfc4733,
+            digit: event.digit(),
+            event: event.event,
+            at: event.first_at,
+            duration: Some(Duration::from_nanos(nanoseconds)),
+            level_dbm0: Some(-f32::from(event.volume)),
+            rtp: Some(Rtp {
+                payload_type: event.payload_type,
+                ssrc: event.ssrc,
+                timestamp: event.timestamp,
+                duration_units: event.duration,
+                marker: event.marker,
+                end: event.end,
+                end_packets: event.end_packets,
+                markers: event.markers,
+                duration_resets: event.duration_resets,
+                clock_rate_hz: event.clock_rate_hz,
+            }),
+        }
+    }
+    /// A digit heard in the audio, which began at `at`.
+    pub fn from_tones(heard: &Heard, at: Instant) -> Observation {
+        let nanoseconds = u64::from(heard.duration_samples) * 1_000_000_000 / u64::from(RATE_HZ);
+        Observation {
+            level_dbm0: Some(heard.low_dbm0.min(heard.high_dbm0)),
+            ..Observation::new(Way::InBand, heard.digit, at, Some(Duration::from_nanos(nanoseconds)))
+        }
+    }
+    /// Whether a later event is the same press begun anew under another timestamp (failure D05): on the stream's own clock it begins where
+    /// this one is still on, or within 20 ms of its end, which no pause is.
+    pub(crate) fn restarted_by(&self, later: &Observation) -> bool {
+        let (Some(first), Some(second)) = (self.rtp, later.rtp) else { return false };
+        let step = i64::from(second.timestamp.wrapping_sub(first.timestamp) as i32);
+        let (before, after) = (i64::from(second.duration_units), i64::from(first.duration_units) + 160);
+        self.digit == later.digit && first.ssrc == second.ssrc && (-before..=after).contains(&step)
+    }
+}

@@ -1,0 +1,324 @@
+//! What is seen of a received stream: loss, order, duplicates, jitter, gaps, changes of source (RFC 3550 sec. 6.4.1, A.1, A.3, A.8).
+use crate::media::rtcp::ReportBlock;
+use crate::media::rtp::Packet;
+use std::time::{Duration, Instant};
+
+/// A forward jump of more than this is a restart or a stray packet, not loss (RFC 3550 A.1, MAX_DROPOUT).
+const MAX_DROPOUT: u16 = 3_000;
+/// Packets so far behind may still be late ones (RFC 3550 A.1, MAX_MISORDER).
+const MAX_MISORDER: u16 = 100;
+/// Silence on the wire of more than this is a gap.
+pub const GAP: Duration = Duration::from_millis(200);
+/// How far the measured clock rate may be off the negotiated one, in percent, before it is called another.
+const RATE_TOLERANCE_PERCENT: u64 = 20;
+/// The clock rate is measured over at least this time.
+const RATE_WINDOW: Duration = Duration::from_secs(1);
+
+/// What kind of step in the sequence a packet was.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Arrival {
+    /// The first of a source.
+    First,
+    /// The next one, with so many missing before it.
+    Next {
+        /// Packets missing between the highest before and this one.
+        missing: u16,
+    },
+    /// Later than one that was sent after it.
+    Late,
+    /// Seen before.
+    Duplicate,
+    /// Too far off to be either; taken as a restart when the next one follows it.
+    Stray,
+}
+
+/// Statistics of everything that came for one stream. All counts are since the beginning, over all sources.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Summary {
+    /// Packets received, duplicates included.
+    pub received: u64,
+    /// Packets that should have come, by the sequence numbers.
+    pub expected: u64,
+    /// Expected and not received.
+    pub lost: u64,
+    /// Received after one with a higher number.
+    pub reordered: u64,
+    /// Received again.
+    pub duplicates: u64,
+    /// Interarrival jitter at the end (RFC 3550 A.8).
+    pub jitter: Duration,
+    /// The greatest it ever was.
+    pub max_jitter: Duration,
+    /// Silences on the wire longer than [`GAP`].
+    pub gaps: u32,
+    /// The longest time between two packets.
+    pub longest_gap: Duration,
+    /// Changes of the synchronisation source.
+    pub ssrc_changes: u32,
+    /// Jumps of the sequence within one source.
+    pub sequence_jumps: u32,
+    /// Jumps of the timestamp by more than the time that passed and [`GAP`], without a marker (failure H08).
+    pub timestamp_jumps: u32,
+    /// The media clock as it was measured in Hz, when more than a second was heard.
+    pub clock_rate_hz: Option<u32>,
+    /// When the first packet came, and the last.
+    pub first_and_last: Option<(Instant, Instant)>,
+    /// The last source.
+    pub ssrc: Option<u32>,
+}
+
+impl Summary {
+    /// The part lost of what was expected, 0 to 1.
+    pub fn loss(&self) -> f64 {
+        if self.expected == 0 { 0.0 } else { self.lost as f64 / self.expected as f64 }
+    }
+    /// Whether the measured clock is not the one that was agreed on (more than 20 % off).
+    pub fn wrong_clock_rate(&self, agreed_hz: u32) -> bool {
+        self.clock_rate_hz.is_some_and(|hz| {
+            u64::from(hz.abs_diff(agreed_hz)) * 100 > u64::from(agreed_hz) * RATE_TOLERANCE_PERCENT
+        })
+    }
+}
+
+/// One source's state (RFC 3550 A.1).
+#[derive(Debug, Clone)]
+struct Source {
+    ssrc: u32,
+    base: u32,
+    /// Highest sequence number and its cycles.
+    highest: u32,
+    received: u32,
+    /// The 64 numbers up to the highest: bit 0 is the highest.
+    seen: u64,
+    bad: Option<u16>,
+    expected_before: u32,
+    received_before: u32,
+}
+
+impl Source {
+    fn new(ssrc: u32, sequence: u16) -> Source {
+        let sequence = u32::from(sequence);
+        Source {
+            ssrc,
+            base: sequence,
+            highest: sequence,
+            received: 1,
+            seen: 1,
+            bad: None,
+            expected_before: 0,
+            received_before: 0,
+        }
+    }
+    fn expected(&self) -> u32 {
+        self.highest.wrapping_sub(self.base).wrapping_add(1)
+    }
+}
+
+/// A moment on both clocks.
+#[derive(Debug, Clone, Copy)]
+struct Moment {
+    at: Instant,
+    timestamp: u32,
+}
+
+/// Receive statistics of one stream; feed it every packet with its time of arrival.
+#[derive(Debug, Clone)]
+pub struct Statistics {
+    clock_hz: u32,
+    source: Option<Source>,
+    /// Expected and received of sources before this one.
+    settled: (u64, u64),
+    unique: u64,
+    summary: Summary,
+    jitter_16: u64,
+    max_jitter_16: u64,
+    last: Option<Moment>,
+    rate_from: Option<Moment>,
+}
+
+impl Statistics {
+    /// Statistics of a stream with this clock (8,000 for G.711).
+    pub fn new(clock_hz: u32) -> Statistics {
+        Statistics {
+            clock_hz: clock_hz.max(1),
+            source: None,
+            settled: (0, 0),
+            unique: 0,
+            summary: Summary::default(),
+            jitter_16: 0,
+            max_jitter_16: 0,
+            last: None,
+            rate_from: None,
+        }
+    }
+    /// Takes a packet. `steady` says whether its timestamp tells when it was sent: not so for telephone events, which keep theirs.
+    pub fn receive(&mut self, now: Instant, packet: &Packet<'_>, steady: bool) -> Arrival {
+        self.summary.received += 1;
+        if let Some((_, last)) = self.summary.first_and_last {
+            let gap = now.saturating_duration_since(last);
+            self.summary.longest_gap = self.summary.longest_gap.max(gap);
+            self.summary.gaps += u32::from(gap > GAP);
+        }
+        let first = self.summary.first_and_last.map_or(now, |(first, _)| first);
+        self.summary.first_and_last = Some((first, now));
+        let arrival = self.step(packet);
+        if matches!(arrival, Arrival::First) {
+            (self.last, self.rate_from) = (None, None);
+        }
+        if !matches!(arrival, Arrival::Duplicate | Arrival::Stray) {
+            self.unique += 1;
+            if steady {
+                self.time(now, packet, arrival);
+            }
+        }
+        arrival
+    }
+    fn step(&mut self, packet: &Packet<'_>) -> Arrival {
+        let sequence = packet.sequence_number;
+        let Some(source) = self.source.as_mut().filter(|source| source.ssrc == packet.ssrc) else {
+            if let Some(old) = self.source.replace(Source::new(packet.ssrc, sequence)) {
+                self.summary.ssrc_changes += 1;
+                self.settle(&old);
+            }
+            self.summary.ssrc = Some(packet.ssrc);
+            return Arrival::First;
+        };
+        let ahead = sequence.wrapping_sub(source.highest as u16);
+        if ahead != 0 && ahead < MAX_DROPOUT {
+            source.highest = source.highest.wrapping_add(u32::from(ahead));
+            source.seen = source.seen.checked_shl(u32::from(ahead)).unwrap_or(0) | 1;
+            source.received += 1;
+            source.bad = None;
+            return Arrival::Next { missing: ahead - 1 };
+        }
+        let behind = ahead.wrapping_neg();
+        if behind <= MAX_MISORDER {
+            // One before the first that came: it was sent before, so the count begins there.
+            let extended = source.highest.wrapping_sub(u32::from(behind));
+            if extended.wrapping_sub(source.base) > u32::MAX / 2 {
+                source.base = extended;
+            }
+            let bit = 1_u64.checked_shl(u32::from(behind)).unwrap_or(0);
+            if source.seen & bit != 0 {
+                self.summary.duplicates += 1;
+                return Arrival::Duplicate;
+            }
+            source.seen |= bit;
+            source.received += 1;
+            self.summary.reordered += 1;
+            return Arrival::Late;
+        }
+        if source.bad == Some(sequence) {
+            let old = std::mem::replace(source, Source::new(packet.ssrc, sequence));
+            self.settle(&old);
+            self.summary.sequence_jumps += 1;
+            return Arrival::First;
+        }
+        source.bad = Some(sequence.wrapping_add(1));
+        Arrival::Stray
+    }
+    fn settle(&mut self, old: &Source) {
+        self.settled.0 += u64::from(old.expected());
+        self.settled.1 += u64::from(old.received.min(old.expected()));
+    }
+    /// Jitter, jumps of the timestamp and the clock rate.
+    fn time(&mut self, now: Instant, packet: &Packet<'_>, arrival: Arrival) {
+        let here = Moment { at: now, timestamp: packet.timestamp };
+        if let Some(last) = self.last {
+            let passed = self.units(now.saturating_duration_since(last.at));
+            let stepped = i64::from(packet.timestamp.wrapping_sub(last.timestamp) as i32);
+            let difference = (passed - stepped).unsigned_abs();
+            if difference > self.units(GAP).unsigned_abs() && arrival != Arrival::Late {
+                // The talkspurt after a silence begins with a marker; its timestamp still follows the clock.
+                self.summary.timestamp_jumps += u32::from(!packet.marker);
+                self.rate_from = None;
+            } else {
+                // J += (|D| - J) / 16, kept sixteenfold (RFC 3550 A.8).
+                self.jitter_16 = self.jitter_16 + difference - (self.jitter_16 + 8) / 16;
+                self.max_jitter_16 = self.max_jitter_16.max(self.jitter_16);
+            }
+        }
+        if arrival != Arrival::Late {
+            self.last = Some(here);
+            let from = *self.rate_from.get_or_insert(here);
+            let passed = now.saturating_duration_since(from.at);
+            let stepped = packet.timestamp.wrapping_sub(from.timestamp);
+            if passed >= RATE_WINDOW && stepped < u32::MAX / 2 {
+                self.summary.clock_rate_hz = Some((f64::from(stepped) / passed.as_secs_f64()) as u32);
+            }
+        }
+    }
+    fn units(&self, time: Duration) -> i64 {
+        i64::try_from(time.as_nanos() * u128::from(self.clock_hz) / 1_000_000_000).unwrap_or(i64::MAX / 4)
+    }
+    fn as_time(&self, sixteenths: u64) -> Duration {
+        Duration::from_nanos(sixteenths.saturating_mul(1_000_000_000 / 16) / u64::from(self.clock_hz))
+    }
+    /// The statistics until now.
+    pub fn summary(&self) -> Summary {
+        let mut summary = self.summary.clone();
+        let (expected, received) =
+            self.source.as_ref().map_or((0, 0), |s| (s.expected(), s.received.min(s.expected())));
+        summary.expected = self.settled.0 + u64::from(expected);
+        summary.lost = summary.expected - self.settled.1 - u64::from(received);
+        summary.jitter = self.as_time(self.jitter_16);
+        summary.max_jitter = self.as_time(self.max_jitter_16);
+        summary
+    }
+    /// The report block on the present source, `None` before the first packet. Counts the fraction lost since the last call (RFC 3550 A.3).
+    ///
+    /// `last_sender_report`: the middle 32 bits of its NTP timestamp, and how long ago it came.
+    pub fn report_block(&mut self, last_sender_report: Option<(u32, Duration)>) -> Option<ReportBlock> {
+        let jitter = u32::try_from(self.jitter_16 >> 4).unwrap_or(u32::MAX);
+        let source = self.source.as_mut()?;
+        let expected = source.expected();
+        let expected_since = expected.wrapping_sub(source.expected_before);
+        let received_since = source.received.wrapping_sub(source.received_before);
+        (source.expected_before, source.received_before) = (expected, source.received);
+        let lost_since = i64::from(expected_since) - i64::from(received_since);
+        let fraction = if expected_since == 0 || lost_since <= 0 {
+            0
+        } else {
+            lost_since * 256 / i64::from(expected_since)
+        };
+        let delay = |d: Duration| u32::try_from(d.as_nanos() * 65_536 / 1_000_000_000).unwrap_or(u32::MAX);
+        Some(ReportBlock {
+            ssrc: source.ssrc,
+            fraction_lost: fraction.clamp(0, 255) as u8,
+            cumulative_lost: (i64::from(expected) - i64::from(source.received)).clamp(-0x80_0000, 0x7f_ffff)
+                as i32,
+            extended_highest_sequence: source.highest,
+            jitter,
+            last_sender_report: last_sender_report.map_or(0, |(middle, _)| middle),
+            delay_since_last_sender_report: last_sender_report.map_or(0, |(_, ago)| delay(ago)),
+        })
+    }
+}
+
+/// What both ends together say of a call's audio (failures N12, H12).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Direction {
+    /// Packets came both ways.
+    BothWays,
+    /// Only from the first to the second.
+    OnlyForth,
+    /// Only from the second to the first.
+    OnlyBack,
+    /// Neither way.
+    None,
+}
+
+impl Direction {
+    /// Judges from the packets that each end received.
+    pub fn of(received_by_first: u64, received_by_second: u64) -> Direction {
+        match (received_by_second > 0, received_by_first > 0) {
+            (true, true) => Direction::BothWays,
+            (true, false) => Direction::OnlyForth,
+            (false, true) => Direction::OnlyBack,
+            (false, false) => Direction::None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

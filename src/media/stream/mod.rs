@@ -1,0 +1,302 @@
+//! One RTP stream of a call, both directions, without sockets and without a clock.
+//!
+//! It sends a packet at each packet time (silence, a tone, samples, digits by telephone events or tones) and looks at everything that comes:
+//! statistics, telephone events, digits in the audio, whose tone is heard. The endpoint moves the packets.
+//!
+//! ```
+//! use ringback::media::digit::parse_digits;
+//! use ringback::media::dtmf::Way;
+//! use ringback::media::stream::{Command, Config, Event, Input, Output, Stream};
+//! use ringback::message::Ids;
+//! use std::time::{Duration, Instant};
+//!
+//! let (mut ids, start) = (Ids::from_seed([1; 32]), Instant::now());
+//! let mut ours = Stream::new(Config { telephone_event: Some(101), ..Config::default() }, &mut ids, start);
+//! let mut theirs = Stream::new(Config { telephone_event: Some(101), ..Config::default() }, &mut ids, start);
+//! ours.handle_input(start, Input::Command(Command::digits(parse_digits("1,2#")?, Way::Rfc4733)));
+//! let mut heard = String::new();
+//! // Virtual time: nobody sleeps.
+//! let mut now = start;
+//! while now < start + Duration::from_secs(3) {
+//!     ours.handle_timeout(now);
+//!     theirs.handle_timeout(now);
+//!     while let Some(output) = ours.poll_output() {
+//!         if let Output::Packet(packet) = output {
+//!             theirs.handle_input(now, Input::Packet(&packet));
+//!         }
+//!     }
+//!     while let Some(output) = theirs.poll_output() {
+//!         if let Output::Event(Event::Observed(observation)) = output {
+//!             heard.extend(observation.digit.map(|digit| digit.character()));
+//!         }
+//!     }
+//!     now = ours.poll_timeout().into_iter().chain(theirs.poll_timeout()).min().unwrap_or(now);
+//! }
+//! assert_eq!(heard, "12#");
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+
+mod order;
+mod receive;
+mod send;
+
+use crate::media::digit::{Digit, Key};
+use crate::media::dtmf::{Observation, Way};
+use crate::media::g711::Law;
+use crate::media::party_tone::{Party, PartyListener};
+use crate::media::rtcp::{Report, SenderInfo};
+use crate::media::stats::Summary;
+use crate::media::tone::Tone;
+use crate::message::Ids;
+use receive::Receiver;
+use send::Sender;
+use std::collections::VecDeque;
+use std::time::{Duration, Instant};
+
+/// The most things that may wait to be played; further ones are refused with [`Event::QueueFull`].
+pub const MAX_PLAYS: usize = 64;
+/// Outputs that nobody fetches: the oldest go beyond this.
+pub const MAX_OUTPUTS: usize = 1_024;
+/// The most samples of one [`Command::Samples`]: ten minutes.
+pub const MAX_SAMPLES: usize = 10 * 60 * 8_000;
+
+/// How a stream is sent and read.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// The law in which voice is sent.
+    pub law: Law,
+    /// The payload type of voice that is sent: the one from the *peer's* SDP.
+    pub payload_type: u8,
+    /// The peer's payload type for telephone events; without one they cannot be sent.
+    pub telephone_event: Option<u8>,
+    /// Our own payload type for telephone events, which the peer should send. Others are read as well, and told.
+    pub telephone_event_received: Option<u8>,
+    /// Time between packets, 10 to 60 ms in whole milliseconds.
+    pub packet_time: Duration,
+    /// Whether digits are looked for in the audio.
+    pub detect_tones: bool,
+}
+
+impl Default for Config {
+    /// PCMA in packets of 20 ms, without telephone events; digits are looked for in the audio.
+    fn default() -> Self {
+        Config {
+            law: Law::A,
+            payload_type: Law::A.payload_type(),
+            telephone_event: None,
+            telephone_event_received: None,
+            packet_time: Duration::from_millis(20),
+            detect_tones: true,
+        }
+    }
+}
+
+/// How long, how far apart and how loud digits are sent.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Timing {
+    /// Duration of a digit; at least one packet time, at most a minute.
+    pub on: Duration,
+    /// Time between two digits; at least 40 ms.
+    pub gap: Duration,
+    /// Time that a `,` stands for.
+    pub pause: Duration,
+    /// Level of a telephone event in dBm0 without its sign (0 to 63); tones are sent with the standard's levels.
+    pub volume: u8,
+}
+
+impl Default for Timing {
+    /// 100 ms on, 100 ms between, 1 s for a pause, -10 dBm0.
+    fn default() -> Self {
+        Timing {
+            on: Duration::from_millis(100),
+            gap: Duration::from_millis(100),
+            pause: Duration::from_secs(1),
+            volume: 10,
+        }
+    }
+}
+
+/// What the owner wants of a stream.
+#[derive(Debug, Clone)]
+pub enum Command {
+    /// What is sent while nothing else is played: silence, or a tone without end.
+    Background(Option<Tone>),
+    /// Digits, after all that waits already. By [`Way::Info`] nothing can be sent here.
+    Digits {
+        /// The digits and pauses.
+        keys: Vec<Key>,
+        /// Telephone events or tones.
+        way: Way,
+        /// Their timing.
+        timing: Timing,
+    },
+    /// A tone for some time.
+    Tone(Tone, Duration),
+    /// Silence for some time.
+    Silence(Duration),
+    /// Samples, 8,000 a second.
+    Samples(Vec<i16>),
+    /// Forgets all that waits and stops what is played; an event that is being sent is ended as it should.
+    StopPlaying,
+    /// Whether packets are sent at all: not so on hold.
+    Sending(bool),
+    /// Payload types from a new offer or answer.
+    Renegotiated {
+        /// Voice.
+        law: Law,
+        /// Its payload type.
+        payload_type: u8,
+        /// Telephone events.
+        telephone_event: Option<u8>,
+    },
+}
+
+impl Command {
+    /// Digits with the usual timing.
+    pub fn digits(keys: Vec<Key>, way: Way) -> Command {
+        Command::Digits { keys, way, timing: Timing::default() }
+    }
+}
+
+/// What a stream is given.
+#[derive(Debug)]
+pub enum Input<'a> {
+    /// A datagram from the RTP port.
+    Packet(&'a [u8]),
+    /// A wish of the owner.
+    Command(Command),
+}
+
+/// What a stream has to give.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Output {
+    /// A datagram to send to the peer's RTP port now.
+    Packet(Vec<u8>),
+    /// Something happened.
+    Event(Event),
+}
+
+/// What happened in a stream.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Event {
+    /// The first packet of a digit of ours is being sent.
+    Sent {
+        /// Which.
+        digit: Digit,
+        /// How.
+        way: Way,
+        /// When.
+        at: Instant,
+    },
+    /// Nothing waits to be played any more.
+    Played,
+    /// A telephone event began at the peer; its observation follows when it is over.
+    Begun {
+        /// Which digit.
+        digit: Digit,
+        /// When.
+        at: Instant,
+    },
+    /// A digit arrived, as a telephone event or as tones, and is over.
+    Observed(Observation),
+    /// Digits were asked for by a way that this stream does not have.
+    Unsupported(Way),
+    /// Too much waits already, or there were too many samples.
+    QueueFull,
+}
+
+/// One stream in both directions.
+#[derive(Debug)]
+pub struct Stream {
+    sender: Sender,
+    receiver: Receiver,
+    out: VecDeque<Output>,
+}
+
+impl Stream {
+    /// A stream that sends its first packet at `now`, with source, sequence number and timestamp from `ids` (RFC 3550 sec. 5.1, sec. 8).
+    pub fn new(config: Config, ids: &mut Ids, now: Instant) -> Stream {
+        Stream {
+            receiver: Receiver::new(&config),
+            sender: Sender::new(config, ids, now),
+            out: VecDeque::new(),
+        }
+    }
+    /// Takes a datagram or a command.
+    pub fn handle_input(&mut self, now: Instant, input: Input<'_>) {
+        match input {
+            Input::Packet(datagram) => self.receiver.handle_input(now, datagram, &mut self.out),
+            Input::Command(command) => self.sender.handle_input(command, &mut self.out),
+        }
+        self.bound();
+    }
+    /// Sends what is due and tells what is over.
+    pub fn handle_timeout(&mut self, now: Instant) {
+        self.sender.handle_timeout(now, &mut self.out);
+        self.receiver.handle_timeout(now, &mut self.out);
+        self.bound();
+    }
+    /// The next thing to send or to know.
+    pub fn poll_output(&mut self) -> Option<Output> {
+        self.out.pop_front()
+    }
+    /// When to call [`Stream::handle_timeout`] next.
+    pub fn poll_timeout(&self) -> Option<Instant> {
+        self.sender.poll_timeout().into_iter().chain(self.receiver.poll_timeout()).min()
+    }
+    /// The call is over: tells the digits that were going on.
+    pub fn finish(&mut self, now: Instant) {
+        self.receiver.finish(now, &mut self.out);
+        self.bound();
+    }
+    /// What was received so far.
+    pub fn statistics(&self) -> Summary {
+        self.receiver.statistics()
+    }
+    /// Datagrams on the RTP port that were no RTP of version 2.
+    pub fn malformed(&self) -> u64 {
+        self.receiver.malformed()
+    }
+    /// Voice packets with a payload type that is no G.711: their audio is not known.
+    pub fn other_payloads(&self) -> u64 {
+        self.receiver.other_payloads()
+    }
+    /// The time that one received voice packet held, as most recently seen (failure H11).
+    pub fn packet_time_received(&self) -> Option<Duration> {
+        self.receiver.packet_time()
+    }
+    /// Whose tones were heard.
+    pub fn heard(&self) -> impl Iterator<Item = Party> + '_ {
+        self.listener().heard()
+    }
+    /// The listener to the parties' tones.
+    pub fn listener(&self) -> &PartyListener {
+        self.receiver.listener()
+    }
+    /// Asks anew whose tones are heard: after a transfer.
+    pub fn listen_anew(&mut self) {
+        self.receiver.listen_anew();
+    }
+    /// Our synchronisation source.
+    pub fn ssrc(&self) -> u32 {
+        self.sender.ssrc()
+    }
+    /// The RTCP report of this stream: with the sender's part when packets were sent. `ntp` is the time now as RFC 3550 sec. 4 has it;
+    /// `last_sender_report`: the middle 32 bits of the peer's last one, and how long ago it came.
+    pub fn report(&mut self, now: Instant, ntp: u64, last_sender_report: Option<(u32, Duration)>) -> Report {
+        let sender: Option<SenderInfo> = self.sender.info(now, ntp);
+        Report {
+            ssrc: self.sender.ssrc(),
+            sender,
+            blocks: self.receiver.report_block(last_sender_report).into_iter().collect(),
+        }
+    }
+    fn bound(&mut self) {
+        while self.out.len() > MAX_OUTPUTS {
+            self.out.pop_front();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,195 @@
+//! The receiving half: every packet goes to the statistics, its content to whom it concerns.
+use super::order::{Order, Ordered};
+use super::{Config, Event, Output};
+use crate::media::dtmf::Observation;
+use crate::media::dtmf_detector::{DtmfDetector, Heard};
+use crate::media::g711::Law;
+use crate::media::party_tone::PartyListener;
+use crate::media::rtcp::ReportBlock;
+use crate::media::rtp::{Packet, is_rtcp};
+use crate::media::stats::{Statistics, Summary};
+use crate::media::telephone_event::{EventReceiver, Payload};
+use crate::media::tone::RATE_HZ;
+use std::collections::VecDeque;
+use std::time::{Duration, Instant};
+
+/// Payload types below this are static (RFC 3551 sec. 6).
+const FIRST_DYNAMIC: u8 = 96;
+/// Comfort noise (RFC 3389).
+const COMFORT_NOISE: u8 = 13;
+/// A voice packet is at most so many samples: 120 ms.
+const MAX_SAMPLES: usize = 960;
+/// With nothing received for so long a tone that was heard last is over.
+const QUIET: Duration = Duration::from_millis(200);
+
+/// What a packet holds for the ear: nothing in an event.
+#[derive(Debug)]
+struct Sound(Vec<i16>);
+
+#[derive(Debug)]
+pub(super) struct Receiver {
+    law: Law,
+    payload_type: u8,
+    telephone_event: Option<u8>,
+    detect: bool,
+    statistics: Statistics,
+    events: EventReceiver,
+    order: Order<Sound>,
+    detector: DtmfDetector,
+    listener: PartyListener,
+    /// Samples given to the detector so far, and when the last of them came.
+    samples: u64,
+    last_voice: Option<Instant>,
+    voice_len: usize,
+    malformed: u64,
+    other: u64,
+    ordered: Vec<Ordered<Sound>>,
+    heard: Vec<Heard>,
+}
+
+impl Receiver {
+    pub(super) fn new(config: &Config) -> Receiver {
+        Receiver {
+            law: config.law,
+            payload_type: config.payload_type,
+            telephone_event: config.telephone_event_received,
+            detect: config.detect_tones,
+            statistics: Statistics::new(RATE_HZ),
+            events: EventReceiver::new(),
+            order: Order::default(),
+            detector: DtmfDetector::new(),
+            listener: PartyListener::new(),
+            samples: 0,
+            last_voice: None,
+            voice_len: 0,
+            malformed: 0,
+            other: 0,
+            ordered: Vec::new(),
+            heard: Vec::new(),
+        }
+    }
+    pub(super) fn statistics(&self) -> Summary {
+        self.statistics.summary()
+    }
+    pub(super) fn malformed(&self) -> u64 {
+        self.malformed
+    }
+    pub(super) fn other_payloads(&self) -> u64 {
+        self.other
+    }
+    pub(super) fn packet_time(&self) -> Option<Duration> {
+        (self.voice_len > 0).then(|| Duration::from_micros(self.voice_len as u64 * 125))
+    }
+    pub(super) fn listener(&self) -> &PartyListener {
+        &self.listener
+    }
+    pub(super) fn listen_anew(&mut self) {
+        self.listener.reset();
+    }
+    pub(super) fn report_block(
+        &mut self,
+        last_sender_report: Option<(u32, Duration)>,
+    ) -> Option<ReportBlock> {
+        self.statistics.report_block(last_sender_report)
+    }
+    /// The law of a payload type: the static ones whatever was agreed on, for peers send what they like.
+    fn law_of(&self, payload_type: u8) -> Option<Law> {
+        match payload_type {
+            0 => Some(Law::Mu),
+            8 => Some(Law::A),
+            agreed if agreed == self.payload_type => Some(self.law),
+            _ => None,
+        }
+    }
+    pub(super) fn handle_input(&mut self, now: Instant, datagram: &[u8], out: &mut VecDeque<Output>) {
+        if is_rtcp(datagram) {
+            return;
+        }
+        let Ok(packet) = Packet::parse(datagram) else {
+            self.malformed += 1;
+            return;
+        };
+        let law = self.law_of(packet.payload_type);
+        let dynamic = packet.payload_type >= FIRST_DYNAMIC && law.is_none();
+        let event = law.is_none() && self.telephone_event == Some(packet.payload_type)
+            || dynamic && Payload::looks_like_one(packet.payload);
+        self.statistics.receive(now, &packet, law.is_some());
+        let mut samples = Vec::new();
+        if event {
+            self.events.handle_input(now, &packet);
+            while let Some((digit, at)) = self.events.poll_begun() {
+                out.push_back(Output::Event(Event::Begun { digit, at }));
+            }
+        } else {
+            self.events.note(packet.ssrc, packet.sequence_number);
+            if let Some(law) = law {
+                let codes = &packet.payload[..packet.payload.len().min(MAX_SAMPLES)];
+                self.voice_len = codes.len();
+                law.decode_into(codes, &mut samples);
+            } else if packet.payload_type != COMFORT_NOISE {
+                self.other += 1;
+            }
+        }
+        self.order.push(packet.ssrc, packet.sequence_number, Sound(samples), &mut self.ordered);
+        self.last_voice = Some(now);
+        self.listen(now, out);
+    }
+    /// Gives what is in order to the ears.
+    fn listen(&mut self, now: Instant, out: &mut VecDeque<Output>) {
+        for ordered in self.ordered.drain(..) {
+            match ordered {
+                Ordered::Packet(Sound(samples)) => {
+                    self.listener.feed(&samples);
+                    self.samples += samples.len() as u64;
+                    if self.detect {
+                        self.detector.feed(&samples, &mut self.heard);
+                    }
+                }
+                Ordered::Lost => {
+                    self.samples += self.voice_len as u64;
+                    if self.detect {
+                        self.detector.lost(self.voice_len, &mut self.heard);
+                    }
+                }
+            }
+        }
+        self.tell_heard(now, out);
+    }
+    fn tell_heard(&mut self, now: Instant, out: &mut VecDeque<Output>) {
+        for heard in self.heard.drain(..) {
+            let ago = Duration::from_micros(self.samples.saturating_sub(heard.start_sample) * 125);
+            let at = now.checked_sub(ago).unwrap_or(now);
+            out.push_back(Output::Event(Event::Observed(Observation::from_tones(&heard, at))));
+        }
+    }
+    fn tell_events(&mut self, out: &mut VecDeque<Output>) {
+        while let Some(event) = self.events.poll_output() {
+            out.push_back(Output::Event(Event::Observed(Observation::from_event(&event, RATE_HZ))));
+        }
+    }
+    pub(super) fn handle_timeout(&mut self, now: Instant, out: &mut VecDeque<Output>) {
+        self.events.handle_timeout(now);
+        self.tell_events(out);
+        if self.last_voice.is_some_and(|at| now.saturating_duration_since(at) >= QUIET) {
+            self.quiet(now, out);
+        }
+    }
+    pub(super) fn poll_timeout(&self) -> Option<Instant> {
+        self.events.poll_timeout().into_iter().chain(self.last_voice.map(|at| at + QUIET)).min()
+    }
+    /// Nothing comes any more: what is held back is heard, and a digit that was going on is over.
+    fn quiet(&mut self, now: Instant, out: &mut VecDeque<Output>) {
+        self.last_voice = None;
+        self.order.flush(&mut self.ordered);
+        self.listen(now, out);
+        if self.detect {
+            self.detector.finish(&mut self.heard);
+        }
+        self.tell_heard(now, out);
+    }
+    pub(super) fn finish(&mut self, now: Instant, out: &mut VecDeque<Output>) {
+        self.events.finish();
+        self.tell_events(out);
+        self.quiet(now, out);
+    }
+}

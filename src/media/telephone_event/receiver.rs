@@ -1,0 +1,264 @@
+//! Receives events: packets in any order in, whole events out.
+use super::Payload;
+use crate::media::digit::Digit;
+use crate::media::rtp::Packet;
+use std::collections::VecDeque;
+use std::time::{Duration, Instant};
+
+/// An event is told when nothing more of it came for so long: late packets and repeated ends still count to it.
+pub const HOLD: Duration = Duration::from_millis(200);
+/// The most events that are held at once; the oldest is told before its time then.
+pub const MAX_EVENTS: usize = 32;
+/// Events already told that are remembered, so that a straggler does not begin them anew.
+const REMEMBERED: usize = 64;
+/// Sequence numbers that are remembered, to tell a packet that was not sent from one that was lost.
+const NUMBERS: usize = 128;
+/// From this duration on (4 s at 8,000 Hz) an event that goes on where one stopped is its next segment.
+const SEGMENT: u16 = 0x8000;
+
+/// Whether something came that every event has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Seen {
+    /// It came.
+    Yes,
+    /// It was not sent: its neighbours on the wire all came.
+    No,
+    /// A packet that may have been it was lost.
+    MayBeLost,
+}
+
+/// What a receiver is fed: an RTP packet of the telephone-event payload type.
+pub type EventPacket<'a> = Packet<'a>;
+
+/// One event as it came.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ReceivedEvent {
+    /// The event code.
+    pub event: u8,
+    /// When its first packet came.
+    pub first_at: Instant,
+    /// When its last packet came.
+    pub last_at: Instant,
+    /// Its synchronisation source.
+    pub ssrc: u32,
+    /// Its payload type.
+    pub payload_type: u8,
+    /// Its timestamp.
+    pub timestamp: u32,
+    /// The longest duration told, in units of the clock, over all segments.
+    pub duration: u32,
+    /// The level in dBm0 without its sign.
+    pub volume: u8,
+    /// Packets of it, duplicates not counted.
+    pub packets: u32,
+    /// Of these, those that ended it.
+    pub end_packets: u32,
+    /// Packets with a marker: more than one means that a second press went under the same timestamp.
+    pub markers: u32,
+    /// How often the duration fell from one packet to a later one: the same again.
+    pub duration_resets: u32,
+    /// Whether its beginning was marked.
+    pub marker: Seen,
+    /// Whether its end came.
+    pub end: Seen,
+    /// The clock as the growing duration told it, when 40 ms or more could be seen.
+    pub clock_rate_hz: Option<u32>,
+    first_sequence: u16,
+    last_sequence: u16,
+    last_duration: u16,
+    /// Duration of the segments before the present one, and the present one's timestamp.
+    segments_before: u32,
+    segment_timestamp: u32,
+    /// Earliest and latest pair of arrival and duration, for the clock.
+    growth: [(Instant, u32); 2],
+    sequences: u128,
+}
+
+impl ReceivedEvent {
+    /// The digit, when it is one.
+    pub fn digit(&self) -> Option<Digit> {
+        Digit::from_event(self.event)
+    }
+}
+
+/// Receives the events of one stream, whatever its sources are.
+#[derive(Debug, Clone, Default)]
+pub struct EventReceiver {
+    open: VecDeque<ReceivedEvent>,
+    told: VecDeque<(u32, u32)>,
+    numbers: VecDeque<(u32, u16)>,
+    begun: VecDeque<(Digit, Instant)>,
+    out: VecDeque<ReceivedEvent>,
+}
+
+impl EventReceiver {
+    /// A receiver that has received nothing.
+    pub fn new() -> EventReceiver {
+        EventReceiver::default()
+    }
+    /// Notes that a packet of any payload came: so a missing marker is told from a lost one.
+    pub fn note(&mut self, ssrc: u32, sequence_number: u16) {
+        if self.numbers.len() == NUMBERS {
+            self.numbers.pop_front();
+        }
+        self.numbers.push_back((ssrc, sequence_number));
+    }
+    /// Takes a packet of the telephone-event payload type.
+    pub fn handle_input(&mut self, now: Instant, packet: &EventPacket<'_>) {
+        self.note(packet.ssrc, packet.sequence_number);
+        let Some(payload) = Payload::parse(packet.payload) else { return };
+        let known = |e: &&mut ReceivedEvent| e.ssrc == packet.ssrc && e.belongs(packet.timestamp, payload);
+        if let Some(event) = self.open.iter_mut().find(known) {
+            event.more(now, packet, payload);
+            return;
+        }
+        if self.told.contains(&(packet.ssrc, packet.timestamp)) {
+            return;
+        }
+        if self.open.len() == MAX_EVENTS {
+            self.tell(0);
+        }
+        if let Some(digit) = Digit::from_event(payload.event) {
+            if self.begun.len() == MAX_EVENTS {
+                self.begun.pop_front();
+            }
+            self.begun.push_back((digit, now));
+        }
+        self.open.push_back(ReceivedEvent::new(now, packet, payload));
+    }
+    /// Tells the events of which nothing more is to be waited for.
+    pub fn handle_timeout(&mut self, now: Instant) {
+        let mut at = 0;
+        while let Some(event) = self.open.get(at) {
+            if now.saturating_duration_since(event.last_at) >= HOLD { self.tell(at) } else { at += 1 }
+        }
+    }
+    /// The stream is over: tells everything.
+    pub fn finish(&mut self) {
+        while !self.open.is_empty() {
+            self.tell(0);
+        }
+    }
+    /// The next whole event.
+    pub fn poll_output(&mut self) -> Option<ReceivedEvent> {
+        self.out.pop_front()
+    }
+    /// The next digit that has begun; its event follows when it is over.
+    pub fn poll_begun(&mut self) -> Option<(Digit, Instant)> {
+        self.begun.pop_front()
+    }
+    /// When to call [`EventReceiver::handle_timeout`] next.
+    pub fn poll_timeout(&self) -> Option<Instant> {
+        self.open.iter().map(|event| event.last_at + HOLD).min()
+    }
+    /// How many things are kept, of all kinds.
+    #[cfg(test)]
+    pub(super) fn held(&self) -> usize {
+        self.open.len() + self.told.len() + self.numbers.len() + self.begun.len() + self.out.len()
+    }
+    fn tell(&mut self, at: usize) {
+        let Some(mut event) = self.open.remove(at) else { return };
+        let came = |number: u16| self.numbers.contains(&(event.ssrc, number));
+        if event.markers == 0 {
+            // Without the packet before the first one nobody can say whether that was the one with the marker.
+            let before = event.first_sequence.wrapping_sub(1);
+            event.marker = if came(before) { Seen::No } else { Seen::MayBeLost };
+        }
+        if event.end_packets == 0 {
+            let lost = (1..=3).any(|n| !came(event.last_sequence.wrapping_add(n)));
+            event.end = if lost { Seen::MayBeLost } else { Seen::No };
+        }
+        let [(from, shorter), (to, longer)] = event.growth;
+        let passed = to.saturating_duration_since(from);
+        if passed >= Duration::from_millis(40) && longer > shorter {
+            event.clock_rate_hz = Some((f64::from(longer - shorter) / passed.as_secs_f64()) as u32);
+        }
+        if self.told.len() == REMEMBERED {
+            self.told.pop_front();
+        }
+        self.told.push_back((event.ssrc, event.segment_timestamp));
+        // Told in the order of the wire's clock even where one straggler kept an earlier event open for longer.
+        if self.out.len() == MAX_EVENTS {
+            self.out.pop_front();
+        }
+        self.out.push_back(event);
+    }
+}
+
+impl ReceivedEvent {
+    fn new(now: Instant, packet: &Packet<'_>, payload: Payload) -> ReceivedEvent {
+        let duration = u32::from(payload.duration);
+        ReceivedEvent {
+            event: payload.event,
+            first_at: now,
+            last_at: now,
+            ssrc: packet.ssrc,
+            payload_type: packet.payload_type,
+            timestamp: packet.timestamp,
+            duration,
+            volume: payload.volume,
+            packets: 1,
+            end_packets: u32::from(payload.end),
+            markers: u32::from(packet.marker),
+            duration_resets: 0,
+            marker: Seen::Yes,
+            end: Seen::Yes,
+            clock_rate_hz: None,
+            first_sequence: packet.sequence_number,
+            last_sequence: packet.sequence_number,
+            last_duration: payload.duration,
+            segments_before: 0,
+            segment_timestamp: packet.timestamp,
+            growth: [(now, duration); 2],
+            sequences: 1,
+        }
+    }
+    /// Whether a packet is of this event, or of its next segment.
+    fn belongs(&self, timestamp: u32, payload: Payload) -> bool {
+        let next = self.segment_timestamp.wrapping_add(u32::from(self.last_duration));
+        let next_segment = timestamp == next
+            && self.last_duration >= SEGMENT
+            && self.end_packets == 0
+            && self.event == payload.event;
+        timestamp == self.segment_timestamp || timestamp == self.timestamp || next_segment
+    }
+    fn more(&mut self, now: Instant, packet: &Packet<'_>, payload: Payload) {
+        self.last_at = now;
+        let ahead = packet.sequence_number.wrapping_sub(self.last_sequence);
+        let later = ahead != 0 && ahead < 0x8000;
+        if later {
+            self.sequences = self.sequences.checked_shl(u32::from(ahead)).unwrap_or(0) | 1;
+            self.last_sequence = packet.sequence_number;
+        } else {
+            let bit = 1_u128.checked_shl(u32::from(ahead.wrapping_neg())).unwrap_or(0);
+            if self.sequences & bit != 0 {
+                return;
+            }
+            self.sequences |= bit;
+            if packet.sequence_number.wrapping_sub(self.first_sequence) >= 0x8000 {
+                self.first_sequence = packet.sequence_number;
+            }
+        }
+        self.packets += 1;
+        self.end_packets += u32::from(payload.end);
+        self.markers += u32::from(packet.marker);
+        if packet.timestamp != self.segment_timestamp {
+            // A straggler of the first segment tells nothing new of the duration.
+            if packet.timestamp == self.timestamp || !later {
+                return;
+            }
+            self.segments_before += u32::from(self.last_duration);
+            self.segment_timestamp = packet.timestamp;
+            self.last_duration = payload.duration;
+        } else if later {
+            self.duration_resets += u32::from(payload.duration < self.last_duration);
+            self.last_duration = payload.duration;
+        }
+        let duration = self.segments_before.saturating_add(u32::from(payload.duration));
+        self.duration = self.duration.max(duration);
+        // Of an end nobody knows whether it is the first that was sent.
+        if duration > self.growth[1].1 && later && !payload.end {
+            self.growth[1] = (now, duration);
+        }
+    }
+}
