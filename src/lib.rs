@@ -26,7 +26,7 @@
 //! | [`check`] | one file per question; [`Outcome`] is the answer |
 //! | [`endpoint`] | the single loop that joins packets, deadlines and commands |
 //! | [`transport`] | UDP and TCP; the first floor that does I/O |
-//! | [`ua`] | what outlives a transaction: registration, options |
+//! | [`ua`] | what outlives a transaction: registration, options, dialog, call |
 //! | [`transaction`] | the four machines of RFC 3261 sec. 17 |
 //! | [`media`] | RTP, telephone-event, tones and their detection; knows no SIP |
 //! | [`auth`] | digest as a pure function |
@@ -52,7 +52,6 @@ pub mod syntax;
 pub mod auth;
 pub mod media;
 pub mod message;
-
 pub mod sdp;
 
 pub mod transaction;

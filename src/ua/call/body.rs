@@ -2,7 +2,7 @@
 
 use super::Config;
 use crate::message::{Builder, Message, reason_phrase};
-use crate::syntax::{HeaderName, MediaType, multipart};
+use crate::syntax::{HeaderName, Limits, MediaType, multipart};
 
 /// The methods that a call understands.
 pub(super) const ALLOW: &str = "INVITE, ACK, CANCEL, BYE, PRACK, UPDATE, INFO, OPTIONS";
@@ -24,7 +24,8 @@ pub(super) fn sdp(message: &Message) -> Option<&[u8]> {
     if !content.kind.eq_ignore_ascii_case(b"multipart") {
         return None;
     }
-    multipart(&content, body).ok()?.take(16).find_map(|part| {
+    multipart(&content, body, &Limits::default()).ok()?.find_map(|part| {
+        let part = part.ok()?;
         let kind = MediaType::parse(part.header(HeaderName::ContentType)?).ok()?;
         kind.is("application", "sdp").then_some(part.body)
     })
