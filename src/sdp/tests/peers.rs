@@ -33,7 +33,7 @@ fn odd_but_readable_descriptions_are_read() {
         format!("v=0\no=J\u{fc}rgen 1 2\n{c}s=a\ns=b\nnonsense\nX-Line: 5\nk=clear:\nq=\n{media}"),
         format!("v=0\no=- 99999999999999999999 1 IN IP4 x\n{c}c=IN IP4 1.1.1.1\n{media}i=a\ni=b\na=\n"),
         format!("v=0\n{c}m=audio   7000  RTP/AVP  0 \na=rtpmap:0   PCMU/8000\n"),
-        format!("v=0\nc=IN IP4 192.0.2.9/127\nm=audio 0 RTP/SAVP 0\nm=audio 7000/2 rtp/avp 0\n"),
+        "v=0\nc=IN IP4 192.0.2.9/127\nm=audio 0 RTP/SAVP 0\nm=audio 7000/2 rtp/avp 0\n".to_owned(),
     ] {
         let plan = answered(&text).unwrap_or_else(|error| panic!("{error}: {text}"));
         assert_eq!(plan.remote, "192.0.2.9:7000".parse().unwrap(), "{text}");

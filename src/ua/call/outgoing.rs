@@ -153,22 +153,34 @@ impl Call {
     }
 
     /// The dialog of a response to our INVITE, made when it is new; with the response's word on UPDATE.
-    fn leg_for(&mut self, response: &Message) -> Option<usize> {
-        let known = self.leg_by_tag(response);
-        let leg = match known {
-            Some(leg) => leg,
-            None if self.legs.len() >= MAX_FORKS => return None,
+    ///
+    /// When there are too many forks, one that answers takes the place of one that has not.
+    fn leg_for(&mut self, response: &Message) -> Result<usize, String> {
+        let is_final = response.status().is_some_and(|status| status >= 200);
+        let at = match self.leg_by_tag(response) {
+            Some(known) => known,
             None => {
-                let (_, request) = self.inviting.as_ref()?.sent.as_ref()?;
-                let dialog = Dialog::uac(request, response).ok()?;
-                self.legs.push(Leg::new(dialog, self.negotiation.clone()));
-                self.legs.len() - 1
+                let sent = self.inviting.as_ref().and_then(|inviting| inviting.sent.as_ref());
+                let (_, request) = sent.ok_or("a response without INVITE")?;
+                let dialog = Dialog::uac(request, response).map_err(|e| e.to_string())?;
+                let room = if self.legs.len() < MAX_FORKS {
+                    Some(self.legs.len())
+                } else {
+                    self.legs.iter().position(|leg| is_final && !leg.dialog.is_confirmed())
+                };
+                let at = room.ok_or("too many forks")?;
+                let leg = Leg::new(dialog, self.negotiation.clone());
+                match self.legs.get_mut(at) {
+                    Some(old) => *old = leg,
+                    None => self.legs.push(leg),
+                }
+                at
             }
         };
-        if let Some(leg) = self.legs.get_mut(leg) {
+        if let Some(leg) = self.legs.get_mut(at) {
             leg.allows_update |= lists(response, HeaderName::Allow, "UPDATE");
         }
-        Some(leg)
+        Ok(at)
     }
 
     fn on_provisional(&mut self, status: u16, response: &Message) {
@@ -176,7 +188,7 @@ impl Call {
             return;
         }
         let has_tag = response.to().is_ok_and(|to| to.tag().is_some());
-        let Some(leg) = has_tag.then(|| self.leg_for(response)).flatten() else {
+        let Some(leg) = has_tag.then(|| self.leg_for(response).ok()).flatten() else {
             return self.event(Event::Progress { status, fork: None });
         };
         let rseq = response
@@ -209,7 +221,14 @@ impl Call {
     }
 
     fn on_success(&mut self, now: Instant, response: &Message) {
-        let Some(leg) = self.leg_for(response) else { return };
+        let leg = match self.leg_for(response) {
+            Ok(leg) => leg,
+            // It cannot be acknowledged, so the peer gives it up by itself. Further forks may still answer.
+            Err(wrong) => {
+                self.linger_until = Some(now + self.config.t1 * 64);
+                return self.on_invite_lost(End::BadResponse(wrong));
+            }
+        };
         let Some(inviting) = &mut self.inviting else { return };
         let was_open = std::mem::replace(&mut inviting.is_open, false);
         inviting.challenged.handle_final(response, &mut self.ids);

@@ -89,6 +89,29 @@ fn no_more_forks_are_kept_than_the_limit() {
     }
     assert_eq!(world.call(0).legs.len(), MAX_FORKS);
     assert_eq!(world.events(0).len(), 40);
+    // One that was not kept answers.
+    world.reply(&invite, 200, "b39", &[CONTACT], &sdp_of(7000));
+    assert_eq!(
+        (world.call(0).legs.len(), world.events(0).last().unwrap().as_str()),
+        (MAX_FORKS, "answered sendrecv")
+    );
+    assert_eq!(world.last("ACK").to().unwrap().tag(), Some(&b"b39"[..]));
+}
+
+#[test]
+fn a_200_that_makes_no_dialog_is_named_and_ends_the_call() {
+    let mut world = World::scripted();
+    world.dial().run(5);
+    let invite = world.last("INVITE");
+    world.reply(&invite, 200, "b", &[CONTACT, "Record-Route: <sip:p"], &sdp_of(7000));
+    assert!(
+        world.events(0)[0].starts_with("rejected None BadResponse(\"bad Record-Route"),
+        "{:?}",
+        world.events(0)
+    );
+    // A fork that answers later is hung up.
+    world.reply(&invite, 200, "c", &[CONTACT], &sdp_of(7000));
+    ends_with_bye(&mut world);
 }
 
 #[test]
