@@ -6,6 +6,17 @@ use bytes::Bytes;
 /// Builds one message; headers stand in the order in which they are added, Content-Length last and by itself.
 ///
 /// A bad value is remembered, and [`Builder::build`] names the first one.
+///
+/// ```
+/// use ringback::{message::Builder, syntax::{HeaderName, Method}};
+/// let request = Builder::request(Method::Options, b"sip:pbx.example.com")
+///     .header(HeaderName::MaxForwards, "70")
+///     .build()?;
+/// assert!(request.as_bytes().ends_with(b"Max-Forwards: 70\r\nContent-Length: 0\r\n\r\n"));
+/// let bad = Builder::request(Method::Options, b"sip:h").header(HeaderName::Subject, "a\r\nTo: <sip:b>").build();
+/// assert!(bad.is_err());
+/// # Ok::<(), ringback::message::BuildError>(())
+/// ```
 #[derive(Clone)]
 pub struct Builder {
     text: Vec<u8>,

@@ -1,4 +1,21 @@
 //! A SIP message: one [`Bytes`] and a table of spans; typed values are parsed when asked for.
+//!
+//! ```
+//! use bytes::Bytes;
+//! use ringback::message::Message;
+//! use ringback::syntax::{HeaderName, Limits, Method};
+//!
+//! let text = "OPTIONS sip:pbx.example.com SIP/2.0\r\nv: SIP/2.0/UDP 192.0.2.4;branch=z9hG4bK1\r\n\
+//!             From: <sip:alice@example.com>;tag=1\r\nTo: <sip:pbx.example.com>\r\nCall-ID: 7@192.0.2.4\r\n\
+//!             CSeq: 1 OPTIONS\r\n\r\n";
+//! let request = Message::parse(Bytes::from(text), &Limits::default())?;
+//! request.check_mandatory()?;
+//! assert_eq!(request.method(), Some(Method::Options));
+//! assert_eq!(request.top_via()?.branch(), Some(&b"z9hG4bK1"[..]));
+//! assert_eq!(request.header(HeaderName::Via), Some(&b"SIP/2.0/UDP 192.0.2.4;branch=z9hG4bK1"[..]));
+//! assert!(request.header_named(b"X-Unknown").is_none());
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 
 mod attribute;
 mod builder;

@@ -7,6 +7,18 @@ use bytes::{Buf, Bytes, BytesMut};
 ///
 /// Call [`next`](StreamDecoder::next) until it gives `None` after each [`push`](StreamDecoder::push): then no more than
 /// [`Limits::message_size`] bytes and the last piece wait here. Each byte is looked at a fixed number of times, however small the pieces.
+///
+/// ```
+/// use ringback::{message::{StreamDecoder, StreamItem}, syntax::Limits};
+/// let mut decoder = StreamDecoder::new(Limits::default());
+/// decoder.push(b"\r\n\r\nMESSAGE sip:h SIP/2.0\r\nContent-Le");
+/// assert!(matches!(decoder.next()?, Some(StreamItem::Ping)));
+/// assert!(decoder.next()?.is_none());
+/// decoder.push(b"ngth: 2\r\n\r\nhi");
+/// let Some(StreamItem::Message(message)) = decoder.next()? else { panic!("no message") };
+/// assert_eq!(message.body(), b"hi");
+/// # Ok::<(), ringback::syntax::SyntaxError>(())
+/// ```
 #[derive(Debug)]
 pub struct StreamDecoder {
     limits: Limits,

@@ -142,7 +142,7 @@ impl Message {
     /// from the start of the body.
     ///
     /// # Errors
-    /// As [`multipart`](crate::syntax::multipart).
+    /// As [`multipart`].
     pub fn parts(&self, limits: &Limits) -> Option<Result<Multipart<'_>, SyntaxError>> {
         let kind = MediaType::parse(self.header(HeaderName::ContentType)?).ok()?;
         kind.kind.eq_ignore_ascii_case(b"multipart").then(|| multipart(&kind, self.body(), limits))

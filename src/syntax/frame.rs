@@ -4,6 +4,16 @@ use super::head::content_length;
 use super::{HeaderName, Limit, SyntaxError, SyntaxErrorKind};
 
 /// Limits that keep a parse bounded; reaching one is an error that names it.
+///
+/// ```
+/// use ringback::{message::Message, syntax::{Limit, Limits, SyntaxErrorKind}};
+/// let mut limits = Limits::default();
+/// limits.header_count = 1;
+/// let text = "OPTIONS sip:h SIP/2.0\r\nSubject: a\r\nSubject: b\r\n\r\n";
+/// let error = Message::parse(text.into(), &limits).unwrap_err();
+/// assert_eq!(error.kind, SyntaxErrorKind::Limit(Limit::HeaderCount));
+/// assert_eq!(error.to_string(), "over the limit for header count at byte 35");
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Limits {

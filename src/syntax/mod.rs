@@ -1,5 +1,26 @@
 //! The grammar of RFC 3261 sec. 25 over `&[u8]`: framing, start line, headers and one file per header value.
 //! No I/O, no clock, no allocation.
+//!
+//! A value borrows from the text that it was parsed from. One that may stand once has `parse`, for the whole text; one of a comma list has
+//! `parse_first`, which also gives what follows the comma. Errors say what is wrong and at which byte. [`Message`](crate::message::Message)
+//! has an accessor for most of them.
+//!
+//! ```
+//! use ringback::syntax::{Host, NameAddr, SyntaxErrorKind, Uri, Via};
+//!
+//! let text = b"SIP/2.0/UDP [2001:db8::9:1]:5070;branch=z9hG4bK1, SIP/2.0/TCP pbx.example.com";
+//! let (via, rest) = Via::parse_first(text)?;
+//! assert_eq!((via.port(), via.branch()), (Some(5070), Some(&b"z9hG4bK1"[..])));
+//! assert_eq!(Via::parse_first(rest)?.0.host(), Host::Name(b"pbx.example.com"));
+//!
+//! let to = NameAddr::parse(b"\"Bob\" <sip:bob@example.com;transport=tcp>;tag=a6")?;
+//! assert_eq!((&*to.display_name_unquoted(), to.tag()), (&b"Bob"[..], Some(&b"a6"[..])));
+//! assert!(to.uri().is_equivalent(&Uri::parse(b"SIP:bob@EXAMPLE.com;Transport=TCP")?));
+//!
+//! let error = Uri::parse(b"sip:bob@[2001:db8::1").unwrap_err();
+//! assert_eq!((error.kind, error.offset), (SyntaxErrorKind::Host, 8));
+//! # Ok::<(), ringback::syntax::SyntaxError>(())
+//! ```
 
 mod authentication_info;
 mod challenge;

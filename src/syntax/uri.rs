@@ -19,6 +19,14 @@ pub enum Scheme<'a> {
 }
 
 /// A URI (RFC 3261 sec. 19.1 and 25.1), borrowed from the text that it was parsed from. Its `Debug` hides a password.
+///
+/// ```
+/// use ringback::syntax::{Scheme, Uri};
+/// let uri = Uri::parse(b"sips:alice@192.0.2.4:5061;transport=tcp?Subject=hi")?;
+/// assert_eq!((uri.scheme(), uri.user(), uri.port()), (Scheme::Sips, Some(&b"alice"[..]), Some(5061)));
+/// assert_eq!(uri.params().get(b"transport").and_then(|p| p.value), Some(&b"tcp"[..]));
+/// # Ok::<(), ringback::syntax::SyntaxError>(())
+/// ```
 #[derive(Clone, Copy)]
 pub struct Uri<'a> {
     pub(super) raw: &'a [u8],
