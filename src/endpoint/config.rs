@@ -108,7 +108,7 @@ pub struct Stats {
     pub connections_refused: u64,
     /// Provisional responses that nobody fetched and that made room.
     pub events_dropped: u64,
-    /// Live client transactions.
+    /// Client transactions that wait for an answer, and INVITEs until they end.
     pub clients: u64,
     /// Live server transactions.
     pub servers: u64,

@@ -208,9 +208,7 @@ impl Driver {
 
     fn handle_command(&mut self, now: Instant, command: Command) {
         match command {
-            Command::Request { request, flow, log, post, sent } => {
-                self.begin(now, &request, flow, log, post, sent)
-            }
+            Command::Request { request, flow, log, post } => self.begin(now, &request, flow, log, post),
             Command::Respond { id, response } => self.respond(now, id, *response),
             Command::Abandon(id) => self.layer.abandon(now, id),
             Command::Raw { flow, bytes } => self.send_raw(now, flow, &bytes),

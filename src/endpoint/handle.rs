@@ -54,7 +54,6 @@ pub(super) enum Command {
         flow: Flow,
         log: Arc<Log>,
         post: Post,
-        sent: oneshot::Sender<Instant>,
     },
     Respond {
         id: ServerId,

@@ -16,21 +16,13 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::task::Context;
 use std::time::Instant;
-use tokio::sync::oneshot;
 
 /// Source addresses kept for sockets that are bound to a wildcard.
 const SOURCES_KEPT: usize = 4_096;
 
 impl Driver {
-    pub(super) fn begin(
-        &mut self,
-        now: Instant,
-        request: &Message,
-        flow: Flow,
-        log: Arc<Log>,
-        post: Post,
-        sent: oneshot::Sender<Instant>,
-    ) {
+    pub(super) fn begin(&mut self, now: Instant, request: &Message, flow: Flow, log: Arc<Log>, post: Post) {
+        post.sent(now);
         match self.layer.send(now, request, flow) {
             Ok(id) => {
                 self.began += 1;
@@ -52,8 +44,6 @@ impl Driver {
                 post.deliver(ClientEvent::Failed(error), true);
             }
         }
-        // Nobody may wait for it any more.
-        let _ = sent.send(now);
     }
 
     /// Reads one datagram; false when there is none.
@@ -70,13 +60,14 @@ impl Driver {
                 if bytes.iter().all(|b| matches!(b, b'\r' | b'\n' | 0)) {
                     return true;
                 }
-                let bytes = Bytes::copy_from_slice(bytes);
-                match Message::parse(bytes.clone(), &self.shared.config.limits) {
+                // Not a clone of these bytes for the case that they are no message: that would cost every message its counter.
+                match Message::parse(Bytes::copy_from_slice(bytes), &self.shared.config.limits) {
                     Ok(message) => {
                         let flow = self.udp_flow(bound, remote);
                         self.receive(now, now, message, flow);
                     }
                     Err(error) => {
+                        let bytes = Bytes::copy_from_slice(bytes);
                         let flow = Flow { transport: Transport::Udp, local: bound, remote };
                         self.receive_malformed(now, bytes, error, flow);
                     }

@@ -62,23 +62,24 @@ impl Log {
 /// Which Call-ID belongs to which scope. Only our own Call-IDs are in it: a peer's bytes are looked up and never kept.
 #[derive(Debug, Default)]
 pub(super) struct Registry {
-    logs: Mutex<HashMap<Box<[u8]>, Arc<Log>>>,
+    logs: Mutex<HashMap<Arc<[u8]>, Arc<Log>>>,
 }
 
 impl Registry {
-    /// Gives a Call-ID to a scope, from whoever had it before; true when it is new there.
-    pub(super) fn claim(&self, call_id: &[u8], log: &Arc<Log>) -> bool {
+    /// Gives a Call-ID to a scope, from whoever had it before, and the scope a copy of it when it is new there.
+    pub(super) fn claim(&self, call_id: &[u8], log: &Arc<Log>) -> Option<Arc<[u8]>> {
         let mut logs = self.logs.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(owner) = logs.get_mut(call_id) {
             let is_new = !Arc::ptr_eq(owner, log);
             *owner = Arc::clone(log);
-            return is_new;
+            return is_new.then(|| call_id.into());
         }
-        logs.insert(call_id.into(), Arc::clone(log));
-        true
+        let call_id: Arc<[u8]> = call_id.into();
+        logs.insert(Arc::clone(&call_id), Arc::clone(log));
+        Some(call_id)
     }
     /// Forgets Call-IDs as far as they are still this scope's.
-    pub(super) fn forget(&self, call_ids: &[Box<[u8]>], log: &Arc<Log>) {
+    pub(super) fn forget(&self, call_ids: &[Arc<[u8]>], log: &Arc<Log>) {
         let mut logs = self.logs.lock().unwrap_or_else(PoisonError::into_inner);
         for call_id in call_ids {
             if logs.get(call_id).is_some_and(|owner| Arc::ptr_eq(owner, log)) {
@@ -88,10 +89,10 @@ impl Registry {
     }
     /// The scope of a message; `call_id` is only looked for when there is any scope at all.
     pub(super) fn find<'a>(&self, call_id: impl FnOnce() -> Option<&'a [u8]>) -> Option<Arc<Log>> {
-        if self.logs.lock().unwrap_or_else(PoisonError::into_inner).is_empty() {
+        let logs = self.logs.lock().unwrap_or_else(PoisonError::into_inner);
+        if logs.is_empty() {
             return None;
         }
-        let call_id = call_id()?;
-        self.logs.lock().unwrap_or_else(PoisonError::into_inner).get(call_id).cloned()
+        logs.get(call_id()?).cloned()
     }
 }

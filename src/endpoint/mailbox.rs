@@ -3,8 +3,9 @@
 use super::ClientEvent;
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
+use std::time::Instant;
 
 /// Provisional responses kept for an owner that does not fetch them; later ones are dropped.
 const PROVISIONAL_KEPT: usize = 16;
@@ -16,6 +17,7 @@ struct State {
     events: VecDeque<ClientEvent>,
     waker: Option<Waker>,
     ended: bool,
+    sent_at: Option<Instant>,
 }
 
 #[derive(Debug, Default)]
@@ -44,15 +46,21 @@ impl Post {
         let room = if matches!(event, ClientEvent::Provisional(_)) { PROVISIONAL_KEPT } else { EVENTS_KEPT };
         let fits = state.events.len() < room && !state.ended;
         if fits {
+            // Mostly there is one: room for four of these would be a large piece of memory.
+            if state.events.is_empty() {
+                state.events.reserve_exact(1);
+            }
             state.events.push_back(event);
         }
         state.ended |= is_last;
-        let waker = state.waker.take();
-        drop(state);
-        if let Some(waker) = waker {
-            waker.wake();
-        }
+        wake(state);
         fits
+    }
+    /// The request was taken by the loop and, unless that failed, sent.
+    pub(super) fn sent(&self, at: Instant) {
+        let mut state = self.0.state.lock().unwrap_or_else(PoisonError::into_inner);
+        state.sent_at = Some(at);
+        wake(state);
     }
     pub(super) fn is_ended(&self) -> bool {
         self.0.state.lock().unwrap_or_else(PoisonError::into_inner).ended
@@ -70,15 +78,29 @@ impl Drop for Post {
     fn drop(&mut self) {
         let mut state = self.0.state.lock().unwrap_or_else(PoisonError::into_inner);
         state.ended = true;
-        let waker = state.waker.take();
-        drop(state);
-        if let Some(waker) = waker {
-            waker.wake();
-        }
+        wake(state);
+    }
+}
+
+/// Wakes who waits, once the lock is released.
+fn wake(mut state: MutexGuard<'_, State>) {
+    let waker = state.waker.take();
+    drop(state);
+    if let Some(waker) = waker {
+        waker.wake();
     }
 }
 
 impl Mailbox {
+    /// When the request was sent; `None` when the loop ended before it came to that.
+    pub(super) fn poll_sent(&mut self, cx: &mut Context<'_>) -> Poll<Option<Instant>> {
+        let mut state = self.0.state.lock().unwrap_or_else(PoisonError::into_inner);
+        if state.sent_at.is_some() || state.ended {
+            return Poll::Ready(state.sent_at);
+        }
+        state.waker = Some(cx.waker().clone());
+        Poll::Pending
+    }
     /// The next event; `None` when the last was taken.
     pub(super) fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Option<ClientEvent>> {
         let mut state = self.0.state.lock().unwrap_or_else(PoisonError::into_inner);

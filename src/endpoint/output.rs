@@ -232,6 +232,10 @@ impl Driver {
             client.post.deliver(ClientEvent::Final(received), !client.is_invite || status >= 300)
         };
         self.stats.events_dropped += u64::from(!delivered);
+        // Its transaction absorbs retransmissions for some seconds more; what belongs to its owner need not wait for that.
+        if client.answered && !client.is_invite {
+            self.forget(id);
+        }
     }
 
     fn end(&mut self, id: ClientId, event: ClientEvent) {

@@ -9,16 +9,16 @@ use super::switch::switch;
 use crate::error::Error;
 use crate::message::{Flow, Message, Transport};
 use crate::transport::{Record, RecordEvent, TransportError};
+use std::future::poll_fn;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
-use tokio::sync::oneshot;
 
 /// The owner of some Call-IDs and of the record of their messages. Dropping it forgets them.
 #[derive(Debug)]
 pub struct Scope {
     endpoint: Endpoint,
     pub(super) log: Arc<Log>,
-    call_ids: Mutex<Vec<Box<[u8]>>>,
+    call_ids: Mutex<Vec<Arc<[u8]>>>,
 }
 
 impl Scope {
@@ -54,16 +54,15 @@ impl Scope {
     /// [`Error::Closed`].
     pub async fn request(&self, request: Message, flow: Flow) -> Result<ClientTransaction, Error> {
         if let Ok(call_id) = request.call_id()
-            && self.endpoint.shared().registry.claim(call_id, &self.log)
+            && let Some(call_id) = self.endpoint.shared().registry.claim(call_id, &self.log)
         {
-            self.call_ids.lock().unwrap_or_else(PoisonError::into_inner).push(call_id.into());
+            self.call_ids.lock().unwrap_or_else(PoisonError::into_inner).push(call_id);
         }
         let (flow, switch) = switch(self, &request, flow).await;
-        let (post, mailbox) = mailbox();
-        let (sent, when) = oneshot::channel();
+        let (post, mut mailbox) = mailbox();
         let log = Arc::clone(&self.log);
-        self.endpoint.command(Command::Request { request: Box::new(request), flow, log, post, sent }).await?;
-        let sent_at = when.await.map_err(|_| Error::Closed)?;
+        self.endpoint.command(Command::Request { request: Box::new(request), flow, log, post }).await?;
+        let sent_at = poll_fn(|cx| mailbox.poll_sent(cx)).await.ok_or(Error::Closed)?;
         Ok(ClientTransaction { mailbox, flow, sent_at, switch, _endpoint: self.endpoint.clone() })
     }
 

@@ -4,6 +4,7 @@ use super::Scope;
 use crate::message::{Flow, Message, Transport};
 use crate::transport::{TransportError, TransportErrorKind};
 use std::collections::HashMap;
+use std::fmt::Write;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -93,6 +94,17 @@ async fn connect(scope: &Scope, flow: Flow) -> Result<Flow, TransportError> {
 fn via_size(flow: Flow) -> usize {
     // The magic cookie and 96 bits in hex.
     const BRANCH: usize = 7 + 24;
-    let sent_by = SocketAddr::new(flow.local.ip(), flow.local.port()).to_string();
-    "Via: SIP/2.0/UDP ;branch=;rport\r\n".len() + sent_by.len() + BRANCH
+    let mut sent_by = Length(0);
+    let _ = write!(sent_by, "{}", SocketAddr::new(flow.local.ip(), flow.local.port()));
+    "Via: SIP/2.0/UDP ;branch=;rport\r\n".len() + sent_by.0 + BRANCH
+}
+
+/// Counts what is written.
+struct Length(usize);
+
+impl std::fmt::Write for Length {
+    fn write_str(&mut self, text: &str) -> std::fmt::Result {
+        self.0 += text.len();
+        Ok(())
+    }
 }

@@ -1,7 +1,7 @@
 //! Copies of a message with another top Via: what transactions and transports add on the way.
 use super::Message;
 use crate::syntax::{HeaderName, Limits};
-use bytes::{BufMut, BytesMut};
+use bytes::{BufMut, Bytes, BytesMut};
 use std::io::Write;
 use std::net::SocketAddr;
 
@@ -20,15 +20,24 @@ impl Message {
     /// A copy with this Via on top (a client transaction's own); everything else byte for byte. Line breaks in `via` become spaces, so
     /// that it stays one header; at most 8,192 bytes of it are taken.
     pub fn with_top_via(&self, via: &[u8]) -> Message {
-        let mut line = Vec::with_capacity(via.len() + 7);
-        line.extend_from_slice(b"Via: ");
-        line.extend(via.iter().take(8_192).map(|&b| if matches!(b, b'\r' | b'\n') { b' ' } else { b }));
-        line.extend_from_slice(b"\r\n");
+        Message::parse(self.bytes_with_top_via(via), &Limits::PASSED).unwrap_or_else(|_| self.clone())
+    }
+
+    /// The bytes of that copy, for who does not read them again.
+    pub(crate) fn bytes_with_top_via(&self, via: &[u8]) -> Bytes {
+        let via = via.get(..8_192).unwrap_or(via);
         let at = match self.find(HeaderName::Via, 0) {
             Some((_, span)) => span.line_offset(),
             None => self.head.headers_offset as usize,
         };
-        self.spliced(at, 0, &line)
+        let (before, after) = self.bytes.split_at(at.min(self.bytes.len()));
+        let mut bytes = Vec::with_capacity(self.bytes.len() + b"Via: \r\n".len() + via.len());
+        bytes.extend_from_slice(before);
+        bytes.extend_from_slice(b"Via: ");
+        bytes.extend(via.iter().map(|&b| if matches!(b, b'\r' | b'\n') { b' ' } else { b }));
+        bytes.extend_from_slice(b"\r\n");
+        bytes.extend_from_slice(after);
+        Bytes::from(bytes)
     }
 
     /// A copy whose top Via carries `received`/`rport` as RFC 3261 sec. 18.2.1 and RFC 3581 sec. 4 say for a request from `source`.

@@ -97,15 +97,14 @@ impl Layer {
     pub fn send(&mut self, now: Instant, request: &Message, flow: Flow) -> Result<ClientId, Full> {
         let now = self.moment(now);
         let branch = self.ids.branch();
-        let message = request.with_top_via(derived::via(&flow, &branch).as_bytes());
-        let key = message.method().map(|method| self.keys.client(branch.as_bytes(), method));
-        let waiting = NonInviteClient::waiting(message.bytes().clone(), flow);
+        let bytes = request.bytes_with_top_via(derived::via(&flow, &branch).as_bytes());
+        let key = request.method().map(|method| self.keys.client(branch.as_bytes(), method));
+        let waiting = NonInviteClient::waiting(bytes.clone(), flow);
         let id = self.open(Machine::NonInviteClient(waiting), key, true).ok_or(Full)?;
-        match message.method() {
+        match request.method() {
             Some(Method::Invite) => {
                 self.run(now, id, |machine, step| {
-                    *machine =
-                        Machine::InviteClient(InviteClient::start(step, message.bytes().clone(), flow));
+                    *machine = Machine::InviteClient(InviteClient::start(step, bytes, flow));
                     Fate::Alive
                 });
             }
@@ -129,7 +128,7 @@ impl Layer {
     /// user sends again for each 2xx that comes (RFC 3261 sec. 13.2.2.4).
     pub fn send_outside(&mut self, request: &Message, flow: Flow) {
         let branch = self.ids.branch();
-        let bytes = request.with_top_via(derived::via(&flow, &branch).as_bytes()).bytes().clone();
+        let bytes = request.bytes_with_top_via(derived::via(&flow, &branch).as_bytes());
         self.outputs.push_back(Output::Transmit { owner: Owner::None, flow, bytes, retransmission: 0 });
     }
 
