@@ -133,6 +133,8 @@ pub(super) struct Silence<'a> {
     pub(super) answered_before: u64,
     /// What came and is no message.
     pub(super) unreadable: Option<&'a str>,
+    /// How the probe itself was the limit.
+    pub(super) probe_limit: Option<&'a str>,
 }
 
 /// No final answer: what that says.
@@ -145,6 +147,15 @@ pub(super) fn silence(silence: &Silence<'_>) -> Judged {
             Side::Peer,
             format!("an answer came that cannot be read: {what}"),
             "platform: its answer is cut or malformed (a fixed buffer?); try TCP, fewer bindings",
+        )
+    } else if let Some(how) = silence.probe_limit {
+        Judged::open(
+            "probe-limit",
+            Side::Probe,
+            format!(
+                "no answer to the {step} from {remote} in {waited:.1} s, but the probe was the limit: {how}"
+            ),
+            "this host did not keep up: lower rate or concurrency, give it a processor, and run it again",
         )
     } else if silence.provisional {
         Judged::fail(

@@ -162,6 +162,7 @@ fn judge(run: &mut Run, finished: &Finished, reply: &Reply) -> Judged {
                 provisional: reply.provisional,
                 answered_before: run.answers(),
                 unreadable: run.unreadable(reply.evidence.clone()).as_deref(),
+                probe_limit: run.probe_limit().as_deref(),
             }),
         },
     }

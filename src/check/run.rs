@@ -4,7 +4,7 @@ use super::restraint::{Restraint, Withheld};
 use super::{
     Destination, Fact, Finding, Metric, MetricValue, Outcome, Severity, Side, Step, Transcript, Verdict,
 };
-use crate::endpoint::{ClientEvent, Endpoint, Received, Scope};
+use crate::endpoint::{ClientEvent, Endpoint, Received, Scope, Stats};
 use crate::message::{Flow, Ids, Message, Transport};
 use crate::transport::{Record, RecordEvent, TransportError, resolve};
 use std::fmt;
@@ -18,6 +18,8 @@ use tokio_util::sync::CancellationToken;
 #[derive(Debug)]
 pub struct Run {
     scope: Scope,
+    /// The endpoint's counters when the check began.
+    before: Stats,
     ids: Ids,
     user_agent: String,
     restraint: Arc<Restraint>,
@@ -136,6 +138,7 @@ impl Run {
     pub(super) fn new(setting: Setting, check: &'static str, subject: String) -> Run {
         let now = Clock::now();
         Run {
+            before: setting.endpoint.stats(),
             scope: setting.endpoint.scope(),
             ids: setting.endpoint.ids(),
             user_agent: setting.user_agent,
@@ -285,8 +288,11 @@ impl Run {
                     self.restraint.retry_after(remote, now, Duration::from_secs(seconds.into()));
                 }
             }
+            // The silence of a peer that we did not hear out is no sign of a ban.
             Answered::Timeout | Answered::Interrupted(Interrupted::TimeLimit)
-                if !reply.provisional && !std::mem::replace(&mut self.silence_noted, true) =>
+                if !reply.provisional
+                    && self.probe_limit().is_none()
+                    && !std::mem::replace(&mut self.silence_noted, true) =>
             {
                 self.restraint.silent(remote, now);
             }
@@ -397,6 +403,12 @@ impl Run {
             }
             _ => None,
         })
+    }
+
+    /// Was the probe itself the limit since this check began? In words, if it was ([`Stats::limited_since`]): an answer that did not come
+    /// then says nothing about the peer.
+    pub fn probe_limit(&self) -> Option<String> {
+        self.scope.endpoint().stats().limited_since(&self.before)
     }
 
     /// How many records there are so far.

@@ -123,8 +123,36 @@ pub struct Stats {
     pub deadline_lag_max: Duration,
     /// The last one.
     pub deadline_lag: Duration,
+    /// Retransmissions, timeouts and commands that were handled more than [`Stats::LATE`] after their time: the loop did not get to run,
+    /// or had too much to do.
+    pub late: u64,
     /// How long a command waited for the loop, at most.
     pub command_lag_max: Duration,
     /// The last one.
     pub command_lag: Duration,
+}
+
+impl Stats {
+    /// From here on a deadline or command was late: half of T1, the time after which a request is sent again. Who is later than
+    /// that finds answers in his buffers that would have come in time.
+    pub const LATE: Duration = Duration::from_millis(250);
+
+    /// Was the endpoint itself the limit at some time after `before`? In words, if it was: because something was handled later than
+    /// [`Stats::LATE`], or because a queue of ours was full and something was not sent. What did not come since then says nothing
+    /// about a peer.
+    pub fn limited_since(&self, before: &Stats) -> Option<String> {
+        let late = self.late.saturating_sub(before.late);
+        let dropped = self.dropped.saturating_sub(before.dropped);
+        let lag = self.deadline_lag_max.max(self.command_lag_max).as_millis();
+        match (late, dropped) {
+            (0, 0) => None,
+            (0, dropped) => {
+                Some(format!("{dropped} messages were not sent because a queue of ours was full"))
+            }
+            (late, 0) => Some(format!("our own loop was late {late} times, by up to {lag} ms")),
+            (late, dropped) => Some(format!(
+                "our own loop was late {late} times, by up to {lag} ms, and {dropped} messages were not sent because a queue was full"
+            )),
+        }
+    }
 }

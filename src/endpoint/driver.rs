@@ -166,6 +166,7 @@ impl Driver {
         {
             let lag = now - due;
             self.stats.deadline_lag = lag;
+            self.stats.late += u64::from(lag > Stats::LATE);
             self.stats.deadline_lag_max = self.stats.deadline_lag_max.max(lag);
             self.layer.handle_timeout(now);
             self.drain(now);
@@ -197,6 +198,7 @@ impl Driver {
                     let now = now();
                     let lag = now.saturating_duration_since(at);
                     self.stats.command_lag = lag;
+                    self.stats.late += u64::from(lag > Stats::LATE);
                     self.stats.command_lag_max = self.stats.command_lag_max.max(lag);
                     self.handle_command(now, command);
                     self.drain(now);

@@ -8,4 +8,5 @@ mod hostile;
 mod ladders;
 mod manners;
 mod network;
+mod probe_limit;
 mod scene;

@@ -168,6 +168,7 @@ fn no_answer(ended: &Ended, step: &str) -> Judged {
         provisional: ended.provisional,
         answered_before: ended.answered_before,
         unreadable: ended.unreadable.as_deref(),
+        probe_limit: ended.probe_limit.as_deref(),
     })
 }
 

@@ -38,6 +38,8 @@ pub(super) struct Ended {
     /// A provisional response came for the request that ended it.
     pub(super) provisional: bool,
     pub(super) unreadable: Option<String>,
+    /// How the probe itself was the limit.
+    pub(super) probe_limit: Option<String>,
     pub(super) answered_before: u64,
     pub(super) credentials_sent: bool,
     pub(super) flow: Flow,
@@ -135,6 +137,7 @@ impl Session {
             interrupted: None,
             provisional: false,
             unreadable: None,
+            probe_limit: None,
             answered_before: 0,
             credentials_sent: self.authenticated,
             flow: self.flow,
@@ -174,6 +177,7 @@ impl Session {
         ended.evidence = mark..run.record_count();
         ended.answered_before = run.answers();
         ended.unreadable = run.unreadable(ended.evidence.clone());
+        ended.probe_limit = run.probe_limit();
         if let Some(finished) = &ended.finished {
             self.authenticated |= finished.challenges.iter().any(|c| c.answered);
             ended.credentials_sent |= self.authenticated;
