@@ -285,10 +285,10 @@ impl DtmfDetector {
     }
     /// Begins, continues or ends a digit with the newest block.
     fn follow(&mut self, block: &Block, hit: Option<Hit>, heard: &mut Vec<Heard>) {
-        if let (Some(run), Some(hit)) = (&self.run, &hit) {
-            if (run.row, run.column) != (hit.row, hit.column) {
-                self.end(heard);
-            }
+        if let (Some(run), Some(hit)) = (&self.run, &hit)
+            && (run.row, run.column) != (hit.row, hit.column)
+        {
+            self.end(heard);
         }
         let Some(run) = &mut self.run else {
             if let Some(hit) = hit {

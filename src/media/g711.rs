@@ -37,7 +37,7 @@ const fn expand_a(code: u8) -> i16 {
 
 const fn expand_mu(code: u8) -> i16 {
     let code = !code;
-    let magnitude = ((((code & 0x0f) as i16) << 3) + 0x84 << ((code & 0x70) >> 4)) - 0x84;
+    let magnitude = (((((code & 0x0f) as i16) << 3) + 0x84) << ((code & 0x70) >> 4)) - 0x84;
     if code & 0x80 == 0 { magnitude } else { -magnitude }
 }
 

@@ -173,7 +173,7 @@ pub fn round_trip(block: &ReportBlock, now: u32) -> Option<Duration> {
     let away =
         now.wrapping_sub(block.last_sender_report).checked_sub(block.delay_since_last_sender_report)?;
     // More than an hour is a wrapped difference, not a round trip.
-    (away < 3_600 << 16).then(|| Duration::from_nanos(u64::from(away) * 1_000_000_000 >> 16))
+    (away < 3_600 << 16).then(|| Duration::from_nanos((u64::from(away) * 1_000_000_000) >> 16))
 }
 
 #[cfg(test)]

@@ -21,10 +21,12 @@
 //! ```
 
 mod align;
+mod defect;
 mod judge;
 mod observation;
 
-pub use judge::{By, Defect, DigitResult, Expected, Judged, judge};
+pub use defect::{By, Defect};
+pub use judge::{DigitResult, Expected, Judged, judge};
 pub use observation::{Observation, Rtp, Way};
 
 #[cfg(test)]

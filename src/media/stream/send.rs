@@ -169,12 +169,12 @@ impl Sender {
     fn packet(&mut self, at: Instant, out: &mut VecDeque<Output>) {
         let until = self.timestamp.wrapping_add(self.samples as u32);
         let playing = !self.queue.is_empty() || self.event.is_some();
-        if self.event.is_none() {
-            if let Some(Play::Event(event, digit)) = self.queue.front() {
-                out.push_back(Output::Event(Event::Sent { digit: *digit, way: Way::Rfc4733, at }));
-                self.event = Some(EventSender::new(*event, self.timestamp));
-                self.queue.pop_front();
-            }
+        if self.event.is_none()
+            && let Some(Play::Event(event, digit)) = self.queue.front()
+        {
+            out.push_back(Output::Event(Event::Sent { digit: *digit, way: Way::Rfc4733, at }));
+            self.event = Some(EventSender::new(*event, self.timestamp));
+            self.queue.pop_front();
         }
         let sent = self.event.as_mut().and_then(|event| event.next_packet(until));
         if let (Some(sent), Some(payload_type)) = (sent, self.config.telephone_event) {

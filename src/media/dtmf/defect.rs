@@ -1,0 +1,140 @@
+//! The names of what can be wrong with digits.
+use super::observation::Way;
+use crate::media::digit::Digit;
+
+/// By what a digit came a second time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum By {
+    /// Its tones are in the audio as well (failure D04).
+    InBand,
+    /// A SIP INFO came as well (failure D04).
+    Info,
+    /// A telephone event came as well.
+    Rfc4733,
+    /// Its event was begun anew under another timestamp (failure D05).
+    Restart,
+    /// It came twice by the same way, each a press of its own.
+    Repeat,
+}
+
+/// What is wrong with a digit; positions count the sent digits from 0.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Defect {
+    /// None of the digits came by any way.
+    NothingArrived,
+    /// Sent one way, arrived another: legal, and reported.
+    Converted {
+        /// The way it was sent.
+        from: Way,
+        /// The way it arrived.
+        to: Way,
+    },
+    /// It did not come.
+    Lost {
+        /// Which.
+        position: usize,
+    },
+    /// It came as one with the equal digit before it (failure D06).
+    Merged {
+        /// Which.
+        position: usize,
+    },
+    /// It came more than once.
+    Doubled {
+        /// Which.
+        position: usize,
+        /// By what.
+        by: By,
+    },
+    /// It and the next came in the wrong order.
+    Swapped {
+        /// The first of the two.
+        position: usize,
+    },
+    /// Another digit came in its place.
+    Changed {
+        /// Which.
+        position: usize,
+        /// What came.
+        into: Digit,
+    },
+    /// A digit came that was never sent.
+    Invented {
+        /// Before which of the sent digits.
+        before: usize,
+        /// What came.
+        digit: Digit,
+    },
+    /// An event came that is no digit (failure D19).
+    NoDigit {
+        /// Its code.
+        event: u8,
+    },
+    /// It was shorter than 40 ms (failure D09).
+    Shortened {
+        /// Which.
+        position: usize,
+        /// How long it was, in milliseconds.
+        milliseconds: u32,
+    },
+    /// It was quieter than -36 dBm0 (failure D09).
+    TooQuiet {
+        /// Which.
+        position: usize,
+    },
+    /// Its event had no end packet (failure D08).
+    NoEndPacket {
+        /// Which.
+        position: usize,
+    },
+    /// Its event had no marker on the first packet (failure D07).
+    NoMarker {
+        /// Which.
+        position: usize,
+    },
+    /// Its event came with a payload type that was not asked for (failure D02).
+    WrongPayloadType {
+        /// Which.
+        position: usize,
+        /// What came.
+        payload_type: u8,
+    },
+    /// Its duration ran on another clock (failure D03).
+    WrongClockRate {
+        /// Which.
+        position: usize,
+        /// The clock as it was measured.
+        hz: u32,
+    },
+    /// Its event came from another source than the voice (failure D10).
+    AnotherSsrc {
+        /// Which.
+        position: usize,
+    },
+}
+
+impl Defect {
+    /// Whether it is only worth telling: the digits arrived.
+    pub fn is_legal(self) -> bool {
+        matches!(self, Defect::Converted { .. })
+    }
+    /// The digit at which it is told, counted from 1; what is about all of them comes first.
+    pub(super) fn place(self) -> usize {
+        match self {
+            Defect::NothingArrived | Defect::Converted { .. } | Defect::NoDigit { .. } => 0,
+            Defect::Lost { position }
+            | Defect::Merged { position }
+            | Defect::Doubled { position, .. }
+            | Defect::Swapped { position }
+            | Defect::Changed { position, .. }
+            | Defect::Shortened { position, .. }
+            | Defect::TooQuiet { position }
+            | Defect::NoEndPacket { position }
+            | Defect::NoMarker { position }
+            | Defect::WrongPayloadType { position, .. }
+            | Defect::WrongClockRate { position, .. }
+            | Defect::AnotherSsrc { position } => position + 1,
+            Defect::Invented { before, .. } => before + 1,
+        }
+    }
+}
