@@ -43,7 +43,11 @@ fn parts(criterion: &mut Criterion) {
     group.throughput(Throughput::Elements(samples.len() as u64));
     let bank = Bank::new([697.0, 770.0, 852.0, 941.0, 1209.0, 1336.0, 1477.0, 1633.0]);
     group.bench_function("goertzel_bank_of_8", |bencher| {
-        bencher.iter(|| samples.chunks_exact(40).map(|block| bank.block(black_box(block)).1).sum::<f32>())
+        bencher.iter(|| {
+            samples.chunks_exact(40).for_each(|block| {
+                black_box(bank.block(black_box(block)));
+            });
+        })
     });
     group.bench_function("dtmf_detector", |bencher| {
         bencher.iter(|| {

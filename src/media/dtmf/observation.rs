@@ -120,8 +120,13 @@ impl Observation {
     /// this one is still on, or within 20 ms of its end, which no pause is.
     pub(crate) fn restarted_by(&self, later: &Observation) -> bool {
         let (Some(first), Some(second)) = (self.rtp, later.rtp) else { return false };
+        // Durations on a faster clock than the timestamps look longer than they were (failure D03).
+        let on = |rtp: &Rtp| {
+            let hz = rtp.clock_rate_hz.unwrap_or(RATE_HZ).max(RATE_HZ);
+            i64::from(rtp.duration_units) * i64::from(RATE_HZ) / i64::from(hz)
+        };
         let step = i64::from(second.timestamp.wrapping_sub(first.timestamp) as i32);
-        let (before, after) = (i64::from(second.duration_units), i64::from(first.duration_units) + 160);
+        let (before, after) = (on(&second), on(&first) + 160);
         self.digit == later.digit && first.ssrc == second.ssrc && (-before..=after).contains(&step)
     }
 }

@@ -5,7 +5,19 @@ use crate::media::dtmf::{By, Defect, Expected, judge};
 use crate::media::rtp::Packet;
 use crate::media::telephone_event::Payload;
 
+mod faults;
+
 const MS: Duration = Duration::from_millis(1);
+
+/// A packet of a telephone event that is changed on its way.
+struct Meddled {
+    marker: bool,
+    timestamp: u32,
+    ssrc: u32,
+    payload: [u8; 4],
+    /// Which repeat of the end it is, 0 for the first and for all that end nothing.
+    repeat: u32,
+}
 
 /// Two streams and a link between them, in virtual time.
 struct Pair {
@@ -18,6 +30,9 @@ struct Pair {
     jitter_ms: u64,
     on_the_way: Vec<(Instant, u64, Vec<u8>)>,
     sent: Vec<Vec<u8>>,
+    /// What somebody on the way makes of a telephone event: another one, or nothing.
+    meddler: Option<fn(&mut Meddled, Payload) -> bool>,
+    met: u32,
     events_of_a: Vec<Event>,
     events_of_b: Vec<Event>,
 }
@@ -39,6 +54,8 @@ impl Pair {
             jitter_ms: 0,
             on_the_way: Vec::new(),
             sent: Vec::new(),
+            meddler: None,
+            met: 0,
             events_of_a: Vec::new(),
             events_of_b: Vec::new(),
         }
@@ -56,6 +73,7 @@ impl Pair {
                 match output {
                     Output::Packet(packet) => {
                         self.sent.push(packet.clone());
+                        let Some(packet) = self.meddle(packet) else { continue };
                         if self.ids.below(100) >= self.loss_percent {
                             let late = self.ids.below(self.jitter_ms + 1) as u32 * MS;
                             self.on_the_way.push((self.now + late, self.sent.len() as u64, packet));
@@ -84,6 +102,19 @@ impl Pair {
             self.now = next.min().unwrap_or(end + MS).max(self.now + Duration::from_micros(1));
         }
         self.now = end;
+    }
+    fn meddle(&mut self, bytes: Vec<u8>) -> Option<Vec<u8>> {
+        let packet = Packet::parse(&bytes).unwrap();
+        let (Some(meddler), 101) = (self.meddler, packet.payload_type) else { return Some(bytes) };
+        let payload = Payload::parse(packet.payload).unwrap();
+        self.met = if payload.end { self.met + 1 } else { 0 };
+        let Packet { marker, timestamp, ssrc, .. } = packet;
+        let repeat = self.met.saturating_sub(1);
+        let mut changed = Meddled { marker, timestamp, ssrc, payload: payload.write(), repeat };
+        let passed = meddler(&mut changed, payload);
+        let Meddled { marker, timestamp, ssrc, .. } = changed;
+        passed
+            .then(|| Packet { marker, timestamp, ssrc, payload: &changed.payload, ..packet }.write().unwrap())
     }
     fn observed(&self) -> Vec<Observation> {
         let observation = |event: &Event| if let Event::Observed(o) = event { Some(o.clone()) } else { None };
