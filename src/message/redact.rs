@@ -34,9 +34,10 @@ const SCHEMES: [&[u8]; 2] = [b"basic", b"bearer"];
 pub fn redact(message: &[u8]) -> Cow<'_, [u8]> {
     let body = body_offset(message);
     let mut ranges = Vec::new();
-    parameters(message, &mut ranges);
+    let start_line = start_line(message);
+    parameters(message, start_line, &mut ranges);
     uri_passwords(message, &mut ranges);
-    lines(message, &mut ranges);
+    lines(message, start_line, &mut ranges);
     if ranges.is_empty() {
         return Cow::Borrowed(message);
     }
@@ -66,13 +67,16 @@ fn body_offset(message: &[u8]) -> usize {
     crate::syntax::head_end(message, &mut start.clone()).unwrap_or(message.len())
 }
 
-/// `name = value` and `name = "value"`.
-fn parameters(text: &[u8], ranges: &mut Vec<Range<usize>>) {
-    let mut done = 0;
-    // Nothing is quoted in a start line, and its version has to stay.
+/// Where the start line ends, 0 when the first line is none. Nothing is quoted in it, it is no header, and its version has to stay.
+fn start_line(text: &[u8]) -> usize {
     let head = text.iter().take_while(|b| matches!(b, b'\r' | b'\n')).count();
-    let end = head + memchr::memchr(b'\n', &text[head..]).unwrap_or(text.len() - head);
-    let start_line = memchr::memmem::find(&text[head..end], b"SIP/").map_or(0, |_| end);
+    let end = head + memchr::memchr(b'\n', &text[head..]).map_or(text.len() - head, |lf| lf + 1);
+    memchr::memmem::find(&text[head..end], b"SIP/").map_or(0, |_| end)
+}
+
+/// `name = value` and `name = "value"`.
+fn parameters(text: &[u8], start_line: usize, ranges: &mut Vec<Range<usize>>) {
+    let mut done = 0;
     for equals in memchr::memchr_iter(b'=', text) {
         if equals < done {
             continue;
@@ -176,8 +180,8 @@ fn password(userinfo: &[u8]) -> Option<usize> {
 }
 
 /// Whole lines, with their folds: credentials, cookies and tokens in headers, keys in SDP.
-fn lines(text: &[u8], ranges: &mut Vec<Range<usize>>) {
-    let mut at = 0;
+fn lines(text: &[u8], start_line: usize, ranges: &mut Vec<Range<usize>>) {
+    let mut at = start_line;
     while at < text.len() {
         let mut end = memchr::memchr(b'\n', &text[at..]).map_or(text.len(), |lf| at + lf + 1);
         while let Some(b' ' | b'\t') = text.get(end) {
@@ -264,6 +268,8 @@ mod tests {
             ),
             ("garbage response = 6629fa, x", "garbage response = redacted, x"),
             ("x: response=\"6629", "x: response=\"redacted"),
+            ("x-token sip:a SIP/2.0\r\nTo: x", "x-token sip:a SIP/2.0\r\nTo: x"),
+            ("basic sip:a SIP/2.0\r\nTo: x", "basic sip:a SIP/2.0\r\nTo: x"),
             ("BYE sip:a;response=\"66 SIP/2.0\r\nTo: x", "BYE sip:a;response=\"redacted SIP/2.0\r\nTo: x"),
             ("x: response=\r\nTo: <sip:a@b>\r\n", "x: response=\r\nTo: <sip:a@b>\r\n"),
             ("x: response=\r\n 6629fa\r\nTo: x", "x: response=\r\n redacted\r\nTo: x"),
