@@ -1,4 +1,5 @@
 //! The INVITE server transaction (RFC 3261 sec. 17.2.1, figure 7, as RFC 6026 sec. 7.1 and 8.2 amend it).
+use super::flow::PackedFlow;
 use super::step::{Fate, Step};
 use super::timers::{Moment, NEVER, Tick, Timers};
 use super::{Output, RespondError, derived};
@@ -29,13 +30,14 @@ pub(super) enum AckUse {
 }
 
 pub(super) struct InviteServer {
-    flow: Flow,
+    flow: PackedFlow,
     state: State,
     /// How often the last response was sent again.
     sent_again: u32,
-    /// Timer G and its interval; in [`State::Unanswered`] when a 100 is sent.
+    /// How often timer G fired.
+    firings: u16,
+    /// Timer G; in [`State::Unanswered`] when a 100 is sent.
     send_at: Tick,
-    interval: u64,
     /// The limit of Proceeding, timer H, I or L.
     end_at: Tick,
 }
@@ -44,12 +46,22 @@ impl InviteServer {
     /// A transaction in Proceeding.
     pub(super) fn new(now: Moment, timers: &Timers, request: Bytes, flow: Flow) -> InviteServer {
         InviteServer {
-            flow,
+            flow: flow.into(),
             state: State::Unanswered(request),
             sent_again: 0,
             send_at: now.after(timers.trying),
-            interval: 0,
+            firings: 0,
             end_at: now.after(timers.proceeding),
+        }
+    }
+
+    /// Looks at what is sent again, so that it is at hand.
+    pub(super) fn look(&self) -> bool {
+        match &self.state {
+            State::Unanswered(bytes) | State::Proceeding(bytes) | State::Completed(bytes) => {
+                bytes.is_unique()
+            }
+            State::Accepted | State::Confirmed | State::Abandoned => false,
         }
     }
 
@@ -70,13 +82,13 @@ impl InviteServer {
     pub(super) fn on_retransmission(&mut self, step: &mut Step<'_>) {
         if let State::Proceeding(response) | State::Completed(response) = &self.state {
             self.sent_again = self.sent_again.saturating_add(1);
-            step.transmit_server(self.flow, response.clone(), self.sent_again);
+            step.transmit_server(self.flow.get(), response.clone(), self.sent_again);
         }
     }
 
     pub(super) fn on_ack(&mut self, step: &Step<'_>) -> (AckUse, Fate) {
         match self.state {
-            State::Completed(_) if self.flow.transport.is_reliable() => (AckUse::Absorbed, Fate::Terminated),
+            State::Completed(_) if self.flow.is_reliable() => (AckUse::Absorbed, Fate::Terminated),
             State::Completed(_) => {
                 self.state = State::Confirmed;
                 self.send_at = NEVER;
@@ -101,7 +113,7 @@ impl InviteServer {
             // The 2xx again, by the user who alone repeats it (RFC 6026 sec. 7.1).
             State::Accepted if success => {
                 self.sent_again = self.sent_again.saturating_add(1);
-                step.transmit_server(self.flow, response.bytes().clone(), self.sent_again);
+                step.transmit_server(self.flow.get(), response.bytes().clone(), self.sent_again);
                 return Ok(());
             }
             State::Accepted | State::Completed(_) | State::Confirmed => return Err(RespondError::Answered),
@@ -109,7 +121,7 @@ impl InviteServer {
         }
         self.sent_again = 0;
         self.send_at = NEVER;
-        step.transmit_server(self.flow, response.bytes().clone(), 0);
+        step.transmit_server(self.flow.get(), response.bytes().clone(), 0);
         if status < 200 {
             self.state = State::Proceeding(response.bytes().clone());
         } else {
@@ -118,9 +130,8 @@ impl InviteServer {
                 self.state = State::Accepted;
             } else {
                 self.state = State::Completed(response.bytes().clone());
-                if !self.flow.transport.is_reliable() {
-                    self.interval = step.timers.t1;
-                    self.send_at = step.after(self.interval);
+                if !self.flow.is_reliable() {
+                    self.send_at = step.after(step.timers.t1);
                 }
             }
         }
@@ -150,15 +161,16 @@ impl InviteServer {
             match &self.state {
                 State::Unanswered(request) => {
                     if let Some(trying) = derived::trying(request) {
-                        step.transmit_server(self.flow, trying.bytes().clone(), 0);
+                        step.transmit_server(self.flow.get(), trying.bytes().clone(), 0);
                         self.state = State::Proceeding(trying.bytes().clone());
                     }
                 }
                 State::Completed(response) => {
-                    self.interval = self.interval.saturating_mul(2).min(step.timers.t2);
-                    self.send_at = step.after(self.interval);
+                    self.firings = self.firings.saturating_add(1);
+                    let interval = step.timers.doubled(self.firings.into()).min(step.timers.t2);
+                    self.send_at = step.after(interval);
                     self.sent_again = self.sent_again.saturating_add(1);
-                    step.transmit_server(self.flow, response.clone(), self.sent_again);
+                    step.transmit_server(self.flow.get(), response.clone(), self.sent_again);
                 }
                 State::Proceeding(_) | State::Accepted | State::Confirmed | State::Abandoned => {}
             }

@@ -6,7 +6,7 @@
 use crate::message::{FieldError, Ids, Message};
 use crate::syntax::{Host, Method, Via};
 use siphasher::sip128::{Hasher128, SipHasher24};
-use std::hash::{BuildHasher, Hash, Hasher};
+use std::hash::Hasher;
 
 /// What a table is searched for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -15,35 +15,18 @@ pub(super) struct Key {
     low: u64,
 }
 
-impl Hash for Key {
-    fn hash<H: Hasher>(&self, state: &mut H) {
-        state.write_u64(self.low);
-    }
-}
+impl Key {
+    /// Of what has no key, and is never searched for.
+    pub(super) const NONE: Key = Key { high: 0, low: 0 };
 
-/// Passes through half of a [`Key`], which is a keyed hash already.
-#[derive(Debug, Clone, Copy, Default)]
-pub(super) struct Prehashed(u64);
+    /// The bits that stand in the table.
+    pub(super) fn tag(self) -> u32 {
+        (self.low >> 32) as u32
+    }
 
-impl Hasher for Prehashed {
-    fn finish(&self) -> u64 {
-        self.0
-    }
-    fn write(&mut self, bytes: &[u8]) {
-        // Not used: a key hashes itself as one number.
-        for &byte in bytes {
-            self.0 = self.0.rotate_left(8) ^ u64::from(byte);
-        }
-    }
-    fn write_u64(&mut self, value: u64) {
-        self.0 = value;
-    }
-}
-
-impl BuildHasher for Prehashed {
-    type Hasher = Prehashed;
-    fn build_hasher(&self) -> Prehashed {
-        Prehashed(0)
+    #[cfg(test)]
+    pub(super) fn of_tag(tag: u32) -> Key {
+        Key { high: 1, low: u64::from(tag) << 32 }
     }
 }
 

@@ -3,22 +3,24 @@
 mod receive;
 
 use super::invite_client::InviteClient;
-use super::key::{Key, Keys, Prehashed};
+use super::key::{Key, Keys};
 use super::machine::Machine;
 use super::non_invite_client::NonInviteClient;
 use super::slab::{Id, Slab};
 use super::step::{Fate, Step};
-use super::timers::{Moment, Timers};
+use super::table::Table;
+use super::timers::{Moment, Tick, Timers};
 use super::wheel::Wheel;
 use super::{CancelError, ClientId, Config, Full, Input, Output, Owner, RespondError, ServerId, derived};
 use crate::message::{Flow, Ids, Message};
 use crate::syntax::Method;
-use std::collections::{HashMap, VecDeque};
+use bytes::Bytes;
+use std::collections::VecDeque;
 use std::fmt;
 use std::time::{Duration, Instant};
 
-/// Timers that are looked at before the first of them fires.
-const DUE_AT_ONCE: usize = 64;
+/// Timers that are looked at before the first of them fires; bytes that are freed together.
+const AT_ONCE: usize = 64;
 
 /// All transactions of an endpoint.
 pub struct Layer {
@@ -26,13 +28,15 @@ pub struct Layer {
     timers: Timers,
     ids: Ids,
     keys: Keys,
-    slots: Slab<Slot>,
+    slots: Slab<Transaction>,
     /// Every key under which a live transaction can be found, to its slot.
-    table: HashMap<Key, Id, Prehashed>,
+    table: Table,
     wheel: Wheel,
     outputs: VecDeque<Output>,
-    /// Room for [`Layer::handle_timeout`], at most [`DUE_AT_ONCE`] long.
-    due: Vec<Id>,
+    /// Room for [`Layer::handle_timeout`], at most [`AT_ONCE`] long.
+    due: (Vec<(u32, Tick)>, Vec<Id>),
+    /// Bytes that nobody needs any more, fewer than [`AT_ONCE`].
+    discarded: Vec<Bytes>,
     live: usize,
     refused: u64,
     /// The first moment that was seen; ticks count from it.
@@ -40,21 +44,45 @@ pub struct Layer {
 }
 
 /// A live transaction.
-struct Slot {
+struct Transaction {
     machine: Machine,
-    key: Option<Key>,
-    /// By what a merged copy of a server transaction's request is told.
-    merged: Option<Key>,
-    rfc2543: Option<Box<Rfc2543>>,
-    /// Does the user know of it? Not of those that the layer answers by itself.
-    announced: bool,
+    key: Key,
+    /// What few need.
+    server: Option<Box<Server>>,
 }
 
-/// What the ACK of an RFC 2543 peer is matched by.
+// Two lines of cache for each.
+const _: () = assert!(size_of::<super::slab::Slot<Transaction>>() == 128);
+
+/// What some server transactions have beside.
 #[derive(Debug)]
-struct Rfc2543 {
-    base: Key,
-    ack: Option<Key>,
+struct Server {
+    /// Does the user know of it? Not of those that the layer answers by itself.
+    announced: bool,
+    /// By what a merged copy of the request is told.
+    merged: Option<Key>,
+    /// What the ACK of an RFC 2543 peer is matched by, without its To tag and with it.
+    rfc2543: Option<Key>,
+    rfc2543_ack: Option<Key>,
+    /// The To tag of the last response to an INVITE that has one.
+    to_tag: Option<Box<[u8]>>,
+}
+
+impl Default for Server {
+    fn default() -> Server {
+        Server { announced: true, merged: None, rfc2543: None, rfc2543_ack: None, to_tag: None }
+    }
+}
+
+impl Transaction {
+    fn has(&self, key: Key) -> bool {
+        let beside = |server: &Server| [server.merged, server.rfc2543_ack].contains(&Some(key));
+        self.key == key || self.server.as_deref().is_some_and(beside)
+    }
+
+    fn server(&mut self) -> &mut Server {
+        self.server.get_or_insert_default()
+    }
 }
 
 /// Shows numbers only: requests may hold credentials.
@@ -75,10 +103,11 @@ impl Layer {
             keys: Keys::new(&mut ids),
             ids,
             slots: Slab::new(),
-            table: HashMap::with_hasher(Prehashed::default()),
+            table: Table::new(),
             wheel: Wheel::new(),
             outputs: VecDeque::new(),
-            due: Vec::new(),
+            due: Default::default(),
+            discarded: Vec::new(),
             live: 0,
             refused: 0,
             epoch: None,
@@ -98,29 +127,28 @@ impl Layer {
         let now = self.moment(now);
         let branch = self.ids.branch();
         let bytes = request.bytes_with_top_via(derived::via(&flow, &branch).as_bytes());
-        let key = request.method().map(|method| self.keys.client(branch.as_bytes(), method));
-        let waiting = NonInviteClient::waiting(bytes.clone(), flow);
-        let id = self.open(Machine::NonInviteClient(waiting), key, true).ok_or(Full)?;
-        match request.method() {
-            Some(Method::Invite) => {
-                self.run(now, id, |machine, step| {
-                    *machine = Machine::InviteClient(InviteClient::start(step, bytes, flow));
-                    Fate::Alive
-                });
-            }
-            Some(method) => {
-                let fate = if method == Method::Ack { Fate::Terminated } else { Fate::Alive };
-                self.run(now, id, |machine, step| {
-                    if let Machine::NonInviteClient(machine) = machine {
-                        machine.start(step);
-                    }
-                    fate
-                });
-            }
-            None => {
-                self.run(now, id, Machine::on_transport_error);
-            }
+        let method = request.method();
+        let key = method.map(|method| self.keys.client(branch.as_bytes(), method));
+        let is_ack = method == Some(Method::Ack);
+        if method == Some(Method::Invite) {
+            let id = self.open(Machine::NonInviteClient(NonInviteClient::waiting(Bytes::new(), flow)), key);
+            let id = id.ok_or(Full)?;
+            self.run(now, id, |machine, step| {
+                *machine = Machine::InviteClient(InviteClient::start(step, bytes, flow));
+                Fate::Alive
+            });
+            return Ok(ClientId(id));
         }
+        let is_request = method.is_some();
+        let waiting = NonInviteClient::waiting(bytes, flow);
+        let id = self.open(Machine::NonInviteClient(waiting), key).ok_or(Full)?;
+        self.run(now, id, |machine, step| match machine {
+            Machine::NonInviteClient(machine) if is_request => {
+                machine.start(step);
+                if is_ack { Fate::Terminated } else { Fate::Alive }
+            }
+            _ => machine.on_transport_error(step),
+        });
         Ok(ClientId(id))
     }
 
@@ -150,7 +178,7 @@ impl Layer {
         let branch = message.top_via().ok().and_then(|via| via.branch());
         let key = branch.map(|branch| self.keys.client(branch, Method::Cancel));
         let waiting = NonInviteClient::waiting(message.bytes().clone(), flow);
-        let id = ClientId(self.open(Machine::NonInviteClient(waiting), key, true).ok_or(Full)?);
+        let id = ClientId(self.open(Machine::NonInviteClient(waiting), key).ok_or(Full)?);
         self.run(now, invite.0, |machine, _| {
             if let Machine::InviteClient(machine) = machine {
                 machine.set_cancel(id);
@@ -186,8 +214,8 @@ impl Layer {
             },
             _ => Fate::Alive,
         });
-        if outcome.is_ok() && status >= 200 {
-            self.expect_rfc2543_ack(id.0, &response);
+        if outcome.is_ok() {
+            self.keep_to_tag(id.0, status, &response);
         }
         outcome
     }
@@ -217,7 +245,7 @@ impl Layer {
 
     /// The client transaction that sent a request with this branch; for what came and cannot be matched, because it is no whole message.
     pub fn client_by_branch(&self, branch: &[u8]) -> Option<ClientId> {
-        let of = |method: &Method<'_>| self.table.get(&self.keys.client(branch, *method)).copied();
+        let of = |method: &Method<'_>| self.find(self.keys.client(branch, *method));
         Method::KNOWN.iter().find_map(of).map(ClientId)
     }
 
@@ -251,26 +279,33 @@ impl Layer {
     /// The time of [`Layer::poll_timeout`] has come.
     pub fn handle_timeout(&mut self, now: Instant) {
         let now = self.moment(now);
-        let mut due = std::mem::take(&mut self.due);
+        let (mut entries, mut due) = std::mem::take(&mut self.due);
         loop {
-            // Two passes: this one only looks, so that the memory of many transactions is fetched at once and not one after the other.
-            while due.len() < DUE_AT_ONCE {
-                let Some(index) = self.wheel.pop(now.down) else { break };
-                let Some(id) = self.slots.id_at(index) else { continue };
-                match self.slots.get(id).map(|slot| slot.machine.deadline()) {
-                    Some(deadline) if deadline > now.down => self.wheel.arm(index, deadline),
-                    Some(_) => due.push(id),
-                    None => {}
-                }
-            }
-            if due.is_empty() {
+            // Passes that little but look come first, so that the memory of many transactions is fetched at once and not one after
+            // the other.
+            entries.extend(std::iter::from_fn(|| self.wheel.pop(now.down)).take(AT_ONCE));
+            if entries.is_empty() {
                 break;
             }
+            for (index, at) in entries.drain(..) {
+                if !self.slots.disarm(index, at) {
+                    continue;
+                }
+                self.wheel.disarmed();
+                let Some((id, transaction, armed)) = self.slots.at_armed(index) else { continue };
+                match transaction.machine.deadline() {
+                    deadline if deadline > now.down => self.wheel.arm(armed, index, deadline),
+                    _ => due.push(id),
+                }
+            }
+            let looked_at =
+                due.iter().filter(|&&id| self.slots.get(id).is_some_and(|t| t.machine.look())).count();
+            std::hint::black_box(looked_at);
             for id in due.drain(..) {
                 self.run(now, id, Machine::on_timer);
             }
         }
-        self.due = due;
+        self.due = (entries, due);
     }
 
     /// The next thing to do; call until `None`.
@@ -288,32 +323,64 @@ impl Layer {
     }
 
     fn moment(&mut self, now: Instant) -> Moment {
+        if self.discarded.len() >= AT_ONCE {
+            self.free_discarded();
+        }
+        if self.wheel.wants_sweep() {
+            let slots = std::cell::RefCell::new(&mut self.slots);
+            self.wheel.sweep(
+                |index, at| slots.borrow_mut().disarm(index, at),
+                |index, at| slots.borrow_mut().set_armed(index, at),
+            );
+        }
         Moment::new(*self.epoch.get_or_insert(now), now)
     }
 
+    /// Frees bytes, which lie far apart: looked at together first, they are not fetched one after the other.
+    fn free_discarded(&mut self) {
+        let counts = self.discarded.iter().filter(|bytes| bytes.is_unique()).count();
+        let firsts =
+            self.discarded.iter().filter_map(|bytes| bytes.first()).fold(0, |sum, first| sum ^ first);
+        std::hint::black_box((counts, firsts));
+        self.discarded.clear();
+    }
+
+    /// The live transaction that has this key.
+    fn find(&self, key: Key) -> Option<Id> {
+        let has = |index| self.slots.at(index).is_some_and(|(_, transaction)| transaction.has(key));
+        self.table.find(key, has).and_then(|index| self.slots.at(index)).map(|(id, _)| id)
+    }
+
     /// A new transaction, without a timer yet; `None` when the layer is full.
-    fn open(&mut self, machine: Machine, key: Option<Key>, announced: bool) -> Option<Id> {
+    fn open(&mut self, machine: Machine, key: Option<Key>) -> Option<Id> {
         if self.live >= self.max {
             return None;
         }
-        let id = self.slots.insert(Slot { machine, key, merged: None, rfc2543: None, announced })?;
+        let of_table = key.unwrap_or(Key::NONE);
+        let id = self.slots.insert(Transaction { machine, key: of_table, server: None })?;
         self.live += 1;
         if let Some(key) = key {
-            self.table.insert(key, id);
+            self.table.insert(key, id.index());
         }
         Some(id)
     }
 
     /// One step of one machine, and what follows from it.
     fn run(&mut self, now: Moment, id: Id, step: impl FnOnce(&mut Machine, &mut Step<'_>) -> Fate) {
-        let Some(slot) = self.slots.get_mut(id) else { return };
-        let mut context = Step { now, timers: &self.timers, outputs: &mut self.outputs, id };
-        let fate = step(&mut slot.machine, &mut context);
-        let cancel = slot.machine.cancel();
+        let Some((transaction, armed)) = self.slots.get_armed(id) else { return };
+        let machine = &mut transaction.machine;
+        let mut context = Step {
+            now,
+            timers: &self.timers,
+            outputs: &mut self.outputs,
+            discarded: &mut self.discarded,
+            id,
+        };
+        let fate = step(machine, &mut context);
         match fate {
             Fate::Alive => {
-                self.wheel.arm(id.index(), slot.machine.deadline());
-                if let Some(ClientId(cancel)) = cancel {
+                self.wheel.arm(armed, id.index(), machine.deadline());
+                if let Some(ClientId(cancel)) = machine.cancel() {
                     self.settle_cancel(now, id, cancel);
                 }
             }
@@ -326,13 +393,21 @@ impl Layer {
         if !self.slots.get(cancel).is_some_and(|slot| slot.machine.is_waiting_cancel()) {
             return;
         }
-        let Some(Slot { machine: Machine::InviteClient(machine), .. }) = self.slots.get_mut(invite) else {
+        let Some((Transaction { machine: Machine::InviteClient(machine), .. }, armed)) =
+            self.slots.get_armed(invite)
+        else {
             return;
         };
         if machine.is_proceeding() {
-            let step = Step { now, timers: &self.timers, outputs: &mut self.outputs, id: invite };
+            let step = Step {
+                now,
+                timers: &self.timers,
+                outputs: &mut self.outputs,
+                discarded: &mut self.discarded,
+                id: invite,
+            };
             machine.on_cancel_sent(&step);
-            self.wheel.arm(invite.index(), machine.deadline());
+            self.wheel.arm(armed, invite.index(), machine.deadline());
             self.run(now, cancel, |machine, step| {
                 if let Machine::NonInviteClient(machine) = machine {
                     machine.start(step);
@@ -344,40 +419,46 @@ impl Layer {
         }
     }
 
-    /// A transaction is gone, and all that pointed to it.
+    /// A transaction is gone, and all that pointed to it, but for the wheel's entry, which the next one in its slot may need.
     fn finish(&mut self, id: Id) {
-        let Some(slot) = self.slots.remove(id) else { return };
+        let Some(Transaction { machine, key, server }) = self.slots.remove(id) else { return };
         self.live -= 1;
-        let ack = slot.rfc2543.as_ref().and_then(|rfc2543| rfc2543.ack);
-        for key in [slot.key, slot.merged, ack].into_iter().flatten() {
-            if self.table.get(&key) == Some(&id) {
-                self.table.remove(&key);
+        self.table.remove(key, id.index());
+        if let Some(server) = &server {
+            for key in [server.merged, server.rfc2543_ack].into_iter().flatten() {
+                self.table.remove(key, id.index());
             }
         }
-        if slot.announced {
-            let gone = if slot.machine.is_client() {
-                Output::ClientTerminated(ClientId(id))
-            } else {
-                Output::ServerTerminated(ServerId(id))
-            };
-            self.outputs.push_back(gone);
+        if machine.is_client() {
+            self.outputs.push_back(Output::ClientTerminated(ClientId(id)));
+        } else if server.is_none_or(|server| server.announced) {
+            self.outputs.push_back(Output::ServerTerminated(ServerId(id)));
         }
-        if let Some(ClientId(cancel)) = slot.machine.cancel()
+        if let Some(ClientId(cancel)) = machine.cancel()
             && self.slots.get(cancel).is_some_and(|slot| slot.machine.is_waiting_cancel())
         {
             self.finish(cancel);
         }
     }
 
-    /// From now on the ACK of an RFC 2543 peer is known by the To tag of this response (RFC 3261 sec.
-    /// 17.2.3).
-    fn expect_rfc2543_ack(&mut self, id: Id, response: &Message) {
-        let Some(rfc2543) = self.slots.get_mut(id).and_then(|slot| slot.rfc2543.as_mut()) else { return };
-        if rfc2543.ack.is_none() {
-            let to_tag = response.to().ok().and_then(|to| to.tag());
-            let key = self.keys.rfc2543_ack(rfc2543.base, to_tag);
-            rfc2543.ack = Some(key);
-            self.table.insert(key, id);
+    /// Keeps of a response to an INVITE what later messages are compared with or get: its To tag is that of the answer to a CANCEL
+    /// (RFC 3261 sec. 9.2), and by that of the final one the ACK of an RFC 2543 peer is known (sec. 17.2.3).
+    fn keep_to_tag(&mut self, id: Id, status: u16, response: &Message) {
+        let Some(transaction) = self.slots.get_mut(id) else { return };
+        let Machine::InviteServer(_) = transaction.machine else { return };
+        let to_tag = response.to().ok().and_then(|to| to.tag());
+        let server = transaction.server();
+        if let Some(tag) = to_tag.filter(|&tag| server.to_tag.as_deref() != Some(tag)) {
+            server.to_tag = Some(tag.into());
+        }
+        if let (Some(base), None, 200..) = (server.rfc2543, server.rfc2543_ack, status) {
+            let key = self.keys.rfc2543_ack(base, to_tag);
+            server.rfc2543_ack = Some(key);
+            // One that has the same is found no longer.
+            if let Some(other) = self.find(key).filter(|&other| other != id) {
+                self.table.remove(key, other.index());
+            }
+            self.table.insert(key, id.index());
         }
     }
 }
@@ -389,5 +470,10 @@ impl Layer {
         assert!(self.table.is_empty(), "keys are left");
         assert!(self.outputs.is_empty(), "outputs are left");
         assert_eq!((self.live, self.slots.iter().count()), (0, 0), "transactions are left");
+    }
+
+    /// Entries of the wheel, and slots that are armed.
+    pub(super) fn timers_held(&self) -> (usize, usize) {
+        (self.wheel.entries(), self.slots.armed())
     }
 }

@@ -24,6 +24,16 @@ impl Machine {
         }
     }
 
+    /// Looks at the bytes that are sent again, and changes nothing: what lies far apart is so fetched before it is needed.
+    pub(super) fn look(&self) -> bool {
+        match self {
+            Machine::InviteClient(machine) => machine.look(),
+            Machine::NonInviteClient(machine) => machine.look(),
+            Machine::InviteServer(machine) => machine.look(),
+            Machine::NonInviteServer(machine) => machine.look(),
+        }
+    }
+
     pub(super) fn on_timer(&mut self, step: &mut Step<'_>) -> Fate {
         match self {
             Machine::InviteClient(machine) => machine.on_timer(step),

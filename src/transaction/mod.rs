@@ -57,6 +57,7 @@
 //! ```
 
 mod derived;
+mod flow;
 mod invite_client;
 mod invite_server;
 mod key;
@@ -66,6 +67,7 @@ mod non_invite_client;
 mod non_invite_server;
 mod slab;
 mod step;
+mod table;
 mod timers;
 mod wheel;
 

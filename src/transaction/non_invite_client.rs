@@ -1,5 +1,6 @@
 //! The non-INVITE client transaction (RFC 3261 sec. 17.1.2, figure 6).
 use super::Output;
+use super::flow::PackedFlow;
 use super::step::{Fate, Step};
 use super::timers::{NEVER, Tick};
 use crate::message::{Flow, Message};
@@ -16,14 +17,13 @@ enum State {
 }
 
 pub(super) struct NonInviteClient {
-    flow: Flow,
-    /// Empty once completed: nothing is sent any more.
+    flow: PackedFlow,
+    /// Empty once nothing is sent any more: over a reliable transport as soon as it is sent, else when completed.
     request: Bytes,
     state: State,
     retransmissions: u32,
-    /// Timer E and its interval.
+    /// Timer E.
     retransmit_at: Tick,
-    interval: u64,
     /// Timer F, in Completed timer K.
     end_at: Tick,
 }
@@ -32,12 +32,11 @@ impl NonInviteClient {
     /// A transaction that sends nothing before [`NonInviteClient::start`].
     pub(super) fn waiting(request: Bytes, flow: Flow) -> NonInviteClient {
         NonInviteClient {
-            flow,
+            flow: flow.into(),
             request,
             state: State::Waiting,
             retransmissions: 0,
             retransmit_at: NEVER,
-            interval: 0,
             end_at: NEVER,
         }
     }
@@ -46,11 +45,13 @@ impl NonInviteClient {
     pub(super) fn start(&mut self, step: &mut Step<'_>) {
         self.state = State::Trying;
         self.end_at = step.after(step.timers.limit);
-        if !self.flow.transport.is_reliable() {
-            self.interval = step.timers.t1;
-            self.retransmit_at = step.after(self.interval);
-        }
-        step.transmit_client(self.flow, self.request.clone(), 0);
+        let request = if self.flow.is_reliable() {
+            std::mem::take(&mut self.request)
+        } else {
+            self.retransmit_at = step.after(step.timers.t1);
+            self.request.clone()
+        };
+        step.transmit_client(self.flow.get(), request, 0);
     }
 
     pub(super) fn is_waiting(&self) -> bool {
@@ -59,6 +60,11 @@ impl NonInviteClient {
 
     pub(super) fn retransmissions(&self) -> u32 {
         self.retransmissions
+    }
+
+    /// Looks at what is sent again, so that it is at hand.
+    pub(super) fn look(&self) -> bool {
+        self.request.is_unique()
     }
 
     pub(super) fn deadline(&self) -> Tick {
@@ -88,11 +94,11 @@ impl NonInviteClient {
             self.state = State::Proceeding;
             return Fate::Alive;
         }
-        if self.flow.transport.is_reliable() {
+        if self.flow.is_reliable() {
             return Fate::Terminated;
         }
         self.state = State::Completed;
-        self.request = Bytes::new();
+        step.discard(std::mem::take(&mut self.request));
         self.retransmit_at = NEVER;
         self.end_at = step.after(step.timers.t4);
         Fate::Alive
@@ -107,13 +113,13 @@ impl NonInviteClient {
             return Fate::Terminated;
         }
         if step.is_due(self.retransmit_at) {
-            self.interval = match self.state {
-                State::Proceeding => step.timers.t2,
-                _ => self.interval.saturating_mul(2).min(step.timers.t2),
-            };
-            self.retransmit_at = step.after(self.interval);
             self.retransmissions = self.retransmissions.saturating_add(1);
-            step.transmit_client(self.flow, self.request.clone(), self.retransmissions);
+            let interval = match self.state {
+                State::Proceeding => step.timers.t2,
+                _ => step.timers.doubled(self.retransmissions).min(step.timers.t2),
+            };
+            self.retransmit_at = step.after(interval);
+            step.transmit_client(self.flow.get(), self.request.clone(), self.retransmissions);
         }
         Fate::Alive
     }

@@ -1,4 +1,5 @@
 //! The non-INVITE server transaction (RFC 3261 sec. 17.2.2, figure 8, with the rules of RFC 4320).
+use super::flow::PackedFlow;
 use super::step::{Fate, Step};
 use super::timers::{Moment, NEVER, Tick, Timers};
 use super::{Output, RespondError, derived};
@@ -15,7 +16,7 @@ enum State {
 }
 
 pub(super) struct NonInviteServer {
-    flow: Flow,
+    flow: PackedFlow,
     state: State,
     /// How often the last response was sent again.
     sent_again: u32,
@@ -30,11 +31,19 @@ impl NonInviteServer {
     /// A transaction in Trying.
     pub(super) fn new(now: Moment, timers: &Timers, request: Bytes, flow: Flow) -> NonInviteServer {
         NonInviteServer {
-            flow,
+            flow: flow.into(),
             state: State::Trying(request),
             sent_again: 0,
             trying_at: now.after(timers.e_at_t2),
             end_at: now.after(timers.limit),
+        }
+    }
+
+    /// Looks at what is sent again, so that it is at hand.
+    pub(super) fn look(&self) -> bool {
+        match &self.state {
+            State::Trying(bytes) | State::Proceeding(bytes) | State::Completed(bytes) => bytes.is_unique(),
+            State::Abandoned => false,
         }
     }
 
@@ -49,7 +58,7 @@ impl NonInviteServer {
     pub(super) fn on_retransmission(&mut self, step: &mut Step<'_>) {
         if let State::Proceeding(response) | State::Completed(response) = &self.state {
             self.sent_again = self.sent_again.saturating_add(1);
-            step.transmit_server(self.flow, response.clone(), self.sent_again);
+            step.transmit_server(self.flow.get(), response.clone(), self.sent_again);
         }
     }
 
@@ -64,7 +73,7 @@ impl NonInviteServer {
             State::Completed(_) => return Err(RespondError::Answered),
             State::Abandoned => return Err(RespondError::Gone),
         }
-        let reliable = self.flow.transport.is_reliable();
+        let reliable = self.flow.is_reliable();
         match status {
             100 if reliable || step.is_due(self.trying_at) => {
                 self.state = State::Proceeding(response.bytes().clone())
@@ -76,7 +85,7 @@ impl NonInviteServer {
             }
         }
         self.sent_again = 0;
-        step.transmit_server(self.flow, response.bytes().clone(), 0);
+        step.transmit_server(self.flow.get(), response.bytes().clone(), 0);
         let completed = matches!(self.state, State::Completed(_));
         Ok(if completed && reliable { Fate::Terminated } else { Fate::Alive })
     }
@@ -98,7 +107,7 @@ impl NonInviteServer {
         {
             match derived::trying(request) {
                 Some(trying) => {
-                    step.transmit_server(self.flow, trying.bytes().clone(), 0);
+                    step.transmit_server(self.flow.get(), trying.bytes().clone(), 0);
                     self.state = State::Proceeding(trying.bytes().clone());
                 }
                 None => self.trying_at = NEVER,

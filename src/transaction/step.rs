@@ -11,6 +11,8 @@ pub(super) struct Step<'a> {
     pub(super) now: Moment,
     pub(super) timers: &'a Timers,
     pub(super) outputs: &'a mut VecDeque<Output>,
+    /// Where bytes go that nobody needs any more: to free them costs less for many at once.
+    pub(super) discarded: &'a mut Vec<Bytes>,
     /// The transaction.
     pub(super) id: Id,
 }
@@ -36,6 +38,9 @@ impl Step<'_> {
     }
     pub(super) fn server(&self) -> ServerId {
         ServerId(self.id)
+    }
+    pub(super) fn discard(&mut self, bytes: Bytes) {
+        self.discarded.push(bytes);
     }
     pub(super) fn output(&mut self, output: Output) {
         self.outputs.push_back(output);

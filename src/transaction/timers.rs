@@ -72,6 +72,11 @@ impl Timers {
             e_at_t2,
         }
     }
+
+    /// T1, doubled so many times.
+    pub(super) fn doubled(&self, times: u32) -> u64 {
+        1_u64.checked_shl(times).map_or(u64::MAX, |factor| self.t1.saturating_mul(factor))
+    }
 }
 
 /// Whole milliseconds, rounded up, at least one: an interval of zero would send without end.

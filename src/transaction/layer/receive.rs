@@ -1,5 +1,5 @@
 //! What comes in: which transaction it belongs to, and what is answered without the user.
-use super::{Layer, Rfc2543};
+use super::Layer;
 use crate::message::{Flow, Message};
 use crate::syntax::Method;
 use crate::transaction::invite_server::{AckUse, InviteServer};
@@ -16,7 +16,7 @@ impl Layer {
         let status = message.status().filter(|status| (100..700).contains(status));
         let id = message.top_via().ok().and_then(|via| {
             let cseq = message.cseq().ok()?;
-            self.table.get(&self.keys.client(via.branch()?, cseq.method)).copied()
+            self.find(self.keys.client(via.branch()?, cseq.method))
         });
         let (Some(status), Some(id)) = (status, id) else {
             self.outputs.push_back(Output::Stray { message, flow });
@@ -49,7 +49,7 @@ impl Layer {
             return self.on_ack(now, matching, message, flow);
         }
         let key = self.keys.server(matching, method);
-        if let Some(&id) = self.table.get(&key) {
+        if let Some(id) = self.find(key) {
             self.run(now, id, |machine, step| {
                 match machine {
                     Machine::InviteServer(machine) => machine.on_retransmission(step),
@@ -70,7 +70,7 @@ impl Layer {
 
     fn on_new_request(&mut self, now: Moment, matching: Match, key: Key, message: Message, flow: Flow) {
         let merged = self.keys.merged(&message);
-        if merged.is_some_and(|merged| self.table.contains_key(&merged)) {
+        if merged.is_some_and(|merged| self.find(merged).is_some()) {
             if let Some(id) = self.open_server(now, key, &message, flow, false) {
                 self.respond_self(now, id, &message, 482, "Loop Detected");
             }
@@ -78,12 +78,14 @@ impl Layer {
         }
         let Some(id) = self.open_server(now, key, &message, flow, true) else { return };
         if let Some(merged) = merged {
-            self.table.insert(merged, id);
+            self.table.insert(merged, id.index());
         }
-        if let Some(slot) = self.slots.get_mut(id) {
-            slot.merged = merged;
-            if let (Match::Rfc2543(matching), Machine::InviteServer(_)) = (matching, &slot.machine) {
-                slot.rfc2543 = Some(Box::new(Rfc2543 { base: matching.base, ack: None }));
+        if let Some(transaction) = self.slots.get_mut(id) {
+            if merged.is_some() {
+                transaction.server().merged = merged;
+            }
+            if let (Match::Rfc2543(matching), Machine::InviteServer(_)) = (matching, &transaction.machine) {
+                transaction.server().rfc2543 = Some(matching.base);
             }
         }
         self.outputs.push_back(Output::Request { id: ServerId(id), message, flow });
@@ -91,7 +93,7 @@ impl Layer {
 
     /// A CANCEL (RFC 3261 sec. 9.2): answered here, because the rules leave nothing to decide.
     fn on_cancel(&mut self, now: Moment, matching: Match, key: Key, message: Message, flow: Flow) {
-        let invite = self.table.get(&self.keys.server(matching, Method::Invite)).copied();
+        let invite = self.find(self.keys.server(matching, Method::Invite));
         let invite = invite.and_then(|id| match &self.slots.get(id)?.machine {
             Machine::InviteServer(machine) => Some((id, machine.is_pending(), machine.is_abandoned())),
             _ => None,
@@ -123,7 +125,7 @@ impl Layer {
             }
         };
         let mut ack_use = AckUse::ForUser;
-        if let Some(&id) = self.table.get(&key) {
+        if let Some(id) = self.find(key) {
             self.run(now, id, |machine, step| match machine {
                 Machine::InviteServer(machine) => {
                     let (found, fate) = machine.on_ack(step);
@@ -155,9 +157,12 @@ impl Layer {
         } else {
             Machine::NonInviteServer(NonInviteServer::new(now, &self.timers, request, flow))
         };
-        let deadline = machine.deadline();
-        let id = self.open(machine, Some(key), announced)?;
-        self.wheel.arm(id.index(), deadline);
+        let id = self.open(machine, Some(key))?;
+        let (transaction, armed) = self.slots.get_armed(id)?;
+        if !announced {
+            transaction.server().announced = false;
+        }
+        self.wheel.arm(armed, id.index(), transaction.machine.deadline());
         Some(id)
     }
 
@@ -177,6 +182,9 @@ impl Layer {
             };
             answered.unwrap_or(Fate::Terminated)
         });
+        if let Some(response) = response {
+            self.keep_to_tag(id, status, &response);
+        }
     }
 
     /// Answers outside any transaction; did that work?

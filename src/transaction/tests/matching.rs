@@ -263,3 +263,23 @@ fn debug_output_shows_no_bytes_of_a_message() {
     // Numbers that a byte string would be printed as.
     assert!(!shown.contains("53, 101, 99"), "{shown}");
 }
+
+#[test]
+fn slots_that_are_used_again_and_timers_that_move_leave_no_more_stale_entries_than_the_bound() {
+    let mut trial = Trial::new();
+    for round in 0..60 {
+        // Over TCP timer F is far away, over UDP timer E comes soon: each change moves the slots' timers to an earlier moment.
+        for transport in [TCP, UDP] {
+            for _ in 0..100 {
+                trial.send("OPTIONS", transport);
+                let request = trial.sent();
+                trial.answer(&request, 200);
+                let (entries, armed) = trial.layer.timers_held();
+                assert!(entries <= 2 * armed + 1_025, "{entries} entries for {armed} slots");
+            }
+        }
+        trial.until(700 * (round + 1));
+    }
+    trial.until(100_000);
+    trial.assert_empty();
+}
