@@ -1,11 +1,14 @@
-//! Does the cost of a response, of a timer and of a request stay flat from 1,000 to 1,000,000 live client transactions, and what memory
-//! does one take?
+//! Does the cost of a response and of a timer stay within twice, from 1,000 to 1,000,000 live client transactions? What memory does one
+//! take, and how long is the longest pause?
 //!
-//! Virtual time; the transactions that are hit are chosen at random among all, so that they are as cold as they would be.
+//! Virtual time for the layer, CPU time for the figures. Each round measures every size once, so that what disturbs one size disturbs
+//! all; medians over the rounds. Beside the figures stands what the machine itself asks for memory that no cache holds: one
+//! read in a table of as many bytes as the layer and its requests take, each place known only from the read before.
+//!
+//! `-- --quick`: up to 100,000 transactions, a few seconds. Ends with status 1 when a cost in the order of sending grows beyond twice.
 #![allow(clippy::unwrap_used, missing_docs)]
 
 use bytes::Bytes;
-use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use ringback::message::{Builder, Flow, Ids, Message, Transport};
 use ringback::syntax::{HeaderName, Limits, Method};
 use ringback::transaction::{ClientId, Config, Input, Layer, Output, Owner};
@@ -14,6 +17,10 @@ use std::hint::black_box;
 use std::time::{Duration, Instant};
 
 const SIZES: [usize; 4] = [1_000, 10_000, 100_000, 1_000_000];
+/// Operations of one measurement.
+const BATCH: usize = 256;
+/// What the cost may grow to, as a multiple of that at the smallest size.
+const ALLOWED: f64 = 2.0;
 
 /// CPU time of this thread, so that what else runs on the machine does not count.
 fn cpu() -> Duration {
@@ -68,6 +75,8 @@ impl Load {
     fn new(live: usize, transport: Transport, spread: Duration) -> Load {
         let mut config = Config::default();
         config.max_transactions = 2_000_000;
+        // So that answered transactions over UDP are soon gone.
+        config.t4 = Duration::from_millis(1);
         let flow = Flow {
             transport,
             local: "192.0.2.1:5070".parse().unwrap(),
@@ -167,106 +176,170 @@ impl Load {
         }
     }
 
-    /// Answers all transactions once, in an order that has nothing to do with their age.
+    /// Answers as many transactions as there are, in an order that has nothing to do with their age.
     fn churn(&mut self) {
-        for _ in 0..self.branches.len().div_ceil(256) {
-            for (index, bytes) in self.responses(256, Order::Random) {
-                let message = Message::parse(bytes, &Limits::default()).unwrap();
-                self.layer.handle_input(self.now, Input::Received { message, flow: self.flow });
-                self.branches[index] = self.send();
+        for _ in 0..self.branches.len().div_ceil(BATCH) {
+            self.answer(Order::Random);
+        }
+    }
+
+    /// Final responses from their bytes to the outputs that hand them up: the time of parsing, and of the layer.
+    fn answer(&mut self, order: Order) -> (Duration, Duration) {
+        let limits = Limits::default();
+        let batch = self.responses(BATCH, order);
+        let indices: Vec<usize> = batch.iter().map(|(index, _)| *index).collect();
+        let mut messages = Vec::with_capacity(batch.len());
+        let begin = cpu();
+        for (_, bytes) in batch {
+            messages.push(Message::parse(bytes, &limits).unwrap());
+        }
+        let parsed = cpu();
+        let mut answered = 0;
+        for message in messages {
+            self.layer.handle_input(self.now, Input::Received { message, flow: self.flow });
+            while let Some(output) = self.layer.poll_output() {
+                answered += usize::from(matches!(black_box(output), Output::Response { .. }));
             }
         }
+        let end = cpu();
+        assert_eq!(answered, BATCH, "each response belongs to a live transaction");
+        // Over UDP, timer K.
+        self.now += Duration::from_millis(1);
+        self.catch_up();
+        for index in indices {
+            self.branches[index] = self.send();
+        }
+        (parsed - begin, end - parsed)
+    }
+
+    /// Timers, with the retransmission or the timeout that each causes; one of eleven is timer F. The deadline is asked for, waited
+    /// for and handled as an endpoint does it. Gives how many fired and the time that they took.
+    fn fire(&mut self, live: usize) -> (usize, Duration) {
+        let mut fired = 0;
+        let begin = cpu();
+        while fired < 2 * BATCH {
+            self.now = self.layer.poll_timeout().unwrap();
+            self.layer.handle_timeout(self.now);
+            while let Some(output) = self.layer.poll_output() {
+                fired += usize::from(matches!(
+                    black_box(output),
+                    Output::Transmit { .. } | Output::Timeout { .. }
+                ));
+            }
+        }
+        let spent = cpu() - begin;
+        self.fill(live);
+        (fired, spent)
     }
 }
 
-/// A final response over a reliable transport: from its bytes to the outputs that hand it up and say that its transaction is gone.
-fn response(criterion: &mut Criterion) {
-    let mut group = criterion.benchmark_group("received response");
-    group.sample_size(20).throughput(Throughput::Elements(1));
-    let limits = Limits::default();
-    for (order, live) in [Order::Sent, Order::Random].into_iter().flat_map(|order| SIZES.map(|n| (order, n)))
-    {
-        let mut load = Load::new(live, Transport::Tcp, Duration::from_secs(4));
-        if let Order::Random = order {
-            load.churn();
-        }
-        group.bench_function(BenchmarkId::new(format!("{order:?}"), live), |bencher| {
-            bencher.iter_custom(|iterations| {
-                let mut spent = Duration::ZERO;
-                let mut done = 0;
-                while done < iterations {
-                    let batch = load.responses((iterations - done).min(256) as usize, order);
-                    let indices: Vec<usize> = batch.iter().map(|(index, _)| *index).collect();
-                    done += indices.len() as u64;
-                    let begin = cpu();
-                    for (_, bytes) in batch {
-                        let message = Message::parse(bytes, &limits).unwrap();
-                        load.layer.handle_input(load.now, Input::Received { message, flow: load.flow });
-                        while let Some(output) = load.layer.poll_output() {
-                            black_box(output);
-                        }
-                    }
-                    spent += cpu() - begin;
-                    for index in indices {
-                        load.branches[index] = load.send();
-                    }
-                }
-                spent
-            });
-        });
-        assert_eq!(load.layer.len(), live);
-    }
-    group.finish();
+/// What is measured.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum What {
+    /// A final response after which the transaction is gone.
+    ResponseTcp,
+    /// A final response after which timer K runs.
+    ResponseUdp,
+    Timer,
 }
 
-/// One timer: timer E of a transaction over UDP that waits for its answer, with the retransmission that it causes; one of eleven
-/// is timer F. The deadline is asked for, waited for and handled as an endpoint does it.
-fn timer(criterion: &mut Criterion) {
-    let mut group = criterion.benchmark_group("timer");
-    group.sample_size(20).throughput(Throughput::Elements(1));
-    for (order, live) in [Order::Sent, Order::Random].into_iter().flat_map(|order| SIZES.map(|n| (order, n)))
-    {
-        let mut load = Load::new(live, Transport::Udp, Duration::from_secs(31));
-        if let Order::Random = order {
-            load.mix();
-        }
-        let tick = |load: &mut Load| {
-            load.now = load.layer.poll_timeout().unwrap();
-            load.layer.handle_timeout(load.now);
-            let mut fired = 0;
-            while let Some(output) = load.layer.poll_output() {
-                fired +=
-                    u64::from(matches!(black_box(output), Output::Transmit { .. } | Output::Timeout { .. }));
-            }
-            fired
+impl What {
+    fn load(self, live: usize, order: Order) -> Load {
+        let (transport, seconds) = match self {
+            What::ResponseTcp => (Transport::Tcp, 4),
+            What::ResponseUdp => (Transport::Udp, 4),
+            What::Timer => (Transport::Udp, 31),
         };
-        group.bench_function(BenchmarkId::new(format!("{order:?}"), live), |bencher| {
-            bencher.iter_custom(|iterations| {
-                let mut spent = Duration::ZERO;
-                let mut done = 0;
-                while done < iterations {
-                    let mut fired = 0;
-                    let begin = cpu();
-                    while fired < 500 {
-                        fired += tick(&mut load);
-                    }
-                    spent += cpu() - begin;
-                    done += fired;
-                    load.fill(live);
-                }
-                // More may have fired than was asked for.
-                spent.mul_f64(iterations as f64 / done as f64)
-            });
-        });
-        assert_eq!(load.layer.len(), live);
+        let mut load = Load::new(live, transport, Duration::from_secs(seconds));
+        match (order, self) {
+            (Order::Sent, _) => {}
+            (Order::Random, What::Timer) => load.mix(),
+            (Order::Random, _) => load.churn(),
+        }
+        load
     }
-    group.finish();
+
+    fn name(self) -> &'static str {
+        match self {
+            What::ResponseTcp => "response, TCP",
+            What::ResponseUdp => "response, UDP",
+            What::Timer => "timer",
+        }
+    }
+}
+
+fn median(mut values: Vec<f64>) -> f64 {
+    values.sort_by(f64::total_cmp);
+    values[values.len() / 2]
+}
+
+/// Medians in ns: of the operation, and of parsing in it.
+fn measure(what: What, order: Order, sizes: &[usize], rounds: usize) -> Vec<(f64, f64)> {
+    let mut loads: Vec<Load> = sizes.iter().map(|&live| what.load(live, order)).collect();
+    let mut figures = vec![(Vec::new(), Vec::new()); sizes.len()];
+    for _ in 0..rounds {
+        for (at, load) in loads.iter_mut().enumerate() {
+            // The other sizes have had the caches: the first batch takes back what is the layer's own share of them.
+            let once = |load: &mut Load| match what {
+                What::Timer => {
+                    let (fired, spent) = load.fire(sizes[at]);
+                    (Duration::ZERO, spent.as_nanos() as f64 / fired as f64)
+                }
+                _ => {
+                    let (parsing, layer) = load.answer(order);
+                    (parsing, (parsing + layer).as_nanos() as f64 / BATCH as f64)
+                }
+            };
+            for _ in 0..4 {
+                once(load);
+            }
+            let (parsing, total) = once(load);
+            figures[at].0.push(total);
+            figures[at].1.push(parsing.as_nanos() as f64 / BATCH as f64);
+        }
+    }
+    figures.into_iter().map(|(total, parsing)| (median(total), median(parsing))).collect()
+}
+
+/// Reads of memory that no cache holds, in ns for each: when each place is known only from the read before, and when not.
+fn floor(live: usize, bytes_each: usize) -> (f64, f64) {
+    let lines = (live * bytes_each / 64).next_power_of_two();
+    let mut memory = vec![[0_u64; 8]; lines];
+    // A walk over all lines without an order (Knuth's multiplier, odd increment: full period).
+    let mut at = 1_u64;
+    for _ in 0..lines {
+        let next =
+            at.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407) % lines as u64;
+        memory[at as usize % lines][0] = next;
+        at = next;
+    }
+    let (mut spent, mut together) = (Vec::new(), Vec::new());
+    for _ in 0..9 {
+        let reads = 20_000;
+        let places: Vec<usize> = std::iter::successors(Some(at), |at| {
+            Some(at.wrapping_mul(3_935_559_000_370_003_845).wrapping_add(2_691_343_689_449_507_681))
+        })
+        .map(|place| (place >> 20) as usize % lines)
+        .take(reads)
+        .collect();
+        let begin = cpu();
+        black_box(places.iter().fold(0, |sum, &place| sum ^ memory[place][0]));
+        together.push((cpu() - begin).as_nanos() as f64 / reads as f64);
+        let begin = cpu();
+        for _ in 0..reads {
+            at = memory[at as usize][0];
+        }
+        spent.push((cpu() - begin).as_nanos() as f64 / reads as f64);
+        black_box(at);
+    }
+    (median(spent), median(together))
 }
 
 /// Memory of a client transaction beside its request, in bytes: everything that the layer holds, divided by the transactions.
-fn memory(_: &mut Criterion) {
+fn memory(sizes: &[usize]) -> usize {
+    let mut whole = 0;
     println!("memory of a live client transaction, beside the bytes of its request:");
-    for live in SIZES {
+    for &live in sizes {
         let mut layer = None;
         let mut requests = 0;
         let info = allocation_counter::measure(|| {
@@ -296,8 +369,87 @@ fn memory(_: &mut Criterion) {
             requests / live
         );
         assert_eq!(layer.map(|layer| layer.len()), Some(live));
+        whole = info.bytes_current as usize / live;
     }
+    whole
 }
 
-criterion_group!(benches, memory, response, timer);
-criterion_main!(benches);
+/// The longest that one call takes while the tables grow, and while time passes with all of them full.
+fn pauses(live: usize) {
+    let mut config = Config::default();
+    config.max_transactions = 2_000_000;
+    let mut layer = Layer::new(config, Ids::from_seed([1; 32]));
+    let flow = Flow {
+        transport: Transport::Udp,
+        local: "192.0.2.1:5070".parse().unwrap(),
+        remote: "192.0.2.2:5060".parse().unwrap(),
+    };
+    let (request, mut now) = (request(), Instant::now());
+    let (mut send, mut timeout) = (Duration::ZERO, Duration::ZERO);
+    for _ in 0..live {
+        now += Duration::from_secs(31) / live as u32;
+        let begin = cpu();
+        layer.send(now, &request, flow).unwrap();
+        send = send.max(cpu() - begin);
+        while layer.poll_output().is_some() {}
+        if layer.poll_timeout().is_some_and(|at| at <= now) {
+            let begin = cpu();
+            layer.handle_timeout(now);
+            timeout = timeout.max(cpu() - begin);
+            while layer.poll_output().is_some() {}
+        }
+    }
+    println!(
+        "longest single call on the way from none to {live} live: send {send:.1?} (tables grow), handle_timeout {timeout:.1?}"
+    );
+}
+
+fn main() {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let has = |name: &str| arguments.iter().any(|argument| argument == name);
+    // Not as a benchmark, but run by `cargo test --benches`: only that it works.
+    let (sizes, rounds) = match (has("--bench"), has("--quick")) {
+        (false, _) => (&SIZES[..1], 1),
+        (true, true) => (&SIZES[..3], 9),
+        (true, false) => (&SIZES[..], 25),
+    };
+    let bytes_each = memory(sizes);
+    pauses(*sizes.last().unwrap());
+    let (floors, together): (Vec<f64>, Vec<f64>) = sizes.iter().map(|&live| floor(live, bytes_each)).unzip();
+    println!("\nns of CPU time, median of {rounds} rounds (in brackets: the ratio to {} live)", sizes[0]);
+    let row = |name: &str, figures: &[f64]| {
+        let cells: Vec<String> =
+            figures.iter().map(|figure| format!("{figure:>8.0} ({:4.2})", figure / figures[0])).collect();
+        println!("{name:>32} {}", cells.join(" "));
+    };
+    let heads: Vec<String> = sizes.iter().map(|live| format!("{live:>15}")).collect();
+    println!("{:>32} {}", "live:", heads.join(" "));
+    row("one read after another", &floors);
+    row("one of many reads", &together);
+    let mut grown = false;
+    let mut verdicts = Vec::new();
+    for what in [What::ResponseTcp, What::ResponseUdp, What::Timer] {
+        for order in [Order::Sent, Order::Random] {
+            let figures = measure(what, order, sizes, rounds);
+            let totals: Vec<f64> = figures.iter().map(|(total, _)| *total).collect();
+            row(&format!("{}, {order:?}", what.name()), &totals);
+            if what != What::Timer {
+                let layer: Vec<f64> = figures.iter().map(|(total, parsing)| total - parsing).collect();
+                row("without parsing", &layer);
+            }
+            let last = totals.len() - 1;
+            let ratio = totals[last] / totals[0];
+            let reads = (totals[last] - totals[0]) / floors[last];
+            let holds = if ratio <= ALLOWED { "holds" } else { "DOES NOT HOLD" };
+            verdicts.push(format!(
+                "{:>32} x{ratio:.2}, limit {ALLOWED}: {holds}; it grows by what {reads:.1} reads after one another cost",
+                format!("{}, {order:?}", what.name())
+            ));
+            grown |= ratio > ALLOWED && matches!(order, Order::Sent);
+        }
+    }
+    println!("\nfrom {} to {} live:\n{}", sizes[0], sizes[sizes.len() - 1], verdicts.join("\n"));
+    if grown && sizes.len() > 1 {
+        std::process::exit(1);
+    }
+}
