@@ -9,7 +9,8 @@
 //! | any other response | [`Output::Stray`] |
 //! | a request | [`Output::Request`], once; its retransmissions get the same bytes again |
 //! | the same request on another way (RFC 3261 sec. 8.2.2.2) | answered 482 |
-//! | a CANCEL | answered 200 or 481; [`Output::Cancelled`] for an INVITE that is not yet answered |
+//! | a response with more Vias than ours (RFC 3261 sec. 8.1.3.3) | [`Output::Stray`] |
+//! | a CANCEL | answered 200 (with the To tag of the INVITE's responses) or 481; [`Output::Cancelled`] for an INVITE that is not yet answered |
 //! | an ACK | absorbed, or [`Output::Ack`] when it is for a 2xx |
 //! | a request without a mandatory field | answered 400; [`Output::Stray`] when that cannot be |
 //! | a request beyond [`Config::max_transactions`] | answered 503, counted by [`Layer::refused`] |
@@ -200,7 +201,7 @@ pub enum Output {
         /// Which transaction.
         id: ServerId,
     },
-    /// A response that matches no transaction, a 2xx that comes after another final response, an ACK before
+    /// A response that matches no transaction or has more Vias than ours, a 2xx that comes after another final response, an ACK before
     /// any final response, or a message that lacks what matching or answering needs.
     Stray {
         /// The message.

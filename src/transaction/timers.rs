@@ -118,4 +118,11 @@ mod tests {
         });
         assert_eq!((timers.t1, timers.t2, timers.t4, timers.limit), (1, LONGEST, 1, 64));
     }
+
+    #[test]
+    fn t1_is_doubled_without_overflow() {
+        let timers = timers(500, 4_000);
+        assert_eq!([0, 1, 6].map(|times| timers.doubled(times)), [500, 1_000, 32_000]);
+        assert_eq!([63, 64, u32::MAX].map(|times| timers.doubled(times)), [u64::MAX; 3]);
+    }
 }

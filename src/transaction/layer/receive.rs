@@ -1,7 +1,7 @@
 //! What comes in: which transaction it belongs to, and what is answered without the user.
 use super::Layer;
 use crate::message::{Flow, Message};
-use crate::syntax::Method;
+use crate::syntax::{HeaderName, Method, Via};
 use crate::transaction::invite_server::{AckUse, InviteServer};
 use crate::transaction::key::{Key, Match};
 use crate::transaction::machine::Machine;
@@ -14,7 +14,7 @@ use crate::transaction::{Output, Owner, ServerId, derived};
 impl Layer {
     pub(super) fn on_response(&mut self, now: Moment, message: Message, flow: Flow) {
         let status = message.status().filter(|status| (100..700).contains(status));
-        let id = message.top_via().ok().and_then(|via| {
+        let id = only_via(&message).and_then(|via| {
             let cseq = message.cseq().ok()?;
             self.find(self.keys.client(via.branch()?, cseq.method))
         });
@@ -72,7 +72,7 @@ impl Layer {
         let merged = self.keys.merged(&message);
         if merged.is_some_and(|merged| self.find(merged).is_some()) {
             if let Some(id) = self.open_server(now, key, &message, flow, false) {
-                self.respond_self(now, id, &message, 482, "Loop Detected");
+                self.respond_self(now, id, &message, 482, "Loop Detected", None);
             }
             return;
         }
@@ -100,7 +100,7 @@ impl Layer {
         });
         let Some(id) = self.open_server(now, key, &message, flow, false) else { return };
         match invite {
-            None => self.respond_self(now, id, &message, 481, "Call/Transaction Does Not Exist"),
+            None => self.respond_self(now, id, &message, 481, "Call/Transaction Does Not Exist", None),
             Some((_, _, true)) => self.run(now, id, |machine, step| {
                 if let Machine::NonInviteServer(machine) = machine {
                     machine.abandon(step);
@@ -108,7 +108,10 @@ impl Layer {
                 Fate::Alive
             }),
             Some((invite, is_pending, false)) => {
-                self.respond_self(now, id, &message, 200, "OK");
+                let answered =
+                    self.slots.get(invite).and_then(|invite| invite.server.as_ref()?.to_tag.as_deref());
+                let tag = answered.map(|tag| String::from_utf8_lossy(tag).into_owned());
+                self.respond_self(now, id, &message, 200, "OK", tag);
                 if is_pending {
                     self.outputs.push_back(Output::Cancelled { invite: ServerId(invite) });
                 }
@@ -167,8 +170,16 @@ impl Layer {
     }
 
     /// Answers in a transaction of which the user knows nothing.
-    fn respond_self(&mut self, now: Moment, id: Id, request: &Message, status: u16, reason: &str) {
-        let tag = self.keys.stateless_tag(request);
+    fn respond_self(
+        &mut self,
+        now: Moment,
+        id: Id,
+        request: &Message,
+        status: u16,
+        reason: &str,
+        tag: Option<String>,
+    ) {
+        let tag = tag.unwrap_or_else(|| self.keys.stateless_tag(request));
         let response = derived::response(request, status, reason, Some(&tag));
         self.run(now, id, |machine, step| {
             let answered = match (machine, &response) {
@@ -201,4 +212,12 @@ impl Layer {
         }));
         answered
     }
+}
+
+/// The Via of a response, if it is alone: one that has more was not meant for us (RFC 3261 sec. 8.1.3.3).
+fn only_via(message: &Message) -> Option<Via<'_>> {
+    let mut lines = message.headers().filter(|header| header.name == HeaderName::Via);
+    let line = lines.next()?.value;
+    let (via, rest) = Via::parse_first(line).ok()?;
+    (rest.is_empty() && lines.next().is_none()).then_some(via)
 }

@@ -210,3 +210,32 @@ fn a_cancel_that_matches_no_invite_is_answered_481() {
     trial.receive_on(incoming("CANCEL", "z9hG4bKtcp"), TCP);
     assert_eq!(trial.log(), ["0 > 481", "0 > 481"]);
 }
+
+#[test]
+fn the_200_to_a_cancel_has_the_to_tag_of_the_responses_to_the_invite() {
+    let tag = |message: &Message| message.to().unwrap().tag().map(<[u8]>::to_vec);
+    let ringing = |trial: &mut Trial, status| {
+        trial.receive(incoming("INVITE", BRANCH));
+        trial.respond(&incoming("INVITE", BRANCH), status).unwrap();
+        trial.receive(incoming("CANCEL", BRANCH));
+        tag(&trial.sent())
+    };
+    // Ringing; refused; accepted, when nothing is left to cancel.
+    for status in [180, 486, 200] {
+        assert_eq!(ringing(&mut Trial::new(), status).unwrap(), b"b1");
+    }
+    // Before any response with a tag the layer gives one of its own.
+    let mut trial = Trial::new();
+    trial.receive(incoming("INVITE", BRANCH)).until(200);
+    assert_eq!((trial.sent().status(), tag(&trial.sent())), (Some(100), None));
+    trial.receive(incoming("CANCEL", BRANCH));
+    assert_eq!(trial.sent().status(), Some(200));
+    assert!(tag(&trial.sent()).is_some_and(|tag| tag.len() == 16));
+    // The layer's own answer to a merged copy counts as well.
+    trial.receive(incoming("INVITE", "z9hG4bKcopy"));
+    let refused = trial.sent();
+    assert_eq!(refused.status(), Some(482));
+    trial.receive(incoming("CANCEL", "z9hG4bKcopy"));
+    assert_eq!(trial.sent().status(), Some(200));
+    assert_eq!(tag(&trial.sent()), tag(&refused));
+}

@@ -212,6 +212,31 @@ fn what_is_no_request_is_not_sent() {
 }
 
 #[test]
+fn a_response_with_more_vias_than_ours_is_stray() {
+    let mut trial = Trial::new();
+    trial.send("OPTIONS", UDP);
+    trial.log();
+    let response = Builder::response(&trial.sent(), 200, "OK", Some("x")).build().unwrap();
+    let text = String::from_utf8(response.as_bytes().to_vec()).unwrap();
+    let via = text.lines().find(|line| line.starts_with("Via:")).unwrap();
+    let other = "SIP/2.0/UDP 192.0.2.9;branch=z9hG4bK9";
+    let mut stray = 0;
+    for more in [
+        format!("{via}, {other}"),
+        format!("{via}\r\nVia: {other}"),
+        format!("{via}\r\nv: {other}"),
+        format!("{via}\r\nVia: nonsense"),
+    ] {
+        trial.receive(parse(text.replace(via, &more)));
+        stray += 1;
+    }
+    assert_eq!(trial.log(), vec!["0 stray"; stray]);
+    // And what stands elsewhere among the headers, or ends with white space, is still ours alone.
+    trial.receive(parse(text.replace(via, &format!("{via} \t"))));
+    assert_eq!(trial.log(), ["0 response 200"]);
+}
+
+#[test]
 fn a_full_layer_refuses_to_send_and_answers_503() {
     let mut trial = Trial::with(Config { max_transactions: 2, ..Config::default() });
     trial.send("OPTIONS", TCP);
