@@ -201,7 +201,7 @@ impl Registration {
         self.challenged.handle_final(response, &mut self.ids);
         let asked = self.expires;
         let minimum = response.seconds(HeaderName::MinExpires).and_then(Result::ok);
-        let usable = minimum.filter(|m| (asked + 1..=MAX_MIN_EXPIRES).contains(m));
+        let usable = minimum.filter(|m| *m > asked && *m <= MAX_MIN_EXPIRES);
         let Some(running) = &mut self.running else { return };
         match (usable, running.min_expires) {
             (Some(minimum), None) => {

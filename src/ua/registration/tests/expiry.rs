@@ -47,6 +47,15 @@ fn a_423_that_names_no_usable_minimum_ends_it_at_once() {
 }
 
 #[test]
+fn a_423_to_the_longest_time_that_can_be_asked_for_ends_it() {
+    let mut config = config();
+    config.expires = u32::MAX;
+    let mut play = Play::of(config);
+    play.command(Command::Bind).respond("423 Interval Too Brief", &["Min-Expires: 4294967295"]);
+    assert_eq!(play.finished().end, End::IntervalTooBrief { without_min_expires: true });
+}
+
+#[test]
 fn a_423_to_a_query_or_a_removal_is_a_plain_refusal() {
     for command in [Command::Query, Command::Remove] {
         let mut play = Play::new();
