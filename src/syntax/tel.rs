@@ -100,7 +100,8 @@ impl<'a> Tel<'a> {
                 let value = param.value.unwrap_or_default();
                 let is_number = param.name.eq_ignore_ascii_case(b"ext")
                     || param.name.eq_ignore_ascii_case(b"phone-context") && value.first() == Some(&b'+');
-                other.params.get(param.name).map(|p| p.value.unwrap_or_default()).is_some_and(|theirs| {
+                let namesakes = other.params.iter().filter(|p| p.name.eq_ignore_ascii_case(param.name));
+                namesakes.map(|p| p.value.unwrap_or_default()).any(|theirs| {
                     if is_number {
                         significant(value).eq(significant(theirs))
                     } else {
@@ -120,6 +121,13 @@ mod tests {
 
     fn tel(text: &str) -> Result<Tel<'_>, SyntaxErrorKind> {
         Tel::from_uri(&Uri::parse(text.as_bytes()).unwrap()).map_err(|e| e.kind)
+    }
+
+    #[test]
+    fn a_number_with_a_parameter_twice_equals_itself() {
+        let twice = tel("tel:+1;x;x=5").unwrap();
+        assert!(twice.is_equivalent(&twice));
+        assert!(!twice.is_equivalent(&tel("tel:+1;x=6").unwrap()));
     }
 
     #[test]

@@ -59,10 +59,15 @@ fn same_host(a: Option<Host<'_>>, b: Option<Host<'_>>) -> bool {
     }
 }
 
+/// A parameter that (against the grammar) stands more than once is met by any of its namesakes, so that a URI always equals itself.
 fn params_allow(a: Params<'_>, b: Params<'_>) -> bool {
-    a.iter().all(|p| match b.iter().find(|o| same_caseless(o.name, p.name)) {
-        Some(other) => same_caseless(p.value.unwrap_or_default(), other.value.unwrap_or_default()),
-        None => !SIGNIFICANT.iter().any(|name| same_caseless(name, p.name)),
+    a.iter().all(|p| {
+        let value = p.value.unwrap_or_default();
+        let mut namesakes = b.iter().filter(|o| same_caseless(o.name, p.name)).peekable();
+        match namesakes.peek() {
+            Some(_) => namesakes.any(|o| same_caseless(value, o.value.unwrap_or_default())),
+            None => !SIGNIFICANT.iter().any(|name| same_caseless(name, p.name)),
+        }
     })
 }
 
@@ -125,6 +130,12 @@ mod tests {
         let (a, b) = (Uri::parse(a.as_bytes()).unwrap(), Uri::parse(b.as_bytes()).unwrap());
         assert_eq!(a.is_equivalent(&b), b.is_equivalent(&a));
         a.is_equivalent(&b)
+    }
+
+    #[test]
+    fn a_uri_with_a_parameter_twice_equals_itself() {
+        assert!(compare("sip:a@h;transport=udp;transport=tcp", "sip:a@h;transport=udp;transport=tcp"));
+        assert!(!compare("sip:a@h;transport=udp;transport=tcp", "sip:a@h;transport=sctp"));
     }
 
     #[test]
