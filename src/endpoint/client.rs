@@ -1,10 +1,14 @@
 //! A running client transaction, as its owner sees it.
 
-use super::mailbox::Mailbox;
-use super::{Endpoint, Switch};
+use super::handle::Command;
+use super::mailbox::{Mailbox, mailbox};
+use super::{Endpoint, Scope, Switch};
+use crate::error::Error;
 use crate::message::{Flow, Message};
 use crate::transport::TransportError;
 use std::future::poll_fn;
+use std::sync::Arc;
+use std::task::{Context, Poll};
 use std::time::Instant;
 
 /// A running client transaction. When it is dropped, a request other than INVITE is not sent again, so that a peer that nobody listens to
@@ -49,6 +53,30 @@ impl ClientTransaction {
     /// The next event; `None` after the last.
     pub async fn next(&mut self) -> Option<ClientEvent> {
         poll_fn(|cx| self.mailbox.poll_next(cx)).await
+    }
+    /// The next event, for who polls several; `Ready(None)` after the last.
+    pub fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Option<ClientEvent>> {
+        self.mailbox.poll_next(cx)
+    }
+    /// Cancels an INVITE (RFC 3261 sec. 9.1): at once when a provisional response was there, else as soon as one comes. `reason` is a
+    /// Reason value (RFC 3326), e.g. `SIP;cause=200;text="Call completed elsewhere"`. The INVITE ends by its own final response, at the
+    /// latest 64*T1 after the CANCEL.
+    ///
+    /// What it gives is the transaction of the CANCEL; it ends without an event when there was nothing to cancel any more.
+    ///
+    /// # Errors
+    /// [`Error::Closed`]; [`Error::Usage`] when `reason` holds a line break.
+    pub async fn cancel(&self, scope: &Scope, reason: Option<String>) -> Result<ClientTransaction, Error> {
+        if reason.as_ref().is_some_and(|reason| reason.contains(['\r', '\n'])) {
+            return Err(Error::usage("reason", "it holds a line break"));
+        }
+        let invite = self.mailbox.id().ok_or(Error::Closed)?;
+        let (post, mut mailbox) = mailbox();
+        let (flow, log) = (self.flow, Arc::clone(&scope.log));
+        let endpoint = scope.endpoint().clone();
+        endpoint.command(Command::Cancel { invite, reason, flow, log, post }).await?;
+        let sent_at = poll_fn(|cx| mailbox.poll_sent(cx)).await.ok_or(Error::Closed)?;
+        Ok(ClientTransaction { mailbox, flow, sent_at, switch: None, _endpoint: endpoint })
     }
     /// The flow that is really used.
     pub fn flow(&self) -> Flow {

@@ -2,7 +2,7 @@
 
 use super::connections::{Connections, Route};
 use super::handle::{Command, QUEUE_MAX, Queued, Shared};
-use super::incoming::IncomingRequest;
+use super::incoming::IncomingEvent;
 use super::log::Log;
 use super::mailbox::Post;
 use super::remotes::Remotes;
@@ -46,7 +46,7 @@ pub(super) struct Driver {
     pub(super) connections: Connections,
     pub(super) clients: HashMap<ClientId, Client>,
     pub(super) remotes: Remotes,
-    pub(super) requests: mpsc::Sender<IncomingRequest>,
+    pub(super) incoming: mpsc::Sender<IncomingEvent>,
     pub(super) stats: Stats,
     pub(super) tasks: JoinSet<Done>,
     /// When the message that is being handled was read.
@@ -100,7 +100,7 @@ impl Driver {
         sockets: Vec<Socket>,
         listeners: Vec<Box<dyn Listener>>,
         commands: mpsc::Receiver<Queued>,
-        requests: mpsc::Sender<IncomingRequest>,
+        incoming: mpsc::Sender<IncomingEvent>,
     ) -> Driver {
         let config = &shared.config;
         let (events, carried) = mpsc::channel(CARRIED);
@@ -118,7 +118,7 @@ impl Driver {
             sockets,
             clients: HashMap::new(),
             remotes: Remotes::default(),
-            requests,
+            incoming,
             stats: Stats::default(),
             tasks: JoinSet::new(),
             read_at: now(),
@@ -211,6 +211,10 @@ impl Driver {
     fn handle_command(&mut self, now: Instant, command: Command) {
         match command {
             Command::Request { request, flow, log, post } => self.begin(now, &request, flow, log, post),
+            Command::Outside { request, flow } => self.layer.send_outside(&request, flow),
+            Command::Cancel { invite, reason, flow, log, post } => {
+                self.cancel(now, invite, reason.as_deref(), (flow, log, post));
+            }
             Command::Respond { id, response } => self.respond(now, id, *response),
             Command::Abandon(id) => self.layer.abandon(now, id),
             Command::Raw { flow, bytes } => self.send_raw(now, flow, &bytes),

@@ -8,7 +8,7 @@ use super::switch::Unswitchable;
 use super::{Config, Incoming, Scope, Stats};
 use crate::error::Error;
 use crate::message::{Flow, Ids, Message, Transport};
-use crate::transaction::ServerId;
+use crate::transaction::{ClientId, ServerId};
 use crate::transport::{Listener, Network, OsNetwork, TransportError, TransportErrorKind};
 use bytes::Bytes;
 use std::net::{IpAddr, SocketAddr};
@@ -51,6 +51,17 @@ pub(super) struct Queued {
 pub(super) enum Command {
     Request {
         request: Box<Message>,
+        flow: Flow,
+        log: Arc<Log>,
+        post: Post,
+    },
+    Outside {
+        request: Box<Message>,
+        flow: Flow,
+    },
+    Cancel {
+        invite: ClientId,
+        reason: Option<String>,
         flow: Flow,
         log: Arc<Log>,
         post: Post,
@@ -104,7 +115,7 @@ impl Endpoint {
         }
         let mut ids = Ids::from_seed(seed);
         let (commands, queued) = mpsc::channel(config.command_queue.clamp(1, QUEUE_MAX));
-        let (requests, incoming) = mpsc::channel(config.incoming_queue.clamp(1, QUEUE_MAX));
+        let (events, incoming) = mpsc::channel(config.incoming_queue.clamp(1, QUEUE_MAX));
         let driver_ids = ids.fork();
         let shared = Arc::new(Shared {
             config,
@@ -115,9 +126,9 @@ impl Endpoint {
             local_addrs,
             ids: Mutex::new(ids),
         });
-        let driver = Driver::new(Arc::clone(&shared), driver_ids, sockets, listeners, queued, requests);
+        let driver = Driver::new(Arc::clone(&shared), driver_ids, sockets, listeners, queued, events);
         tokio::spawn(driver.run());
-        Ok((Endpoint { commands, shared }, Incoming { requests: incoming }))
+        Ok((Endpoint { commands, shared }, Incoming { events: incoming }))
     }
 
     /// Addresses that are really bound.

@@ -1,4 +1,4 @@
-//! Requests from the network, for the owner of the endpoint.
+//! Requests from the network, for the owner of the endpoint, and what became of them.
 
 use crate::message::{Flow, Message};
 use crate::transaction::ServerId;
@@ -12,14 +12,47 @@ use tokio::sync::mpsc;
 /// asks so whether a contact is alive), requests of a dialog or subscription that we do not have with 481, anything else with 405.
 #[derive(Debug)]
 pub struct Incoming {
-    pub(super) requests: mpsc::Receiver<IncomingRequest>,
+    pub(super) events: mpsc::Receiver<IncomingEvent>,
+}
+
+/// What came from the network, or became of what came.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum IncomingEvent {
+    /// A request other than ACK and CANCEL.
+    Request(IncomingRequest),
+    /// An ACK for a 2xx, or one that matches no transaction: for the dialog that it belongs to.
+    Ack {
+        /// The ACK.
+        message: Message,
+        /// Where it came from.
+        flow: Flow,
+        /// When.
+        at: Instant,
+    },
+    /// An INVITE that has no final response yet is cancelled. The CANCEL is answered already; the INVITE wants a 487.
+    Cancelled {
+        /// The INVITE's transaction.
+        invite: ServerId,
+        /// The Reason values of the CANCEL (RFC 3326), as they came.
+        reasons: Vec<String>,
+        /// When.
+        at: Instant,
+    },
+    /// A response could not be sent, or a final response to an INVITE got no ACK in time.
+    Failed {
+        /// The request's transaction.
+        id: ServerId,
+        /// When.
+        at: Instant,
+    },
 }
 
 /// A request that came.
 #[derive(Debug)]
 pub struct IncomingRequest {
-    /// Its server transaction; `None` for ACK. It wants [`respond`](super::Endpoint::respond) or [`abandon`](super::Endpoint::abandon).
-    pub id: Option<ServerId>,
+    /// Its server transaction: wants [`respond`](super::Endpoint::respond) or [`abandon`](super::Endpoint::abandon).
+    pub id: ServerId,
     /// The request, with `received`/`rport` filled in.
     pub message: Message,
     /// Where it came from.
@@ -29,8 +62,16 @@ pub struct IncomingRequest {
 }
 
 impl Incoming {
-    /// The next request; `None` when the endpoint is closed.
-    pub async fn next(&mut self) -> Option<IncomingRequest> {
-        self.requests.recv().await
+    /// What comes next; `None` when the endpoint is closed.
+    pub async fn next(&mut self) -> Option<IncomingEvent> {
+        self.events.recv().await
+    }
+    /// The next request, for owners that take no calls: whatever else comes is dropped. `None` when the endpoint is closed.
+    pub async fn next_request(&mut self) -> Option<IncomingRequest> {
+        loop {
+            if let IncomingEvent::Request(request) = self.next().await? {
+                return Some(request);
+            }
+        }
     }
 }

@@ -22,9 +22,9 @@ const SOURCES_KEPT: usize = 4_096;
 
 impl Driver {
     pub(super) fn begin(&mut self, now: Instant, request: &Message, flow: Flow, log: Arc<Log>, post: Post) {
-        post.sent(now);
         match self.layer.send(now, request, flow) {
             Ok(id) => {
+                post.sent(now, Some(id));
                 self.began += 1;
                 let order = self.began;
                 if flow.transport == Transport::Udp {
@@ -38,10 +38,35 @@ impl Driver {
                 self.clients.insert(id, client);
             }
             Err(Full) => {
+                post.sent(now, None);
                 let kind = TransportErrorKind::Limit("max_transactions");
                 let error = TransportError { transport: flow.transport, remote: flow.remote, kind };
                 log.push(now, flow, RecordEvent::Failed(error.clone()));
                 post.deliver(ClientEvent::Failed(error), true);
+            }
+        }
+    }
+
+    /// Cancels an INVITE of ours. When it has its answer already, `post` ends without an event.
+    pub(super) fn cancel(
+        &mut self,
+        now: Instant,
+        invite: ClientId,
+        reason: Option<&str>,
+        (flow, log, post): (Flow, Arc<Log>, Post),
+    ) {
+        match self.layer.cancel(now, invite, reason) {
+            Ok(id) => {
+                post.sent(now, Some(id));
+                self.began += 1;
+                let order = self.began;
+                let client =
+                    Client { post, log, flow, order, is_invite: false, answered: false, error: None };
+                self.clients.insert(id, client);
+            }
+            Err(error) => {
+                post.sent(now, None);
+                tracing::debug!(%error, "not cancelled");
             }
         }
     }

@@ -62,37 +62,52 @@ impl Log {
 /// Which Call-ID belongs to which scope. Only our own Call-IDs are in it: a peer's bytes are looked up and never kept.
 #[derive(Debug, Default)]
 pub(super) struct Registry {
-    logs: Mutex<HashMap<Arc<[u8]>, Arc<Log>>>,
+    logs: Mutex<Logs>,
+}
+
+#[derive(Debug, Default)]
+struct Logs {
+    of: HashMap<Arc<[u8]>, Arc<Log>>,
+    /// Who wants all that nobody else has claimed.
+    rest: Option<Arc<Log>>,
 }
 
 impl Registry {
     /// Gives a Call-ID to a scope, from whoever had it before, and the scope a copy of it when it is new there.
     pub(super) fn claim(&self, call_id: &[u8], log: &Arc<Log>) -> Option<Arc<[u8]>> {
         let mut logs = self.logs.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(owner) = logs.get_mut(call_id) {
+        if let Some(owner) = logs.of.get_mut(call_id) {
             let is_new = !Arc::ptr_eq(owner, log);
             *owner = Arc::clone(log);
             return is_new.then(|| call_id.into());
         }
         let call_id: Arc<[u8]> = call_id.into();
-        logs.insert(Arc::clone(&call_id), Arc::clone(log));
+        logs.of.insert(Arc::clone(&call_id), Arc::clone(log));
         Some(call_id)
     }
     /// Forgets Call-IDs as far as they are still this scope's.
     pub(super) fn forget(&self, call_ids: &[Arc<[u8]>], log: &Arc<Log>) {
         let mut logs = self.logs.lock().unwrap_or_else(PoisonError::into_inner);
         for call_id in call_ids {
-            if logs.get(call_id).is_some_and(|owner| Arc::ptr_eq(owner, log)) {
-                logs.remove(call_id);
+            if logs.of.get(call_id).is_some_and(|owner| Arc::ptr_eq(owner, log)) {
+                logs.of.remove(call_id);
             }
         }
+    }
+    /// Gives everything that nobody has claimed to a scope, from whoever had it before.
+    pub(super) fn claim_rest(&self, log: &Arc<Log>) {
+        self.logs.lock().unwrap_or_else(PoisonError::into_inner).rest = Some(Arc::clone(log));
+    }
+    pub(super) fn forget_rest(&self, log: &Arc<Log>) {
+        let mut logs = self.logs.lock().unwrap_or_else(PoisonError::into_inner);
+        logs.rest.take_if(|rest| Arc::ptr_eq(rest, log));
     }
     /// The scope of a message; `call_id` is only looked for when there is any scope at all.
     pub(super) fn find<'a>(&self, call_id: impl FnOnce() -> Option<&'a [u8]>) -> Option<Arc<Log>> {
         let logs = self.logs.lock().unwrap_or_else(PoisonError::into_inner);
-        if logs.is_empty() {
-            return None;
+        if logs.of.is_empty() {
+            return logs.rest.clone();
         }
-        logs.get(call_id()?).cloned()
+        call_id().and_then(|call_id| logs.of.get(call_id)).or(logs.rest.as_ref()).cloned()
     }
 }

@@ -1,6 +1,7 @@
 //! What a client transaction has to say, on its way from the loop to who asked: bounded, and never in the loop's way.
 
 use super::ClientEvent;
+use crate::transaction::ClientId;
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -18,6 +19,7 @@ struct State {
     waker: Option<Waker>,
     ended: bool,
     sent_at: Option<Instant>,
+    id: Option<ClientId>,
 }
 
 #[derive(Debug, Default)]
@@ -57,9 +59,9 @@ impl Post {
         fits
     }
     /// The request was taken by the loop and, unless that failed, sent.
-    pub(super) fn sent(&self, at: Instant) {
+    pub(super) fn sent(&self, at: Instant, id: Option<ClientId>) {
         let mut state = self.0.state.lock().unwrap_or_else(PoisonError::into_inner);
-        state.sent_at = Some(at);
+        (state.sent_at, state.id) = (Some(at), id);
         wake(state);
     }
     pub(super) fn is_ended(&self) -> bool {
@@ -112,6 +114,10 @@ impl Mailbox {
         }
         state.waker = Some(cx.waker().clone());
         Poll::Pending
+    }
+    /// Its transaction, once it was sent.
+    pub(super) fn id(&self) -> Option<ClientId> {
+        self.0.state.lock().unwrap_or_else(PoisonError::into_inner).id
     }
     pub(super) fn retransmissions(&self) -> u32 {
         self.0.retransmissions.load(Ordering::Relaxed)

@@ -61,6 +61,6 @@ mod switch;
 pub use client::{ClientEvent, ClientTransaction, Received};
 pub use config::{Config, Stats};
 pub use handle::Endpoint;
-pub use incoming::{Incoming, IncomingRequest};
+pub use incoming::{Incoming, IncomingEvent, IncomingRequest};
 pub use scope::Scope;
 pub use switch::{Switch, SwitchOutcome};

@@ -3,7 +3,7 @@
 use super::connections::Waiter;
 use super::driver::{Client, Done, Driver};
 use super::log::Log;
-use super::{ClientEvent, IncomingRequest, Received, automatic, reply};
+use super::{ClientEvent, IncomingEvent, IncomingRequest, Received, automatic, reply};
 use crate::message::{BuildError, Flow, Message, Transport, call_id_of};
 use crate::transaction::{ClientId, Input, Output, Owner, ServerId};
 use crate::transport::{RecordEvent, TransportError, TransportErrorKind};
@@ -49,13 +49,18 @@ impl Driver {
             }
             Output::Request { id, message, flow } => {
                 self.stats.servers += 1;
-                self.hand_over(now, Some(id), message, flow);
+                self.hand_over(now, id, message, flow);
             }
-            Output::Ack { message, flow } => self.hand_over(now, None, message, flow),
+            Output::Ack { message, flow } => {
+                self.tell(IncomingEvent::Ack { message, flow, at: self.read_at })
+            }
             Output::Stray { .. } => self.stats.stray += 1,
             Output::ClientTerminated(id) => self.forget(id),
             Output::ServerTerminated(_) => self.stats.servers = self.stats.servers.saturating_sub(1),
-            Output::Cancelled { .. } | Output::ServerFailed { .. } => {}
+            Output::Cancelled { invite, reasons } => {
+                self.tell(IncomingEvent::Cancelled { invite, reasons, at: self.read_at });
+            }
+            Output::ServerFailed { id } => self.tell(IncomingEvent::Failed { id, at: now }),
         }
     }
 
@@ -253,20 +258,29 @@ impl Driver {
         }
     }
 
+    /// Tells the owner what wants no answer. One that does not keep up misses it.
+    fn tell(&mut self, event: IncomingEvent) {
+        if let Err(mpsc::error::TrySendError::Full(_)) = self.incoming.try_send(event) {
+            self.stats.events_dropped += 1;
+        }
+    }
+
     /// Hands a request to the owner, or answers it when there is none or he does not keep up.
-    fn hand_over(&mut self, now: Instant, id: Option<ServerId>, message: Message, flow: Flow) {
-        let request = match self.requests.try_send(IncomingRequest { id, message, flow, at: self.read_at }) {
+    fn hand_over(&mut self, now: Instant, id: ServerId, message: Message, flow: Flow) {
+        let request = IncomingRequest { id, message, flow, at: self.read_at };
+        let (request, full) = match self.incoming.try_send(IncomingEvent::Request(request)) {
             Ok(()) => return,
-            Err(error) => error,
+            Err(mpsc::error::TrySendError::Full(IncomingEvent::Request(request))) => (request, true),
+            Err(mpsc::error::TrySendError::Closed(IncomingEvent::Request(request))) => (request, false),
+            Err(_) => return,
         };
-        let (Some(id), agent) = (id, &self.shared.config.user_agent) else { return };
+        let agent = &self.shared.config.user_agent;
         let tag = self.ids.tag();
-        let response: Option<Result<Message, BuildError>> = match request {
-            mpsc::error::TrySendError::Full(request) => {
-                self.stats.refused += 1;
-                Some(automatic::busy(&request.message, &tag, agent))
-            }
-            mpsc::error::TrySendError::Closed(request) => automatic::answer(&request.message, &tag, agent),
+        let response: Option<Result<Message, BuildError>> = if full {
+            self.stats.refused += 1;
+            Some(automatic::busy(&request.message, &tag, agent))
+        } else {
+            automatic::answer(&request.message, &tag, agent)
         };
         match response {
             Some(Ok(response)) => self.respond(now, id, response),

@@ -11,6 +11,7 @@ use crate::message::{Flow, Message, Transport};
 use crate::transport::{Record, RecordEvent, TransportError};
 use std::future::poll_fn;
 use std::net::SocketAddr;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// The owner of some Call-IDs and of the record of their messages. Dropping it forgets them.
@@ -19,11 +20,13 @@ pub struct Scope {
     endpoint: Endpoint,
     pub(super) log: Arc<Log>,
     call_ids: Mutex<Vec<Arc<[u8]>>>,
+    /// It asked for all that nobody else has claimed.
+    rest: AtomicBool,
 }
 
 impl Scope {
     pub(super) fn new(endpoint: Endpoint, log: Arc<Log>) -> Scope {
-        Scope { endpoint, log, call_ids: Mutex::default() }
+        Scope { endpoint, log, call_ids: Mutex::default(), rest: AtomicBool::new(false) }
     }
 
     /// The endpoint that it belongs to.
@@ -66,6 +69,26 @@ impl Scope {
         Ok(ClientTransaction { mailbox, flow, sent_at, switch, _endpoint: self.endpoint.clone() })
     }
 
+    /// Sends an ACK of a 2xx (without Via) outside any transaction (RFC 3261 sec. 13.2.2.4).
+    ///
+    /// # Errors
+    /// [`Error::Closed`]. Whether it arrives is not told: the peer repeats its 2xx until it does.
+    pub async fn send_outside(&self, ack: Message, flow: Flow) -> Result<(), Error> {
+        self.endpoint.command(Command::Outside { request: Box::new(ack), flow }).await
+    }
+
+    /// A scope of another endpoint that writes into the same record: the parties of a call, each with an endpoint of its own.
+    pub fn beside(&self, endpoint: &Endpoint) -> Scope {
+        Scope::new(endpoint.clone(), Arc::clone(&self.log))
+    }
+
+    /// Records all messages of its endpoint from now on that no other scope has claimed: whoever calls us brings a Call-ID of its own.
+    /// One scope of an endpoint does so at a time, the one that asked last.
+    pub fn record_all(&self) {
+        self.rest.store(true, Ordering::Relaxed);
+        self.endpoint.shared().registry.claim_rest(&self.log);
+    }
+
     /// Writes a note into the record.
     pub fn note(&self, flow: Flow, text: impl Into<String>) {
         self.log.push(tokio::time::Instant::now().into_std(), flow, RecordEvent::Note(text.into()));
@@ -91,6 +114,10 @@ impl Scope {
 impl Drop for Scope {
     fn drop(&mut self) {
         let call_ids = std::mem::take(self.call_ids.get_mut().unwrap_or_else(PoisonError::into_inner));
-        self.endpoint.shared().registry.forget(&call_ids, &self.log);
+        let registry = &self.endpoint.shared().registry;
+        registry.forget(&call_ids, &self.log);
+        if *self.rest.get_mut() {
+            registry.forget_rest(&self.log);
+        }
     }
 }

@@ -4,7 +4,7 @@ use super::memory::MemoryHost;
 use super::registrar::{self, Binding, Delivery, Input, Output, Registrar, Seen};
 use super::{User, wire};
 use crate::check::Account;
-use crate::endpoint::{self, Endpoint, Incoming, IncomingRequest};
+use crate::endpoint::{self, Endpoint, Incoming, IncomingEvent, IncomingRequest};
 use crate::error::Error;
 use crate::message::{Flow, Transport};
 use crate::transaction::ServerId;
@@ -292,10 +292,12 @@ async fn serve(endpoint: Endpoint, mut incoming: Incoming, registrar: Arc<Mutex<
         let mut asked = None;
         match next {
             Ok(None) => return,
-            Ok(Some(IncomingRequest { id, message, flow, at, .. })) => {
-                asked = id.map(|id| (id, flow));
+            Ok(Some(IncomingEvent::Request(IncomingRequest { id, message, flow, at, .. }))) => {
+                asked = Some((id, flow));
                 lock(&registrar).handle_input(at, Input::Request { token: 0, message, flow });
             }
+            // An ACK, or the end of a request that is answered.
+            Ok(Some(_)) => continue,
             Err(at) => lock(&registrar).handle_timeout(now().max(at)),
         }
         loop {

@@ -13,12 +13,17 @@ pub(super) fn via(flow: &Flow, branch: &str) -> String {
 
 /// The ACK of a final response that is no 2xx (RFC 3261 sec. 17.1.1.3).
 pub(super) fn ack(invite: &Bytes, response: &Message) -> Option<Message> {
-    from_invite(&again(invite)?, Method::Ack, response.header(HeaderName::To))
+    from_invite(&again(invite)?, Method::Ack, response.header(HeaderName::To))?.build().ok()
 }
 
 /// The CANCEL of an INVITE (RFC 3261 sec. 9.1).
-pub(super) fn cancel(invite: &Bytes) -> Option<Message> {
-    from_invite(&again(invite)?, Method::Cancel, None)
+pub(super) fn cancel(invite: &Bytes, reason: Option<&str>) -> Option<Message> {
+    let cancel = from_invite(&again(invite)?, Method::Cancel, None)?;
+    let builder = match reason {
+        Some(reason) => cancel.header(HeaderName::Reason, reason),
+        None => cancel,
+    };
+    builder.build().ok()
 }
 
 /// A message out of the bytes that a transaction keeps: its table of spans is larger than they are, and
@@ -27,7 +32,7 @@ fn again(bytes: &Bytes) -> Option<Message> {
     Message::parse(bytes.clone(), &Limits::PASSED).ok()
 }
 
-fn from_invite(invite: &Message, method: Method<'_>, to: Option<&[u8]>) -> Option<Message> {
+fn from_invite(invite: &Message, method: Method<'_>, to: Option<&[u8]>) -> Option<Builder> {
     let number = invite.cseq().ok()?.number;
     let mut builder = Builder::request(method, invite.request_uri_bytes()?)
         .header(HeaderName::Via, top_via_text(invite)?)
@@ -35,13 +40,12 @@ fn from_invite(invite: &Message, method: Method<'_>, to: Option<&[u8]>) -> Optio
     for route in invite.headers().filter(|header| header.name == HeaderName::Route) {
         builder = builder.header(HeaderName::Route, route.value);
     }
-    builder
+    let builder = builder
         .header(HeaderName::From, invite.header(HeaderName::From)?)
         .header(HeaderName::To, to.or_else(|| invite.header(HeaderName::To))?)
         .header(HeaderName::CallId, invite.header(HeaderName::CallId)?)
-        .header(HeaderName::CSeq, format!("{number} {method}"))
-        .build()
-        .ok()
+        .header(HeaderName::CSeq, format!("{number} {method}"));
+    Some(builder)
 }
 
 /// The text of the top Via alone, also when its line holds a list.

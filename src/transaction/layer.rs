@@ -162,11 +162,17 @@ impl Layer {
 
     /// Cancels an INVITE (RFC 3261 sec. 9.1): sends CANCEL in a client transaction of its own, now or as soon
     /// as a provisional response has come. When none comes, that transaction ends unsent with the INVITE's.
-    /// The INVITE ends by its own final response, at the latest 64*T1 after the CANCEL.
+    /// The INVITE ends by its own final response, at the latest 64*T1 after the CANCEL. `reason` is a Reason value (RFC 3326), without
+    /// line breaks; one that cannot stand in a message leaves nothing to cancel.
     ///
     /// # Errors
     /// [`CancelError`].
-    pub fn cancel(&mut self, now: Instant, invite: ClientId) -> Result<ClientId, CancelError> {
+    pub fn cancel(
+        &mut self,
+        now: Instant,
+        invite: ClientId,
+        reason: Option<&str>,
+    ) -> Result<ClientId, CancelError> {
         let now = self.moment(now);
         let slot = self.slots.get(invite.0).ok_or(CancelError::NotPending)?;
         let Machine::InviteClient(machine) = &slot.machine else { return Err(CancelError::NotPending) };
@@ -174,7 +180,7 @@ impl Layer {
             return Err(CancelError::NotPending);
         }
         let (request, flow) = machine.pending().ok_or(CancelError::NotPending)?;
-        let message = derived::cancel(request).ok_or(CancelError::NotPending)?;
+        let message = derived::cancel(request, reason).ok_or(CancelError::NotPending)?;
         let branch = message.top_via().ok().and_then(|via| via.branch());
         let key = branch.map(|branch| self.keys.client(branch, Method::Cancel));
         let waiting = NonInviteClient::waiting(message.bytes().clone(), flow);

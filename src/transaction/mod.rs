@@ -186,6 +186,8 @@ pub enum Output {
     Cancelled {
         /// The INVITE's transaction.
         invite: ServerId,
+        /// Reason values of the CANCEL (RFC 3326), as they came; at most 8.
+        reasons: Vec<String>,
     },
     /// An ACK for a 2xx, or one that matches no transaction: for the dialog that it belongs to.
     Ack {
@@ -238,7 +240,7 @@ impl fmt::Debug for Output {
             Output::Stray { message, flow } => f.debug_tuple("Stray").field(message).field(flow).finish(),
             Output::Timeout { id } => one(f, "Timeout", id),
             Output::ClientTransportFailed { id } => one(f, "ClientTransportFailed", id),
-            Output::Cancelled { invite } => one(f, "Cancelled", invite),
+            Output::Cancelled { invite, .. } => one(f, "Cancelled", invite),
             Output::ServerFailed { id } => one(f, "ServerFailed", id),
             Output::ClientTerminated(id) => one(f, "ClientTerminated", id),
             Output::ServerTerminated(id) => one(f, "ServerTerminated", id),

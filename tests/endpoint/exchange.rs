@@ -17,7 +17,7 @@ async fn exchange(transport: Transport, address: &str) {
     assert_eq!((flow.transport, flow.remote), (transport, remote));
 
     let (scope, mut transaction) = ask(&client, flow).await;
-    let request = incoming.next().await.unwrap();
+    let request = incoming.next_request().await.unwrap();
     assert_eq!(request.message.method(), Some(Method::Options));
     assert_eq!((request.flow.local, request.flow.remote), (flow.remote, flow.local));
     let via = request.message.top_via().unwrap();
@@ -25,7 +25,7 @@ async fn exchange(transport: Transport, address: &str) {
     assert_eq!(via.received(), Some(flow.local.ip()));
     assert_eq!(via.rport(), Some(Some(flow.local.port())));
 
-    server.respond(request.id.unwrap(), ok(&request.message)).await.unwrap();
+    server.respond(request.id, ok(&request.message)).await.unwrap();
     let received = answer(&mut transaction).await;
     assert_eq!(received.message.status(), Some(200));
     assert_eq!(received.flow, flow);
@@ -153,7 +153,7 @@ async fn the_loop_ends_when_nobody_holds_it() {
     let scope = endpoint.scope();
     drop(endpoint);
     drop(scope);
-    assert!(tokio::time::timeout(SOON, incoming.next()).await.unwrap().is_none());
+    assert!(tokio::time::timeout(SOON, incoming.next_request()).await.unwrap().is_none());
 }
 
 #[tokio::test]
@@ -165,7 +165,7 @@ async fn closing_ends_what_runs() {
     client.close().await;
     let error = failure(&mut transaction).await;
     assert!(error.to_string().contains("our endpoint was closed"), "{error}");
-    assert!(incoming.next().await.is_none());
+    assert!(incoming.next_request().await.is_none());
     assert!(scope.request(options(&client, flow), flow).await.is_err());
     client.close().await;
 }

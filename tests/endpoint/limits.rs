@@ -154,8 +154,8 @@ async fn requests_that_nobody_takes_are_answered_503() {
     assert_eq!(response.header(HeaderName::RetryAfter), Some(&b"5"[..]));
     assert_eq!(server.stats().refused, 1);
     // The one that was taken is answered all the same.
-    let request = incoming.next().await.unwrap();
-    server.respond(request.id.unwrap(), ok(&request.message)).await.unwrap();
+    let request = incoming.next_request().await.unwrap();
+    server.respond(request.id, ok(&request.message)).await.unwrap();
     assert_eq!(answer(&mut first).await.message.status(), Some(200));
 }
 

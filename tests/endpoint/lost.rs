@@ -195,7 +195,7 @@ async fn a_response_whose_connection_is_gone_goes_to_the_sent_by() {
     };
     let via = format!("SIP/2.0/TCP {};branch=z9hG4bKgone", answers.local_addr().unwrap());
     peer.write_all(options(&other, flow).with_top_via(via.as_bytes()).as_bytes()).await.unwrap();
-    let request = incoming.next().await.unwrap();
+    let request = incoming.next_request().await.unwrap();
     peer.set_zero_linger().unwrap();
     drop(peer);
     tokio::time::timeout(SOON, async {
@@ -205,7 +205,7 @@ async fn a_response_whose_connection_is_gone_goes_to_the_sent_by() {
     })
     .await
     .unwrap();
-    server.respond(request.id.unwrap(), ok(&request.message)).await.unwrap();
+    server.respond(request.id, ok(&request.message)).await.unwrap();
     let (mut second, _) = tokio::time::timeout(SOON, answers.accept()).await.unwrap().unwrap();
     assert!(read_some(&mut second).await.starts_with(b"SIP/2.0 200 OK\r\n"));
 }

@@ -3,6 +3,7 @@
 
 mod bad_input;
 mod exchange;
+mod invite;
 mod limits;
 mod lost;
 mod replies;

@@ -70,14 +70,14 @@ async fn a_retransmitted_request_gets_the_same_response_and_is_asked_once() {
     let via = format!("SIP/2.0/UDP {};branch=z9hG4bK1;rport", flow.local);
     let request = options(&other, flow).with_top_via(via.as_bytes());
     source.send_to(request.as_bytes(), to).await.unwrap();
-    let asked = incoming.next().await.unwrap();
-    server.respond(asked.id.unwrap(), ok(&asked.message)).await.unwrap();
+    let asked = incoming.next_request().await.unwrap();
+    server.respond(asked.id, ok(&asked.message)).await.unwrap();
     let first = received(&source).await;
     source.send_to(request.as_bytes(), to).await.unwrap();
     assert_eq!(received(&source).await, first);
     assert_eq!(server.stats().retransmitted, 1);
     server.close().await;
-    assert!(incoming.next().await.is_none(), "the retransmission is no second request");
+    assert!(incoming.next_request().await.is_none(), "the retransmission is no second request");
 }
 
 #[tokio::test]
@@ -88,7 +88,7 @@ async fn an_abandoned_request_is_never_answered() {
     let (client, _) = ringback::endpoint::Endpoint::bind(config).await.unwrap();
     let flow = client.flow(Transport::Udp, local(&server, Transport::Udp)).await.unwrap();
     let (_, mut transaction) = ask(&client, flow).await;
-    server.abandon(incoming.next().await.unwrap().id.unwrap()).await.unwrap();
+    server.abandon(incoming.next_request().await.unwrap().id).await.unwrap();
     let end = tokio::time::timeout(SOON, transaction.next()).await.unwrap();
     assert!(matches!(end, Some(ringback::endpoint::ClientEvent::Timeout)), "{end:?}");
     assert_eq!(server.stats().sent, 0);

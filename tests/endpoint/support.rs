@@ -75,10 +75,8 @@ pub(crate) async fn failure(transaction: &mut ClientTransaction) -> TransportErr
 /// Answers every request with 200.
 pub(crate) fn answer_all(endpoint: Endpoint, mut incoming: Incoming) {
     tokio::spawn(async move {
-        while let Some(request) = incoming.next().await {
-            if let Some(id) = request.id {
-                endpoint.respond(id, ok(&request.message)).await.unwrap();
-            }
+        while let Some(request) = incoming.next_request().await {
+            endpoint.respond(request.id, ok(&request.message)).await.unwrap();
         }
     });
 }

@@ -11,6 +11,9 @@ use crate::transaction::step::Fate;
 use crate::transaction::timers::Moment;
 use crate::transaction::{Output, Owner, ServerId, derived};
 
+/// Reason values that are kept of a CANCEL: one for each protocol is the most that RFC 3326 knows.
+const REASONS: usize = 8;
+
 impl Layer {
     pub(super) fn on_response(&mut self, now: Moment, message: Message, flow: Flow) {
         let status = message.status().filter(|status| (100..700).contains(status));
@@ -113,7 +116,12 @@ impl Layer {
                 let tag = answered.map(|tag| String::from_utf8_lossy(tag).into_owned());
                 self.respond_self(now, id, &message, 200, "OK", tag);
                 if is_pending {
-                    self.outputs.push_back(Output::Cancelled { invite: ServerId(invite) });
+                    let reasons = message.headers().filter(|header| header.name == HeaderName::Reason);
+                    let reasons = reasons
+                        .take(REASONS)
+                        .map(|header| String::from_utf8_lossy(header.value).into_owned());
+                    let reasons = reasons.collect();
+                    self.outputs.push_back(Output::Cancelled { invite: ServerId(invite), reasons });
                 }
             }
         }

@@ -173,7 +173,7 @@ fn a_transport_error_in_accepted_changes_nothing() {
 }
 
 fn cancel(trial: &mut Trial, id: ClientId) -> Result<ClientId, CancelError> {
-    let result = trial.layer.cancel(trial.instant(), id);
+    let result = trial.layer.cancel(trial.instant(), id, None);
     trial.drain();
     result
 }

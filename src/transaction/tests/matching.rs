@@ -242,7 +242,7 @@ fn a_full_layer_refuses_to_send_and_answers_503() {
     trial.send("OPTIONS", TCP);
     let invite = trial.send("INVITE", TCP);
     assert_eq!(trial.layer.send(trial.instant(), &outgoing("OPTIONS"), flow(TCP)), Err(Full));
-    assert_eq!(trial.layer.cancel(trial.instant(), invite), Err(CancelError::Full(Full)));
+    assert_eq!(trial.layer.cancel(trial.instant(), invite, None), Err(CancelError::Full(Full)));
     trial.log();
     trial.receive(incoming("INVITE", "z9hG4bK1"));
     trial.receive(incoming("ACK", "z9hG4bK1"));

@@ -114,7 +114,7 @@ impl Trial {
                     self.server = Some(id);
                     format!("request {}", message.method().unwrap())
                 }
-                Output::Cancelled { invite } => {
+                Output::Cancelled { invite, .. } => {
                     self.cancelled = Some(invite);
                     "cancelled".into()
                 }

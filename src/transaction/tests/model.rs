@@ -175,7 +175,7 @@ impl World {
                     assert!(self.server_seen.insert((side, id), seen).is_none(), "opened twice");
                     self.servers.push((side, id, message));
                 }
-                Output::Cancelled { invite } | Output::ServerFailed { id: invite } => {
+                Output::Cancelled { invite, .. } | Output::ServerFailed { id: invite } => {
                     assert!(!self.server_seen[&(side, invite)].gone, "spoke after its end");
                 }
                 Output::ServerTerminated(id) => {
@@ -250,7 +250,7 @@ impl World {
             Act::Cancel { which } => {
                 let Some(index) = pick(which, self.clients.len()) else { return };
                 let (side, id) = self.clients[index];
-                if let Ok(id) = self.layers[side].cancel(now, id) {
+                if let Ok(id) = self.layers[side].cancel(now, id, None) {
                     self.clients.push((side, id));
                     self.client_seen.entry((side, id)).or_default();
                 }

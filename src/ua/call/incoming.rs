@@ -362,10 +362,10 @@ impl Call {
         }
     }
 
-    pub(super) fn on_cancelled(&mut self, id: ServerId) {
+    pub(super) fn on_cancelled(&mut self, id: ServerId, reasons: Vec<String>) {
         if self.invited.as_ref().is_some_and(|invited| invited.id == id) {
             self.refuse_invite(487);
-            self.over(By::Peer, Cause::Cancelled, Vec::new());
+            self.over(By::Peer, Cause::Cancelled, reasons);
         }
     }
 

@@ -167,7 +167,7 @@ impl Call {
             Input::Timeout(id) => self.on_no_response(now, id, false),
             Input::TransportFailed(id) => self.on_no_response(now, id, true),
             Input::Request { id, request } => self.on_request(now, id, &request),
-            Input::Cancelled(id) => self.on_cancelled(id),
+            Input::Cancelled { invite, reasons } => self.on_cancelled(invite, reasons),
             Input::Ack(ack) => self.on_ack(now, &ack),
         }
         self.settle(now);

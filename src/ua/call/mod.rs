@@ -203,7 +203,12 @@ pub enum Input {
         request: Message,
     },
     /// The INVITE that we were called with is cancelled.
-    Cancelled(ServerId),
+    Cancelled {
+        /// Its transaction.
+        invite: ServerId,
+        /// Reason values of the CANCEL, as they came.
+        reasons: Vec<String>,
+    },
     /// An ACK for a 2xx of ours.
     Ack(Message),
 }

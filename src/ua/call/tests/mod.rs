@@ -191,7 +191,7 @@ impl World {
                     Output::SendAck(ack) => side.layer.send_outside(&ack, side.flow),
                     Output::Cancel(id) => {
                         let client = side.requests.iter().find(|(_, request)| **request == id).unwrap().0;
-                        let _ = side.layer.cancel(now, *client);
+                        let _ = side.layer.cancel(now, *client, None);
                     }
                     Output::Respond { id, response } => {
                         let _ = side.layer.respond(now, id, response);
@@ -211,7 +211,7 @@ impl World {
                     side.requests.get(&id).map(|id| Input::Response { id: *id, response: message })
                 }
                 LayerOutput::Timeout { id } => side.requests.get(&id).map(|id| Input::Timeout(*id)),
-                LayerOutput::Cancelled { invite } => Some(Input::Cancelled(invite)),
+                LayerOutput::Cancelled { invite, reasons } => Some(Input::Cancelled { invite, reasons }),
                 LayerOutput::Ack { message, .. } => {
                     side.call.as_ref().is_some_and(|call| call.owns(&message)).then_some(Input::Ack(message))
                 }
