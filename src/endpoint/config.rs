@@ -45,6 +45,10 @@ pub struct Config {
     pub max_records: usize,
     /// Bytes of messages kept for each scope; default 4 MiB.
     pub max_record_bytes: usize,
+    /// Datagrams of media kept for each scope; default 100,000.
+    pub max_media_records: usize,
+    /// Bytes of media kept for each scope; default 32 MiB.
+    pub max_media_bytes: usize,
     /// Requests that wait for the owner of [`Incoming`](super::Incoming); default 1,024. Those beyond are answered 503.
     pub incoming_queue: usize,
     /// Commands that wait for the loop; callers beyond wait too. Default 1,024.
@@ -78,6 +82,8 @@ impl Default for Config {
             idle_timeout: Duration::from_secs(120),
             max_records: 4_096,
             max_record_bytes: 4 << 20,
+            max_media_records: 100_000,
+            max_media_bytes: 32 << 20,
             incoming_queue: 1_024,
             command_queue: 1_024,
             user_agent: concat!("ringback/", env!("CARGO_PKG_VERSION")).to_owned(),

@@ -222,8 +222,7 @@ impl Endpoint {
 
     /// Opens a scope: an owner of Call-IDs that keeps the record of their messages.
     pub fn scope(&self) -> Scope {
-        let Config { max_records, max_record_bytes, .. } = self.shared.config;
-        Scope::new(self.clone(), Arc::new(Log::new(max_records, max_record_bytes)))
+        Scope::new(self.clone(), Arc::new(Log::new(&self.shared.config)))
     }
 
     /// Answers a request.

@@ -1,7 +1,8 @@
 //! Records by Call-ID: which scope wants to know of a message, and what it was told.
 
+use super::Config;
 use crate::message::Flow;
-use crate::transport::{Direction, Record, RecordEvent};
+use crate::transport::{Direction, MediaRecord, Record, RecordEvent};
 use bytes::Bytes;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -13,6 +14,16 @@ pub(super) struct Log {
     kept: Mutex<Kept>,
     max: usize,
     max_bytes: usize,
+    media: Mutex<KeptMedia>,
+    max_media: usize,
+    max_media_bytes: usize,
+}
+
+#[derive(Debug, Default)]
+struct KeptMedia {
+    records: Vec<MediaRecord>,
+    bytes: usize,
+    dropped: u64,
 }
 
 #[derive(Debug, Default)]
@@ -23,8 +34,30 @@ struct Kept {
 }
 
 impl Log {
-    pub(super) fn new(max: usize, max_bytes: usize) -> Log {
-        Log { kept: Mutex::default(), max, max_bytes }
+    pub(super) fn new(config: &Config) -> Log {
+        Log {
+            kept: Mutex::default(),
+            max: config.max_records,
+            max_bytes: config.max_record_bytes,
+            media: Mutex::default(),
+            max_media: config.max_media_records,
+            max_media_bytes: config.max_media_bytes,
+        }
+    }
+    pub(super) fn push_media(&self, record: MediaRecord) {
+        let mut kept = self.media.lock().unwrap_or_else(PoisonError::into_inner);
+        let bytes = kept.bytes.saturating_add(record.bytes.len());
+        if kept.records.len() < self.max_media && bytes <= self.max_media_bytes {
+            kept.bytes = bytes;
+            kept.records.push(record);
+        } else {
+            kept.dropped += 1;
+        }
+    }
+    pub(super) fn take_media(&self) -> (Vec<MediaRecord>, u64) {
+        let mut kept = self.media.lock().unwrap_or_else(PoisonError::into_inner);
+        kept.bytes = 0;
+        (std::mem::take(&mut kept.records), std::mem::take(&mut kept.dropped))
     }
     pub(super) fn push(&self, at: Instant, flow: Flow, event: RecordEvent) {
         let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);

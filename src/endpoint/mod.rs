@@ -40,6 +40,7 @@
 //! # }
 //! ```
 
+pub mod agent;
 mod automatic;
 mod client;
 mod config;

@@ -8,7 +8,7 @@ use super::mailbox::mailbox;
 use super::switch::switch;
 use crate::error::Error;
 use crate::message::{Flow, Message, Transport};
-use crate::transport::{Record, RecordEvent, TransportError};
+use crate::transport::{MediaRecord, Record, RecordEvent, TransportError};
 use std::future::poll_fn;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -97,6 +97,17 @@ impl Scope {
     /// What was recorded so far, in order.
     pub fn records(&self) -> Vec<Record> {
         self.log.records()
+    }
+
+    /// Takes out the media of calls that was recorded so far, in order, and the number of datagrams that were dropped because of
+    /// [`Config::max_media_records`](super::Config::max_media_records) or
+    /// [`Config::max_media_bytes`](super::Config::max_media_bytes).
+    pub fn take_media(&self) -> (Vec<MediaRecord>, u64) {
+        self.log.take_media()
+    }
+
+    pub(super) fn record_media(&self, record: MediaRecord) {
+        self.log.push_media(record);
     }
 
     /// How many there are.

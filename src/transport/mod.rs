@@ -25,7 +25,7 @@ pub(crate) use connection::{
 };
 pub use error::{TransportError, TransportErrorKind};
 pub use os::OsNetwork;
-pub use record::{Direction, Record, RecordEvent};
+pub use record::{Direction, MediaRecord, Record, RecordEvent};
 pub use resolve::{RESOLVE_TIMEOUT, ResolveError, ResolveErrorKind, resolve};
 
 use std::net::{IpAddr, SocketAddr};

@@ -3,6 +3,7 @@
 use super::TransportError;
 use crate::message::Flow;
 use bytes::Bytes;
+use std::net::SocketAddr;
 use std::time::Instant;
 
 /// Which way a message went.
@@ -54,4 +55,21 @@ pub enum RecordEvent {
     Failed(TransportError),
     /// Bytes went by another transport than asked, or were kept from it: said in words.
     Note(String),
+}
+
+/// A datagram of the media of a call.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MediaRecord {
+    /// When it was sent or read.
+    pub at: Instant,
+    /// Which way it went.
+    pub direction: Direction,
+    /// RTCP, not RTP.
+    pub is_rtcp: bool,
+    /// Our address.
+    pub local: SocketAddr,
+    /// The peer's address.
+    pub remote: SocketAddr,
+    /// All of it.
+    pub bytes: Bytes,
 }

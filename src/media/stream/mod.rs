@@ -291,6 +291,11 @@ impl Stream {
             blocks: self.receiver.report_block(last_sender_report).into_iter().collect(),
         }
     }
+    /// Packets sent so far.
+    pub fn sent(&self) -> u64 {
+        self.sender.packets()
+    }
+
     fn bound(&mut self) {
         while self.out.len() > MAX_OUTPUTS {
             self.out.pop_front();

@@ -77,6 +77,9 @@ impl Sender {
     pub(super) fn poll_timeout(&self) -> Option<Instant> {
         self.sending.then_some(self.next)
     }
+    pub(super) fn packets(&self) -> u64 {
+        self.packets.into()
+    }
     pub(super) fn info(&self, now: Instant, ntp: u64) -> Option<SenderInfo> {
         let (at, timestamp) = self.last?;
         let since = samples_of(now.saturating_duration_since(at)) as u32;

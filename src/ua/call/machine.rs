@@ -217,7 +217,7 @@ impl Call {
 
     fn hang_up(&mut self, reason: Option<String>) {
         match self.phase {
-            Phase::Ringing if self.is_caller => self.cancel(),
+            Phase::Ringing if self.is_caller => self.cancel(reason),
             Phase::Ringing => self.refuse(480, reason),
             Phase::Up => self.end_up(By::Local, Cause::HungUp, reason),
             Phase::Idle => self.over(By::Local, Cause::Cancelled, Vec::new()),

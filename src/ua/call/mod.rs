@@ -16,7 +16,7 @@
 //! # What the owner does
 //! * [`Output::Send`] means [`Layer::send`](crate::transaction::Layer::send); its responses, timeout and failure come back under the same id.
 //! * [`Output::SendAck`] means [`Layer::send_outside`](crate::transaction::Layer::send_outside).
-//! * [`Output::Cancel`] means [`Layer::cancel`](crate::transaction::Layer::cancel) of what was sent under this id. That CANCEL has no Reason.
+//! * [`Output::Cancel`] means [`Layer::cancel`](crate::transaction::Layer::cancel) of what was sent under this id.
 //! * [`Output::Respond`] means [`Layer::respond`](crate::transaction::Layer::respond); a 2xx to INVITE comes again until its ACK is there.
 //! * Requests and ACKs with our Call-ID and tag ([`Call::owns`]) come in as [`Input::Request`] and [`Input::Ack`].
 //! * [`Output::Finished`] means that nothing more comes and the call can be dropped.
@@ -159,7 +159,7 @@ pub enum Command {
     },
     /// Ends the call: CANCEL before the answer, BYE after it, 480 where we were called and have not answered.
     HangUp {
-        /// A Reason value for the BYE, e.g. `SIP;cause=200;text="done"`.
+        /// A Reason value for the CANCEL or BYE, e.g. `SIP;cause=200;text="done"`.
         reason: Option<String>,
     },
 }
@@ -226,8 +226,13 @@ pub enum Output {
     },
     /// Send this ACK (without Via) outside any transaction.
     SendAck(Message),
-    /// Cancel the INVITE that was sent under this id.
-    Cancel(RequestId),
+    /// Cancel an INVITE.
+    Cancel {
+        /// The one that was sent under this id.
+        id: RequestId,
+        /// A Reason value (RFC 3326) of the CANCEL, without line breaks.
+        reason: Option<String>,
+    },
     /// Answer this request.
     Respond {
         /// Its transaction.

@@ -264,11 +264,11 @@ impl Call {
         }
     }
 
-    pub(super) fn cancel(&mut self) {
+    pub(super) fn cancel(&mut self, reason: Option<String>) {
         let Some(inviting) = self.inviting.as_mut().filter(|i| i.is_open && !i.cancelled) else { return };
         inviting.cancelled = true;
         if let Some((id, _)) = &inviting.sent {
-            self.outputs.push_back(Output::Cancel(*id));
+            self.outputs.push_back(Output::Cancel { id: *id, reason });
         }
     }
 

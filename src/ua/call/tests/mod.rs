@@ -189,9 +189,9 @@ impl World {
                         side.requests.insert(client, id);
                     }
                     Output::SendAck(ack) => side.layer.send_outside(&ack, side.flow),
-                    Output::Cancel(id) => {
+                    Output::Cancel { id, reason } => {
                         let client = side.requests.iter().find(|(_, request)| **request == id).unwrap().0;
-                        let _ = side.layer.cancel(now, *client, None);
+                        let _ = side.layer.cancel(now, *client, reason.as_deref());
                     }
                     Output::Respond { id, response } => {
                         let _ = side.layer.respond(now, id, response);

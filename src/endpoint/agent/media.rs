@@ -1,0 +1,320 @@
+//! The media of one call: its sockets, its stream or relay, and the RTCP that goes with it.
+
+use super::handle::What;
+use super::ports::Ports;
+use super::report::{MediaReport, RtcpReport};
+use super::{MediaSetup, Scope};
+use crate::media::g711::Law;
+use crate::media::party_tone::{PARTIES, Party};
+use crate::media::rtcp::{self, round_trip};
+use crate::media::stream::{Command, Config, Input, Output, Stream};
+use crate::media::tone::Tone;
+use crate::message::Ids;
+use crate::sdp::{Codec, MediaPlan};
+use crate::transport::{Direction, MediaRecord};
+use bytes::Bytes;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::{Duration, Instant, SystemTime};
+
+/// Commands that wait for the stream; later ones are dropped.
+const WAITING: usize = 64;
+/// Sources that are told apart.
+const SOURCES: usize = 8;
+/// Datagrams read in one go.
+const BATCH: usize = 32;
+/// Mean time between reports (RFC 3550 sec. 6.2).
+const REPORT_MILLIS: u64 = 5_000;
+/// Seconds from 1900, where NTP begins, to 1970.
+const NTP_TO_UNIX_S: u64 = 2_208_988_800;
+/// The largest datagram that is taken for media.
+const DATAGRAM: usize = 2_048;
+
+pub(super) struct Media {
+    ports: Ports,
+    setup: MediaSetup,
+    scope: Arc<Scope>,
+    ids: Ids,
+    stream: Option<Stream>,
+    plan: Option<MediaPlan>,
+    waiting: Vec<Command>,
+    too_early: u64,
+    not_sent: u64,
+    relayed: u64,
+    sources: Vec<SocketAddr>,
+    report_at: Option<Instant>,
+    rtcp: RtcpReport,
+    /// The middle of the peer's last sender report, and when it came.
+    last_sender_report: Option<(u32, Instant)>,
+    /// What the wall clock said at some moment.
+    clock: (SystemTime, Instant),
+    buffer: Box<[u8]>,
+}
+
+impl Media {
+    pub(super) fn new(now: Instant, ports: Ports, setup: MediaSetup, scope: Arc<Scope>) -> Media {
+        Media {
+            ids: scope.endpoint().ids(),
+            ports,
+            setup,
+            scope,
+            stream: None,
+            plan: None,
+            waiting: Vec::new(),
+            too_early: 0,
+            not_sent: 0,
+            relayed: 0,
+            sources: Vec::new(),
+            report_at: None,
+            rtcp: RtcpReport::default(),
+            last_sender_report: None,
+            clock: (SystemTime::now(), now),
+            buffer: vec![0; DATAGRAM].into_boxed_slice(),
+        }
+    }
+
+    /// Offer and answer have met, for the first time or anew.
+    pub(super) fn agree(&mut self, now: Instant, plan: &MediaPlan) {
+        let law = match plan.codec {
+            Codec::Pcma => Law::A,
+            Codec::Pcmu => Law::Mu,
+        };
+        let telephone_event = plan.send_telephone_event.map(|event| event.payload_type);
+        if let MediaSetup::Stream { background, detect_tones } = &self.setup {
+            match &mut self.stream {
+                Some(stream) => stream.handle_input(
+                    now,
+                    Input::Command(Command::Renegotiated {
+                        law,
+                        payload_type: plan.send_payload_type,
+                        telephone_event,
+                    }),
+                ),
+                None => {
+                    let config = Config {
+                        law,
+                        payload_type: plan.send_payload_type,
+                        telephone_event,
+                        telephone_event_received: plan
+                            .receive_telephone_event
+                            .map(|event| event.payload_type),
+                        packet_time: plan.ptime,
+                        detect_tones: *detect_tones,
+                    };
+                    let mut stream = Stream::new(config, &mut self.ids, now);
+                    let background: Option<Tone> = background.clone();
+                    stream.handle_input(now, Input::Command(Command::Background(background)));
+                    for command in self.waiting.drain(..) {
+                        stream.handle_input(now, Input::Command(command));
+                    }
+                    self.stream = Some(stream);
+                }
+            }
+        }
+        self.plan = Some(plan.clone());
+        let sends = self.remote().is_some();
+        if let Some(stream) = &mut self.stream {
+            stream.handle_input(now, Input::Command(Command::Sending(sends)));
+        }
+        if self.report_at.is_none() {
+            self.report_at = Some(now + Duration::from_millis(REPORT_MILLIS / 2));
+        }
+    }
+
+    /// Where RTP goes, while we may send.
+    fn remote(&self) -> Option<SocketAddr> {
+        let plan = self.plan.as_ref().filter(|plan| plan.direction.sends())?;
+        Some(plan.remote).filter(|remote| !remote.ip().is_unspecified() && remote.port() != 0)
+    }
+
+    pub(super) fn command(&mut self, now: Instant, command: Command) {
+        match &mut self.stream {
+            Some(stream) => stream.handle_input(now, Input::Command(command)),
+            None if self.waiting.len() < WAITING => self.waiting.push(command),
+            None => {}
+        }
+    }
+
+    pub(super) fn listen_anew(&mut self) {
+        if let Some(stream) = &mut self.stream {
+            stream.listen_anew();
+        }
+    }
+
+    /// Sends a datagram of the owner's.
+    pub(super) fn relay(&mut self, now: Instant, datagram: Bytes) {
+        self.relayed += 1;
+        self.send(now, datagram);
+    }
+
+    fn send(&mut self, now: Instant, datagram: Bytes) {
+        let Some(remote) = self.remote() else { return };
+        if self.ports.rtp.try_send(&datagram, remote).is_err() {
+            self.not_sent += 1;
+        }
+        self.record(now, Direction::Sent, false, remote, datagram);
+    }
+
+    fn record(&self, at: Instant, direction: Direction, is_rtcp: bool, remote: SocketAddr, bytes: Bytes) {
+        let local = if is_rtcp { self.ports.rtcp.local_addr() } else { self.ports.rtp.local_addr() };
+        if let Ok(local) = local {
+            self.scope.record_media(MediaRecord { at, direction, is_rtcp, local, remote, bytes });
+        }
+    }
+
+    /// Reads what has come; pending when nothing has.
+    pub(super) fn poll(&mut self, now: Instant, cx: &mut Context<'_>, out: &mut Vec<What>) -> Poll<()> {
+        let mut any = false;
+        for _ in 0..BATCH {
+            match self.ports.rtp.poll_recv(cx, &mut self.buffer) {
+                Poll::Ready(Ok((length, remote))) => {
+                    any = true;
+                    let datagram = Bytes::copy_from_slice(self.buffer.get(..length).unwrap_or_default());
+                    self.receive(now, remote, datagram, out);
+                }
+                // The peer's port is closed: its silence tells that.
+                Poll::Ready(Err(_)) => any = true,
+                Poll::Pending => break,
+            }
+        }
+        for _ in 0..BATCH {
+            match self.ports.rtcp.poll_recv(cx, &mut self.buffer) {
+                Poll::Ready(Ok((length, remote))) => {
+                    any = true;
+                    let datagram = Bytes::copy_from_slice(self.buffer.get(..length).unwrap_or_default());
+                    self.receive_rtcp(now, remote, datagram);
+                }
+                Poll::Ready(Err(_)) => any = true,
+                Poll::Pending => break,
+            }
+        }
+        self.drain(now, out);
+        if any { Poll::Ready(()) } else { Poll::Pending }
+    }
+
+    fn receive(&mut self, now: Instant, remote: SocketAddr, datagram: Bytes, out: &mut Vec<What>) {
+        self.record(now, Direction::Received, false, remote, datagram.clone());
+        if self.plan.is_none() {
+            self.too_early += 1;
+            return;
+        }
+        if !self.sources.contains(&remote) && self.sources.len() < SOURCES {
+            self.sources.push(remote);
+        }
+        match &mut self.stream {
+            Some(stream) => stream.handle_input(now, Input::Packet(&datagram)),
+            None => out.push(What::Rtp(datagram)),
+        }
+    }
+
+    fn receive_rtcp(&mut self, now: Instant, remote: SocketAddr, datagram: Bytes) {
+        let middle = (self.ntp(now) >> 16) as u32;
+        if let Ok(received) = rtcp::Received::parse(&datagram) {
+            self.rtcp.received += u64::from(!received.reports.is_empty());
+            self.rtcp.goodbye |= !received.goodbyes.is_empty();
+            let ssrc = self.stream.as_ref().map(Stream::ssrc);
+            for report in received.reports {
+                if let Some(sender) = report.sender {
+                    self.last_sender_report = Some(((sender.ntp_timestamp >> 16) as u32, now));
+                }
+                for block in report.blocks.iter().filter(|block| Some(block.ssrc) == ssrc) {
+                    self.rtcp.fraction_lost = Some(f64::from(block.fraction_lost) / 256.0);
+                    self.rtcp.jitter = Some(Duration::from_micros(u64::from(block.jitter) * 125));
+                    self.rtcp.round_trip = round_trip(block, middle).or(self.rtcp.round_trip);
+                }
+            }
+        }
+        self.record(now, Direction::Received, true, remote, datagram);
+    }
+
+    pub(super) fn poll_timeout(&self) -> Option<Instant> {
+        let stream = self.stream.as_ref().and_then(Stream::poll_timeout);
+        let report = self.report_at.filter(|_| self.stream.is_some());
+        stream.into_iter().chain(report).min()
+    }
+
+    pub(super) fn handle_timeout(&mut self, now: Instant, out: &mut Vec<What>) {
+        if let Some(stream) = &mut self.stream {
+            stream.handle_timeout(now);
+        }
+        if self.report_at.is_some_and(|at| at <= now) {
+            self.send_report(now);
+            // Between half and one and a half of it, so that reports of many calls do not meet (RFC 3550 sec. 6.2).
+            let millis = REPORT_MILLIS / 2 + self.ids.below(REPORT_MILLIS);
+            self.report_at = Some(now + Duration::from_millis(millis));
+        }
+        self.drain(now, out);
+    }
+
+    fn send_report(&mut self, now: Instant) {
+        let ntp = self.ntp(now);
+        let last = self.last_sender_report.map(|(middle, at)| (middle, now.saturating_duration_since(at)));
+        let Some(plan) = &self.plan else { return };
+        let remote = plan.remote_rtcp;
+        if remote.ip().is_unspecified() || remote.port() == 0 {
+            return;
+        }
+        let Some(stream) = &mut self.stream else { return };
+        let Ok(bytes) = stream.report(now, ntp, last).write("ringback") else { return };
+        self.rtcp.sent += 1;
+        let _ = self.ports.rtcp.try_send(&bytes, remote);
+        self.record(now, Direction::Sent, true, remote, bytes.into());
+    }
+
+    fn drain(&mut self, now: Instant, out: &mut Vec<What>) {
+        while let Some(output) = self.stream.as_mut().and_then(Stream::poll_output) {
+            match output {
+                Output::Packet(packet) => self.send(now, packet.into()),
+                Output::Event(event) => out.push(What::Media(event)),
+            }
+        }
+    }
+
+    /// The call is over: tells what was going on, and sends no more.
+    pub(super) fn finish(&mut self, now: Instant, out: &mut Vec<What>) {
+        if let Some(stream) = &mut self.stream {
+            stream.handle_input(now, Input::Command(Command::Sending(false)));
+            stream.finish(now);
+        }
+        self.drain(now, out);
+        if self.report_at.take().is_some() {
+            self.send_report(now);
+        }
+    }
+
+    pub(super) fn report(&mut self) -> MediaReport {
+        let mut report = MediaReport {
+            plan: self.plan.clone(),
+            sent: self.relayed,
+            not_sent: self.not_sent,
+            too_early: self.too_early,
+            sources: self.sources.clone(),
+            rtcp: self.rtcp,
+            ..MediaReport::default()
+        };
+        if let Some(stream) = &mut self.stream {
+            let parties = || (0..PARTIES as u8).filter_map(Party::new);
+            let listener = stream.listener();
+            report.heard = parties()
+                .map(|party| (party, listener.heard_for(party)))
+                .filter(|(_, time)| !time.is_zero())
+                .collect();
+            report.hears_now = parties().filter(|party| listener.hears(*party)).collect();
+            report.received = stream.statistics();
+            report.malformed = stream.malformed();
+            report.other_payloads = stream.other_payloads();
+            report.packet_time_received = stream.packet_time_received();
+            report.ssrc = Some(stream.ssrc());
+            report.sent = stream.sent();
+        }
+        report
+    }
+
+    fn ntp(&self, now: Instant) -> u64 {
+        let wall = self.clock.0 + now.saturating_duration_since(self.clock.1);
+        let since = wall.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+        let seconds = since.as_secs().wrapping_add(NTP_TO_UNIX_S);
+        (seconds << 32) | ((u64::from(since.subsec_nanos()) << 32) / 1_000_000_000)
+    }
+}

@@ -1,0 +1,332 @@
+//! A user agent on an endpoint of its own: calls in both roles, each with its own RTP and RTCP ports.
+//!
+//! [`Agent::start`] takes the endpoint's [`Incoming`] and hands on what belongs to a call; each call is a task that drives a
+//! [machine](crate::ua::call) and, unless it only passes packets on, a [media stream](crate::media::stream). [`CallHandle`] is its owner's
+//! end: commands go in, events come out in the order in which they happened. A handle that is dropped hangs up.
+//!
+//! Two agents, of which one calls the other:
+//! ```
+//! use ringback::endpoint::agent::{Agent, AgentConfig, Arrival, MediaSetup, What};
+//! use ringback::endpoint::{Config, Endpoint};
+//! use ringback::message::Transport;
+//! use ringback::ua::call::{self, Command, Event};
+//!
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let mut config = Config::default();
+//! config.udp = vec!["127.0.0.1:0".parse()?];
+//! let (endpoint, incoming) = Endpoint::bind(config.clone()).await?;
+//! let (_called, mut arrivals) = Agent::start(endpoint.scope(), incoming, AgentConfig::default());
+//! let remote = endpoint.local_addrs()[0].1;
+//! tokio::spawn(async move {
+//!     while let Some(arrival) = arrivals.next().await {
+//!         let Arrival::Call(invitation) = arrival else { continue };
+//!         let contact = format!("sip:bob@{}", invitation.flow.local);
+//!         let setup = |local| call::Config::new("sip:bob@lab.example", contact, local);
+//!         let mut call = invitation.take(MediaSetup::default(), setup).await.unwrap();
+//!         call.command(Command::Answer).await;
+//!         while call.next().await.is_some() {}
+//!     }
+//! });
+//!
+//! let (endpoint, incoming) = Endpoint::bind(config).await?;
+//! let (agent, _) = Agent::start(endpoint.scope(), incoming, AgentConfig::default());
+//! let flow = endpoint.flow(Transport::Udp, remote).await?;
+//! let contact = format!("sip:alice@{}", flow.local);
+//! let setup = |local| call::Config::new("sip:alice@lab.example", contact, local);
+//! let mut call = agent.dial(flow, &format!("sip:bob@{remote}"), MediaSetup::default(), setup).await?;
+//! while let Some(happened) = call.next().await {
+//!     if let What::Signal(Event::Answered(plan)) = happened.what {
+//!         assert_eq!(plan.remote.ip(), remote.ip());
+//!         call.command(Command::HangUp { reason: None }).await;
+//!     }
+//! }
+//! # Ok(())
+//! # }
+//! ```
+
+mod dispatch;
+mod handle;
+mod hop;
+mod media;
+mod ports;
+mod report;
+mod task;
+
+pub use handle::{CallHandle, Happened, What};
+pub use report::{MediaReport, RtcpReport};
+
+use super::{Endpoint, Incoming, IncomingRequest, Scope};
+use crate::error::Error;
+use crate::media::tone::Tone;
+use crate::message::{Builder, Flow, Message, reason_phrase};
+use crate::sdp::Local;
+use crate::syntax::HeaderName;
+use crate::ua::call;
+use dispatch::Directory;
+use std::fmt;
+use std::net::IpAddr;
+use std::ops::RangeInclusive;
+use std::sync::Arc;
+use std::time::Instant;
+use task::Birth;
+use tokio::sync::mpsc;
+
+/// How an agent is set up.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct AgentConfig {
+    /// Ports for RTP (even) and RTCP (the next); `None`, the default, lets the system choose.
+    pub rtp_ports: Option<RangeInclusive<u16>>,
+    /// The address of our media; the one that the signalling leaves from unless told.
+    pub media_ip: Option<IpAddr>,
+    /// Most calls at once; default 1,000. INVITEs beyond are answered 486.
+    pub max_calls: usize,
+}
+
+impl Default for AgentConfig {
+    fn default() -> Self {
+        AgentConfig { rtp_ports: None, media_ip: None, max_calls: 1_000 }
+    }
+}
+
+/// What an agent does with the media of a call.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub enum MediaSetup {
+    /// Sends and reads a stream.
+    Stream {
+        /// What is sent while nothing is played: silence, or a tone.
+        background: Option<Tone>,
+        /// Whether digits are looked for in the audio.
+        detect_tones: bool,
+    },
+    /// Gives every datagram to the owner ([`What::Rtp`]), and sends those that it gets ([`CallHandle::send_rtp`]).
+    Relay,
+}
+
+impl Default for MediaSetup {
+    /// Silence; digits are looked for.
+    fn default() -> Self {
+        MediaSetup::Stream { background: None, detect_tones: true }
+    }
+}
+
+/// What may be done to a message that a call wants to send: changed, or kept back. For networks that misbehave on purpose.
+pub type Rewrite = Box<dyn FnMut(Message) -> Option<Message> + Send + Sync>;
+
+/// A user agent; cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Agent {
+    pub(super) scope: Arc<Scope>,
+    directory: Arc<Directory>,
+    config: Arc<AgentConfig>,
+}
+
+/// What reaches an agent and belongs to no call of its own yet.
+#[derive(Debug)]
+pub struct Arrivals(mpsc::Receiver<Arrival>);
+
+/// One of them.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum Arrival {
+    /// Somebody calls.
+    Call(Invitation),
+    /// Another request outside any call: wants [`Endpoint::respond`] or [`Endpoint::abandon`].
+    Request(IncomingRequest),
+}
+
+impl Arrivals {
+    /// The next; `None` when the endpoint is closed.
+    pub async fn next(&mut self) -> Option<Arrival> {
+        self.0.recv().await
+    }
+}
+
+/// A call that nobody has taken yet. Dropping it answers 480.
+pub struct Invitation {
+    /// The INVITE.
+    pub message: Message,
+    /// Where it came from.
+    pub flow: Flow,
+    /// When.
+    pub at: Instant,
+    id: Option<crate::transaction::ServerId>,
+    agent: Agent,
+    inbox: mpsc::Receiver<dispatch::Mail>,
+    /// Ends the entry of a call that is not taken.
+    post: mpsc::Sender<dispatch::Mail>,
+}
+
+impl fmt::Debug for Invitation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Invitation")
+            .field("message", &self.message)
+            .field("flow", &self.flow)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Agent {
+    /// Takes over what comes to the scope's endpoint.
+    pub fn start(scope: Scope, incoming: Incoming, config: AgentConfig) -> (Agent, Arrivals) {
+        let agent = Agent { scope: Arc::new(scope), directory: Arc::default(), config: Arc::new(config) };
+        let (arrivals, receiver) = mpsc::channel(dispatch::ARRIVALS);
+        tokio::spawn(dispatch::run(agent.clone(), incoming, arrivals));
+        (agent, Arrivals(receiver))
+    }
+
+    /// The endpoint that it runs on.
+    pub fn endpoint(&self) -> &Endpoint {
+        self.scope.endpoint()
+    }
+
+    /// The record of its messages.
+    pub fn scope(&self) -> &Arc<Scope> {
+        &self.scope
+    }
+
+    /// Calls `target` (a URI without `<>`) over a flow: the INVITE goes out at once. `setup` says who we are; the media address that it is
+    /// given is bound already.
+    ///
+    /// # Errors
+    /// [`Error::Bind`] when there is no free pair of media ports; [`Error::Usage`] when there are too many calls.
+    pub async fn dial(
+        &self,
+        flow: Flow,
+        target: &str,
+        media: MediaSetup,
+        setup: impl FnOnce(Local) -> call::Config,
+    ) -> Result<CallHandle, Error> {
+        self.dial_rewritten(flow, target, media, setup, None)
+    }
+
+    /// Like [`Agent::dial`], with a hand on every message that the call sends.
+    ///
+    /// # Errors
+    /// As [`Agent::dial`].
+    pub fn dial_rewritten(
+        &self,
+        flow: Flow,
+        target: &str,
+        media: MediaSetup,
+        setup: impl FnOnce(Local) -> call::Config,
+        rewrite: Option<Rewrite>,
+    ) -> Result<CallHandle, Error> {
+        let ports = self.ports(flow)?;
+        let config = setup(ports.local());
+        let call = call::Call::outgoing(config, target, self.endpoint().ids());
+        let (post, inbox) = mpsc::channel(dispatch::INBOX);
+        self.directory.enter(&call, None, &post, self.config.max_calls)?;
+        Ok(self.give_birth(call, None, flow, target.as_bytes(), (ports, media), inbox, rewrite))
+    }
+
+    fn ports(&self, flow: Flow) -> Result<ports::Ports, Error> {
+        let ip = self.config.media_ip.unwrap_or(flow.local.ip());
+        ports::bind(
+            &*self.endpoint().shared().network,
+            ip,
+            self.config.rtp_ports.clone(),
+            &mut self.endpoint().ids(),
+        )
+    }
+
+    #[allow(clippy::too_many_arguments)]
+    fn give_birth(
+        &self,
+        call: call::Call,
+        invite: Option<Message>,
+        flow: Flow,
+        target: &[u8],
+        (ports, media): (ports::Ports, MediaSetup),
+        inbox: mpsc::Receiver<dispatch::Mail>,
+        rewrite: Option<Rewrite>,
+    ) -> CallHandle {
+        task::spawn(Birth {
+            call,
+            invite,
+            flow,
+            target: target.into(),
+            ports,
+            media,
+            inbox,
+            rewrite,
+            scope: Arc::clone(&self.scope),
+            directory: Arc::clone(&self.directory),
+        })
+    }
+}
+
+impl Invitation {
+    /// The user that is called: of the Request-URI.
+    pub fn called_user(&self) -> String {
+        let uri = self.message.request_uri_bytes().and_then(|uri| crate::syntax::Uri::parse(uri).ok());
+        uri.and_then(|uri| uri.user().map(|user| String::from_utf8_lossy(user).into_owned()))
+            .unwrap_or_default()
+    }
+
+    /// Takes the call: nothing is answered yet, that is for [`call::Command::Ring`] and its like. (An INVITE that cannot be taken is
+    /// refused at once, which the handle tells.)
+    ///
+    /// # Errors
+    /// As [`Agent::dial`]; the caller then gets 503.
+    pub async fn take(
+        self,
+        media: MediaSetup,
+        setup: impl FnOnce(Local) -> call::Config,
+    ) -> Result<CallHandle, Error> {
+        self.take_rewritten(media, setup, None)
+    }
+
+    /// Like [`Invitation::take`], with a hand on every message that the call sends.
+    ///
+    /// # Errors
+    /// As [`Invitation::take`].
+    pub fn take_rewritten(
+        mut self,
+        media: MediaSetup,
+        setup: impl FnOnce(Local) -> call::Config,
+        rewrite: Option<Rewrite>,
+    ) -> Result<CallHandle, Error> {
+        let agent = self.agent.clone();
+        let ports = agent.ports(self.flow)?;
+        let config = setup(ports.local());
+        let Some(id) = self.id.take() else { return Err(Error::Closed) };
+        let now = tokio::time::Instant::now().into_std();
+        let call = call::Call::incoming(now, config, agent.endpoint().ids(), id, &self.message);
+        let (_, unused) = mpsc::channel(1);
+        let inbox = std::mem::replace(&mut self.inbox, unused);
+        agent.directory.enter(&call, Some(id), &self.post, usize::MAX)?;
+        let invite = self.message.clone();
+        Ok(agent.give_birth(call, Some(invite), self.flow, b"", (ports, media), inbox, rewrite))
+    }
+
+    /// Answers with this final status instead.
+    pub async fn refuse(mut self, status: u16) {
+        self.answer(status);
+    }
+
+    fn answer(&mut self, status: u16) {
+        let Some(id) = self.id.take() else { return };
+        self.agent.directory.leave_invite(id);
+        let endpoint = self.agent.endpoint().clone();
+        let tag = endpoint.ids().tag();
+        let agent = endpoint.config().user_agent.clone();
+        let built = Builder::response(&self.message, status, reason_phrase(status), Some(&tag))
+            .header(HeaderName::Server, agent)
+            .build();
+        tokio::spawn(async move {
+            let _ = match built {
+                Ok(response) => endpoint.respond(id, response).await,
+                Err(_) => endpoint.abandon(id).await,
+            };
+        });
+    }
+}
+
+impl Drop for Invitation {
+    fn drop(&mut self) {
+        self.answer(480);
+    }
+}

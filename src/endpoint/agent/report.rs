@@ -1,0 +1,64 @@
+//! How the media of a call went.
+
+use crate::media::party_tone::Party;
+use crate::media::stats::Summary;
+use crate::sdp::MediaPlan;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+/// How the media of a call went so far.
+#[derive(Debug, Clone, Default)]
+#[non_exhaustive]
+pub struct MediaReport {
+    /// What is agreed on now.
+    pub plan: Option<MediaPlan>,
+    /// What was received.
+    pub received: Summary,
+    /// RTP packets sent.
+    pub sent: u64,
+    /// RTP packets that the system did not take.
+    pub not_sent: u64,
+    /// Our synchronisation source.
+    pub ssrc: Option<u32>,
+    /// Datagrams on the RTP port that were no RTP.
+    pub malformed: u64,
+    /// Voice packets whose payload type is no G.711.
+    pub other_payloads: u64,
+    /// Length of audio in a received packet, as most recently seen.
+    pub packet_time_received: Option<Duration>,
+    /// Packets that came before anything was agreed on.
+    pub too_early: u64,
+    /// Where RTP came from, in the order of the first packets; at most 8.
+    pub sources: Vec<SocketAddr>,
+    /// Whose tone was heard, and for how long.
+    pub heard: Vec<(Party, Duration)>,
+    /// Whose tone was heard in the last 50 ms of audio.
+    pub hears_now: Vec<Party>,
+    /// What RTCP told.
+    pub rtcp: RtcpReport,
+}
+
+impl MediaReport {
+    /// For how long this party's tone was heard.
+    pub fn heard_for(&self, party: Party) -> Duration {
+        self.heard.iter().find(|(heard, _)| *heard == party).map_or(Duration::ZERO, |(_, time)| *time)
+    }
+}
+
+/// What RTCP told (RFC 3550 sec. 6.4).
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+#[non_exhaustive]
+pub struct RtcpReport {
+    /// Reports that we sent.
+    pub sent: u64,
+    /// Datagrams with reports of the peer.
+    pub received: u64,
+    /// The part of our packets that the peer missed since its report before, 0 to 1, as it said last.
+    pub fraction_lost: Option<f64>,
+    /// The peer's interarrival jitter, as it said last.
+    pub jitter: Option<Duration>,
+    /// Round-trip time, from the peer's last report.
+    pub round_trip: Option<Duration>,
+    /// The peer said goodbye (BYE of RTCP).
+    pub goodbye: bool,
+}

@@ -1,0 +1,375 @@
+//! The task of one call: its machine, its transactions, its media, its clock.
+
+use super::dispatch::{Directory, Mail};
+use super::handle::{COMMANDS, CallHandle, Command, EVENTS, Happened, What};
+use super::media::Media;
+use super::ports::Ports;
+use super::{MediaSetup, Rewrite, Scope, hop};
+use crate::endpoint::{ClientEvent, ClientTransaction};
+use crate::message::{Flow, Message};
+use crate::syntax::Method;
+use crate::transport::resolve;
+use crate::ua::call::{self, Call, Event, Input, Output, RequestId};
+use std::future::poll_fn;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::{Duration, Instant};
+use tokio::sync::mpsc;
+use tokio::time::Sleep;
+
+/// What a call begins with.
+pub(super) struct Birth {
+    pub(super) call: Call,
+    /// The INVITE that we were called with.
+    pub(super) invite: Option<Message>,
+    pub(super) flow: Flow,
+    /// Whom we call: its INVITE takes the flow above.
+    pub(super) target: Box<[u8]>,
+    pub(super) ports: Ports,
+    pub(super) media: MediaSetup,
+    pub(super) inbox: mpsc::Receiver<Mail>,
+    pub(super) rewrite: Option<Rewrite>,
+    pub(super) scope: Arc<Scope>,
+    pub(super) directory: Arc<Directory>,
+}
+
+struct Task {
+    call: Call,
+    flow: Flow,
+    target: Box<[u8]>,
+    media: Media,
+    inbox: mpsc::Receiver<Mail>,
+    rewrite: Option<Rewrite>,
+    scope: Arc<Scope>,
+    directory: Arc<Directory>,
+    commands: mpsc::Receiver<Command>,
+    /// `None` once the last was told: what is still on its way then is nobody's news.
+    events: Option<mpsc::Sender<Happened>>,
+    /// Requests that have no final response, or may have more of them.
+    transactions: Vec<Running>,
+    /// CANCELs: nobody waits for their answers, but they are sent until they have one.
+    cancels: Vec<ClientTransaction>,
+    timer: Pin<Box<Sleep>>,
+    armed: Option<Instant>,
+    /// The owner has let go.
+    deserted: bool,
+    media_over: bool,
+}
+
+struct Running {
+    id: RequestId,
+    transaction: ClientTransaction,
+    is_invite: bool,
+}
+
+/// What woke a task.
+enum Wake {
+    /// The endpoint is closed.
+    Closed,
+    Mail(Mail),
+    Command(Command),
+    Deserted,
+    Client(usize, Option<ClientEvent>),
+    Media,
+    Timer,
+}
+
+pub(super) fn spawn(birth: Birth) -> CallHandle {
+    let now = now();
+    let (commands, receiver) = mpsc::channel(COMMANDS);
+    let (events, told) = mpsc::channel(EVENTS);
+    let handle = CallHandle {
+        commands,
+        events: told,
+        call_id: birth.call.call_id().to_owned(),
+        rtp: birth.ports.local().rtp,
+    };
+    let is_caller = birth.invite.is_none();
+    let mut task = Task {
+        media: Media::new(now, birth.ports, birth.media, Arc::clone(&birth.scope)),
+        call: birth.call,
+        flow: birth.flow,
+        target: birth.target,
+        inbox: birth.inbox,
+        rewrite: birth.rewrite,
+        scope: birth.scope,
+        directory: birth.directory,
+        commands: receiver,
+        events: Some(events),
+        transactions: Vec::new(),
+        cancels: Vec::new(),
+        timer: Box::pin(tokio::time::sleep(Duration::ZERO)),
+        armed: None,
+        deserted: false,
+        media_over: false,
+    };
+    if is_caller {
+        task.call.handle_input(now, Input::Command(call::Command::Dial));
+    }
+    tokio::spawn(task.run());
+    handle
+}
+
+fn now() -> Instant {
+    tokio::time::Instant::now().into_std()
+}
+
+impl Task {
+    async fn run(mut self) {
+        while !self.drain().await {
+            let mut out = Vec::new();
+            let wake = poll_fn(|cx| self.poll(cx, &mut out)).await;
+            if matches!(wake, Wake::Closed) {
+                break;
+            }
+            let now = now();
+            for what in out.drain(..) {
+                self.tell(now, what).await;
+            }
+            self.wake(now, wake, &mut out).await;
+            for what in out {
+                self.tell(now, what).await;
+            }
+        }
+        self.directory.leave(&self.call);
+    }
+
+    fn poll(&mut self, cx: &mut Context<'_>, out: &mut Vec<What>) -> Poll<Wake> {
+        match self.inbox.poll_recv(cx) {
+            Poll::Ready(Some(mail)) => return Poll::Ready(Wake::Mail(mail)),
+            Poll::Ready(None) => return Poll::Ready(Wake::Closed),
+            Poll::Pending => {}
+        }
+        for (index, running) in self.transactions.iter_mut().enumerate() {
+            if let Poll::Ready(event) = running.transaction.poll_next(cx) {
+                return Poll::Ready(Wake::Client(index, event));
+            }
+        }
+        self.cancels.retain_mut(|cancel| {
+            // Responses to a CANCEL say nothing; its end does.
+            loop {
+                match cancel.poll_next(cx) {
+                    Poll::Ready(Some(_)) => {}
+                    Poll::Ready(None) => return false,
+                    Poll::Pending => return true,
+                }
+            }
+        });
+        if !self.deserted {
+            match self.commands.poll_recv(cx) {
+                Poll::Ready(Some(command)) => return Poll::Ready(Wake::Command(command)),
+                Poll::Ready(None) => return Poll::Ready(Wake::Deserted),
+                Poll::Pending => {}
+            }
+        }
+        if !self.media_over && self.media.poll(now(), cx, out).is_ready() {
+            return Poll::Ready(Wake::Media);
+        }
+        let media = self.media.poll_timeout().filter(|_| !self.media_over);
+        if let Some(at) = self.call.poll_timeout().into_iter().chain(media).min() {
+            if self.armed != Some(at) {
+                self.armed = Some(at);
+                self.timer.as_mut().reset(at.into());
+            }
+            if self.timer.as_mut().poll(cx).is_ready() {
+                return Poll::Ready(Wake::Timer);
+            }
+        }
+        Poll::Pending
+    }
+
+    async fn wake(&mut self, now: Instant, wake: Wake, out: &mut Vec<What>) {
+        match wake {
+            Wake::Closed => {}
+            Wake::Mail(Mail::Request { id, message, at }) => {
+                self.tell(at, What::Request(message.clone())).await;
+                self.call.handle_input(at, Input::Request { id, request: message });
+            }
+            Wake::Mail(Mail::Ack { message, at }) => self.call.handle_input(at, Input::Ack(message)),
+            Wake::Mail(Mail::Cancelled { invite, reasons, at }) => {
+                self.call.handle_input(at, Input::Cancelled { invite, reasons });
+            }
+            Wake::Command(Command::Call(command)) => self.call.handle_input(now, Input::Command(command)),
+            Wake::Command(Command::Media(command)) => self.media.command(now, command),
+            Wake::Command(Command::Rtp(datagram)) => self.media.relay(now, datagram),
+            Wake::Command(Command::ListenAnew) => self.media.listen_anew(),
+            Wake::Command(Command::Report(reply)) => {
+                let _ = reply.send(self.media.report());
+            }
+            Wake::Deserted => {
+                self.deserted = true;
+                self.call.handle_input(now, Input::Command(call::Command::HangUp { reason: None }));
+            }
+            Wake::Client(index, event) => self.client(now, index, event).await,
+            Wake::Media => {}
+            Wake::Timer => {
+                self.call.handle_timeout(now);
+                if !self.media_over {
+                    self.media.handle_timeout(now, out);
+                }
+            }
+        }
+    }
+
+    async fn client(&mut self, now: Instant, index: usize, event: Option<ClientEvent>) {
+        let Some(Running { id, is_invite, .. }) = self.transactions.get(index) else { return };
+        let (id, is_invite) = (*id, *is_invite);
+        match event {
+            Some(ClientEvent::Provisional(received) | ClientEvent::Final(received)) => {
+                let status = received.message.status().unwrap_or_default();
+                if is_invite && status > 100 {
+                    self.tell(received.at, What::Response(received.message.clone())).await;
+                }
+                self.call.handle_input(received.at, Input::Response { id, response: received.message });
+            }
+            Some(ClientEvent::Timeout) => self.call.handle_input(now, Input::Timeout(id)),
+            Some(ClientEvent::Failed(error)) => {
+                self.tell(now, What::NotSent(error.to_string())).await;
+                self.call.handle_input(now, Input::TransportFailed(id));
+            }
+            None => drop(self.transactions.remove(index)),
+        }
+    }
+
+    /// Does what the call wants; true when it is over.
+    async fn drain(&mut self) -> bool {
+        while let Some(output) = self.call.poll_output() {
+            let now = now();
+            match output {
+                Output::Send { id, request } => self.send(now, id, request).await,
+                Output::SendAck(ack) => {
+                    if let Some(ack) = self.rewritten(ack) {
+                        match self.flow_of(&ack).await {
+                            Ok(flow) => drop(self.scope.send_outside(ack, flow).await),
+                            Err(why) => self.tell(now, What::NotSent(why)).await,
+                        }
+                    }
+                }
+                Output::Cancel { id, reason } => {
+                    if let Some(invite) = self.transactions.iter().find(|running| running.id == id)
+                        && let Ok(cancel) = invite.transaction.cancel(&self.scope, reason).await
+                    {
+                        self.cancels.push(cancel);
+                    }
+                }
+                Output::Respond { id, response } => {
+                    let status = response.status().unwrap_or_default();
+                    if status >= 200 {
+                        self.directory.leave_invite(id);
+                    }
+                    let sent = match self.rewritten(response) {
+                        Some(response) => self.scope.endpoint().respond(id, response).await,
+                        // Kept back on purpose: the peer hears nothing at all.
+                        None if status >= 200 => self.scope.endpoint().abandon(id).await,
+                        None => Ok(()),
+                    };
+                    if sent.is_err() {
+                        return true;
+                    }
+                }
+                Output::Event(event) => self.happened(now, event).await,
+                Output::Finished => {
+                    self.end_media(now).await;
+                    return true;
+                }
+            }
+        }
+        false
+    }
+
+    fn rewritten(&mut self, message: Message) -> Option<Message> {
+        match &mut self.rewrite {
+            Some(rewrite) => rewrite(message),
+            None => Some(message),
+        }
+    }
+
+    async fn send(&mut self, now: Instant, id: RequestId, request: Message) {
+        // What is kept back on purpose was lost on the way, for all that the call can tell.
+        let Some(request) = self.rewritten(request) else { return };
+        let is_invite = request.method() == Some(Method::Invite);
+        let flow = match self.flow_of(&request).await {
+            Ok(flow) => flow,
+            Err(why) => {
+                self.tell(now, What::NotSent(why)).await;
+                return self.call.handle_input(now, Input::TransportFailed(id));
+            }
+        };
+        match self.scope.request(request, flow).await {
+            Ok(transaction) => self.transactions.push(Running { id, transaction, is_invite }),
+            Err(error) => {
+                self.tell(now, What::NotSent(error.to_string())).await;
+                self.call.handle_input(now, Input::TransportFailed(id));
+            }
+        }
+    }
+
+    /// The flow of a request: the one that we were given for the first INVITE, else to the next hop.
+    async fn flow_of(&self, request: &Message) -> Result<Flow, String> {
+        let in_dialog = request.to().is_ok_and(|to| to.tag().is_some());
+        if !in_dialog && (request.request_uri_bytes() == Some(&*self.target)) {
+            // A connection may have ended since.
+            return self
+                .scope
+                .flow(self.flow.transport, self.flow.remote)
+                .await
+                .map_err(|error| error.to_string());
+        }
+        let next = hop::of(request)?;
+        let addresses = resolve(&next.host, next.port).await.map_err(|error| error.to_string())?;
+        let mut last = format!("{} has no address", next.host);
+        for remote in addresses {
+            match self.scope.flow(next.transport, remote).await {
+                Ok(flow) => return Ok(flow),
+                Err(error) => last = error.to_string(),
+            }
+        }
+        Err(last)
+    }
+
+    /// What has happened in the call; after [`Event::Ended`] or [`Event::Rejected`] nothing more is told, though the task may live on for
+    /// 64*T1 to answer what is repeated.
+    async fn happened(&mut self, now: Instant, event: Event) {
+        match &event {
+            Event::EarlyMedia { plan, .. }
+            | Event::Answered(plan)
+            | Event::Held { plan, .. }
+            | Event::Resumed { plan, .. }
+            | Event::Changed { plan, .. } => self.media.agree(now, plan),
+            Event::Ended { .. } | Event::Rejected(_) => self.end_media(now).await,
+            _ => {}
+        }
+        let is_last = matches!(event, Event::Ended { .. } | Event::Rejected(_));
+        self.tell(now, What::Signal(event)).await;
+        if is_last {
+            self.events = None;
+        }
+    }
+
+    async fn end_media(&mut self, now: Instant) {
+        if !std::mem::replace(&mut self.media_over, true) {
+            let mut out = Vec::new();
+            self.media.finish(now, &mut out);
+            out.push(What::LastReport(Box::new(self.media.report())));
+            for what in out {
+                self.tell(now, what).await;
+            }
+        }
+    }
+
+    async fn tell(&self, at: Instant, what: What) {
+        let is_media = matches!(what, What::Rtp(_));
+        let Some(events) = &self.events else { return };
+        match events.try_send(Happened { at, what }) {
+            // A slow owner of a relay loses packets, as a slow relay does; nothing else is lost.
+            Err(mpsc::error::TrySendError::Full(happened)) if !is_media && !self.deserted => {
+                let _ = tokio::time::timeout(SLOW_OWNER, events.send(happened)).await;
+            }
+            _ => {}
+        }
+    }
+}
+
+/// How long a call waits for an owner that does not take its events; then they are lost.
+const SLOW_OWNER: Duration = Duration::from_secs(1);
