@@ -1,6 +1,6 @@
 //! What a check found: plain data, with the evidence in it.
 
-use crate::transport::Record;
+use crate::transport::{MediaRecord, Record};
 use std::fmt;
 use std::ops::Range;
 use std::time::{Duration, Instant, SystemTime};
@@ -150,12 +150,23 @@ pub enum MetricValue {
 pub struct Transcript {
     /// The entries.
     pub records: Vec<Record>,
+    /// The media of calls, in order.
+    pub media: Vec<MediaRecord>,
+    /// Datagrams of media that the limit kept out.
+    pub media_dropped: u64,
     /// The instant that the check began.
     pub began: Instant,
     /// The same as wall-clock time.
     pub began_at: SystemTime,
     /// Entries that the limit kept out.
     pub dropped: u64,
+}
+
+impl Transcript {
+    /// One without entries.
+    pub fn empty(began: Instant, began_at: SystemTime) -> Transcript {
+        Transcript { records: Vec::new(), media: Vec::new(), media_dropped: 0, began, began_at, dropped: 0 }
+    }
 }
 
 /// What a check found.

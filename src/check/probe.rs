@@ -1,12 +1,14 @@
 //! The probe: an endpoint of our own that asks questions.
 
 use super::restraint::{Courtesy, Restraint};
-use super::run::{Run, Setting};
+use super::run::{PartyConfig, Run, Setting};
 use super::{Check, Finding, Outcome, Severity, Side, Transcript, Verdict};
+use crate::endpoint::agent::AgentConfig;
 use crate::endpoint::{self, Endpoint};
 use crate::error::Error;
 use crate::message::Transport;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::net::{IpAddr, SocketAddr};
+use std::ops::RangeInclusive;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 use tokio_util::sync::CancellationToken;
@@ -25,6 +27,9 @@ pub struct ProbeConfig {
     pub grace: Duration,
     /// When to hold back.
     pub courtesy: Courtesy,
+    /// Ports for the media of calls, RTP at even ones; `None`, the default, lets the system choose. (For signalling, each end of a call that
+    /// is ours has a socket of its own, at the addresses above with a port that the system chooses.)
+    pub rtp_ports: Option<RangeInclusive<u16>>,
 }
 
 impl Default for ProbeConfig {
@@ -35,6 +40,7 @@ impl Default for ProbeConfig {
             time_limit: Duration::from_secs(40),
             grace: Duration::from_secs(5),
             courtesy: Courtesy::default(),
+            rtp_ports: None,
         }
     }
 }
@@ -64,6 +70,19 @@ impl ProbeConfig {
             _ => self.endpoint.udp.push(local),
         }
         Ok(self)
+    }
+}
+
+impl ProbeConfig {
+    fn parties(&self) -> PartyConfig {
+        let mut endpoint = self.endpoint.clone();
+        endpoint.udp.iter_mut().for_each(|local| local.set_port(0));
+        // A phone that is called by TCP is called over the connection that it has opened.
+        endpoint.tcp.iter_mut().for_each(|local| local.set_port(0));
+        endpoint.user_agent.clone_from(&self.user_agent);
+        let mut agent = AgentConfig::default();
+        agent.rtp_ports.clone_from(&self.rtp_ports);
+        PartyConfig { endpoint, agent }
     }
 }
 
@@ -97,20 +116,7 @@ impl Probe {
     /// # Errors
     /// [`Error::Bind`].
     pub async fn with(config: ProbeConfig) -> Result<Probe, Error> {
-        let mut wanted = config.endpoint.clone();
-        let everywhere = wanted.udp.is_empty() && wanted.tcp.is_empty();
-        if everywhere {
-            wanted.udp = vec![(Ipv4Addr::UNSPECIFIED, 0).into(), (Ipv6Addr::UNSPECIFIED, 0).into()];
-        }
-        let bound = match Endpoint::bind(wanted.clone()).await {
-            // A host without IPv6 is no reason not to ask over IPv4.
-            Err(_) if everywhere => {
-                wanted.udp.truncate(1);
-                Endpoint::bind(wanted).await
-            }
-            bound => bound,
-        };
-        let (endpoint, _incoming) = bound?;
+        let (endpoint, _incoming) = endpoint::bind_anywhere(config.endpoint.clone()).await?;
         let restraint = Arc::new(Restraint::new(config.courtesy.clone()));
         Ok(Probe { inner: Arc::new(Inner { endpoint, config, restraint, stop: CancellationToken::new() }) })
     }
@@ -126,6 +132,7 @@ impl Probe {
         let stop = self.inner.stop.child_token();
         let setting = Setting {
             endpoint: self.inner.endpoint.clone(),
+            parties: self.inner.config.parties(),
             user_agent: self.inner.config.user_agent.clone(),
             restraint: Arc::clone(&self.inner.restraint),
             stop: stop.clone(),
@@ -176,7 +183,7 @@ fn without_evidence(check: &'static str, subject: String, verdict: Verdict, find
         steps: Vec::new(),
         facts: Vec::new(),
         metrics: Vec::new(),
-        transcript: Transcript { records: Vec::new(), began: now, began_at: SystemTime::now(), dropped: 0 },
+        transcript: Transcript::empty(now, SystemTime::now()),
         took: Duration::ZERO,
     }
 }

@@ -4,7 +4,9 @@ use super::restraint::{Restraint, Withheld};
 use super::{
     Destination, Fact, Finding, Metric, MetricValue, Outcome, Severity, Side, Step, Transcript, Verdict,
 };
-use crate::endpoint::{ClientEvent, Endpoint, Received, Scope, Stats};
+use crate::endpoint::agent::{Agent, AgentConfig, Arrivals};
+use crate::endpoint::{self, ClientEvent, Endpoint, Received, Scope, Stats};
+use crate::error::Error;
 use crate::message::{Flow, Ids, Message, Transport};
 use crate::transport::{Record, RecordEvent, TransportError, resolve};
 use std::fmt;
@@ -17,9 +19,10 @@ use tokio_util::sync::CancellationToken;
 /// A running check: sends its requests, keeps its evidence, and collects what becomes the [`Outcome`].
 #[derive(Debug)]
 pub struct Run {
-    scope: Scope,
-    /// The endpoint's counters when the check began.
-    before: Stats,
+    scope: Arc<Scope>,
+    /// Endpoints that worked for this check, with their counters when they began.
+    endpoints: Vec<(Endpoint, Stats)>,
+    parties: PartyConfig,
     ids: Ids,
     user_agent: String,
     restraint: Arc<Restraint>,
@@ -40,8 +43,16 @@ pub struct Run {
     began_at: SystemTime,
 }
 
+/// What the ends of a call get that is ours: each has an endpoint of its own.
+#[derive(Debug, Clone)]
+pub(super) struct PartyConfig {
+    pub(super) endpoint: endpoint::Config,
+    pub(super) agent: AgentConfig,
+}
+
 pub(super) struct Setting {
     pub(super) endpoint: Endpoint,
+    pub(super) parties: PartyConfig,
     pub(super) user_agent: String,
     pub(super) restraint: Arc<Restraint>,
     pub(super) stop: CancellationToken,
@@ -56,6 +67,14 @@ pub enum Interrupted {
     Stopped,
     /// The time for the whole check is over.
     TimeLimit,
+}
+
+/// How a wait ended.
+#[derive(Debug)]
+pub(super) enum Waited<T> {
+    Came(T),
+    TimedOut,
+    Interrupted(Interrupted),
 }
 
 /// How a request ended.
@@ -138,8 +157,9 @@ impl Run {
     pub(super) fn new(setting: Setting, check: &'static str, subject: String) -> Run {
         let now = Clock::now();
         Run {
-            before: setting.endpoint.stats(),
-            scope: setting.endpoint.scope(),
+            endpoints: vec![(setting.endpoint.clone(), setting.endpoint.stats())],
+            parties: setting.parties,
+            scope: Arc::new(setting.endpoint.scope()),
             ids: setting.endpoint.ids(),
             user_agent: setting.user_agent,
             restraint: setting.restraint,
@@ -186,6 +206,16 @@ impl Run {
     /// # Errors
     /// The last address's reason.
     pub async fn reach(&mut self, destination: &Destination) -> Result<Flow, Unreached> {
+        let scope = Arc::clone(&self.scope);
+        self.reach_by(&scope, destination).await
+    }
+
+    /// Like [`Run::reach`], from the endpoint of another scope.
+    pub(super) async fn reach_by(
+        &mut self,
+        scope: &Scope,
+        destination: &Destination,
+    ) -> Result<Flow, Unreached> {
         if let Some(why) = self.interrupted() {
             return Err(Unreached::Interrupted(why));
         }
@@ -209,7 +239,7 @@ impl Run {
             let (stop, until) = self.waits();
             let opened = tokio::select! {
                 biased;
-                opened = self.scope.flow(transport, remote) => opened,
+                opened = scope.flow(transport, remote) => opened,
                 () = stop => return Err(Unreached::Interrupted(Interrupted::Stopped)),
                 () = tokio::time::sleep_until(until) => return Err(Unreached::Interrupted(Interrupted::TimeLimit)),
             };
@@ -223,6 +253,12 @@ impl Run {
 
     /// Sends a request (without Via) and waits for its final response.
     pub async fn request(&mut self, request: Message, flow: Flow) -> Reply {
+        let scope = Arc::clone(&self.scope);
+        self.request_by(&scope, request, flow).await
+    }
+
+    /// Like [`Run::request`], from the endpoint of another scope.
+    pub(super) async fn request_by(&mut self, scope: &Scope, request: Message, flow: Flow) -> Reply {
         let from = self.scope.record_count();
         let now = self.now();
         let mut reply = Reply {
@@ -238,7 +274,7 @@ impl Run {
             reply.answered = Answered::Interrupted(why);
             return reply;
         }
-        let Ok(mut transaction) = self.scope.request(request, flow).await else {
+        let Ok(mut transaction) = scope.request(request, flow).await else {
             reply.answered = Answered::Interrupted(Interrupted::Stopped);
             return reply;
         };
@@ -408,7 +444,36 @@ impl Run {
     /// Was the probe itself the limit since this check began? In words, if it was ([`Stats::limited_since`]): an answer that did not come
     /// then says nothing about the peer.
     pub fn probe_limit(&self) -> Option<String> {
-        self.scope.endpoint().stats().limited_since(&self.before)
+        self.endpoints.iter().find_map(|(endpoint, before)| endpoint.stats().limited_since(before))
+    }
+
+    pub(super) fn scope(&self) -> &Arc<Scope> {
+        &self.scope
+    }
+
+    /// An endpoint for one end of a call, with the agent on it; what it sends and receives goes into this check's record.
+    pub(super) async fn party(&mut self) -> Result<(Agent, Arrivals), Error> {
+        let mut config = self.parties.endpoint.clone();
+        config.seed = Some(std::array::from_fn(|_| self.ids.below(256) as u8));
+        let (endpoint, incoming) = endpoint::bind_anywhere(config).await?;
+        self.endpoints.push((endpoint.clone(), endpoint.stats()));
+        let scope = self.scope.beside(&endpoint);
+        scope.record_all();
+        Ok(Agent::start(scope, incoming, self.parties.agent.clone()))
+    }
+
+    /// Waits for something, unless the check has to end before.
+    ///
+    pub(super) async fn wait<T>(&self, until: Clock, something: impl Future<Output = T>) -> Waited<T> {
+        let (stop, limit) = self.waits();
+        tokio::select! {
+            biased;
+            something = something => Waited::Came(something),
+            () = stop => Waited::Interrupted(Interrupted::Stopped),
+            () = tokio::time::sleep_until(until.min(limit)) => {
+                if limit <= until { Waited::Interrupted(Interrupted::TimeLimit) } else { Waited::TimedOut }
+            }
+        }
     }
 
     /// How many records there are so far.
@@ -428,7 +493,10 @@ impl Run {
             (_, summary, None) => last_step().or(summary).unwrap_or_else(|| "nothing was asked".to_owned()),
         };
         tracing::info!(check = self.check, subject = self.subject, %verdict, "checked");
+        let (media, media_dropped) = self.scope.take_media();
         let transcript = Transcript {
+            media,
+            media_dropped,
             records: self.scope.records(),
             began: self.began,
             began_at: self.began_at,

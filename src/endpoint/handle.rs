@@ -11,7 +11,7 @@ use crate::message::{Flow, Ids, Message, Transport};
 use crate::transaction::{ClientId, ServerId};
 use crate::transport::{Listener, Network, OsNetwork, TransportError, TransportErrorKind};
 use bytes::Bytes;
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 use tokio::sync::{mpsc, oneshot};
@@ -277,6 +277,26 @@ impl Endpoint {
 
     pub(super) fn shared(&self) -> &Shared {
         &self.shared
+    }
+}
+
+/// Like [`Endpoint::bind`]; without any address on all IPv4 and, where the system has it, IPv6 interfaces, by UDP.
+///
+/// # Errors
+/// [`Error::Bind`].
+pub async fn bind_anywhere(mut config: Config) -> Result<(Endpoint, Incoming), Error> {
+    let everywhere = config.udp.is_empty() && config.tcp.is_empty();
+    if !everywhere {
+        return Endpoint::bind(config).await;
+    }
+    config.udp = vec![(Ipv4Addr::UNSPECIFIED, 0).into(), (Ipv6Addr::UNSPECIFIED, 0).into()];
+    match Endpoint::bind(config.clone()).await {
+        // A host without IPv6 is no reason not to ask over IPv4.
+        Err(_) => {
+            config.udp.truncate(1);
+            Endpoint::bind(config).await
+        }
+        bound => bound,
     }
 }
 

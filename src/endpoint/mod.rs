@@ -61,7 +61,7 @@ mod switch;
 
 pub use client::{ClientEvent, ClientTransaction, Received};
 pub use config::{Config, Stats};
-pub use handle::Endpoint;
+pub use handle::{Endpoint, bind_anywhere};
 pub use incoming::{Incoming, IncomingEvent, IncomingRequest};
 pub use scope::Scope;
 pub use switch::{Switch, SwitchOutcome};

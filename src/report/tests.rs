@@ -140,9 +140,8 @@ fn outcome() -> Outcome {
         ],
         transcript: Transcript {
             records,
-            began,
-            began_at: SystemTime::UNIX_EPOCH + Duration::from_millis(1_790_000_000_123),
             dropped: 2,
+            ..Transcript::empty(began, SystemTime::UNIX_EPOCH + Duration::from_millis(1_790_000_000_123))
         },
         took: Duration::from_micros(1_506_900),
     }

@@ -4,16 +4,16 @@ use crate::ua::registration::Binding;
 
 /// A binding that is not ours.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Foreign {
-    pub(super) uri: String,
-    pub(super) instance: Option<String>,
-    pub(super) user_agent: Option<String>,
-    pub(super) expires: Option<u32>,
+pub(in crate::check) struct Foreign {
+    pub(in crate::check) uri: String,
+    pub(in crate::check) instance: Option<String>,
+    pub(in crate::check) user_agent: Option<String>,
+    pub(in crate::check) expires: Option<u32>,
 }
 
 impl Foreign {
     /// As it is shown: where to, whose, how long.
-    pub(super) fn describe(&self) -> String {
+    pub(in crate::check) fn describe(&self) -> String {
         let mut text = self.uri.clone();
         if let Some(agent) = &self.user_agent {
             text.push_str(&format!(" ({agent})"));
@@ -26,7 +26,7 @@ impl Foreign {
 }
 
 /// The live bindings that are not ours.
-pub(super) fn foreign(bindings: &[Binding]) -> Vec<Foreign> {
+pub(in crate::check) fn foreign(bindings: &[Binding]) -> Vec<Foreign> {
     let live = bindings.iter().filter(|b| !b.own && b.expires != Some(0));
     live.map(|b| Foreign {
         uri: b.uri.clone(),
@@ -39,7 +39,11 @@ pub(super) fn foreign(bindings: &[Binding]) -> Vec<Foreign> {
 
 /// Those of `before` that are not among `now`, although they had more than `elapsed_s` seconds to live. A device that moved (same
 /// instance, other address) is still there.
-pub(super) fn missing<'a>(before: &'a [Foreign], now: &[Foreign], elapsed_s: u32) -> Vec<&'a Foreign> {
+pub(in crate::check) fn missing<'a>(
+    before: &'a [Foreign],
+    now: &[Foreign],
+    elapsed_s: u32,
+) -> Vec<&'a Foreign> {
     let there = |b: &Foreign| {
         now.iter().any(|n| n.uri == b.uri || (b.instance.is_some() && n.instance == b.instance))
     };

@@ -7,7 +7,7 @@ use crate::check::{Finding, Interrupted, Severity, Side, Verdict};
 use crate::ua::registration::{Answer, Command, End, Finished};
 
 /// Was a command accepted; if not, why?
-pub(super) fn accepted(session: &Session, ended: &Ended, step: &str) -> Judged {
+pub(in crate::check) fn accepted(session: &Session, ended: &Ended, step: &str) -> Judged {
     let judged = match &ended.finished {
         _ if ended.interrupted == Some(Interrupted::Stopped) => interrupted(Interrupted::Stopped),
         _ if ended.interrupted.is_some() && ended.took() < PATIENCE => interrupted(Interrupted::TimeLimit),
@@ -130,7 +130,7 @@ fn status_of(finished: &Finished) -> String {
 }
 
 /// The challenges of a command, each once.
-pub(super) fn offered(finished: &Finished) -> String {
+pub(in crate::check) fn offered(finished: &Finished) -> String {
     let mut texts: Vec<String> = Vec::new();
     for c in &finished.challenges {
         let algorithm = c.algorithm.as_deref().unwrap_or("MD5 by default");
@@ -253,12 +253,12 @@ fn contacts(answer: &Answer) -> String {
 }
 
 /// Is this registrar one that binds, but answers no queries?
-pub(super) fn refuses_only_queries(ended: &Ended) -> bool {
+pub(in crate::check) fn refuses_only_queries(ended: &Ended) -> bool {
     let refused = ended.finished.as_ref().is_some_and(|f| f.end == End::Refused);
     refused && ended.answer().is_some_and(|a| matches!(a.status, 400 | 405 | 406 | 488 | 501))
 }
 
-pub(super) fn query_refused(ended: &Ended) -> Finding {
+pub(in crate::check) fn query_refused(ended: &Ended) -> Finding {
     let status = ended.finished.as_ref().map(status_of).unwrap_or_default();
     Finding::new(
         "query-refused",
@@ -271,7 +271,7 @@ pub(super) fn query_refused(ended: &Ended) -> Finding {
 }
 
 /// Is our Contact in the 200, with an expiry that can be used?
-pub(super) fn granted(ended: &Ended, asked: u32) -> Judged {
+pub(in crate::check) fn granted(ended: &Ended, asked: u32) -> Judged {
     let Some(answer) = ended.answer() else { return Judged::not_run("no answer") };
     let listed = answer.bindings.iter().find(|b| b.own);
     let judged = match (listed, answer.granted) {
@@ -308,7 +308,7 @@ pub(super) fn granted(ended: &Ended, asked: u32) -> Judged {
 }
 
 /// Is our binding still there?
-pub(super) fn listed(session: &Session, ended: &Ended) -> Judged {
+pub(in crate::check) fn listed(session: &Session, ended: &Ended) -> Judged {
     let judged = accepted(session, ended, "second query");
     if judged.verdict != Verdict::Pass {
         return judged;
@@ -328,7 +328,7 @@ pub(super) fn listed(session: &Session, ended: &Ended) -> Judged {
 }
 
 /// Is our binding gone after its removal?
-pub(super) fn gone(session: &Session, removed: &Ended, last: &Ended) -> Judged {
+pub(in crate::check) fn gone(session: &Session, removed: &Ended, last: &Ended) -> Judged {
     let still = |ended: &Ended| {
         ended.answer().is_some_and(|a| a.bindings.iter().any(|b| b.own && b.expires != Some(0)))
     };

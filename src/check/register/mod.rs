@@ -1,9 +1,9 @@
 //! Does this account register? Query, bind, refresh, query again, remove; each a step of its own.
 
 mod bindings;
-mod judge;
+pub(super) mod judge;
 mod observe;
-mod session;
+pub(super) mod session;
 
 use super::{Account, Check, MetricValue, Run, Severity, Side, Verdict};
 use crate::check::Finding;

@@ -10,7 +10,7 @@ use crate::ua::registration::{Answer, Command, End, Finished};
 const SHOWN: usize = 10;
 
 /// Everything worth saying about one ended command.
-pub(super) fn answer(run: &mut Run, session: &Session, ended: &Ended) {
+pub(in crate::check) fn answer(run: &mut Run, session: &Session, ended: &Ended) {
     run.fact("transport", ended.flow.transport.to_string());
     if ended.flow.transport != session.flow().transport {
         run.find(switched(session, ended));
@@ -187,7 +187,7 @@ fn binding_facts(run: &mut Run, ended: &Ended, answer: &Answer) {
 }
 
 /// Live bindings of others, at the first query.
-pub(super) fn others(run: &mut Run, bindings: &[Foreign]) {
+pub(in crate::check) fn others(run: &mut Run, bindings: &[Foreign]) {
     run.metric("other_bindings", MetricValue::Count(bindings.len() as u64));
     for binding in bindings.iter().take(SHOWN) {
         run.fact("other_binding", binding.describe());
@@ -198,7 +198,7 @@ pub(super) fn others(run: &mut Run, bindings: &[Foreign]) {
 }
 
 /// Did bindings of others vanish while ours came?
-pub(super) fn replaced(run: &mut Run, before: &[Foreign], answer: Option<&Answer>, ended: &Ended) {
+pub(in crate::check) fn replaced(run: &mut Run, before: &[Foreign], answer: Option<&Answer>, ended: &Ended) {
     let Some(answer) = answer else { return };
     let elapsed_s = u32::try_from(run.elapsed().as_secs()).unwrap_or(u32::MAX);
     let now = foreign(&answer.bindings);

@@ -6,14 +6,17 @@ use crate::check::{
     Account, Answered, Destination, Finding, Interrupted, MetricValue, Run, Severity, Side, StepMark,
     Unreached, Verdict,
 };
+use crate::endpoint::Scope;
 use crate::message::{Flow, Message, Transport};
 use crate::transport::{TransportError, TransportErrorKind};
 use crate::ua::registration::{Answer, Command, Config, End, Finished, Input, Output, Registration};
 use std::ops::Range;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 /// A registration and the flow that it takes.
-pub(super) struct Session {
+pub(in crate::check) struct Session {
+    scope: Arc<Scope>,
     registration: Registration,
     next_hop: Destination,
     flow: Flow,
@@ -30,56 +33,72 @@ pub(super) struct Session {
 }
 
 /// How a command ended, with its circumstances.
-pub(super) struct Ended {
+pub(in crate::check) struct Ended {
     /// What the machine says; `None` when we did not wait for its end.
-    pub(super) finished: Option<Finished>,
-    pub(super) failure: Option<TransportError>,
-    pub(super) interrupted: Option<Interrupted>,
+    pub(in crate::check) finished: Option<Finished>,
+    pub(in crate::check) failure: Option<TransportError>,
+    pub(in crate::check) interrupted: Option<Interrupted>,
     /// A provisional response came for the request that ended it.
-    pub(super) provisional: bool,
-    pub(super) unreadable: Option<String>,
+    pub(in crate::check) provisional: bool,
+    pub(in crate::check) unreadable: Option<String>,
     /// How the probe itself was the limit.
-    pub(super) probe_limit: Option<String>,
-    pub(super) answered_before: u64,
-    pub(super) credentials_sent: bool,
-    pub(super) flow: Flow,
-    pub(super) answered_from: Option<Flow>,
-    pub(super) evidence: Range<usize>,
+    pub(in crate::check) probe_limit: Option<String>,
+    pub(in crate::check) answered_before: u64,
+    pub(in crate::check) credentials_sent: bool,
+    pub(in crate::check) flow: Flow,
+    pub(in crate::check) answered_from: Option<Flow>,
+    pub(in crate::check) evidence: Range<usize>,
     began: Instant,
     ended: Instant,
 }
 
 impl Ended {
-    pub(super) fn answer(&self) -> Option<&Answer> {
+    pub(in crate::check) fn answer(&self) -> Option<&Answer> {
         self.finished.as_ref().and_then(|f| f.answer.as_ref())
     }
     /// Accepted in the end, be it after a refusal that a phone might not survive.
-    pub(super) fn accepted(&self) -> bool {
+    pub(in crate::check) fn accepted(&self) -> bool {
         let good =
             |end: &End| matches!(end, End::Accepted | End::NonceRefusedWithoutStale { recovered: true });
         self.finished.as_ref().is_some_and(|f| good(&f.end))
     }
-    pub(super) fn took(&self) -> Duration {
+    pub(in crate::check) fn took(&self) -> Duration {
         self.ended.saturating_duration_since(self.began)
     }
 }
 
 impl Session {
     /// Reaches the registrar; where that fails, the step `reach` says why.
-    pub(super) async fn open(run: &mut Run, account: &Account, expires: u32) -> Option<Session> {
-        let next_hop = account.next_hop();
+    pub(in crate::check) async fn open(run: &mut Run, account: &Account, expires: u32) -> Option<Session> {
         let step = run.begin("reach");
-        let flow = match run.reach(&next_hop).await {
-            Ok(flow) => flow,
-            Err(unreached) => {
-                let judged = judged::unreached(&next_hop, &unreached);
-                let detail = judged.detail.clone();
-                run.end(step, judged.verdict, detail);
-                judged.finding.into_iter().for_each(|finding| run.find(finding));
-                return None;
+        let scope = Arc::clone(run.scope());
+        match Session::reach(run, &scope, account, expires).await {
+            Ok(session) => {
+                let flow = session.flow;
+                let detail = format!("{} over {} from {}", flow.remote, flow.transport, flow.local);
+                run.end(step, Verdict::Pass, detail);
+                Some(session)
             }
-        };
-        run.end(step, Verdict::Pass, format!("{} over {} from {}", flow.remote, flow.transport, flow.local));
+            Err(judged) => {
+                run.end(step, judged.verdict, judged.detail);
+                judged.finding.into_iter().for_each(|finding| run.find(finding));
+                None
+            }
+        }
+    }
+
+    /// Reaches the registrar from the endpoint of this scope.
+    ///
+    /// # Errors
+    /// Why it could not be reached.
+    pub(in crate::check) async fn reach(
+        run: &mut Run,
+        scope: &Arc<Scope>,
+        account: &Account,
+        expires: u32,
+    ) -> Result<Session, Judged> {
+        let next_hop = account.next_hop();
+        let flow = run.reach_by(scope, &next_hop).await.map_err(|why| judged::unreached(&next_hop, &why))?;
         run.fact("registrar", format!("{} ({})", next_hop, flow.remote));
         let contact = match flow.transport {
             Transport::Udp => format!("sip:{}@{}", account.user(), flow.local),
@@ -97,7 +116,8 @@ impl Session {
         // An instance of its own: never another device's, and what a registrar gives GRUUs for (RFC 5627).
         config.instance = Some(run.ids().instance());
         let ids = run.ids().fork();
-        Some(Session {
+        Ok(Session {
+            scope: Arc::clone(scope),
             registration: Registration::new(config, ids),
             next_hop: Destination { transport: Some(flow.transport), ..next_hop },
             flow,
@@ -115,7 +135,7 @@ impl Session {
     }
 
     /// Runs one command to its end. A connection that was lost on the way is opened again once in a session, and said.
-    pub(super) async fn command(&mut self, run: &mut Run, command: Command) -> Ended {
+    pub(in crate::check) async fn command(&mut self, run: &mut Run, command: Command) -> Ended {
         let first = self.attempt(run, command).await;
         let lost = first.failure.as_ref().is_some_and(|f| f.kind == TransportErrorKind::Closed);
         if !lost || std::mem::replace(&mut self.reconnected, true) {
@@ -204,7 +224,8 @@ impl Session {
         ended: &mut Ended,
         first_sent: &mut Option<Instant>,
     ) -> Input {
-        let reply = run.request(request, self.flow).await;
+        let scope = Arc::clone(&self.scope);
+        let reply = run.request_by(&scope, request, self.flow).await;
         first_sent.get_or_insert(reply.sent_at);
         self.retransmissions += u64::from(reply.retransmissions);
         ended.ended = reply.ended_at;
@@ -234,7 +255,8 @@ impl Session {
         }
         let remote =
             Destination { host: ip_text(self.flow), port: self.flow.remote.port(), ..self.next_hop.clone() };
-        let flow = match run.reach(&remote).await {
+        let scope = Arc::clone(&self.scope);
+        let flow = match run.reach_by(&scope, &remote).await {
             // We are in the middle of a check: what is withheld concerns new ones.
             Err(Unreached::Withheld(Withheld::RetryAfter { .. })) => self.flow,
             reached => reached?,
@@ -247,36 +269,36 @@ impl Session {
     }
 
     /// Ends a step and writes its finding down.
-    pub(super) fn end_step(&self, run: &mut Run, step: StepMark, judged: &Judged, detail: String) {
+    pub(in crate::check) fn end_step(&self, run: &mut Run, step: StepMark, judged: &Judged, detail: String) {
         run.end(step, judged.verdict, detail);
         judged.finding.iter().cloned().for_each(|finding| run.find(finding));
     }
 
     /// Could a binding of ours be there?
-    pub(super) fn may_be_bound(&self) -> bool {
+    pub(in crate::check) fn may_be_bound(&self) -> bool {
         self.bind_sent && !self.removed
     }
-    pub(super) fn contact(&self) -> &str {
+    pub(in crate::check) fn contact(&self) -> &str {
         &self.contact
     }
-    pub(super) fn domain(&self) -> &str {
+    pub(in crate::check) fn domain(&self) -> &str {
         &self.domain
     }
-    pub(super) fn user(&self) -> &str {
+    pub(in crate::check) fn user(&self) -> &str {
         &self.user
     }
-    pub(super) fn granted(&self) -> Option<u32> {
+    pub(in crate::check) fn granted(&self) -> Option<u32> {
         self.granted
     }
-    pub(super) fn flow(&self) -> Flow {
+    pub(in crate::check) fn flow(&self) -> Flow {
         self.flow
     }
-    pub(super) fn transport(&self) -> Transport {
+    pub(in crate::check) fn transport(&self) -> Transport {
         self.flow.transport
     }
 
     /// Totals, at the end.
-    pub(super) fn write_down(&self, run: &mut Run) {
+    pub(in crate::check) fn write_down(&self, run: &mut Run) {
         run.metric("requests", MetricValue::Count(self.requests.into()));
         run.metric("retransmissions", MetricValue::Count(self.retransmissions));
         if self.retransmissions > 0 {

@@ -40,6 +40,7 @@
 
 mod body;
 mod change;
+mod dtmf;
 mod event;
 mod incoming;
 mod machine;
@@ -50,6 +51,7 @@ mod session;
 #[cfg(test)]
 mod tests;
 
+pub use dtmf::{DTMF, DTMF_RELAY, DtmfInfo};
 pub use event::{By, Cause, Event, Rejection};
 pub use machine::{Call, MAX_FORKS, MAX_GLARES, MAX_WAITING};
 pub use session::MAX_MIN_SE;
