@@ -24,6 +24,7 @@ mod reachable;
 mod register;
 mod restraint;
 mod run;
+mod stage;
 
 pub use account::Account;
 pub use destination::Destination;

@@ -225,7 +225,7 @@ fn plural(number: usize) -> &'static str {
     if number == 1 { "" } else { "s" }
 }
 
-fn left_behind(session: &Session, removed: &Ended) -> Finding {
+pub(super) fn left_behind(session: &Session, removed: &Ended) -> Finding {
     let rest =
         session.granted().map_or_else(|| "until it expires".to_owned(), |s| format!("for up to {s} s"));
     Finding::new(

@@ -6,6 +6,7 @@ use crate::message::Message;
 use crate::ua::call;
 use bytes::Bytes;
 use std::net::SocketAddr;
+use std::task::{Context, Poll};
 use std::time::Instant;
 use tokio::sync::{mpsc, oneshot};
 
@@ -66,6 +67,10 @@ impl CallHandle {
     /// What happens next; `None` when the call is over and everything of it was told.
     pub async fn next(&mut self) -> Option<Happened> {
         self.events.recv().await
+    }
+    /// Like [`CallHandle::next`], for who polls several.
+    pub fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Option<Happened>> {
+        self.events.poll_recv(cx)
     }
     /// Gives a command; one that comes too late has no effect.
     pub async fn command(&self, command: call::Command) {

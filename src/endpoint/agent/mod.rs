@@ -68,6 +68,7 @@ use std::fmt;
 use std::net::IpAddr;
 use std::ops::RangeInclusive;
 use std::sync::Arc;
+use std::task::{Context, Poll};
 use std::time::Instant;
 use task::Birth;
 use tokio::sync::mpsc;
@@ -141,6 +142,11 @@ impl Arrivals {
     /// The next; `None` when the endpoint is closed.
     pub async fn next(&mut self) -> Option<Arrival> {
         self.0.recv().await
+    }
+
+    /// Like [`Arrivals::next`], for who polls several.
+    pub fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Option<Arrival>> {
+        self.0.poll_recv(cx)
     }
 }
 
@@ -220,6 +226,18 @@ impl Agent {
         let (post, inbox) = mpsc::channel(dispatch::INBOX);
         self.directory.enter(&call, None, &post, self.config.max_calls)?;
         Ok(self.give_birth(call, None, flow, target.as_bytes(), (ports, media), inbox, rewrite))
+    }
+
+    /// Answers a request outside any call as an endpoint without owner does (see [`Incoming`]): OPTIONS with 200, anything else with a
+    /// refusal that fits it.
+    pub async fn answer_by_itself(&self, request: IncomingRequest) {
+        let endpoint = self.endpoint();
+        let tag = endpoint.ids().tag();
+        let answer = super::automatic::answer(&request.message, &tag, &endpoint.config().user_agent);
+        let _ = match answer {
+            Some(Ok(response)) => endpoint.respond(request.id, response).await,
+            _ => endpoint.abandon(request.id).await,
+        };
     }
 
     fn ports(&self, flow: Flow) -> Result<ports::Ports, Error> {

@@ -1,0 +1,160 @@
+//! One call of one party, and all that was seen of it.
+
+use crate::endpoint::agent::{CallHandle, MediaReport, What};
+use crate::media::digit::Digit;
+use crate::media::dtmf::{Observation, Way};
+use crate::media::stream;
+use crate::message::Message;
+use crate::sdp::{MediaPlan, SdpError};
+use crate::ua::call::{By, Cause, DtmfInfo, Event, Rejection};
+use std::time::Instant;
+
+/// A call of one party.
+#[derive(Debug)]
+pub(in crate::check) struct Leg {
+    /// Whose.
+    pub(in crate::check) party: usize,
+    pub(in crate::check) handle: CallHandle,
+    pub(in crate::check) is_caller: bool,
+    /// When it was dialled, or its INVITE came.
+    pub(in crate::check) began: Instant,
+    pub(in crate::check) seen: Seen,
+    /// Nothing more comes of it.
+    pub(super) is_told: bool,
+}
+
+/// How a call ended that was up, or that we did not take.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(in crate::check) struct Ended {
+    pub(in crate::check) at: Instant,
+    pub(in crate::check) by: By,
+    pub(in crate::check) cause: Cause,
+    pub(in crate::check) reasons: Vec<String>,
+}
+
+/// What was seen of a call.
+#[derive(Debug, Default)]
+pub(in crate::check) struct Seen {
+    /// Provisional responses above 100, with the number of their fork.
+    pub(in crate::check) progress: Vec<(Instant, u16, Option<usize>)>,
+    /// The first early media was agreed on.
+    pub(in crate::check) early_media: Option<Instant>,
+    pub(in crate::check) answered: Option<Instant>,
+    /// What is agreed on now.
+    pub(in crate::check) plan: Option<MediaPlan>,
+    pub(in crate::check) rejected: Option<(Instant, Rejection)>,
+    pub(in crate::check) ended: Option<Ended>,
+    /// The last final response to our INVITE.
+    pub(in crate::check) final_response: Option<Message>,
+    pub(in crate::check) redirected: Option<(u16, String)>,
+    pub(in crate::check) media_failed: Option<SdpError>,
+    /// Holds, resumptions, other changes and their failures, in order.
+    pub(in crate::check) changes: Vec<(Instant, Event)>,
+    /// Digits that the peer sent, by whichever way.
+    pub(in crate::check) observed: Vec<Observation>,
+    /// INFOs that came, with what they were answered.
+    pub(in crate::check) infos: Vec<(Instant, String, Vec<u8>, u16)>,
+    /// What became of our INFOs: token, final status.
+    pub(in crate::check) info_answers: Vec<(u64, Option<u16>)>,
+    /// Digits that we sent.
+    pub(in crate::check) sent: Vec<(Instant, Digit, Way)>,
+    /// How often all that waited was played.
+    pub(in crate::check) played: usize,
+    /// Digits could not be sent by this way.
+    pub(in crate::check) unsupported: Option<Way>,
+    pub(in crate::check) forks_hung_up: usize,
+    pub(in crate::check) not_sent: Vec<String>,
+    /// Requests of the peer in the call.
+    pub(in crate::check) requests: Vec<(Instant, Message)>,
+    pub(in crate::check) last_report: Option<MediaReport>,
+}
+
+impl Leg {
+    pub(super) fn new(party: usize, handle: CallHandle, is_caller: bool, began: Instant) -> Leg {
+        Leg { party, handle, is_caller, began, seen: Seen::default(), is_told: false }
+    }
+
+    /// How the media went so far, also when the call is over.
+    pub(in crate::check) async fn report(&self) -> MediaReport {
+        match &self.seen.last_report {
+            Some(report) => report.clone(),
+            None => self.handle.report().await.unwrap_or_default(),
+        }
+    }
+}
+
+impl Seen {
+    /// Did it ring (180, or any 18x that makes a dialog)?
+    pub(in crate::check) fn rang(&self) -> Option<Instant> {
+        self.progress.iter().find(|(_, status, _)| *status >= 180).map(|(at, ..)| *at)
+    }
+
+    /// Up, and not over?
+    pub(in crate::check) fn is_up(&self) -> bool {
+        self.answered.is_some() && self.ended.is_none()
+    }
+
+    pub(super) fn take(&mut self, at: Instant, what: What) {
+        match what {
+            What::Signal(event) => self.signal(at, event),
+            What::Media(stream::Event::Observed(observation)) => self.observed.push(observation),
+            What::Media(stream::Event::Sent { digit, way, at }) => self.sent.push((at, digit, way)),
+            What::Media(stream::Event::Played) => self.played += 1,
+            What::Media(stream::Event::Unsupported(way)) => self.unsupported = Some(way),
+            What::Response(response) if response.status().is_some_and(|status| status >= 200) => {
+                self.final_response = Some(response);
+            }
+            What::Request(request) if self.requests.len() < MOST => self.requests.push((at, request)),
+            What::NotSent(why) if self.not_sent.len() < MOST => self.not_sent.push(why),
+            What::LastReport(report) => self.last_report = Some(*report),
+            _ => {}
+        }
+    }
+
+    fn signal(&mut self, at: Instant, event: Event) {
+        match event {
+            Event::Progress { status, fork } if self.progress.len() < MOST => {
+                self.progress.push((at, status, fork));
+            }
+            Event::EarlyMedia { plan, .. } => {
+                self.early_media.get_or_insert(at);
+                self.plan = Some(plan);
+            }
+            Event::Answered(plan) => {
+                self.answered.get_or_insert(at);
+                self.plan = Some(plan);
+            }
+            Event::Rejected(rejection) => self.rejected = Some((at, *rejection)),
+            Event::Ended { by, cause, reasons } => self.ended = Some(Ended { at, by, cause, reasons }),
+            Event::Redirected { status, target } => self.redirected = Some((status, target)),
+            Event::MediaFailed(error) => self.media_failed = Some(error),
+            Event::InfoReceived { content_type, body, status } if self.infos.len() < MOST => {
+                if let Some(info) = DtmfInfo::parse(&content_type, &body) {
+                    self.observed.push(Observation::new(Way::Info, info.digit, at, info.duration));
+                }
+                self.infos.push((at, content_type, body, status));
+            }
+            Event::InfoAnswered { token, status } => self.info_answers.push((token, status)),
+            Event::ForkHungUp { .. } => self.forks_hung_up += 1,
+            Event::Held { ref plan, .. }
+            | Event::Resumed { ref plan, .. }
+            | Event::Changed { ref plan, .. } => {
+                self.plan = Some(plan.clone());
+                self.change(at, event);
+            }
+            Event::ChangeFailed { .. } | Event::Glare { .. } | Event::Refreshed { .. } => {
+                self.change(at, event)
+            }
+            _ => {}
+        }
+    }
+
+    fn change(&mut self, at: Instant, event: Event) {
+        if self.changes.len() < MOST {
+            self.changes.push((at, event));
+        }
+    }
+}
+
+/// Things of one kind that are kept of one call.
+const MOST: usize = 1_024;

@@ -1,0 +1,206 @@
+//! The stage of a check that owns several ends: parties, their calls, and what happens in all of them in one order.
+
+mod leg;
+mod party;
+
+pub(super) use leg::{Ended, Leg, Seen};
+pub(super) use party::{Expect, Party};
+
+use super::run::Waited;
+use super::{Finding, Interrupted, Run, Severity, Side};
+use crate::endpoint::agent::{Arrival, Happened, Invitation, MediaSetup};
+use crate::error::Error;
+use crate::ua::call::Command;
+use std::future::poll_fn;
+use std::task::{Context, Poll};
+use std::time::{Duration, Instant};
+use tokio::time::Instant as Clock;
+
+/// Time that calls have to end after they were hung up, before the stage is left.
+const CURTAIN: Duration = Duration::from_secs(3);
+
+/// Parties and their calls.
+#[derive(Default)]
+pub(in crate::check) struct Stage {
+    pub(in crate::check) parties: Vec<Party>,
+    /// In the order in which they began; none is ever removed.
+    pub(in crate::check) legs: Vec<Leg>,
+    /// Calls that ring and will be answered.
+    answers: Vec<(Instant, usize)>,
+}
+
+/// How waiting for something ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::check) enum Until {
+    /// It came.
+    Done,
+    /// It did not, in the time that it had.
+    TimedOut,
+    /// The check has to end.
+    Interrupted(Interrupted),
+}
+
+enum Next {
+    Leg(usize, Option<Happened>),
+    Arrival(usize, Option<Arrival>),
+}
+
+impl Stage {
+    /// Party `caller` calls `target` (a URI without `<>`); gives the number of the leg.
+    ///
+    /// # Errors
+    /// [`Error`] of [`Agent::dial`](crate::endpoint::agent::Agent::dial).
+    pub(in crate::check) async fn dial(&mut self, caller: usize, target: &str) -> Result<usize, Error> {
+        let Some(party) = self.parties.get(caller) else {
+            return Err(Error::usage("party", "there is none"));
+        };
+        let media = MediaSetup::Stream { background: party.background(), detect_tones: true };
+        let setup = party.call_config();
+        let handle = party.agent.dial(party.flow(), target, media, setup).await?;
+        let now = Clock::now().into_std();
+        self.legs.push(Leg::new(caller, handle, true, now));
+        Ok(self.legs.len() - 1)
+    }
+
+    /// The leg that a party was called on last.
+    pub(in crate::check) fn called(&self, party: usize) -> Option<usize> {
+        self.legs.iter().rposition(|leg| leg.party == party && !leg.is_caller)
+    }
+
+    /// What a leg has seen.
+    pub(in crate::check) fn seen(&self, leg: usize) -> Option<&Seen> {
+        self.legs.get(leg).map(|leg| &leg.seen)
+    }
+
+    /// Lets things happen until `done` says so, or `time` is over.
+    pub(in crate::check) async fn until(
+        &mut self,
+        run: &mut Run,
+        time: Duration,
+        done: impl Fn(&Stage) -> bool,
+    ) -> Until {
+        let end = Clock::now() + time;
+        while !done(self) {
+            let due = self.answers.iter().map(|(at, _)| *at).min();
+            let wake = due.map_or(end, |due| end.min(Clock::from_std(due)));
+            match run.wait(wake, poll_fn(|cx| self.poll(cx))).await {
+                Waited::Came(next) => self.take(next).await,
+                Waited::Interrupted(why) => return Until::Interrupted(why),
+                Waited::TimedOut if Clock::now() >= end => return Until::TimedOut,
+                Waited::TimedOut => self.answer_due().await,
+            }
+        }
+        Until::Done
+    }
+
+    /// Lets things happen for some time.
+    pub(in crate::check) async fn rest(&mut self, run: &mut Run, time: Duration) -> Until {
+        self.until(run, time, |_| false).await
+    }
+
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Next> {
+        for (index, leg) in self.legs.iter_mut().enumerate().filter(|(_, leg)| !leg.is_told) {
+            if let Poll::Ready(happened) = leg.handle.poll_next(cx) {
+                return Poll::Ready(Next::Leg(index, happened));
+            }
+        }
+        for (index, party) in self.parties.iter_mut().enumerate().filter(|(_, party)| !party.is_closed) {
+            if let Poll::Ready(arrival) = party.arrivals.poll_next(cx) {
+                return Poll::Ready(Next::Arrival(index, arrival));
+            }
+        }
+        Poll::Pending
+    }
+
+    async fn take(&mut self, next: Next) {
+        match next {
+            Next::Leg(index, None) => {
+                if let Some(leg) = self.legs.get_mut(index) {
+                    leg.is_told = true;
+                }
+            }
+            Next::Leg(index, Some(Happened { at, what })) => {
+                if let Some(leg) = self.legs.get_mut(index) {
+                    leg.seen.take(at, what);
+                }
+            }
+            Next::Arrival(index, None) => {
+                if let Some(party) = self.parties.get_mut(index) {
+                    party.is_closed = true;
+                }
+            }
+            Next::Arrival(index, Some(Arrival::Call(invitation))) => self.invited(index, invitation).await,
+            Next::Arrival(index, Some(Arrival::Request(request))) => {
+                if let Some(party) = self.parties.get(index) {
+                    party.agent.answer_by_itself(request).await;
+                }
+            }
+        }
+    }
+
+    async fn invited(&mut self, index: usize, invitation: Invitation) {
+        let Some(party) = self.parties.get_mut(index) else { return };
+        party.invitations.push((invitation.at, invitation.message.clone()));
+        let Some(expect) = party.expect.take() else { return invitation.refuse(486).await };
+        if let Some(status) = expect.refuse {
+            return invitation.refuse(status).await;
+        }
+        let media = MediaSetup::Stream { background: party.background(), detect_tones: true };
+        let setup = party.call_config();
+        let at = invitation.at;
+        // Without media ports the invitation is refused, and our own limit is told by who waits for the call.
+        let Ok(handle) = invitation.take(media, setup).await else { return };
+        handle.command(Command::Ring { status: 180, media: false }).await;
+        self.legs.push(Leg::new(index, handle, false, at));
+        if let Some(after) = expect.answer_after {
+            self.answers.push((at + after, self.legs.len() - 1));
+        }
+    }
+
+    async fn answer_due(&mut self) {
+        let now = Clock::now().into_std();
+        let due: Vec<usize> = self.answers.iter().filter(|(at, _)| *at <= now).map(|(_, leg)| *leg).collect();
+        self.answers.retain(|(at, _)| *at > now);
+        for leg in due {
+            if let Some(leg) = self.legs.get(leg) {
+                leg.handle.command(Command::Answer).await;
+            }
+        }
+    }
+
+    /// Hangs up what is still up, removes our bindings, closes the endpoints. Tells what was left behind.
+    pub(in crate::check) async fn clear(&mut self, run: &mut Run) {
+        run.clean_up();
+        self.answers.clear();
+        for party in &mut self.parties {
+            party.expect = None;
+        }
+        for leg in self.legs.iter().filter(|leg| !leg.seen.is_over()) {
+            leg.handle.hang_up(None).await;
+        }
+        let ended = self.until(run, CURTAIN, |stage| stage.legs.iter().all(|leg| leg.seen.is_over())).await;
+        let left = self.legs.iter().filter(|leg| !leg.seen.is_over()).count();
+        if ended != Until::Done && left > 0 {
+            run.find(Finding::new(
+                "call-left",
+                Severity::Warning,
+                Side::Peer,
+                format!("{left} of our calls did not end: BYE or CANCEL was not answered in {} s", CURTAIN.as_secs()),
+                "look at the platform for calls that are still up; it ends them by itself when their timers run out",
+            ));
+        }
+        for party in &mut self.parties {
+            party.leave(run).await;
+        }
+        for party in &self.parties {
+            party.agent.endpoint().close().await;
+        }
+    }
+}
+
+impl Seen {
+    /// Is there nothing left to wait for?
+    pub(in crate::check) fn is_over(&self) -> bool {
+        self.ended.is_some() || self.rejected.is_some()
+    }
+}

@@ -1,0 +1,168 @@
+//! One party: an account of ours with an endpoint of its own, registered where it has to be reached.
+
+use crate::check::judged::Judged;
+use crate::check::register::judge;
+use crate::check::register::session::Session;
+use crate::check::{Account, Run, Side, Verdict};
+use crate::endpoint::agent::{Agent, Arrivals};
+use crate::media::party_tone;
+use crate::media::tone::Tone;
+use crate::message::{Flow, Message};
+use crate::sdp::Local;
+use crate::ua::call;
+use crate::ua::registration::Command;
+use std::time::{Duration, Instant};
+
+/// Expiry that is asked for a binding that lasts as long as a check, in seconds.
+const EXPIRES_S: u32 = 300;
+
+/// A party.
+pub(in crate::check) struct Party {
+    pub(in crate::check) account: Account,
+    pub(in crate::check) agent: Agent,
+    pub(super) arrivals: Arrivals,
+    session: Session,
+    /// Its tone: by it others know that they hear this party.
+    pub(in crate::check) tone: party_tone::Party,
+    user_agent: String,
+    /// What to do with the next call to it; without, calls are refused with 486.
+    pub(in crate::check) expect: Option<Expect>,
+    /// Calls that came, with their INVITEs, whatever became of them.
+    pub(in crate::check) invitations: Vec<(Instant, Message)>,
+    pub(super) is_closed: bool,
+}
+
+/// What to do with a call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::check) struct Expect {
+    /// Answers so long after the INVITE; `None`: only rings.
+    pub(in crate::check) answer_after: Option<Duration>,
+    /// Refuses with this status instead.
+    pub(in crate::check) refuse: Option<u16>,
+}
+
+impl Expect {
+    /// Rings, and answers after this time.
+    pub(in crate::check) fn answer(after: Duration) -> Expect {
+        Expect { answer_after: Some(after), refuse: None }
+    }
+}
+
+/// The tone of a party by its number: 0 for the first.
+fn tone_of(number: usize) -> Option<party_tone::Party> {
+    party_tone::Party::new(u8::try_from(number).ok()?)
+}
+
+impl Party {
+    /// Binds the endpoint of party `number` and reaches its server. A step of this name says what came of it, unless `step` is empty.
+    pub(in crate::check) async fn open(
+        run: &mut Run,
+        account: &Account,
+        number: usize,
+        step: &'static str,
+        register: bool,
+    ) -> Option<Party> {
+        let mark = run.begin(step);
+        let opened = match tone_of(number) {
+            Some(tone) => open(run, account, tone).await,
+            None => Err(Judged::open(
+                "probe-limit",
+                Side::Probe,
+                "too many parties".into(),
+                "check fewer at once",
+            )),
+        };
+        let judged = match opened {
+            Ok(mut party) => {
+                let judged = if register { party.register(run).await } else { Judged::pass(party.way()) };
+                if judged.verdict == Verdict::Pass {
+                    run.end(mark, Verdict::Pass, judged.detail);
+                    return Some(party);
+                }
+                party.leave(run).await;
+                party.agent.endpoint().close().await;
+                judged
+            }
+            Err(judged) => judged,
+        };
+        run.end(mark, judged.verdict, judged.detail);
+        judged.finding.into_iter().for_each(|finding| run.find(finding));
+        None
+    }
+
+    fn way(&self) -> String {
+        let flow = self.session.flow();
+        format!("{} over {} from {}", flow.remote, flow.transport, flow.local)
+    }
+
+    /// Binds, so that calls come here.
+    async fn register(&mut self, run: &mut Run) -> Judged {
+        let ended = self.session.command(run, Command::Bind).await;
+        let judged = judge::accepted(&self.session, &ended, "bind");
+        if judged.verdict != Verdict::Pass {
+            return judged;
+        }
+        let judged = judge::granted(&ended, EXPIRES_S);
+        match judged.verdict {
+            Verdict::Pass => Judged::pass(format!("registered at {}", self.way())),
+            _ => judged,
+        }
+    }
+
+    /// Removes what it has bound.
+    pub(super) async fn leave(&mut self, run: &mut Run) {
+        if self.session.may_be_bound() {
+            run.clean_up();
+            let removed = self.session.command(run, Command::Remove).await;
+            if !removed.accepted() {
+                run.find(crate::check::register::left_behind(&self.session, &removed));
+            }
+        }
+    }
+
+    /// Where its requests go.
+    pub(in crate::check) fn flow(&self) -> Flow {
+        self.session.flow()
+    }
+
+    /// What it sends while nothing else is played: its tone.
+    pub(super) fn background(&self) -> Option<Tone> {
+        Some(self.tone.tone())
+    }
+
+    /// Who it is in a call.
+    pub(super) fn call_config(&self) -> impl FnOnce(Local) -> call::Config + use<> {
+        let (from, contact) = (self.account.aor().to_owned(), self.session.contact().to_owned());
+        let (credentials, routes) = (self.account.credentials().clone(), self.account.routes());
+        let user_agent = self.user_agent.clone();
+        let timers = &self.agent.endpoint().config().transaction;
+        let (t1, t2) = (timers.t1, timers.t2);
+        move |local| {
+            let mut config = call::Config::new(from, contact, local);
+            config.credentials = Some(credentials);
+            config.routes = routes;
+            config.user_agent = user_agent;
+            (config.t1, config.t2) = (t1, t2);
+            config
+        }
+    }
+}
+
+async fn open(run: &mut Run, account: &Account, tone: party_tone::Party) -> Result<Party, Judged> {
+    let (agent, arrivals) = run.party().await.map_err(|error| {
+        Judged::open("probe-limit", Side::Probe, error.to_string(), "free a port, or check fewer at once")
+    })?;
+    let scope = agent.scope().clone();
+    let session = Session::reach(run, &scope, account, EXPIRES_S).await?;
+    Ok(Party {
+        account: account.clone(),
+        agent,
+        arrivals,
+        session,
+        tone,
+        user_agent: run.user_agent().to_owned(),
+        expect: None,
+        invitations: Vec::new(),
+        is_closed: false,
+    })
+}
