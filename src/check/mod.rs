@@ -15,6 +15,7 @@
 mod account;
 mod destination;
 mod display;
+mod dtmf;
 mod judged;
 mod many;
 mod outcome;
@@ -29,6 +30,7 @@ mod stage;
 pub use account::Account;
 pub use destination::Destination;
 pub(crate) use display::Printable;
+pub use dtmf::{Dtmf, DtmfMethod, MAX_KEYS};
 pub use many::Pace;
 pub use outcome::{Fact, Finding, Metric, MetricValue, Outcome, Severity, Side, Step, Transcript, Verdict};
 pub use probe::{Probe, ProbeConfig};

@@ -3,7 +3,7 @@
 mod leg;
 mod party;
 
-pub(super) use leg::{Ended, Leg, Seen};
+pub(super) use leg::{Leg, Seen};
 pub(super) use party::{Expect, Party};
 
 use super::run::Waited;

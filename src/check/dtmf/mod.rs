@@ -1,0 +1,289 @@
+//! Do digits arrive, by which way, and what happens to them on it?
+//!
+//! ```no_run
+//! use ringback::check::{Account, Dtmf, Probe};
+//!
+//! # async fn example() -> Result<(), ringback::error::Error> {
+//! let probe = Probe::bind("udp:192.0.2.10:0").await?;
+//! let alice = Account::new("sip:alice@pbx.example.com", "secret")?;
+//! let bob = Account::new("sip:bob@pbx.example.com", "secret")?;
+//! let path = probe.check(Dtmf::between(&alice, &bob).digits("0123456789*#ABCD")?).await;
+//! let menu = probe.check(Dtmf::routing(&alice, "700", &bob).digits("1,2#")?).await;
+//! println!("{path}\n{menu}");
+//! # Ok(())
+//! # }
+//! ```
+
+mod name;
+mod path;
+mod phase;
+mod routing;
+
+use super::{Account, Check, Run};
+use crate::error::Error;
+use crate::media::digit::{Key, parse_digits};
+use crate::media::dtmf::Way;
+use crate::media::stream::Timing;
+use std::fmt;
+use std::str::FromStr;
+use std::time::Duration;
+
+/// The most digits and pauses of one check.
+pub const MAX_KEYS: usize = 64;
+
+/// How digits are sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum DtmfMethod {
+    /// Telephone events in RTP (RFC 4733).
+    Rfc4733,
+    /// SIP INFO, `application/dtmf-relay`; where that is refused with 415, `application/dtmf` too.
+    Info,
+    /// Two tones in the audio.
+    InBand,
+    /// One after the other in one call, and RFC 4733 once more after a hold.
+    All,
+}
+
+impl DtmfMethod {
+    /// `rfc4733`, `info`, `inband`, `all`.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            DtmfMethod::Rfc4733 => "rfc4733",
+            DtmfMethod::Info => "info",
+            DtmfMethod::InBand => "inband",
+            DtmfMethod::All => "all",
+        }
+    }
+
+    fn way(self) -> Way {
+        match self {
+            DtmfMethod::Rfc4733 | DtmfMethod::All => Way::Rfc4733,
+            DtmfMethod::Info => Way::Info,
+            DtmfMethod::InBand => Way::InBand,
+        }
+    }
+}
+
+impl fmt::Display for DtmfMethod {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
+}
+
+impl FromStr for DtmfMethod {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<DtmfMethod, Error> {
+        let all = [DtmfMethod::Rfc4733, DtmfMethod::Info, DtmfMethod::InBand, DtmfMethod::All];
+        all.into_iter().find(|method| method.as_str().eq_ignore_ascii_case(text)).ok_or_else(|| {
+            Error::usage(format!("method \"{text}\""), "there are rfc4733, info, inband and all")
+        })
+    }
+}
+
+/// Do digits arrive, and as what? Or: does a menu, given digits, ring the right account?
+///
+/// [`Dtmf::between`] calls one account of ours from another, through the platform, sends the digits by each method and looks at the far
+/// end what arrived by every way. Steps: `party-a`, `party-b`, `call`, `rfc4733`, `info`, `inband`, `rfc4733-after-hold`, `hang-up`. Metrics:
+/// `digits_sent`, and for each method `received_...` (digits as a receiver of that way reads them).
+///
+/// [`Dtmf::routing`] calls a menu, gives it the digits, and waits for another account of ours to ring. Steps: `party-a`, `party-b`, `call`,
+/// `digits`, `ring`, `hears`, `hang-up`. Metric: `menu` (from the last digit to the INVITE).
+#[derive(Debug, Clone)]
+pub struct Dtmf {
+    pub(super) a: Account,
+    pub(super) b: Account,
+    pub(super) question: Question,
+    pub(super) dial: Option<String>,
+    pub(super) keys: Vec<Key>,
+    pub(super) method: DtmfMethod,
+    pub(super) timing: Timing,
+    pub(super) wait: Duration,
+    pub(super) prompt: Duration,
+    time_limit: Option<Duration>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Question {
+    Between,
+    Routing,
+}
+
+impl Dtmf {
+    /// From `a` to `b`: all sixteen digits by all methods unless told.
+    pub fn between(a: &Account, b: &Account) -> Dtmf {
+        Dtmf::new(a, b, Question::Between, None, DtmfMethod::All)
+    }
+
+    /// `a` calls the menu at `number` (a number of its platform, or a SIP URI) and gives it digits by RFC 4733 unless told; `b` must ring.
+    pub fn routing(a: &Account, number: &str, b: &Account) -> Dtmf {
+        Dtmf::new(a, b, Question::Routing, Some(number.to_owned()), DtmfMethod::Rfc4733)
+    }
+
+    fn new(a: &Account, b: &Account, question: Question, dial: Option<String>, method: DtmfMethod) -> Dtmf {
+        Dtmf {
+            a: a.clone(),
+            b: b.clone(),
+            question,
+            dial,
+            keys: parse_digits("0123456789*#ABCD").unwrap_or_default(),
+            method,
+            timing: Timing::default(),
+            wait: Duration::from_secs(20),
+            prompt: Duration::from_secs(1),
+            time_limit: None,
+        }
+    }
+
+    /// Which digits: 0-9, `*`, `#`, A-D, and `,` for a pause.
+    ///
+    /// # Errors
+    /// [`Error::Usage`] for any other character, with its place; for none at all; for more than [`MAX_KEYS`].
+    pub fn digits(mut self, digits: &str) -> Result<Dtmf, Error> {
+        let usage = |problem: String| Error::usage(format!("digits \"{digits}\""), problem);
+        self.keys = parse_digits(digits).map_err(|error| usage(error.to_string()))?;
+        if !self.keys.iter().any(|key| matches!(key, Key::Digit(_))) {
+            return Err(usage("there is no digit in it".to_owned()));
+        }
+        if self.keys.len() > MAX_KEYS {
+            return Err(usage(format!("more than {MAX_KEYS} digits and pauses")));
+        }
+        Ok(self)
+    }
+
+    /// How they are sent.
+    #[must_use]
+    pub fn method(mut self, method: DtmfMethod) -> Dtmf {
+        self.method = method;
+        self
+    }
+
+    /// How long, how far apart and how loud.
+    #[must_use]
+    pub fn timing(mut self, timing: Timing) -> Dtmf {
+        self.timing = timing;
+        self
+    }
+
+    /// Another way to reach `b` than its address of record: a number of the platform, or a SIP URI.
+    #[must_use]
+    pub fn dial(mut self, number: &str) -> Dtmf {
+        self.dial = Some(number.to_owned());
+        self
+    }
+
+    /// Time for a call to be answered, and for a menu to ring its target; 20 s unless told.
+    #[must_use]
+    pub fn wait(mut self, time: Duration) -> Dtmf {
+        self.wait = time;
+        self
+    }
+
+    /// How long the menu may speak before the first digit; 1 s unless told.
+    #[must_use]
+    pub fn prompt(mut self, time: Duration) -> Dtmf {
+        self.prompt = time;
+        self
+    }
+
+    /// The time for the whole check, cleaning up not counted; enough for all that was asked unless told.
+    #[must_use]
+    pub fn timeout(mut self, limit: Duration) -> Dtmf {
+        self.time_limit = Some(limit);
+        self
+    }
+
+    /// The Request-URI of the call.
+    pub(super) fn target(&self) -> String {
+        match &self.dial {
+            Some(number) => dialled(&self.a, number),
+            None => self.b.aor().to_owned(),
+        }
+    }
+
+    /// How long it takes to send all keys once.
+    pub(super) fn sending_time(&self) -> Duration {
+        self.keys
+            .iter()
+            .map(|key| match key {
+                Key::Pause => self.timing.pause,
+                Key::Digit(_) => self.timing.on + self.timing.gap.max(Duration::from_millis(40)),
+            })
+            .sum()
+    }
+}
+
+/// A number as a URI of the account's domain; a SIP URI as it is.
+pub(super) fn dialled(account: &Account, number: &str) -> String {
+    let number = number.trim();
+    let lower = number.to_ascii_lowercase();
+    if lower.starts_with("sip:") {
+        number.to_owned()
+    } else if number.contains('@') {
+        format!("sip:{number}")
+    } else {
+        // `#` has no place in a user part as it is (RFC 3261 sec. 25.1).
+        format!("sip:{}@{}", number.replace('#', "%23"), account.domain())
+    }
+}
+
+impl Check for Dtmf {
+    fn name(&self) -> &'static str {
+        "dtmf"
+    }
+
+    fn subject(&self) -> String {
+        match (&self.dial, self.question) {
+            (Some(number), Question::Routing) => format!("{} -> {number} -> {}", self.a.aor(), self.b.aor()),
+            _ => format!("{} -> {}", self.a.aor(), self.b.aor()),
+        }
+    }
+
+    fn time_limit(&self) -> Option<Duration> {
+        let rounds = if self.method == DtmfMethod::All { 4 } else { 1 };
+        Some(
+            self.time_limit
+                .unwrap_or(self.wait * 2 + self.sending_time() * 2 * rounds + Duration::from_secs(30)),
+        )
+    }
+
+    async fn run(&self, run: &mut Run) {
+        match self.question {
+            Question::Between => path::run(self, run).await,
+            Question::Routing => routing::run(self, run).await,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    fn account(user: &str) -> Account {
+        Account::new(&format!("sip:{user}@pbx.example:5070"), "secret").unwrap()
+    }
+
+    #[test]
+    fn a_character_that_is_no_digit_is_refused_before_any_call_with_its_place() {
+        let check = || Dtmf::between(&account("a"), &account("b"));
+        let error = check().digits("12x4").unwrap_err().to_string();
+        assert!(error.contains('x') && error.contains('3'), "{error}");
+        assert!(check().digits("").is_err());
+        assert!(check().digits(",,").is_err());
+        assert!(check().digits(&"1".repeat(65)).is_err());
+        assert!(check().digits("0123456789*#ABCD,").is_ok());
+        assert_eq!("INBAND".parse::<DtmfMethod>().unwrap(), DtmfMethod::InBand);
+        assert!("rfc2833".parse::<DtmfMethod>().is_err());
+    }
+
+    #[test]
+    fn numbers_are_called_in_the_domain_of_the_caller_and_uris_as_they_are() {
+        let alice = account("a");
+        assert_eq!(dialled(&alice, "700"), "sip:700@pbx.example:5070");
+        assert_eq!(dialled(&alice, "*43#"), "sip:*43%23@pbx.example:5070");
+        assert_eq!(dialled(&alice, "bob@other.example"), "sip:bob@other.example");
+        assert_eq!(dialled(&alice, "SIP:bob@other.example"), "SIP:bob@other.example");
+        assert_eq!(Dtmf::between(&alice, &account("b")).target(), "sip:b@pbx.example:5070");
+    }
+}

@@ -1,0 +1,293 @@
+//! From one account of ours to another: one call, and every method in it.
+
+use super::name::{Named, name};
+use super::phase::{self, Fate, Phase};
+use super::{Dtmf, DtmfMethod};
+use crate::check::judged::interrupted;
+use crate::check::stage::{Expect, Party, Stage, Until};
+use crate::check::{Finding, MetricValue, Run, Severity, Side, Verdict};
+use crate::media::dtmf::{Judged, Observation, Way};
+use crate::ua::call::{Command, Event, Hold};
+use std::time::Duration;
+
+/// Time that the far end rings.
+const RING: Duration = Duration::from_millis(200);
+/// Time for both ends to hear each other before the first digit.
+const WARM_UP: Duration = Duration::from_secs(2);
+/// A tone heard for this long is heard.
+const HEARD: Duration = Duration::from_millis(200);
+/// Time for a hold and its end, each.
+const HOLD: Duration = Duration::from_secs(5);
+/// Time for the far end to hear that we hung up.
+const HANG_UP: Duration = Duration::from_secs(3);
+
+pub(super) async fn run(check: &Dtmf, run: &mut Run) {
+    let mut stage = Stage::default();
+    if open(check, run, &mut stage).await {
+        talk(check, run, &mut stage).await;
+    }
+    stage.clear(run).await;
+}
+
+/// Both parties on the stage; the second is registered.
+pub(super) async fn open(check: &Dtmf, run: &mut Run, stage: &mut Stage) -> bool {
+    for (number, account, step, register) in [(0, &check.a, "party-a", false), (1, &check.b, "party-b", true)]
+    {
+        match Party::open(run, account, number, step, register).await {
+            Some(party) => stage.parties.push(party),
+            None => return false,
+        }
+    }
+    true
+}
+
+async fn talk(check: &Dtmf, run: &mut Run, stage: &mut Stage) {
+    let step = run.begin("call");
+    if let Some(party) = stage.parties.get_mut(1) {
+        party.expect = Some(Expect::answer(RING));
+    }
+    let from = match stage.dial(0, &check.target()).await {
+        Ok(leg) => leg,
+        Err(error) => return run.end(step, Verdict::Inconclusive, error.to_string()),
+    };
+    let up = |stage: &Stage, leg: Option<usize>| {
+        leg.and_then(|leg| stage.seen(leg)).is_some_and(|seen| seen.is_up())
+    };
+    let over = |stage: &Stage| stage.seen(from).is_none_or(|seen| seen.is_over());
+    let ready = stage
+        .until(run, check.wait, |stage| (up(stage, Some(from)) && up(stage, stage.called(1))) || over(stage))
+        .await;
+    let Some(to) = stage.called(1).filter(|to| up(stage, Some(from)) && up(stage, Some(*to))) else {
+        let judged = super::routing::not_up(check, run, stage, from, ready);
+        run.end(step, judged.verdict, judged.detail);
+        judged.finding.into_iter().for_each(|finding| run.find(finding));
+        return;
+    };
+    let plan = stage.seen(from).and_then(|seen| seen.plan.clone());
+    let events = plan.as_ref().and_then(|plan| plan.send_telephone_event);
+    let words = match events {
+        Some(event) => format!("telephone-event with payload type {}", event.payload_type),
+        None => "no telephone-event".to_owned(),
+    };
+    let codec = plan.as_ref().map_or("", |plan| plan.codec.as_str());
+    run.end(step, Verdict::Pass, format!("answered; {codec}, {words}"));
+    run.fact("codec", codec);
+    run.fact("telephone-event", words);
+    run.metric(
+        "digits_sent",
+        MetricValue::Count(check.keys.iter().filter(|key| is_digit(key)).count() as u64),
+    );
+    if let Until::Interrupted(_) = warm_up(run, stage, to).await {
+        return;
+    }
+    methods(check, run, stage, from, to).await;
+    hang_up(run, stage, from, to).await;
+}
+
+fn is_digit(key: &crate::media::digit::Key) -> bool {
+    matches!(key, crate::media::digit::Key::Digit(_))
+}
+
+/// Until the far end hears us: digits before that would be lost for another reason.
+async fn warm_up(run: &mut Run, stage: &mut Stage, to: usize) -> Until {
+    let tone = stage.parties.first().map(|party| party.tone);
+    let end = run.elapsed() + WARM_UP;
+    loop {
+        let rest = stage.rest(run, Duration::from_millis(250)).await;
+        let Some(leg) = stage.legs.get(to) else { return Until::TimedOut };
+        let report = leg.report().await;
+        let heard = tone.is_some_and(|tone| report.heard_for(tone) >= HEARD);
+        if heard || run.elapsed() >= end || matches!(rest, Until::Interrupted(_)) || !leg.seen.is_up() {
+            return rest;
+        }
+    }
+}
+
+async fn methods(check: &Dtmf, run: &mut Run, stage: &mut Stage, from: usize, to: usize) {
+    let (methods, alone): (&[DtmfMethod], bool) = match &check.method {
+        DtmfMethod::All => (&[DtmfMethod::Rfc4733, DtmfMethod::Info, DtmfMethod::InBand], false),
+        one => (std::slice::from_ref(one), true),
+    };
+    let mut good_before = false;
+    let mut good = Vec::new();
+    for method in methods {
+        let step = run.begin(step_of(*method));
+        let phase = phase::run(check, run, stage, from, to, *method).await;
+        let named = name(&phase, alone);
+        if named.verdict == Verdict::Pass {
+            good.push(method.as_str());
+        }
+        good_before |= *method == DtmfMethod::Rfc4733 && named.verdict == Verdict::Pass;
+        write_down(run, *method, &phase);
+        let go_on = !matches!(phase.fate, Fate::CallEnded | Fate::Interrupted(_));
+        end(run, step, named);
+        if !go_on {
+            return;
+        }
+    }
+    if !good.is_empty() {
+        run.conclude(format!("all digits arrive by {}", good.join(", ")));
+    }
+    if check.method == DtmfMethod::All && good_before {
+        after_hold(check, run, stage, from, to).await;
+    }
+}
+
+fn step_of(method: DtmfMethod) -> &'static str {
+    method.as_str()
+}
+
+fn end(run: &mut Run, step: crate::check::StepMark, named: Named) {
+    run.end(step, named.verdict, named.detail);
+    named.findings.into_iter().for_each(|finding| run.find(finding));
+}
+
+/// Digits that were good before must be good after a re-INVITE too (failure D16).
+async fn after_hold(check: &Dtmf, run: &mut Run, stage: &mut Stage, from: usize, to: usize) {
+    let step = run.begin("rfc4733-after-hold");
+    for (command, wanted) in [(Command::Hold(Hold::SendOnly), "hold"), (Command::Resume, "resume")] {
+        let Some(leg) = stage.legs.get(from) else { return };
+        let before = leg.seen.changes.len();
+        leg.handle.command(command).await;
+        let changed = |stage: &Stage| {
+            stage.seen(from).is_none_or(|seen| {
+                seen.is_over()
+                    || seen
+                        .changes
+                        .iter()
+                        .skip(before)
+                        .any(|(_, event)| !matches!(event, Event::Glare { .. }))
+            })
+        };
+        let until = stage.until(run, HOLD, changed).await;
+        let failed = stage.seen(from).and_then(|seen| {
+            seen.changes.iter().skip(before).find_map(|(_, event)| match event {
+                Event::ChangeFailed { status } => Some(*status),
+                _ => None,
+            })
+        });
+        if let Until::Interrupted(why) = until {
+            return run.end(step, Verdict::Inconclusive, interrupted(why).detail);
+        }
+        if until == Until::TimedOut || failed.is_some() || stage.seen(from).is_none_or(|seen| !seen.is_up()) {
+            let how = match failed {
+                Some(Some(status)) => format!("refused with {status}"),
+                _ => "not answered".to_owned(),
+            };
+            let seen = format!("a re-INVITE ({wanted}) was {how}");
+            run.find(
+                Finding::new(
+                    "reinvite-failed",
+                    Severity::Warning,
+                    Side::Peer,
+                    seen.clone(),
+                    "platform: hold and session refresh need re-INVITE; whether digits survive one was not seen",
+                )
+                .shown_by(0..run.record_count()),
+            );
+            return run.end(step, Verdict::NotRun, seen);
+        }
+    }
+    // The other end needs its own change before what it hears counts.
+    if let Until::Interrupted(why) = stage.rest(run, Duration::from_millis(300)).await {
+        return run.end(step, Verdict::Inconclusive, interrupted(why).detail);
+    }
+    let phase = phase::run(check, run, stage, from, to, DtmfMethod::Rfc4733).await;
+    let mut named = name(&phase, true);
+    if named.verdict == Verdict::Fail {
+        let seen = match phase.fate {
+            Fate::NotNegotiated => "telephone-event is missing from the answer to a re-INVITE: digits are good before and impossible after it (D16)".to_owned(),
+            _ => format!("digits are good before a re-INVITE and not after it (D16): {}", named.detail),
+        };
+        named.findings.insert(
+            0,
+            Finding::new(
+                "digits-lost-after-reinvite",
+                Severity::Error,
+                Side::Peer,
+                seen.clone(),
+                "platform: keep telephone-event, with its number, in every answer",
+            )
+            .shown_by(phase.evidence.clone()),
+        );
+        named.findings.truncate(1);
+        named.detail = seen;
+    }
+    end(run, step, named);
+}
+
+/// What arrived, for people and for programs.
+fn write_down(run: &mut Run, method: DtmfMethod, phase: &Phase) {
+    let Fate::Sent { judged, observed, loss, .. } = &phase.fate else { return };
+    let (received, fact) = match method {
+        DtmfMethod::Info => ("received_info", "info"),
+        DtmfMethod::InBand => ("received_inband", "inband"),
+        _ => ("received_rfc4733", "rfc4733"),
+    };
+    run.metric(received, MetricValue::Count(judged.received.chars().count() as u64));
+    run.fact(fact, evidence(phase, judged, observed, *loss));
+}
+
+/// E.g. `12# -> 12# by RFC 4733; 98 to 102 ms; payload type 101; -10 dBm0`.
+fn evidence(phase: &Phase, judged: &Judged, observed: &[Observation], loss: f64) -> String {
+    let sent: String = phase.sent.iter().map(|digit| digit.character()).collect();
+    let by = judged.way.map_or_else(|| "no way".to_owned(), |way| way.to_string());
+    let received = if judged.received.is_empty() { "nothing" } else { &judged.received };
+    let mut text = format!("{sent} -> {received} by {by}");
+    let of_way = || observed.iter().filter(|seen| Some(seen.way) == judged.way);
+    let mut durations: Vec<u128> = of_way().filter_map(|seen| Some(seen.duration?.as_millis())).collect();
+    durations.sort_unstable();
+    if let (Some(first), Some(last)) = (durations.first(), durations.last()) {
+        text += &format!("; {first} to {last} ms");
+    }
+    let mut types: Vec<u8> = of_way().filter_map(|seen| Some(seen.rtp?.payload_type)).collect();
+    types.dedup();
+    if !types.is_empty() {
+        let types: Vec<String> = types.iter().map(u8::to_string).collect();
+        text += &format!("; payload type {}", types.join(", "));
+    }
+    let levels: Vec<f32> = of_way().filter_map(|seen| seen.level_dbm0).collect();
+    if let Some(weakest) = levels.iter().copied().reduce(f32::min) {
+        text += &format!("; {weakest:.0} dBm0");
+    }
+    for way in [Way::Rfc4733, Way::InBand, Way::Info].into_iter().filter(|way| Some(*way) != judged.way) {
+        let also: String = observed
+            .iter()
+            .filter(|seen| seen.way == way)
+            .filter_map(|seen| Some(seen.digit?.character()))
+            .collect();
+        if !also.is_empty() {
+            text += &format!("; also {also} by {way}");
+        }
+    }
+    if loss > 0.0 {
+        text += &format!("; {:.1} % of the packets lost", loss * 100.0);
+    }
+    text
+}
+
+/// Our BYE, and its arrival at the other end.
+pub(super) async fn hang_up(run: &mut Run, stage: &mut Stage, from: usize, to: usize) {
+    let step = run.begin("hang-up");
+    let Some(leg) = stage.legs.get(from).filter(|leg| leg.seen.is_up()) else {
+        return run.end(step, Verdict::NotRun, "the call was over before");
+    };
+    leg.handle.hang_up(None).await;
+    let both =
+        |stage: &Stage| [from, to].iter().all(|leg| stage.seen(*leg).is_none_or(|seen| seen.is_over()));
+    match stage.until(run, HANG_UP, both).await {
+        Until::Done => run.end(step, Verdict::Pass, "both ends are released"),
+        Until::Interrupted(why) => run.end(step, Verdict::Inconclusive, interrupted(why).detail),
+        Until::TimedOut => {
+            let seen = "we hung up, and the far end was not told: its leg stays open".to_owned();
+            run.find(Finding::new(
+                "leg-left-open",
+                Severity::Error,
+                Side::Peer,
+                seen.clone(),
+                "platform: a BYE on one leg has to end the other",
+            ));
+            run.end(step, Verdict::Fail, seen);
+        }
+    }
+}
