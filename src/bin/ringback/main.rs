@@ -4,6 +4,8 @@
 
 mod account;
 mod demo;
+mod dtmf;
+mod ends;
 mod exit;
 mod interrupt;
 mod output;
@@ -36,6 +38,8 @@ enum Command {
     Register(Box<register::Arguments>),
     /// Does anything answer there (OPTIONS)?
     Reachable(reachable::Arguments),
+    /// Do digits arrive, by which way, and what happens to them on it?
+    Dtmf(Box<dtmf::Arguments>),
     /// Run the embedded telephone network on loopback until Ctrl-C.
     Sim(sim::Arguments),
     /// Start the embedded network with healthy and faulty accounts, check them, and show the verdicts.
@@ -76,6 +80,7 @@ fn main() -> ExitCode {
         match arguments.command {
             Command::Register(arguments) => register::run(*arguments).await,
             Command::Reachable(arguments) => reachable::run(arguments).await,
+            Command::Dtmf(arguments) => dtmf::run(*arguments).await,
             Command::Sim(arguments) => sim::run(arguments).await,
             Command::Demo(arguments) => demo::run(arguments).await,
         }

@@ -1,5 +1,6 @@
 //! Options of whatever asks a question: our own address, and how long to wait.
 
+use crate::ends::EndOptions;
 use crate::exit::Failure;
 use ringback::check::{Probe, ProbeConfig};
 use std::time::Duration;
@@ -17,7 +18,18 @@ pub(crate) struct ProbeOptions {
 
 impl ProbeOptions {
     pub(crate) async fn probe(&self) -> Result<Probe, Failure> {
+        self.with(ProbeConfig::default()).await
+    }
+
+    /// For calls: with the ports of the media, and on 127.0.0.1, unless told, where the embedded network is asked.
+    pub(crate) async fn for_calls(&self, ends: &EndOptions) -> Result<Probe, Failure> {
         let mut config = ProbeConfig::default();
+        config.rtp_ports = ends.rtp_ports();
+        let here = ends.embedded() && self.bind.is_empty();
+        self.with(if here { config.bind("udp:127.0.0.1:0")? } else { config }).await
+    }
+
+    async fn with(&self, mut config: ProbeConfig) -> Result<Probe, Failure> {
         for address in &self.bind {
             config = config.bind(address)?;
         }
@@ -26,7 +38,7 @@ impl ProbeOptions {
 }
 
 /// `5`, `2.5`, `500ms`, `2m`: more than nothing, at most a day.
-fn duration(text: &str) -> Result<Duration, String> {
+pub(crate) fn duration(text: &str) -> Result<Duration, String> {
     let seconds = match text.parse::<f64>() {
         Ok(seconds) => seconds,
         Err(_) => text

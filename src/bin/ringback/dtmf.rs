@@ -1,0 +1,104 @@
+//! `ringback dtmf`: do digits arrive, and as what?
+
+use crate::ends::EndOptions;
+use crate::exit::{Exit, Failure};
+use crate::interrupt::Interrupt;
+use crate::output::OutputOptions;
+use crate::probe::{ProbeOptions, duration};
+use ringback::check::{Dtmf, DtmfMethod};
+use ringback::media::stream::Timing;
+use std::time::Duration;
+
+/// Do digits arrive, by which way, and what happens to them on it?
+///
+/// Calls B from A through the platform, sends digits by each method, and looks at B's end what arrived by every way at once. With --dial and
+/// --expect-ring: calls a menu, gives it the digits, and waits for B to ring.
+#[derive(Debug, clap::Args)]
+#[command(after_help = EXAMPLES)]
+pub(crate) struct Arguments {
+    /// The account that calls.
+    #[arg(value_name = "A")]
+    a: String,
+    /// The account that is called.
+    #[arg(value_name = "B", required_unless_present = "expect_ring", conflicts_with = "expect_ring")]
+    b: Option<String>,
+    /// Digits 0-9, *, #, A-D, and "," for a pause.
+    #[arg(long, default_value = "0123456789*#ABCD")]
+    digits: String,
+    /// How they are sent: rfc4733, info, inband or all; default: all, for a menu rfc4733.
+    #[arg(long, value_name = "METHOD")]
+    method: Option<DtmfMethod>,
+    /// Call this number or SIP URI instead of B's address of record.
+    #[arg(long, value_name = "NUMBER")]
+    dial: Option<String>,
+    /// The account that the menu at --dial must ring.
+    #[arg(long, value_name = "B", requires = "dial")]
+    expect_ring: Option<String>,
+    /// Length of a digit.
+    #[arg(long, value_name = "TIME", value_parser = duration, default_value = "100ms")]
+    on: Duration,
+    /// Time between two digits.
+    #[arg(long, value_name = "TIME", value_parser = duration, default_value = "100ms")]
+    gap: Duration,
+    /// Level of digits by RFC 4733 in dBm0 without its sign, 0 to 63.
+    #[arg(long, value_name = "LEVEL", default_value_t = 10, value_parser = clap::value_parser!(u8).range(0..=63))]
+    volume: u8,
+    /// Time that the menu may speak before the first digit.
+    #[arg(long, value_name = "TIME", value_parser = duration, default_value = "1s")]
+    prompt: Duration,
+    /// Time for the call to be answered, and for the menu to ring B.
+    #[arg(long, value_name = "TIME", value_parser = duration, default_value = "20s")]
+    wait: Duration,
+    #[command(flatten)]
+    ends: EndOptions,
+    #[command(flatten)]
+    probe: ProbeOptions,
+    #[command(flatten)]
+    output: OutputOptions,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  ringback dtmf alice bob                                       on the embedded network, by every method
+  ringback dtmf alice bob --fault D04                           what a doubled digit looks like
+  ringback dtmf --accounts accounts.toml alice bob --method rfc4733 --digits 159# --ladder
+  ringback dtmf --accounts accounts.toml alice --dial 700 --digits 1,2# --expect-ring bob
+      The menu at 700, given 1, a pause of a second, 2 and #, must ring bob.
+
+Exit status: 0 all digits arrive, 1 they do not, 2 wrong usage, 3 inconclusive or not run.
+Ctrl-C hangs up, removes what was bound, and shows the results so far.";
+
+pub(crate) async fn run(arguments: Arguments) -> Result<Exit, Failure> {
+    let b = arguments.b.as_deref().or(arguments.expect_ring.as_deref()).unwrap_or_default();
+    let names = [arguments.a.as_str(), b];
+    let ends = arguments.ends.open(&names).await?;
+    let [from, to] = ends.accounts.as_slice() else { return Err(Failure::usage("two accounts are needed")) };
+    let mut check = match (&arguments.expect_ring, &arguments.dial) {
+        (Some(_), Some(number)) => Dtmf::routing(from, number, to),
+        (_, Some(number)) => Dtmf::between(from, to).dial(number),
+        _ => Dtmf::between(from, to),
+    };
+    check = check.digits(&arguments.digits)?.wait(arguments.wait).prompt(arguments.prompt);
+    if let Some(method) = arguments.method {
+        check = check.method(method);
+    }
+    let timing =
+        Timing { on: arguments.on, gap: arguments.gap, volume: arguments.volume, ..Timing::default() };
+    check = check.timing(timing);
+    if let Some(limit) = arguments.probe.timeout {
+        check = check.timeout(limit);
+    }
+    let mut output = arguments.output.open()?;
+    let probe = arguments.probe.for_calls(&arguments.ends).await?;
+    let stopper = probe.clone();
+    let interrupt = Interrupt::watch(move || stopper.stop());
+    let outcome = probe.check(check).await;
+    output.one(&outcome);
+    probe.endpoint().close().await;
+    ends.close().await;
+    let complete = output.finish();
+    Ok(match Exit::from(outcome.verdict) {
+        Exit::Passed if !complete || interrupt.is_set() => Exit::Open,
+        exit => exit,
+    })
+}

@@ -1,0 +1,106 @@
+//! Whose calls: accounts of a file by their names, or users of the embedded network.
+
+use crate::account::transport;
+use crate::exit::Failure;
+use ringback::campaign::inventory::Inventory;
+use ringback::check::Account;
+use ringback::message::Transport;
+use ringback::sim::{Lab, User};
+use std::ops::RangeInclusive;
+use std::path::PathBuf;
+
+#[derive(Debug, clap::Args)]
+#[command(next_help_heading = "Accounts")]
+pub(crate) struct EndOptions {
+    /// The accounts' file (TOML, or CSV by its ending; see ringback register --help); without it the embedded network is used.
+    #[arg(long, value_name = "FILE")]
+    accounts: Option<PathBuf>,
+    /// A fault of the embedded network by its id in the failure catalogue, e.g. D04; may be repeated (see ringback sim --faults).
+    #[arg(long, value_name = "ID", conflicts_with = "accounts")]
+    fault: Vec<String>,
+    /// By which transport the embedded network is asked; default: udp.
+    #[arg(long, value_parser = transport, value_name = "udp|tcp", conflicts_with = "accounts")]
+    transport: Option<Transport>,
+    /// Ports for the media of calls, e.g. 10000-10100: RTP at even ones, RTCP at the next; default: the system's choice.
+    #[arg(long, value_name = "FIRST-LAST", value_parser = ports)]
+    rtp_ports: Option<RangeInclusive<u16>>,
+}
+
+/// The accounts, and the network that they live in when it is ours.
+pub(crate) struct Ends {
+    pub(crate) accounts: Vec<Account>,
+    lab: Option<Lab>,
+}
+
+impl EndOptions {
+    /// Is the embedded network asked?
+    pub(crate) fn embedded(&self) -> bool {
+        self.accounts.is_none()
+    }
+
+    pub(crate) fn rtp_ports(&self) -> Option<RangeInclusive<u16>> {
+        self.rtp_ports.clone()
+    }
+
+    /// The accounts of these names.
+    pub(crate) async fn open(&self, names: &[&str]) -> Result<Ends, Failure> {
+        match &self.accounts {
+            Some(path) => {
+                let inventory = Inventory::from_path(path).map_err(Failure::usage)?;
+                let mut accounts = Vec::new();
+                for name in names {
+                    let wanted = [(*name).to_owned()];
+                    let found = inventory.clone().select(&wanted)?.entries.into_iter().next();
+                    let entry =
+                        found.ok_or_else(|| Failure::usage(format!("there is no account \"{name}\"")))?;
+                    let unusable = |why: String| Failure::usage(format!("account \"{name}\": {why}"));
+                    accounts.push(entry.account.map_err(|problem| unusable(problem.why))?);
+                }
+                Ok(Ends { accounts, lab: None })
+            }
+            None => self.lab(names).await,
+        }
+    }
+
+    async fn lab(&self, names: &[&str]) -> Result<Ends, Failure> {
+        let mut lab = Lab::builder();
+        for (number, name) in names.iter().enumerate() {
+            if names.iter().take(number).any(|before| before == name) {
+                return Err(Failure::usage(format!(
+                    "\"{name}\" stands there twice; two accounts are needed"
+                )));
+            }
+            let mut user = User::new(*name, format!("{name}-secret"));
+            for fault in &self.fault {
+                user = user.fault(fault)?;
+            }
+            lab = lab.user(user);
+        }
+        let lab = lab.start().await?;
+        let transport = self.transport.unwrap_or(Transport::Udp);
+        let accounts = names.iter().map(|name| lab.account(name, transport)).collect::<Result<_, _>>()?;
+        Ok(Ends { accounts, lab: Some(lab) })
+    }
+}
+
+impl Ends {
+    /// Ends the embedded network.
+    pub(crate) async fn close(self) {
+        if let Some(lab) = self.lab {
+            lab.shutdown().await;
+        }
+    }
+}
+
+/// `10000-10100`: at least one even port and the next.
+fn ports(text: &str) -> Result<RangeInclusive<u16>, String> {
+    let problem = "write it as 10000-10100, from 1024 to 65535, with at least one even port and the next";
+    let (first, last) = text.split_once('-').ok_or(problem)?;
+    let port = |text: &str| text.trim().parse::<u16>().ok().filter(|port| *port >= 1_024);
+    match (port(first), port(last)) {
+        (Some(first), Some(last)) if u32::from(first).next_multiple_of(2) < u32::from(last) => {
+            Ok(first..=last)
+        }
+        _ => Err(problem.into()),
+    }
+}
