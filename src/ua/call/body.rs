@@ -2,7 +2,7 @@
 
 use super::Config;
 use crate::message::{Builder, Message, reason_phrase};
-use crate::syntax::{HeaderName, Limits, MediaType, multipart};
+use crate::syntax::{HeaderName, Limits, MediaType, Method, multipart};
 
 /// The methods that a call understands.
 pub(super) const ALLOW: &str = "INVITE, ACK, CANCEL, BYE, PRACK, UPDATE, INFO, OPTIONS";
@@ -53,8 +53,14 @@ impl Config {
         }
     }
 
-    /// A response with the phrase of its status.
+    /// A response with the phrase of its status. One that makes a dialog carries the route that its INVITE took (RFC 3261 sec. 12.1.1).
     pub(super) fn response(&self, request: &Message, status: u16, tag: &str) -> Builder {
-        Builder::response(request, status, reason_phrase(status), Some(tag))
+        let mut builder = Builder::response(request, status, reason_phrase(status), Some(tag));
+        if request.method() == Some(Method::Invite) && (101..300).contains(&status) {
+            for route in request.headers().filter(|header| header.name == HeaderName::RecordRoute) {
+                builder = builder.header(HeaderName::RecordRoute, route.value);
+            }
+        }
+        builder
     }
 }

@@ -27,6 +27,28 @@ fn a_call_without_offer_gets_ours_in_the_200_and_the_answer_comes_with_the_ack()
 }
 
 #[test]
+fn the_route_that_the_invite_took_goes_back_in_what_makes_the_dialog_and_in_nothing_else() {
+    let routes =
+        ["Record-Route: <sip:p2.example;lr>, <sip:p1.example;lr>", "Record-Route: <sip:p0.example;lr>"];
+    let mut world = called(&routes, &sdp_of(7000));
+    let recorded = |world: &World| {
+        let response = world.last_response();
+        let values = response.headers().filter(|header| header.name == HeaderName::RecordRoute);
+        values.map(|header| String::from_utf8_lossy(header.value).into_owned()).collect::<Vec<_>>()
+    };
+    let both = ["<sip:p2.example;lr>, <sip:p1.example;lr>", "<sip:p0.example;lr>"];
+    world.command(0, Command::Ring { status: 180, media: false }).run(5);
+    assert_eq!(recorded(&world), both);
+    world.command(0, Command::Answer).run(5);
+    assert_eq!((world.status(), recorded(&world)), (200, both.map(str::to_owned).to_vec()));
+    world.ask("ACK", 1, &[], ("", ""));
+    ends(&mut world);
+    let mut refused = called(&routes, &sdp_of(7000));
+    refused.command(0, Command::Refuse { status: 486, reason: None }).run(5);
+    assert_eq!((refused.status(), recorded(&refused)), (486, Vec::new()));
+}
+
+#[test]
 fn an_ack_without_the_answer_that_is_due_ends_the_call() {
     let mut world = called(&[], "");
     world.command(0, Command::Answer).run(5).ask("ACK", 1, &[], ("", ""));
