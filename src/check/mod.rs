@@ -30,7 +30,7 @@ mod stage;
 pub use account::Account;
 pub use destination::Destination;
 pub(crate) use display::Printable;
-pub use dtmf::{Dtmf, DtmfMethod, MAX_KEYS};
+pub use dtmf::{Dtmf, DtmfMethod, DtmfResult, MAX_KEYS};
 pub use many::Pace;
 pub use outcome::{Fact, Finding, Metric, MetricValue, Outcome, Severity, Side, Step, Transcript, Verdict};
 pub use probe::{Probe, ProbeConfig};

@@ -1,5 +1,6 @@
 //! What a check found: plain data, with the evidence in it.
 
+use super::dtmf::DtmfResult;
 use crate::transport::{MediaRecord, Record};
 use std::fmt;
 use std::ops::Range;
@@ -189,6 +190,8 @@ pub struct Outcome {
     pub facts: Vec<Fact>,
     /// What was measured.
     pub metrics: Vec<Metric>,
+    /// What became of digits, for each method in the order in which they were sent; empty for other checks.
+    pub dtmf: Vec<DtmfResult>,
     /// The evidence.
     pub transcript: Transcript,
     /// How long all of it took.

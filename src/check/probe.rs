@@ -183,6 +183,7 @@ fn without_evidence(check: &'static str, subject: String, verdict: Verdict, find
         steps: Vec::new(),
         facts: Vec::new(),
         metrics: Vec::new(),
+        dtmf: Vec::new(),
         transcript: Transcript::empty(now, SystemTime::now()),
         took: Duration::ZERO,
     }

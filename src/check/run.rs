@@ -1,5 +1,6 @@
 //! What a running check holds: the way to its peer, the clock and the notebook.
 
+use super::dtmf::DtmfResult;
 use super::restraint::{Restraint, Withheld};
 use super::{
     Destination, Fact, Finding, Metric, MetricValue, Outcome, Severity, Side, Step, Transcript, Verdict,
@@ -39,6 +40,7 @@ pub struct Run {
     steps: Vec<Step>,
     facts: Vec<Fact>,
     metrics: Vec<Metric>,
+    dtmf: Vec<DtmfResult>,
     began: Instant,
     began_at: SystemTime,
 }
@@ -176,6 +178,7 @@ impl Run {
             steps: Vec::new(),
             facts: Vec::new(),
             metrics: Vec::new(),
+            dtmf: Vec::new(),
             began: now.into_std(),
             began_at: SystemTime::now(),
         }
@@ -416,6 +419,10 @@ impl Run {
         }
     }
 
+    pub(super) fn digits(&mut self, result: DtmfResult) {
+        self.dtmf.push(result);
+    }
+
     /// The answer in one sentence, where all went well; otherwise the gravest finding says it.
     pub fn conclude(&mut self, summary: impl Into<String>) {
         self.summary = Some(summary.into());
@@ -511,6 +518,7 @@ impl Run {
             steps: self.steps,
             facts: self.facts,
             metrics: self.metrics,
+            dtmf: self.dtmf,
             transcript,
             took: Clock::now().into_std().saturating_duration_since(self.began),
         }

@@ -13,6 +13,7 @@
 //! | `findings` | most important first: `code`, `severity` (`info`, `warning`, `error`), `side` (`peer`, `path`, `setup`, `probe`), `seen`, `advice`, `evidence` |
 //! | `facts` | `name`, `value`; a name can stand more than once |
 //! | `metrics` | an object; the unit ends the key: `rrd_ms` (a number with at most three decimals), `expires_s`; counts have none |
+//! | `dtmf` | what became of digits; only in outcomes of `dtmf`: `step`, `method`, `sent`, `received`, `arrived_by`, `defects` (codes of findings), `loss`, `digits` (each sent one: `digit`, and when it arrived `duration_ms`, `level_dbm0`, `payload_type`, `at_ms`), `observed` (all that came, by every way) |
 //! | `took_ms` | how long all of it took |
 //! | `started` | when it began, RFC 3339 in UTC with milliseconds |
 //! | `messages` | messages sent and received, retransmissions too |
@@ -27,6 +28,8 @@
 //! assert!(line.starts_with(r#"{"schema":"ringback.outcome/1","check":"register","subject":"sip:bob@lab.example""#));
 //! assert!(!line.contains('\n'));
 //! ```
+
+mod dtmf;
 
 use crate::check::{MetricValue, Outcome};
 use serde::ser::{Serialize, SerializeMap, SerializeStruct, Serializer};
@@ -110,7 +113,7 @@ impl Serialize for Line<'_> {
             .collect();
         let facts: Vec<Fact<'_>> =
             outcome.facts.iter().map(|f| Fact { name: f.name, value: &f.value }).collect();
-        let mut line = serializer.serialize_struct("Outcome", 15)?;
+        let mut line = serializer.serialize_struct("Outcome", 16)?;
         line.serialize_field("schema", SCHEMA)?;
         line.serialize_field("check", outcome.check)?;
         line.serialize_field("subject", &outcome.subject)?;
@@ -124,6 +127,10 @@ impl Serialize for Line<'_> {
         line.serialize_field("findings", &findings)?;
         line.serialize_field("facts", &facts)?;
         line.serialize_field("metrics", &Metrics(outcome))?;
+        match outcome.dtmf.as_slice() {
+            [] => line.skip_field("dtmf")?,
+            _ => line.serialize_field("dtmf", &dtmf::rows(outcome))?,
+        }
         line.serialize_field("took_ms", &milliseconds(outcome.took))?;
         line.serialize_field("started", &timestamp(outcome.transcript.began_at))?;
         line.serialize_field("messages", &outcome.messages())?;

@@ -138,6 +138,7 @@ fn outcome() -> Outcome {
             Metric { name: "expires", value: MetricValue::Seconds(300) },
             Metric { name: "retransmissions", value: MetricValue::Count(1) },
         ],
+        dtmf: Vec::new(),
         transcript: Transcript {
             records,
             dropped: 2,

@@ -2,7 +2,7 @@
 
 use super::name::{Named, name};
 use super::phase::{self, Fate, Phase};
-use super::{Dtmf, DtmfMethod};
+use super::{Dtmf, DtmfMethod, DtmfResult};
 use crate::check::judged::interrupted;
 use crate::check::stage::{Expect, Party, Stage, Until};
 use crate::check::{Finding, MetricValue, Run, Severity, Side, Verdict};
@@ -118,7 +118,7 @@ async fn methods(check: &Dtmf, run: &mut Run, stage: &mut Stage, from: usize, to
             good.push(method.as_str());
         }
         good_before |= *method == DtmfMethod::Rfc4733 && named.verdict == Verdict::Pass;
-        write_down(run, *method, &phase);
+        write_down(run, *method, &phase, &named);
         let go_on = !matches!(phase.fate, Fate::CallEnded | Fate::Interrupted(_));
         end(run, step, named);
         if !go_on {
@@ -213,11 +213,31 @@ async fn after_hold(check: &Dtmf, run: &mut Run, stage: &mut Stage, from: usize,
         named.findings.truncate(1);
         named.detail = seen;
     }
+    keep(run, "rfc4733-after-hold", &phase, &named);
     end(run, step, named);
 }
 
+/// For programs: everything.
+fn keep(run: &mut Run, step: &'static str, phase: &Phase, named: &Named) {
+    let (judged, observed, loss) = match &phase.fate {
+        Fate::Sent { judged, observed, loss, .. } => (Some(judged.clone()), observed.clone(), *loss),
+        _ => (None, Vec::new(), 0.0),
+    };
+    let defects = named.findings.iter().map(|finding| finding.code).collect();
+    run.digits(DtmfResult {
+        step,
+        way: phase.way,
+        sent: phase.sent.clone(),
+        judged,
+        observed,
+        loss,
+        defects,
+    });
+}
+
 /// What arrived, for people and for programs.
-fn write_down(run: &mut Run, method: DtmfMethod, phase: &Phase) {
+fn write_down(run: &mut Run, method: DtmfMethod, phase: &Phase, named: &Named) {
+    keep(run, step_of(method), phase, named);
     let Fate::Sent { judged, observed, loss, .. } = &phase.fate else { return };
     let (received, fact) = match method {
         DtmfMethod::Info => ("received_info", "info"),
