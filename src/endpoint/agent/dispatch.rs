@@ -12,8 +12,6 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 use tokio::sync::mpsc;
 
-/// Calls and requests that wait for the agent's owner; further ones are answered 503.
-pub(super) const ARRIVALS: usize = 256;
 /// What waits for one call; further requests are answered 503, and ACKs dropped.
 pub(super) const INBOX: usize = 64;
 

@@ -83,11 +83,14 @@ pub struct AgentConfig {
     pub media_ip: Option<IpAddr>,
     /// Most calls at once; default 1,000. INVITEs beyond are answered 486.
     pub max_calls: usize,
+    /// Requests in a dialog take the flow that their call began on, whatever the peer's Contact says: what a PBX does for devices behind
+    /// a NAT. Default no.
+    pub keep_flow: bool,
 }
 
 impl Default for AgentConfig {
     fn default() -> Self {
-        AgentConfig { rtp_ports: None, media_ip: None, max_calls: 1_000 }
+        AgentConfig { rtp_ports: None, media_ip: None, max_calls: 1_000, keep_flow: false }
     }
 }
 
@@ -115,6 +118,52 @@ impl Default for MediaSetup {
 
 /// What may be done to a message that a call wants to send: changed, or kept back. For networks that misbehave on purpose.
 pub type Rewrite = Box<dyn FnMut(Message) -> Option<Message> + Send + Sync>;
+/// What may be done to a request or an ACK that comes for a call, before the call sees it.
+pub type Sift = Box<dyn FnMut(&Message) -> Sifted + Send + Sync>;
+
+/// What becomes of a request that came.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub enum Sifted {
+    /// The call gets it.
+    Taken,
+    /// It is as if it had never come.
+    Ignored,
+    /// This is its answer (an ACK has none), and the call does not get it.
+    Answered(Message),
+}
+
+/// Hands on the messages of a call, both ways.
+#[derive(Default)]
+#[non_exhaustive]
+pub struct Hands {
+    /// On those that it sends.
+    pub sent: Option<Rewrite>,
+    /// On the requests and ACKs that it gets.
+    pub received: Option<Sift>,
+}
+
+impl Hands {
+    /// Hands on both ways.
+    pub fn new(sent: Rewrite, received: Sift) -> Hands {
+        Hands { sent: Some(sent), received: Some(received) }
+    }
+}
+
+impl From<Option<Rewrite>> for Hands {
+    fn from(sent: Option<Rewrite>) -> Hands {
+        Hands { sent, received: None }
+    }
+}
+
+impl fmt::Debug for Hands {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Hands")
+            .field("sent", &self.sent.is_some())
+            .field("received", &self.received.is_some())
+            .finish()
+    }
+}
 
 /// A user agent; cheap to clone.
 #[derive(Debug, Clone)]
@@ -178,7 +227,8 @@ impl Agent {
     /// Takes over what comes to the scope's endpoint.
     pub fn start(scope: Scope, incoming: Incoming, config: AgentConfig) -> (Agent, Arrivals) {
         let agent = Agent { scope: Arc::new(scope), directory: Arc::default(), config: Arc::new(config) };
-        let (arrivals, receiver) = mpsc::channel(dispatch::ARRIVALS);
+        let queue = agent.endpoint().config().incoming_queue.clamp(1, super::handle::QUEUE_MAX);
+        let (arrivals, receiver) = mpsc::channel(queue);
         tokio::spawn(dispatch::run(agent.clone(), incoming, arrivals));
         (agent, Arrivals(receiver))
     }
@@ -208,7 +258,7 @@ impl Agent {
         self.dial_rewritten(flow, target, media, setup, None)
     }
 
-    /// Like [`Agent::dial`], with a hand on every message that the call sends.
+    /// Like [`Agent::dial`], with [hands](Hands) on the messages of the call (or one [`Rewrite`] of those that it sends).
     ///
     /// # Errors
     /// As [`Agent::dial`].
@@ -218,14 +268,14 @@ impl Agent {
         target: &str,
         media: MediaSetup,
         setup: impl FnOnce(Local) -> call::Config,
-        rewrite: Option<Rewrite>,
+        hands: impl Into<Hands>,
     ) -> Result<CallHandle, Error> {
         let ports = self.ports(flow)?;
         let config = setup(ports.local());
         let call = call::Call::outgoing(config, target, self.endpoint().ids());
         let (post, inbox) = mpsc::channel(dispatch::INBOX);
         self.directory.enter(&call, None, &post, self.config.max_calls)?;
-        Ok(self.give_birth(call, None, flow, target.as_bytes(), (ports, media), inbox, rewrite))
+        Ok(self.give_birth(call, None, flow, target.as_bytes(), (ports, media), inbox, hands.into()))
     }
 
     /// Answers a request outside any call as an endpoint without owner does (see [`Incoming`]): OPTIONS with 200, anything else with a
@@ -259,7 +309,7 @@ impl Agent {
         target: &[u8],
         (ports, media): (ports::Ports, MediaSetup),
         inbox: mpsc::Receiver<dispatch::Mail>,
-        rewrite: Option<Rewrite>,
+        hands: Hands,
     ) -> CallHandle {
         task::spawn(Birth {
             call,
@@ -269,7 +319,8 @@ impl Agent {
             ports,
             media,
             inbox,
-            rewrite,
+            hands,
+            keep_flow: self.config.keep_flow,
             scope: Arc::clone(&self.scope),
             directory: Arc::clone(&self.directory),
         })
@@ -297,7 +348,7 @@ impl Invitation {
         self.take_rewritten(media, setup, None)
     }
 
-    /// Like [`Invitation::take`], with a hand on every message that the call sends.
+    /// Like [`Invitation::take`], with [hands](Hands) on the messages of the call (or one [`Rewrite`] of those that it sends).
     ///
     /// # Errors
     /// As [`Invitation::take`].
@@ -305,7 +356,7 @@ impl Invitation {
         mut self,
         media: MediaSetup,
         setup: impl FnOnce(Local) -> call::Config,
-        rewrite: Option<Rewrite>,
+        hands: impl Into<Hands>,
     ) -> Result<CallHandle, Error> {
         let agent = self.agent.clone();
         let ports = agent.ports(self.flow)?;
@@ -317,7 +368,7 @@ impl Invitation {
         let inbox = std::mem::replace(&mut self.inbox, unused);
         agent.directory.enter(&call, Some(id), &self.post, usize::MAX)?;
         let invite = self.message.clone();
-        Ok(agent.give_birth(call, Some(invite), self.flow, b"", (ports, media), inbox, rewrite))
+        Ok(agent.give_birth(call, Some(invite), self.flow, b"", (ports, media), inbox, hands.into()))
     }
 
     /// Answers with this final status instead.
@@ -325,19 +376,28 @@ impl Invitation {
         self.answer(status);
     }
 
+    /// Answers with this final response instead; `None`: with nothing at all.
+    pub async fn refuse_with(mut self, response: Option<Message>) {
+        self.send(response);
+    }
+
     fn answer(&mut self, status: u16) {
+        let endpoint = self.agent.endpoint();
+        let tag = endpoint.ids().tag();
+        let built = Builder::response(&self.message, status, reason_phrase(status), Some(&tag))
+            .header(HeaderName::Server, &endpoint.config().user_agent)
+            .build();
+        self.send(built.ok());
+    }
+
+    fn send(&mut self, response: Option<Message>) {
         let Some(id) = self.id.take() else { return };
         self.agent.directory.leave_invite(id);
         let endpoint = self.agent.endpoint().clone();
-        let tag = endpoint.ids().tag();
-        let agent = endpoint.config().user_agent.clone();
-        let built = Builder::response(&self.message, status, reason_phrase(status), Some(&tag))
-            .header(HeaderName::Server, agent)
-            .build();
         tokio::spawn(async move {
-            let _ = match built {
-                Ok(response) => endpoint.respond(id, response).await,
-                Err(_) => endpoint.abandon(id).await,
+            let _ = match response {
+                Some(response) => endpoint.respond(id, response).await,
+                None => endpoint.abandon(id).await,
             };
         });
     }
@@ -345,6 +405,8 @@ impl Invitation {
 
 impl Drop for Invitation {
     fn drop(&mut self) {
-        self.answer(480);
+        if self.id.is_some() {
+            self.answer(480);
+        }
     }
 }

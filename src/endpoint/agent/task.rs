@@ -4,7 +4,7 @@ use super::dispatch::{Directory, Mail};
 use super::handle::{COMMANDS, CallHandle, Command, EVENTS, Happened, What};
 use super::media::Media;
 use super::ports::Ports;
-use super::{MediaSetup, Rewrite, Scope, hop};
+use super::{Hands, MediaSetup, Scope, Sifted, hop};
 use crate::endpoint::{ClientEvent, ClientTransaction};
 use crate::message::{Flow, Message};
 use crate::syntax::Method;
@@ -29,7 +29,8 @@ pub(super) struct Birth {
     pub(super) ports: Ports,
     pub(super) media: MediaSetup,
     pub(super) inbox: mpsc::Receiver<Mail>,
-    pub(super) rewrite: Option<Rewrite>,
+    pub(super) hands: Hands,
+    pub(super) keep_flow: bool,
     pub(super) scope: Arc<Scope>,
     pub(super) directory: Arc<Directory>,
 }
@@ -40,7 +41,8 @@ struct Task {
     target: Box<[u8]>,
     media: Media,
     inbox: mpsc::Receiver<Mail>,
-    rewrite: Option<Rewrite>,
+    hands: Hands,
+    keep_flow: bool,
     scope: Arc<Scope>,
     directory: Arc<Directory>,
     commands: mpsc::Receiver<Command>,
@@ -92,7 +94,8 @@ pub(super) fn spawn(birth: Birth) -> CallHandle {
         flow: birth.flow,
         target: birth.target,
         inbox: birth.inbox,
-        rewrite: birth.rewrite,
+        hands: birth.hands,
+        keep_flow: birth.keep_flow,
         scope: birth.scope,
         directory: birth.directory,
         commands: receiver,
@@ -184,9 +187,20 @@ impl Task {
             Wake::Closed => {}
             Wake::Mail(Mail::Request { id, message, at }) => {
                 self.tell(at, What::Request(message.clone())).await;
-                self.call.handle_input(at, Input::Request { id, request: message });
+                let _ = match self.sifted(&message) {
+                    Sifted::Taken => {
+                        self.call.handle_input(at, Input::Request { id, request: message });
+                        Ok(())
+                    }
+                    Sifted::Answered(response) => self.scope.endpoint().respond(id, response).await,
+                    Sifted::Ignored => self.scope.endpoint().abandon(id).await,
+                };
             }
-            Wake::Mail(Mail::Ack { message, at }) => self.call.handle_input(at, Input::Ack(message)),
+            Wake::Mail(Mail::Ack { message, at }) => {
+                if let Sifted::Taken = self.sifted(&message) {
+                    self.call.handle_input(at, Input::Ack(message));
+                }
+            }
             Wake::Mail(Mail::Cancelled { invite, reasons, at }) => {
                 self.call.handle_input(at, Input::Cancelled { invite, reasons });
             }
@@ -279,10 +293,14 @@ impl Task {
     }
 
     fn rewritten(&mut self, message: Message) -> Option<Message> {
-        match &mut self.rewrite {
+        match &mut self.hands.sent {
             Some(rewrite) => rewrite(message),
             None => Some(message),
         }
+    }
+
+    fn sifted(&mut self, message: &Message) -> Sifted {
+        self.hands.received.as_mut().map_or(Sifted::Taken, |sift| sift(message))
     }
 
     async fn send(&mut self, now: Instant, id: RequestId, request: Message) {
@@ -305,10 +323,10 @@ impl Task {
         }
     }
 
-    /// The flow of a request: the one that we were given for the first INVITE, else to the next hop.
+    /// The flow of a request: the one that we were given for the first INVITE (or for all), else to the next hop.
     async fn flow_of(&self, request: &Message) -> Result<Flow, String> {
         let in_dialog = request.to().is_ok_and(|to| to.tag().is_some());
-        if !in_dialog && (request.request_uri_bytes() == Some(&*self.target)) {
+        if in_dialog && self.keep_flow || !in_dialog && request.request_uri_bytes() == Some(&*self.target) {
             // A connection may have ended since.
             return self
                 .scope
