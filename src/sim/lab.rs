@@ -1,10 +1,12 @@
-//! The embedded telephone network as a server: the registrar on an endpoint.
+//! The embedded telephone network as a server: the registrar and the PBX on an endpoint.
 
 use super::memory::MemoryHost;
+use super::pbx::{self, Ivr, Leg, Pbx};
 use super::registrar::{self, Binding, Delivery, Input, Output, Registrar, Seen};
 use super::{User, wire};
 use crate::check::Account;
-use crate::endpoint::{self, Endpoint, Incoming, IncomingEvent, IncomingRequest};
+use crate::endpoint::agent::{Agent, AgentConfig, Arrival, Arrivals};
+use crate::endpoint::{self, Endpoint, Incoming, IncomingRequest};
 use crate::error::Error;
 use crate::message::{Flow, Transport};
 use crate::transaction::ServerId;
@@ -12,12 +14,12 @@ use crate::transport::Network;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, UdpSocket};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
-use tokio::task::JoinHandle;
+use tokio::task::{JoinHandle, JoinSet};
 
 /// How often an address is tried with another port, when no port was asked for.
 const PORT_TRIES: usize = 16;
 
-/// A running telephone network: a registrar that answers at real addresses, or in a network in memory. Dropping it ends it.
+/// A running telephone network: a registrar and a [PBX](pbx) that answer at real addresses, or in a network in memory. Dropping it ends it.
 ///
 /// ```
 /// use ringback::check::{Probe, Register, Verdict};
@@ -42,6 +44,7 @@ const PORT_TRIES: usize = 16;
 pub struct Lab {
     endpoint: Endpoint,
     registrar: Arc<Mutex<Registrar>>,
+    pbx: Pbx,
     serving: JoinHandle<()>,
 }
 
@@ -51,6 +54,7 @@ pub struct Lab {
 pub struct LabBuilder {
     config: registrar::Config,
     endpoint: endpoint::Config,
+    pbx: pbx::Config,
     users: Vec<User>,
     v6: bool,
 }
@@ -64,6 +68,22 @@ impl LabBuilder {
     /// All rules and limits of the registrar, the domain too.
     pub fn registrar(mut self, config: registrar::Config) -> LabBuilder {
         self.config = config;
+        self
+    }
+    /// Numbers and manners of the PBX. Menus that were added are kept.
+    pub fn pbx(mut self, config: pbx::Config) -> LabBuilder {
+        let menus = std::mem::replace(&mut self.pbx, config).menus;
+        self.pbx.menus.extend(menus);
+        self
+    }
+    /// Adds a voice menu.
+    pub fn ivr(mut self, menu: Ivr) -> LabBuilder {
+        self.pbx.menus.push(menu);
+        self
+    }
+    /// Callers hear a tone of 425 Hz in early media (183) while it rings, instead of getting 180.
+    pub fn ringback_tone(mut self) -> LabBuilder {
+        self.pbx.ringback_tone = true;
         self
     }
     /// Adds a user.
@@ -137,13 +157,19 @@ impl LabBuilder {
             registrar.set_user(now, user);
         }
         let registrar = Arc::new(Mutex::new(registrar));
-        let serving = tokio::spawn(serve(endpoint.clone(), incoming, Arc::clone(&registrar)));
-        Ok(Lab { endpoint, registrar, serving })
+        let mut agent = AgentConfig::default();
+        (agent.max_calls, agent.keep_flow) = (self.pbx.max_calls, true);
+        let (agent, arrivals) = Agent::start(endpoint.scope(), incoming, agent);
+        let pbx = Pbx::new(agent, Arc::clone(&registrar), self.pbx);
+        let serving = tokio::spawn(serve(endpoint.clone(), arrivals, Arc::clone(&registrar), pbx.clone()));
+        Ok(Lab { endpoint, registrar, pbx, serving })
     }
 
     async fn bind(&self) -> Result<(Endpoint, Incoming), Error> {
         let mut config = self.endpoint.clone();
         config.user_agent.clone_from(&self.config.server);
+        // Nobody reads the record of the PBX.
+        (config.max_media_records, config.max_media_bytes) = (0, 0);
         if !config.udp.is_empty() || !config.tcp.is_empty() {
             return Endpoint::bind(config).await;
         }
@@ -221,7 +247,7 @@ impl Lab {
     pub fn domain(&self) -> String {
         self.registrar().config().domains.first().cloned().unwrap_or_else(|| "lab.example".into())
     }
-    /// The address of record of a user, there or not, e.g. `sip:alice@lab.example`.
+    /// The address of record of a user, there or not, e.g. `sip:alice@lab.example`; and the URI of a number, e.g. `sip:*43@lab.example`.
     pub fn aor(&self, name: &str) -> String {
         format!("sip:{name}@{}", self.domain())
     }
@@ -255,6 +281,10 @@ impl Lab {
     pub fn seen(&self) -> Vec<Seen> {
         self.registrar().seen().cloned().collect()
     }
+    /// The legs of calls that the PBX has at the moment, in the order in which they were made.
+    pub fn legs(&self) -> Vec<Leg> {
+        self.pbx.legs()
+    }
     /// Lifts every ban of the fault `B01`.
     pub fn unban(&self) {
         self.registrar().unban();
@@ -279,26 +309,28 @@ impl Drop for Lab {
     }
 }
 
-/// Takes requests to the registrar and what it says to the wire, until the endpoint is closed.
-async fn serve(endpoint: Endpoint, mut incoming: Incoming, registrar: Arc<Mutex<Registrar>>) {
+/// Takes calls to the PBX, other requests to the registrar, and what it says to the wire, until the endpoint is closed. Calls end with it.
+async fn serve(endpoint: Endpoint, mut arrivals: Arrivals, registrar: Arc<Mutex<Registrar>>, pbx: Pbx) {
+    let mut calls = JoinSet::new();
     loop {
         let deadline = lock(&registrar).poll_timeout();
-        let next = match deadline {
-            Some(at) => tokio::time::timeout_at(tokio::time::Instant::from_std(at), incoming.next())
-                .await
-                .map_err(|_| at),
-            None => Ok(incoming.next().await),
-        };
         let mut asked = None;
-        match next {
-            Ok(None) => return,
-            Ok(Some(IncomingEvent::Request(IncomingRequest { id, message, flow, at, .. }))) => {
-                asked = Some((id, flow));
-                lock(&registrar).handle_input(at, Input::Request { token: 0, message, flow });
-            }
-            // An ACK, or the end of a request that is answered.
-            Ok(Some(_)) => continue,
-            Err(at) => lock(&registrar).handle_timeout(now().max(at)),
+        tokio::select! {
+            biased;
+            arrival = arrivals.next() => match arrival {
+                None => return,
+                Some(Arrival::Call(invitation)) => {
+                    if let Some(call) = pbx.arrived(invitation).await {
+                        calls.spawn(call);
+                    }
+                }
+                Some(Arrival::Request(IncomingRequest { id, message, flow, at, .. })) => {
+                    asked = Some((id, flow));
+                    lock(&registrar).handle_input(at, Input::Request { token: 0, message, flow });
+                }
+            },
+            Some(_) = calls.join_next() => {}
+            () = until(deadline) => lock(&registrar).handle_timeout(now()),
         }
         loop {
             // Not in the loop's head: the lock would be held while the wire is waited for.
@@ -308,6 +340,14 @@ async fn serve(endpoint: Endpoint, mut incoming: Incoming, registrar: Arc<Mutex<
                 return;
             }
         }
+    }
+}
+
+/// Waits until then; for ever without a time.
+async fn until(deadline: Option<Instant>) {
+    match deadline {
+        Some(at) => tokio::time::sleep_until(at.into()).await,
+        None => std::future::pending().await,
     }
 }
 

@@ -1,7 +1,8 @@
-//! A telephone network in one process: a registrar with switchable faults, and a network in memory and in virtual time.
+//! A telephone network in one process: a registrar and a PBX with switchable faults, and a network in memory and in virtual time.
 //!
-//! [`Lab`] is the whole of it: a registrar that answers on loopback, or on a [`MemoryHost`]. Users get their faults by the id in the
-//! failure catalogue (see [`Fault`]). Below it, [`registrar`] is the machine without I/O, and [`MemoryNetwork`] the network in memory:
+//! [`Lab`] is the whole of it: a registrar and a PBX that answer on loopback, or on a [`MemoryHost`]. Users get their faults by the id in the
+//! failure catalogue (see [`Fault`]). Below it, [`registrar`] is the machine without I/O, [`pbx`] says what can be called, and
+//! [`MemoryNetwork`] is the network in memory:
 //! ```
 //! use ringback::message::Transport;
 //! use ringback::sim::{Lab, MemoryNetwork, User};
@@ -18,6 +19,7 @@
 mod fault;
 mod lab;
 mod memory;
+pub mod pbx;
 pub mod registrar;
 mod user;
 mod wire;
@@ -25,4 +27,5 @@ mod wire;
 pub use fault::Fault;
 pub use lab::{Lab, LabBuilder};
 pub use memory::{ClosedPort, Link, MemoryHost, MemoryNetwork, MemoryStats, Nat};
+pub use pbx::Ivr;
 pub use user::{Device, User};

@@ -1,4 +1,4 @@
-//! A user of the embedded registrar: secret, challenges, limits, faults, and devices that are registered already.
+//! A user of the embedded network: secret, challenges, numbers, limits, faults, and devices that are registered already.
 
 use super::fault::{Fault, Kind};
 use crate::auth::{Algorithm, Qop};
@@ -37,6 +37,8 @@ pub struct User {
     pub(super) remove_existing: bool,
     pub(super) devices: Vec<Device>,
     pub(super) faults: Vec<Fault>,
+    pub(super) extensions: Vec<String>,
+    pub(super) max_calls: Option<usize>,
 }
 
 impl fmt::Debug for User {
@@ -68,6 +70,8 @@ impl User {
             remove_existing: false,
             devices: Vec::new(),
             faults: Vec::new(),
+            extensions: Vec::new(),
+            max_calls: None,
         }
     }
     /// The user part of its address of record.
@@ -148,6 +152,22 @@ impl User {
     pub fn remove_existing(mut self) -> User {
         self.remove_existing = true;
         self
+    }
+    /// A number under which the user is called, besides its name; may be several.
+    #[must_use]
+    pub fn extension(mut self, number: impl Into<String>) -> User {
+        self.extensions.push(number.into());
+        self
+    }
+    /// Most calls at once; who calls the user beyond it gets 486. Without end unless told.
+    #[must_use]
+    pub fn max_calls(mut self, calls: usize) -> User {
+        self.max_calls = Some(calls);
+        self
+    }
+    /// The numbers under which the user is called, its name not among them.
+    pub fn extensions(&self) -> &[String] {
+        &self.extensions
     }
     /// A device that is registered when the user is added.
     #[must_use]

@@ -124,11 +124,11 @@ impl Registrar {
         &mut self,
         now: Instant,
         request: &Message,
-        (user, proxy, stale): (&User, bool, bool),
+        (user, asker, stale): (&User, gate::Asker, bool),
     ) -> Message {
-        let status = if proxy { 407 } else { 401 };
+        let status = asker.status();
         let response = self.response(request, status, reason(status));
-        let asked = (user, proxy, stale);
+        let asked = (user, asker, stale);
         let response = gate::challenge(&self.config, &mut self.nonces, &mut self.ids, now, asked, response);
         self.finish(request, response)
     }

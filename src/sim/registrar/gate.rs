@@ -13,27 +13,44 @@ use std::time::Instant;
 pub(super) enum Pass {
     /// Go on.
     In,
-    /// A challenge, by the registrar (401) or the proxy in front (407).
-    Challenge { proxy: bool, stale: bool },
+    /// A challenge.
+    Challenge { asker: Asker, stale: bool },
     /// The form of the answer is refused (400).
     BadForm,
 }
 
-/// One authenticating server: the proxy or the registrar.
+/// Who asks for credentials.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Asker {
+    /// The proxy in front of the registrar, with a realm of its own: 407.
+    Front,
+    /// The registrar: 401.
+    Registrar,
+    /// Who takes calls, with the realm of the registrar: 407.
+    Calls,
+}
+
+impl Asker {
+    pub(super) fn status(self) -> u16 {
+        if self == Asker::Registrar { 401 } else { 407 }
+    }
+}
+
+/// One authenticating server.
 struct Server<'a> {
-    proxy: bool,
+    asker: Asker,
     realm: String,
     user: &'a User,
 }
 
 impl<'a> Server<'a> {
-    fn new(config: &Config, user: &'a User, proxy: bool) -> Server<'a> {
-        let realm = match proxy {
-            true => config.proxy_realm(),
-            false if user.has(Kind::OtherRealm) => format!("new.{}", config.realm()),
-            false => config.realm().to_owned(),
+    fn new(config: &Config, user: &'a User, asker: Asker) -> Server<'a> {
+        let realm = match asker {
+            Asker::Front => config.proxy_realm(),
+            _ if user.has(Kind::OtherRealm) => format!("new.{}", config.realm()),
+            _ => config.realm().to_owned(),
         };
-        Server { proxy, realm, user }
+        Server { asker, realm, user }
     }
 
     fn written(&self, algorithm: Algorithm) -> Option<Algorithm> {
@@ -43,7 +60,7 @@ impl<'a> Server<'a> {
     /// The hash that the platform stored.
     fn ha1(&self, config: &Config, algorithm: Algorithm) -> Ha1 {
         let user = self.user;
-        let stored_realm = if self.proxy { &*self.realm } else { config.realm() };
+        let stored_realm = if self.asker == Asker::Front { &*self.realm } else { config.realm() };
         if user.has(Kind::OtherPassword) {
             let other = zeroize::Zeroizing::new(format!("{}-of-the-old-platform", *user.password));
             return Ha1::new(algorithm.hash, user.digest_name(), stored_realm.as_bytes(), &other);
@@ -59,7 +76,8 @@ impl<'a> Server<'a> {
         now: Instant,
         request: &Message,
     ) -> Option<Verdict> {
-        let name = if self.proxy { HeaderName::ProxyAuthorization } else { HeaderName::Authorization };
+        let is_proxy = self.asker.status() == 407;
+        let name = if is_proxy { HeaderName::ProxyAuthorization } else { HeaderName::Authorization };
         let mut verdict = None;
         for header in request.headers().filter(|header| header.name == name) {
             let presented = match Credentials::parse(header.value) {
@@ -123,29 +141,27 @@ impl<'a> Server<'a> {
 
 type Verdict = Result<(), Refusal>;
 
-/// Judges a request of `user`: the proxy first, then the registrar.
+/// Judges a request of `user` by these, one after the other.
 pub(super) fn judge(
     config: &Config,
     nonces: &mut Nonces,
     now: Instant,
     user: &User,
     request: &Message,
+    askers: &[Asker],
 ) -> Pass {
-    for proxy in [true, false] {
-        if proxy && !user.proxy {
-            continue;
-        }
-        let verdict = Server::new(config, user, proxy).judge(config, nonces, now, request);
-        let stale_for_ever = !proxy && user.has(Kind::StaleForEver);
+    for &asker in askers {
+        let verdict = Server::new(config, user, asker).judge(config, nonces, now, request);
+        let stale_for_ever = asker != Asker::Front && user.has(Kind::StaleForEver);
         match verdict {
-            None => return Pass::Challenge { proxy, stale: false },
-            Some(Ok(())) if stale_for_ever => return Pass::Challenge { proxy, stale: true },
+            None => return Pass::Challenge { asker, stale: false },
+            Some(Ok(())) if stale_for_ever => return Pass::Challenge { asker, stale: true },
             Some(Ok(())) => {}
             Some(Err(Refusal::UnknownNonce | Refusal::ExpiredNonce | Refusal::NonceCountReplayed)) => {
-                return Pass::Challenge { proxy, stale: true };
+                return Pass::Challenge { asker, stale: true };
             }
             Some(Err(Refusal::QopForm)) if user.has(Kind::SingleQop) => return Pass::BadForm,
-            Some(Err(_)) => return Pass::Challenge { proxy, stale: false },
+            Some(Err(_)) => return Pass::Challenge { asker, stale: false },
         }
     }
     Pass::In
@@ -157,11 +173,12 @@ pub(super) fn challenge(
     nonces: &mut Nonces,
     ids: &mut Ids,
     now: Instant,
-    (user, proxy, stale): (&User, bool, bool),
+    (user, asker, stale): (&User, Asker, bool),
     mut response: Builder,
 ) -> Builder {
-    let server = Server::new(config, user, proxy);
-    let name = if proxy { HeaderName::ProxyAuthenticate } else { HeaderName::WwwAuthenticate };
+    let server = Server::new(config, user, asker);
+    let name =
+        if asker.status() == 407 { HeaderName::ProxyAuthenticate } else { HeaderName::WwwAuthenticate };
     let nonce = ids.nonce();
     nonces.give(now, &nonce, user.nonce_lifetime.unwrap_or(config.nonce_lifetime));
     for algorithm in user.offered() {

@@ -14,6 +14,7 @@
 //! assert_eq!(registrar.poll_timeout(), None);
 //! ```
 
+mod admit;
 mod answer;
 mod bindings;
 mod config;
@@ -23,6 +24,7 @@ mod seen;
 #[cfg(test)]
 mod tests;
 
+pub(super) use admit::Admission;
 pub use bindings::Binding;
 pub use config::Config;
 pub use seen::Seen;
@@ -32,7 +34,7 @@ use super::fault::{Brief, Kind};
 use crate::message::{Flow, Ids, Message, Transport};
 use crate::syntax::{HeaderName, Host, Method, Uri, unescape};
 use bindings::{Bindings, Rules, Wish};
-use gate::Pass;
+use gate::{Asker, Pass};
 use nonces::Nonces;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::net::IpAddr;
@@ -283,7 +285,7 @@ impl Registrar {
         if let Some(unsupported) = answer::unsupported(request) {
             return Reply::proper(self.bad_extension(request, &unsupported));
         }
-        if !self.serves(request) {
+        if !request.to().is_ok_and(|to| self.serves(&to.uri())) {
             return Reply::proper(self.plain(request, 403, "Domain Not Served"));
         }
         let Some(account) = self.accounts.get_mut(name) else {
@@ -309,10 +311,11 @@ impl Registrar {
         if let Some(refusal) = self.refuse_unasked(&user, request) {
             return refusal;
         }
-        match gate::judge(&self.config, &mut self.nonces, now, &user, request) {
+        let askers = if user.proxy { &[Asker::Front, Asker::Registrar][..] } else { &[Asker::Registrar] };
+        match gate::judge(&self.config, &mut self.nonces, now, &user, request, askers) {
             Pass::In => {}
             Pass::BadForm => return self.plain(request, 400, "Bad qop"),
-            Pass::Challenge { proxy, stale } => return self.challenge(now, request, (&user, proxy, stale)),
+            Pass::Challenge { asker, stale } => return self.challenge(now, request, (&user, asker, stale)),
         }
         if user.has(Kind::ForbiddenAfterDigest) {
             return self.plain(request, 403, "Forbidden");
@@ -408,9 +411,8 @@ impl Registrar {
     }
 
     /// Is the address of record in a domain of ours?
-    fn serves(&self, request: &Message) -> bool {
-        let Ok(to) = request.to() else { return false };
-        match to.uri().host() {
+    pub(super) fn serves(&self, aor: &Uri<'_>) -> bool {
+        match aor.host() {
             Some(Host::Name(name)) => {
                 let domains = &self.config.domains;
                 domains.is_empty()
@@ -454,6 +456,10 @@ fn full_status(kind: Kind) -> Option<u16> {
 
 /// The user part of To, without escapes; empty when there is none.
 fn user_of(request: &Message) -> String {
-    let user = |uri: Uri<'_>| uri.user().map(|user| String::from_utf8_lossy(&unescape(user)).into_owned());
-    request.to().ok().and_then(|to| user(to.uri())).unwrap_or_default()
+    request.to().map(|to| text_of_user(to.uri())).unwrap_or_default()
+}
+
+/// The user part of a URI, without escapes; empty when there is none.
+pub(super) fn text_of_user(uri: Uri<'_>) -> String {
+    uri.user().map(|user| String::from_utf8_lossy(&unescape(user)).into_owned()).unwrap_or_default()
 }

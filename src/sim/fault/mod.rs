@@ -1,11 +1,18 @@
-//! Faults of a registrar, switched on per account by their id in the failure catalogue.
+//! Faults of a registrar and of a PBX, switched on per account by their id in the failure catalogue.
+
+mod list;
 
 use crate::error::Error;
 use crate::message::Transport;
+use crate::sdp::Direction;
+use list::{ENTRIES, Entry};
 use std::fmt;
 use std::str::FromStr;
 
 /// One fault of one account, read from its spelling: an id, or an id, a colon and a variant.
+///
+/// A fault of registration is met by the user's own REGISTERs. One of calls (D, N12, H, S, F) is met in every call that the user makes or
+/// takes, in both directions where none is named; a menu may have faults of its own ([`Ivr::fault`](super::Ivr::fault)).
 ///
 /// | spelling | what goes wrong |
 /// |---|---|
@@ -51,6 +58,54 @@ use std::str::FromStr;
 /// | `B01:NUMBER` | the same after another number of 200s |
 /// | `B01:ip` | after two 200s no answer at all to this address, for any account |
 /// | `B06` | one contact at most, and a new one silently replaces the live binding of another device |
+/// | `D01` | no telephone-event in any description: neither offered nor answered |
+/// | `D02` | events are passed on with a payload type that nobody gave |
+/// | `D03` | durations of events on a clock of 16,000 Hz, though 8,000 is agreed on |
+/// | `D03:HERTZ` | the same with another clock |
+/// | `D04` | beside each event its tones stand in the audio |
+/// | `D04:info` | beside each event an INFO with its digit is sent |
+/// | `D05` | the repeated end packets of an event have timestamps of their own: the event begins anew |
+/// | `D06` | a digit pressed again goes under the timestamp of the press before |
+/// | `D07` | the first packet of an event has no marker |
+/// | `D08` | no packet ends an event |
+/// | `D08:one` | only one packet ends an event |
+/// | `D09` | events end after 30 ms |
+/// | `D09:quiet` | events say -50 dBm0 |
+/// | `D10` | events come from another SSRC than the voice, with sequence numbers of their own |
+/// | `D11` | INFO gets 405, with an Allow that does not name it |
+/// | `D11:501` | INFO gets 501 |
+/// | `D12` | INFO gets 415 without Accept |
+/// | `D12:dtmf` | INFO with application/dtmf-relay gets 415, with Accept: application/dtmf |
+/// | `D12:dtmf-relay` | INFO with application/dtmf gets 415, with Accept: application/dtmf-relay |
+/// | `D13` | INFO gets 200, and nothing of it is passed on |
+/// | `D16` | the answer to a re-INVITE or UPDATE has no telephone-event any more, and no event is passed on from then on |
+/// | `D17` | a menu plays in early media for 8 s before it answers, and takes digits only then |
+/// | `D17:SECONDS` | the same with another time |
+/// | `D17:never` | the menu never answers and takes no digit |
+/// | `D18` | telephone-event is offered and accepted, and the events are thrown away: only INFO counts |
+/// | `N12` | no RTP is passed on in either direction |
+/// | `N12:forward` | none from the caller to the called one |
+/// | `N12:backward` | none from the called one to the caller |
+/// | `H02` | a hold (sendonly) is answered sendrecv |
+/// | `H02:inactive` | it is answered inactive |
+/// | `H03` | after a hold the resuming offer is answered recvonly, and no audio is passed on to who resumed |
+/// | `H03:inactive` | it is answered inactive, and no audio is passed on in either direction |
+/// | `H11` | voice goes out in packets of 30 ms, whatever ptime was agreed on |
+/// | `H11:MILLISECONDS` | the same with another time, 10 to 120 |
+/// | `H12` | ringing is told by 183 with SDP, and no RTP comes before the answer |
+/// | `H15` | BYE with Reason "RTP timeout" when one side sends no RTP for 30 s |
+/// | `H15:SECONDS` | the same after another time |
+/// | `S01` | 422 with Min-SE 3600 to a session interval that is shorter |
+/// | `S01:SECONDS` | the same with another Min-SE |
+/// | `S01:always` | 422 with a Min-SE that is again too long for whoever obeys it |
+/// | `S02` | the 200 makes the PBX the refresher of a session of 90 s, no refresh comes, and the call ends after 60 s |
+/// | `S02:SECONDS` | the same with another session interval (90 and more) |
+/// | `S02:unanswered` | a session of 90 s; requests that refresh it get no answer |
+/// | `S03` | the ACK never arrives: the 200 comes again and again, and BYE after 32 s |
+/// | `S03:contact` | the same because the Contact of the 200 leads to a port where nobody listens |
+/// | `S04` | 420 to who names 100rel, required or not |
+/// | `S04:required` | the INVITE to the called device has Require: 100rel |
+/// | `F03` | a CANCEL has no Reason, whatever Reason the PBX was given |
 /// | `raise-expires` | a shorter time than 600 s is raised silently instead of refused (in no catalogue: what some registrars do) |
 /// | `raise-expires:SECONDS` | the same with another minimum |
 /// | `rewrite-contact` | our own Contact is listed with the address that it came from, TRANSPORT in capitals and one second less (in no catalogue) |
@@ -107,6 +162,46 @@ pub(super) enum Kind {
     ExpiresHeader,
     RewritesContact,
     OneLine,
+    NoTelephoneEvent,
+    OtherPayloadType,
+    EventClock(u32),
+    LeaksInBand,
+    LeaksInfo,
+    RestartsEvents,
+    MergesRepeats,
+    NoMarker,
+    EndPackets(u8),
+    ShortEvents,
+    QuietEvents,
+    OtherSsrc,
+    InfoRefused(u16),
+    InfoType(InfoType),
+    InfoDropped,
+    ForgetsEvents,
+    LateMenu { seconds: Option<u32> },
+    DiscardsEvents,
+    NoRtp { forward: bool, backward: bool },
+    HoldAnswered(Direction),
+    StaysHeld(Direction),
+    PacketTime(u32),
+    SilentEarlyMedia,
+    RtpTimeout { seconds: u32 },
+    LongSessions { min_se: u32 },
+    LongerSessions,
+    NoRefresh { seconds: u32 },
+    RefreshUnanswered,
+    AckLost,
+    AckNowhere,
+    NoReliable,
+    RequiresReliable,
+    NoReason,
+}
+
+/// The only type of INFO that is taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum InfoType {
+    Dtmf,
+    DtmfRelay,
 }
 
 /// Which Min-Expires a 423 has that never ends.
@@ -115,90 +210,6 @@ pub(super) enum Brief {
     None,
     AlwaysMore,
     Useless,
-}
-
-struct Entry {
-    id: &'static str,
-    /// Empty, a word, or in capitals what the number means.
-    variant: &'static str,
-    symptom: &'static str,
-    make: fn(u32) -> Kind,
-}
-
-const fn entry(
-    id: &'static str,
-    variant: &'static str,
-    symptom: &'static str,
-    make: fn(u32) -> Kind,
-) -> Entry {
-    Entry { id, variant, symptom, make }
-}
-
-#[rustfmt::skip]
-const ENTRIES: &[Entry] = &[
-    entry("A01", "", "a right answer gets 401 again: the platform holds another password", |_| Kind::OtherPassword),
-    entry("A02", "", "401 again under a new realm: the stored hash belongs to the old one", |_| Kind::OtherRealm),
-    entry("A04", "", "a reused nonce gets 401 without stale", |_| Kind::ReuseRefused),
-    entry("A05", "", "every right answer gets 401 with stale=true", |_| Kind::StaleForEver),
-    entry("A09", "", "two challenges, SHA-256 first, then MD5", |_| Kind::StrongFirst),
-    entry("A10", "", "only SHA-256 is offered", |_| Kind::OnlySha256),
-    entry("A10", "sha-512-256", "only SHA-512-256 is offered", |_| Kind::OnlySha512),
-    entry("A11", "", "offers qop=\"auth,auth-int\", refuses a list or a quoted token with 400", |_| Kind::SingleQop),
-    entry("A12", "", "403 at once, without a challenge", |_| Kind::ForbiddenAtOnce),
-    entry("A13", "", "403 after a right answer", |_| Kind::ForbiddenAfterDigest),
-    entry("A16", "", "401 without a challenge", |_| Kind::NoChallenge { status: 401 }),
-    entry("A16", "407", "407 without a challenge", |_| Kind::NoChallenge { status: 407 }),
-    entry("R01", "", "423 with Min-Expires 1800", |_| Kind::MinExpires(1_800)),
-    entry("R01", "SECONDS", "423 with this Min-Expires", Kind::MinExpires),
-    entry("R02", "", "423 without Min-Expires", |_| Kind::TooBrief(Brief::None)),
-    entry("R02", "second", "a second 423 after Min-Expires was obeyed", |_| Kind::TooBrief(Brief::AlwaysMore)),
-    entry("R02", "useless", "423 with a Min-Expires of 1", |_| Kind::TooBrief(Brief::Useless)),
-    entry("R05", "", "200 without an expiry anywhere", |_| Kind::NoExpires),
-    entry("R05", "zero", "200 with expires=0", |_| Kind::ZeroExpires),
-    entry("R06", "", "403: old bindings fill the limit", |_| Kind::Full { status: 403 }),
-    entry("R06", "503", "503: old bindings fill the limit", |_| Kind::Full { status: 503 }),
-    entry("R06", "603", "603: old bindings fill the limit", |_| Kind::Full { status: 603 }),
-    entry("R10", "", "302 with another registrar", |_| Kind::Redirects),
-    entry("R12", "", "404: unknown user", |_| Kind::UnknownUser),
-    entry("R14", "", "503 with Retry-After 120", |_| Kind::Overload { retry_after: 120 }),
-    entry("R14", "SECONDS", "503 with this Retry-After", |retry_after| Kind::Overload { retry_after }),
-    entry("R15", "", "silence over UDP only", |_| Kind::Silent(Transport::Udp)),
-    entry("R15", "tcp", "silence over TCP only", |_| Kind::Silent(Transport::Tcp)),
-    entry("R18", "", "a removal gets 200, the binding stays", |_| Kind::KeepsRemoved { hidden: false }),
-    entry("R18", "hidden", "a removal gets 200 without it, the binding stays", |_| Kind::KeepsRemoved { hidden: true }),
-    entry("T02", "", "513 to requests over 600 bytes", |_| Kind::TooLarge { limit: 600 }),
-    entry("T02", "BYTES", "513 to requests over so many bytes", |limit| Kind::TooLarge { limit }),
-    entry("T02", "truncated", "every 200 is cut in the middle", |_| Kind::Truncates),
-    entry("T12", "", "the connection is closed right after each 200", |_| Kind::ClosesAfterAnswer),
-    entry("T12", "SECONDS", "the connection is closed after so many idle seconds", |seconds| Kind::ClosesWhenIdle { seconds }),
-    entry("T12", "lost", "after a 200 the next request is lost with its connection", |_| Kind::LosesNext),
-    entry("N04", "", "answers go to the port in the Via, rport is ignored", |_| Kind::ViaPort(None)),
-    entry("N04", "PORT", "answers go to this port, rport is ignored", |port| Kind::ViaPort(Some(port as u16))),
-    entry("B01", "", "after two 200s silence to this address, for this account", |_| Kind::Bans { after: 2, everybody: false }),
-    entry("B01", "NUMBER", "after so many 200s silence to this address, for this account", |after| Kind::Bans { after, everybody: false }),
-    entry("B01", "ip", "after two 200s silence to this address, for every account", |_| Kind::Bans { after: 2, everybody: true }),
-    entry("B06", "", "a new contact silently replaces the live binding of another device", |_| Kind::Replaces),
-    entry("raise-expires", "", "less than 600 s is raised silently", |_| Kind::RaisesExpires(600)),
-    entry("raise-expires", "SECONDS", "less than so many seconds is raised silently", Kind::RaisesExpires),
-    entry("rewrite-contact", "", "our own Contact comes back changed", |_| Kind::RewritesContact),
-    entry("one-line", "", "all bindings stand in one Contact line", |_| Kind::OneLine),
-    entry("expires-header", "", "the expiry stands in the Expires header only", |_| Kind::ExpiresHeader),
-];
-
-impl Entry {
-    fn takes_number(&self) -> bool {
-        self.variant.starts_with(|c: char| c.is_ascii_uppercase())
-    }
-    /// The largest number that makes sense.
-    fn largest(&self) -> u32 {
-        if self.variant == "PORT" { u32::from(u16::MAX) } else { u32::MAX }
-    }
-    fn spelling(&self) -> String {
-        match self.variant {
-            "" => self.id.to_owned(),
-            variant => format!("{}:{variant}", self.id),
-        }
-    }
 }
 
 impl Fault {
@@ -240,10 +251,10 @@ impl FromStr for Fault {
         if let Some((index, entry)) = word {
             return Ok(Fault { kind: (entry.make)(0), entry: index, number: None });
         }
-        let number = variant.parse::<u32>().ok().filter(|number| *number > 0);
+        let number = variant.parse::<u32>().ok();
         let counted = of_id().find(|(_, entry)| entry.takes_number());
         if let (Some((index, entry)), Some(number)) = (counted, number)
-            && number <= entry.largest()
+            && (entry.least()..=entry.largest()).contains(&number)
         {
             return Ok(Fault { kind: (entry.make)(number), entry: index, number: Some(number) });
         }
@@ -268,10 +279,14 @@ mod tests {
 
     #[test]
     fn every_spelling_is_documented_read_and_printed_back() {
-        let source = include_str!("fault.rs");
+        let source = include_str!("mod.rs");
         for entry in ENTRIES {
             assert!(source.contains(&format!("/// | `{}` |", entry.spelling())), "{}", entry.spelling());
-            let text = if entry.takes_number() { format!("{}:7", entry.id) } else { entry.spelling() };
+            let text = if entry.takes_number() {
+                format!("{}:{}", entry.id, entry.least().max(7))
+            } else {
+                entry.spelling()
+            };
             let fault: Fault = text.parse().unwrap();
             assert_eq!(fault.to_string(), text);
             assert_eq!(fault.symptom(), entry.symptom);

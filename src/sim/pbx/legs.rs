@@ -1,0 +1,127 @@
+//! The legs that the PBX has at the moment.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
+
+/// Names a leg; never used twice by one PBX.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct LegId(u64);
+
+impl fmt::Display for LegId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.0)
+    }
+}
+
+/// Which way a leg was made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Role {
+    /// The user called the PBX.
+    Caller,
+    /// The PBX called the user.
+    Called,
+}
+
+/// One dialog between the PBX and a device.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Leg {
+    /// Its name.
+    pub id: LegId,
+    /// Which way it was made.
+    pub role: Role,
+    /// The user at its far end.
+    pub user: String,
+    /// The number that was called.
+    pub number: String,
+    /// Its Call-ID.
+    pub call_id: String,
+    /// When it began.
+    pub since: Instant,
+    /// Whether it is answered.
+    pub answered: bool,
+    /// The leg that it is joined with.
+    pub peer: Option<LegId>,
+}
+
+/// All of them. Bounded by [`Config::max_calls`](super::Config::max_calls).
+#[derive(Debug, Default)]
+pub(super) struct Legs(Mutex<Table>);
+
+#[derive(Debug, Default)]
+struct Table {
+    legs: BTreeMap<LegId, Leg>,
+    last: u64,
+}
+
+/// A leg's place in the table; it leaves when this is dropped.
+#[derive(Debug)]
+pub(super) struct Entry {
+    id: LegId,
+    legs: Arc<Legs>,
+}
+
+impl Legs {
+    fn table(&self) -> MutexGuard<'_, Table> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+    pub(super) fn all(&self) -> Vec<Leg> {
+        self.table().legs.values().cloned().collect()
+    }
+    /// Legs of this user, in either role.
+    pub(super) fn of_user(&self, user: &str) -> usize {
+        self.table().legs.values().filter(|leg| leg.user == user).count()
+    }
+    pub(super) fn enter(
+        self: &Arc<Legs>,
+        role: Role,
+        user: &str,
+        number: &str,
+        call_id: &str,
+        since: Instant,
+    ) -> Entry {
+        let mut table = self.table();
+        table.last += 1;
+        let id = LegId(table.last);
+        let leg = Leg {
+            id,
+            role,
+            user: user.to_owned(),
+            number: number.to_owned(),
+            call_id: call_id.to_owned(),
+            since,
+            answered: false,
+            peer: None,
+        };
+        table.legs.insert(id, leg);
+        Entry { id, legs: Arc::clone(self) }
+    }
+}
+
+impl Entry {
+    pub(super) fn join(&self, other: &Entry) {
+        let mut table = self.legs.table();
+        for (leg, peer) in [(self.id, other.id), (other.id, self.id)] {
+            if let Some(leg) = table.legs.get_mut(&leg) {
+                leg.peer = Some(peer);
+            }
+        }
+    }
+    pub(super) fn answered(&self) {
+        if let Some(leg) = self.legs.table().legs.get_mut(&self.id) {
+            leg.answered = true;
+        }
+    }
+}
+
+impl Drop for Entry {
+    fn drop(&mut self) {
+        let mut table = self.legs.table();
+        table.legs.remove(&self.id);
+        for leg in table.legs.values_mut().filter(|leg| leg.peer == Some(self.id)) {
+            leg.peer = None;
+        }
+    }
+}

@@ -1,0 +1,129 @@
+//! The PBX of the embedded network: a back-to-back user agent (RFC 7092) with numbers of its own and switchable faults.
+//!
+//! A caller is a known user: its INVITE is challenged (407) by the rules of its registration. The user part of the Request-URI is the number:
+//!
+//! | number | who answers |
+//! |---|---|
+//! | a user's name, or one of its [extensions](crate::sim::User::extension) | the user's device: its latest binding, over the flow on which it registered |
+//! | [`Config::echo`], `*43` | the PBX, and sends back what it hears, digits of every way included |
+//! | [`Config::announcement`], `*60` | the PBX, plays some tones and hangs up |
+//! | of an [`Ivr`] | a voice menu, which routes the caller to another number |
+//! | anything else | nobody: 404 |
+//!
+//! A user without binding gives 480, one with [`User::max_calls`](crate::sim::User::max_calls) calls 486. Between two devices there are two
+//! legs, each with a dialog, an offer and answer, and media ports of its own. RTP goes from one to the other packet by packet (other payload
+//! types, one SSRC and one numbering for each leg); ringing, early media, answers, refusals, hold and resume, INFO, CANCEL and BYE with their
+//! Reasons are passed on; each leg that ends takes the other with it. The called device learns the caller's address of record in From and
+//! in P-Asserted-Identity.
+//!
+//! What can be wrong with calls is told in the table of [`Fault`](crate::sim::Fault); faults of both users are met in a call, and those of a
+//! menu in every call to it.
+//!
+//! ```
+//! use ringback::sim::{Ivr, Lab, User};
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), ringback::error::Error> {
+//! let lab = Lab::builder()
+//!     .user(User::new("alice", "alicepw").extension("201"))
+//!     .user(User::new("bob", "bobpw").extension("202").fault("D04")?)
+//!     .ivr(Ivr::new("700").option("1,2#", "202")?)
+//!     .start()
+//!     .await?;
+//! assert_eq!(lab.aor("700"), "sip:700@lab.example");
+//! assert!(lab.legs().is_empty());
+//! lab.shutdown().await;
+//! # Ok(()) }
+//! ```
+
+mod bridge;
+mod config;
+mod events;
+mod faults;
+mod hands;
+mod info;
+mod ivr;
+mod legs;
+mod menu;
+mod numbers;
+mod outbound;
+mod place;
+mod player;
+mod relay;
+mod route;
+mod side;
+mod text;
+
+pub use config::{Config, Ivr};
+pub use legs::{Leg, LegId, Role};
+
+use super::registrar::{Admission, Registrar};
+use crate::endpoint::Endpoint;
+use crate::endpoint::agent::{Agent, Invitation};
+use crate::message::{Ids, Message};
+use legs::Legs;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
+
+/// The PBX; cheap to clone.
+#[derive(Debug, Clone)]
+pub(super) struct Pbx {
+    agent: Agent,
+    registrar: Arc<Mutex<Registrar>>,
+    config: Arc<Config>,
+    legs: Arc<Legs>,
+}
+
+fn now() -> Instant {
+    tokio::time::Instant::now().into_std()
+}
+
+impl Pbx {
+    pub(super) fn new(agent: Agent, registrar: Arc<Mutex<Registrar>>, config: Config) -> Pbx {
+        Pbx { agent, registrar, config: Arc::new(config), legs: Arc::default() }
+    }
+
+    /// The legs that there are, in the order in which they were made.
+    pub(super) fn legs(&self) -> Vec<Leg> {
+        self.legs.all()
+    }
+
+    fn registrar(&self) -> MutexGuard<'_, Registrar> {
+        self.registrar.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn endpoint(&self) -> &Endpoint {
+        self.agent.endpoint()
+    }
+
+    fn ids(&self) -> Ids {
+        self.endpoint().ids()
+    }
+
+    /// Somebody calls: asks who it is. The call itself is a future of its own, `None` when there is none.
+    pub(super) async fn arrived(
+        &self,
+        invitation: Invitation,
+    ) -> Option<impl Future<Output = ()> + Send + use<>> {
+        let admission = self.registrar().admit(invitation.at, &invitation.message, &invitation.flow);
+        match admission {
+            Admission::Caller(caller) => {
+                let pbx = self.clone();
+                Some(async move { pbx.route(invitation, *caller).await })
+            }
+            Admission::Refused(response) => {
+                invitation.refuse_with(Some(response)).await;
+                None
+            }
+            Admission::Silence => {
+                invitation.refuse_with(None).await;
+                None
+            }
+        }
+    }
+}
+
+/// The number that an INVITE calls.
+fn number(invite: &Message) -> String {
+    let uri = invite.request_uri().and_then(Result::ok);
+    uri.map(super::registrar::text_of_user).unwrap_or_default()
+}

@@ -1,0 +1,191 @@
+//! Both ways in which a leg is made: taking a caller's, and calling a device.
+
+use super::faults::Faults;
+use super::hands::{Flags, Party, hands};
+use super::legs::Role;
+use super::relay::Relay;
+use super::side::Side;
+use super::{Pbx, now};
+use crate::endpoint::agent::{Invitation, MediaSetup};
+use crate::message::{Builder, Flow, Message, Transport, reason_phrase};
+use crate::sdp::{Codec, Local, Negotiation};
+use crate::sim::User;
+use crate::sim::fault::Kind;
+use crate::syntax::{HeaderName, Uri};
+use crate::transport::resolve;
+use crate::ua::call;
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+/// A device that is about to be called.
+pub(super) struct Placed {
+    flow: Flow,
+    target: String,
+    user: String,
+    number: String,
+    /// The caller's address of record, and the name that it shows.
+    from: String,
+    codec: Option<Codec>,
+    faults: Faults,
+}
+
+impl Pbx {
+    /// A response to an INVITE that is not taken.
+    pub(super) fn response(
+        &self,
+        invite: &Message,
+        status: u16,
+        (name, value): (HeaderName, &str),
+    ) -> Option<Message> {
+        let tag = self.ids().tag();
+        Builder::response(invite, status, reason_phrase(status), Some(&tag))
+            .header(HeaderName::Server, &self.endpoint().config().user_agent)
+            .header(name, value)
+            .build()
+            .ok()
+    }
+
+    /// Our Contact on a flow: where we listen by its transport.
+    fn contact(&self, flow: Flow) -> String {
+        let bound =
+            self.endpoint().local_addrs().iter().filter(|(transport, _)| *transport == flow.transport);
+        let same = bound.map(|(_, address)| *address).find(|address| address.ip() == flow.local.ip());
+        let at = same.unwrap_or(flow.local);
+        match flow.transport {
+            Transport::Udp => format!("sip:pbx@{at}"),
+            transport => format!("sip:pbx@{at};transport={transport}"),
+        }
+    }
+
+    /// What both kinds of legs have in common.
+    fn config(&self, from: String, flow: Flow, mut local: Local, faults: &Faults) -> call::Config {
+        if faults.has(Kind::NoTelephoneEvent) {
+            local.telephone_event = None;
+        }
+        let mut config = call::Config::new(from, self.contact(flow), local);
+        config.user_agent.clone_from(&self.endpoint().config().user_agent);
+        config.follow_redirect = false;
+        config
+    }
+
+    /// Takes a caller's leg; nothing is answered yet. `None` when it could not be taken and is refused already.
+    pub(super) async fn take(
+        &self,
+        invitation: Invitation,
+        caller: &User,
+        number: &str,
+        faults: &Faults,
+    ) -> Option<Side> {
+        let flow = invitation.flow;
+        let flags = Arc::new(Flags::default());
+        let server = self.endpoint().config().user_agent.clone();
+        let party = Party { role: Role::Caller, server, asserted: None };
+        let seconds = faults.find(|kind| match kind {
+            Kind::NoRefresh { seconds } => Some(seconds),
+            Kind::RefreshUnanswered => Some(90),
+            _ => None,
+        });
+        let setup = |local| {
+            let mut config = self.config(String::new(), flow, local, faults);
+            config.session_expires = seconds.or(config.session_expires);
+            config
+        };
+        let hands = hands(&party, faults, &flags);
+        let handle = invitation.take_rewritten(MediaSetup::Relay, setup, hands).ok()?;
+        // An INVITE that cannot be taken is refused at once, and then its call is over.
+        handle.report().await?;
+        let entry = self.legs.enter(Role::Caller, caller.name(), number, handle.call_id(), now());
+        Some(Side::new(handle, entry, Relay::new(faults.clone(), &mut self.ids()), flags))
+    }
+
+    /// Finds the device that a number rings; a status where there is none.
+    pub(super) async fn place(
+        &self,
+        called: &User,
+        number: &str,
+        caller: &User,
+        faults: &Faults,
+        invite: Option<&Message>,
+    ) -> Result<Placed, u16> {
+        if called.max_calls.is_some_and(|max| self.legs.of_user(called.name()) >= max) {
+            return Err(486);
+        }
+        let (bindings, domain) = {
+            let registrar = self.registrar();
+            let domain = registrar.config().domains.first().cloned();
+            (registrar.bindings(now(), called.name()), domain)
+        };
+        // The device that registered last; one that was there from the start when no other did.
+        let binding = bindings.into_iter().max_by_key(|binding| (binding.source.is_some(), binding.since));
+        let binding = binding.ok_or(480_u16)?;
+        let flow = match binding.source {
+            Some(source) => Some(source),
+            None => self.flow_to(&binding.contact).await,
+        };
+        let domain = domain.unwrap_or_else(|| "lab.example".to_owned());
+        Ok(Placed {
+            flow: flow.ok_or(480_u16)?,
+            target: binding.contact,
+            user: called.name().to_owned(),
+            number: number.to_owned(),
+            from: format!("sip:{}@{domain}", caller.name()),
+            codec: invite.and_then(offered_codec),
+            faults: faults.clone(),
+        })
+    }
+
+    /// The flow to a device that never registered: where its Contact points.
+    async fn flow_to(&self, contact: &str) -> Option<Flow> {
+        let (host, port, transport) = {
+            let uri = Uri::parse(contact.as_bytes()).ok()?;
+            let host = uri.host()?;
+            let host = host.ip().map(|ip| ip.to_string()).or_else(|| match host {
+                crate::syntax::Host::Name(name) => Some(String::from_utf8_lossy(name).into_owned()),
+                _ => None,
+            })?;
+            let transport = uri.params().get(b"transport").and_then(|transport| transport.value);
+            let tcp = transport.is_some_and(|transport| transport.eq_ignore_ascii_case(b"tcp"));
+            (host, uri.port().unwrap_or(5060), if tcp { Transport::Tcp } else { Transport::Udp })
+        };
+        let remote: SocketAddr = resolve(&host, port).await.ok()?.into_iter().next()?;
+        self.agent.scope().flow(transport, remote).await.ok()
+    }
+}
+
+/// The codec that a caller's offer gives: the called device is asked for it first.
+fn offered_codec(invite: &Message) -> Option<Codec> {
+    let unused = Local::new(SocketAddr::from(([0, 0, 0, 0], 0)));
+    let mut v4 = Negotiation::new(unused, 0);
+    let mut v6 = Negotiation::new(Local::new(SocketAddr::from(([0; 16], 0))), 0);
+    let plan = v4.answer(invite.body()).or_else(|_| v6.answer(invite.body()));
+    plan.ok().map(|(_, plan)| plan.codec)
+}
+
+impl Placed {
+    /// Calls it; a status when that is not possible.
+    pub(super) async fn dial(self, pbx: &Pbx) -> Result<Side, u16> {
+        let Placed { flow, target, user, number, from, codec, faults } = self;
+        // A connection may have ended since its registration.
+        let flow = pbx.agent.scope().flow(flow.transport, flow.remote).await.map_err(|_| 480_u16)?;
+        let flags = Arc::new(Flags::default());
+        let party = Party {
+            role: Role::Called,
+            server: pbx.endpoint().config().user_agent.clone(),
+            asserted: Some(format!("<{from}>")),
+        };
+        let setup = |mut local: Local| {
+            local.telephone_event = Some(pbx.config.telephone_event);
+            if let Some(first) = codec {
+                local.codecs.sort_by_key(|codec| *codec != first);
+            }
+            let mut config = pbx.config(from, flow, local, &faults);
+            config.require_reliable = faults.has(Kind::RequiresReliable);
+            config
+        };
+        let hands = hands(&party, &faults, &flags);
+        let handle =
+            pbx.agent.dial_rewritten(flow, &target, MediaSetup::Relay, setup, hands).map_err(|_| 503_u16)?;
+        let entry = pbx.legs.enter(Role::Called, &user, &number, handle.call_id(), now());
+        Ok(Side::new(handle, entry, Relay::new(faults, &mut pbx.ids()), flags))
+    }
+}

@@ -1,0 +1,141 @@
+//! Where a call goes: the dial plan.
+
+use super::bridge::Bridge;
+use super::faults::Faults;
+use super::ivr::{Chosen, Conversation};
+use super::side::Side;
+use super::{Ivr, Pbx, number, numbers};
+use crate::endpoint::agent::Invitation;
+use crate::message::Message;
+use crate::sim::User;
+use crate::sim::fault::Kind;
+use crate::syntax::{HeaderName, SessionExpires};
+
+/// Most numbers that one call is led through: menus may lead to menus.
+const MAX_NUMBERS: usize = 8;
+
+/// Who answers a number.
+enum Destination {
+    User(Box<User>),
+    Echo,
+    Announcement,
+    Menu(Box<Ivr>),
+    Nobody,
+}
+
+impl Pbx {
+    fn destination(&self, number: &str) -> Destination {
+        if self.config.echo.as_deref() == Some(number) {
+            return Destination::Echo;
+        }
+        if self.config.announcement.as_deref() == Some(number) {
+            return Destination::Announcement;
+        }
+        if let Some(menu) = self.config.menus.iter().find(|menu| menu.number == number) {
+            return Destination::Menu(Box::new(menu.clone()));
+        }
+        let user = self.registrar().by_number(number).cloned();
+        user.map_or(Destination::Nobody, |user| Destination::User(Box::new(user)))
+    }
+
+    /// The whole of a call.
+    pub(super) async fn route(self, invitation: Invitation, caller: User) {
+        let number = number(&invitation.message);
+        let destination = self.destination(&number);
+        let mut faults = Faults::of(caller.faults());
+        faults = match &destination {
+            Destination::User(called) if called.name() != caller.name() => faults.and(called.faults()),
+            Destination::Menu(menu) => faults.and(menu.faults()),
+            _ => faults,
+        };
+        if let Some(response) = self.objection(&invitation.message, &faults) {
+            return invitation.refuse_with(Some(response)).await;
+        }
+        match destination {
+            Destination::Nobody => invitation.refuse(404).await,
+            Destination::User(called) => {
+                let placed =
+                    match self.place(&called, &number, &caller, &faults, Some(&invitation.message)).await {
+                        Ok(placed) => placed,
+                        Err(status) => return invitation.refuse(status).await,
+                    };
+                // The caller's leg first: what cannot be taken rings nobody.
+                let Some(side) = self.take(invitation, &caller, &number, &faults).await else { return };
+                match placed.dial(&self).await {
+                    Ok(called) => self.bridge(side, called, faults).await,
+                    Err(status) => refuse(side, status).await,
+                }
+            }
+            Destination::Echo | Destination::Announcement | Destination::Menu(_) => {
+                if let Some(side) = self.take(invitation, &caller, &number, &faults).await {
+                    self.serve(side, caller, destination, faults).await;
+                }
+            }
+        }
+    }
+
+    /// A number of our own; a menu leads to another one.
+    async fn serve(&self, mut side: Side, caller: User, first: Destination, faults: Faults) {
+        let (blocked, mut destination, mut number) = (faults.blocks(), first, String::new());
+        for _ in 0..MAX_NUMBERS {
+            match destination {
+                Destination::Echo => return numbers::echo(side, blocked.0 || blocked.1).await,
+                Destination::Announcement => return numbers::announce(side, self.ids(), blocked.1).await,
+                Destination::Nobody => return refuse(side, 404).await,
+                Destination::Menu(menu) => {
+                    match Conversation::new(side, &menu, faults.clone(), self.ids()).run().await {
+                        Chosen::Over => return,
+                        Chosen::Number(caller, chosen) => (side, number) = (caller, chosen),
+                    }
+                    destination = self.destination(&number);
+                }
+                Destination::User(called) => {
+                    let faults = faults.and(called.faults());
+                    side.relay.set_faults(faults.clone());
+                    let placed = match self.place(&called, &number, &caller, &faults, None).await {
+                        Ok(placed) => placed.dial(self).await,
+                        Err(status) => Err(status),
+                    };
+                    return match placed {
+                        Ok(called) => self.bridge(side, called, faults).await,
+                        Err(status) => refuse(side, status).await,
+                    };
+                }
+            }
+        }
+        refuse(side, 482).await;
+    }
+
+    async fn bridge(&self, caller: Side, called: Side, faults: Faults) {
+        let mut bridge = Bridge::new(caller, called, faults, self.ids());
+        bridge.ringback_tone = self.config.ringback_tone;
+        bridge.no_answer_at = Some(super::now() + self.config.no_answer);
+        bridge.run().await;
+    }
+
+    /// The final response with which faults refuse an INVITE before anything else is looked at.
+    fn objection(&self, invite: &Message, faults: &Faults) -> Option<Message> {
+        let lists = |name| invite.tokens(name).any(|tag| tag.eq_ignore_ascii_case(b"100rel"));
+        if faults.has(Kind::NoReliable) && (lists(HeaderName::Require) || lists(HeaderName::Supported)) {
+            return self.response(invite, 420, (HeaderName::Unsupported, "100rel"));
+        }
+        let asked = invite.parsed(HeaderName::SessionExpires, SessionExpires::parse)?.ok()?.seconds;
+        let min_se = faults.find(|kind| match kind {
+            Kind::LongSessions { min_se } => Some(min_se),
+            Kind::LongerSessions => Some(asked.saturating_add(600)),
+            _ => None,
+        })?;
+        let refused = asked < min_se;
+        refused.then(|| self.response(invite, 422, (HeaderName::MinSe, &min_se.to_string())))?
+    }
+}
+
+/// Ends a caller's leg whose call goes no further.
+async fn refuse(mut side: Side, status: u16) {
+    if side.up {
+        side.release(&[format!("SIP;cause={status}")]).await;
+    } else {
+        side.handle.command(crate::ua::call::Command::Refuse { status, reason: None }).await;
+    }
+    while side.next().await.is_some() {}
+}

@@ -1,0 +1,7 @@
+//! The PBX of the embedded network as devices at its ends see it, in virtual time: plain calls, numbers, menus, faults.
+#![allow(clippy::unwrap_used)]
+
+mod calls;
+mod menus;
+mod numbers;
+mod phone;

@@ -1,0 +1,111 @@
+//! Voice menus.
+
+use crate::phone::{Call, Scene, wait};
+use ringback::media::digit::parse_digits;
+use ringback::media::dtmf::Way;
+use ringback::media::stream;
+use ringback::sim::{Ivr, LabBuilder};
+use ringback::ua::call::{Command, Event};
+
+fn menu() -> Ivr {
+    Ivr::new("700").option("1,2#", "202").unwrap().option("9", "*43").unwrap()
+}
+
+fn with(ivr: Ivr) -> impl FnOnce(LabBuilder) -> LabBuilder {
+    move |lab| lab.ivr(ivr)
+}
+
+async fn press(call: &mut Call, digits: &str, way: Way) {
+    let keys = parse_digits(digits).unwrap();
+    if way == Way::Info {
+        for digit in digits.chars().filter(|c| *c != ',') {
+            let body = format!("Signal={digit}\r\nDuration=100\r\n").into_bytes();
+            let content_type = "application/dtmf-relay".to_owned();
+            call.handle.command(Command::Info { token: 1, content_type, body }).await;
+            call.watch(300).await;
+        }
+    } else {
+        call.handle.media(stream::Command::digits(keys, way)).await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn digits_by_every_way_ring_who_they_stand_for() {
+    for way in [Way::Rfc4733, Way::InBand, Way::Info] {
+        let mut scene = Scene::new(&[], with(menu())).await;
+        let mut alice = scene.alice.dial("700").await;
+        alice.until_answered().await;
+        alice.watch(500).await;
+        press(&mut alice, "1,2#", way).await;
+        let mut bob = scene.bob.take().await;
+        assert!(bob.invite.as_ref().unwrap().as_bytes().windows(5).any(|w| w == b"alice"), "{way}");
+        bob.handle.command(Command::Ring { status: 180, media: false }).await;
+        wait(2_000).await;
+        bob.handle.command(Command::Answer).await;
+        bob.until_answered().await;
+        wait(1_000).await;
+        assert_eq!((alice.hears().await, bob.hears().await), (vec![1], vec![0]), "{way}");
+        assert_eq!(alice.handle.report().await.unwrap().received.lost, 0);
+        bob.handle.hang_up(None).await;
+        alice.until_over().await;
+        wait(100).await;
+        assert!(scene.lab.legs().is_empty());
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_way_that_is_not_configured_is_not_heard() {
+    let scene = Scene::new(&[], with(menu().ways([Way::Rfc4733]))).await;
+    let mut alice = scene.alice.dial("700").await;
+    alice.until_answered().await;
+    press(&mut alice, "9", Way::InBand).await;
+    alice.watch(1_000).await;
+    assert!(alice.hears().await.is_empty());
+    press(&mut alice, "9", Way::Rfc4733).await;
+    alice.watch(1_500).await;
+    assert_eq!(alice.hears().await, [0], "the echo number");
+}
+
+#[tokio::test(start_paused = true)]
+async fn wrong_digits_and_silence_end_with_bye() {
+    let scene = Scene::new(&[], with(menu())).await;
+    let mut alice = scene.alice.dial("700").await;
+    alice.until_answered().await;
+    press(&mut alice, "5,5,5", Way::Rfc4733).await;
+    let (_, reasons) = alice.until_over().await;
+    assert!(reasons[0].contains("no digits"), "{reasons:?}");
+    assert!(alice.began.elapsed().as_secs() < 5, "three wrong choices");
+
+    let mut alice = scene.alice.dial("700").await;
+    alice.until_answered().await;
+    alice.until_over().await;
+    assert_eq!(alice.began.elapsed().as_secs(), 10);
+    wait(100).await;
+    assert!(scene.lab.legs().is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn early_media_plays_the_prompt_and_takes_digits() {
+    let scene = Scene::new(&[], with(menu().early_media())).await;
+    let mut alice = scene.alice.dial("700").await;
+    alice.until("early media", |event| matches!(event, Event::EarlyMedia { .. })).await;
+    press(&mut alice, "9", Way::Rfc4733).await;
+    alice.until_answered().await;
+    alice.watch(500).await;
+    assert_eq!(alice.hears().await, [0]);
+
+    let mut patient = scene.alice.dial("700").await;
+    patient.until_answered().await;
+    assert!((1..3).contains(&patient.began.elapsed().as_secs()), "after the prompt");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_menu_tells_why_nobody_answers() {
+    let mut scene = Scene::new(&[], with(menu())).await;
+    let mut alice = scene.alice.dial("700").await;
+    alice.until_answered().await;
+    press(&mut alice, "12#", Way::Rfc4733).await;
+    let bob = scene.bob.take().await;
+    bob.handle.command(Command::Refuse { status: 486, reason: None }).await;
+    assert_eq!(alice.until_over().await.1, ["SIP;cause=486"]);
+}
