@@ -104,21 +104,28 @@ fn sent(phase: &Phase, judged: &Judged, loss: f64, packets: u64, plain: bool) ->
     let percent = loss * 100.0;
     let missing = judged.defects.iter().any(|defect| caused_by_loss(*defect));
     let others = judged.defects.iter().any(|defect| !defect.is_legal() && !caused_by_loss(*defect));
-    if loss > LOSSY && missing {
-        let seen = format!(
-            "{percent:.0} % of the packets were lost on the way: what is missing may be the path's fault"
-        );
+    if loss > LOSSY {
+        let seen = if missing {
+            format!(
+                "{percent:.0} % of the packets were lost on the way: what is missing may be the path's fault"
+            )
+        } else {
+            format!("{percent:.0} % of the packets were lost on the way; the digits got through all the same")
+        };
+        let severity = if missing { Severity::Error } else { Severity::Warning };
         named.findings.push(Finding::new(
             "path-lossy",
-            Severity::Error,
+            severity,
             Side::Path,
             seen.clone(),
             "mend the path first (Wi-Fi, uplink, duplex), then run it again; longer digits survive more loss",
         ));
-        named.verdict = if others { Verdict::Fail } else { Verdict::Inconclusive };
-        if !others {
-            named.detail = format!("{}; {seen}", named.detail);
-        }
+        named.verdict = match (missing, others) {
+            (_, true) => Verdict::Fail,
+            (true, false) => Verdict::Inconclusive,
+            (false, false) => Verdict::Pass,
+        };
+        named.detail = format!("{}; {seen}", named.detail);
     }
     let mut kinds: Vec<Defect> = Vec::new();
     for defect in &judged.defects {

@@ -1,0 +1,9 @@
+//! Digits between two accounts of ours and through menus, on the embedded network, in virtual time: each fault gets the verdict and the
+//! name that it deserves, and its look-alikes get theirs.
+#![allow(clippy::unwrap_used)]
+
+mod faults;
+mod healthy;
+mod manners;
+mod menus;
+mod scene;

@@ -1,0 +1,103 @@
+//! A PBX and a probe in one network in memory.
+
+use ringback::check::{
+    Account, Check, Dtmf, DtmfMethod, DtmfResult, Finding, Outcome, Probe, ProbeConfig, Step,
+};
+use ringback::message::Transport;
+use ringback::sim::{Lab, LabBuilder, MemoryNetwork, User};
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+
+pub(crate) const PBX: &str = "203.0.113.1";
+pub(crate) const PROBE: &str = "192.0.2.7";
+
+pub(crate) fn ip(text: &str) -> IpAddr {
+    text.parse().unwrap()
+}
+
+pub(crate) struct Scene {
+    pub(crate) network: MemoryNetwork,
+    pub(crate) lab: Lab,
+    pub(crate) probe: Probe,
+    pub(crate) alice: Account,
+    pub(crate) bob: Account,
+}
+
+impl Scene {
+    /// Alice, and bob with these faults.
+    pub(crate) async fn new(faults: &[&str]) -> Scene {
+        Scene::with(faults, |lab| lab).await
+    }
+
+    pub(crate) async fn with(faults: &[&str], more: impl FnOnce(LabBuilder) -> LabBuilder) -> Scene {
+        Scene::seeded(5, faults, more).await
+    }
+
+    pub(crate) async fn seeded(
+        seed: u8,
+        faults: &[&str],
+        more: impl FnOnce(LabBuilder) -> LabBuilder,
+    ) -> Scene {
+        let network = MemoryNetwork::new([seed; 32]);
+        let mut bob = User::new("bob", "bobpw");
+        for fault in faults {
+            bob = bob.fault(fault).unwrap();
+        }
+        let builder = Lab::builder().seed([1; 32]).on(&network.host([ip(PBX)]));
+        let lab = more(builder.user(User::new("alice", "alicepw")).user(bob)).start().await.unwrap();
+        let mut config = ProbeConfig::default();
+        config.endpoint.network = Some(Arc::new(network.host([ip(PROBE)])));
+        config.endpoint.udp = vec![SocketAddr::new(ip(PROBE), 5070)];
+        config.endpoint.seed = Some([2; 32]);
+        let probe = Probe::with(config).await.unwrap();
+        let alice = lab.account("alice", Transport::Udp).unwrap();
+        let bob = lab.account("bob", Transport::Udp).unwrap();
+        Scene { network, lab, probe, alice, bob }
+    }
+
+    pub(crate) fn between(&self, digits: &str, method: DtmfMethod) -> Dtmf {
+        Dtmf::between(&self.alice, &self.bob).digits(digits).unwrap().method(method)
+    }
+
+    /// Asks, and sees that nothing of it is left at the PBX.
+    pub(crate) async fn check(&self, check: impl Check) -> Outcome {
+        let outcome = self.probe.check(check).await;
+        assert!(self.lab.legs().is_empty(), "calls are left: {:?}\n{outcome}", self.lab.legs());
+        assert!(self.lab.bindings("bob").is_empty(), "a binding is left\n{outcome}");
+        assert!(self.lab.bindings("alice").is_empty(), "a binding is left\n{outcome}");
+        outcome
+    }
+}
+
+/// One check with one fault.
+pub(crate) async fn check_with(fault: &str, digits: &str, method: DtmfMethod) -> Outcome {
+    let scene = Scene::new(&[fault]).await;
+    scene.check(scene.between(digits, method)).await
+}
+
+pub(crate) fn finding<'a>(outcome: &'a Outcome, code: &str) -> &'a Finding {
+    let found = outcome.findings.iter().find(|f| f.code == code);
+    found.unwrap_or_else(|| panic!("no finding {code}:\n{outcome}"))
+}
+
+pub(crate) fn step<'a>(outcome: &'a Outcome, name: &str) -> &'a Step {
+    let found = outcome.steps.iter().find(|s| s.name == name);
+    found.unwrap_or_else(|| panic!("no step {name}:\n{outcome}"))
+}
+
+pub(crate) fn result<'a>(outcome: &'a Outcome, step: &str) -> &'a DtmfResult {
+    let found = outcome.dtmf.iter().find(|result| result.step == step);
+    found.unwrap_or_else(|| panic!("no digits of step {step}:\n{outcome}"))
+}
+
+/// What the far end has read in a step.
+pub(crate) fn received<'a>(outcome: &'a Outcome, step: &str) -> &'a str {
+    let judged = result(outcome, step).judged.as_ref();
+    &judged.unwrap_or_else(|| panic!("{step} was not sent:\n{outcome}")).received
+}
+
+/// The codes of the findings that are errors.
+pub(crate) fn errors(outcome: &Outcome) -> Vec<&'static str> {
+    let error = |f: &&Finding| f.severity == ringback::check::Severity::Error;
+    outcome.findings.iter().filter(error).map(|f| f.code).collect()
+}
