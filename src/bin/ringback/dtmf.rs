@@ -71,7 +71,8 @@ Ctrl-C hangs up, removes what was bound, and shows the results so far.";
 pub(crate) async fn run(arguments: Arguments) -> Result<Exit, Failure> {
     let b = arguments.b.as_deref().or(arguments.expect_ring.as_deref()).unwrap_or_default();
     let names = [arguments.a.as_str(), b];
-    let ends = arguments.ends.open(&names).await?;
+    let menu = arguments.expect_ring.as_ref().and(arguments.dial.as_deref());
+    let ends = arguments.ends.open(&names, menu.map(|number| (number, arguments.digits.as_str()))).await?;
     let [from, to] = ends.accounts.as_slice() else { return Err(Failure::usage("two accounts are needed")) };
     let mut check = match (&arguments.expect_ring, &arguments.dial) {
         (Some(_), Some(number)) => Dtmf::routing(from, number, to),

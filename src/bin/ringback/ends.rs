@@ -5,7 +5,7 @@ use crate::exit::Failure;
 use ringback::campaign::inventory::Inventory;
 use ringback::check::Account;
 use ringback::message::Transport;
-use ringback::sim::{Lab, User};
+use ringback::sim::{Ivr, Lab, User};
 use std::ops::RangeInclusive;
 use std::path::PathBuf;
 
@@ -43,7 +43,9 @@ impl EndOptions {
     }
 
     /// The accounts of these names.
-    pub(crate) async fn open(&self, names: &[&str]) -> Result<Ends, Failure> {
+    ///
+    /// On the embedded network a `menu` (number, digits) rings the last of them.
+    pub(crate) async fn open(&self, names: &[&str], menu: Option<(&str, &str)>) -> Result<Ends, Failure> {
         match &self.accounts {
             Some(path) => {
                 let inventory = Inventory::from_path(path).map_err(Failure::usage)?;
@@ -58,12 +60,19 @@ impl EndOptions {
                 }
                 Ok(Ends { accounts, lab: None })
             }
-            None => self.lab(names).await,
+            None => self.lab(names, menu).await,
         }
     }
 
-    async fn lab(&self, names: &[&str]) -> Result<Ends, Failure> {
+    async fn lab(&self, names: &[&str], menu: Option<(&str, &str)>) -> Result<Ends, Failure> {
         let mut lab = Lab::builder();
+        if let (Some((number, digits)), Some(last)) = (menu, names.last()) {
+            let mut ivr = Ivr::new(number).option(digits, *last)?;
+            for fault in &self.fault {
+                ivr = ivr.fault(fault)?;
+            }
+            lab = lab.ivr(ivr);
+        }
         for (number, name) in names.iter().enumerate() {
             if names.iter().take(number).any(|before| before == name) {
                 return Err(Failure::usage(format!(

@@ -180,7 +180,7 @@ fn digits(phase: &Phase, alike: &[Defect]) -> String {
     let positions: Vec<usize> = alike.iter().filter_map(|defect| position(*defect)).collect();
     let total = phase.sent.len();
     if positions.len() == total && total > 1 {
-        return format!("all {total} digits");
+        return if total == 2 { "both digits".to_owned() } else { format!("all {total} digits") };
     }
     let named: Vec<String> = positions
         .iter()

@@ -1,5 +1,7 @@
 //! `ringback demo`: what verdicts look like.
 
+mod digits;
+
 use crate::exit::{Exit, Failure};
 use crate::interrupt::Interrupt;
 use crate::output::{colour, say};
@@ -85,15 +87,18 @@ impl Case {
 
     /// What differs from what should have come.
     fn objection(&self, outcome: &Outcome) -> Option<String> {
-        let has_code =
-            self.code.is_empty() || outcome.findings.iter().any(|finding| finding.code == self.code);
-        if outcome.verdict == self.verdict && has_code {
-            return None;
-        }
-        let codes: Vec<&str> = outcome.findings.iter().map(|finding| finding.code).collect();
-        let (name, verdict, code) = (self.name(), self.verdict, self.code);
-        Some(format!("{name}: expected {verdict} [{code}], got {} [{}]", outcome.verdict, codes.join(", ")))
+        objection(&self.name(), (self.verdict, self.code), outcome)
     }
+}
+
+/// What differs from the verdict and the code that should have come.
+fn objection(name: &str, (verdict, code): (Verdict, &str), outcome: &Outcome) -> Option<String> {
+    let has_code = code.is_empty() || outcome.findings.iter().any(|finding| finding.code == code);
+    if outcome.verdict == verdict && has_code {
+        return None;
+    }
+    let codes: Vec<&str> = outcome.findings.iter().map(|finding| finding.code).collect();
+    Some(format!("{name}: expected {verdict} [{code}], got {} [{}]", outcome.verdict, codes.join(", ")))
 }
 
 fn password(user: &str) -> String {
@@ -151,10 +156,14 @@ pub(crate) async fn run(_: Arguments) -> Result<Exit, Failure> {
         }
     }
     let pace = Pace { per_second: None, ..Pace::default() };
-    let mut coming = std::pin::pin!(probe.check_many(checks, pace));
-    while let Some(outcome) = coming.next().await {
-        outcomes.insert(outcome.subject.clone(), outcome);
-    }
+    let registered = async {
+        let mut coming = std::pin::pin!(probe.check_many(checks, pace));
+        while let Some(outcome) = coming.next().await {
+            outcomes.insert(outcome.subject.clone(), outcome);
+        }
+    };
+    let ((), called) = tokio::join!(registered, digits::run(&probe));
+    let called = called?;
 
     let names: Vec<String> = CASES.iter().map(Case::name).collect();
     let seen: Vec<(&Case, &str, &Outcome)> = CASES
@@ -163,11 +172,14 @@ pub(crate) async fn run(_: Arguments) -> Result<Exit, Failure> {
         .filter_map(|(case, name)| Some((case, name.as_str(), outcomes.get(&healthy.aor(case.user))?)))
         .collect();
     say(&table(seen.iter().map(|(_, name, outcome)| Row::of(name, outcome)), colour()));
+    say("\nDigits in calls (caller, digits or menu, called):\n");
+    say(&table(called.rows.iter().map(|(name, outcome)| Row::of(name, outcome)), colour()));
     let mut objections: Vec<String> =
         seen.iter().filter_map(|(case, _, outcome)| case.objection(outcome)).collect();
     if seen.len() < CASES.len() {
         objections.push(format!("{} accounts have no verdict", CASES.len() - seen.len()));
     }
+    objections.extend(called.objections);
     probe.endpoint().close().await;
     busy.shutdown().await;
     healthy.shutdown().await;
