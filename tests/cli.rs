@@ -4,6 +4,8 @@
 #[path = "cli/program.rs"]
 mod program;
 
+#[path = "cli/digits.rs"]
+mod digits;
 #[path = "cli/many.rs"]
 mod many;
 #[path = "cli/usage.rs"]
@@ -173,6 +175,10 @@ fn the_demo_shows_every_verdict_and_what_to_do_within_ten_seconds() {
         );
     }
     assert!(ran.stdout.matches(" -> ").count() >= 3, "{ran}");
+    // A doubled digit and a lost one, each named.
+    for said in ["twice: by RFC 4733, and as tones", "\"11\" is read as \"1\""] {
+        assert!(ran.stdout.contains(said), "{said}: {ran}");
+    }
 }
 
 #[test]

@@ -162,9 +162,6 @@ impl Dtmf {
     pub fn digits(mut self, digits: &str) -> Result<Dtmf, Error> {
         let usage = |problem: String| Error::usage(format!("digits \"{digits}\""), problem);
         self.keys = parse_digits(digits).map_err(|error| usage(error.to_string()))?;
-        if !self.keys.iter().any(|key| matches!(key, Key::Digit(_))) {
-            return Err(usage("there is no digit in it".to_owned()));
-        }
         if self.keys.len() > MAX_KEYS {
             return Err(usage(format!("more than {MAX_KEYS} digits and pauses")));
         }

@@ -1,0 +1,37 @@
+//! Do digits arrive, by which way, and what happens to them on it?
+//!
+//! `cargo run --example dtmf [FAULT]`, on the embedded network, whose second account has a fault of the failure catalogue: D04 unless
+//! told. Exit status: 0 all digits arrive, 1 they do not, 2 there is no such fault, 3 inconclusive or not run.
+
+use ringback::check::{Dtmf, DtmfMethod, Verdict};
+use ringback::message::Transport;
+use ringback::sim::{Lab, User};
+use ringback::{Error, Probe};
+use std::process::ExitCode;
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<ExitCode, Error> {
+    let fault = std::env::args().nth(1).unwrap_or_else(|| "D04".to_owned());
+    let lab = Lab::builder()
+        .user(User::new("alice", "alicepw"))
+        .user(User::new("bob", "bobpw").fault(&fault)?)
+        .start()
+        .await?;
+    let (alice, bob) = (lab.account("alice", Transport::Udp)?, lab.account("bob", Transport::Udp)?);
+    let probe = Probe::bind("udp:127.0.0.1:0").await?;
+    let outcome = probe.check(Dtmf::between(&alice, &bob).digits("1159#")?.method(DtmfMethod::All)).await;
+    println!("{outcome}");
+    for result in &outcome.dtmf {
+        println!(
+            "{}: {}",
+            result.step,
+            if result.defects.is_empty() { "good".to_owned() } else { result.defects.join(", ") }
+        );
+    }
+    lab.shutdown().await;
+    Ok(match outcome.verdict {
+        Verdict::Pass => ExitCode::SUCCESS,
+        Verdict::Fail => ExitCode::from(1),
+        _ => ExitCode::from(3),
+    })
+}

@@ -1,0 +1,48 @@
+//! `ringback dtmf` on the embedded network.
+
+use crate::program::ringback;
+
+#[test]
+fn healthy_digits_are_one_json_line_and_status_0() {
+    let ran = ringback(&["dtmf", "alice", "bob", "--digits", "15#", "--method", "rfc4733", "--json"]);
+    assert_eq!((ran.status, ran.stdout.lines().count()), (0, 1), "{ran}");
+    let line: serde_json::Value = serde_json::from_str(&ran.stdout).unwrap();
+    let row = &line["dtmf"][0];
+    assert_eq!((row["sent"].as_str(), row["received"].as_str()), (Some("15#"), Some("15#")), "{line}");
+    assert_eq!(row["digits"].as_array().map(Vec::len), Some(3), "{line}");
+    assert!(row["digits"][0]["duration_ms"].as_f64().is_some_and(|millis| millis >= 80.0), "{line}");
+}
+
+#[test]
+fn a_doubled_digit_is_named_and_status_1() {
+    let ran = ringback(&["dtmf", "alice", "bob", "--digits", "15", "--method", "rfc4733", "--fault", "D04"]);
+    assert_eq!(ran.status, 1, "{ran}");
+    assert!(
+        ran.stdout.contains("both digits arrived twice") && ran.stdout.contains("doubled-in-band"),
+        "{ran}"
+    );
+}
+
+#[test]
+fn a_menu_that_rings_whom_it_should_is_status_0() {
+    let ran = ringback(&["dtmf", "alice", "--dial", "700", "--digits", "1,2#", "--expect-ring", "bob"]);
+    assert_eq!(ran.status, 0, "{ran}");
+    assert!(ran.stdout.contains("rings sip:bob@lab.example, and both hear each other"), "{ran}");
+}
+
+#[test]
+fn what_cannot_be_sent_is_refused_before_a_call() {
+    for (arguments, said) in [
+        (&["dtmf", "alice", "bob", "--digits", "12x"][..], "'x'"),
+        (&["dtmf", "alice", "bob", "--method", "rfc2833"], "rfc4733, info, inband and all"),
+        (&["dtmf", "alice", "alice"], "twice"),
+        (&["dtmf", "alice", "bob", "--rtp-ports", "5-3"], "10000-10100"),
+        (&["dtmf", "alice", "bob", "--fault", "Z9"], "Z9"),
+        (&["dtmf", "alice", "--expect-ring", "bob"], "--dial"),
+        (&["dtmf", "--accounts", "/nowhere/accounts.toml", "alice", "bob"], "/nowhere/accounts.toml"),
+    ] {
+        let ran = ringback(arguments);
+        assert_eq!((ran.status, ran.stdout.as_str()), (2, ""), "{arguments:?}: {ran}");
+        assert!(ran.stderr.contains(said), "{arguments:?}: {ran}");
+    }
+}
