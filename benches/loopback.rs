@@ -56,6 +56,11 @@ fn main() {
         let (remote, count) = (remote.parse().expect("an address"), count.parse().expect("a number"));
         return client::run(work, remote, count);
     }
+    if let [first, count] = &arguments[..]
+        && first == "server"
+    {
+        return serve(count.parse().expect("a number"));
+    }
     let number = arguments.iter().find_map(|argument| argument.parse().ok());
     // `cargo test --benches` and the checks before a change only want to see that it runs.
     let quick = arguments.iter().any(|argument| argument == "--test" || argument == "--quick");
@@ -115,28 +120,56 @@ fn keep_least(least: &mut Option<Spent>, spent: Spent) {
 
 /// One client against a fresh server; it has to say that all went well.
 fn one(users: usize, client: impl FnOnce(SocketAddr) -> Command) -> Spent {
-    let (address, address_of_lab) = mpsc::channel();
-    let (done, until) = tokio::sync::oneshot::channel::<()>();
-    let server = std::thread::spawn(move || {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
-        runtime.block_on(async move {
-            let mut config = registrar::Config::default();
-            config.max_seen = 0;
-            let users = (0..users).map(|i| User::new(format!("user{i}"), "secret"));
-            let lab = Lab::builder().registrar(config).users(users).start().await.expect("the lab starts");
-            address.send(lab.addr(Transport::Udp).expect("it listens")).expect("somebody waits");
-            let _ = until.await;
-            lab.shutdown().await;
-        });
-    });
-    let mut command = client(address_of_lab.recv().expect("the lab has an address"));
+    let server = Server::start(users);
+    let mut command = client(server.address);
     let (before, began) = (children_cpu(), Instant::now());
     let status = command.status().expect("the client starts");
     let spent = Spent { cpu: children_cpu() - before, took: began.elapsed() };
     assert!(status.success(), "{command:?}: {status}");
-    let _ = done.send(());
-    server.join().expect("the lab ends");
+    server.stop();
     spent
+}
+
+/// The server alone, until standard input ends: for clients under a profiler.
+fn serve(users: usize) {
+    let server = Server::start(users);
+    println!("{}", server.address);
+    let _ = std::io::copy(&mut std::io::stdin(), &mut std::io::sink());
+    server.stop();
+}
+
+/// The embedded registrar, on a thread of its own.
+struct Server {
+    address: SocketAddr,
+    done: tokio::sync::oneshot::Sender<()>,
+    thread: std::thread::JoinHandle<()>,
+}
+
+impl Server {
+    fn start(users: usize) -> Server {
+        let (address, address_of_lab) = mpsc::channel();
+        let (done, until) = tokio::sync::oneshot::channel::<()>();
+        let thread = std::thread::spawn(move || {
+            let runtime =
+                tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+            runtime.block_on(async move {
+                let mut config = registrar::Config::default();
+                config.max_seen = 0;
+                let users = (0..users).map(|i| User::new(format!("user{i}"), "secret"));
+                let lab =
+                    Lab::builder().registrar(config).users(users).start().await.expect("the lab starts");
+                address.send(lab.addr(Transport::Udp).expect("it listens")).expect("somebody waits");
+                let _ = until.await;
+                lab.shutdown().await;
+            });
+        });
+        Server { address: address_of_lab.recv().expect("the lab has an address"), done, thread }
+    }
+
+    fn stop(self) {
+        let _ = self.done.send(());
+        self.thread.join().expect("the lab ends");
+    }
 }
 
 /// CPU time of the children that have ended (proc(5): cutime and cstime).

@@ -59,8 +59,9 @@ impl Client {
 async fn options(remote: SocketAddr, count: usize) -> usize {
     let client = Client::new(remote).await;
     let ids = std::cell::RefCell::new(client.endpoint.ids());
+    let question = Question::new(&client.flow);
     Client::all(count, |_| {
-        let request = question(&mut ids.borrow_mut(), &client.flow);
+        let request = question.ask(&mut ids.borrow_mut());
         let client = &client;
         async move {
             let scope = client.endpoint.scope();
@@ -74,19 +75,38 @@ async fn options(remote: SocketAddr, count: usize) -> usize {
     .await
 }
 
-fn question(ids: &mut Ids, flow: &Flow) -> Message {
-    let Flow { local, remote, .. } = flow;
-    Builder::request(Method::Options, format!("sip:{remote}"))
-        .header(HeaderName::MaxForwards, "70")
-        .header(HeaderName::From, format!("<sip:probe@{local}>;tag={}", ids.tag()))
-        .header(HeaderName::To, format!("<sip:{remote}>"))
-        .header(HeaderName::CallId, ids.call_id())
-        .header(HeaderName::CSeq, "1 OPTIONS")
-        .header(HeaderName::Contact, format!("<sip:probe@{local}>"))
-        .header(HeaderName::Accept, "application/sdp")
-        .header(HeaderName::UserAgent, "ringback")
-        .build()
-        .expect("a request")
+/// What is the same in all requests, which SIPp does not print anew each time either.
+struct Question {
+    remote: String,
+    from: String,
+    to: String,
+    contact: String,
+}
+
+impl Question {
+    fn new(Flow { local, remote, .. }: &Flow) -> Question {
+        Question {
+            remote: format!("sip:{remote}"),
+            from: format!("<sip:probe@{local}>;tag="),
+            to: format!("<sip:{remote}>"),
+            contact: format!("<sip:probe@{local}>"),
+        }
+    }
+
+    fn ask(&self, ids: &mut Ids) -> Message {
+        let from = [self.from.as_str(), &ids.tag()].concat();
+        Builder::request(Method::Options, &self.remote)
+            .header(HeaderName::MaxForwards, "70")
+            .header(HeaderName::From, from)
+            .header(HeaderName::To, &self.to)
+            .header(HeaderName::CallId, ids.call_id())
+            .header(HeaderName::CSeq, "1 OPTIONS")
+            .header(HeaderName::Contact, &self.contact)
+            .header(HeaderName::Accept, "application/sdp")
+            .header(HeaderName::UserAgent, "ringback")
+            .build()
+            .expect("a request")
+    }
 }
 
 async fn register(remote: SocketAddr, count: usize) -> usize {
