@@ -1,7 +1,7 @@
 //! Requests that are too big for UDP (RFC 3261 sec. 18.1.1).
 
 use super::Scope;
-use crate::message::{Flow, Message, Transport};
+use crate::message::{BRANCH, Flow, Message, Transport};
 use crate::transport::{TransportError, TransportErrorKind};
 use std::collections::HashMap;
 use std::fmt::Write;
@@ -92,8 +92,6 @@ async fn connect(scope: &Scope, flow: Flow) -> Result<Flow, TransportError> {
 
 /// Bytes of the Via line that the transaction layer puts on top.
 fn via_size(flow: Flow) -> usize {
-    // The magic cookie and 96 bits in hex.
-    const BRANCH: usize = 7 + 24;
     let mut sent_by = Length(0);
     let _ = write!(sent_by, "{}", SocketAddr::new(flow.local.ip(), flow.local.port()));
     "Via: SIP/2.0/UDP ;branch=;rport\r\n".len() + sent_by.0 + BRANCH

@@ -39,20 +39,45 @@ pub enum BuildError {
 
 /// May this stand in a header value or a reason phrase as we write it? No line breaks and no other control characters.
 fn is_text(value: &[u8]) -> bool {
-    value.iter().all(|&b| b >= b' ' && b != 0x7f || b == b'\t')
+    // All bytes are looked at, without a branch for each: values are good as a rule.
+    value.iter().fold(true, |good, &b| good & ((b >= b' ') & (b != 0x7f) | (b == b'\t')))
+}
+
+/// Appends a number in decimal digits.
+pub(super) fn push_number(text: &mut Vec<u8>, mut number: u64) {
+    let mut digits = [0; 20];
+    let mut at = digits.len();
+    loop {
+        at -= 1;
+        digits[at] = b'0' + (number % 10) as u8;
+        number /= 10;
+        if number == 0 {
+            break;
+        }
+    }
+    text.extend_from_slice(&digits[at..]);
 }
 
 /// What came in one message as it can stand in another: each fold is a space (RFC 3261 sec. 7.3.1), and so is a stray CR.
+#[cfg(feature = "rsip")]
 pub(super) fn unfolded(value: &[u8]) -> Vec<u8> {
-    let mut out: Vec<u8> = Vec::with_capacity(value.len());
-    for &b in value {
-        match b {
-            b'\r' | b'\n' if out.last() == Some(&b' ') => {}
-            b'\r' | b'\n' => out.push(b' '),
-            _ => out.push(b),
-        }
-    }
+    let mut out = Vec::with_capacity(value.len());
+    unfold_into(value, &mut out);
     out
+}
+
+/// The same, appended.
+fn unfold_into(value: &[u8], out: &mut Vec<u8>) {
+    let start = out.len();
+    let mut rest = value;
+    while let Some(at) = memchr::memchr2(b'\r', b'\n', rest) {
+        out.extend_from_slice(&rest[..at]);
+        if out.len() == start || out.last() != Some(&b' ') {
+            out.push(b' ');
+        }
+        rest = &rest[at + 1..];
+    }
+    out.extend_from_slice(rest);
 }
 
 impl Builder {
@@ -98,7 +123,11 @@ impl Builder {
         if !is_text(reason.as_bytes()) {
             builder.refuse("the reason phrase");
         }
-        builder.text.extend_from_slice(format!("SIP/2.0 {status} {reason}\r\n").as_bytes());
+        builder.text.extend_from_slice(b"SIP/2.0 ");
+        push_number(&mut builder.text, status.into());
+        builder.text.push(b' ');
+        builder.text.extend_from_slice(reason.as_bytes());
+        builder.text.extend_from_slice(b"\r\n");
         builder
     }
     /// A response to `request`: its Vias, From, To, Call-ID and CSeq copied (RFC 3261 sec. 8.2.6.2), and Timestamp into a 100; `to_tag` is
@@ -114,7 +143,9 @@ impl Builder {
             if !is_copied {
                 continue;
             }
-            let mut value = unfolded(header.value);
+            builder.text.extend_from_slice(name.as_str().as_bytes());
+            builder.text.extend_from_slice(b": ");
+            unfold_into(header.value, &mut builder.text);
             if name == HeaderName::To
                 && let Some(tag) = to_tag
                 && request.to().is_ok_and(|to| to.tag().is_none())
@@ -122,17 +153,49 @@ impl Builder {
                 if !class::all(tag.as_bytes(), class::TOKEN) {
                     builder.refuse("the tag");
                 }
-                value.extend_from_slice(b";tag=");
-                value.extend_from_slice(tag.as_bytes());
+                builder.text.extend_from_slice(b";tag=");
+                builder.text.extend_from_slice(tag.as_bytes());
             }
-            builder.line(name.as_str(), &value);
+            builder.text.extend_from_slice(b"\r\n");
         }
         builder
     }
     /// Adds a header. Content-Length comes by itself and is refused here.
     #[must_use]
     pub fn header(self, name: HeaderName, value: impl AsRef<[u8]>) -> Builder {
-        self.header_named(name.as_str(), value)
+        self.joined(name, &[value.as_ref()])
+    }
+    /// Adds a header whose value is these parts, one behind the other.
+    #[must_use]
+    pub(crate) fn joined(mut self, name: HeaderName, parts: &[&[u8]]) -> Builder {
+        if matches!(name, HeaderName::ContentLength | HeaderName::Other) {
+            self.refuse(if name == HeaderName::Other { "a header name" } else { name.as_str() });
+        } else if !parts.iter().all(|part| is_text(part)) {
+            self.refuse(name.as_str());
+        } else {
+            self.text.extend_from_slice(name.as_str().as_bytes());
+            self.text.extend_from_slice(b": ");
+            for part in parts {
+                self.text.extend_from_slice(part);
+            }
+            self.text.extend_from_slice(b"\r\n");
+        }
+        self
+    }
+    /// Adds a header whose value holds a number between these parts.
+    #[must_use]
+    pub(crate) fn numbered(
+        self,
+        name: HeaderName,
+        front: &[&[u8]],
+        number: u32,
+        behind: &[&[u8]],
+    ) -> Builder {
+        let mut value = Vec::with_capacity(128);
+        front.iter().for_each(|part| value.extend_from_slice(part));
+        push_number(&mut value, number.into());
+        behind.iter().for_each(|part| value.extend_from_slice(part));
+        self.header(name, value)
     }
     /// Adds a header by its text. Content-Length comes by itself and is refused here.
     #[must_use]
@@ -174,11 +237,12 @@ impl Builder {
         if let Some(content_type) = self.content_type.take() {
             self.line(HeaderName::ContentType.as_str(), content_type.as_bytes());
         }
-        let length = self.body.len().to_string();
-        self.line(HeaderName::ContentLength.as_str(), length.as_bytes());
-        self.text.extend_from_slice(b"\r\n");
-        self.text.append(&mut self.body);
-        Ok(Message::parse(Bytes::from(self.text.into_boxed_slice()), &Limits::default())?)
+        self.text.extend_from_slice(b"Content-Length: ");
+        push_number(&mut self.text, self.body.len() as u64);
+        self.text.extend_from_slice(b"\r\n\r\n");
+        self.text.extend_from_slice(&self.body);
+        // A copy of the right size: it is kept for long at times, and to cut a piece of memory costs more than to fill another.
+        Ok(Message::parse(Bytes::copy_from_slice(&self.text), &Limits::default())?)
     }
 }
 

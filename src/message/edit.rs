@@ -20,22 +20,25 @@ impl Message {
     /// A copy with this Via on top (a client transaction's own); everything else byte for byte. Line breaks in `via` become spaces, so
     /// that it stays one header; at most 8,192 bytes of it are taken.
     pub fn with_top_via(&self, via: &[u8]) -> Message {
-        Message::parse(self.bytes_with_top_via(via), &Limits::PASSED).unwrap_or_else(|_| self.clone())
+        let mut via = via.get(..8_192).unwrap_or(via).to_vec();
+        via.iter_mut().filter(|b| matches!(b, b'\r' | b'\n')).for_each(|b| *b = b' ');
+        let bytes = self.bytes_with_top_line(&[b"Via: ", &via, b"\r\n"]);
+        Message::parse(bytes, &Limits::PASSED).unwrap_or_else(|_| self.clone())
     }
 
-    /// The bytes of that copy, for who does not read them again.
-    pub(crate) fn bytes_with_top_via(&self, via: &[u8]) -> Bytes {
-        let via = via.get(..8_192).unwrap_or(via);
+    /// The bytes with a line, made of these parts, in front of the first Via, or of all headers where there is none.
+    pub(crate) fn bytes_with_top_line(&self, parts: &[&[u8]]) -> Bytes {
         let at = match self.find(HeaderName::Via, 0) {
             Some((_, span)) => span.line_offset(),
             None => self.head.headers_offset as usize,
         };
         let (before, after) = self.bytes.split_at(at.min(self.bytes.len()));
-        let mut bytes = Vec::with_capacity(self.bytes.len() + b"Via: \r\n".len() + via.len());
+        let line: usize = parts.iter().map(|part| part.len()).sum();
+        let mut bytes = Vec::with_capacity(self.bytes.len() + line);
         bytes.extend_from_slice(before);
-        bytes.extend_from_slice(b"Via: ");
-        bytes.extend(via.iter().map(|&b| if matches!(b, b'\r' | b'\n') { b' ' } else { b }));
-        bytes.extend_from_slice(b"\r\n");
+        for part in parts {
+            bytes.extend_from_slice(part);
+        }
         bytes.extend_from_slice(after);
         Bytes::from(bytes)
     }

@@ -3,6 +3,10 @@ use rand_chacha::ChaCha12Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
 use std::fmt;
 
+const COOKIE: &str = "z9hG4bK";
+/// Bytes of a branch: the cookie, and twelve bytes in hex.
+pub(crate) const BRANCH: usize = COOKIE.len() + 24;
+
 /// The source of all identifiers that must be unique or unguessable. The same seed gives the same sequence.
 ///
 /// A peer that sees any number of identifiers cannot tell the next one (ChaCha12).
@@ -25,12 +29,9 @@ impl Ids {
     fn push_hex(&mut self, out: &mut String, bytes: usize) {
         let mut left = bytes;
         while left > 0 {
-            let word = self.rng.next_u64().to_be_bytes();
-            for byte in word.iter().take(left) {
-                for nibble in [byte >> 4, byte & 15] {
-                    out.push(char::from(b"0123456789abcdef"[usize::from(nibble)]));
-                }
-            }
+            let digits = hex_digits(self.rng.next_u64());
+            let wanted = digits.get(..left * 2).unwrap_or(&digits);
+            out.push_str(std::str::from_utf8(wanted).unwrap_or_default());
             left = left.saturating_sub(8);
         }
     }
@@ -42,7 +43,17 @@ impl Ids {
     }
     /// A branch with the magic cookie `z9hG4bK` and 96 bits of chance (RFC 3261 sec. 8.1.1.7).
     pub fn branch(&mut self) -> String {
-        self.hex("z9hG4bK", 12)
+        self.hex(COOKIE, 12)
+    }
+    /// The same in place, for who writes it at once.
+    pub(crate) fn branch_bytes(&mut self) -> [u8; BRANCH] {
+        let mut branch = [0; BRANCH];
+        let (cookie, digits) = branch.split_at_mut(COOKIE.len());
+        cookie.copy_from_slice(COOKIE.as_bytes());
+        for digits in digits.chunks_mut(16) {
+            digits.copy_from_slice(&hex_digits(self.rng.next_u64())[..digits.len()]);
+        }
+        branch
     }
     /// A tag of 64 bits (at least 32 bits of chance; RFC 3261 sec. 19.3).
     pub fn tag(&mut self) -> String {
@@ -81,6 +92,25 @@ impl Ids {
     }
 }
 
+/// The digits of a number, the highest first: all sixteen at once, one in each byte.
+fn hex_digits(number: u64) -> [u8; 16] {
+    const NIBBLES: u128 = u128::from_ne_bytes([0x0f; 16]);
+    const ONES: u128 = u128::from_ne_bytes([1; 16]);
+    // Each step halves the groups and moves the upper halves up, until every nibble has a byte of its own.
+    let mut spread = u128::from(number);
+    for (shift, mask) in [
+        (32, u128::from_le_bytes([0xff, 0xff, 0xff, 0xff, 0, 0, 0, 0, 0xff, 0xff, 0xff, 0xff, 0, 0, 0, 0])),
+        (16, u128::from_le_bytes([0xff, 0xff, 0, 0, 0xff, 0xff, 0, 0, 0xff, 0xff, 0, 0, 0xff, 0xff, 0, 0])),
+        (8, u128::from_le_bytes([0xff, 0, 0xff, 0, 0xff, 0, 0xff, 0, 0xff, 0, 0xff, 0, 0xff, 0, 0xff, 0])),
+        (4, NIBBLES),
+    ] {
+        spread = (spread | spread << shift) & mask;
+    }
+    // Six more than a letter's nibble carries into the next bit.
+    let letters = (spread + ONES * 6) >> 4 & ONES;
+    (spread + ONES * u128::from(b'0') + letters * u128::from(b'a' - b'0' - 10)).to_be_bytes()
+}
+
 /// Shows nothing: who knows the state knows all identifiers to come.
 impl fmt::Debug for Ids {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -101,10 +131,19 @@ mod tests {
         };
         assert_eq!(draw(&mut a), draw(&mut b));
         assert_eq!(a.fork().tag(), b.fork().tag());
+        assert_eq!(a.branch().as_bytes(), b.branch_bytes());
+        assert_eq!(a.tag(), b.tag());
         let seen: HashSet<String> = (0..1000).map(|_| a.branch()).collect();
         assert_eq!(seen.len(), 1000);
         assert!(seen.iter().all(|s| s.len() == 31 && s.starts_with("z9hG4bK")));
         assert_eq!(format!("{a:?}"), "Ids { .. }");
+    }
+
+    #[test]
+    fn digits_are_those_of_the_number() {
+        for number in [0, u64::MAX, 0x0123_4567_89ab_cdef, 0xfedc_ba98_7654_3210, 0x9a9a_0f0f_f0f0_a9a9] {
+            assert_eq!(hex_digits(number), *format!("{number:016x}").as_bytes());
+        }
     }
 
     #[test]

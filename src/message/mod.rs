@@ -34,6 +34,7 @@ mod typed;
 pub use attribute::{branch_of, call_id_of};
 pub use builder::{BuildError, Builder};
 pub use flow::{Flow, Transport};
+pub(crate) use ids::BRANCH;
 pub use ids::Ids;
 pub use party::Identity;
 pub use reason::reason_phrase;

@@ -1,14 +1,29 @@
 //! Messages that follow from another by rule: ACK and CANCEL of an INVITE, and the answers that need no user.
-use crate::message::{Builder, Flow, Message};
+use crate::message::{Builder, Flow, Message, Transport};
 use crate::syntax::{HeaderName, Limits, Method, Via};
 use bytes::Bytes;
 use std::net::SocketAddr;
 
-/// Our Via for a request that goes out on `flow` (RFC 3261 sec. 18.1.1, RFC 3581 sec. 3).
-pub(super) fn via(flow: &Flow, branch: &str) -> String {
-    // Rebuilt, because an IPv6 address of a socket may print a scope, which has no place in a Via.
-    let sent_by = SocketAddr::new(flow.local.ip(), flow.local.port());
-    format!("SIP/2.0/{} {sent_by};branch={branch};rport", flow.transport.as_via())
+/// Puts our Via on requests; that of the last flow is at hand.
+#[derive(Debug, Default)]
+pub(super) struct Vias {
+    of: Option<(Transport, SocketAddr)>,
+    /// Up to the branch.
+    text: Vec<u8>,
+}
+
+impl Vias {
+    /// The bytes of a request that goes out on `flow`, with our Via on top (RFC 3261 sec. 18.1.1, RFC 3581 sec. 3).
+    pub(super) fn put(&mut self, request: &Message, flow: &Flow, branch: &[u8]) -> Bytes {
+        let of = Some((flow.transport, flow.local));
+        if self.of != of {
+            // Rebuilt, because an IPv6 address of a socket may print a scope, which has no place in a Via.
+            let sent_by = SocketAddr::new(flow.local.ip(), flow.local.port());
+            self.text = format!("Via: SIP/2.0/{} {sent_by};branch=", flow.transport.as_via()).into_bytes();
+            self.of = of;
+        }
+        request.bytes_with_top_line(&[&self.text, branch, b";rport\r\n"])
+    }
 }
 
 /// The ACK of a final response that is no 2xx (RFC 3261 sec. 17.1.1.3).

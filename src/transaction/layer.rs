@@ -2,6 +2,7 @@
 
 mod receive;
 
+use super::derived::Vias;
 use super::invite_client::InviteClient;
 use super::key::{Key, Keys};
 use super::machine::Machine;
@@ -28,6 +29,7 @@ pub struct Layer {
     timers: Timers,
     ids: Ids,
     keys: Keys,
+    vias: Vias,
     slots: Slab<Transaction>,
     /// Every key under which a live transaction can be found, to its slot.
     table: Table,
@@ -101,6 +103,7 @@ impl Layer {
             max: config.max_transactions,
             timers: Timers::new(&config),
             keys: Keys::new(&mut ids),
+            vias: Vias::default(),
             ids,
             slots: Slab::new(),
             table: Table::new(),
@@ -125,10 +128,10 @@ impl Layer {
     /// [`Full`].
     pub fn send(&mut self, now: Instant, request: &Message, flow: Flow) -> Result<ClientId, Full> {
         let now = self.moment(now);
-        let branch = self.ids.branch();
-        let bytes = request.bytes_with_top_via(derived::via(&flow, &branch).as_bytes());
+        let branch = self.ids.branch_bytes();
+        let bytes = self.vias.put(request, &flow, &branch);
         let method = request.method();
-        let key = method.map(|method| self.keys.client(branch.as_bytes(), method));
+        let key = method.map(|method| self.keys.client(&branch, method));
         let is_ack = method == Some(Method::Ack);
         if method == Some(Method::Invite) {
             let id = self.open(Machine::NonInviteClient(NonInviteClient::waiting(Bytes::new(), flow)), key);
@@ -155,8 +158,8 @@ impl Layer {
     /// Sends a request outside any transaction, once, with a Via of ours on top: the ACK of a 2xx, which the
     /// user sends again for each 2xx that comes (RFC 3261 sec. 13.2.2.4).
     pub fn send_outside(&mut self, request: &Message, flow: Flow) {
-        let branch = self.ids.branch();
-        let bytes = request.bytes_with_top_via(derived::via(&flow, &branch).as_bytes());
+        let branch = self.ids.branch_bytes();
+        let bytes = self.vias.put(request, &flow, &branch);
         self.outputs.push_back(Output::Transmit { owner: Owner::None, flow, bytes, retransmission: 0 });
     }
 
