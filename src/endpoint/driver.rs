@@ -13,6 +13,7 @@ use crate::transaction::{ClientId, Layer};
 use crate::transport::{Carried, Listener, RecordEvent, Settings, Stream, TransportError};
 use std::collections::HashMap;
 use std::future::poll_fn;
+use std::hash::{BuildHasherDefault, Hasher};
 use std::net::{IpAddr, SocketAddr};
 use std::pin::Pin;
 use std::sync::{Arc, PoisonError};
@@ -44,7 +45,7 @@ pub(super) struct Driver {
     pub(super) ids: Ids,
     pub(super) sockets: Vec<Socket>,
     pub(super) connections: Connections,
-    pub(super) clients: HashMap<ClientId, Client>,
+    pub(super) clients: HashMap<ClientId, Client, BuildHasherDefault<IdHasher>>,
     pub(super) remotes: Remotes,
     pub(super) incoming: mpsc::Sender<IncomingEvent>,
     pub(super) stats: Stats,
@@ -72,11 +73,31 @@ pub(super) struct Client {
     pub(super) log: Arc<Log>,
     pub(super) flow: Flow,
     pub(super) order: u64,
+    /// [`Remotes`] knows that it waits.
+    pub(super) is_watched: bool,
     pub(super) is_invite: bool,
     /// A final response was delivered.
     pub(super) answered: bool,
     /// Why it could not be sent.
     pub(super) error: Option<TransportError>,
+}
+
+/// Spreads the numbers of our own transactions, which nobody else chooses.
+#[derive(Debug, Default)]
+pub(super) struct IdHasher(u64);
+
+impl Hasher for IdHasher {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+    fn write(&mut self, bytes: &[u8]) {
+        bytes.iter().for_each(|&byte| self.write_u64(byte.into()));
+    }
+    fn write_u64(&mut self, number: u64) {
+        // Of the product the high half depends on all bits, and the table looks at both ends.
+        let mixed = (self.0 ^ number).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        self.0 = mixed ^ mixed >> 32;
+    }
 }
 
 /// What a task beside the loop has done.
@@ -116,7 +137,7 @@ impl Driver {
             shared,
             ids,
             sockets,
-            clients: HashMap::new(),
+            clients: HashMap::default(),
             remotes: Remotes::default(),
             incoming,
             stats: Stats::default(),

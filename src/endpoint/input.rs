@@ -27,14 +27,16 @@ impl Driver {
                 post.sent(now, Some(id));
                 self.began += 1;
                 let order = self.began;
+                let mut is_watched = false;
                 if flow.transport == Transport::Udp {
-                    self.remotes.wait(flow.remote, order, id);
+                    is_watched = self.remotes.wait(flow.remote, order, id);
                 } else if let Some(connection) = self.connections.by_flow(&flow) {
                     connection.waiting.insert(order, id);
                     connection.used_by(&log);
                 }
                 let is_invite = request.method() == Some(Method::Invite);
-                let client = Client { post, log, flow, order, is_invite, answered: false, error: None };
+                let client =
+                    Client { post, log, flow, order, is_watched, is_invite, answered: false, error: None };
                 self.clients.insert(id, client);
             }
             Err(Full) => {

@@ -5,6 +5,7 @@ use crate::message::Flow;
 use crate::transport::{Direction, MediaRecord, Record, RecordEvent};
 use bytes::Bytes;
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
@@ -109,21 +110,27 @@ impl Registry {
     /// Gives a Call-ID to a scope, from whoever had it before, and the scope a copy of it when it is new there.
     pub(super) fn claim(&self, call_id: &[u8], log: &Arc<Log>) -> Option<Arc<[u8]>> {
         let mut logs = self.logs.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(owner) = logs.of.get_mut(call_id) {
-            let is_new = !Arc::ptr_eq(owner, log);
-            *owner = Arc::clone(log);
-            return is_new.then(|| call_id.into());
+        match logs.of.entry(call_id.into()) {
+            Entry::Vacant(place) => {
+                let call_id = Arc::clone(place.key());
+                place.insert(Arc::clone(log));
+                Some(call_id)
+            }
+            Entry::Occupied(mut place) => {
+                let before = place.insert(Arc::clone(log));
+                (!Arc::ptr_eq(&before, log)).then(|| Arc::clone(place.key()))
+            }
         }
-        let call_id: Arc<[u8]> = call_id.into();
-        logs.of.insert(Arc::clone(&call_id), Arc::clone(log));
-        Some(call_id)
     }
     /// Forgets Call-IDs as far as they are still this scope's.
     pub(super) fn forget(&self, call_ids: &[Arc<[u8]>], log: &Arc<Log>) {
         let mut logs = self.logs.lock().unwrap_or_else(PoisonError::into_inner);
         for call_id in call_ids {
-            if logs.of.get(call_id).is_some_and(|owner| Arc::ptr_eq(owner, log)) {
-                logs.of.remove(call_id);
+            // Seldom it is another scope's by now, and goes back.
+            if let Some((call_id, owner)) = logs.of.remove_entry(call_id)
+                && !Arc::ptr_eq(&owner, log)
+            {
+                logs.of.insert(call_id, owner);
             }
         }
     }

@@ -250,9 +250,11 @@ impl Driver {
     }
 
     fn forget(&mut self, id: ClientId) {
-        let Some(Client { flow, order, .. }) = self.clients.remove(&id) else { return };
+        let Some(Client { flow, order, is_watched, .. }) = self.clients.remove(&id) else { return };
         if flow.transport == Transport::Udp {
-            self.remotes.done(flow.remote, order);
+            if is_watched {
+                self.remotes.done(flow.remote, order);
+            }
         } else if let Some(connection) = self.connections.by_flow(&flow) {
             connection.waiting.remove(&order);
         }

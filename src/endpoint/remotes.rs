@@ -14,6 +14,8 @@ const PROBES: usize = 64;
 pub(super) struct Remotes {
     waiting: HashMap<SocketAddr, Remote>,
     heard: HashSet<SocketAddr>,
+    /// The one that answered last.
+    heard_last: Option<SocketAddr>,
     probes: usize,
 }
 
@@ -25,8 +27,14 @@ struct Remote {
 }
 
 impl Remotes {
-    pub(super) fn wait(&mut self, remote: SocketAddr, order: u64, id: ClientId) {
+    /// A client transaction waits for an answer; false when that need not be known, because this remote is known to be alive. Else
+    /// [`Remotes::done`] wants to hear of its end.
+    pub(super) fn wait(&mut self, remote: SocketAddr, order: u64, id: ClientId) -> bool {
+        if self.heard_last == Some(remote) {
+            return false;
+        }
         self.waiting.entry(remote).or_default().clients.insert(order, id);
+        true
     }
     pub(super) fn done(&mut self, remote: SocketAddr, order: u64) {
         if let Some(entry) = self.waiting.get_mut(&remote) {
@@ -38,10 +46,14 @@ impl Remotes {
     }
     /// It answered.
     pub(super) fn hear(&mut self, remote: SocketAddr) {
+        if self.heard_last == Some(remote) {
+            return;
+        }
         if self.heard.len() >= HEARD_KEPT {
             self.heard.clear();
         }
         self.heard.insert(remote);
+        self.heard_last = Some(remote);
     }
     /// A request to it was sent again: should a probe go out now? At most one while transactions wait for it.
     pub(super) fn wants_probe(&mut self, remote: SocketAddr) -> bool {
