@@ -67,6 +67,12 @@ impl fmt::Display for Algorithm {
     }
 }
 
+/// An octet in lower-case hex.
+pub(super) fn hex_pair(octet: u8) -> [u8; 2] {
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    [octet >> 4, octet & 15].map(|nibble| DIGITS[usize::from(nibble)])
+}
+
 /// A hash in lower-case hex, 32 or 64 characters; wiped when dropped, as some of them are secrets.
 #[derive(Clone, PartialEq, Eq)]
 pub(super) struct Hex {
@@ -76,11 +82,9 @@ pub(super) struct Hex {
 
 impl Hex {
     fn new(octets: &[u8]) -> Hex {
-        const DIGITS: &[u8; 16] = b"0123456789abcdef";
         let mut hex = Hex { text: [0; 64], length: 0 };
         for (pair, octet) in hex.text.chunks_exact_mut(2).zip(octets) {
-            pair[0] = DIGITS[usize::from(octet >> 4)];
-            pair[1] = DIGITS[usize::from(octet & 15)];
+            pair.copy_from_slice(&hex_pair(*octet));
             hex.length += 2;
         }
         hex

@@ -1,7 +1,7 @@
 //! What a digest challenge asks for, and which of several is answered (RFC 7616 sec. 3.3, RFC 8760 sec. 2.3).
 
 use super::algorithm::Algorithm;
-use crate::syntax::{AuthParams, Challenge};
+use crate::syntax::{AuthParams, Challenge, Param};
 use std::borrow::Cow;
 
 /// Quality of protection.
@@ -81,17 +81,18 @@ impl DigestChallenge {
         if !challenge.scheme.eq_ignore_ascii_case(b"Digest") {
             return Err(Unsupported::Scheme);
         }
-        let params = &challenge.params;
-        let text = |name: &[u8]| between_quotes(params, name).map(Cow::into_owned);
-        let (realm, nonce) =
-            (text(b"realm").ok_or(Unsupported::NoRealm)?, text(b"nonce").ok_or(Unsupported::NoNonce)?);
-        let opaque = text(b"opaque");
-        let algorithm_text = text(b"algorithm");
+        let names = [&b"realm"[..], b"nonce", b"opaque", b"algorithm", b"qop", b"stale", b"userhash"];
+        let [realm, nonce, opaque, algorithm_text, qop, stale, userhash] =
+            challenge.params.pick(names).map(|param| param.and_then(inner));
+        let owned = |text: Option<Cow<'_, [u8]>>| text.map(Cow::into_owned);
+        let realm = owned(realm).ok_or(Unsupported::NoRealm)?;
+        let nonce = owned(nonce).ok_or(Unsupported::NoNonce)?;
+        let (opaque, algorithm_text) = (owned(opaque), owned(algorithm_text));
         let algorithm = match &algorithm_text {
             None => Algorithm::MD5,
             Some(token) => Algorithm::from_token(token).ok_or(Unsupported::Algorithm)?,
         };
-        let qop = match text(b"qop") {
+        let qop = match qop {
             Some(list) if !list.iter().all(|&b| b == b',' || b.is_ascii_whitespace()) => {
                 let offered =
                     |qop| list.split(|&b| b == b',').any(|t| Qop::from_token(t.trim_ascii()) == Some(qop));
@@ -99,8 +100,9 @@ impl DigestChallenge {
             }
             _ => None,
         };
-        let flag = |name: &[u8]| text(name).is_some_and(|v| v.trim_ascii().eq_ignore_ascii_case(b"true"));
-        let (stale, userhash) = (flag(b"stale"), flag(b"userhash"));
+        let is_true =
+            |text: Option<Cow<'_, [u8]>>| text.is_some_and(|v| v.trim_ascii().eq_ignore_ascii_case(b"true"));
+        let (stale, userhash) = (is_true(stale), is_true(userhash));
         let echoed = || [Some(&realm), Some(&nonce), opaque.as_ref()].into_iter().flatten();
         if echoed().flatten().any(|&b| b != b'\t' && b.is_ascii_control()) {
             return Err(Unsupported::Octets);
@@ -138,7 +140,11 @@ impl DigestChallenge {
 
 /// The value of a parameter, without its outer quotes but with its escapes, each fold turned into one space.
 pub(super) fn between_quotes<'a>(params: &AuthParams<'a>, name: &[u8]) -> Option<Cow<'a, [u8]>> {
-    let value = params.get(name)?.value?;
+    inner(params.get(name)?)
+}
+
+fn inner<'a>(param: Param<'a>) -> Option<Cow<'a, [u8]>> {
+    let value = param.value?;
     let inner = value.strip_prefix(b"\"").and_then(|v| v.strip_suffix(b"\"")).unwrap_or(value);
     Some(unfold(inner))
 }

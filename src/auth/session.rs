@@ -1,7 +1,7 @@
 //! The client's side of one protection space: nonce, cnonce and nc, and the header value that they give.
 
 use super::Credentials;
-use super::algorithm::Hex;
+use super::algorithm::{Hex, hex_pair};
 use super::challenge::{DigestChallenge, between_quotes};
 use super::response::{Ha1, Inputs, response, user_hash};
 use crate::syntax::{AuthParams, Method};
@@ -89,9 +89,10 @@ impl DigestSession {
         }
         self.nc = self.nc.saturating_add(1);
         let challenge = &self.challenge;
-        let nc = format!("{:08x}", self.nc);
-        let response = response(&self.ha1, &self.inputs(nc.as_bytes(), method.as_bytes(), uri, body));
-        let mut value = b"Digest username=\"".to_vec();
+        let nc = nc_text(self.nc);
+        let response = response(&self.ha1, &self.inputs(&nc, method.as_bytes(), uri, body));
+        let mut value = Vec::with_capacity(512);
+        value.extend_from_slice(b"Digest username=\"");
         match &self.username {
             Username::Plain(name) => escape_into(name, &mut value)?,
             Username::Hashed(hash) => value.extend_from_slice(hash.as_bytes()),
@@ -122,7 +123,7 @@ impl DigestSession {
         }
         if let Some(qop) = challenge.qop {
             token("qop", qop.as_str().as_bytes());
-            token("nc", nc.as_bytes());
+            token("nc", &nc);
         }
         if challenge.userhash {
             token("userhash", b"true");
@@ -151,8 +152,8 @@ impl DigestSession {
     /// To be asked before [`DigestSession::take_next_nonce`], about the answer given last.
     pub fn server_proved(&self, info: &AuthParams<'_>, uri: &[u8], body: &[u8]) -> Option<bool> {
         let given = between_quotes(info, b"rspauth")?;
-        let nc = format!("{:08x}", self.nc);
-        let expected = response(&self.ha1, &self.inputs(nc.as_bytes(), b"", uri, body));
+        let nc = nc_text(self.nc);
+        let expected = response(&self.ha1, &self.inputs(&nc, b"", uri, body));
         Some(given.eq_ignore_ascii_case(expected.as_bytes()))
     }
 
@@ -177,6 +178,15 @@ impl fmt::Debug for DigestSession {
             .field("nc", &self.nc)
             .finish_non_exhaustive()
     }
+}
+
+/// Eight hex digits.
+fn nc_text(nc: u32) -> [u8; 8] {
+    let mut text = [0; 8];
+    for (digit, octet) in text.chunks_exact_mut(2).zip(nc.to_be_bytes()) {
+        digit.copy_from_slice(&hex_pair(octet));
+    }
+    text
 }
 
 fn escape_into(text: &str, out: &mut Vec<u8>) -> Result<(), AnswerError> {

@@ -58,6 +58,17 @@ impl<'a> AuthParams<'a> {
     pub fn get(&self, name: &[u8]) -> Option<Param<'a>> {
         self.iter().find(|p| p.name.eq_ignore_ascii_case(name))
     }
+    /// The first parameters of these names, all in one pass.
+    pub(crate) fn pick<const N: usize>(&self, names: [&[u8]; N]) -> [Option<Param<'a>>; N] {
+        let mut picked = [None; N];
+        for param in self.iter() {
+            let place = names.iter().position(|name| name.eq_ignore_ascii_case(param.name));
+            if let Some(place) = place.and_then(|at| picked.get_mut(at)) {
+                place.get_or_insert(param);
+            }
+        }
+        picked
+    }
     /// All parameters in order.
     pub fn iter(&self) -> impl Iterator<Item = Param<'a>> + use<'a> {
         let mut scan = Scan::new(self.raw);

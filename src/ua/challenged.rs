@@ -204,7 +204,9 @@ impl Challenged {
             self.forget();
             return Next::End(End::NoChallenge);
         }
-        let Some(credentials) = self.credentials.clone() else { return Next::End(End::Refused) };
+        if self.credentials.is_none() {
+            return Next::End(End::Refused);
+        }
         let chosen = choose(supported);
         if chosen.is_empty() {
             self.forget();
@@ -221,7 +223,7 @@ impl Challenged {
             if let Some(offered) = self.offered.get_mut(offered) {
                 offered.answered = true;
             }
-            self.answer(proxy, challenge, &credentials, ids.nonce());
+            self.answer(proxy, challenge, ids.nonce());
         }
         Next::Again
     }
@@ -247,7 +249,8 @@ impl Challenged {
         (self.stale_refusals >= MAX_STALE).then_some(End::CredentialsRefused { stale: true })
     }
 
-    fn answer(&mut self, proxy: bool, challenge: DigestChallenge, credentials: &Credentials, cnonce: String) {
+    fn answer(&mut self, proxy: bool, challenge: DigestChallenge, cnonce: String) {
+        let Some(credentials) = &self.credentials else { return };
         match self.spaces.iter_mut().find(|s| s.is(proxy, &challenge)) {
             Some(space) => {
                 space.session.renew(challenge, credentials, cnonce);
@@ -298,33 +301,41 @@ struct Chosen {
     stale: bool,
 }
 
-fn choose(supported: Vec<(bool, usize, DigestChallenge)>) -> Vec<Chosen> {
+fn choose(mut supported: Vec<(bool, usize, DigestChallenge)>) -> Vec<Chosen> {
     let mut chosen = Vec::new();
     for proxy in [false, true] {
-        let (places, challenges): (Vec<usize>, Vec<DigestChallenge>) = supported
-            .iter()
-            .filter(|s| s.0 == proxy)
-            .map(|(_, place, challenge)| (*place, challenge.clone()))
-            .unzip();
-        for index in strongest(&challenges).into_iter().take(MAX_SPACES / 2) {
-            let challenge = challenges[index].clone();
-            let stale = challenges.iter().any(|c| c.realm() == challenge.realm() && c.stale());
-            chosen.push(Chosen { proxy, offered: places[index], challenge, stale });
+        let (of_kind, others): (Vec<_>, Vec<_>) = supported.into_iter().partition(|s| s.0 == proxy);
+        supported = others;
+        let (places, challenges): (Vec<usize>, Vec<DigestChallenge>) =
+            of_kind.into_iter().map(|(_, place, challenge)| (place, challenge)).unzip();
+        let answered = strongest(&challenges);
+        let is_stale = |index: usize| {
+            let realm = challenges[index].realm();
+            challenges.iter().any(|c| c.realm() == realm && c.stale())
+        };
+        let stale: Vec<(usize, bool)> =
+            answered.into_iter().take(MAX_SPACES / 2).map(|index| (index, is_stale(index))).collect();
+        let mut stale = stale.into_iter().peekable();
+        for (index, (challenge, offered)) in challenges.into_iter().zip(places).enumerate() {
+            if let Some((_, stale)) = stale.next_if(|next| next.0 == index) {
+                chosen.push(Chosen { proxy, offered, challenge, stale });
+            }
         }
     }
     chosen
 }
 
 fn describe(challenge: &Challenge<'_>, proxy: bool) -> Offered {
-    let text =
-        |name: &[u8]| challenge.params.get(name).map(|p| String::from_utf8_lossy(&p.unquoted()).into_owned());
+    let params = challenge.params.pick([&b"realm"[..], b"algorithm", b"qop", b"stale"]);
+    let [realm, algorithm, qop, stale] =
+        params.map(|param| param.map(|p| String::from_utf8_lossy(&p.unquoted()).into_owned()));
     Offered {
         proxy,
         scheme: String::from_utf8_lossy(challenge.scheme).into_owned(),
-        realm: text(b"realm").unwrap_or_default(),
-        algorithm: text(b"algorithm"),
-        qop: text(b"qop"),
-        stale: text(b"stale").is_some_and(|s| s.trim().eq_ignore_ascii_case("true")),
+        realm: realm.unwrap_or_default(),
+        algorithm,
+        qop,
+        stale: stale.is_some_and(|s| s.trim().eq_ignore_ascii_case("true")),
         answered: false,
     }
 }

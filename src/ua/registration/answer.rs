@@ -1,5 +1,6 @@
 //! What a response to REGISTER said, and which of the listed bindings is ours.
 
+use super::Config;
 use crate::message::Message;
 use crate::syntax::{Contact, HeaderName, Host, NameAddr, Uri, unescape};
 use crate::ua::response::{reason, retry_after, seen_at, server, text, tokens, values};
@@ -204,7 +205,11 @@ impl Binding {
     }
 }
 
-impl Own<'_> {
+impl<'a> Own<'a> {
+    pub(super) fn of(contact: &'a str, token: &'a str, config: &'a Config) -> Own<'a> {
+        Own { contact, token, instance: config.instance.as_deref() }
+    }
+
     fn likeness(&self, addr: &NameAddr<'_>, received: Option<IpAddr>, rport: Option<u16>) -> Likeness {
         let Ok(own) = Uri::parse(self.contact.as_bytes()) else { return Likeness::None };
         let uri = addr.uri();

@@ -38,7 +38,15 @@ pub struct Registration {
 struct Running {
     command: Command,
     min_expires: Option<u32>,
-    answer: Option<Answer>,
+    said: Said,
+}
+
+/// The last response, read when somebody wants to know what it said.
+#[derive(Debug)]
+enum Said {
+    Nothing,
+    Unread(Box<Message>),
+    Read(Box<Answer>),
 }
 
 impl Registration {
@@ -79,7 +87,7 @@ impl Registration {
             Input::Command(command) if self.running.is_none() => self.begin(command),
             Input::Command(command) if self.waiting.len() < MAX_WAITING => self.waiting.push_back(command),
             Input::Command(command) => self.report(command, End::Busy),
-            Input::Response(response) => self.handle_response(now, &response),
+            Input::Response(response) => self.handle_response(now, response),
             Input::Timeout => self.finish(End::Timeout),
             Input::TransportFailed => self.finish(End::TransportFailed),
         }
@@ -107,7 +115,7 @@ impl Registration {
             self.refresh_at = None;
         }
         self.challenged.begin();
-        self.running = Some(Running { command, min_expires: None, answer: None });
+        self.running = Some(Running { command, min_expires: None, said: Said::Nothing });
         self.send();
     }
 
@@ -132,24 +140,24 @@ impl Registration {
         }
         request = request
             .header(HeaderName::MaxForwards, "70")
-            .header(HeaderName::From, format!("<{}>;tag={}", config.aor, self.from_tag))
-            .header(HeaderName::To, format!("<{}>", config.aor))
+            .joined(HeaderName::From, &[b"<", config.aor.as_bytes(), b">;tag=", self.from_tag.as_bytes()])
+            .joined(HeaderName::To, &[b"<", config.aor.as_bytes(), b">"])
             .header(HeaderName::CallId, &self.call_id)
-            .header(HeaderName::CSeq, format!("{} REGISTER", self.cseq));
+            .numbered(HeaderName::CSeq, &[], self.cseq, &[b" REGISTER"]);
         let expires = match command {
             Command::Query => None,
             Command::Bind => Some(self.expires),
             Command::Remove => Some(0),
         };
         if let Some(expires) = expires {
-            let mut contact = format!("<{}>;expires={expires}", self.contact);
-            if let Some(instance) = &config.instance {
-                contact.push_str(&format!(";+sip.instance=\"<{instance}>\""));
-            }
-            request = request.header(HeaderName::Contact, contact);
+            let front: [&[u8]; 3] = [b"<", self.contact.as_bytes(), b">;expires="];
+            let instance = config.instance.as_deref().map(str::as_bytes);
+            let behind: [&[u8]; 3] = [b";+sip.instance=\"<", instance.unwrap_or_default(), b">\""];
+            let behind = if instance.is_some() { &behind[..] } else { &[] };
+            request = request.numbered(HeaderName::Contact, &front, expires, behind);
         }
         if command == Command::Bind {
-            request = request.header(HeaderName::Expires, self.expires.to_string());
+            request = request.numbered(HeaderName::Expires, &[], self.expires, &[]);
         }
         request = request
             .header(HeaderName::Supported, "path, gruu")
@@ -161,37 +169,45 @@ impl Registration {
         request.build().map_err(|e| e.to_string())
     }
 
-    fn handle_response(&mut self, now: Instant, response: &Message) {
+    fn handle_response(&mut self, now: Instant, response: Message) {
         let Some(running) = &mut self.running else { return };
-        let status = match final_status(response, self.cseq) {
+        let status = match final_status(&response, self.cseq) {
             None => return,
             Some(Ok(status)) => status,
             Some(Err(end)) => return self.finish(end),
         };
-        let own =
-            Own { contact: &self.contact, token: &self.token, instance: self.config.instance.as_deref() };
-        let answer = Answer::read(response, &own);
-        let granted = answer.granted;
-        running.answer = Some(answer);
         match status {
-            401 | 407 => match self.challenged.handle_challenge(response, &mut self.ids) {
-                Next::Again => self.send(),
-                Next::End(end) => self.finish(end),
-            },
-            423 if running.command == Command::Bind => self.handle_interval_too_brief(response),
-            200..300 => {
-                if running.command == Command::Bind {
-                    self.refresh_at =
-                        granted.and_then(|(seconds, _)| refresh_after(seconds)).map(|after| now + after);
+            401 | 407 => {
+                let next = self.challenged.handle_challenge(&response, &mut self.ids);
+                running.said = Said::Unread(Box::new(response));
+                match next {
+                    Next::Again => self.send(),
+                    Next::End(end) => self.finish(end),
                 }
-                self.challenged.handle_final(response, &mut self.ids);
+            }
+            423 if running.command == Command::Bind => {
+                running.said = Said::Unread(Box::new(response.clone()));
+                self.handle_interval_too_brief(&response);
+            }
+            200..300 => {
+                let own = Own::of(&self.contact, &self.token, &self.config);
+                let answer = Answer::read(&response, &own);
+                if running.command == Command::Bind {
+                    self.refresh_at = answer
+                        .granted
+                        .and_then(|(seconds, _)| refresh_after(seconds))
+                        .map(|after| now + after);
+                }
+                running.said = Said::Read(Box::new(answer));
+                self.challenged.handle_final(&response, &mut self.ids);
                 match self.challenged.nonce_refused() {
                     true => self.finish(End::NonceRefusedWithoutStale { recovered: true }),
                     false => self.finish(End::Accepted),
                 }
             }
             _ => {
-                self.challenged.handle_final(response, &mut self.ids);
+                self.challenged.handle_final(&response, &mut self.ids);
+                running.said = Said::Unread(Box::new(response));
                 self.finish(End::Refused);
             }
         }
@@ -215,6 +231,12 @@ impl Registration {
 
     fn finish(&mut self, end: End) {
         let Some(running) = self.running.take() else { return };
+        let own = Own::of(&self.contact, &self.token, &self.config);
+        let answer = match running.said {
+            Said::Nothing => None,
+            Said::Unread(response) => Some(Answer::read(&response, &own)),
+            Said::Read(answer) => Some(*answer),
+        };
         self.outputs.push_back(Output::Finished(Box::new(Finished {
             command: running.command,
             end,
@@ -222,7 +244,7 @@ impl Registration {
             challenges: self.challenged.take_offered(),
             min_expires: running.min_expires,
             reused_nonce: self.challenged.sent_reused_nonce(),
-            answer: running.answer,
+            answer,
         })));
         if let Some(command) = self.waiting.pop_front() {
             self.begin(command);
