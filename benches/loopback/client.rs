@@ -1,7 +1,8 @@
 //! Our client, in a process of its own.
 
 use super::{CONCURRENCY, Work};
-use futures_util::{StreamExt, stream};
+use futures_util::StreamExt;
+use futures_util::future::join_all;
 use ringback::auth::Credentials;
 use ringback::check::{Pace, Probe, Reachable, Verdict};
 use ringback::endpoint::{ClientEvent, Config, Endpoint};
@@ -9,6 +10,7 @@ use ringback::message::{Builder, Flow, Ids, Message, Transport};
 use ringback::syntax::{HeaderName, Method};
 use ringback::ua::End;
 use ringback::ua::registration::{self, Registration};
+use std::cell::{Cell, RefCell};
 use std::net::SocketAddr;
 use std::process::Command;
 use std::time::Instant;
@@ -49,16 +51,23 @@ impl Client {
         Client { endpoint, flow }
     }
 
-    /// Runs `count` jobs, some at a time; how many went well.
-    async fn all<J: Future<Output = bool>>(count: usize, job: impl FnMut(usize) -> J) -> usize {
-        let jobs = stream::iter(0..count).map(job).buffer_unordered(CONCURRENCY);
-        jobs.fold(0, |done, well| async move { done + usize::from(well) }).await
+    /// Does `count` jobs, each of some workers one after the other; how many went well.
+    async fn all<J: Future<Output = bool>>(count: usize, job: impl Fn(usize) -> J) -> usize {
+        let (begun, done) = (Cell::new(0), Cell::new(0));
+        let worker = || async {
+            while begun.get() < count {
+                let well = job(begun.replace(begun.get() + 1)).await;
+                done.set(done.get() + usize::from(well));
+            }
+        };
+        join_all((0..CONCURRENCY).map(|_| worker())).await;
+        done.get()
     }
 }
 
 async fn options(remote: SocketAddr, count: usize) -> usize {
     let client = Client::new(remote).await;
-    let ids = std::cell::RefCell::new(client.endpoint.ids());
+    let ids = RefCell::new(client.endpoint.ids());
     let question = Question::new(&client.flow);
     Client::all(count, |_| {
         let request = question.ask(&mut ids.borrow_mut());
@@ -111,10 +120,10 @@ impl Question {
 
 async fn register(remote: SocketAddr, count: usize) -> usize {
     let client = Client::new(remote).await;
-    let ids = std::cell::RefCell::new(client.endpoint.ids());
+    let ids = RefCell::new(client.endpoint.ids());
+    let local = client.flow.local.to_string();
     Client::all(count, |i| {
-        let (aor, contact) =
-            (format!("sip:user{i}@lab.example"), format!("sip:user{i}@{}", client.flow.local));
+        let (aor, contact) = (format!("sip:user{i}@lab.example"), format!("sip:user{i}@{local}"));
         let credentials = Credentials::new(format!("user{i}"), "secret");
         let config = registration::Config::new(aor, "sip:lab.example", contact, credentials);
         let registration = Registration::new(config, ids.borrow_mut().fork());

@@ -71,7 +71,7 @@ impl ClientTransaction {
             return Err(Error::usage("reason", "it holds a line break"));
         }
         let invite = self.mailbox.id().ok_or(Error::Closed)?;
-        let (post, mut mailbox) = mailbox();
+        let (post, mut mailbox) = mailbox(None);
         let (flow, log) = (self.flow, Arc::clone(&scope.log));
         let endpoint = scope.endpoint().clone();
         endpoint.command(Command::Cancel { invite, reason, flow, log, post }).await?;

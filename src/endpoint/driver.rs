@@ -231,7 +231,7 @@ impl Driver {
 
     fn handle_command(&mut self, now: Instant, command: Command) {
         match command {
-            Command::Request { request, flow, log, post } => self.begin(now, &request, flow, log, post),
+            Command::Request { flow, log, post } => self.begin(now, flow, log, post),
             Command::Outside { request, flow } => self.layer.send_outside(&request, flow),
             Command::Cancel { invite, reason, flow, log, post } => {
                 self.cancel(now, invite, reason.as_deref(), (flow, log, post));

@@ -50,7 +50,6 @@ pub(super) struct Queued {
 #[derive(Debug)]
 pub(super) enum Command {
     Request {
-        request: Box<Message>,
         flow: Flow,
         log: Arc<Log>,
         post: Post,

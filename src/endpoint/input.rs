@@ -21,8 +21,9 @@ use std::time::Instant;
 const SOURCES_KEPT: usize = 4_096;
 
 impl Driver {
-    pub(super) fn begin(&mut self, now: Instant, request: &Message, flow: Flow, log: Arc<Log>, post: Post) {
-        match self.layer.send(now, request, flow) {
+    pub(super) fn begin(&mut self, now: Instant, flow: Flow, log: Arc<Log>, post: Post) {
+        let Some(request) = post.take_request() else { return };
+        match self.layer.send(now, &request, flow) {
             Ok(id) => {
                 post.sent(now, Some(id));
                 self.began += 1;
@@ -62,8 +63,16 @@ impl Driver {
                 post.sent(now, Some(id));
                 self.began += 1;
                 let order = self.began;
-                let client =
-                    Client { post, log, flow, order, is_invite: false, answered: false, error: None };
+                let client = Client {
+                    post,
+                    log,
+                    flow,
+                    order,
+                    is_invite: false,
+                    answered: false,
+                    error: None,
+                    is_watched: false,
+                };
                 self.clients.insert(id, client);
             }
             Err(error) => {

@@ -1,6 +1,7 @@
 //! What a client transaction has to say, on its way from the loop to who asked: bounded, and never in the loop's way.
 
 use super::ClientEvent;
+use crate::message::Message;
 use crate::transaction::ClientId;
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -15,11 +16,45 @@ const EVENTS_KEPT: usize = 32;
 
 #[derive(Debug, Default)]
 struct State {
+    /// Mostly all that it ever holds: the request on its way to the loop, and later the one event.
+    first: First,
+    /// Events behind the first.
     events: VecDeque<ClientEvent>,
     waker: Option<Waker>,
     ended: bool,
     sent_at: Option<Instant>,
     id: Option<ClientId>,
+}
+
+/// In place, because both are large and a piece of memory for each would cost more than all that is done with them here.
+#[derive(Debug, Default)]
+enum First {
+    #[default]
+    Nothing,
+    Request(Message),
+    Event(ClientEvent),
+}
+
+impl State {
+    fn push(&mut self, event: ClientEvent) {
+        match self.first {
+            First::Nothing if self.events.is_empty() => self.first = First::Event(event),
+            _ => self.events.push_back(event),
+        }
+    }
+    fn pop(&mut self) -> Option<ClientEvent> {
+        match std::mem::take(&mut self.first) {
+            First::Event(event) => Some(event),
+            First::Nothing => self.events.pop_front(),
+            request @ First::Request(_) => {
+                self.first = request;
+                None
+            }
+        }
+    }
+    fn len(&self) -> usize {
+        self.events.len() + usize::from(matches!(self.first, First::Event(_)))
+    }
 }
 
 #[derive(Debug, Default)]
@@ -36,8 +71,10 @@ pub(super) struct Post(Arc<Shared>);
 #[derive(Debug)]
 pub(super) struct Mailbox(Arc<Shared>);
 
-pub(super) fn mailbox() -> (Post, Mailbox) {
-    let shared = Arc::new(Shared::default());
+/// The two ends of a client transaction that is to send this request.
+pub(super) fn mailbox(request: Option<Message>) -> (Post, Mailbox) {
+    let state = State { first: request.map_or(First::Nothing, First::Request), ..State::default() };
+    let shared = Arc::new(Shared { state: Mutex::new(state), ..Shared::default() });
     (Post(Arc::clone(&shared)), Mailbox(shared))
 }
 
@@ -46,17 +83,24 @@ impl Post {
     pub(super) fn deliver(&self, event: ClientEvent, is_last: bool) -> bool {
         let mut state = self.0.state.lock().unwrap_or_else(PoisonError::into_inner);
         let room = if matches!(event, ClientEvent::Provisional(_)) { PROVISIONAL_KEPT } else { EVENTS_KEPT };
-        let fits = state.events.len() < room && !state.ended;
+        let fits = state.len() < room && !state.ended;
         if fits {
-            // Mostly there is one: room for four of these would be a large piece of memory.
-            if state.events.is_empty() {
-                state.events.reserve_exact(1);
-            }
-            state.events.push_back(event);
+            state.push(event);
         }
         state.ended |= is_last;
         wake(state);
         fits
+    }
+    /// The loop takes the request; [`Post::sent`] says when that has led to something.
+    pub(super) fn take_request(&self) -> Option<Message> {
+        let mut state = self.0.state.lock().unwrap_or_else(PoisonError::into_inner);
+        match std::mem::take(&mut state.first) {
+            First::Request(request) => Some(request),
+            other => {
+                state.first = other;
+                None
+            }
+        }
     }
     /// The request was taken by the loop and, unless that failed, sent.
     pub(super) fn sent(&self, at: Instant, id: Option<ClientId>) {
@@ -106,7 +150,7 @@ impl Mailbox {
     /// The next event; `None` when the last was taken.
     pub(super) fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Option<ClientEvent>> {
         let mut state = self.0.state.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(event) = state.events.pop_front() {
+        if let Some(event) = state.pop() {
             return Poll::Ready(Some(event));
         }
         if state.ended {
@@ -129,8 +173,15 @@ mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
     use crate::endpoint::Received;
-    use crate::message::{Flow, Message, Transport};
+    use crate::message::{Flow, Transport};
     use crate::syntax::Limits;
+
+    fn mailbox() -> (Post, Mailbox) {
+        let (post, mailbox) = super::mailbox(Some(received(100).message));
+        assert!(post.take_request().is_some());
+        assert!(post.take_request().is_none());
+        (post, mailbox)
+    }
 
     fn received(status: u16) -> Received {
         let text = format!("SIP/2.0 {status} Text\r\nContent-Length: 0\r\n\r\n");

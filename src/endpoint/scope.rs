@@ -62,9 +62,9 @@ impl Scope {
             self.call_ids.lock().unwrap_or_else(PoisonError::into_inner).push(call_id);
         }
         let (flow, switch) = switch(self, &request, flow).await;
-        let (post, mut mailbox) = mailbox();
+        let (post, mut mailbox) = mailbox(Some(request));
         let log = Arc::clone(&self.log);
-        self.endpoint.command(Command::Request { request: Box::new(request), flow, log, post }).await?;
+        self.endpoint.command(Command::Request { flow, log, post }).await?;
         let sent_at = poll_fn(|cx| mailbox.poll_sent(cx)).await.ok_or(Error::Closed)?;
         Ok(ClientTransaction { mailbox, flow, sent_at, switch, _endpoint: self.endpoint.clone() })
     }

@@ -56,13 +56,17 @@ impl Unswitchable {
 /// Which flow a request really takes: one that is too big for UDP is tried by TCP, at the same address.
 pub(super) async fn switch(scope: &Scope, request: &Message, flow: Flow) -> (Flow, Option<Switch>) {
     let config = scope.endpoint().config();
-    let size = request.as_bytes().len() + via_size(flow);
-    let limit = config.udp_request_limit;
-    if flow.transport != Transport::Udp || size <= limit {
+    let (size, limit) = (request.as_bytes().len(), config.udp_request_limit);
+    if flow.transport != Transport::Udp || size.saturating_add(VIA_AT_MOST) <= limit {
+        return (flow, None);
+    }
+    let size = size + via_size(flow);
+    if size <= limit {
         return (flow, None);
     }
     let too_big = format!("a request of {size} bytes is over {limit} for UDP");
-    match connect(scope, flow).await {
+    // In a place of its own: every request's future would have to have room for it.
+    match Box::pin(connect(scope, flow)).await {
         Ok(tcp) => {
             scope.note(tcp, format!("{too_big}: sent by TCP"));
             (tcp, Some(Switch { size, limit, outcome: SwitchOutcome::Tcp }))
@@ -89,6 +93,9 @@ async fn connect(scope: &Scope, flow: Flow) -> Result<Flow, TransportError> {
     };
     opened
 }
+
+/// No Via line that the transaction layer puts on top has more bytes.
+const VIA_AT_MOST: usize = 128;
 
 /// Bytes of the Via line that the transaction layer puts on top.
 fn via_size(flow: Flow) -> usize {

@@ -39,23 +39,45 @@ pub enum BuildError {
 
 /// May this stand in a header value or a reason phrase as we write it? No line breaks and no other control characters.
 fn is_text(value: &[u8]) -> bool {
-    // All bytes are looked at, without a branch for each: values are good as a rule.
-    value.iter().fold(true, |good, &b| good & ((b >= b' ') & (b != 0x7f) | (b == b'\t')))
+    let (words, rest) = value.as_chunks();
+    let mut last = [b' '; 8];
+    last[..rest.len()].copy_from_slice(rest);
+    // Only what holds a control character, as good values seldom do, is looked at byte by byte.
+    let found = words.iter().fold(controls(last), |found, word| found | controls(*word));
+    found == 0 || value.iter().all(|&b| b >= b' ' && b != 0x7f || b == b'\t')
 }
 
-/// Appends a number in decimal digits.
-pub(super) fn push_number(text: &mut Vec<u8>, mut number: u64) {
-    let mut digits = [0; 20];
-    let mut at = digits.len();
-    loop {
-        at -= 1;
-        digits[at] = b'0' + (number % 10) as u8;
-        number /= 10;
-        if number == 0 {
-            break;
+/// Not zero when one of eight bytes is a control character.
+fn controls(word: [u8; 8]) -> u64 {
+    const ONES: u64 = u64::from_ne_bytes([1; 8]);
+    let word = u64::from_ne_bytes(word);
+    let delete = word ^ (ONES * 0x7f);
+    let below = |word: u64, limit: u64| word.wrapping_sub(ONES * limit) & !word & (ONES * 0x80);
+    below(word, 0x20) | below(delete, 1)
+}
+
+/// A number in decimal digits.
+pub(crate) struct Decimal {
+    digits: [u8; 20],
+    start: usize,
+}
+
+impl Decimal {
+    pub(crate) fn new(mut number: u64) -> Decimal {
+        let mut decimal = Decimal { digits: [b'0'; 20], start: 20 };
+        for (at, digit) in decimal.digits.iter_mut().enumerate().rev() {
+            *digit += (number % 10) as u8;
+            decimal.start = at;
+            number /= 10;
+            if number == 0 {
+                break;
+            }
         }
+        decimal
     }
-    text.extend_from_slice(&digits[at..]);
+    pub(crate) fn as_bytes(&self) -> &[u8] {
+        &self.digits[self.start..]
+    }
 }
 
 /// What came in one message as it can stand in another: each fold is a space (RFC 3261 sec. 7.3.1), and so is a stray CR.
@@ -82,7 +104,7 @@ fn unfold_into(value: &[u8], out: &mut Vec<u8>) {
 
 impl Builder {
     fn start() -> Builder {
-        Builder { text: Vec::with_capacity(512), content_type: None, body: Vec::new(), problem: None }
+        Builder { text: Vec::with_capacity(768), content_type: None, body: Vec::new(), problem: None }
     }
     fn refuse(&mut self, what: &str) {
         self.problem.get_or_insert_with(|| BuildError::Value(what.to_owned()));
@@ -124,7 +146,7 @@ impl Builder {
             builder.refuse("the reason phrase");
         }
         builder.text.extend_from_slice(b"SIP/2.0 ");
-        push_number(&mut builder.text, status.into());
+        builder.text.extend_from_slice(Decimal::new(status.into()).as_bytes());
         builder.text.push(b' ');
         builder.text.extend_from_slice(reason.as_bytes());
         builder.text.extend_from_slice(b"\r\n");
@@ -182,21 +204,6 @@ impl Builder {
         }
         self
     }
-    /// Adds a header whose value holds a number between these parts.
-    #[must_use]
-    pub(crate) fn numbered(
-        self,
-        name: HeaderName,
-        front: &[&[u8]],
-        number: u32,
-        behind: &[&[u8]],
-    ) -> Builder {
-        let mut value = Vec::with_capacity(128);
-        front.iter().for_each(|part| value.extend_from_slice(part));
-        push_number(&mut value, number.into());
-        behind.iter().for_each(|part| value.extend_from_slice(part));
-        self.header(name, value)
-    }
     /// Adds a header by its text. Content-Length comes by itself and is refused here.
     #[must_use]
     pub fn header_named(mut self, name: &str, value: impl AsRef<[u8]>) -> Builder {
@@ -238,7 +245,7 @@ impl Builder {
             self.line(HeaderName::ContentType.as_str(), content_type.as_bytes());
         }
         self.text.extend_from_slice(b"Content-Length: ");
-        push_number(&mut self.text, self.body.len() as u64);
+        self.text.extend_from_slice(Decimal::new(self.body.len() as u64).as_bytes());
         self.text.extend_from_slice(b"\r\n\r\n");
         self.text.extend_from_slice(&self.body);
         // A copy of the right size: it is kept for long at times, and to cut a piece of memory costs more than to fill another.
@@ -268,6 +275,13 @@ mod tests {
             .unwrap();
         let text = "REGISTER sip:example.com SIP/2.0\r\nTo: <sip:a@example.com>\r\nX-Odd: y\r\nContent-Type: text/plain\r\nContent-Length: 2\r\n\r\nhi";
         assert_eq!(std::str::from_utf8(m.as_bytes()).unwrap(), text);
+    }
+
+    #[test]
+    fn writes_numbers_without_zeros_in_front() {
+        for number in [0, 7, 10, 999, 4_294_967_295, u64::MAX] {
+            assert_eq!(Decimal::new(number).as_bytes(), number.to_string().as_bytes());
+        }
     }
 
     #[test]

@@ -32,6 +32,7 @@ mod stream;
 mod typed;
 
 pub use attribute::{branch_of, call_id_of};
+pub(crate) use builder::Decimal;
 pub use builder::{BuildError, Builder};
 pub use flow::{Flow, Transport};
 pub(crate) use ids::BRANCH;

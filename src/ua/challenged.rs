@@ -182,7 +182,7 @@ impl Challenged {
     /// A 401 or 407 came.
     pub fn handle_challenge(&mut self, response: &Message, ids: &mut Ids) -> Next {
         let mut seen = 0;
-        let mut supported: Vec<(bool, usize, DigestChallenge)> = Vec::new();
+        let mut supported: Vec<(bool, usize, DigestChallenge)> = Vec::with_capacity(1);
         for (header, proxy) in HEADERS {
             for challenge in response.challenges(header) {
                 seen += 1;
@@ -261,6 +261,7 @@ impl Challenged {
                     self.spaces.remove(0);
                 }
                 let session = DigestSession::new(challenge, credentials, cnonce);
+                self.spaces.reserve_exact(1);
                 self.spaces.push(Space { proxy, session, fresh: true, sent: false });
             }
         }

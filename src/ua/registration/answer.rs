@@ -123,7 +123,7 @@ impl Answer {
     pub(super) fn read(response: &Message, own: &Own<'_>) -> Answer {
         let (received, rport) = seen_at(response);
         let mut unreadable = Vec::new();
-        let mut ranked: Vec<(Likeness, Binding)> = Vec::new();
+        let mut ranked: Vec<(Likeness, Binding)> = Vec::with_capacity(1);
         for contact in response.contacts() {
             match contact {
                 Ok(Contact::Addr(addr)) => {
@@ -184,20 +184,23 @@ impl Binding {
             params: String::new(),
         };
         for param in addr.params().iter() {
-            let place = match param.name.to_ascii_lowercase().as_slice() {
-                b"expires" | b"q" | b"+sip.instance" => continue,
-                b"pub-gruu" => &mut binding.pub_gruu,
-                b"temp-gruu" => &mut binding.temp_gruu,
-                b"user-agent" | b"ua" => &mut binding.user_agent,
-                _ => {
-                    binding.params.push(';');
-                    binding.params.push_str(&text(param.name));
-                    if let Some(value) = param.value {
-                        binding.params.push('=');
-                        binding.params.push_str(&text(value));
-                    }
-                    continue;
+            let is = |name: &str| param.name.eq_ignore_ascii_case(name.as_bytes());
+            let place = if is("expires") || is("q") || is("+sip.instance") {
+                continue;
+            } else if is("pub-gruu") {
+                &mut binding.pub_gruu
+            } else if is("temp-gruu") {
+                &mut binding.temp_gruu
+            } else if is("user-agent") || is("ua") {
+                &mut binding.user_agent
+            } else {
+                binding.params.push(';');
+                binding.params.push_str(&text(param.name));
+                if let Some(value) = param.value {
+                    binding.params.push('=');
+                    binding.params.push_str(&text(value));
                 }
+                continue;
             };
             place.get_or_insert_with(|| text(&param.unquoted()));
         }
@@ -211,7 +214,6 @@ impl<'a> Own<'a> {
     }
 
     fn likeness(&self, addr: &NameAddr<'_>, received: Option<IpAddr>, rport: Option<u16>) -> Likeness {
-        let Ok(own) = Uri::parse(self.contact.as_bytes()) else { return Likeness::None };
         let uri = addr.uri();
         let token = uri.params().get(TOKEN.as_bytes()).and_then(|p| p.value);
         if token.is_some_and(|t| t.eq_ignore_ascii_case(self.token.as_bytes())) {
@@ -226,6 +228,7 @@ impl<'a> Own<'a> {
             // Of another registration like ours, which may have had the same port before.
             return Likeness::None;
         }
+        let Ok(own) = Uri::parse(self.contact.as_bytes()) else { return Likeness::None };
         if uri.is_equivalent(&own) {
             return Likeness::Equivalent;
         }

@@ -2,7 +2,7 @@
 
 use super::answer::{Answer, Own, TOKEN};
 use super::{Command, Config, End, Finished, Input, Output};
-use crate::message::{Builder, Ids, Message};
+use crate::message::{Builder, Decimal, Ids, Message};
 use crate::syntax::{HeaderName, Method};
 use crate::ua::challenged::{Challenged, Next};
 use crate::ua::response::final_status;
@@ -127,7 +127,11 @@ impl Registration {
         }
         self.cseq += 1;
         match self.request(command) {
-            Ok(request) => self.outputs.push_back(Output::Send(request)),
+            Ok(request) => {
+                // Mostly there is one, and it is large.
+                self.outputs.reserve_exact(1);
+                self.outputs.push_back(Output::Send(request));
+            }
             Err(wrong) => self.finish(End::BadConfig(wrong)),
         }
     }
@@ -143,21 +147,24 @@ impl Registration {
             .joined(HeaderName::From, &[b"<", config.aor.as_bytes(), b">;tag=", self.from_tag.as_bytes()])
             .joined(HeaderName::To, &[b"<", config.aor.as_bytes(), b">"])
             .header(HeaderName::CallId, &self.call_id)
-            .numbered(HeaderName::CSeq, &[], self.cseq, &[b" REGISTER"]);
+            .joined(HeaderName::CSeq, &[Decimal::new(self.cseq.into()).as_bytes(), b" REGISTER"]);
         let expires = match command {
             Command::Query => None,
             Command::Bind => Some(self.expires),
             Command::Remove => Some(0),
         };
         if let Some(expires) = expires {
-            let front: [&[u8]; 3] = [b"<", self.contact.as_bytes(), b">;expires="];
-            let instance = config.instance.as_deref().map(str::as_bytes);
-            let behind: [&[u8]; 3] = [b";+sip.instance=\"<", instance.unwrap_or_default(), b">\""];
-            let behind = if instance.is_some() { &behind[..] } else { &[] };
-            request = request.numbered(HeaderName::Contact, &front, expires, behind);
+            let expires = Decimal::new(expires.into());
+            let [open, instance, close]: [&[u8]; 3] = match &config.instance {
+                Some(instance) => [b";+sip.instance=\"<", instance.as_bytes(), b">\""],
+                None => [b"", b"", b""],
+            };
+            let contact = self.contact.as_bytes();
+            let parts = [b"<", contact, b">;expires=", expires.as_bytes(), open, instance, close];
+            request = request.joined(HeaderName::Contact, &parts);
         }
         if command == Command::Bind {
-            request = request.numbered(HeaderName::Expires, &[], self.expires, &[]);
+            request = request.header(HeaderName::Expires, Decimal::new(self.expires.into()).as_bytes());
         }
         request = request
             .header(HeaderName::Supported, "path, gruu")
