@@ -71,6 +71,26 @@ pub enum Unsupported {
 /// have some hundred, and the answers to several have to fit into one request.
 pub const MAX_ECHOED: usize = 4_096;
 
+/// The parameters of a challenge that mean something to us.
+#[derive(Clone, Copy)]
+pub(crate) struct Picked<'a> {
+    pub(crate) realm: Option<Param<'a>>,
+    nonce: Option<Param<'a>>,
+    opaque: Option<Param<'a>>,
+    pub(crate) algorithm: Option<Param<'a>>,
+    pub(crate) qop: Option<Param<'a>>,
+    pub(crate) stale: Option<Param<'a>>,
+    userhash: Option<Param<'a>>,
+}
+
+impl<'a> Picked<'a> {
+    pub(crate) fn new(challenge: &Challenge<'a>) -> Picked<'a> {
+        let names = [&b"realm"[..], b"nonce", b"opaque", b"algorithm", b"qop", b"stale", b"userhash"];
+        let [realm, nonce, opaque, algorithm, qop, stale, userhash] = challenge.params.pick(names);
+        Picked { realm, nonce, opaque, algorithm, qop, stale, userhash }
+    }
+}
+
 impl DigestChallenge {
     /// From a parsed challenge. `auth` is taken where the qop list holds it, `auth-int` where it is the only one; an empty list is
     /// none (RFC 2069 peers).
@@ -78,12 +98,16 @@ impl DigestChallenge {
     /// # Errors
     /// Why it cannot be answered.
     pub fn from_challenge(challenge: &Challenge<'_>) -> Result<DigestChallenge, Unsupported> {
-        if !challenge.scheme.eq_ignore_ascii_case(b"Digest") {
+        DigestChallenge::from_picked(challenge.scheme, &Picked::new(challenge))
+    }
+
+    pub(crate) fn from_picked(scheme: &[u8], picked: &Picked<'_>) -> Result<DigestChallenge, Unsupported> {
+        if !scheme.eq_ignore_ascii_case(b"Digest") {
             return Err(Unsupported::Scheme);
         }
-        let names = [&b"realm"[..], b"nonce", b"opaque", b"algorithm", b"qop", b"stale", b"userhash"];
+        let Picked { realm, nonce, opaque, algorithm, qop, stale, userhash } = *picked;
         let [realm, nonce, opaque, algorithm_text, qop, stale, userhash] =
-            challenge.params.pick(names).map(|param| param.and_then(inner));
+            [realm, nonce, opaque, algorithm, qop, stale, userhash].map(|param| param.and_then(inner));
         let owned = |text: Option<Cow<'_, [u8]>>| text.map(Cow::into_owned);
         let realm = owned(realm).ok_or(Unsupported::NoRealm)?;
         let nonce = owned(nonce).ok_or(Unsupported::NoNonce)?;

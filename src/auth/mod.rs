@@ -34,6 +34,7 @@ mod server;
 mod session;
 
 pub use algorithm::{Algorithm, Hash};
+pub(crate) use challenge::Picked;
 pub use challenge::{DigestChallenge, MAX_ECHOED, Qop, Unsupported, strongest};
 pub use response::Ha1;
 pub use server::{Expected, NonceState, Offer, Presented, Refusal};

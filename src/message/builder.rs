@@ -39,12 +39,13 @@ pub enum BuildError {
 
 /// May this stand in a header value or a reason phrase as we write it? No line breaks and no other control characters.
 fn is_text(value: &[u8]) -> bool {
-    let (words, rest) = value.as_chunks();
-    let mut last = [b' '; 8];
-    last[..rest.len()].copy_from_slice(rest);
+    let is_good = |&b: &u8| b >= b' ' && b != 0x7f || b == b'\t';
+    // The last eight bytes are looked at as a whole too, some of them once more.
+    let Some(last) = value.last_chunk() else { return value.iter().all(is_good) };
+    let (words, _) = value.as_chunks();
+    let found = words.iter().fold(controls(*last), |found, word| found | controls(*word));
     // Only what holds a control character, as good values seldom do, is looked at byte by byte.
-    let found = words.iter().fold(controls(last), |found, word| found | controls(*word));
-    found == 0 || value.iter().all(|&b| b >= b' ' && b != 0x7f || b == b'\t')
+    found == 0 || value.iter().all(is_good)
 }
 
 /// Not zero when one of eight bytes is a control character.

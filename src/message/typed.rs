@@ -17,6 +17,21 @@ impl Message {
         Ok((span.value(&self.bytes), span.value_offset()))
     }
 
+    /// The value of a header that stands once; `None` also when it stands more than once.
+    pub(crate) fn only(&self, name: HeaderName) -> Option<&[u8]> {
+        self.single(name).ok().map(|(value, _)| value)
+    }
+
+    /// The values of all header lines of this name, as they came.
+    pub(crate) fn lines(&self, name: HeaderName) -> impl Iterator<Item = &[u8]> {
+        let mut next = 0;
+        std::iter::from_fn(move || {
+            let (line, span) = self.find(name, next)?;
+            next = line + 1;
+            Some(span.value(&self.bytes))
+        })
+    }
+
     #[inline]
     fn address(&self, name: HeaderName) -> Result<NameAddr<'_>, FieldError> {
         let (value, base) = self.single(name)?;
@@ -97,7 +112,7 @@ impl Message {
     }
     /// All comma-separated tokens of every header of this name (Allow, Supported, Require, ...).
     pub fn tokens(&self, name: HeaderName) -> impl Iterator<Item = &[u8]> {
-        self.headers().filter(move |h| h.name == name).flat_map(|h| tokens(h.value))
+        self.lines(name).flat_map(tokens)
     }
     /// A header that is one number of seconds (Expires, Min-Expires, Retry-After: what follows the number is left aside). Clamped to `u32::MAX`.
     pub fn seconds(&self, name: HeaderName) -> Option<Result<u32, FieldError>> {

@@ -1,5 +1,6 @@
 //! Challenges and credentials: WWW-Authenticate, Proxy-Authenticate, Authorization, Authentication-Info.
 use super::class::{Scan, TOKEN, VALUE};
+use super::params::pick;
 use super::{Param, SyntaxError};
 
 /// The comma-separated `name=value` list of a challenge or of credentials. Its `Debug` shows names only.
@@ -60,14 +61,7 @@ impl<'a> AuthParams<'a> {
     }
     /// The first parameters of these names, all in one pass.
     pub(crate) fn pick<const N: usize>(&self, names: [&[u8]; N]) -> [Option<Param<'a>>; N] {
-        let mut picked = [None; N];
-        for param in self.iter() {
-            let place = names.iter().position(|name| name.eq_ignore_ascii_case(param.name));
-            if let Some(place) = place.and_then(|at| picked.get_mut(at)) {
-                place.get_or_insert(param);
-            }
-        }
-        picked
+        pick(self.iter(), names)
     }
     /// All parameters in order.
     pub fn iter(&self) -> impl Iterator<Item = Param<'a>> + use<'a> {

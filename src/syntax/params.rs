@@ -98,6 +98,21 @@ impl<'a> Params<'a> {
     }
 }
 
+/// The first parameters of these names, without regard to case, all in one pass.
+pub(super) fn pick<'a, const N: usize>(
+    params: impl Iterator<Item = Param<'a>>,
+    names: [&[u8]; N],
+) -> [Option<Param<'a>>; N] {
+    let mut picked = [None; N];
+    for param in params {
+        let place = names.iter().position(|name| name.eq_ignore_ascii_case(param.name));
+        if let Some(place) = place.and_then(|at| picked.get_mut(at)) {
+            place.get_or_insert(param);
+        }
+    }
+    picked
+}
+
 /// A text without its quotes and escapes; as it is when it is no quoted string.
 pub(super) fn unquote(text: &[u8]) -> Cow<'_, [u8]> {
     let Some(inner) = text.strip_prefix(b"\"").and_then(|t| t.strip_suffix(b"\"")) else {

@@ -1,6 +1,7 @@
 //! Via (RFC 3261 sec. 20.42, RFC 3581).
 use super::class::{Scan, TOKEN, clamped_u32};
 use super::host::scan_port;
+use super::params::{Param, pick};
 use super::{Host, Params, SyntaxError};
 use std::net::IpAddr;
 
@@ -66,13 +67,25 @@ impl<'a> Via<'a> {
     }
     /// `received`, when it is an address.
     pub fn received(&self) -> Option<IpAddr> {
-        self.params.get(b"received").and_then(|p| Host::address(p.value?))
+        received(self.params.get(b"received"))
     }
     /// `rport`: `Some(None)` when asked for and not filled in.
     pub fn rport(&self) -> Option<Option<u16>> {
-        let param = self.params.get(b"rport")?;
-        Some(param.value.and_then(clamped_u32).and_then(|n| u16::try_from(n).ok()))
+        self.params.get(b"rport").map(rport)
     }
+    /// Where the far side saw the sender: `received` and `rport`, in one pass.
+    pub(crate) fn seen_at(&self) -> (Option<IpAddr>, Option<u16>) {
+        let [address, port] = pick(self.params.iter(), [b"received", b"rport"]);
+        (received(address), port.and_then(rport))
+    }
+}
+
+fn received(param: Option<Param<'_>>) -> Option<IpAddr> {
+    Host::address(param?.value?)
+}
+
+fn rport(param: Param<'_>) -> Option<u16> {
+    param.value.and_then(clamped_u32).and_then(|n| u16::try_from(n).ok())
 }
 
 #[cfg(test)]

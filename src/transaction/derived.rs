@@ -1,5 +1,5 @@
 //! Messages that follow from another by rule: ACK and CANCEL of an INVITE, and the answers that need no user.
-use crate::message::{Builder, Flow, Message, Transport};
+use crate::message::{BRANCH, Builder, Flow, Message, Transport};
 use crate::syntax::{HeaderName, Limits, Method, Via};
 use bytes::Bytes;
 use std::net::SocketAddr;
@@ -23,6 +23,25 @@ impl Vias {
             self.of = of;
         }
         request.bytes_with_top_line(&[&self.text, branch, b";rport\r\n"])
+    }
+
+    /// The branch of a Via that is the last flow's with nothing behind it but what the far side fills in (RFC 3581 sec. 4): what nearly
+    /// all answers carry, and told without reading it as a Via.
+    pub(super) fn branch_of<'a>(&self, via: &'a [u8]) -> Option<&'a [u8]> {
+        let ours = self.text.get(b"Via: ".len()..)?;
+        let (branch, mut rest) = via.strip_prefix(ours)?.split_at_checked(BRANCH)?;
+        while !rest.is_empty() {
+            rest = rest.strip_prefix(b";")?;
+            let (value, is_of_value): (_, fn(u8) -> bool) = match rest.strip_prefix(b"rport") {
+                Some(value) => (value.strip_prefix(b"=").unwrap_or(value), |b| b.is_ascii_digit()),
+                None => {
+                    (rest.strip_prefix(b"received=")?, |b| b.is_ascii_hexdigit() || b == b'.' || b == b':')
+                }
+            };
+            let length = value.iter().take_while(|&&b| is_of_value(b)).count();
+            rest = &value[length..];
+        }
+        Some(branch)
     }
 }
 
@@ -84,4 +103,46 @@ pub(super) fn response(
 /// A 100 (RFC 3261 sec. 8.2.6.1).
 pub(super) fn trying(request: &Bytes) -> Option<Message> {
     response(&again(request)?, 100, "Trying", None)
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn a_via_of_ours_gives_the_branch_that_reading_it_gives() {
+        let request = Builder::request(Method::Options, "sip:h").build().unwrap();
+        let flow = Flow {
+            transport: Transport::Udp,
+            local: "[2001:db8::1]:5070".parse().unwrap(),
+            remote: "[2001:db8::2]:5060".parse().unwrap(),
+        };
+        let branch = b"z9hG4bK0123456789abcdef01234567";
+        let mut vias = Vias::default();
+        assert_eq!(vias.branch_of(b"SIP/2.0/UDP h;branch=z9hG4bK0123456789abcdef01234567"), None);
+        let sent = Message::parse(vias.put(&request, &flow, branch), &Limits::default()).unwrap();
+        let via = std::str::from_utf8(sent.header(HeaderName::Via).unwrap()).unwrap().to_owned();
+        for (behind, is_quick) in [
+            ("", true),
+            ("=5070", true),
+            ("=5070;received=2001:db8::1", true),
+            (";received=192.0.2.1;rport=1", true),
+            ("x=1", false),
+            ("; received=192.0.2.1", false),
+            (";received=192.0.2.1, SIP/2.0/UDP h", false),
+            (";x=1", false),
+            (";;", false),
+            ("=a", false),
+        ] {
+            let via = format!("{via}{behind}");
+            let found = vias.branch_of(via.as_bytes());
+            assert_eq!(found.is_some(), is_quick, "{via}");
+            if is_quick {
+                let (read, rest) = Via::parse_first(via.as_bytes()).unwrap();
+                assert_eq!((read.branch(), rest), (found, &b""[..]));
+            }
+        }
+        assert_eq!(vias.branch_of(&via.as_bytes()[..via.len() - 7]), None, "the branch is cut");
+    }
 }

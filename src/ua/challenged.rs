@@ -35,9 +35,9 @@
 //! ```
 
 use super::End;
-use crate::auth::{AnswerError, Credentials, DigestChallenge, DigestSession, Unsupported, strongest};
+use crate::auth::{AnswerError, Credentials, DigestChallenge, DigestSession, Picked, Unsupported, strongest};
 use crate::message::{Builder, Ids, Message};
-use crate::syntax::{AuthParams, Challenge, HeaderName, Method};
+use crate::syntax::{AuthParams, HeaderName, Method, Param};
 
 /// Refusals with `stale=true` of answers to challenges of the same exchange, before it ends.
 pub const MAX_STALE: u32 = 3;
@@ -188,7 +188,9 @@ impl Challenged {
                 seen += 1;
                 let (offered, answerable) = match challenge {
                     Ok(challenge) => {
-                        (describe(&challenge, proxy), DigestChallenge::from_challenge(&challenge))
+                        let picked = Picked::new(&challenge);
+                        let answerable = DigestChallenge::from_picked(challenge.scheme, &picked);
+                        (describe(challenge.scheme, &picked, proxy), answerable)
                     }
                     Err(_) => (unreadable(proxy), Err(Unsupported::Scheme)),
                 };
@@ -326,17 +328,16 @@ fn choose(mut supported: Vec<(bool, usize, DigestChallenge)>) -> Vec<Chosen> {
     chosen
 }
 
-fn describe(challenge: &Challenge<'_>, proxy: bool) -> Offered {
-    let params = challenge.params.pick([&b"realm"[..], b"algorithm", b"qop", b"stale"]);
-    let [realm, algorithm, qop, stale] =
-        params.map(|param| param.map(|p| String::from_utf8_lossy(&p.unquoted()).into_owned()));
+fn describe(scheme: &[u8], picked: &Picked<'_>, proxy: bool) -> Offered {
+    let text = |param: Option<Param<'_>>| param.map(|p| String::from_utf8_lossy(&p.unquoted()).into_owned());
+    let is_true = |param: Param<'_>| param.unquoted().trim_ascii().eq_ignore_ascii_case(b"true");
     Offered {
         proxy,
-        scheme: String::from_utf8_lossy(challenge.scheme).into_owned(),
-        realm: realm.unwrap_or_default(),
-        algorithm,
-        qop,
-        stale: stale.is_some_and(|s| s.trim().eq_ignore_ascii_case("true")),
+        scheme: String::from_utf8_lossy(scheme).into_owned(),
+        realm: text(picked.realm).unwrap_or_default(),
+        algorithm: text(picked.algorithm),
+        qop: text(picked.qop),
+        stale: picked.stale.is_some_and(is_true),
         answered: false,
     }
 }

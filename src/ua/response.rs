@@ -32,7 +32,7 @@ pub(super) fn tokens(response: &Message, header: HeaderName) -> Vec<String> {
 
 /// Every value of a header, as it came.
 pub(super) fn values(response: &Message, header: HeaderName) -> Vec<String> {
-    response.headers().filter(|h| h.name == header).map(|h| text(h.value)).collect()
+    response.lines(header).map(text).collect()
 }
 
 pub(super) fn reason(response: &Message) -> String {
@@ -51,6 +51,5 @@ pub(super) fn retry_after(response: &Message) -> Option<Duration> {
 
 /// Where the far side saw us: `received` and `rport` of the top Via.
 pub(super) fn seen_at(response: &Message) -> (Option<IpAddr>, Option<u16>) {
-    let via = response.top_via().ok();
-    (via.and_then(|v| v.received()), via.and_then(|v| v.rport()).flatten())
+    response.top_via().ok().map(|via| via.seen_at()).unwrap_or_default()
 }

@@ -17,9 +17,14 @@ const REASONS: usize = 8;
 impl Layer {
     pub(super) fn on_response(&mut self, now: Moment, message: Message, flow: Flow) {
         let status = message.status().filter(|status| (100..700).contains(status));
-        let id = only_via(&message).and_then(|via| {
+        // The Via of a response is alone: one that has more was not meant for us (RFC 3261 sec. 8.1.3.3).
+        let id = message.only(HeaderName::Via).and_then(|via| {
+            let branch = match self.vias.branch_of(via) {
+                Some(branch) => branch,
+                None => alone(via)?.branch()?,
+            };
             let cseq = message.cseq().ok()?;
-            self.find(self.keys.client(via.branch()?, cseq.method))
+            self.find(self.keys.client(branch, cseq.method))
         });
         let (Some(status), Some(id)) = (status, id) else {
             self.outputs.push_back(Output::Stray { message, flow });
@@ -222,10 +227,8 @@ impl Layer {
     }
 }
 
-/// The Via of a response, if it is alone: one that has more was not meant for us (RFC 3261 sec. 8.1.3.3).
-fn only_via(message: &Message) -> Option<Via<'_>> {
-    let mut lines = message.headers().filter(|header| header.name == HeaderName::Via);
-    let line = lines.next()?.value;
+/// The Via of a line that holds no other.
+fn alone(line: &[u8]) -> Option<Via<'_>> {
     let (via, rest) = Via::parse_first(line).ok()?;
-    (rest.is_empty() && lines.next().is_none()).then_some(via)
+    rest.is_empty().then_some(via)
 }
