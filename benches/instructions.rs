@@ -9,15 +9,22 @@ use bytes::Bytes;
 use ringback::auth::{Credentials, DigestChallenge, DigestSession};
 use ringback::message::{Builder, Flow, Ids, Message, Transport};
 use ringback::syntax::{HeaderName, Limits, Method};
-use ringback::transaction::{Config, Input, Layer, Output};
+use ringback::transaction::{Input, Layer, Output};
+use ringback::ua::End;
+use ringback::ua::registration::{Command, Config, Input as Say, Output as Said, Registration};
 use std::hint::black_box;
 use std::time::{Duration, Instant};
 
 /// A workload: prepares `count` items, works on them if it `works`, and says how much it saw.
 type Workload = fn(count: usize, works: bool) -> usize;
 
-const WORKLOADS: [(&str, Workload); 4] =
-    [("frame", frame), ("full", full), ("transaction", transaction), ("digest", digest)];
+const WORKLOADS: [(&str, Workload); 5] = [
+    ("frame", frame),
+    ("full", full),
+    ("transaction", transaction),
+    ("digest", digest),
+    ("registration", registration),
+];
 
 fn main() {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -106,7 +113,7 @@ fn transaction(count: usize, works: bool) -> usize {
         .build()
         .unwrap();
     let began = Instant::now();
-    let layer = || Layer::new(Config::default(), Ids::from_seed([1; 32]));
+    let layer = || Layer::new(Default::default(), Ids::from_seed([1; 32]));
     // A twin with the same seed tells which branches there will be.
     let mut twin = layer();
     let answers: Vec<Message> = (0..count)
@@ -147,6 +154,40 @@ fn digest(count: usize, works: bool) -> usize {
         let mut session = DigestSession::new(challenge, &credentials, "0a4f113b");
         let value = session.authorize(Method::Register, b"sip:pbx.example.com", b"").unwrap();
         seen += usize::from(!black_box(value).is_empty());
+    }
+    seen
+}
+
+/// A registration from its first REGISTER over a 401 to its end: two requests written, two answers read.
+fn registration(count: usize, works: bool) -> usize {
+    let answer = |text: &str| Message::parse(text.to_owned().into(), &Limits::default()).unwrap();
+    let refusal = answer(
+        "SIP/2.0 401 Unauthorized\r\nVia: SIP/2.0/UDP 192.0.2.1:5070;branch=z9hG4bK1;rport=5070;received=192.0.2.1\r\n\
+         From: <sip:alice@pbx.example.com>;tag=a73kszlfl\r\nTo: <sip:alice@pbx.example.com>;tag=b1\r\nCall-ID: 1j9FpLxk3uxtm8tn\r\n\
+         CSeq: 1 REGISTER\r\nWWW-Authenticate: Digest realm=\"pbx.example.com\", nonce=\"a1b2c3d4e5f60718293a4b5c6d7e8f90\", \
+         algorithm=MD5, qop=\"auth\"\r\nServer: pbx\r\nContent-Length: 0\r\n\r\n",
+    );
+    let accepted = answer(
+        "SIP/2.0 200 OK\r\nVia: SIP/2.0/UDP 192.0.2.1:5070;branch=z9hG4bK2;rport=5070;received=192.0.2.1\r\n\
+         From: <sip:alice@pbx.example.com>;tag=a73kszlfl\r\nTo: <sip:alice@pbx.example.com>;tag=b2\r\nCall-ID: 1j9FpLxk3uxtm8tn\r\n\
+         CSeq: 2 REGISTER\r\nContact: <sip:alice@192.0.2.1:5070>;expires=300\r\nServer: pbx\r\nContent-Length: 0\r\n\r\n",
+    );
+    let (now, mut ids) = (Instant::now(), Ids::from_seed([1; 32]));
+    let mut seen = 0;
+    for _ in 0..if works { count } else { 0 } {
+        let credentials = Credentials::new("alice", "correct horse battery staple");
+        let contact = "sip:alice@192.0.2.1:5070";
+        let config = Config::new("sip:alice@pbx.example.com", "sip:pbx.example.com", contact, credentials);
+        let mut registration = Registration::new(config, ids.fork());
+        registration.handle_input(now, Say::Command(Command::Bind));
+        for answer in [&refusal, &accepted] {
+            let Some(Said::Send(request)) = registration.poll_output() else { panic!("nothing is sent") };
+            black_box(request);
+            registration.handle_input(now, Say::Response(answer.clone()));
+        }
+        seen += usize::from(
+            matches!(black_box(registration.poll_output()), Some(Said::Finished(end)) if end.end == End::Accepted),
+        );
     }
     seen
 }

@@ -19,7 +19,7 @@ use super::challenged::{Challenged, Next, Offered};
 use super::end::End;
 use super::response::{final_status, reason, retry_after, seen_at, server, tokens, values};
 use crate::auth::Credentials;
-use crate::message::{Builder, Ids, Message};
+use crate::message::{Builder, Decimal, Ids, Message};
 use crate::syntax::{HeaderName, Method};
 use std::collections::VecDeque;
 use std::net::IpAddr;
@@ -213,7 +213,11 @@ impl Query {
         }
         self.cseq += 1;
         match self.request() {
-            Ok(request) => self.outputs.push_back(Output::Send(request)),
+            Ok(request) => {
+                // Mostly there is one, and it is large.
+                self.outputs.reserve_exact(1);
+                self.outputs.push_back(Output::Send(request));
+            }
             Err(wrong) => self.finish(End::BadConfig(wrong)),
         }
     }
@@ -226,12 +230,12 @@ impl Query {
         }
         request = request
             .header(HeaderName::MaxForwards, "70")
-            .header(HeaderName::From, format!("<{}>;tag={}", config.from, self.from_tag))
-            .header(HeaderName::To, format!("<{}>", config.uri))
+            .joined(HeaderName::From, &[b"<", config.from.as_bytes(), b">;tag=", self.from_tag.as_bytes()])
+            .joined(HeaderName::To, &[b"<", config.uri.as_bytes(), b">"])
             .header(HeaderName::CallId, &self.call_id)
-            .header(HeaderName::CSeq, format!("{} OPTIONS", self.cseq));
+            .joined(HeaderName::CSeq, &[Decimal::new(self.cseq.into()).as_bytes(), b" OPTIONS"]);
         if let Some(contact) = &config.contact {
-            request = request.header(HeaderName::Contact, format!("<{contact}>"));
+            request = request.joined(HeaderName::Contact, &[b"<", contact.as_bytes(), b">"]);
         }
         request = request
             .header(HeaderName::Accept, "application/sdp")

@@ -283,5 +283,5 @@ fn refresh_after(granted_seconds: u32) -> Option<Duration> {
 /// The URI with our token as one more parameter, before its headers.
 fn with_token(contact: &str, token: &str) -> String {
     let (uri, headers) = contact.split_at(contact.find('?').unwrap_or(contact.len()));
-    format!("{uri};{TOKEN}={token}{headers}")
+    [uri, ";", TOKEN, "=", token, headers].concat()
 }
