@@ -9,6 +9,16 @@
 //! * `register`: REGISTER, 401, REGISTER with the digest, 200; each by another user. Ours is the machine of a registration over
 //!   transactions.
 //! * `check`: OPTIONS by the whole check [`Reachable`], with its transcript and outcome; SIPp does no more than before.
+//!
+//! Both hurry alike: 64 at a time, what is the same in all requests is printed once, and a worker lives as long as the run. A busy
+//! machine makes both dearer, and ours more, so figures are only good beside SIPp's of the same run; instructions
+//! (`benches/hold`) tell more of a change.
+//!
+//! To see where the time goes, start the server alone and any client under a profiler:
+//! `loopback-* server COUNT` prints its address and runs until standard input ends, `loopback-* client WORK ADDRESS COUNT` is ours.
+//!
+//! The driver sends and receives one datagram with each call. On loopback a datagram of 420 bytes costs the sender 0.86 us by
+//! `sendto` and 0.81 us by `sendmmsg` of 32, the receiver 0.26 us and 0.25 us: the way through the stack counts, not the call.
 
 #[path = "loopback/client.rs"]
 mod client;
