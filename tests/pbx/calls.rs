@@ -184,7 +184,7 @@ async fn tcp_carries_calls_too() {
     })
     .await;
     scene.alice.transport = Transport::Tcp;
-    let (mut alice, mut bob) = scene.call().await;
+    let (alice, mut bob) = scene.call().await;
     wait(500).await;
     assert_eq!((alice.hears().await, bob.hears().await), (vec![1], vec![0]));
     assert!(bob.invite.as_ref().unwrap().header(HeaderName::Via).unwrap().starts_with(b"SIP/2.0/TCP"));

@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod calls;
+mod digit_faults;
 mod menus;
 mod numbers;
 mod phone;

@@ -1,7 +1,6 @@
 //! A call between two devices: two legs, each with a dialog and media ports of its own, and everything that is passed on between them.
 
 use super::faults::Faults;
-use super::info;
 use super::player::{Player, ring_back};
 use super::side::Side;
 use crate::endpoint::agent::{Happened, What};
@@ -148,7 +147,7 @@ impl Bridge {
         };
         let Some(plan) = from.plan.as_ref().filter(|_| !blocked) else { return };
         if let Some((digit, time)) = to.pass(at, datagram, (plan, &from.flags)) {
-            to.info(info::DTMF_RELAY.to_owned(), info::body(digit, time)).await;
+            to.tell_digit(digit, time).await;
         }
     }
 

@@ -3,7 +3,6 @@
 use super::Ivr;
 use super::bridge::at;
 use super::faults::Faults;
-use super::info;
 use super::menu::{Menu, Step};
 use super::player::{Player, prompt, wrong};
 use super::side::Side;
@@ -14,6 +13,7 @@ use crate::media::stream;
 use crate::message::Ids;
 use crate::sdp::MediaPlan;
 use crate::sim::fault::Kind;
+use crate::ua::call::DtmfInfo;
 use crate::ua::call::{Command, Event};
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
@@ -210,10 +210,10 @@ impl<'a> Conversation<'a> {
                 self.side.plan = Some(plan);
                 Step::Wait
             }
-            What::Signal(Event::InfoReceived { body, status, .. })
+            What::Signal(Event::InfoReceived { content_type, body, status })
                 if (200..300).contains(&status) && self.ivr.ways.contains(&Way::Info) =>
             {
-                info::digit(&body).map_or(Step::Wait, |digit| self.pressed(at, digit))
+                DtmfInfo::parse(&content_type, &body).map_or(Step::Wait, |info| self.pressed(at, info.digit))
             }
             _ => Step::Wait,
         }

@@ -40,7 +40,6 @@ mod config;
 mod events;
 mod faults;
 mod hands;
-mod info;
 mod ivr;
 mod legs;
 mod menu;

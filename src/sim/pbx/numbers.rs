@@ -22,7 +22,7 @@ pub(super) async fn echo(mut side: Side, blocked: bool) {
                 let Some(plan) = side.plan.clone() else { continue };
                 let flags = std::sync::Arc::clone(&side.flags);
                 if let Some((digit, time)) = side.pass(at, &datagram, (&plan, &flags)) {
-                    side.info(super::info::DTMF_RELAY.to_owned(), super::info::body(digit, time)).await;
+                    side.tell_digit(digit, time).await;
                 }
             }
             What::Signal(Event::Answered(plan)) => side.answered(plan),

@@ -9,6 +9,7 @@ use crate::media::digit::Digit;
 use crate::media::stream;
 use crate::sdp::MediaPlan;
 use crate::ua::call::Command;
+use crate::ua::call::{DTMF_RELAY, DtmfInfo};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
@@ -91,6 +92,12 @@ impl Side {
     }
 
     /// Sends an INFO with a digit.
+    pub(super) async fn tell_digit(&self, digit: Digit, time: Duration) {
+        let info = DtmfInfo { digit, duration: Some(time) };
+        self.info(DTMF_RELAY.to_owned(), info.relay_body()).await;
+    }
+
+    /// Sends an INFO.
     pub(super) async fn info(&self, content_type: String, body: Vec<u8>) {
         self.handle.command(Command::Info { token: 0, content_type, body }).await;
     }
