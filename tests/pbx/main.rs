@@ -3,6 +3,8 @@
 
 mod calls;
 mod digit_faults;
+mod media_faults;
 mod menus;
 mod numbers;
 mod phone;
+mod signalling_faults;

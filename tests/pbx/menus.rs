@@ -109,3 +109,71 @@ async fn a_menu_tells_why_nobody_answers() {
     bob.handle.command(Command::Refuse { status: 486, reason: None }).await;
     assert_eq!(alice.until_over().await.1, ["SIP;cause=486"]);
 }
+
+/// Presses 9, the echo number, and says whether it is reached.
+async fn reaches_echo(ivr: Ivr, way: Way) -> bool {
+    let scene = Scene::new(&[], with(ivr)).await;
+    let mut alice = scene.alice.dial("700").await;
+    alice.until_answered().await;
+    press(&mut alice, "9", way).await;
+    alice.watch(1_500).await;
+    alice.hears().await == [0]
+}
+
+#[tokio::test(start_paused = true)]
+async fn d17_digits_in_early_media_are_lost_and_those_after_the_answer_are_not() {
+    let late = || menu().fault("D17").unwrap();
+    let scene = Scene::new(&[], with(late())).await;
+    let mut alice = scene.alice.dial("700").await;
+    alice.until("early media", |event| matches!(event, Event::EarlyMedia { .. })).await;
+    press(&mut alice, "9", Way::Rfc4733).await;
+    alice.watch(3_000).await;
+    assert!(alice.hears().await.is_empty() && !alice.signals().any(|e| matches!(e, Event::Answered(_))));
+    alice.until_answered().await;
+    assert_eq!(alice.began.elapsed().as_secs(), 8);
+    assert!(reaches_echo(late(), Way::Rfc4733).await);
+
+    let scene = Scene::new(&[], with(menu().fault("D17:never").unwrap())).await;
+    let mut alice = scene.alice.dial("700").await;
+    assert_eq!(alice.until_over().await.0, Some(480));
+    assert_eq!(alice.began.elapsed().as_secs(), 60);
+    assert!(alice.signals().any(|event| matches!(event, Event::EarlyMedia { .. })));
+}
+
+#[tokio::test(start_paused = true)]
+async fn faults_of_a_menu_keep_digits_from_it() {
+    for (fault, events, info) in [
+        ("D18", false, true),
+        ("D02", false, true),
+        ("D07", false, true),
+        ("D10", false, true),
+        ("D13", true, false),
+        ("D11", true, false),
+        ("N12", false, false),
+    ] {
+        let faulty = || menu().fault(fault).unwrap();
+        assert_eq!(reaches_echo(faulty(), Way::Rfc4733).await, events, "{fault}");
+        if fault != "N12" {
+            assert_eq!(reaches_echo(faulty(), Way::Info).await, info, "{fault}");
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn doubled_and_merged_digits_lead_elsewhere() {
+    let menu = |fault: &str| {
+        let menu = Ivr::new("700").option("1", "nobody").unwrap().option("11", "*43").unwrap();
+        let menu = menu.option("112", "*43").unwrap().option("122", "*60").unwrap();
+        if fault.is_empty() { menu } else { menu.fault(fault).unwrap() }
+    };
+    for (fault, digits, echo) in
+        [("", "112", true), ("D06", "112", false), ("D05", "1", true), ("D04", "1", true)]
+    {
+        let scene = Scene::new(&[], with(menu(fault))).await;
+        let mut alice = scene.alice.dial("700").await;
+        alice.until_answered().await;
+        press(&mut alice, digits, Way::Rfc4733).await;
+        alice.watch(5_000).await;
+        assert_eq!(alice.hears().await == [0], echo, "{fault} {digits}");
+    }
+}
