@@ -188,6 +188,9 @@ fn the_network_tells_its_address_and_accounts_and_ends_in_order() {
     let (status, output) = sim.wait();
     assert_eq!(status, 0, "{output}");
     assert!(output.contains("alice") && output.contains("A01"), "{output}");
+    for number in ["201", "202", "*43", "*60", "700", "2 rings bob"] {
+        assert!(output.contains(number), "{number}: {output}");
+    }
 }
 
 #[test]

@@ -19,6 +19,9 @@ use tokio::task::{JoinHandle, JoinSet};
 /// How often an address is tried with another port, when no port was asked for.
 const PORT_TRIES: usize = 16;
 
+/// What the PBX takes, beside what the registrar does.
+const CALL_METHODS: &str = "INVITE, ACK, CANCEL, BYE, PRACK, UPDATE, INFO";
+
 /// A running telephone network: a registrar and a [PBX](pbx) that answer at real addresses, or in a network in memory. Dropping it ends it.
 ///
 /// ```
@@ -149,8 +152,9 @@ impl LabBuilder {
     ///
     /// # Errors
     /// [`Error::Bind`].
-    pub async fn start(self) -> Result<Lab, Error> {
+    pub async fn start(mut self) -> Result<Lab, Error> {
         let (endpoint, incoming) = self.bind().await?;
+        self.config.allow = format!("{CALL_METHODS}, {}", self.config.allow);
         let mut registrar = Registrar::new(self.config, seed_of(&endpoint));
         let now = now();
         for user in self.users {

@@ -44,6 +44,9 @@ fn wrong_usage_has_status_2_and_says_nothing_on_standard_output() {
         &["sim", "--user", "alice"],
         &["sim", "--user", "alice:pw:Z99"],
         &["sim", "--bind", "nowhere"],
+        &["sim", "--ivr", "700"],
+        &["sim", "--ivr", "700/x=bob"],
+        &["sim", "--ivr", "700/1=bob/Z99"],
     ] {
         let ran = ringback(arguments);
         assert_eq!((ran.status, ran.stdout.as_str()), (2, ""), "{arguments:?}: {ran}");

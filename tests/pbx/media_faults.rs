@@ -167,7 +167,7 @@ async fn h15_a_call_on_hold_is_ended_for_want_of_rtp() {
     for (fault, seconds) in [("H15", 30), ("H15:5", 5)] {
         let mut scene = Scene::new(&[fault], |lab| lab).await;
         let (mut alice, mut bob) = scene.call().await;
-        bob.watch(60_000).await;
+        bob.watch(seconds * 1_200).await;
         assert!(!bob.signals().any(|event| matches!(event, Event::Ended { .. })), "{}", bob.story());
         alice.handle.command(Command::Hold(Hold::Inactive)).await;
         alice.until("hold", |event| matches!(event, Event::Held { .. })).await;

@@ -57,6 +57,13 @@ impl Scene {
         Scene::new(&[], |lab| lab).await
     }
 
+    /// With phones that send no RTP.
+    pub(crate) async fn silent(faults: &[&str]) -> Scene {
+        let mut scene = Scene::new(faults, |lab| lab).await;
+        (scene.alice.silent, scene.bob.silent) = (true, true);
+        scene
+    }
+
     /// Alice calls bob, who answers at once; each sends its own tone.
     pub(crate) async fn call(&mut self) -> (Call, Call) {
         let alice = self.alice.dial("bob").await;
@@ -76,6 +83,8 @@ pub(crate) struct Phone {
     pub(crate) transport: Transport,
     pub(crate) password: String,
     pub(crate) party: u8,
+    /// Sends no RTP at all, where hours of it would tell nothing.
+    pub(crate) silent: bool,
 }
 
 impl Phone {
@@ -94,10 +103,14 @@ impl Phone {
             transport: Transport::Udp,
             password: format!("{name}pw"),
             party: u8::from(name != "alice"),
+            silent: false,
         }
     }
 
     pub(crate) fn media(&self) -> MediaSetup {
+        if self.silent {
+            return MediaSetup::Relay;
+        }
         let background = Party::new(self.party).map(Party::tone);
         MediaSetup::Stream { background, detect_tones: true }
     }

@@ -40,13 +40,13 @@ fn messages(phone: &Phone, which: Direction, began: tokio::time::Instant) -> Vec
 #[tokio::test(start_paused = true)]
 async fn s01_a_session_interval_is_too_small() {
     for (fault, min_se) in [("S01", "3600"), ("S01:2400", "2400")] {
-        let mut scene = Scene::new(&[fault], |lab| lab).await;
+        let mut scene = Scene::silent(&[fault]).await;
         let (alice, _bob) = scene.call().await;
         let refused = responses(&alice, 422);
         assert_eq!(refused.len(), 1);
         assert_eq!(header(refused[0], HeaderName::MinSe), min_se);
     }
-    let scene = Scene::new(&["S01:always"], |lab| lab).await;
+    let scene = Scene::silent(&["S01:always"]).await;
     let mut alice = scene.alice.dial("bob").await;
     assert_eq!(alice.until_over().await.0, Some(422));
     let asked: Vec<String> = responses(&alice, 422).iter().map(|r| header(r, HeaderName::MinSe)).collect();
@@ -57,7 +57,7 @@ async fn s01_a_session_interval_is_too_small() {
 #[tokio::test(start_paused = true)]
 async fn s02_nobody_refreshes_the_session_and_the_call_ends_at_a_fixed_time() {
     for (fault, interval, seconds) in [("S02", "90", 60), ("S02:300", "300", 268)] {
-        let mut scene = Scene::new(&[fault], |lab| lab).await;
+        let mut scene = Scene::silent(&[fault]).await;
         let (mut alice, mut bob) = scene.call().await;
         let granted = header(responses(&alice, 200)[0], HeaderName::SessionExpires);
         assert_eq!(granted, format!("{interval};refresher=uas"));
@@ -73,7 +73,7 @@ async fn s02_nobody_refreshes_the_session_and_the_call_ends_at_a_fixed_time() {
 
 #[tokio::test(start_paused = true)]
 async fn s02_who_knows_no_timers_is_hung_up_at_the_same_time() {
-    let mut scene = Scene::new(&["S02"], |lab| lab).await;
+    let mut scene = Scene::silent(&["S02"]).await;
     let mut alice = scene.alice.dial_as("bob", |config| config.session_expires = None).await;
     let bob = scene.bob.take().await;
     bob.handle.command(Command::Answer).await;
@@ -84,7 +84,7 @@ async fn s02_who_knows_no_timers_is_hung_up_at_the_same_time() {
 
 #[tokio::test(start_paused = true)]
 async fn s02_refreshes_are_not_answered() {
-    let mut scene = Scene::new(&["S02:unanswered"], |lab| lab).await;
+    let mut scene = Scene::silent(&["S02:unanswered"]).await;
     let (mut alice, mut bob) = scene.call().await;
     assert_eq!(header(responses(&alice, 200)[0], HeaderName::SessionExpires), "90;refresher=uac");
     alice.until_over().await;
@@ -103,7 +103,7 @@ async fn s02_refreshes_are_not_answered() {
 #[tokio::test(start_paused = true)]
 async fn s03_the_ack_never_arrives() {
     for fault in ["S03", "S03:contact"] {
-        let mut scene = Scene::new(&[fault], |lab| lab).await;
+        let mut scene = Scene::silent(&[fault]).await;
         let (mut alice, mut bob) = scene.call().await;
         bob.until_over().await;
         let dropped = alice.began.elapsed().as_secs();
@@ -125,12 +125,12 @@ async fn s03_the_ack_never_arrives() {
 
 #[tokio::test(start_paused = true)]
 async fn s04_reliable_provisional_responses_are_refused_or_demanded() {
-    let scene = Scene::new(&["S04"], |lab| lab).await;
+    let scene = Scene::silent(&["S04"]).await;
     let mut alice = scene.alice.dial("bob").await;
     assert_eq!(alice.until_over().await.0, Some(420));
     assert_eq!(header(responses(&alice, 420)[0], HeaderName::Unsupported), "100rel");
 
-    let mut scene = Scene::new(&["S04:required"], |lab| lab).await;
+    let mut scene = Scene::silent(&["S04:required"]).await;
     let mut alice = scene.alice.dial("bob").await;
     let bob = scene.bob.take().await;
     assert_eq!(header(bob.invite.as_ref().unwrap(), HeaderName::Require), "100rel");
@@ -143,7 +143,7 @@ async fn s04_reliable_provisional_responses_are_refused_or_demanded() {
 #[tokio::test(start_paused = true)]
 async fn f03_a_cancel_has_lost_its_reason() {
     for fault in [None, Some("F03")] {
-        let mut scene = Scene::new(fault.as_slice(), |lab| lab).await;
+        let mut scene = Scene::silent(fault.as_slice()).await;
         let mut alice = scene.alice.dial("bob").await;
         let mut bob = scene.bob.take().await;
         bob.handle.command(Command::Ring { status: 180, media: false }).await;

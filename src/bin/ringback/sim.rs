@@ -4,13 +4,15 @@ use crate::exit::{Exit, Failure};
 use crate::interrupt;
 use crate::output::{say, tell};
 use ringback::message::Transport;
-use ringback::sim::{Fault, Lab, User};
+use ringback::sim::{Fault, Ivr, Lab, User, pbx};
 use std::collections::HashSet;
 use std::net::SocketAddr;
 
 /// Run the embedded telephone network until Ctrl-C.
 ///
-/// A registrar that answers by UDP and TCP, with accounts that are healthy or have a fault of the failure catalogue.
+/// A registrar and a PBX that answer by UDP and TCP, with accounts that are healthy or have a fault of the failure catalogue. Accounts call
+/// each other by name or number (201, 202, ... in their order), and numbers of the PBX: *43 is an echo, *60 an announcement, and there are
+/// voice menus.
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Arguments {
@@ -20,6 +22,13 @@ pub(crate) struct Arguments {
     /// An account, and what is wrong with it (several faults with commas between them). May be repeated.
     #[arg(long = "user", value_name = "NAME:PASSWORD[:FAULT]", value_parser = account)]
     users: Vec<SimAccount>,
+    /// A voice menu: its number, the digits that ring a number, and what is wrong with it. May be repeated. Without it, 700 rings the first
+    /// account for 1, the second for 2, and so on.
+    #[arg(long = "ivr", value_name = "NUMBER/DIGITS=NUMBER[/...][/FAULT]", value_parser = menu)]
+    menus: Vec<Ivr>,
+    /// Callers hear a tone of 425 Hz in early media while it rings.
+    #[arg(long)]
+    ringback_tone: bool,
     /// The domain that is served, and the realm.
     #[arg(long, value_name = "NAME", default_value = "lab.example")]
     domain: String,
@@ -32,6 +41,9 @@ const EXAMPLES: &str = "\
 Examples:
   ringback sim                                     alice is healthy, bob's password is refused
   ringback sim --bind 127.0.0.1:0 --user carol:pw:R01:600 --user dave:pw:A10,R18
+  ringback sim --user alice:pw --user bob:pw:D04   digits in calls of bob come twice
+  ringback sim --user alice:pw --user bob:pw --ivr 700/1,2#=bob/9=*43 --ivr 701/1=bob/D17:never
+      Two menus: at 700 the digits 1, 2 and # ring bob, and 9 is the echo; the one at 701 never answers.
   ringback sim --faults                            every fault, and what is seen of it";
 
 /// An account of the network.
@@ -69,6 +81,13 @@ pub(crate) async fn run(arguments: Arguments) -> Result<Exit, Failure> {
         ));
     }
     let mut builder = Lab::builder().domain(&arguments.domain);
+    let menus = if arguments.menus.is_empty() { vec![default_menu(&users)?] } else { arguments.menus };
+    for menu in &menus {
+        builder = builder.ivr(menu.clone());
+    }
+    if arguments.ringback_tone {
+        builder = builder.ringback_tone();
+    }
     builder = match arguments.bind {
         // The network itself looks for a port that is free for both transports.
         free if free.port() == 0 && free.is_ipv4() && free.ip().is_loopback() => builder,
@@ -77,33 +96,49 @@ pub(crate) async fn run(arguments: Arguments) -> Result<Exit, Failure> {
         }
         address => builder.listen(address),
     };
-    for user in &users {
-        let healthy = User::new(&user.name, &user.password);
+    for (index, user) in users.iter().enumerate() {
+        let healthy = User::new(&user.name, &user.password).extension(extension(index));
         builder = builder.user(user.faults.iter().fold(healthy, |user, fault| user.with_fault(*fault)));
     }
     let lab = builder.start().await?;
     // From here on a signal ends it in order, also while the lines below are written.
     let end = tokio::spawn(interrupt::signal());
     let address = lab.addr(Transport::Udp).unwrap_or(arguments.bind);
-    say(&describe(address, &arguments.domain, &users));
+    say(&describe(address, &arguments.domain, &users, &menus));
     let _ = end.await;
     lab.shutdown().await;
     Ok(Exit::Passed)
 }
 
-fn describe(address: SocketAddr, domain: &str, users: &[SimAccount]) -> String {
+/// The number of an account: 201 for the first.
+fn extension(index: usize) -> String {
+    (201 + index).to_string()
+}
+
+/// 700: a digit for each of the first nine accounts.
+fn default_menu(users: &[SimAccount]) -> Result<Ivr, Failure> {
+    let mut menu = Ivr::new("700");
+    for (digit, user) in (1..=9).zip(users) {
+        menu = menu.option(&digit.to_string(), &user.name)?;
+    }
+    Ok(menu)
+}
+
+fn describe(address: SocketAddr, domain: &str, users: &[SimAccount], menus: &[Ivr]) -> String {
     let mut text = format!("sip:{address} answers by UDP and TCP for {domain}; Ctrl-C ends it\n\n");
     let width = |of: fn(&SimAccount) -> &str, least: usize| {
         users.iter().map(|user| of(user).len()).max().unwrap_or(0).max(least)
     };
     let (names, passwords) = (width(|user| &user.name, 4), width(|user| &user.password, 8));
-    text += &format!("{:<names$}  {:<passwords$}  FAULT\n", "USER", "PASSWORD");
-    for user in users {
+    text += &format!("{:<names$}  {:<passwords$}  NUMBER  FAULT\n", "USER", "PASSWORD");
+    for (index, user) in users.iter().enumerate() {
         let faults: Vec<String> =
             user.faults.iter().map(|fault| format!("{fault}: {}", fault.symptom())).collect();
-        let line = format!("{:<names$}  {:<passwords$}  {}", user.name, user.password, faults.join("; "));
+        let (name, password, number) = (&user.name, &user.password, extension(index));
+        let line = format!("{name:<names$}  {password:<passwords$}  {number:<6}  {}", faults.join("; "));
         text += &format!("{}\n", line.trim_end());
     }
+    text += &numbers(menus);
     if let Some(first) = users.first() {
         let SimAccount { name, password, .. } = first;
         text += &format!(
@@ -111,6 +146,47 @@ fn describe(address: SocketAddr, domain: &str, users: &[SimAccount]) -> String {
         );
     }
     text
+}
+
+/// What else can be called.
+fn numbers(menus: &[Ivr]) -> String {
+    let config = pbx::Config::default();
+    let mut lines = Vec::new();
+    lines.extend(config.echo.map(|number| (number, "echo: sends back what it hears, digits too".to_owned())));
+    lines.extend(
+        config.announcement.map(|number| (number, "announcement: plays some tones and hangs up".to_owned())),
+    );
+    for menu in menus {
+        let options: Vec<String> =
+            menu.options().map(|(digits, number)| format!("{digits} rings {number}")).collect();
+        let faults: Vec<String> =
+            menu.faults().iter().map(|fault| format!("; {fault}: {}", fault.symptom())).collect();
+        let text = format!("menu: {}{}", options.join(", "), faults.concat());
+        lines.push((menu.number().to_owned(), text));
+    }
+    let width = lines.iter().map(|(number, _)| number.len()).max().unwrap_or(0).max(6);
+    let mut text = format!("\n{:<width$}  WHO ANSWERS\n", "NUMBER");
+    for (number, who) in lines {
+        text += &format!("{number:<width$}  {who}\n");
+    }
+    text
+}
+
+fn menu(text: &str) -> Result<Ivr, String> {
+    let wrong = |error: ringback::error::Error| error.to_string();
+    let mut parts = text.split('/');
+    let number = parts.next().filter(|number| !number.is_empty() && !number.contains('='));
+    let mut menu = Ivr::new(number.ok_or("write NUMBER/DIGITS=NUMBER, e.g. 700/1,2#=bob")?);
+    for part in parts {
+        menu = match part.split_once('=') {
+            Some((digits, number)) => menu.option(digits, number).map_err(wrong)?,
+            None => menu.fault(part).map_err(wrong)?,
+        };
+    }
+    if menu.options().next().is_none() {
+        return Err("a menu needs an option, e.g. 700/1,2#=bob".into());
+    }
+    Ok(menu)
 }
 
 fn address(text: &str) -> Result<SocketAddr, String> {

@@ -167,6 +167,10 @@ impl Placed {
         let Placed { flow, target, user, number, from, codec, faults } = self;
         // A connection may have ended since its registration.
         let flow = pbx.agent.scope().flow(flow.transport, flow.remote).await.map_err(|_| 480_u16)?;
+        // A network on loopback calls nobody outside of it, whatever a binding says.
+        if flow.local.ip().is_loopback() && !flow.remote.ip().is_loopback() {
+            return Err(480);
+        }
         let flags = Arc::new(Flags::default());
         let party = Party {
             role: Role::Called,

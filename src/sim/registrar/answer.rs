@@ -8,7 +8,6 @@ use crate::syntax::{Contact, HeaderName, Host};
 use std::fmt::Write as _;
 use std::time::Instant;
 
-const ALLOW: &str = "REGISTER, OPTIONS";
 const SUPPORTED: &str = "path, gruu";
 
 /// Option tags of Require that we do not support, as a list.
@@ -68,16 +67,18 @@ impl Registrar {
         if !name.is_empty() && !self.accounts.contains_key(name) {
             return self.plain(request, 404, "Not Found");
         }
+        let allow = self.config.allow.clone();
         let response = self
             .response(request, 200, "OK")
-            .header(HeaderName::Allow, ALLOW)
+            .header(HeaderName::Allow, &allow)
             .header(HeaderName::Supported, SUPPORTED)
             .header(HeaderName::Accept, "application/sdp");
         self.finish(request, response)
     }
 
     pub(super) fn not_allowed(&mut self, request: &Message) -> Message {
-        let response = self.response(request, 405, "Method Not Allowed").header(HeaderName::Allow, ALLOW);
+        let allow = self.config.allow.clone();
+        let response = self.response(request, 405, "Method Not Allowed").header(HeaderName::Allow, &allow);
         self.finish(request, response)
     }
 

@@ -33,6 +33,8 @@ pub struct Config {
     pub show_user_agent: bool,
     /// Service-Route values of every 200 (RFC 3608), e.g. `<sip:proxy.example.com;lr>`; default none.
     pub service_route: Vec<String>,
+    /// `Allow` of answers to OPTIONS and of refusals (405); default `REGISTER, OPTIONS`. A [`Lab`](crate::sim::Lab) adds the methods of calls.
+    pub allow: String,
     /// `Server` of every response.
     pub server: String,
     /// Requests that are remembered for [`Registrar::seen`](super::Registrar::seen); default 10,000, the oldest go first.
@@ -56,6 +58,7 @@ impl Default for Config {
             gruu: true,
             show_user_agent: true,
             service_route: Vec::new(),
+            allow: "REGISTER, OPTIONS".into(),
             server: concat!("ringback-sim/", env!("CARGO_PKG_VERSION")).into(),
             max_seen: 10_000,
         }
