@@ -13,11 +13,14 @@ use crate::transaction::ServerId;
 use crate::transport::Network;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, UdpSocket};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 use tokio::task::{JoinHandle, JoinSet};
 
 /// How often an address is tried with another port, when no port was asked for.
 const PORT_TRIES: usize = 16;
+
+/// Time that BYEs have to be sent and answered when the network ends in the middle of calls.
+const FAREWELL: Duration = Duration::from_millis(200);
 
 /// What the PBX takes, beside what the registrar does.
 const CALL_METHODS: &str = "INVITE, ACK, CANCEL, BYE, PRACK, UPDATE, INFO";
@@ -297,10 +300,15 @@ impl Lab {
     pub fn endpoint(&self) -> &Endpoint {
         &self.endpoint
     }
-    /// Ends it; returns when its sockets are closed.
+    /// Ends it: hangs up its calls, and returns when its sockets are closed.
     pub async fn shutdown(mut self) {
-        self.endpoint.close().await;
+        let calls = !self.pbx.legs().is_empty();
+        self.serving.abort();
         let _ = (&mut self.serving).await;
+        if calls {
+            tokio::time::sleep(FAREWELL).await;
+        }
+        self.endpoint.close().await;
     }
     fn registrar(&self) -> MutexGuard<'_, Registrar> {
         lock(&self.registrar)

@@ -2,9 +2,11 @@
 #![allow(clippy::unwrap_used)]
 
 mod calls;
+mod devices;
 mod digit_faults;
 mod media_faults;
 mod menus;
 mod numbers;
 mod phone;
 mod signalling_faults;
+mod sturdy;

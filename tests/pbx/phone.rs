@@ -7,7 +7,7 @@ use ringback::endpoint::agent::{
 use ringback::endpoint::{Config, Endpoint};
 use ringback::media::party_tone::Party;
 use ringback::message::{Flow, Message, Transport};
-use ringback::sim::{Device, Lab, LabBuilder, MemoryNetwork, User};
+use ringback::sim::{Device, Lab, LabBuilder, MemoryHost, MemoryNetwork, User};
 use ringback::ua::call::{self, Command, Event};
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -89,13 +89,17 @@ pub(crate) struct Phone {
 
 impl Phone {
     pub(crate) async fn new(network: &MemoryNetwork, name: &str, at: &str) -> Phone {
+        Phone::on(&network.host([ip(at)]), name, at, AgentConfig::default()).await
+    }
+
+    pub(crate) async fn on(host: &MemoryHost, name: &str, at: &str, agent: AgentConfig) -> Phone {
         let mut config = Config::default();
-        config.network = Some(Arc::new(network.host([ip(at)])));
+        config.network = Some(Arc::new(host.clone()));
         config.udp = vec![(ip(at), 5060).into()];
         config.tcp = vec![(ip(at), 5060).into()];
         config.seed = Some([name.len() as u8 + name.as_bytes()[0]; 32]);
         let (endpoint, incoming) = Endpoint::bind(config).await.unwrap();
-        let (agent, arrivals) = Agent::start(endpoint.scope(), incoming, AgentConfig::default());
+        let (agent, arrivals) = Agent::start(endpoint.scope(), incoming, agent);
         Phone {
             name: name.to_owned(),
             agent,
