@@ -91,6 +91,8 @@ deviations! {
         Contact "REGISTER sip:h SIP/2.0|Contact: *||" |c| c.field == Field::Contact && c.ours == Value::Is("*".into());
     "other-scheme-as-host" "without :// rsip takes another scheme for the host, where a port can follow it"
         Contact "OPTIONS sip:h SIP/2.0|Contact: <tel:+12>||" |c| all_uris(c).any(|uri| !is_sip(&uri));
+    "scheme-across-lines" "rsip looks for the :// of an unknown scheme in all of the message: what is in front of it, headers and body too, is the scheme"
+        Body "OPTIONS urn:a SIP/2.0|Subject: b||x://h SIP/2.0||c" |c| scheme_across_lines(c);
     "zeros-in-ipv4" "an IPv4 address with leading zeros is a name for rsip"
         RequestUri "OPTIONS sip:192.0.02.1 SIP/2.0||" dotted_name;
     "list" "rsip reads one value: of a list it takes the first, or the whole for one, or refuses it"
@@ -152,6 +154,22 @@ fn method<'a>(case: &Case<'a>) -> Option<Method<'a>> {
 
 fn uri<'a>(case: &Case<'a>) -> Option<Uri<'a>> {
     request(case)?.request_uri()?.ok()
+}
+
+/// Does `://` stand behind a Request-URI of a scheme that rsip does not know? Then its start line ends there.
+fn scheme_across_lines(case: &Case<'_>) -> bool {
+    let Some((message, uri)) = request(case).and_then(|m| Some((m, m.request_uri_bytes()?))) else {
+        return false;
+    };
+    let known =
+        |scheme: &[u8]| uri.get(..scheme.len()).is_some_and(|start| start.eq_ignore_ascii_case(scheme));
+    let behind = uri.as_ptr() as usize - message.as_bytes().as_ptr() as usize + uri.len();
+    // What Content-Length leaves out is not left out by rsip.
+    let start = case.bytes.iter().take_while(|b| matches!(b, b'\r' | b'\n')).count();
+    !known(b"sip:")
+        && !known(b"sips:")
+        && !contains(uri, b"://")
+        && contains(&case.bytes[start + behind..], b"://")
 }
 
 fn is_sip(uri: &Uri<'_>) -> bool {
