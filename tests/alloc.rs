@@ -3,7 +3,7 @@
 
 use bytes::Bytes;
 use ringback::message::Message;
-use ringback::syntax::{HeaderName, Limits, Method, Multipart, Tel};
+use ringback::syntax::{HeaderName, Limits, Method, Multipart, Tel, Uri};
 
 /// Allocations of this thread while `work` runs; a buffer that grows counts each time.
 fn allocations<T>(work: impl FnOnce() -> T) -> (u64, T) {
@@ -84,6 +84,14 @@ fn values_of_calls_and_transfers_do_not_allocate() {
         seen + usize::from(message.asserted_identity().unwrap().unwrap().tel.is_some())
     });
     assert_eq!((count, seen), (0, 1 + 1 + 3 + 3 + 1 + 4 + 2 + 2 + 3 + 6 + 1 + 1 + 1));
+}
+
+#[test]
+fn comparing_uris_does_not_allocate() {
+    let parse = |text: &'static str| Uri::parse(text.as_bytes()).unwrap();
+    let one = parse("sip:%61l%3Bce@h;Transport=t%63p;lr?Subject=next%20%6Deeting&Priority=urgent");
+    let other = parse("sip:al%3bce@H;lr;transport=TCP?Priority=urgent&subject=next%20meeting");
+    assert_eq!(allocations(|| one.is_equivalent(&other)), (0, true));
 }
 
 #[test]

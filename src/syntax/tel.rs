@@ -1,4 +1,5 @@
 //! Telephone numbers in URIs: `tel:` (RFC 3966), and the user part of `sip:` with `user=phone` (RFC 3261 sec. 19.1.6).
+use super::uri_compare::same_params;
 use super::{Params, Scheme, SyntaxError, SyntaxErrorKind, Uri};
 
 /// A telephone number and its parameters.
@@ -93,14 +94,14 @@ impl<'a> Tel<'a> {
         self.params
     }
     /// Equality by RFC 3966 sec. 4: visual separators, letter case and the order of parameters make no difference; any other parameter does,
-    /// also when only one of the two has it.
+    /// also when only one of the two has it. More than 32 parameters are equal only in the same order.
     pub fn is_equivalent(&self, other: &Tel<'_>) -> bool {
-        fn all_in(one: &Tel<'_>, other: &Tel<'_>) -> bool {
-            one.params.iter().all(|param| {
+        fn all_in(one: Params<'_>, other: Params<'_>) -> bool {
+            one.iter().all(|param| {
                 let value = param.value.unwrap_or_default();
                 let is_number = param.name.eq_ignore_ascii_case(b"ext")
                     || param.name.eq_ignore_ascii_case(b"phone-context") && value.first() == Some(&b'+');
-                let namesakes = other.params.iter().filter(|p| p.name.eq_ignore_ascii_case(param.name));
+                let namesakes = other.iter().filter(|p| p.name.eq_ignore_ascii_case(param.name));
                 namesakes.map(|p| p.value.unwrap_or_default()).any(|theirs| {
                     if is_number {
                         significant(value).eq(significant(theirs))
@@ -110,7 +111,7 @@ impl<'a> Tel<'a> {
                 })
             })
         }
-        self.digits().eq(other.digits()) && all_in(self, other) && all_in(other, self)
+        self.digits().eq(other.digits()) && same_params(self.params, other.params, all_in)
     }
 }
 

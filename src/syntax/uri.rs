@@ -152,7 +152,10 @@ impl<'a> Uri<'a> {
     pub fn headers(&self) -> &'a [u8] {
         self.headers
     }
-    /// Equality by RFC 3261 sec. 19.1.4.
+    /// Equality by RFC 3261 sec. 19.1.4; `tel:` by RFC 3966 sec. 4, any other scheme as text.
+    ///
+    /// The order of parameters and headers makes no difference, up to 32 of each: URIs with more of them are equal only when these stand
+    /// in the same order.
     pub fn is_equivalent(&self, other: &Uri<'_>) -> bool {
         super::uri_compare::equivalent(self, other)
     }

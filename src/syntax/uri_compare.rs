@@ -1,47 +1,46 @@
 //! Equality of URIs (RFC 3261 sec. 19.1.4).
-use super::uri::unescape;
+use super::class::hex;
 use super::{Host, Params, Scheme, Tel, Uri};
 use std::borrow::Cow;
 
 /// Parameters that make a difference even when only one of the two URIs has them.
 const SIGNIFICANT: [&[u8]; 5] = [b"user", b"ttl", b"method", b"maddr", b"transport"];
 
-/// Reserved characters stay escaped when they came escaped: `%3B` in a user part is not `;`. So octets are compared only where
-/// the escape was not needed.
-fn normal(text: &[u8]) -> Cow<'_, [u8]> {
-    if memchr::memchr(b'%', text).is_none() {
-        return Cow::Borrowed(text);
-    }
-    let mut out = Vec::with_capacity(text.len());
-    let mut at = 0;
-    while let Some(&byte) = text.get(at) {
-        let escape = text.get(at..at + 3).filter(|_| byte == b'%');
-        match escape.map(unescape) {
-            Some(octet) if octet.len() == 1 => {
-                let octet = octet[0];
-                if octet.is_ascii_alphanumeric() || b"-_.!~*'()".contains(&octet) {
-                    out.push(octet);
-                } else {
-                    out.push(b'%');
-                    out.extend(text[at + 1..at + 3].iter().map(u8::to_ascii_uppercase));
-                }
-                at += 3;
+/// Parameters of one URI, and headers of one, that are looked for in any order of the other's. Each of one is held against each of the
+/// other: with no limit a peer's URI of 8 KB could take some million comparisons.
+const MOST: usize = 32;
+
+/// The octets of a text, each with: was it escaped, and had to be? Reserved characters stay escaped when they came escaped: `%3B` in a
+/// user part is not `;`. Other escapes are as good as what they stand for.
+fn octets(text: &[u8]) -> impl Iterator<Item = (bool, u8)> {
+    let mut rest = text;
+    std::iter::from_fn(move || {
+        let (&first, tail) = rest.split_first()?;
+        let escaped = match tail {
+            [high, low, ..] if first == b'%' => hex(*high).zip(hex(*low)),
+            _ => None,
+        };
+        Some(match escaped {
+            Some((high, low)) => {
+                rest = &tail[2..];
+                let octet = high << 4 | low;
+                (!(octet.is_ascii_alphanumeric() || b"-_.!~*'()".contains(&octet)), octet)
             }
-            _ => {
-                out.push(byte);
-                at += 1;
+            None => {
+                rest = tail;
+                (false, first)
             }
-        }
-    }
-    Cow::Owned(out)
+        })
+    })
 }
 
 fn same(a: &[u8], b: &[u8]) -> bool {
-    a == b || normal(a) == normal(b)
+    a == b || octets(a).eq(octets(b))
 }
 
 fn same_caseless(a: &[u8], b: &[u8]) -> bool {
-    a.eq_ignore_ascii_case(b) || normal(a).eq_ignore_ascii_case(&normal(b))
+    let lower = |(escaped, octet): (bool, u8)| (escaped, octet.to_ascii_lowercase());
+    a.eq_ignore_ascii_case(b) || octets(a).map(lower).eq(octets(b).map(lower))
 }
 
 fn same_option(a: Option<&[u8]>, b: Option<&[u8]>) -> bool {
@@ -59,6 +58,17 @@ fn same_host(a: Option<Host<'_>>, b: Option<Host<'_>>) -> bool {
     }
 }
 
+/// Are these parameters the same to `allow`, which says whether each of the first has what it needs in the second? More than [`MOST`] are
+/// the same only in the same order.
+pub(super) fn same_params<'a>(
+    a: Params<'a>,
+    b: Params<'a>,
+    allow: impl Fn(Params<'a>, Params<'a>) -> bool,
+) -> bool {
+    let few = |params: Params<'a>| params.iter().nth(MOST).is_none();
+    same_caseless(a.raw, b.raw) || few(a) && few(b) && allow(a, b) && allow(b, a)
+}
+
 /// A parameter that (against the grammar) stands more than once is met by any of its namesakes, so that a URI always equals itself.
 fn params_allow(a: Params<'_>, b: Params<'_>) -> bool {
     a.iter().all(|p| {
@@ -71,16 +81,18 @@ fn params_allow(a: Params<'_>, b: Params<'_>) -> bool {
     })
 }
 
-/// Each header of one is a header of the other, in any order, as often.
+/// Each header of one is a header of the other, in any order, as often. More than [`MOST`] are the same only in the same order.
 fn headers_match(a: &[u8], b: &[u8]) -> bool {
-    fn split(text: &[u8]) -> Vec<(Vec<u8>, Cow<'_, [u8]>)> {
-        let mut fields: Vec<_> = super::uri_headers::fields(text)
-            .map(|(name, value)| (normal(name).to_ascii_lowercase(), normal(value)))
-            .collect();
-        fields.sort();
-        fields
-    }
-    a == b || split(a) == split(b)
+    use super::uri_headers::fields;
+    type Field<'a> = (&'a [u8], &'a [u8]);
+    let count = |text, field: Field<'_>| {
+        fields(text).filter(|other| same_caseless(other.0, field.0) && same(other.1, field.1)).count()
+    };
+    let number = |text| fields(text).take(MOST + 1).count();
+    same(a, b)
+        || number(a) <= MOST
+            && number(a) == number(b)
+            && fields(a).all(|field| count(a, field) == count(b, field))
 }
 
 /// Are two URIs the same resource by RFC 3261 sec. 19.1.4? Other schemes than `sip` and `sips` are compared as text, `tel` without
@@ -92,8 +104,7 @@ pub(super) fn equivalent<'a>(a: &Uri<'a>, b: &Uri<'a>) -> bool {
                 && same_option(a.password, b.password)
                 && same_host(a.host, b.host)
                 && a.port == b.port
-                && params_allow(a.params, b.params)
-                && params_allow(b.params, a.params)
+                && same_params(a.params, b.params, params_allow)
                 && headers_match(a.headers, b.headers)
         }
         (Scheme::Tel, Scheme::Tel) => {
@@ -136,6 +147,29 @@ mod tests {
     fn a_uri_with_a_parameter_twice_equals_itself() {
         assert!(compare("sip:a@h;transport=udp;transport=tcp", "sip:a@h;transport=udp;transport=tcp"));
         assert!(!compare("sip:a@h;transport=udp;transport=tcp", "sip:a@h;transport=sctp"));
+    }
+
+    #[test]
+    fn the_order_of_many_parameters_or_headers_counts() {
+        let uri = |numbers: &mut dyn Iterator<Item = usize>, headers: bool| {
+            let text: Vec<_> = numbers.map(|n| format!("p{n}=V%{:02x}", n % 256)).collect();
+            if headers { format!("sip:h?{}", text.join("&")) } else { format!("sip:h;{}", text.join(";")) }
+        };
+        for headers in [false, true] {
+            let both = |number: usize| (uri(&mut (0..number), headers), uri(&mut (0..number).rev(), headers));
+            let (forwards, backwards) = both(MOST);
+            assert!(compare(&forwards, &backwards));
+            assert!(!compare(&forwards, &format!("{backwards}x")));
+            // Not more comparisons than that, however many there are.
+            let (forwards, backwards) = both(5_000);
+            assert!(!compare(&forwards, &backwards));
+            assert!(compare(&forwards, &forwards));
+            assert_eq!(compare(&forwards, &forwards.replacen("p0=V", "P0=v", 1)), !headers);
+        }
+        assert!(!compare("sip:h?a=1&a=1&b=2", "sip:h?a=1&b=2&b=2"));
+        assert!(!compare("sip:h?a=1&a=1", "sip:h?a=1"));
+        assert!(compare("sip:h?Sub%6aect=1&b=2", "sip:h?b=%32&subJect=1"));
+        assert!(!compare("sip:h?a=x", "sip:h?a=X"));
     }
 
     #[test]
