@@ -183,6 +183,11 @@ impl Builder {
         }
         builder
     }
+    /// Adds a header as it came in another message, on one line.
+    pub(crate) fn copied(mut self, name: HeaderName, value: &[u8]) -> Builder {
+        self.line(name.as_str(), &unfolded(value));
+        self
+    }
     /// Adds a header. Content-Length comes by itself and is refused here.
     #[must_use]
     pub fn header(self, name: HeaderName, value: impl AsRef<[u8]>) -> Builder {

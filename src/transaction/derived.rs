@@ -69,15 +69,15 @@ fn again(bytes: &Bytes) -> Option<Message> {
 fn from_invite(invite: &Message, method: Method<'_>, to: Option<&[u8]>) -> Option<Builder> {
     let number = invite.cseq().ok()?.number;
     let mut builder = Builder::request(method, invite.request_uri_bytes()?)
-        .header(HeaderName::Via, top_via_text(invite)?)
+        .copied(HeaderName::Via, top_via_text(invite)?)
         .header(HeaderName::MaxForwards, "70");
     for route in invite.headers().filter(|header| header.name == HeaderName::Route) {
-        builder = builder.header(HeaderName::Route, route.value);
+        builder = builder.copied(HeaderName::Route, route.value);
     }
     let builder = builder
-        .header(HeaderName::From, invite.header(HeaderName::From)?)
-        .header(HeaderName::To, to.or_else(|| invite.header(HeaderName::To))?)
-        .header(HeaderName::CallId, invite.header(HeaderName::CallId)?)
+        .copied(HeaderName::From, invite.header(HeaderName::From)?)
+        .copied(HeaderName::To, to.or_else(|| invite.header(HeaderName::To))?)
+        .copied(HeaderName::CallId, invite.header(HeaderName::CallId)?)
         .header(HeaderName::CSeq, format!("{number} {method}"));
     Some(builder)
 }

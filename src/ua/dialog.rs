@@ -252,8 +252,12 @@ impl Dialog {
 
 /// A header's value as it came, on one line.
 fn value(message: &Message, name: HeaderName) -> Box<[u8]> {
-    let value = message.header(name).unwrap_or_default();
-    value.iter().map(|&b| if b < b' ' || b == 0x7f { b' ' } else { b }).collect()
+    message.header(name).unwrap_or_default().iter().map(on_one_line).collect()
+}
+
+/// Folds and control characters are read and not written.
+fn on_one_line(byte: &u8) -> u8 {
+    if byte.is_ascii_control() { b' ' } else { *byte }
 }
 
 /// The first Contact that is an address.
@@ -286,7 +290,7 @@ fn routes(message: &Message, reversed: bool) -> Result<Vec<Box<[u8]>>, DialogErr
             text.extend_from_slice(param.name);
             if let Some(value) = param.value {
                 text.push(b'=');
-                text.extend_from_slice(value);
+                text.extend(value.iter().map(on_one_line));
             }
         }
         routes.push(text.into_boxed_slice());

@@ -83,6 +83,18 @@ fn timer_m_runs_over_tcp_too() {
 }
 
 #[test]
+fn a_refusal_whose_to_is_folded_is_acknowledged_on_one_line() {
+    let mut trial = Trial::new();
+    trial.send("INVITE", UDP);
+    let refusal = Builder::response(&trial.sent(), 486, "Whatever", Some("b1")).build().unwrap();
+    let text = String::from_utf8(refusal.as_bytes().to_vec()).unwrap();
+    trial.receive(parse(text.replace("To: <", "To: \"B\r\n o\rb\u{1}\"\r\n\t<")));
+    assert_eq!(trial.log(), ["0 > INVITE", "0 > ACK", "0 response 486"]);
+    let to = trial.sent().header(HeaderName::To).unwrap().to_vec();
+    assert_eq!(to, b"\"B  o b\x01\" \t<sip:bob@lab.example>;tag=b1");
+}
+
+#[test]
 fn a_refusal_is_acknowledged_each_time_that_it_comes_until_timer_d() {
     for provisional in [false, true] {
         let mut trial = Trial::new();

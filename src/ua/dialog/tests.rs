@@ -58,6 +58,16 @@ fn both_sides_route_through_the_same_proxies_in_opposite_order() {
 }
 
 #[test]
+fn what_the_peer_folded_is_sent_on_one_line() {
+    let invite = invite("Contact: <sip:alice@192.0.2.1:5070>\n");
+    let recorded = "Record-Route: <sip:p1.example;lr>;x=\"a\n b\rc\"\nContact: <sip:bob@192.0.2.2>\n";
+    let ok = response(200, "\"B\n o\rb\" <sip:bob@lab.example>;tag=b", recorded);
+    let bye = Dialog::uac(&invite, &ok).unwrap().request(Method::Bye).build().unwrap();
+    assert_eq!(routes_of(&bye), ["<sip:p1.example;lr>;x=\"a   b c\""]);
+    assert_eq!(bye.header(HeaderName::To), Some(&b"\"B   o b\" <sip:bob@lab.example>;tag=b"[..]));
+}
+
+#[test]
 fn a_strict_router_gets_the_request_uri_and_the_target_goes_last() {
     let recorded = "Record-Route: <sip:p2.example;lr>\nRecord-Route: <sip:p1.example?a=b>\nContact: <sip:bob@192.0.2.2?x=y>\n";
     let mut dialog =
