@@ -3,7 +3,7 @@
 //! Hand-written: a line ends where memchr says, a name ends at the first character that is no token, and the id of the name is found
 //! from two words of it. A combinator would look at each byte once more and tell us nothing new.
 use super::class::{self, Scan, TOKEN};
-use super::line_ends::LineEnds;
+use super::line_ends::{LineEnds, holds_line_break};
 use super::{HeaderName, Limit, Limits, Scheme, SyntaxError, SyntaxErrorKind, Uri};
 
 /// Headers that fit into the table without the heap; longer messages put the rest there.
@@ -256,7 +256,7 @@ pub(super) fn content_length(value: &[u8]) -> Option<u32> {
     })
 }
 
-/// The start line, without its line end (RFC 3261 sec. 7.1, 7.2): single spaces, none at the end.
+/// The start line, without its line end (RFC 3261 sec. 7.1, 7.2): single spaces, none at the end, no fold and no other CR.
 pub(super) fn start_line(line: &[u8]) -> Result<StartLine, SyntaxError> {
     if line.get(..4).is_some_and(|start| start.eq_ignore_ascii_case(b"SIP/")) {
         return status_line(line);
@@ -274,6 +274,9 @@ pub(super) fn start_line(line: &[u8]) -> Result<StartLine, SyntaxError> {
         _ => found + memchr::memchr(b' ', &line[uri_start + found..]).ok_or(bad(line.len()))?,
     };
     let uri = &line[uri_start..uri_start + uri_length];
+    if holds_line_break(uri) {
+        return Err(line_break(line));
+    }
     let version_start = uri_start + uri_length + 1;
     version(&line[version_start..]).map_err(|e| e.shifted(version_start))?;
     // The URI is looked at when it is asked for; `<` and white space are the start line's own faults (RFC 4475 sec. 3.1.2.7).
@@ -289,6 +292,11 @@ pub(super) fn start_line(line: &[u8]) -> Result<StartLine, SyntaxError> {
         return Err(fault(SyntaxErrorKind::Uri, uri_start + found));
     }
     Ok(StartLine::Request { method_length: method_length as u16, uri_length: uri_length as u16 })
+}
+
+#[cold]
+fn line_break(line: &[u8]) -> SyntaxError {
+    fault(SyntaxErrorKind::StartLine, memchr::memchr2(b'\r', b'\n', line).unwrap_or_default())
 }
 
 fn version(text: &[u8]) -> Result<(), SyntaxError> {
@@ -313,6 +321,9 @@ fn status_line(line: &[u8]) -> Result<StartLine, SyntaxError> {
         _ => return Err(bad),
     };
     let status = class::clamped_u32(&code).ok_or(bad)? as u16;
+    if holds_line_break(&line[reason_start..]) {
+        return Err(line_break(line));
+    }
     Ok(StartLine::Response {
         status,
         reason_start: reason_start as u16,

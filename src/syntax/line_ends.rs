@@ -29,6 +29,20 @@ fn marks(chunk: &[u8; CHUNK]) -> u64 {
     })
 }
 
+/// Is there a CR or a line feed?
+#[inline]
+pub(super) fn holds_line_break(text: &[u8]) -> bool {
+    let in_part = |part: &[u8; 16]| {
+        let part = i8x16::new(part.map(|byte| byte as i8));
+        (part.cmp_eq(i8x16::splat(b'\r' as i8)) | part.cmp_eq(i8x16::splat(b'\n' as i8))).any()
+    };
+    match text.last_chunk() {
+        // The last part overlaps the one before it.
+        Some(last) => text.as_chunks().0.iter().any(in_part) || in_part(last),
+        None => text.iter().any(|b| matches!(b, b'\r' | b'\n')),
+    }
+}
+
 impl<'a> LineEnds<'a> {
     #[inline(always)]
     pub(super) const fn new(text: &'a [u8]) -> LineEnds<'a> {
@@ -90,6 +104,21 @@ mod tests {
                 let found: Vec<_> = std::iter::from_fn(|| ends.next()).collect();
                 let wanted: Vec<_> = (0..length).filter(|&at| text[at] == b'\n').collect();
                 assert_eq!(found, wanted, "{length} {step}");
+            }
+        }
+    }
+
+    #[test]
+    fn finds_a_line_break_at_every_place() {
+        for length in 0..70 {
+            let mut text: Vec<u8> = (0..length).map(|at| if at % 2 == 0 { 0x8a } else { 0x8d }).collect();
+            assert!(!holds_line_break(&text));
+            for at in 0..length {
+                for byte in *b"\r\n" {
+                    let before = std::mem::replace(&mut text[at], byte);
+                    assert!(holds_line_break(&text), "{at} of {length}");
+                    text[at] = before;
+                }
             }
         }
     }

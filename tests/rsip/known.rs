@@ -73,6 +73,8 @@ deviations! {
         Message "OPTIONS 192.0.2.1 SIP/2.0||" |c| error(c) == Some(SyntaxErrorKind::StartLine) && !c.bytes.starts_with(b"SIP/");
     "request-uri-headers" "rsip takes ?name=value for the host; it must not stand in a Request-URI (RFC 3261 sec. 19.1.1)"
         Message "OPTIONS sip:h?a=b SIP/2.0||" |c| error(c) == Some(SyntaxErrorKind::Uri);
+    "cr-in-start-line" "rsip takes a CR for a part of the Request-URI or the reason phrase (RFC 3261 sec. 7.1, 7.2: only in the CRLF)"
+        Message "SIP/2.0 200 O\rK||" |c| error(c) == Some(SyntaxErrorKind::StartLine) && cr_in_start_line(c.bytes);
     "status-code" "rsip takes three characters that make up a number, like +99"
         Message "SIP/2.0 +99 OK||" |c| matches!(c.message, Err(SyntaxErrorKind::StatusCode | SyntaxErrorKind::StartLine)) && c.bytes.starts_with(b"SIP/");
     "limits" "rsip has no limits"
@@ -187,6 +189,12 @@ fn bare_line_ends(case: &Case<'_>) -> bool {
         text.starts_with(b"\n") || text.windows(2).any(|two| two[1] == b'\n' && two[0] != b'\r')
     };
     bare(&case.bytes[..end]) || head(case).is_some_and(bare)
+}
+
+/// Is there a CR in the start line, the one at its end left out?
+fn cr_in_start_line(bytes: &[u8]) -> bool {
+    let line = bytes.split(|&b| b == b'\n').next().unwrap_or_default();
+    line.strip_suffix(b"\r").unwrap_or(line).contains(&b'\r')
 }
 
 /// The header lines of the field, or all of them where it has none: from behind the name to the line end, folds included.
