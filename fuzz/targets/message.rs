@@ -13,11 +13,18 @@ fuzz_target!(|data: &[u8]| {
     assert!(message.as_bytes().len() <= data.len());
     assert_eq!(message.is_request(), message.status().is_none());
     ask_for_everything(&message);
+    // What goes to another peer is read there as here.
+    let plain = message.without_stray_cr();
+    assert!(!has_stray_cr(&plain) && plain.as_bytes().len() == message.as_bytes().len());
+    let names =
+        |message: &Message| message.headers().map(|header| header.raw_name.to_vec()).collect::<Vec<_>>();
+    assert_eq!(names(&plain), names(&message));
     if message.is_request() {
         let sent = message.with_top_via(b"SIP/2.0/UDP 192.0.2.1:5060;branch=z9hG4bKfuzz;rport");
         let via = sent.top_via().expect("our own Via stands first");
         assert_eq!(via.branch(), Some(&b"z9hG4bKfuzz"[..]));
         assert_eq!(sent.body(), message.body());
+        assert!(sent.headers().count() == message.headers().count() + 1 && !has_stray_cr(&sent));
         let _ = message.with_received_from(([192, 0, 2, 9], 40_000).into());
     }
     // A redacted message is still one: a report shows what was there. Of a request to a URI that is none nothing is promised.
@@ -30,6 +37,12 @@ fuzz_target!(|data: &[u8]| {
     let again = Message::parse(Bytes::copy_from_slice(&redacted), &wider).expect("a redacted message parses");
     assert_eq!(again.headers().count(), message.headers().count());
 });
+
+/// Is there a CR in the head that no LF follows?
+fn has_stray_cr(message: &Message) -> bool {
+    let head = &message.as_bytes()[..message.as_bytes().len() - message.body().len()];
+    head.windows(2).any(|two| two[0] == b'\r' && two[1] != b'\n')
+}
 
 fn ask_for_everything(message: &Message) {
     let _ = (message.method(), message.request_uri(), message.reason(), message.body());

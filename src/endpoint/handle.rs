@@ -224,12 +224,12 @@ impl Endpoint {
         Scope::new(self.clone(), Arc::new(Log::new(&self.shared.config)))
     }
 
-    /// Answers a request.
+    /// Answers a request. A response that came from a peer goes out [without its stray CRs](Message::without_stray_cr).
     ///
     /// # Errors
     /// [`Error::Closed`].
     pub async fn respond(&self, id: ServerId, response: Message) -> Result<(), Error> {
-        self.command(Command::Respond { id, response: Box::new(response) }).await
+        self.command(Command::Respond { id, response: Box::new(response.without_stray_cr()) }).await
     }
 
     /// Ends a server transaction without an answer: for networks that keep silent on purpose.

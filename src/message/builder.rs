@@ -255,7 +255,9 @@ impl Builder {
         self.text.extend_from_slice(b"\r\n\r\n");
         self.text.extend_from_slice(&self.body);
         // A copy of the right size: it is kept for long at times, and to cut a piece of memory costs more than to fill another.
-        Ok(Message::parse(Bytes::copy_from_slice(&self.text), &Limits::default())?)
+        let mut message = Message::parse(Bytes::copy_from_slice(&self.text), &Limits::default())?;
+        message.head.is_ours = true;
+        Ok(message)
     }
 }
 

@@ -17,8 +17,22 @@ impl Message {
         Message::parse(bytes.freeze(), &Limits::PASSED).unwrap_or_else(|_| self.clone())
     }
 
-    /// A copy with this Via on top (a client transaction's own); everything else byte for byte. Line breaks in `via` become spaces, so
-    /// that it stays one header; at most 8,192 bytes of it are taken.
+    /// A copy in which each CR among the headers that ends no line is a space; the message itself when there is none.
+    ///
+    /// To us such a CR is white space inside a value. Who takes it for a line end reads what follows it as a header: so what came from one
+    /// peer is not sent to another without this. Folds stay.
+    pub fn without_stray_cr(&self) -> Message {
+        let head = self.bytes.get(..self.head.body_offset as usize).unwrap_or_default();
+        if self.head.is_ours || stray_cr(head, 0).is_none() {
+            return self.clone();
+        }
+        let mut bytes = self.bytes.to_vec();
+        blank_stray_cr(&mut bytes[..head.len()]);
+        Message::parse(Bytes::from(bytes), &Limits::PASSED).unwrap_or_else(|_| self.clone())
+    }
+
+    /// A copy with this Via on top (a client transaction's own); everything else byte for byte, but for stray CRs
+    /// ([`Message::without_stray_cr`]). Line breaks in `via` become spaces, so that it stays one header; at most 8,192 bytes of it are taken.
     pub fn with_top_via(&self, via: &[u8]) -> Message {
         let mut via = via.get(..8_192).unwrap_or(via).to_vec();
         via.iter_mut().filter(|b| matches!(b, b'\r' | b'\n')).for_each(|b| *b = b' ');
@@ -40,6 +54,10 @@ impl Message {
             bytes.extend_from_slice(part);
         }
         bytes.extend_from_slice(after);
+        if !self.head.is_ours {
+            let head = bytes.len() - self.body().len();
+            blank_stray_cr(&mut bytes[..head]);
+        }
         Bytes::from(bytes)
     }
 
@@ -79,6 +97,21 @@ impl Message {
             let _ = write!(text, ";received={ip}");
         }
         self.spliced(span.value_offset() + start, old.len(), &text)
+    }
+}
+
+/// The first CR at or behind `from` that no LF follows.
+fn stray_cr(head: &[u8], from: usize) -> Option<usize> {
+    memchr::memchr_iter(b'\r', head.get(from..)?)
+        .map(|at| from + at)
+        .find(|at| head.get(at + 1) != Some(&b'\n'))
+}
+
+fn blank_stray_cr(head: &mut [u8]) {
+    let mut from = 0;
+    while let Some(at) = stray_cr(head, from) {
+        head[at] = b' ';
+        from = at + 1;
     }
 }
 
@@ -128,6 +161,23 @@ mod tests {
                 .as_bytes()
                 .starts_with(b"BYE sip:h SIP/2.0\r\nVia: SIP/2.0/UDP h\r\nTo")
         );
+    }
+
+    #[test]
+    fn sends_no_cr_that_ends_no_line() {
+        let text = "OPTIONS sip:h SIP/2.0\r\nSubject: a\rl: 1\r\r\nTo: x\r\n \r y\nl: 3\r\n\r\n\r\r\n";
+        let m = Message::parse(Bytes::from(text), &Limits::default()).unwrap();
+        assert_eq!(m.header(HeaderName::Subject), Some(&b"a\rl: 1"[..]));
+        let plain = m.without_stray_cr();
+        assert_eq!(
+            plain.as_bytes(),
+            b"OPTIONS sip:h SIP/2.0\r\nSubject: a l: 1 \r\nTo: x\r\n   y\nl: 3\r\n\r\n\r\r\n"
+        );
+        let sent = m.with_top_via(b"SIP/2.0/UDP h");
+        assert_eq!(sent.headers().count(), plain.headers().count() + 1);
+        assert!(sent.as_bytes().ends_with(&plain.as_bytes()[23..]));
+        // Nothing to do: the same bytes, not a copy of them.
+        assert_eq!(plain.without_stray_cr().as_bytes().as_ptr(), plain.as_bytes().as_ptr());
     }
 
     #[test]

@@ -92,7 +92,10 @@ pub struct Header<'a> {
 impl Message {
     /// Parses one datagram: leading CRLFs are skipped, bytes after Content-Length are dropped, no Content-Length means up to the end (RFC 3261 sec. 18.3).
     ///
-    /// Line ends may be a LF alone. A head without its empty line is taken when it ends with a whole line.
+    /// Line ends may be a LF alone. A head without its empty line is taken when it ends with a whole line. A CR that ends no line breaks
+    /// the grammar (RFC 3261 sec. 25.1): in a header value it counts as white space and never as a line end, as RFC 9112 sec. 2.2 has it
+    /// for HTTP; what is made from the value for others to read has a space there ([`Message::without_stray_cr`]). In the start line or
+    /// in a name it is an error.
     ///
     /// # Errors
     /// Bytes that are no SIP message; typed values are not looked at.

@@ -62,6 +62,8 @@ pub(crate) struct Head {
     pub(crate) body_offset: u32,
     /// The value of Content-Length, when there is one.
     pub(crate) content_length: Option<u32>,
+    /// We wrote the headers: there is no CR in them that ends no line.
+    pub(crate) is_ours: bool,
 }
 
 const fn fault(kind: SyntaxErrorKind, offset: usize) -> SyntaxError {
@@ -105,6 +107,7 @@ impl Head {
             headers_offset: 0,
             body_offset: 0,
             content_length: None,
+            is_ours: false,
         }
     }
 
