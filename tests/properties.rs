@@ -228,7 +228,6 @@ proptest! {
                 match item {
                     StreamItem::Message(m) => seen.push(m.as_bytes().to_vec()),
                     StreamItem::Ping => seen_pings += 1,
-                    StreamItem::Pong => {}
                     other => prop_assert!(false, "{:?}", other),
                 }
             }

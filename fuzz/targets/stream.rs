@@ -5,19 +5,23 @@ use libfuzzer_sys::fuzz_target;
 use ringback::message::{StreamDecoder, StreamItem};
 use ringback::syntax::Limits;
 
-/// What a stream held, keep-alives left out (a double CRLF in two pieces is one of another kind), and whether it broke.
-fn items<'a>(pieces: impl Iterator<Item = &'a [u8]>) -> (Vec<(bool, Vec<u8>)>, bool) {
+/// What a stream held, keep-alives too, and whether it broke. With `ping` we sent a ping before it.
+fn items<'a>(pieces: impl Iterator<Item = &'a [u8]>, ping: bool) -> (Vec<(char, Vec<u8>)>, bool) {
     let mut limits = Limits::default();
     limits.message_size = 2_048;
     let mut decoder = StreamDecoder::new(limits);
+    if ping {
+        decoder.ping_sent();
+    }
     let mut found = Vec::new();
     for piece in pieces {
         decoder.push(piece);
         loop {
             match decoder.next() {
-                Ok(Some(StreamItem::Message(message))) => found.push((true, message.as_bytes().to_vec())),
-                Ok(Some(StreamItem::Malformed { bytes, .. })) => found.push((false, bytes.to_vec())),
-                Ok(Some(_)) => {}
+                Ok(Some(StreamItem::Message(message))) => found.push(('m', message.as_bytes().to_vec())),
+                Ok(Some(StreamItem::Malformed { bytes, .. })) => found.push(('x', bytes.to_vec())),
+                Ok(Some(StreamItem::Ping)) => found.push(('i', Vec::new())),
+                Ok(Some(StreamItem::Pong)) => found.push(('o', Vec::new())),
                 Ok(None) => break,
                 Err(_) => return (found, true),
             }
@@ -29,7 +33,9 @@ fn items<'a>(pieces: impl Iterator<Item = &'a [u8]>) -> (Vec<(bool, Vec<u8>)>, b
 
 fuzz_target!(|data: &[u8]| {
     let Some((cuts, stream)) = data.split_at_checked(8) else { return };
-    let whole = items(std::iter::once(stream));
+    let ping = cuts[0] % 2 == 1;
+    let whole = items(std::iter::once(stream), ping);
+    assert!(whole.0.iter().filter(|(kind, _)| *kind == 'o').count() <= usize::from(ping));
     let mut rest = stream;
     let mut cut = 0;
     let pieces = std::iter::from_fn(|| {
@@ -42,6 +48,6 @@ fuzz_target!(|data: &[u8]| {
         rest = left;
         Some(piece)
     });
-    assert_eq!(items(pieces), whole);
-    assert_eq!(items(stream.chunks(1)), whole);
+    assert_eq!(items(pieces, ping), whole);
+    assert_eq!(items(stream.chunks(1), ping), whole);
 });

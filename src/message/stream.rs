@@ -1,6 +1,6 @@
 //! Messages out of a stream of bytes, under any chunking.
 use super::Message;
-use crate::syntax::{Framing, Limits, SyntaxError, frame_stream, head_end, message_length};
+use crate::syntax::{Limits, SyntaxError, frame_stream, head_end, message_length};
 use bytes::{Buf, Bytes, BytesMut};
 
 /// Collects bytes and gives messages.
@@ -27,7 +27,9 @@ pub struct StreamDecoder {
     searched: usize,
     /// The length of the message at the start of the buffer, once it is known.
     length: Option<usize>,
-    /// The bytes in front of the buffer were one CRLF that has been given as a pong; with another one it makes a ping.
+    /// A ping of ours waits for its pong.
+    pong_due: bool,
+    /// The bytes in front of the buffer were one CRLF and no pong; with another one it makes a ping.
     half_ping: bool,
     failed: Option<SyntaxError>,
 }
@@ -46,7 +48,7 @@ pub enum StreamItem {
     },
     /// A double CRLF; answered with one CRLF (RFC 5626 sec. 3.5.1).
     Ping,
-    /// A single CRLF: the answer to a ping. (A double CRLF that came in two pieces gives a pong and a ping.)
+    /// The single CRLF that answers a ping of ours, see [`StreamDecoder::ping_sent`].
     Pong,
 }
 
@@ -58,6 +60,7 @@ impl StreamDecoder {
             buffer: BytesMut::new(),
             searched: 0,
             length: None,
+            pong_due: false,
             half_ping: false,
             failed: None,
         }
@@ -65,6 +68,30 @@ impl StreamDecoder {
     /// Adds bytes that were read.
     pub fn push(&mut self, bytes: &[u8]) {
         self.buffer.extend_from_slice(bytes);
+    }
+    /// A ping of ours goes out: the next CRLF between messages is its pong. Without one due, two CRLFs in a row are a ping, and one alone
+    /// is nothing (RFC 3261 sec. 7.5 wants it ignored).
+    ///
+    /// Unless this is said, two pongs cannot be told from a ping, however far apart they come, and each pair of them would be answered.
+    ///
+    /// ```
+    /// # use ringback::{message::{StreamDecoder, StreamItem}, syntax::Limits};
+    /// # let mut decoder = StreamDecoder::new(Limits::default());
+    /// for _ in 0..2 {
+    ///     decoder.ping_sent();
+    ///     decoder.push(b"\r\n");
+    ///     assert!(matches!(decoder.next()?, Some(StreamItem::Pong)));
+    /// }
+    /// assert!(decoder.next()?.is_none());
+    /// # Ok::<(), ringback::syntax::SyntaxError>(())
+    /// ```
+    pub fn ping_sent(&mut self) {
+        // What stood alone until now was half of nothing.
+        (self.pong_due, self.half_ping) = (true, false);
+    }
+    /// The pong has not come in its time, 10 s by RFC 5626 sec. 4.4.1, and is not waited for any more.
+    pub fn pong_missed(&mut self) {
+        self.pong_due = false;
     }
     /// The next whole item; `None` when more bytes are needed.
     ///
@@ -79,22 +106,21 @@ impl StreamDecoder {
     }
 
     fn advance(&mut self) -> Result<Option<StreamItem>, SyntaxError> {
-        if self.half_ping && self.buffer.starts_with(b"\r\n") {
-            self.buffer.advance(2);
-            self.half_ping = false;
-            return Ok(Some(StreamItem::Ping));
-        }
-        while self.searched == 0 && matches!(self.buffer.first(), Some(b'\r' | b'\n')) {
-            match frame_stream(&self.buffer, &self.limits)? {
-                Framing::KeepAlive { length, ping } => {
-                    self.buffer.advance(length);
-                    if length > 1 {
-                        self.half_ping = !ping;
-                        return Ok(Some(if ping { StreamItem::Ping } else { StreamItem::Pong }));
+        while self.searched == 0 {
+            match *self.buffer {
+                [b'\r', b'\n', ..] => {
+                    self.buffer.advance(2);
+                    if std::mem::take(&mut self.pong_due) {
+                        return Ok(Some(StreamItem::Pong));
+                    }
+                    self.half_ping = !self.half_ping;
+                    if !self.half_ping {
+                        return Ok(Some(StreamItem::Ping));
                     }
                 }
-                Framing::Incomplete if self.buffer.len() < 4 => return Ok(None),
-                // A CR that begins no line end: left to the message, which it spoils.
+                [b'\n', ..] => self.buffer.advance(1),
+                [] | [b'\r'] => return Ok(None),
+                // Also a CR that begins no line end: left to the message, which it spoils.
                 _ => break,
             }
         }
@@ -151,7 +177,7 @@ mod tests {
                     StreamItem::Message(m) => messages.push(m.as_bytes().to_vec()),
                     StreamItem::Malformed { bytes, .. } => messages.push(bytes.to_vec()),
                     StreamItem::Ping => pings += 1,
-                    StreamItem::Pong => {}
+                    StreamItem::Pong => panic!("a pong without a ping"),
                 }
             }
         }
@@ -168,6 +194,53 @@ mod tests {
         }
         for at in 0..STREAM.len() {
             assert_eq!(run([&STREAM[..at], &STREAM[at..]].into_iter()), whole, "{at}");
+        }
+    }
+
+    /// `P` pushes a CRLF, `?` says that we pinged, `!` that its time is over, `m` pushes a message; what comes of it.
+    fn keep_alives(script: &str) -> String {
+        let mut decoder = StreamDecoder::new(Limits::default());
+        let mut seen = String::new();
+        for step in script.chars() {
+            match step {
+                'P' => decoder.push(b"\r\n"),
+                'm' => decoder.push(b"BYE sip:b SIP/2.0\r\nl: 0\r\n\r\n"),
+                '?' => decoder.ping_sent(),
+                _ => decoder.pong_missed(),
+            }
+            while let Some(item) = decoder.next().unwrap() {
+                seen.push(match item {
+                    StreamItem::Ping => 'i',
+                    StreamItem::Pong => 'o',
+                    _ => 'm',
+                });
+            }
+        }
+        seen
+    }
+
+    #[test]
+    fn a_crlf_is_a_pong_when_one_is_due_and_two_others_are_a_ping() {
+        for (script, wanted) in [
+            ("PP", "i"),
+            ("PPP", "i"),
+            ("PPPP", "ii"),
+            ("PmP", "m"),
+            ("PmPP", "mi"),
+            // Each ping of ours has its pong: no two of them make a ping.
+            ("?P?P?P", "ooo"),
+            ("?PPP", "oi"),
+            ("?PmP", "om"),
+            ("?m?P", "mo"),
+            // Late pongs are none, and no two of them a ping, because we pinged in between.
+            ("?!P?!P?!P", ""),
+            // Said twice it is still one.
+            ("??PP", "o"),
+            // A peer that answers no pings still has its own answered.
+            ("?!?!PP", "i"),
+            ("P?PP", "o"),
+        ] {
+            assert_eq!(keep_alives(script), wanted, "{script}");
         }
     }
 

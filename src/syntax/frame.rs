@@ -59,6 +59,7 @@ pub enum Framing {
     /// Not yet a whole message; read on.
     Incomplete,
     /// A keep-alive of RFC 5626 sec. 3.5.1 / stray CRLFs: this many bytes to drop. `ping` is true for a double CRLF that wants a CRLF back.
+    /// A CRLF may be half of one: [`StreamDecoder`](crate::message::StreamDecoder) remembers what stood in front of the buffer.
     KeepAlive {
         /// Bytes to drop.
         length: usize,

@@ -21,6 +21,8 @@ const READ_SIZE: usize = 8 * 1_024;
 const WRITE_SIZE: usize = 64 * 1_024;
 /// Bytes kept of what is no message.
 pub(crate) const MALFORMED_KEPT: usize = 4_096;
+/// How long the pong of a ping of ours may take (RFC 5626 sec. 4.4.1). A CRLF that comes later is none.
+const PONG_WAIT: Duration = Duration::from_secs(10);
 /// How long answers may still be written after the peer has closed its side.
 const LINGER: Duration = Duration::from_secs(5);
 /// How long the last messages and the end of the stream may take when we close.
@@ -97,11 +99,17 @@ struct Times {
     traffic: Instant,
     /// The last message in either direction, or ping of the peer's.
     message: Instant,
+    /// When we sent a ping that has no pong yet.
+    pinged: Option<Instant>,
 }
 
 impl Pulse {
     fn times(&self) -> Times {
         *self.times.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+    /// `None` when the pong is there.
+    fn set_pinged(&self, pinged: Option<Instant>) {
+        self.times.lock().unwrap_or_else(PoisonError::into_inner).pinged = pinged;
     }
     fn touch(&self, is_message: bool) {
         let now = Instant::now();
@@ -142,7 +150,8 @@ async fn run(
     events: &mpsc::Sender<Carried>,
 ) -> End {
     let now = Instant::now();
-    let pulse = Pulse { pong: Notify::new(), times: Mutex::new(Times { traffic: now, message: now }) };
+    let pulse =
+        Pulse { pong: Notify::new(), times: Mutex::new(Times { traffic: now, message: now, pinged: None }) };
     let (reader, writer) = tokio::io::split(stream);
     let mut writing = pin!(write(writer, queued, &settings, &pulse));
     let end = {
@@ -168,6 +177,7 @@ async fn read(
 ) -> End {
     let mut decoder = StreamDecoder::new(settings.limits);
     let mut buffer = vec![0; READ_SIZE];
+    let mut seen_ping = None;
     loop {
         let read = match reader.read(&mut buffer).await {
             Ok(0) => {
@@ -182,6 +192,16 @@ async fn read(
             Ok(read) => read,
             Err(error) => return End::Broken(error.to_string()),
         };
+        let pinged = pulse.times().pinged;
+        if let Some(at) = pinged {
+            if seen_ping != pinged {
+                decoder.ping_sent();
+            }
+            if at.elapsed() >= PONG_WAIT {
+                decoder.pong_missed();
+            }
+        }
+        seen_ping = pinged;
         decoder.push(&buffer[..read]);
         loop {
             match decoder.next() {
@@ -199,11 +219,14 @@ async fn read(
                     }
                 }
                 Ok(Some(StreamItem::Ping)) => {
-                    // Pings keep a connection alive for who opened it. To him two pongs of ours look like a ping.
+                    // Pings keep a connection alive for who opened it.
                     pulse.touch(settings.keep_alive.is_none());
                     pulse.pong.notify_one();
                 }
-                Ok(Some(StreamItem::Pong)) => pulse.touch(false),
+                Ok(Some(StreamItem::Pong)) => {
+                    pulse.set_pinged(None);
+                    pulse.touch(false);
+                }
                 Err(error) => {
                     let rest = decoder.pending();
                     let bytes = Bytes::copy_from_slice(&rest[..rest.len().min(MALFORMED_KEPT)]);
@@ -272,7 +295,11 @@ async fn write(
                     return End::Idle(settings.idle_timeout);
                 }
                 match settings.keep_alive {
-                    Some(time) if now >= times.traffic + time => b"\r\n\r\n",
+                    Some(time) if now >= times.traffic + time => {
+                        // Before it is written: the pong may be there before we look again.
+                        pulse.set_pinged(Some(now));
+                        b"\r\n\r\n"
+                    }
                     _ => continue,
                 }
             }

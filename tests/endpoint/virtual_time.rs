@@ -7,6 +7,7 @@ use ringback::sim::{Link, MemoryNetwork};
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::time::Instant;
 
 const SERVER: &str = "192.0.2.1:5060";
@@ -102,6 +103,46 @@ async fn an_idle_connection_gets_keep_alives_and_is_closed_in_the_end() {
     assert_eq!(client.flow(Transport::Tcp, remote).await, Ok(flow), "still the same");
     tokio::time::sleep(Duration::from_secs(10)).await;
     assert_eq!((client.stats().connections, server.stats().connections), (0, 0));
+}
+
+/// What the peer of a connection that we opened hears from us in 70 s, each with its second; it writes `says` at its seconds.
+async fn heard(says: &[(u64, &str)]) -> Vec<(u64, String)> {
+    let (client, server) = hosts(9, Link::new());
+    let (client, _) = Endpoint::bind(client).await.unwrap();
+    let mut listener = server.network.unwrap().listen(SERVER.parse().unwrap()).unwrap();
+    let _flow = client.flow(Transport::Tcp, SERVER.parse().unwrap()).await.unwrap();
+    let mut peer = std::future::poll_fn(|cx| listener.poll_accept(cx)).await.unwrap();
+    let (began, mut heard, mut buffer) = (Instant::now(), Vec::new(), [0; 64]);
+    let (mut says, end) = (says.iter(), began + Duration::from_secs(70));
+    let mut next = says.next();
+    loop {
+        let at = next.map_or(end, |(second, _)| began + Duration::from_secs(*second));
+        match tokio::time::timeout_at(at, peer.read(&mut buffer)).await {
+            Ok(length) => {
+                let text = String::from_utf8(buffer[..length.unwrap()].to_vec()).unwrap();
+                heard.push((began.elapsed().as_secs(), text.replace("\r\n", "|")));
+            }
+            Err(_) => {
+                let Some((_, text)) = next else { return heard };
+                peer.write_all(text.as_bytes()).await.unwrap();
+                next = says.next();
+            }
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn pongs_are_not_answered_however_late_they_come_and_pings_are() {
+    let heard = async |says: &[(u64, &str)]| {
+        heard(says).await.iter().map(|(second, text)| format!("{second} {text}")).collect::<Vec<_>>()
+    };
+    assert_eq!(heard(&[]).await, ["25 ||", "50 ||"]);
+    assert_eq!(heard(&[(26, "\r\n"), (52, "\r\n")]).await, ["25 ||", "51 ||"]);
+    // Later than the 10 s that a pong may take.
+    assert_eq!(heard(&[(40, "\r\n"), (68, "\r\n")]).await, ["25 ||", "50 ||"]);
+    // Who answers no pings may have his own.
+    assert_eq!(heard(&[(40, "\r\n\r\n"), (60, "\r\n\r\n")]).await, ["25 ||", "40 |", "60 |"]);
+    assert_eq!(heard(&[(26, "\r\n"), (30, "\r\n\r\n")]).await, ["25 ||", "30 |", "55 ||"]);
 }
 
 #[tokio::test(start_paused = true)]
