@@ -70,8 +70,17 @@ fn body_offset(message: &[u8]) -> usize {
 /// Where the start line ends, 0 when the first line is none. Nothing is quoted in it, it is no header, and its version has to stay.
 fn start_line(text: &[u8]) -> usize {
     let head = text.iter().take_while(|b| matches!(b, b'\r' | b'\n')).count();
-    let end = head + memchr::memchr(b'\n', &text[head..]).map_or(text.len() - head, |lf| lf + 1);
+    let end = head + line_length(&text[head..]);
     memchr::memmem::find(&text[head..end], b"SIP/").map_or(0, |_| end)
+}
+
+/// The length of the first line for who takes a CR alone for a line end as well.
+fn line_length(text: &[u8]) -> usize {
+    match memchr::memchr2(b'\r', b'\n', text) {
+        Some(cr) if text[cr] == b'\r' && text.get(cr + 1) == Some(&b'\n') => cr + 2,
+        Some(end) => end + 1,
+        None => text.len(),
+    }
 }
 
 /// `name = value` and `name = "value"`.
@@ -117,6 +126,8 @@ fn after_space(text: &[u8], mut at: usize) -> usize {
             [b' ' | b'\t', ..] => 1,
             [b'\n', b' ' | b'\t', ..] => 2,
             [b'\r', b'\n', b' ' | b'\t', ..] => 3,
+            [b'\r', b'\n', ..] => return at,
+            [b'\r', ..] => 1,
             _ => return at,
         };
     }
@@ -189,31 +200,46 @@ fn lines(text: &[u8], start_line: usize, ranges: &mut Vec<Range<usize>>) {
         }
         let line = &text[at..end];
         let length = line.trim_ascii_end().len();
-        if let Some(name) = SDP_LINES.iter().find(|name| starts_caseless(line, name)) {
-            let value = sdp_secret(&line[name.len()..length]);
-            ranges.push(at + name.len() + value.start..at + name.len() + value.end);
-        } else if let Some(colon) = memchr::memchr(b':', line) {
-            let name = class::trim(&line[..colon]);
-            let start =
-                at + colon + 1 + line[colon + 1..].iter().take_while(|b| class::is(**b, class::LWS)).count();
-            if HEADERS.iter().any(|part| contains_caseless(name, part)) && start < at + length {
-                ranges.push(start..at + length);
-            }
-            if matches!(
-                HeaderName::from_bytes(name),
-                HeaderName::Authorization | HeaderName::ProxyAuthorization
-            ) && start < at + length
-            {
-                let value = &text[start..at + length];
-                let scheme = value.iter().take_while(|b| class::is(**b, class::TOKEN)).count();
-                // Of Digest only the response is a secret; of others nobody knows.
-                if !value[..scheme].eq_ignore_ascii_case(b"digest") && scheme < value.len() {
-                    ranges.push(start + scheme + 1..at + length);
-                }
-            }
+        // A CR alone is white space to us and the end of the line to others: what stands behind it counts as a line as well, and the
+        // secret in it ends with the whole.
+        let mut start = 0;
+        while start < length {
+            let next = start + line_length(&line[start..length]);
+            line_secret(text, at + start..at + next, at + length, ranges);
+            start = next;
         }
         bare_credentials(line, at, ranges);
         at = end;
+    }
+}
+
+/// The secret of the line `piece`, which goes up to `end`.
+fn line_secret(text: &[u8], piece: Range<usize>, end: usize, ranges: &mut Vec<Range<usize>>) {
+    let at = piece.start;
+    let line = &text[piece];
+    if let Some(name) = SDP_LINES.iter().find(|name| starts_caseless(line, name)) {
+        let value = sdp_secret(&text[at + name.len()..end]);
+        ranges.push(at + name.len() + value.start..at + name.len() + value.end);
+    } else if let Some(colon) = memchr::memchr(b':', line) {
+        let name = class::trim(&line[..colon]);
+        let value = &text[at + colon + 1..end];
+        let start = end - value.len() + value.iter().take_while(|b| class::is(**b, class::LWS)).count();
+        let is_secret = HEADERS.iter().any(|part| contains_caseless(name, part));
+        let is_authorization = matches!(
+            HeaderName::from_bytes(name),
+            HeaderName::Authorization | HeaderName::ProxyAuthorization
+        );
+        if is_secret && start < end {
+            ranges.push(start..end);
+        }
+        if is_authorization && start < end {
+            let value = &text[start..end];
+            let scheme = value.iter().take_while(|b| class::is(**b, class::TOKEN)).count();
+            // Of Digest only the response is a secret; of others nobody knows.
+            if !value[..scheme].eq_ignore_ascii_case(b"digest") && scheme < value.len() {
+                ranges.push(start + scheme + 1..end);
+            }
+        }
     }
 }
 
@@ -276,6 +302,13 @@ mod tests {
             ("x: response=\"66\\\nTo: x\r\n", "x: response=\"redacted\nTo: x\r\n"),
             ("x: response=\"66\r\n 29\", y\r\n", "x: response=\"redacted\", y\r\n"),
             ("Authorization: Basic dXNlcjpwdw==\r\nTo: x", "Authorization: Basic redacted\r\nTo: x"),
+            // A CR alone: white space to us, a line end to others.
+            ("x: response=\r\"6629\", y\r\n", "x: response=\r\"redacted\", y\r\n"),
+            ("x: a\rAuthorization: Odd abc\r\nTo: x", "x: a\rAuthorization: Odd redacted\r\nTo: x"),
+            ("x: a\rCookie: id\rTo: y\r\nTo: x", "x: a\rCookie: redacted\r\nTo: x"),
+            ("BYE sip:a SIP/2.0\rCookie: a\rTo: x\r\r", "BYE sip:a SIP/2.0\rCookie: redacted\r\r"),
+            ("A\r\n\r\nv=0\ra=ice-pwd:qwe\rs=-\r\nv=0", "A\r\n\r\nv=0\ra=ice-pwd:xxxxxxx\r\nv=0"),
+            ("Cookie: \r\n a\r\nTo: x", "Cookie: \r\n redacted\r\nTo: x"),
             ("zation: Basic dXNlcjpwdw==\r\n", "zation: Basic redacted\r\n"),
             ("Proxy-Authorization: Bearer abc.def\r\n", "Proxy-Authorization: Bearer redacted\r\n"),
             ("Authorization: Odd a=b,\r\n c=d\r\nTo: x", "Authorization: Odd redacted\r\nTo: x"),
