@@ -4,6 +4,7 @@
 //! `cargo test --all-features --test interop`. A program that is missing is a failed test, never a skipped one.
 #![allow(clippy::unwrap_used, clippy::panic)]
 
+mod calls;
 mod capture;
 mod device;
 mod hostile;

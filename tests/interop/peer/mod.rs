@@ -4,6 +4,7 @@ pub(crate) mod baresip;
 pub(crate) mod kamailio;
 pub(crate) mod port;
 pub(crate) mod relay;
+pub(crate) mod scenario;
 pub(crate) mod sipp;
 pub(crate) mod sipsak;
 pub(crate) mod tshark;
@@ -48,18 +49,7 @@ impl Peer {
         dir: TempDir,
         ready: impl Fn() -> bool,
     ) -> Option<Peer> {
-        let log = File::create(dir.path().join("log")).unwrap();
-        // `timeout` passes SIGTERM on to the program (once: baresip takes a second one for "do not un-register").
-        let child = Command::new("timeout")
-            .args(["--foreground", "-k", "5", LIFE_SECONDS, program])
-            .args(args)
-            .current_dir(dir.path())
-            .stdin(Stdio::null())
-            .stdout(log.try_clone().unwrap())
-            .stderr(log)
-            .spawn()
-            .unwrap();
-        let mut peer = Peer { program, child, dir };
+        let mut peer = Peer::launch((program, package), args, dir);
         let until = Instant::now() + START;
         loop {
             match peer.child.try_wait().unwrap() {
@@ -75,6 +65,37 @@ impl Peer {
                     panic!("{program} does not answer after {START:?}\n{}", peer.log())
                 }
                 None => thread::sleep(Duration::from_millis(20)),
+            }
+        }
+    }
+
+    /// Starts `program` in `dir`, and waits for nothing.
+    pub(crate) fn launch<A: AsRef<OsStr>>(
+        (program, package): (&'static str, &str),
+        args: impl IntoIterator<Item = A>,
+        dir: TempDir,
+    ) -> Peer {
+        let log = File::create(dir.path().join("log")).unwrap();
+        // `timeout` passes SIGTERM on to the program (once: baresip takes a second one for "do not un-register").
+        let child = Command::new("timeout")
+            .args(["--foreground", "-k", "5", LIFE_SECONDS, program])
+            .args(args)
+            .current_dir(dir.path())
+            .stdin(Stdio::null())
+            .stdout(log.try_clone().unwrap())
+            .stderr(log)
+            .spawn()
+            .unwrap_or_else(|error| panic!("{program} (Debian package {package}): {error}"));
+        Peer { program, child, dir }
+    }
+
+    /// Waits until it ends by itself.
+    pub(crate) fn ended(&mut self, limit: Duration) -> Option<ExitStatus> {
+        let until = Instant::now() + limit;
+        loop {
+            match self.child.try_wait().unwrap() {
+                None if Instant::now() < until => thread::sleep(Duration::from_millis(10)),
+                status => return status,
             }
         }
     }

@@ -1,0 +1,6 @@
+//! Calls with telephones and networks of others.
+
+mod phone;
+mod sipp_called;
+mod sipp_calls;
+mod sipp_dialog;

@@ -1,0 +1,325 @@
+//! Our side of the calls: an agent on an endpoint of its own, and a call with everything that it told.
+
+use ringback::auth::Credentials;
+use ringback::endpoint::agent::{
+    Agent, AgentConfig, Arrival, Arrivals, CallHandle, Invitation, MediaReport, MediaSetup, Rewrite, What,
+};
+use ringback::endpoint::{ClientEvent, Config, Endpoint};
+use ringback::media::dtmf::{Observation, Way};
+use ringback::media::party_tone::Party;
+use ringback::media::stream;
+use ringback::message::{Flow, Transport};
+use ringback::ua::call::{self, By, Cause, Command, Event, Rejection};
+use ringback::ua::registration;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::time::Duration;
+use tokio::time::{Instant, timeout_at};
+
+/// The longest that anything is waited for.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// A telephone of ours.
+#[derive(Debug)]
+pub(crate) struct Phone {
+    pub(crate) agent: Agent,
+    arrivals: Arrivals,
+    pub(crate) user: &'static str,
+    pub(crate) transport: Transport,
+    /// Whose tone it sends.
+    party: Party,
+}
+
+impl Phone {
+    /// One on UDP and TCP at 127.0.0.1, which uses UDP.
+    pub(crate) async fn new(user: &'static str) -> Phone {
+        Phone::at(user, Ipv4Addr::LOCALHOST.into(), Transport::Udp).await
+    }
+
+    /// One at this address. Users of different first letters have different tones.
+    pub(crate) async fn at(user: &'static str, ip: IpAddr, transport: Transport) -> Phone {
+        let mut config = Config::default();
+        config.udp = vec![SocketAddr::new(ip, 0)];
+        config.tcp = vec![SocketAddr::new(ip, 0)];
+        let (endpoint, incoming) = Endpoint::bind(config).await.unwrap();
+        let (agent, arrivals) = Agent::start(endpoint.scope(), incoming, AgentConfig::default());
+        let party = Party::new(user.as_bytes()[0] % 8).unwrap();
+        Phone { agent, arrivals, user, transport, party }
+    }
+
+    /// Where it listens.
+    pub(crate) fn address(&self) -> SocketAddr {
+        self.agent.endpoint().local_addrs().iter().find(|(t, _)| *t == self.transport).unwrap().1
+    }
+
+    fn contact(&self) -> String {
+        let transport = if self.transport == Transport::Tcp { ";transport=tcp" } else { "" };
+        format!("sip:{}@{}{transport}", self.user, self.address())
+    }
+
+    /// Everybody's password in `kamailio.cfg`.
+    fn credentials(&self) -> Credentials {
+        Credentials::new(self.user, format!("{}pw", self.user))
+    }
+
+    async fn flow(&self, remote: SocketAddr) -> Flow {
+        self.agent.endpoint().flow(self.transport, remote).await.unwrap()
+    }
+
+    /// Binds its contact at this registrar.
+    pub(crate) async fn register(&self, registrar: SocketAddr) {
+        let flow = self.flow(registrar).await;
+        let config = registration::Config::new(
+            format!("sip:{}@lab.example", self.user),
+            "sip:lab.example",
+            self.contact(),
+            self.credentials(),
+        );
+        let mut machine = registration::Registration::new(config, self.agent.endpoint().ids());
+        let now = || std::time::Instant::now();
+        machine.handle_input(now(), registration::Input::Command(registration::Command::Bind));
+        loop {
+            match machine.poll_output().expect("the registration goes on") {
+                registration::Output::Finished(finished) => {
+                    return assert_eq!(finished.end, registration::End::Accepted, "{finished:?}");
+                }
+                registration::Output::Send(request) => {
+                    let mut sent = self.agent.scope().request(request, flow).await.unwrap();
+                    loop {
+                        match sent.next().await.unwrap() {
+                            ClientEvent::Provisional(_) => {}
+                            ClientEvent::Final(received) => {
+                                machine.handle_input(now(), registration::Input::Response(received.message));
+                                break;
+                            }
+                            other => panic!("{other:?}"),
+                        }
+                    }
+                }
+                other => panic!("{other:?}"),
+            }
+        }
+    }
+
+    /// Its own tone is sent, and everything is listened for.
+    pub(crate) fn media(&self) -> MediaSetup {
+        MediaSetup::Stream { background: Some(self.party.tone()), detect_tones: true }
+    }
+
+    /// Calls `user` at `remote`.
+    pub(crate) async fn dial(&self, user: &str, remote: SocketAddr) -> Talk {
+        self.dial_with(user, remote, |_| {}, None).await
+    }
+
+    /// Calls with other settings than usual.
+    pub(crate) async fn dial_with(
+        &self,
+        user: &str,
+        remote: SocketAddr,
+        adjust: impl FnOnce(&mut call::Config),
+        rewrite: Option<Rewrite>,
+    ) -> Talk {
+        let flow = self.flow(remote).await;
+        let transport = if self.transport == Transport::Tcp { ";transport=tcp" } else { "" };
+        let target = format!("sip:{user}@{remote}{transport}");
+        let setup = |local| self.config(local, adjust);
+        let handle = self.agent.dial_rewritten(flow, &target, self.media(), setup, rewrite).unwrap();
+        Talk::new(handle)
+    }
+
+    fn config(
+        &self,
+        local: ringback::sdp::Local,
+        adjust: impl FnOnce(&mut call::Config),
+    ) -> call::Config {
+        let mut config = call::Config::new(format!("sip:{}@lab.example", self.user), self.contact(), local);
+        config.credentials = Some(self.credentials());
+        adjust(&mut config);
+        config
+    }
+
+    /// The next call to us, which nobody has answered.
+    pub(crate) async fn invited(&mut self) -> Invitation {
+        match timeout_at(Instant::now() + PATIENCE, self.arrivals.next()).await {
+            Ok(Some(Arrival::Call(invitation))) => invitation,
+            other => panic!("no call for {}: {other:?}", self.user),
+        }
+    }
+
+    /// Takes the next call to us; it does not even ring yet.
+    pub(crate) async fn take(&mut self) -> Talk {
+        self.take_with(|_| {}, None).await
+    }
+
+    /// Takes the next call with other settings than usual.
+    pub(crate) async fn take_with(
+        &mut self,
+        adjust: impl FnOnce(&mut call::Config),
+        rewrite: Option<Rewrite>,
+    ) -> Talk {
+        let invitation = self.invited().await;
+        let setup = |local| self.config(local, adjust);
+        Talk::new(invitation.take_rewritten(self.media(), setup, rewrite).unwrap())
+    }
+}
+
+/// A call of ours, and what it told.
+#[derive(Debug)]
+pub(crate) struct Talk {
+    pub(crate) handle: CallHandle,
+    pub(crate) seen: Vec<What>,
+}
+
+impl Talk {
+    fn new(handle: CallHandle) -> Talk {
+        Talk { handle, seen: Vec::new() }
+    }
+
+    /// What comes next, until something is picked.
+    pub(crate) async fn until<T>(&mut self, what: &str, mut pick: impl FnMut(&What) -> Option<T>) -> T {
+        let until = Instant::now() + PATIENCE;
+        loop {
+            match timeout_at(until, self.handle.next()).await {
+                Ok(Some(happened)) => {
+                    let picked = pick(&happened.what);
+                    self.seen.push(happened.what);
+                    if let Some(picked) = picked {
+                        return picked;
+                    }
+                }
+                Ok(None) => panic!("the call ended before {what}: {:#?}", self.seen),
+                Err(_) => panic!("{what} did not come: {:#?}", self.seen),
+            }
+        }
+    }
+
+    /// The same for what happens in the signalling.
+    pub(crate) async fn signal<T>(&mut self, what: &str, mut pick: impl FnMut(&Event) -> Option<T>) -> T {
+        self.until(what, |happened| match happened {
+            What::Signal(event) => pick(event),
+            _ => None,
+        })
+        .await
+    }
+
+    pub(crate) async fn answered(&mut self) -> ringback::sdp::MediaPlan {
+        self.signal("the answer", |event| match event {
+            Event::Answered(plan) => Some(plan.clone()),
+            _ => None,
+        })
+        .await
+    }
+
+    pub(crate) async fn progress(&mut self, status: u16) -> Option<usize> {
+        self.signal("a provisional response", |event| match event {
+            Event::Progress { status: seen, fork } if *seen == status => Some(*fork),
+            _ => None,
+        })
+        .await
+    }
+
+    pub(crate) async fn held(&mut self) -> By {
+        self.signal("the hold", |event| match event {
+            Event::Held { by, .. } => Some(*by),
+            _ => None,
+        })
+        .await
+    }
+
+    pub(crate) async fn resumed(&mut self) -> By {
+        self.signal("the end of the hold", |event| match event {
+            Event::Resumed { by, .. } => Some(*by),
+            _ => None,
+        })
+        .await
+    }
+
+    pub(crate) async fn rejected(&mut self) -> Rejection {
+        self.signal("the refusal", |event| match event {
+            Event::Rejected(rejection) => Some((**rejection).clone()),
+            _ => None,
+        })
+        .await
+    }
+
+    pub(crate) async fn ended(&mut self) -> (By, Cause, Vec<String>) {
+        self.signal("the end", |event| match event {
+            Event::Ended { by, cause, reasons } => Some((*by, cause.clone(), reasons.clone())),
+            _ => None,
+        })
+        .await
+    }
+
+    /// Hangs up and waits for the end.
+    pub(crate) async fn hang_up(&mut self) {
+        self.handle.hang_up(None).await;
+        let (by, cause, _) = self.ended().await;
+        assert_eq!((by, cause), (By::Local, Cause::HungUp), "{:#?}", self.seen);
+    }
+
+    pub(crate) async fn command(&self, command: Command) {
+        self.handle.command(command).await;
+    }
+
+    /// Sends digits and waits until the last has gone out.
+    pub(crate) async fn send_digits(&mut self, digits: &str, way: Way) {
+        let keys = ringback::media::digit::parse_digits(digits).unwrap();
+        self.handle.media(stream::Command::digits(keys, way)).await;
+        self.until("the end of our digits", |what| match what {
+            What::Media(stream::Event::Played) => Some(()),
+            What::Media(stream::Event::Unsupported(way)) => panic!("{way} is not agreed on"),
+            _ => None,
+        })
+        .await;
+    }
+
+    /// Waits for so many digits by this way.
+    pub(crate) async fn digits(&mut self, way: Way, count: usize) -> Vec<Observation> {
+        let mut seen = Vec::new();
+        self.until(&format!("{count} digits by {way}"), |what| match what {
+            What::Media(stream::Event::Observed(observation)) if observation.way == way => {
+                seen.push(observation.clone());
+                (seen.len() == count).then_some(())
+            }
+            _ => None,
+        })
+        .await;
+        seen
+    }
+
+    /// Waits until this party is heard.
+    pub(crate) async fn hears(&mut self, other: &Phone) {
+        let until = Instant::now() + PATIENCE;
+        self.handle.listen_anew().await;
+        loop {
+            let report = self.handle.report().await.expect("the call is up");
+            if report.heard_for(other.party) >= Duration::from_millis(200) {
+                return;
+            }
+            assert!(Instant::now() < until, "{} is not heard: {report:#?}", other.user);
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    }
+
+    /// The report that came at the end.
+    pub(crate) fn last_report(&self) -> &MediaReport {
+        let report = self.seen.iter().find_map(|what| match what {
+            What::LastReport(report) => Some(&**report),
+            _ => None,
+        });
+        report.expect("a call that has ended has a report")
+    }
+
+    /// Everything in the signalling so far.
+    pub(crate) fn signals(&self) -> Vec<&Event> {
+        let signals = self.seen.iter().filter_map(|what| match what {
+            What::Signal(event) => Some(event),
+            _ => None,
+        });
+        signals.collect()
+    }
+}
+
+/// The digits as text.
+pub(crate) fn text(observations: &[Observation]) -> String {
+    observations.iter().filter_map(|observation| Some(observation.digit?.character())).collect()
+}
