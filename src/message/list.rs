@@ -50,3 +50,18 @@ impl<'a, T, F: Fn(&'a [u8]) -> Result<(T, &'a [u8]), SyntaxError>> Iterator for 
 pub(super) fn tokens(value: &[u8]) -> impl Iterator<Item = &[u8]> {
     value.split(|&b| b == b',').map(class::trim).filter(|token| !token.is_empty())
 }
+
+/// The pieces between the commas that stand in no quoted string, without white space; empty pieces are left out.
+pub(super) fn values(value: &[u8]) -> impl Iterator<Item = &[u8]> {
+    let (mut quoted, mut escaped) = (false, false);
+    let pieces = value.split(move |&b| {
+        match b {
+            _ if escaped => escaped = false,
+            b'\\' if quoted => escaped = true,
+            b'"' => quoted = !quoted,
+            _ => return b == b',' && !quoted,
+        }
+        false
+    });
+    pieces.map(class::trim).filter(|piece| !piece.is_empty())
+}

@@ -1,5 +1,5 @@
 //! Typed values of a message, parsed when asked for.
-use super::list::{List, tokens};
+use super::list::{List, tokens, values};
 use super::{FieldError, Message};
 use crate::syntax::{
     CSeq, Challenge, Contact, HeaderName, Limits, MediaType, Multipart, NameAddr, SyntaxError,
@@ -114,6 +114,10 @@ impl Message {
     pub fn tokens(&self, name: HeaderName) -> impl Iterator<Item = &[u8]> {
         self.lines(name).flat_map(tokens)
     }
+    /// All comma-separated values of every header of this name, quoted strings and all (Reason, Warning, ...).
+    pub fn values(&self, name: HeaderName) -> impl Iterator<Item = &[u8]> {
+        self.headers().filter(move |h| h.name == name).flat_map(|h| values(h.value))
+    }
     /// A header that is one number of seconds (Expires, Min-Expires, Retry-After: what follows the number is left aside). Clamped to `u32::MAX`.
     pub fn seconds(&self, name: HeaderName) -> Option<Result<u32, FieldError>> {
         let (_, span) = self.find(name, 0)?;
@@ -211,6 +215,15 @@ mod tests {
         assert_eq!(m.contacts().filter(Result::is_ok).count(), 2);
         let m = message("Allow: INVITE,\r\n ACK ,, BYE\r\nAllow:\r\nallow: X\r\n");
         assert_eq!(m.tokens(HeaderName::Allow).collect::<Vec<_>>(), [&b"INVITE"[..], b"ACK", b"BYE", b"X"]);
+    }
+
+    #[test]
+    fn a_comma_in_a_quoted_string_parts_no_values() {
+        let m = message(
+            "Reason: Q.850;cause=16;text=\"a, \\\"b, c\" , SIP;cause=200\r\nReason:\r\nReason: x;text=\"open, ended\r\n",
+        );
+        let values: Vec<_> = m.values(HeaderName::Reason).map(String::from_utf8_lossy).collect();
+        assert_eq!(values, ["Q.850;cause=16;text=\"a, \\\"b, c\"", "SIP;cause=200", "x;text=\"open, ended"]);
     }
 
     #[test]

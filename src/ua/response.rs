@@ -30,9 +30,9 @@ pub(super) fn tokens(response: &Message, header: HeaderName) -> Vec<String> {
     response.tokens(header).map(text).collect()
 }
 
-/// Every value of a header, as it came.
+/// Every value of a header, as it came; those of one line are told apart.
 pub(super) fn values(response: &Message, header: HeaderName) -> Vec<String> {
-    response.lines(header).map(text).collect()
+    response.values(header).map(text).collect()
 }
 
 pub(super) fn reason(response: &Message) -> String {

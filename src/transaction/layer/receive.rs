@@ -121,10 +121,8 @@ impl Layer {
                 let tag = answered.map(|tag| String::from_utf8_lossy(tag).into_owned());
                 self.respond_self(now, id, &message, 200, "OK", tag);
                 if is_pending {
-                    let reasons = message.headers().filter(|header| header.name == HeaderName::Reason);
-                    let reasons = reasons
-                        .take(REASONS)
-                        .map(|header| String::from_utf8_lossy(header.value).into_owned());
+                    let reasons = message.values(HeaderName::Reason).take(REASONS);
+                    let reasons = reasons.map(|value| String::from_utf8_lossy(value).into_owned());
                     let reasons = reasons.collect();
                     self.outputs.push_back(Output::Cancelled { invite: ServerId(invite), reasons });
                 }
