@@ -1,6 +1,7 @@
 //! Calls with telephones and networks of others.
 
 mod phone;
+mod proxied;
 mod sipp_called;
 mod sipp_calls;
 mod sipp_dialog;

@@ -126,11 +126,7 @@ impl Phone {
         Talk::new(handle)
     }
 
-    fn config(
-        &self,
-        local: ringback::sdp::Local,
-        adjust: impl FnOnce(&mut call::Config),
-    ) -> call::Config {
+    fn config(&self, local: ringback::sdp::Local, adjust: impl FnOnce(&mut call::Config)) -> call::Config {
         let mut config = call::Config::new(format!("sip:{}@lab.example", self.user), self.contact(), local);
         config.credentials = Some(self.credentials());
         adjust(&mut config);

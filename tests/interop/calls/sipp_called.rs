@@ -226,3 +226,18 @@ async fn a_bye_of_the_peer_brings_its_reason_and_ours_has_one() {
     talk.ended().await;
     player.finished();
 }
+
+#[tokio::test(flavor = "multi_thread")]
+#[should_panic(expected = "SIPp: Some(ExitStatus")]
+async fn sipp_says_when_a_scenario_is_not_kept_to() {
+    let scenario = Scenario::called()
+        .invited()
+        .answer("200 OK", "a", &[], AUDIO)
+        .recv_with("ACK", &["To: .*;tag=another"])
+        .recv("BYE")
+        .reply("200 OK", &[], "");
+    let (_alice, mut talk, player) = call(scenario).await;
+    talk.answered().await;
+    talk.handle.hang_up(None).await;
+    player.finished();
+}

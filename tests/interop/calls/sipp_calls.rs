@@ -2,6 +2,8 @@
 
 use super::phone::Phone;
 use crate::peer::scenario::{AUDIO, Scenario};
+use ringback::endpoint::agent::What;
+use ringback::syntax::Method;
 use ringback::ua::call::{self, By, Cause, Command, Event};
 use std::time::Duration;
 
@@ -77,9 +79,14 @@ async fn reliable_responses_are_sent_where_they_are_required() {
         .expect(200, &[])
         .call("bob", bob.address());
     let mut talk = bob.take().await;
-    // All at once: each waits for the PRACK of the one before.
+    // Each waits for the PRACK of the one before.
     talk.command(Command::Ring { status: 183, media: true }).await;
     talk.command(RING).await;
+    talk.until("a PRACK", |what| match what {
+        What::Request(request) => Some(assert_eq!(request.method(), Some(Method::Prack))),
+        _ => None,
+    })
+    .await;
     talk.command(Command::Answer).await;
     talk.answered().await;
     talk.ended().await;

@@ -163,7 +163,8 @@ impl Scenario {
             "<ereg regexp=\"[0-9]+\" search_in=\"hdr\" header=\"RSeq:\" assign_to=\"rseq{}\"/></action></recv>\n",
             self.rseqs
         );
-        let before = self.steps.strip_suffix("</action></recv>\n").expect("a response with patterns").to_owned();
+        let before =
+            self.steps.strip_suffix("</action></recv>\n").expect("a response with patterns").to_owned();
         self.steps = before + &action;
         self
     }

@@ -1,0 +1,168 @@
+//! Two telephones of ours, and Kamailio between them: challenge, record-routing, both media streams, digits by each way.
+
+use super::phone::{Phone, Talk, text};
+use crate::peer::kamailio::Kamailio;
+use ringback::media::dtmf::Way;
+use ringback::message::Transport;
+use ringback::ua::call::{By, Cause, Command, Event, Hold};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+
+const ALL: &str = "1234567890*#ABCD";
+
+/// Where two telephones are, and how they talk to Kamailio.
+async fn lab(caller: (IpAddr, Transport), called: (IpAddr, Transport)) -> (Kamailio, Phone, Phone) {
+    let kamailio = Kamailio::start(&[]);
+    let alice = Phone::at("alice", caller.0, caller.1).await;
+    let bob = Phone::at("bob", called.0, called.1).await;
+    for phone in [&alice, &bob] {
+        phone.register(SocketAddr::new(phone.address().ip(), kamailio.port())).await;
+    }
+    assert_eq!(kamailio.bindings().len(), 2);
+    (kamailio, alice, bob)
+}
+
+/// Alice calls bob, who rings and answers.
+async fn connected(kamailio: &Kamailio, alice: &Phone, bob: &mut Phone) -> (Talk, Talk) {
+    let proxy = SocketAddr::new(alice.address().ip(), kamailio.port());
+    let mut caller = alice.dial("bob", proxy).await;
+    let mut called = bob.take().await;
+    called.command(Command::Ring { status: 180, media: false }).await;
+    caller.progress(180).await;
+    called.command(Command::Answer).await;
+    caller.answered().await;
+    called.answered().await;
+    (caller, called)
+}
+
+async fn hear_each_other(alice: &Phone, caller: &mut Talk, bob: &Phone, called: &mut Talk) {
+    caller.hears(bob).await;
+    called.hears(alice).await;
+}
+
+async fn digits_by_info(from: &mut Talk, to: &mut Talk, content_type: &str) {
+    for (token, digit) in ALL.chars().enumerate() {
+        let body = match content_type {
+            "application/dtmf" => digit.to_string(),
+            _ => format!("Signal={digit}\r\nDuration=160\r\n"),
+        };
+        let (token, content_type) = (token as u64, content_type.to_owned());
+        from.command(Command::Info { token, content_type, body: body.clone().into_bytes() }).await;
+        let got = to
+            .signal("an INFO", |event| match event {
+                Event::InfoReceived { body, status: 200, .. } => Some(body.clone()),
+                _ => None,
+            })
+            .await;
+        assert_eq!(got, body.as_bytes());
+        let status = from
+            .signal("its answer", |event| match event {
+                Event::InfoAnswered { token: answered, status } if *answered == token => Some(*status),
+                _ => None,
+            })
+            .await;
+        assert_eq!(status, Some(200));
+    }
+}
+
+async fn the_whole_call(caller: (IpAddr, Transport), called: (IpAddr, Transport)) {
+    let (kamailio, alice, mut bob) = lab(caller, called).await;
+    let (mut from, mut to) = connected(&kamailio, &alice, &mut bob).await;
+    hear_each_other(&alice, &mut from, &bob, &mut to).await;
+
+    for way in [Way::Rfc4733, Way::InBand] {
+        from.send_digits(ALL, way).await;
+        let seen = to.digits(way, ALL.len()).await;
+        assert_eq!(text(&seen), ALL, "{seen:#?}");
+        to.send_digits("42", way).await;
+        assert_eq!(text(&from.digits(way, 2).await), "42");
+    }
+    digits_by_info(&mut from, &mut to, "application/dtmf-relay").await;
+    digits_by_info(&mut to, &mut from, "application/dtmf").await;
+
+    for (holder, held) in [(&mut from, &mut to)] {
+        holder.command(Command::Hold(Hold::SendOnly)).await;
+        assert_eq!((holder.held().await, held.held().await), (By::Local, By::Peer));
+        holder.command(Command::Resume).await;
+        assert_eq!((holder.resumed().await, held.resumed().await), (By::Local, By::Peer));
+    }
+    to.command(Command::Hold(Hold::Inactive)).await;
+    assert_eq!((to.held().await, from.held().await), (By::Local, By::Peer));
+    to.command(Command::Resume).await;
+    assert_eq!((to.resumed().await, from.resumed().await), (By::Local, By::Peer));
+    hear_each_other(&alice, &mut from, &bob, &mut to).await;
+
+    from.hang_up().await;
+    let (by, cause, _) = to.ended().await;
+    assert_eq!((by, cause), (By::Peer, Cause::HungUp));
+    for talk in [&from, &to] {
+        let report = talk.last_report();
+        assert_eq!((report.received.lost, report.malformed), (0, 0), "{report:#?}");
+        assert!(report.rtcp.received > 0, "{report:#?}");
+    }
+}
+
+const V4: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
+const V6: IpAddr = IpAddr::V6(Ipv6Addr::LOCALHOST);
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_call_by_udp() {
+    the_whole_call((V4, Transport::Udp), (V4, Transport::Udp)).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_call_by_tcp() {
+    the_whole_call((V4, Transport::Tcp), (V4, Transport::Tcp)).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_call_by_ipv6() {
+    the_whole_call((V6, Transport::Udp), (V6, Transport::Udp)).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_call_from_tcp_to_udp_on_ipv6() {
+    the_whole_call((V6, Transport::Tcp), (V6, Transport::Udp)).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_called_side_hangs_up_and_the_caller_cancels() {
+    for transport in [Transport::Udp, Transport::Tcp] {
+        let (kamailio, alice, mut bob) = lab((V4, transport), (V4, transport)).await;
+        let (mut from, mut to) = connected(&kamailio, &alice, &mut bob).await;
+        to.hang_up().await;
+        let (by, cause, _) = from.ended().await;
+        assert_eq!((by, cause), (By::Peer, Cause::HungUp));
+
+        let proxy = SocketAddr::new(V4, kamailio.port());
+        let mut from = alice.dial("bob", proxy).await;
+        let mut to = bob.take().await;
+        to.command(Command::Ring { status: 180, media: false }).await;
+        from.progress(180).await;
+        from.handle.hang_up(Some("SIP;cause=487;text=\"test\"".to_owned())).await;
+        let (by, cause, _) = to.ended().await;
+        assert_eq!((by, cause), (By::Peer, Cause::Cancelled));
+        let (by, cause, _) = from.ended().await;
+        assert_eq!((by, cause), (By::Local, Cause::Cancelled));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_cannot_be_called_and_who_may_not_call() {
+    let (kamailio, alice, mut bob) = lab((V4, Transport::Udp), (V4, Transport::Udp)).await;
+    let proxy = SocketAddr::new(V4, kamailio.port());
+    for (user, status) in [("carol", 480), ("nobody", 404)] {
+        assert_eq!(alice.dial(user, proxy).await.rejected().await.status, Some(status));
+    }
+    let mut from = alice.dial("bob", proxy).await;
+    let to = bob.take().await;
+    let reason = Some("Q.850;cause=17".to_owned());
+    to.command(Command::Refuse { status: 486, reason }).await;
+    let rejection = from.rejected().await;
+    assert_eq!((rejection.status, rejection.challenges.len()), (Some(486), 1), "{rejection:?}");
+    assert_eq!(rejection.reasons, ["Q.850;cause=17"]);
+    let wrong = |config: &mut ringback::ua::call::Config| {
+        config.credentials = Some(ringback::auth::Credentials::new("alice", "wrong"));
+    };
+    let mut from = alice.dial_with("bob", proxy, wrong, None).await;
+    assert_eq!(from.rejected().await.status, Some(407));
+}
