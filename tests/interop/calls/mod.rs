@@ -1,5 +1,6 @@
 //! Calls with telephones and networks of others.
 
+mod baresip;
 mod phone;
 mod proxied;
 mod sipp_called;

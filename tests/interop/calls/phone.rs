@@ -46,6 +46,11 @@ impl Phone {
         Phone { agent, arrivals, user, transport, party }
     }
 
+    /// Whose tone it sends.
+    pub(crate) fn party(&self) -> Party {
+        self.party
+    }
+
     /// Where it listens.
     pub(crate) fn address(&self) -> SocketAddr {
         self.agent.endpoint().local_addrs().iter().find(|(t, _)| *t == self.transport).unwrap().1
@@ -284,14 +289,18 @@ impl Talk {
 
     /// Waits until this party is heard.
     pub(crate) async fn hears(&mut self, other: &Phone) {
+        self.hears_party(other.party).await;
+    }
+
+    pub(crate) async fn hears_party(&mut self, party: Party) {
         let until = Instant::now() + PATIENCE;
         self.handle.listen_anew().await;
         loop {
             let report = self.handle.report().await.expect("the call is up");
-            if report.heard_for(other.party) >= Duration::from_millis(200) {
+            if report.heard_for(party) >= Duration::from_millis(200) {
                 return;
             }
-            assert!(Instant::now() < until, "{} is not heard: {report:#?}", other.user);
+            assert!(Instant::now() < until, "{party:?} is not heard: {report:#?}");
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
     }

@@ -1,8 +1,14 @@
-//! baresip as a phone that registers.
+//! baresip as a phone that registers, calls and is called.
 
-use super::Peer;
+use super::{Peer, port};
+use crate::eventually;
+use serde_json::{Value, json};
 use std::fs;
-use std::net::SocketAddr;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{Ipv4Addr, SocketAddr, TcpStream};
+use std::sync::{Arc, Mutex};
+use std::thread;
+use tempfile::TempDir;
 
 /// A running baresip with one account.
 #[derive(Debug)]
@@ -21,6 +27,38 @@ impl Baresip {
     ) -> Baresip {
         let dir = tempfile::Builder::new().prefix("ringback-baresip-").tempdir().unwrap();
         let config = include_str!("../baresip.config");
+        Baresip::launch(dir, config, user, password, registrar, transport, expires)
+    }
+
+    /// One that also calls and is called: it sends the samples (16 bits, 8,000 a second) again and again, keeps what it hears in a file,
+    /// and is driven over TCP.
+    pub(crate) fn phone(user: &str, password: &str, registrar: SocketAddr, samples: &[i16]) -> Phone {
+        let dir = tempfile::Builder::new().prefix("ringback-baresip-").tempdir().unwrap();
+        let (at, port) = (dir.path().display().to_string(), port::free());
+        fs::write(dir.path().join("tone.wav"), wav(samples)).unwrap();
+        let config = format!(
+            "{}module_app menu.so\nmodule_app ctrl_tcp.so\nmodule g711.so\nmodule aufile.so\nmodule aubridge.so\n\
+             module sndfile.so\nsnd_path {at}\naudio_source aufile,{at}/tone.wav\naudio_player aubridge,out\n\
+             audio_srate 8000\naudio_channels 1\ncall_max_calls 1\nctrl_tcp_listen 127.0.0.1:{port}\n",
+            include_str!("../baresip.config")
+        );
+        let baresip = Baresip::launch(dir, &config, user, password, registrar, "udp", 60);
+        let control = TcpStream::connect((Ipv4Addr::LOCALHOST, port)).unwrap();
+        let events = Arc::new(Mutex::new(Vec::new()));
+        let (reader, kept) = (control.try_clone().unwrap(), Arc::clone(&events));
+        thread::spawn(move || read_events(BufReader::new(reader), &kept));
+        Phone { baresip, control, events }
+    }
+
+    fn launch(
+        dir: TempDir,
+        config: &str,
+        user: &str,
+        password: &str,
+        registrar: SocketAddr,
+        transport: &str,
+        expires: u32,
+    ) -> Baresip {
         fs::write(dir.path().join("config"), config).unwrap();
         fs::write(dir.path().join("contacts"), "").unwrap();
         let account =
@@ -43,4 +81,77 @@ impl Baresip {
     pub(crate) fn quit(mut self) {
         self.peer.stop();
     }
+}
+
+/// A baresip that is driven over TCP (its module ctrl_tcp: JSON in netstrings).
+#[derive(Debug)]
+pub(crate) struct Phone {
+    baresip: Baresip,
+    control: TcpStream,
+    events: Arc<Mutex<Vec<Value>>>,
+}
+
+impl Phone {
+    /// Gives a command of its menu, e.g. `accept` or `dial`.
+    pub(crate) fn command(&self, command: &str, parameters: &str) {
+        let text = json!({"command": command, "params": parameters}).to_string();
+        (&self.control).write_all(format!("{}:{text},", text.len()).as_bytes()).unwrap();
+    }
+
+    /// The parameters of all events of this kind so far.
+    pub(crate) fn events(&self, kind: &str) -> Vec<String> {
+        let events = self.events.lock().unwrap();
+        let of_kind = events.iter().filter(|event| event["type"] == kind);
+        of_kind.map(|event| event["param"].as_str().unwrap_or_default().to_owned()).collect()
+    }
+
+    /// Waits until there are so many events of this kind.
+    pub(crate) fn wait(&self, kind: &str, count: usize) -> Vec<String> {
+        eventually(kind, || Some(self.events(kind)).filter(|seen| seen.len() >= count))
+    }
+
+    /// What it heard in its last call, once it wrote that down.
+    pub(crate) fn heard(&self) -> Vec<i16> {
+        let name =
+            |entry: fs::DirEntry| Some(entry.path()).filter(|p| p.to_string_lossy().ends_with("-dec.wav"));
+        let files = fs::read_dir(self.baresip.peer.dir()).unwrap().filter_map(|entry| name(entry.unwrap()));
+        let bytes = fs::read(files.max().expect("baresip keeps what it hears")).unwrap();
+        bytes.get(44..).unwrap_or_default().as_chunks().0.iter().map(|two| i16::from_le_bytes(*two)).collect()
+    }
+
+    /// What it printed.
+    pub(crate) fn log(&self) -> String {
+        self.baresip.log()
+    }
+}
+
+/// Netstrings with an object each, until the connection ends.
+fn read_events(mut reader: impl BufRead, events: &Mutex<Vec<Value>>) {
+    loop {
+        let mut length = Vec::new();
+        if reader.read_until(b':', &mut length).unwrap_or(0) == 0 {
+            return;
+        }
+        let length: usize = String::from_utf8_lossy(&length).trim_end_matches(':').parse().unwrap();
+        let mut text = vec![0; length + 1];
+        if reader.read_exact(&mut text).is_err() {
+            return;
+        }
+        let event: Value = serde_json::from_slice(&text[..length]).unwrap();
+        events.lock().unwrap().push(event);
+    }
+}
+
+/// A file of 8,000 samples a second and one channel.
+fn wav(samples: &[i16]) -> Vec<u8> {
+    let length = 2 * samples.len() as u32;
+    let mut file = b"RIFF".to_vec();
+    file.extend((36 + length).to_le_bytes());
+    file.extend(b"WAVEfmt \x10\0\0\0\x01\0\x01\0");
+    file.extend(8_000u32.to_le_bytes());
+    file.extend(16_000u32.to_le_bytes());
+    file.extend(b"\x02\0\x10\0data");
+    file.extend(length.to_le_bytes());
+    file.extend(samples.iter().flat_map(|sample| sample.to_le_bytes()));
+    file
 }
