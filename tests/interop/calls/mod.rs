@@ -1,8 +1,10 @@
 //! Calls with telephones and networks of others.
 
 mod baresip;
+mod lossy;
 mod phone;
 mod proxied;
 mod sipp_called;
 mod sipp_calls;
 mod sipp_dialog;
+mod wire;

@@ -5,6 +5,7 @@ use ringback::endpoint::agent::{
     Agent, AgentConfig, Arrival, Arrivals, CallHandle, Invitation, MediaReport, MediaSetup, Rewrite, What,
 };
 use ringback::endpoint::{ClientEvent, Config, Endpoint};
+use ringback::media::digit::Digit;
 use ringback::media::dtmf::{Observation, Way};
 use ringback::media::party_tone::Party;
 use ringback::media::stream;
@@ -305,6 +306,23 @@ impl Talk {
         }
     }
 
+    /// Every digit that was seen so far, by whatever way.
+    pub(crate) async fn observed(&mut self) -> Vec<Observation> {
+        while let Ok(Some(happened)) = timeout_at(Instant::now(), self.handle.next()).await {
+            self.seen.push(happened.what);
+        }
+        let observed = self.seen.iter().filter_map(|what| match what {
+            What::Media(stream::Event::Observed(observation)) => Some(observation.clone()),
+            _ => None,
+        });
+        observed.collect()
+    }
+
+    /// Forgets what was seen.
+    pub(crate) fn forget(&mut self) {
+        self.seen.clear();
+    }
+
     /// The report that came at the end.
     pub(crate) fn last_report(&self) -> &MediaReport {
         let report = self.seen.iter().find_map(|what| match what {
@@ -322,6 +340,11 @@ impl Talk {
         });
         signals.collect()
     }
+}
+
+/// These digits, without pauses.
+pub(crate) fn digits(text: &str) -> Vec<Digit> {
+    text.chars().map(|character| Digit::from_char(character).unwrap()).collect()
 }
 
 /// The digits as text.

@@ -2,6 +2,8 @@
 
 pub(crate) mod baresip;
 pub(crate) mod kamailio;
+pub(crate) mod lossy;
+pub(crate) mod pcap;
 pub(crate) mod port;
 pub(crate) mod relay;
 pub(crate) mod scenario;

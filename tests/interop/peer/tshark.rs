@@ -32,33 +32,7 @@ pub(crate) fn read(capture: &Path, port: u16) -> Vec<Frame> {
         "_ws.expert.severity",
         "_ws.expert.message",
     ];
-    let output = Command::new("tshark")
-        .args([
-            "-n",
-            "-r",
-            &capture.display().to_string(),
-            "-T",
-            "fields",
-            "-E",
-            "separator=\t",
-            "-E",
-            "occurrence=a",
-        ])
-        .args([
-            "-o",
-            "ip.check_checksum:TRUE",
-            "-o",
-            "udp.check_checksum:TRUE",
-            "-o",
-            "tcp.check_checksum:TRUE",
-        ])
-        .args(["-d", &format!("udp.port=={port},sip"), "-d", &format!("tcp.port=={port},sip")])
-        .args(FIELDS.iter().flat_map(|field| ["-e", field]))
-        .stdin(Stdio::null())
-        .output()
-        .unwrap_or_else(|error| panic!("tshark cannot be run (Debian package tshark): {error}"));
-    let stderr = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "tshark: {}\n{stderr}", output.status);
+    let stdout = run(capture, port, "", &FIELDS);
     let frame = |line: &str| {
         let mut fields = line.split('\t').map(str::to_owned);
         let mut next = || fields.next().unwrap();
@@ -74,5 +48,33 @@ pub(crate) fn read(capture: &Path, port: u16) -> Vec<Frame> {
             },
         }
     };
-    String::from_utf8(output.stdout).unwrap().lines().map(frame).collect()
+    stdout.lines().map(frame).collect()
+}
+
+/// The fields of the packets that fit a display filter. The SDP in the capture tells tshark which ports are RTP, and what the numbers mean.
+pub(crate) fn fields(capture: &Path, port: u16, filter: &str, fields: &[&str]) -> Vec<Vec<String>> {
+    let stdout = run(capture, port, filter, fields);
+    stdout.lines().map(|line| line.split('\t').map(str::to_owned).collect()).collect()
+}
+
+fn run(capture: &Path, port: u16, filter: &str, fields: &[&str]) -> String {
+    let output = Command::new("tshark")
+        .args(["-n", "-r", &capture.display().to_string(), "-Y", filter])
+        .args(["-T", "fields", "-E", "separator=\t", "-E", "occurrence=a"])
+        .args([
+            "-o",
+            "ip.check_checksum:TRUE",
+            "-o",
+            "udp.check_checksum:TRUE",
+            "-o",
+            "tcp.check_checksum:TRUE",
+        ])
+        .args(["-d", &format!("udp.port=={port},sip"), "-d", &format!("tcp.port=={port},sip")])
+        .args(fields.iter().flat_map(|field| ["-e", field]))
+        .stdin(Stdio::null())
+        .output()
+        .unwrap_or_else(|error| panic!("tshark cannot be run (Debian package tshark): {error}"));
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "tshark: {}\n{stderr}", output.status);
+    String::from_utf8(output.stdout).unwrap()
 }
