@@ -169,11 +169,13 @@ impl Phone {
 pub(crate) struct Talk {
     pub(crate) handle: CallHandle,
     pub(crate) seen: Vec<What>,
+    /// The digits up to here were given to somebody.
+    given: usize,
 }
 
 impl Talk {
     fn new(handle: CallHandle) -> Talk {
-        Talk { handle, seen: Vec::new() }
+        Talk { handle, seen: Vec::new(), given: 0 }
     }
 
     /// What comes next, until something is picked.
@@ -235,6 +237,14 @@ impl Talk {
         .await
     }
 
+    pub(crate) async fn refreshed(&mut self) -> By {
+        self.signal("a refresh of the session", |event| match event {
+            Event::Refreshed { by } => Some(*by),
+            _ => None,
+        })
+        .await
+    }
+
     pub(crate) async fn rejected(&mut self) -> Rejection {
         self.signal("the refusal", |event| match event {
             Event::Rejected(rejection) => Some((**rejection).clone()),
@@ -274,17 +284,23 @@ impl Talk {
         .await;
     }
 
-    /// Waits for so many digits by this way.
+    /// Waits for so many digits by this way; those that were given before count no more.
     pub(crate) async fn digits(&mut self, way: Way, count: usize) -> Vec<Observation> {
-        let mut seen = Vec::new();
-        self.until(&format!("{count} digits by {way}"), |what| match what {
+        let by_way = |what: &What| match what {
             What::Media(stream::Event::Observed(observation)) if observation.way == way => {
-                seen.push(observation.clone());
-                (seen.len() == count).then_some(())
+                Some(observation.clone())
             }
             _ => None,
-        })
-        .await;
+        };
+        let mut seen: Vec<_> = self.seen[self.given..].iter().filter_map(by_way).collect();
+        if seen.len() < count {
+            self.until(&format!("{count} digits by {way}"), |what| {
+                seen.extend(by_way(what));
+                (seen.len() == count).then_some(())
+            })
+            .await;
+        }
+        self.given = self.seen.len();
         seen
     }
 
@@ -321,6 +337,7 @@ impl Talk {
     /// Forgets what was seen.
     pub(crate) fn forget(&mut self) {
         self.seen.clear();
+        self.given = 0;
     }
 
     /// The report that came at the end.
@@ -339,6 +356,17 @@ impl Talk {
             _ => None,
         });
         signals.collect()
+    }
+}
+
+/// Runs tests that mostly wait at the same time, and names the one that fails.
+pub(crate) async fn all_at_once<F>(tests: impl IntoIterator<Item = (&'static str, F)>)
+where
+    F: Future<Output = ()> + Send + 'static,
+{
+    let running: Vec<_> = tests.into_iter().map(|(name, test)| (name, tokio::spawn(test))).collect();
+    for (name, test) in running {
+        test.await.unwrap_or_else(|failed| panic!("{name}: {failed}"));
     }
 }
 

@@ -1,6 +1,6 @@
 //! Two telephones of ours, and Kamailio between them: challenge, record-routing, both media streams, digits by each way.
 
-use super::phone::{Phone, Talk, text};
+use super::phone::{Phone, Talk, all_at_once, text};
 use crate::peer::kamailio::Kamailio;
 use ringback::media::dtmf::Way;
 use ringback::message::Transport;
@@ -69,12 +69,11 @@ async fn the_whole_call(caller: (IpAddr, Transport), called: (IpAddr, Transport)
     let (mut from, mut to) = connected(&kamailio, &alice, &mut bob).await;
     hear_each_other(&alice, &mut from, &bob, &mut to).await;
 
-    for way in [Way::Rfc4733, Way::InBand] {
-        from.send_digits(ALL, way).await;
-        let seen = to.digits(way, ALL.len()).await;
-        assert_eq!(text(&seen), ALL, "{seen:#?}");
-        to.send_digits("42", way).await;
-        assert_eq!(text(&from.digits(way, 2).await), "42");
+    // Each way in one direction and the other way in the other, at once.
+    for (there, back) in [(Way::Rfc4733, Way::InBand), (Way::InBand, Way::Rfc4733)] {
+        tokio::join!(from.send_digits(ALL, there), to.send_digits(ALL, back));
+        let (at_bob, at_alice) = tokio::join!(to.digits(there, ALL.len()), from.digits(back, ALL.len()));
+        assert_eq!((text(&at_bob), text(&at_alice)), (ALL.to_owned(), ALL.to_owned()));
     }
     digits_by_info(&mut from, &mut to, "application/dtmf-relay").await;
     digits_by_info(&mut to, &mut from, "application/dtmf").await;
@@ -105,23 +104,14 @@ const V4: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
 const V6: IpAddr = IpAddr::V6(Ipv6Addr::LOCALHOST);
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_call_by_udp() {
-    the_whole_call((V4, Transport::Udp), (V4, Transport::Udp)).await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_call_by_tcp() {
-    the_whole_call((V4, Transport::Tcp), (V4, Transport::Tcp)).await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_call_by_ipv6() {
-    the_whole_call((V6, Transport::Udp), (V6, Transport::Udp)).await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_call_from_tcp_to_udp_on_ipv6() {
-    the_whole_call((V6, Transport::Tcp), (V6, Transport::Udp)).await;
+async fn calls_by_udp_tcp_and_ipv6() {
+    all_at_once([
+        ("UDP", the_whole_call((V4, Transport::Udp), (V4, Transport::Udp))),
+        ("TCP", the_whole_call((V4, Transport::Tcp), (V4, Transport::Tcp))),
+        ("UDP on IPv6", the_whole_call((V6, Transport::Udp), (V6, Transport::Udp))),
+        ("TCP to UDP on IPv6", the_whole_call((V6, Transport::Tcp), (V6, Transport::Udp))),
+    ])
+    .await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -200,11 +200,7 @@ async fn a_short_session_is_refused_and_one_of_who_knows_no_timers_is_refreshed_
     let mut talk = bob.take().await;
     talk.command(Command::Answer).await;
     talk.answered().await;
-    talk.signal("the refresh", |event| match event {
-        Event::Refreshed { by } => Some(assert_eq!(*by, By::Local)),
-        _ => None,
-    })
-    .await;
+    assert_eq!(talk.refreshed().await, By::Local);
     talk.hang_up().await;
     player.finished();
 }

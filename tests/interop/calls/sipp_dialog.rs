@@ -1,6 +1,6 @@
 //! Changes of a call that is up, with SIPp at the other end: offers both ways, hold, glare, session timers.
 
-use super::phone::{Phone, Talk};
+use super::phone::{Phone, Talk, all_at_once};
 use crate::peer::scenario::{AUDIO, Player, Scenario, audio};
 use ringback::sdp::Direction;
 use ringback::ua::call::{self, By, Cause, Command, Event, Hold};
@@ -163,65 +163,56 @@ async fn a_422_is_obeyed() {
     );
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn we_refresh_the_session_by_either_method() {
-    for (method, prefer_update) in [("INVITE", false), ("UPDATE", true)] {
-        let granted =
-            ["Session-Expires: 6;refresher=uac", "Require: timer", "Allow: INVITE, ACK, BYE, UPDATE"];
-        let mut scenario = answered(&granted)
-            .recv_with(method, &["Session-Expires: 6;refresher=uac", "Supported: .*timer"])
-            .reply("200 OK", &granted, if prefer_update { "" } else { AUDIO });
-        if !prefer_update {
-            scenario = scenario.recv("ACK");
-        }
-        let adjust = |config: &mut call::Config| config.prefer_update = prefer_update;
-        let (_alice, mut talk, player) = call_with(hung_up(scenario), adjust).await;
-        talk.answered().await;
-        talk.signal("the refresh", |event| match event {
-            Event::Refreshed { by } => Some(assert_eq!(*by, By::Local)),
-            _ => None,
-        })
-        .await;
-        let changed = |event: &&Event| matches!(event, Event::Changed { .. } | Event::Held { .. });
-        assert_eq!(talk.signals().into_iter().find(changed), None);
-        talk.hang_up().await;
-        player.finished();
+async fn we_refresh(method: &'static str) {
+    let granted = ["Session-Expires: 6;refresher=uac", "Require: timer", "Allow: INVITE, ACK, BYE, UPDATE"];
+    let by_update = method == "UPDATE";
+    let mut scenario = answered(&granted)
+        .recv_with(method, &["Session-Expires: 6;refresher=uac", "Supported: .*timer"])
+        .reply("200 OK", &granted, if by_update { "" } else { AUDIO });
+    if !by_update {
+        scenario = scenario.recv("ACK");
     }
+    let adjust = |config: &mut call::Config| config.prefer_update = by_update;
+    let (_alice, mut talk, player) = call_with(hung_up(scenario), adjust).await;
+    talk.answered().await;
+    assert_eq!(talk.refreshed().await, By::Local);
+    let changed = |event: &&Event| matches!(event, Event::Changed { .. } | Event::Held { .. });
+    assert_eq!(talk.signals().into_iter().find(changed), None);
+    talk.hang_up().await;
+    player.finished();
+}
+
+/// SIPp has to refresh: too short an interval is refused, a longer one is taken.
+async fn the_peer_refreshes(method: &'static str) {
+    // The same numbers in both directions, so that nothing changes.
+    let audio = AUDIO.replace("96", "101").replace("0-15", "0-16");
+    let body = if method == "INVITE" { &audio } else { "" };
+    let mut scenario = Scenario::called()
+        .invited()
+        .answer("200 OK", "a", &["Session-Expires: 10;refresher=uas", "Require: timer"], &audio)
+        .recv("ACK")
+        .request(method, "a", &["Session-Expires: 4;refresher=uac", "Supported: timer"], body)
+        .may_get(100)
+        .expect(422, &["Min-SE: 90"]);
+    if method == "INVITE" {
+        scenario = scenario.ack_refusal();
+    }
+    scenario = scenario
+        .request(method, "a", &["Session-Expires: 90;refresher=uac", "Supported: timer"], body)
+        .may_get(100)
+        .expect(200, &["Session-Expires: 90;refresher=uac", "Require: timer"]);
+    if method == "INVITE" {
+        scenario = scenario.request("ACK", "a", &[], "");
+    }
+    let (_alice, mut talk, player) = call(hung_up(scenario)).await;
+    talk.answered().await;
+    assert_eq!(talk.refreshed().await, By::Peer);
+    talk.hang_up().await;
+    player.finished();
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn who_does_not_refresh_is_hung_up_and_told_why() {
-    // The same numbers in both directions, so that nothing changes.
-    let audio = AUDIO.replace("96", "101").replace("0-15", "0-16");
-    for method in ["INVITE", "UPDATE"] {
-        let body = if method == "INVITE" { &audio } else { "" };
-        let mut scenario = Scenario::called()
-            .invited()
-            .answer("200 OK", "a", &["Session-Expires: 10;refresher=uas", "Require: timer"], &audio)
-            .recv("ACK")
-            .request(method, "a", &["Session-Expires: 4;refresher=uac", "Supported: timer"], body)
-            .may_get(100)
-            .expect(422, &["Min-SE: 90"]);
-        if method == "INVITE" {
-            scenario = scenario.ack_refusal();
-        }
-        scenario = scenario
-            .request(method, "a", &["Session-Expires: 90;refresher=uac", "Supported: timer"], body)
-            .may_get(100)
-            .expect(200, &["Session-Expires: 90;refresher=uac", "Require: timer"]);
-        if method == "INVITE" {
-            scenario = scenario.request("ACK", "a", &[], "");
-        }
-        let (_alice, mut talk, player) = call(hung_up(scenario)).await;
-        talk.answered().await;
-        talk.signal("the refresh", |event| match event {
-            Event::Refreshed { by } => Some(assert_eq!(*by, By::Peer)),
-            _ => None,
-        })
-        .await;
-        talk.hang_up().await;
-        player.finished();
-    }
     let scenario = answered(&["Session-Expires: 6;refresher=uas", "Require: timer"])
         .recv_with("BYE", &["Reason: SIP;cause=408;text=.session expired."])
         .reply("200 OK", &[], "");
@@ -230,4 +221,10 @@ async fn who_does_not_refresh_is_hung_up_and_told_why() {
     let (by, cause, _) = talk.ended().await;
     assert_eq!((by, cause), (By::Local, Cause::SessionExpired));
     player.finished();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn sessions_are_refreshed_by_either_side_and_method() {
+    all_at_once([("INVITE", we_refresh("INVITE")), ("UPDATE", we_refresh("UPDATE"))]).await;
+    all_at_once([("INVITE", the_peer_refreshes("INVITE")), ("UPDATE", the_peer_refreshes("UPDATE"))]).await;
 }
