@@ -15,6 +15,9 @@ use tokio::sync::mpsc;
 /// What waits for one call; further requests are answered 503, and ACKs dropped.
 pub(super) const INBOX: usize = 64;
 
+/// So many times the calls that may be up may there be in all, with those that have ended and answer what is repeated for 64*T1.
+const ENDED: usize = 16;
+
 /// What comes for one call.
 #[derive(Debug)]
 pub(super) enum Mail {
@@ -31,6 +34,8 @@ pub(super) struct Directory(Mutex<Entries>);
 struct Entries {
     /// Both are our own choice, or at least the tag is: no peer can choose keys.
     calls: HashMap<(Box<[u8]>, Box<[u8]>), mpsc::Sender<Mail>>,
+    /// How many of them have ended, and only answer what is repeated.
+    ended: usize,
     invites: HashMap<ServerId, mpsc::Sender<Mail>>,
 }
 
@@ -47,7 +52,7 @@ impl Directory {
         max: usize,
     ) -> Result<(), Error> {
         let mut entries = self.entries();
-        if entries.calls.len() >= max {
+        if entries.is_full(max) {
             return Err(Error::usage("max_calls", format_args!("there are {max} calls already")));
         }
         entries
@@ -59,10 +64,17 @@ impl Directory {
         Ok(())
     }
 
-    /// The call is over.
-    pub(super) fn leave(&self, call: &Call) {
+    /// The call has ended; it leaves when nothing of it can be repeated any more.
+    pub(super) fn ended(&self) {
+        self.entries().ended += 1;
+    }
+
+    /// Nothing of this call is on its way any more; had it ended?
+    pub(super) fn leave(&self, call: &Call, ended: bool) {
         let key = (call.call_id().as_bytes().into(), call.local_tag().as_bytes().into());
-        self.entries().calls.remove(&key);
+        let mut entries = self.entries();
+        entries.calls.remove(&key);
+        entries.ended = entries.ended.saturating_sub(ended.into());
     }
 
     /// The INVITE has its final response: a CANCEL finds nothing any more.
@@ -85,8 +97,15 @@ impl Directory {
         self.entries().invites.get(&invite).cloned()
     }
 
-    fn len(&self) -> usize {
-        self.entries().calls.len()
+    fn is_full(&self, max: usize) -> bool {
+        self.entries().is_full(max)
+    }
+}
+
+impl Entries {
+    fn is_full(&self, max: usize) -> bool {
+        let all = self.calls.len();
+        all.saturating_sub(self.ended) >= max || all >= max.saturating_mul(ENDED)
     }
 }
 
@@ -107,7 +126,7 @@ pub(super) async fn run(agent: Agent, mut incoming: Incoming, arrivals: mpsc::Se
                 } else if message.to().is_ok_and(|to| to.tag().is_some()) {
                     Some(481)
                 } else if message.method() == Some(Method::Invite) {
-                    if directory.len() >= config.max_calls {
+                    if directory.is_full(config.max_calls) {
                         Some(486)
                     } else {
                         let (post, inbox) = mpsc::channel(INBOX);

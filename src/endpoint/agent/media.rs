@@ -10,7 +10,7 @@ use crate::media::rtcp::{self, round_trip};
 use crate::media::stream::{Command, Config, Input, Output, Stream};
 use crate::media::tone::Tone;
 use crate::message::Ids;
-use crate::sdp::{Codec, MediaPlan};
+use crate::sdp::{Codec, Local, MediaPlan};
 use crate::transport::{Direction, MediaRecord};
 use bytes::Bytes;
 use std::net::SocketAddr;
@@ -32,7 +32,9 @@ const NTP_TO_UNIX_S: u64 = 2_208_988_800;
 const DATAGRAM: usize = 2_048;
 
 pub(super) struct Media {
-    ports: Ports,
+    /// Until the call is over: then others may have them.
+    ports: Option<Ports>,
+    local: Local,
     setup: MediaSetup,
     scope: Arc<Scope>,
     ids: Ids,
@@ -56,7 +58,8 @@ impl Media {
     pub(super) fn new(now: Instant, ports: Ports, setup: MediaSetup, scope: Arc<Scope>) -> Media {
         Media {
             ids: scope.endpoint().ids(),
-            ports,
+            local: ports.local(),
+            ports: Some(ports),
             setup,
             scope,
             stream: None,
@@ -149,25 +152,25 @@ impl Media {
     }
 
     fn send(&mut self, now: Instant, datagram: Bytes) {
-        let Some(remote) = self.remote() else { return };
-        if self.ports.rtp.try_send(&datagram, remote).is_err() {
+        let (Some(remote), Some(ports)) = (self.remote(), &self.ports) else { return };
+        if ports.rtp.try_send(&datagram, remote).is_err() {
             self.not_sent += 1;
         }
         self.record(now, Direction::Sent, false, remote, datagram);
     }
 
     fn record(&self, at: Instant, direction: Direction, is_rtcp: bool, remote: SocketAddr, bytes: Bytes) {
-        let local = if is_rtcp { self.ports.rtcp.local_addr() } else { self.ports.rtp.local_addr() };
-        if let Ok(local) = local {
-            self.scope.record_media(MediaRecord { at, direction, is_rtcp, local, remote, bytes });
-        }
+        let port = if is_rtcp { self.local.rtcp_port } else { self.local.rtp.port() };
+        let local = SocketAddr::new(self.local.rtp.ip(), port);
+        self.scope.record_media(MediaRecord { at, direction, is_rtcp, local, remote, bytes });
     }
 
     /// Reads what has come; pending when nothing has.
     pub(super) fn poll(&mut self, now: Instant, cx: &mut Context<'_>, out: &mut Vec<What>) -> Poll<()> {
         let mut any = false;
         for _ in 0..BATCH {
-            match self.ports.rtp.poll_recv(cx, &mut self.buffer) {
+            let Some(ports) = &mut self.ports else { break };
+            match ports.rtp.poll_recv(cx, &mut self.buffer) {
                 Poll::Ready(Ok((length, remote))) => {
                     any = true;
                     let datagram = Bytes::copy_from_slice(self.buffer.get(..length).unwrap_or_default());
@@ -179,7 +182,8 @@ impl Media {
             }
         }
         for _ in 0..BATCH {
-            match self.ports.rtcp.poll_recv(cx, &mut self.buffer) {
+            let Some(ports) = &mut self.ports else { break };
+            match ports.rtcp.poll_recv(cx, &mut self.buffer) {
                 Poll::Ready(Ok((length, remote))) => {
                     any = true;
                     let datagram = Bytes::copy_from_slice(self.buffer.get(..length).unwrap_or_default());
@@ -257,8 +261,9 @@ impl Media {
         }
         let Some(stream) = &mut self.stream else { return };
         let Ok(bytes) = stream.report(now, ntp, last).write("ringback") else { return };
+        let Some(ports) = &self.ports else { return };
         self.rtcp.sent += 1;
-        let _ = self.ports.rtcp.try_send(&bytes, remote);
+        let _ = ports.rtcp.try_send(&bytes, remote);
         self.record(now, Direction::Sent, true, remote, bytes.into());
     }
 
@@ -271,7 +276,7 @@ impl Media {
         }
     }
 
-    /// The call is over: tells what was going on, and sends no more.
+    /// The call is over: tells what was going on, sends no more, and gives the ports back.
     pub(super) fn finish(&mut self, now: Instant, out: &mut Vec<What>) {
         if let Some(stream) = &mut self.stream {
             stream.handle_input(now, Input::Command(Command::Sending(false)));
@@ -281,6 +286,7 @@ impl Media {
         if self.report_at.take().is_some() {
             self.send_report(now);
         }
+        self.ports = None;
     }
 
     pub(super) fn report(&mut self) -> MediaReport {

@@ -81,7 +81,8 @@ pub struct AgentConfig {
     pub rtp_ports: Option<RangeInclusive<u16>>,
     /// The address of our media; the one that the signalling leaves from unless told.
     pub media_ip: Option<IpAddr>,
-    /// Most calls at once; default 1,000. INVITEs beyond are answered 486.
+    /// Most calls at once; default 1,000. INVITEs beyond are answered 486. Calls that have ended do not count, unless there are 15 times
+    /// as many of them in 64*T1.
     pub max_calls: usize,
     /// Requests in a dialog take the flow that their call began on, whatever the peer's Contact says: what a PBX does for devices behind
     /// a NAT. Default no.

@@ -135,7 +135,7 @@ impl Task {
                 self.tell(now, what).await;
             }
         }
-        self.directory.leave(&self.call);
+        self.directory.leave(&self.call, self.media_over);
     }
 
     fn poll(&mut self, cx: &mut Context<'_>, out: &mut Vec<What>) -> Poll<Wake> {
@@ -369,6 +369,7 @@ impl Task {
         if !std::mem::replace(&mut self.media_over, true) {
             let mut out = Vec::new();
             self.media.finish(now, &mut out);
+            self.directory.ended();
             out.push(What::LastReport(Box::new(self.media.report())));
             for what in out {
                 self.tell(now, what).await;
