@@ -7,4 +7,5 @@ mod proxied;
 mod sipp_called;
 mod sipp_calls;
 mod sipp_dialog;
+mod sipp_odd;
 mod wire;

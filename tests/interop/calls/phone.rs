@@ -13,6 +13,7 @@ use ringback::message::{Flow, Transport};
 use ringback::ua::call::{self, By, Cause, Command, Event, Rejection};
 use ringback::ua::registration;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::ops::RangeInclusive;
 use std::time::Duration;
 use tokio::time::{Instant, timeout_at};
 
@@ -38,11 +39,36 @@ impl Phone {
 
     /// One at this address. Users of different first letters have different tones.
     pub(crate) async fn at(user: &'static str, ip: IpAddr, transport: Transport) -> Phone {
+        Phone::with(user, ip, transport, Config::default(), AgentConfig::default()).await
+    }
+
+    /// One with a T1 of 20 ms, so that it gives up after 1.28 s.
+    pub(crate) async fn quick(user: &'static str) -> Phone {
         let mut config = Config::default();
+        config.transaction.t1 = Duration::from_millis(20);
+        Phone::with(user, Ipv4Addr::LOCALHOST.into(), Transport::Udp, config, AgentConfig::default()).await
+    }
+
+    /// One with these ports for its media, and one call at once.
+    pub(crate) async fn with_ports(user: &'static str, ports: RangeInclusive<u16>) -> Phone {
+        let mut agent = AgentConfig::default();
+        (agent.rtp_ports, agent.max_calls) = (Some(ports), 1);
+        Phone::with(user, Ipv4Addr::LOCALHOST.into(), Transport::Udp, Config::default(), agent).await
+    }
+
+    async fn with(
+        user: &'static str,
+        ip: IpAddr,
+        transport: Transport,
+        mut config: Config,
+        agent: AgentConfig,
+    ) -> Phone {
         config.udp = vec![SocketAddr::new(ip, 0)];
         config.tcp = vec![SocketAddr::new(ip, 0)];
         let (endpoint, incoming) = Endpoint::bind(config).await.unwrap();
-        let (agent, arrivals) = Agent::start(endpoint.scope(), incoming, AgentConfig::default());
+        let scope = endpoint.scope();
+        scope.record_all();
+        let (agent, arrivals) = Agent::start(scope, incoming, agent);
         let party = Party::new(user.as_bytes()[0] % 8).unwrap();
         Phone { agent, arrivals, user, transport, party }
     }
@@ -135,6 +161,7 @@ impl Phone {
     fn config(&self, local: ringback::sdp::Local, adjust: impl FnOnce(&mut call::Config)) -> call::Config {
         let mut config = call::Config::new(format!("sip:{}@lab.example", self.user), self.contact(), local);
         config.credentials = Some(self.credentials());
+        config.t1 = self.agent.endpoint().config().transaction.t1;
         adjust(&mut config);
         config
     }
@@ -332,12 +359,6 @@ impl Talk {
             _ => None,
         });
         observed.collect()
-    }
-
-    /// Forgets what was seen.
-    pub(crate) fn forget(&mut self) {
-        self.seen.clear();
-        self.given = 0;
     }
 
     /// The report that came at the end.

@@ -4,14 +4,24 @@ use super::phone::{Phone, Talk, all_at_once, text};
 use crate::peer::kamailio::Kamailio;
 use ringback::media::dtmf::Way;
 use ringback::message::Transport;
+use ringback::transport::{Direction, RecordEvent};
 use ringback::ua::call::{By, Cause, Command, Event, Hold};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::time::Duration;
 
 const ALL: &str = "1234567890*#ABCD";
 
 /// Where two telephones are, and how they talk to Kamailio.
 async fn lab(caller: (IpAddr, Transport), called: (IpAddr, Transport)) -> (Kamailio, Phone, Phone) {
-    let kamailio = Kamailio::start(&[]);
+    lab_with(&[], caller, called).await
+}
+
+async fn lab_with(
+    definitions: &[&str],
+    caller: (IpAddr, Transport),
+    called: (IpAddr, Transport),
+) -> (Kamailio, Phone, Phone) {
+    let kamailio = Kamailio::start(definitions);
     let alice = Phone::at("alice", caller.0, caller.1).await;
     let bob = Phone::at("bob", called.0, called.1).await;
     for phone in [&alice, &bob] {
@@ -64,6 +74,13 @@ async fn digits_by_info(from: &mut Talk, to: &mut Talk, content_type: &str) {
     }
 }
 
+async fn hold_and_resume(holder: &mut Talk, held: &mut Talk, hold: Hold) {
+    holder.command(Command::Hold(hold)).await;
+    assert_eq!((holder.held().await, held.held().await), (By::Local, By::Peer));
+    holder.command(Command::Resume).await;
+    assert_eq!((holder.resumed().await, held.resumed().await), (By::Local, By::Peer));
+}
+
 async fn the_whole_call(caller: (IpAddr, Transport), called: (IpAddr, Transport)) {
     let (kamailio, alice, mut bob) = lab(caller, called).await;
     let (mut from, mut to) = connected(&kamailio, &alice, &mut bob).await;
@@ -78,16 +95,8 @@ async fn the_whole_call(caller: (IpAddr, Transport), called: (IpAddr, Transport)
     digits_by_info(&mut from, &mut to, "application/dtmf-relay").await;
     digits_by_info(&mut to, &mut from, "application/dtmf").await;
 
-    for (holder, held) in [(&mut from, &mut to)] {
-        holder.command(Command::Hold(Hold::SendOnly)).await;
-        assert_eq!((holder.held().await, held.held().await), (By::Local, By::Peer));
-        holder.command(Command::Resume).await;
-        assert_eq!((holder.resumed().await, held.resumed().await), (By::Local, By::Peer));
-    }
-    to.command(Command::Hold(Hold::Inactive)).await;
-    assert_eq!((to.held().await, from.held().await), (By::Local, By::Peer));
-    to.command(Command::Resume).await;
-    assert_eq!((to.resumed().await, from.resumed().await), (By::Local, By::Peer));
+    hold_and_resume(&mut from, &mut to, Hold::SendOnly).await;
+    hold_and_resume(&mut to, &mut from, Hold::Inactive).await;
     hear_each_other(&alice, &mut from, &bob, &mut to).await;
 
     from.hang_up().await;
@@ -97,6 +106,23 @@ async fn the_whole_call(caller: (IpAddr, Transport), called: (IpAddr, Transport)
         let report = talk.last_report();
         assert_eq!((report.received.lost, report.malformed), (0, 0), "{report:#?}");
         assert!(report.rtcp.received > 0, "{report:#?}");
+    }
+    // Everything went through Kamailio, which put itself on the route: ACK, re-INVITE, INFO and BYE too.
+    for phone in [&alice, &bob] {
+        let records = phone.agent.scope().records();
+        assert!(records.len() > 80, "{}", records.len());
+        for record in records {
+            let RecordEvent::Message { direction, bytes, .. } = record.event else { continue };
+            let text = String::from_utf8_lossy(&bytes);
+            let vias = text.lines().filter(|line| line.starts_with("Via:")).count();
+            match direction {
+                Direction::Received if text.starts_with("SIP/2.0") => {}
+                Direction::Received => assert_eq!(vias, 2, "{text}"),
+                Direction::Sent => {
+                    assert!(![alice.address(), bob.address()].contains(&record.flow.remote), "{text}");
+                }
+            }
+        }
     }
 }
 
@@ -155,4 +181,90 @@ async fn who_cannot_be_called_and_who_may_not_call() {
     };
     let mut from = alice.dial_with("bob", proxy, wrong, None).await;
     assert_eq!(from.rejected().await.status, Some(407));
+}
+
+/// Every request in the call is challenged; with nonces that are good once, or for a second.
+async fn challenged(definitions: &'static [&'static str], transport: Transport) {
+    let (kamailio, alice, mut bob) = lab_with(definitions, (V4, transport), (V4, transport)).await;
+    let (mut from, mut to) = connected(&kamailio, &alice, &mut bob).await;
+    tokio::time::sleep(Duration::from_millis(2_100)).await;
+    hold_and_resume(&mut from, &mut to, Hold::SendOnly).await;
+    hold_and_resume(&mut to, &mut from, Hold::ZeroAddress).await;
+    digits_by_info(&mut to, &mut from, "application/dtmf-relay").await;
+    to.hang_up().await;
+    let (by, cause, _) = from.ended().await;
+    assert_eq!((by, cause), (By::Peer, Cause::HungUp));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn challenges_in_the_call_are_answered() {
+    all_at_once([
+        ("MD5", challenged(&["CHALLENGE_DIALOGS", "NONCE_EXPIRE=1"], Transport::Udp)),
+        ("SHA-256", challenged(&["CHALLENGE_DIALOGS", "ALGORITHM=\"SHA-256\""], Transport::Tcp)),
+        ("once", challenged(&["CHALLENGE_DIALOGS", "ONE_TIME_NONCE"], Transport::Udp)),
+    ])
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn two_telephones_ring_and_the_one_that_is_not_answered_hears_why_it_stops() {
+    let (kamailio, alice, mut bob) = lab((V4, Transport::Udp), (V4, Transport::Udp)).await;
+    let mut other = Phone::at("bob", V4, Transport::Tcp).await;
+    let proxy = SocketAddr::new(V4, kamailio.port());
+    other.register(proxy).await;
+    let mut caller = alice.dial("bob", proxy).await;
+    let (mut first, mut second) = tokio::join!(bob.take(), other.take());
+    for called in [&mut first, &mut second] {
+        called.command(Command::Ring { status: 180, media: false }).await;
+    }
+    let forks = [caller.progress(180).await, caller.progress(180).await];
+    assert_eq!(forks, [Some(0), Some(1)]);
+    second.command(Command::Answer).await;
+    caller.answered().await;
+    second.answered().await;
+    let (by, cause, reasons) = first.ended().await;
+    assert_eq!((by, cause), (By::Peer, Cause::Cancelled));
+    assert!(reasons.iter().any(|reason| reason.contains("cause=200")), "{reasons:?}");
+    hear_each_other(&alice, &mut caller, &other, &mut second).await;
+    caller.hang_up().await;
+    second.ended().await;
+
+    // Both answer at once: one call stays, the other is hung up, by Kamailio or by us.
+    let mut caller = alice.dial("bob", proxy).await;
+    let (mut first, mut second) = tokio::join!(bob.take(), other.take());
+    tokio::join!(first.command(Command::Answer), second.command(Command::Answer));
+    caller.answered().await;
+    let mut ends = Vec::new();
+    tokio::select! {
+        end = first.ended() => ends.push(end),
+        end = second.ended() => ends.push(end),
+    }
+    assert_eq!(ends[0].0, By::Peer, "{ends:?}");
+    caller.hang_up().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn media_of_the_other_address_family_is_refused_and_named() {
+    let (kamailio, alice, mut bob) = lab((V4, Transport::Udp), (V6, Transport::Udp)).await;
+    let mut caller = alice.dial("bob", SocketAddr::new(V4, kamailio.port())).await;
+    let mut called = bob.take().await;
+    let (by, cause, _) = called.ended().await;
+    assert_eq!((by, cause), (By::Local, Cause::Refused(488)));
+    let rejection = caller.rejected().await;
+    assert_eq!(rejection.status, Some(488));
+    assert!(rejection.warnings[0].contains("another address family"), "{rejection:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_telephone_calls_itself() {
+    let (kamailio, mut alice, _bob) = lab((V4, Transport::Tcp), (V4, Transport::Udp)).await;
+    let mut caller = alice.dial("alice", SocketAddr::new(V4, kamailio.port())).await;
+    let mut called = alice.take().await;
+    assert_eq!(caller.handle.call_id(), called.handle.call_id());
+    called.command(Command::Answer).await;
+    caller.answered().await;
+    called.answered().await;
+    hear_each_other(&alice, &mut caller, &alice, &mut called).await;
+    called.hang_up().await;
+    assert_eq!(caller.ended().await.0, By::Peer);
 }

@@ -1,6 +1,6 @@
 //! Our RTP as tshark reads it.
 
-use super::phone::{Phone, Talk, digits, text};
+use super::phone::{Phone, Talk, all_at_once, digits, text};
 use crate::peer::{pcap, tshark};
 use ringback::media::dtmf::Way;
 use ringback::message::Transport;
@@ -173,5 +173,9 @@ async fn telephone_events(ip: IpAddr) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn tshark_reads_our_telephone_events() {
-    tokio::join!(telephone_events(Ipv4Addr::LOCALHOST.into()), telephone_events(Ipv6Addr::LOCALHOST.into()));
+    all_at_once([
+        ("IPv4", telephone_events(Ipv4Addr::LOCALHOST.into())),
+        ("IPv6", telephone_events(Ipv6Addr::LOCALHOST.into())),
+    ])
+    .await;
 }

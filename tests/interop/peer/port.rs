@@ -27,6 +27,18 @@ pub(crate) fn free() -> u16 {
     panic!("no port is free for UDP and TCP on both 127.0.0.1 and ::1; is there an ::1?")
 }
 
+/// An even UDP port of 127.0.0.1 that is free now, and so is the next.
+pub(crate) fn free_pair() -> u16 {
+    for _ in 0..100 {
+        let port = free() & !1;
+        let pair = [port, port + 1].map(|port| UdpSocket::bind((Ipv4Addr::LOCALHOST, port)));
+        if let [Ok(_), Ok(_)] = pair {
+            return port;
+        }
+    }
+    panic!("no two neighbours are free")
+}
+
 /// Sends `bytes` from a fresh socket and gives the first answer that comes in time.
 pub(crate) fn ask(remote: SocketAddr, bytes: &[u8], wait: Duration) -> std::io::Result<Vec<u8>> {
     let local = if remote.is_ipv4() { "127.0.0.1:0" } else { "[::1]:0" };

@@ -49,6 +49,8 @@ pub(crate) struct Scenario {
     invite_cseq: u32,
     checks: u32,
     rseqs: u32,
+    /// How often it is played.
+    calls: u32,
 }
 
 impl Scenario {
@@ -64,6 +66,7 @@ impl Scenario {
             invite_cseq: 0,
             checks: 0,
             rseqs: 0,
+            calls: 1,
         }
     }
 
@@ -106,10 +109,15 @@ impl Scenario {
 
     /// A response to the INVITE, with this tag in To.
     pub(crate) fn answer(self, status: &str, tag: &str, headers: &[&str], body: &str) -> Scenario {
+        let contact = format!("Contact: <sip:{tag}@[local_ip]:[local_port];transport=[transport]>");
+        self.answer_bare(status, tag, &[&[contact.as_str()], headers].concat(), body)
+    }
+
+    /// The same without Contact.
+    pub(crate) fn answer_bare(self, status: &str, tag: &str, headers: &[&str], body: &str) -> Scenario {
         let to = if tag.is_empty() { String::new() } else { format!(";tag={tag}[call_number]") };
         let head = format!(
-            "SIP/2.0 {status}\nVia:[$via]\nFrom:[$from]\nTo: [$to]{to}\nCall-ID: [call_id]\nCSeq:[$cseq]\n\
-             Contact: <sip:{tag}@[local_ip]:[local_port];transport=[transport]>\n"
+            "SIP/2.0 {status}\nVia:[$via]\nFrom:[$from]\nTo: [$to]{to}\nCall-ID: [call_id]\nCSeq:[$cseq]\n"
         );
         self.send("", &head, headers, body)
     }
@@ -279,6 +287,12 @@ impl Scenario {
         )
     }
 
+    /// Waits for so many calls.
+    pub(crate) fn listen_for(mut self, calls: u32) -> Player {
+        self.calls = calls;
+        self.listen()
+    }
+
     /// Waits for a call.
     pub(crate) fn listen(self) -> Player {
         on_free_port("sipp", |port, dir| {
@@ -304,10 +318,10 @@ impl Scenario {
         let file = dir.path().join("scenario.xml");
         fs::write(&file, self.xml()).unwrap();
         let mut args = vec!["-sf".to_owned(), file.display().to_string()];
-        let own = "-i 127.0.0.1 -ci 127.0.0.1 -t u1 -m 1 -nostdin -rtcheck full \
+        let own = "-i 127.0.0.1 -ci 127.0.0.1 -t u1 -nostdin -rtcheck full \
                    -timeout 30s -timeout_error -trace_msg -message_file messages -trace_err -error_file errors";
         args.extend(own.split_ascii_whitespace().map(str::to_owned));
-        args.extend(["-p".to_owned(), port.to_string()]);
+        args.extend(["-p".to_owned(), port.to_string(), "-m".to_owned(), self.calls.to_string()]);
         args
     }
 }
