@@ -165,7 +165,9 @@ impl Call {
     fn on_answered(&mut self, now: Instant, pending: Pending, answer: Option<(u16, &Message)>) {
         let status = answer.map(|(status, _)| status);
         match &pending.kind {
-            Kind::Prack => {}
+            // 481 says that its response is settled already (RFC 3262 sec. 3), so nothing of the dialog; and once the INVITE is answered,
+            // no PRACK is missed.
+            Kind::Prack => return,
             Kind::Bye { ends } => {
                 if let (Some((by, cause)), Phase::Closing) = (ends.clone(), self.phase) {
                     self.over(by, cause, Vec::new());

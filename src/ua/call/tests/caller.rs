@@ -144,6 +144,28 @@ fn a_reliable_response_is_acknowledged_once_and_in_order() {
 }
 
 #[test]
+fn a_prack_that_is_refused_or_lost_does_not_end_the_call() {
+    let reliable = [CONTACT, "Require: 100rel", "RSeq: 71"];
+    for refused in [true, false] {
+        let mut world = World::scripted();
+        world.dial().run(5);
+        let invite = world.last("INVITE");
+        world.reply(&invite, 183, "b", &reliable, &sdp_of(7000));
+        let prack = world.last("PRACK");
+        // The answer overtakes the PRACK, which then matches nothing any more.
+        world.reply(&invite, 200, "b", &[CONTACT], "");
+        if refused {
+            world.reply(&prack, 481, "", &[], "");
+        }
+        world.run(40_000);
+        assert_eq!(world.events(0), ["progress 183", "early media 0", "answered sendrecv"]);
+        assert_eq!(world.times("> BYE").len(), 0);
+        world.command(0, HANG_UP).run(5);
+        ends_with_bye(&mut world);
+    }
+}
+
+#[test]
 fn a_redirection_is_followed_once_and_reported() {
     let mut world = World::scripted();
     world.dial().run(5);
