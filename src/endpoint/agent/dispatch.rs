@@ -30,10 +30,13 @@ pub(super) enum Mail {
 #[derive(Debug, Default)]
 pub(super) struct Directory(Mutex<Entries>);
 
+/// Call-ID and our tag.
+type Key = (Box<[u8]>, Box<[u8]>);
+
 #[derive(Debug, Default)]
 struct Entries {
     /// Both are our own choice, or at least the tag is: no peer can choose keys.
-    calls: HashMap<(Box<[u8]>, Box<[u8]>), mpsc::Sender<Mail>>,
+    calls: HashMap<Key, mpsc::Sender<Mail>>,
     /// How many of them have ended, and only answer what is repeated.
     ended: usize,
     invites: HashMap<ServerId, mpsc::Sender<Mail>>,

@@ -2,6 +2,7 @@
 
 mod baresip;
 mod lossy;
+mod lossy_signalling;
 mod phone;
 mod proxied;
 mod sipp_called;

@@ -44,8 +44,13 @@ impl Phone {
 
     /// One with a T1 of 20 ms, so that it gives up after 1.28 s.
     pub(crate) async fn quick(user: &'static str) -> Phone {
+        Phone::with_t1(user, 20).await
+    }
+
+    /// One with another T1.
+    pub(crate) async fn with_t1(user: &'static str, milliseconds: u64) -> Phone {
         let mut config = Config::default();
-        config.transaction.t1 = Duration::from_millis(20);
+        config.transaction.t1 = Duration::from_millis(milliseconds);
         Phone::with(user, Ipv4Addr::LOCALHOST.into(), Transport::Udp, config, AgentConfig::default()).await
     }
 

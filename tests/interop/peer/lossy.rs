@@ -1,11 +1,11 @@
-//! A link for media that loses, reorders and doubles datagrams, as its seed has it.
+//! A link that loses, reorders and doubles datagrams, as its seed has it.
 
+use super::relay::socket;
 use ringback::message::Ids;
 use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread::{self, JoinHandle};
-use std::time::Duration;
 
 /// What happens to datagrams, in thousandths.
 #[derive(Debug, Clone, Copy, Default)]
@@ -39,16 +39,29 @@ pub(crate) struct Link {
 impl Link {
     /// A link to this port.
     pub(crate) fn to(port: u16, faults: Faults, seed: u8) -> Link {
-        let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
-        socket.set_read_timeout(Some(Duration::from_millis(20))).unwrap();
-        let link = socket.local_addr().unwrap().port();
+        let entry = socket();
+        let exit = entry.try_clone().unwrap();
+        Link::start(entry, exit, SocketAddr::from((Ipv4Addr::LOCALHOST, port)), faults, seed)
+    }
+
+    /// Both directions between two: the first sends to the first link and gets from it what comes over the second, and so the other.
+    pub(crate) fn between(first: SocketAddr, second: SocketAddr, faults: Faults, seed: u8) -> [Link; 2] {
+        let (front, back) = (socket(), socket());
+        let [front_too, back_too] = [&front, &back].map(|socket| socket.try_clone().unwrap());
+        [
+            Link::start(front, back, second, faults, seed),
+            Link::start(back_too, front_too, first, faults, seed ^ 0x80),
+        ]
+    }
+
+    fn start(entry: UdpSocket, exit: UdpSocket, target: SocketAddr, faults: Faults, seed: u8) -> Link {
+        let port = entry.local_addr().unwrap().port();
         let (counts, stop) = (Arc::new(Counts::default()), Arc::new(AtomicBool::new(false)));
-        let target = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
         let thread = {
             let (counts, stop) = (Arc::clone(&counts), Arc::clone(&stop));
-            thread::spawn(move || run(&socket, target, faults, seed, &counts, &stop))
+            thread::spawn(move || run(&entry, &exit, target, faults, seed, &counts, &stop))
         };
-        Link { port: link, counts, stop, thread: Some(thread) }
+        Link { port, counts, stop, thread: Some(thread) }
     }
 
     /// Where to send what shall go over it.
@@ -72,13 +85,21 @@ impl Drop for Link {
     }
 }
 
-fn run(socket: &UdpSocket, target: SocketAddr, faults: Faults, seed: u8, counts: &Counts, stop: &AtomicBool) {
+fn run(
+    entry: &UdpSocket,
+    exit: &UdpSocket,
+    target: SocketAddr,
+    faults: Faults,
+    seed: u8,
+    counts: &Counts,
+    stop: &AtomicBool,
+) {
     let mut chance = Ids::from_seed([seed; 32]);
     let mut buffer = [0; 2_048];
     // What was kept back, and how many others have to go first.
     let mut kept: Vec<(u64, Vec<u8>)> = Vec::new();
     while !stop.load(Ordering::Relaxed) {
-        let Ok((length, _)) = socket.recv_from(&mut buffer) else { continue };
+        let Ok((length, _)) = entry.recv_from(&mut buffer) else { continue };
         let datagram = &buffer[..length];
         counts.seen.fetch_add(1, Ordering::Relaxed);
         let mut happens = |thousandths| chance.below(1_000) < thousandths;
@@ -93,13 +114,13 @@ fn run(socket: &UdpSocket, target: SocketAddr, faults: Faults, seed: u8, counts:
         } else {
             counts.doubled.fetch_add(doubled.into(), Ordering::Relaxed);
             for _ in 0..=u8::from(doubled) {
-                let _ = socket.send_to(datagram, target);
+                let _ = exit.send_to(datagram, target);
             }
         }
         kept.retain_mut(|(others, late)| {
             *others -= 1;
             if *others == 0 {
-                let _ = socket.send_to(late, target);
+                let _ = exit.send_to(late, target);
             }
             *others > 0
         });

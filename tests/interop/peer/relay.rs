@@ -64,7 +64,8 @@ impl Drop for Doubling {
     }
 }
 
-fn socket() -> UdpSocket {
+/// A socket on 127.0.0.1 that looks up now and then.
+pub(super) fn socket() -> UdpSocket {
     let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
     socket.set_read_timeout(Some(Duration::from_millis(20))).unwrap();
     socket
