@@ -6,6 +6,7 @@ use crate::peer::kamailio::Kamailio;
 use ringback::endpoint::agent::What;
 use ringback::media::dtmf::Way;
 use ringback::media::party_tone::{Party, PartyListener};
+use ringback::message::Transport;
 use ringback::ua::call::{By, Cause, Command, Event, Hold};
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -13,13 +14,13 @@ use std::time::Duration;
 const ALL: &str = "1234567890*#ABCD";
 
 /// Alice is ours, bob is baresip; both are registered.
-async fn lab() -> (Kamailio, SocketAddr, Phone, baresip::Phone) {
+async fn lab(transport: Transport) -> (Kamailio, SocketAddr, Phone, baresip::Phone) {
     let kamailio = Kamailio::start(&[]);
     let proxy = SocketAddr::from(([127, 0, 0, 1], kamailio.port()));
-    let alice = Phone::new("alice").await;
+    let alice = Phone::at("alice", proxy.ip(), transport).await;
     let mut tone = Vec::new();
     bob().tone().write(8_000 * 30, &mut tone);
-    let phone = Baresip::phone("bob", "bobpw", proxy, &tone);
+    let phone = Baresip::phone("bob", "bobpw", proxy, transport, &tone);
     crate::eventually("baresip's binding", || kamailio.bindings().pop());
     alice.register(proxy).await;
     (kamailio, proxy, alice, phone)
@@ -31,7 +32,7 @@ fn bob() -> Party {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn it_answers_late_talks_prints_digits_sends_digits_holds_and_hangs_up() {
-    let (_kamailio, proxy, alice, phone) = lab().await;
+    let (_kamailio, proxy, alice, phone) = lab(Transport::Udp).await;
     let mut talk = alice.dial("bob", proxy).await;
     talk.progress(180).await;
     phone.wait("CALL_INCOMING", 1);
@@ -81,8 +82,14 @@ async fn it_answers_late_talks_prints_digits_sends_digits_holds_and_hangs_up() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn it_calls_and_is_put_on_hold() {
-    let (_kamailio, proxy, mut alice, phone) = lab().await;
-    phone.command("dial", &format!("sip:alice@{proxy}"));
+    for transport in [Transport::Udp, Transport::Tcp] {
+        it_calls(transport).await;
+    }
+}
+
+async fn it_calls(transport: Transport) {
+    let (_kamailio, proxy, mut alice, phone) = lab(transport).await;
+    phone.command("dial", &format!("sip:alice@{proxy};transport={transport}"));
     let mut talk = alice.take().await;
     talk.command(Command::Ring { status: 180, media: false }).await;
     phone.wait("CALL_RINGING", 1);
@@ -105,7 +112,7 @@ async fn it_calls_and_is_put_on_hold() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn it_refuses_is_busy_and_hears_a_cancel() {
-    let (_kamailio, proxy, alice, phone) = lab().await;
+    let (_kamailio, proxy, alice, phone) = lab(Transport::Tcp).await;
     let mut talk = alice.dial("bob", proxy).await;
     talk.progress(180).await;
     phone.command("hangup", "");

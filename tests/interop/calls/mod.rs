@@ -8,5 +8,6 @@ mod proxied;
 mod sipp_called;
 mod sipp_calls;
 mod sipp_dialog;
+mod sipp_media;
 mod sipp_odd;
 mod wire;

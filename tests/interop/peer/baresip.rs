@@ -2,6 +2,7 @@
 
 use super::{Peer, port};
 use crate::eventually;
+use ringback::message::Transport;
 use serde_json::{Value, json};
 use std::fs;
 use std::io::{BufRead, BufReader, Write};
@@ -32,7 +33,13 @@ impl Baresip {
 
     /// One that also calls and is called: it sends the samples (16 bits, 8,000 a second) again and again, keeps what it hears in a file,
     /// and is driven over TCP.
-    pub(crate) fn phone(user: &str, password: &str, registrar: SocketAddr, samples: &[i16]) -> Phone {
+    pub(crate) fn phone(
+        user: &str,
+        password: &str,
+        registrar: SocketAddr,
+        transport: Transport,
+        samples: &[i16],
+    ) -> Phone {
         let dir = tempfile::Builder::new().prefix("ringback-baresip-").tempdir().unwrap();
         let (at, port) = (dir.path().display().to_string(), port::free());
         fs::write(dir.path().join("tone.wav"), wav(samples)).unwrap();
@@ -42,7 +49,7 @@ impl Baresip {
              audio_srate 8000\naudio_channels 1\ncall_max_calls 1\nctrl_tcp_listen 127.0.0.1:{port}\n",
             include_str!("../baresip.config")
         );
-        let baresip = Baresip::launch(dir, &config, user, password, registrar, "udp", 60);
+        let baresip = Baresip::launch(dir, &config, user, password, registrar, &transport.to_string(), 60);
         let control = TcpStream::connect((Ipv4Addr::LOCALHOST, port)).unwrap();
         let events = Arc::new(Mutex::new(Vec::new()));
         let (reader, kept) = (control.try_clone().unwrap(), Arc::clone(&events));

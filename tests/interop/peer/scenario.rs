@@ -51,6 +51,8 @@ pub(crate) struct Scenario {
     rseqs: u32,
     /// How often it is played.
     calls: u32,
+    media_port: Option<u16>,
+    echo: bool,
 }
 
 impl Scenario {
@@ -67,6 +69,8 @@ impl Scenario {
             checks: 0,
             rseqs: 0,
             calls: 1,
+            media_port: None,
+            echo: false,
         }
     }
 
@@ -90,6 +94,10 @@ impl Scenario {
         if !body.is_empty() {
             message.push_str("Content-Type: application/sdp\n");
         }
+        let body = match self.media_port {
+            Some(port) => body.replace("m=audio 6000", &format!("m=audio {port}")),
+            None => body.to_owned(),
+        };
         write!(message, "Content-Length: [len]\n\n{body}").unwrap();
         self.step(&format!("<send{attributes}><![CDATA[\n\n{message}\n]]></send>"))
     }
@@ -260,6 +268,19 @@ impl Scenario {
         self.send("", &head, headers, "")
     }
 
+    /// SIPp sends media, from a port that then stands in `AUDIO`; with an echo it sends back every packet that comes there.
+    pub(crate) fn with_media(mut self, echo: bool) -> Scenario {
+        (self.media_port, self.echo) = (Some(port::free_pair()), echo);
+        self
+    }
+
+    /// SIPp sends the packets of a capture that comes with it.
+    pub(crate) fn play(self, capture: &str) -> Scenario {
+        let path = format!("/usr/share/sip-tester/{capture}.pcap");
+        assert!(std::path::Path::new(&path).exists(), "no {path} (Debian package sip-tester)");
+        self.step(&format!("<nop><action><exec play_pcap_audio=\"{path}\"/></action></nop>"))
+    }
+
     /// Nothing happens, and nothing may come.
     pub(crate) fn pause(self, milliseconds: u32) -> Scenario {
         self.step(&format!("<pause milliseconds=\"{milliseconds}\"/>"))
@@ -320,6 +341,10 @@ impl Scenario {
         let mut args = vec!["-sf".to_owned(), file.display().to_string()];
         let own = "-i 127.0.0.1 -ci 127.0.0.1 -t u1 -nostdin -rtcheck full \
                    -timeout 30s -timeout_error -trace_msg -message_file messages -trace_err -error_file errors";
+        if let Some(port) = self.media_port {
+            args.extend(["-mp".to_owned(), port.to_string()]);
+            args.extend(self.echo.then(|| "-rtp_echo".to_owned()));
+        }
         args.extend(own.split_ascii_whitespace().map(str::to_owned));
         args.extend(["-p".to_owned(), port.to_string(), "-m".to_owned(), self.calls.to_string()]);
         args
