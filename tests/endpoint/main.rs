@@ -1,6 +1,7 @@
 //! The endpoint over real sockets on loopback, and over a network in memory in virtual time.
 #![allow(clippy::unwrap_used)]
 
+mod agent;
 mod bad_input;
 mod exchange;
 mod invite;
