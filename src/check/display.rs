@@ -70,6 +70,7 @@ impl fmt::Display for MetricValue {
             MetricValue::Duration(value) => Took(value).fmt(f),
             MetricValue::Seconds(value) => f.pad(&format!("{value} s")),
             MetricValue::Count(value) => f.pad(&value.to_string()),
+            MetricValue::Percent(value) => f.pad(&format!("{value:.1} %")),
         }
     }
 }

@@ -13,6 +13,7 @@
 //! ```
 
 mod account;
+mod challenged;
 mod destination;
 mod display;
 mod dtmf;

@@ -144,6 +144,8 @@ pub enum MetricValue {
     Seconds(u32),
     /// A number of things.
     Count(u64),
+    /// A part of a whole, 0 to 100 (`loss_percent`).
+    Percent(f64),
 }
 
 /// Everything that was sent and received for a check, in order, secrets included: reports redact it.

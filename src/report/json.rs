@@ -12,7 +12,7 @@
 //! | `steps` | in order: `name`, `verdict`, `detail`, `took_ms`, `evidence` |
 //! | `findings` | most important first: `code`, `severity` (`info`, `warning`, `error`), `side` (`peer`, `path`, `setup`, `probe`), `seen`, `advice`, `evidence` |
 //! | `facts` | `name`, `value`; a name can stand more than once |
-//! | `metrics` | an object; the unit ends the key: `rrd_ms` (a number with at most three decimals), `expires_s`; counts have none |
+//! | `metrics` | an object; the unit ends the key: `rrd_ms` (a number with at most three decimals), `expires_s`, `loss_a_to_b_percent`; counts have none |
 //! | `dtmf` | what became of digits; only in outcomes of `dtmf`: `step`, `method`, `sent`, `received`, `arrived_by`, `defects` (codes of findings), `loss`, `digits` (each sent one: `digit`, and when it arrived `duration_ms`, `level_dbm0`, `payload_type`, `at_ms`), `observed` (all that came, by every way) |
 //! | `took_ms` | how long all of it took |
 //! | `started` | when it began, RFC 3339 in UTC with milliseconds |
@@ -152,6 +152,9 @@ impl Serialize for Metrics<'_> {
                 }
                 MetricValue::Seconds(value) => map.serialize_entry(&format!("{}_s", metric.name), &value)?,
                 MetricValue::Count(value) => map.serialize_entry(metric.name, &value)?,
+                MetricValue::Percent(value) => {
+                    map.serialize_entry(&format!("{}_percent", metric.name), &thousandths(value))?
+                }
             }
         }
         map.end()
@@ -160,6 +163,11 @@ impl Serialize for Metrics<'_> {
 
 fn pair(range: &Range<usize>) -> [usize; 2] {
     [range.start, range.end]
+}
+
+/// What is finer is not a measurement; nothing that is no number.
+fn thousandths(value: f64) -> Option<f64> {
+    value.is_finite().then(|| (value * 1_000.0).round() / 1_000.0)
 }
 
 /// Whole microseconds: what is finer is not a measurement.

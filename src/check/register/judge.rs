@@ -2,6 +2,7 @@
 
 use super::bindings::foreign;
 use super::session::{Ended, Session};
+use crate::check::challenged::{self, Asked};
 use crate::check::judged::{self, Judged, PATIENCE, Silence, interrupted};
 use crate::check::{Finding, Interrupted, Severity, Side, Verdict};
 use crate::ua::registration::{Answer, Command, End, Finished};
@@ -29,6 +30,12 @@ pub(in crate::check) fn accepted(session: &Session, ended: &Ended, step: &str) -
 
 fn end(session: &Session, ended: &Ended, finished: &Finished, step: &str) -> Judged {
     let tries = finished.requests;
+    let status = status_of(finished);
+    let challenges = &finished.challenges;
+    let asked = Asked { status: &status, requests: tries, challenges, user: session.user() };
+    if let Some(judged) = challenged::judge(&finished.end, &asked) {
+        return judged;
+    }
     match &finished.end {
         End::Accepted => Judged::pass(match &finished.answer {
             Some(answer) => {
@@ -37,41 +44,6 @@ fn end(session: &Session, ended: &Ended, finished: &Finished, step: &str) -> Jud
             None => "accepted".to_owned(),
         }),
         End::Timeout | End::TransportFailed => no_answer(ended, step),
-        End::CredentialsRefused { stale: false } => credentials_refused(session, finished),
-        End::CredentialsRefused { stale: true } => Judged::fail(
-            "stale-loop",
-            Side::Peer,
-            format!(
-                "each of {} correct digest answers was refused with stale=true and a new nonce",
-                tries.saturating_sub(1)
-            ),
-            "platform: nodes behind the balancer have to share nonces, or their lifetime is too short",
-        ),
-        End::NonceRefusedWithoutStale { recovered } => Judged::fail(
-            "nonce-refused-without-stale",
-            Side::Peer,
-            format!(
-                "a nonce that was good before was refused without stale=true; {}",
-                if *recovered {
-                    "a fresh answer was accepted, but a phone may stop here"
-                } else {
-                    "a fresh answer was refused too"
-                }
-            ),
-            "platform: send stale=true with the new nonce; phone: newer firmware or 'retry on 401'",
-        ),
-        End::NoChallenge => Judged::fail(
-            "no-challenge",
-            Side::Peer,
-            format!("{} without any challenge", status_of(finished)),
-            "platform: an edge or filter answers by itself; a 401 or 407 has to carry a challenge",
-        ),
-        End::NoSupportedChallenge => Judged::fail(
-            "unsupported-challenge",
-            Side::Peer,
-            format!("only challenges that nobody here can answer: {}", offered(finished)),
-            "platform: offer Digest with MD5 or SHA-256 and qop=\"auth\"",
-        ),
         End::IntervalTooBrief { without_min_expires: true } => Judged::fail(
             "interval-without-minimum",
             Side::Peer,
@@ -87,31 +59,14 @@ fn end(session: &Session, ended: &Ended, finished: &Finished, step: &str) -> Jud
             ),
             "platform fault: it refuses the minimum that it named",
         ),
-        End::TooManyRequests => Judged::fail(
-            "no-end",
-            Side::Peer,
-            format!("no end after {tries} requests: {}", status_of(finished)),
-            "platform: it goes on challenging or redirecting; see the ladder",
-        ),
-        End::BadResponse(what) => Judged::fail(
-            "answer-unreadable",
-            Side::Peer,
-            format!("the answer cannot be used: {what}"),
-            "platform fault, or a device on the path rewrites messages (SIP ALG): try TCP",
-        ),
-        End::BadConfig(what) => Judged::open(
-            "bad-account",
-            Side::Setup,
-            format!("no request could be written: {what}"),
-            "look for quotes and control characters in the account's AOR, user name and registrar",
-        ),
         End::Busy => Judged::open(
             "probe-limit",
             Side::Probe,
             "the registration was busy with other commands".to_owned(),
             "give one command at a time",
         ),
-        End::Refused => match &finished.answer {
+        // What is left is a refusal: the rest was judged above.
+        _ => match &finished.answer {
             Some(answer) => refused(ended, finished, answer),
             None => Judged::open("refused", Side::Peer, "refused".into(), "see the ladder"),
         },
@@ -131,32 +86,7 @@ fn status_of(finished: &Finished) -> String {
 
 /// The challenges of a command, each once.
 pub(in crate::check) fn offered(finished: &Finished) -> String {
-    let mut texts: Vec<String> = Vec::new();
-    for c in &finished.challenges {
-        let algorithm = c.algorithm.as_deref().unwrap_or("MD5 by default");
-        let qop = c.qop.as_ref().map_or_else(|| "no qop".to_owned(), |qop| format!("qop=\"{qop}\""));
-        let text = format!("{} realm=\"{}\" {algorithm} {qop}", c.scheme, c.realm);
-        if !texts.contains(&text) {
-            texts.push(text);
-        }
-    }
-    texts.join("; ")
-}
-
-fn credentials_refused(session: &Session, finished: &Finished) -> Judged {
-    let last = finished.challenges.iter().rev().find(|c| c.answered).or(finished.challenges.last());
-    let realm = last.map(|c| c.realm.as_str()).unwrap_or_default();
-    let algorithm = last.and_then(|c| c.algorithm.as_deref()).unwrap_or("MD5");
-    let user = session.user();
-    Judged::fail(
-        "credentials-refused",
-        Side::Setup,
-        format!(
-            "{} again to a digest answer for user \"{user}\" in realm \"{realm}\" ({algorithm})",
-            status_of(finished)
-        ),
-        "enter the SIP password and auth user of the new platform again; if it stays so, reset the password, or have it hashed anew for this realm",
-    )
+    challenged::offered(&finished.challenges)
 }
 
 fn no_answer(ended: &Ended, step: &str) -> Judged {

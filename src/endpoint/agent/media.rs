@@ -26,6 +26,8 @@ const SOURCES: usize = 8;
 const BATCH: usize = 32;
 /// Mean time between reports (RFC 3550 sec. 6.2).
 const REPORT_MILLIS: u64 = 5_000;
+/// Mean time to the first one.
+const FIRST_REPORT_MILLIS: u64 = 1_000;
 /// Seconds from 1900, where NTP begins, to 1970.
 const NTP_TO_UNIX_S: u64 = 2_208_988_800;
 /// The largest datagram that is taken for media.
@@ -121,7 +123,9 @@ impl Media {
             stream.handle_input(now, Input::Command(Command::Sending(sends)));
         }
         if self.report_at.is_none() {
-            self.report_at = Some(now + Duration::from_millis(REPORT_MILLIS / 2));
+            // Between two parties the first may come early (RFC 3550 sec. 6.2); not both at once, so that one of them answers the other.
+            let millis = FIRST_REPORT_MILLIS / 2 + self.ids.below(FIRST_REPORT_MILLIS);
+            self.report_at = Some(now + Duration::from_millis(millis));
         }
     }
 
@@ -307,6 +311,7 @@ impl Media {
                 .filter(|(_, time)| !time.is_zero())
                 .collect();
             report.hears_now = parties().filter(|party| listener.hears(*party)).collect();
+            report.audible = stream.audible();
             report.received = stream.statistics();
             report.malformed = stream.malformed();
             report.other_payloads = stream.other_payloads();

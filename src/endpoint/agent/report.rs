@@ -30,6 +30,8 @@ pub struct MediaReport {
     pub too_early: u64,
     /// Where RTP came from, in the order of the first packets; at most 8.
     pub sources: Vec<SocketAddr>,
+    /// How much of the received audio was louder than silence (-50 dBm0).
+    pub audible: Duration,
     /// Whose tone was heard, and for how long.
     pub heard: Vec<(Party, Duration)>,
     /// Whose tone was heard in the last 50 ms of audio.

@@ -265,6 +265,10 @@ impl Stream {
     pub fn packet_time_received(&self) -> Option<Duration> {
         self.receiver.packet_time()
     }
+    /// How much of the received audio was louder than -50 dBm0.
+    pub fn audible(&self) -> Duration {
+        self.receiver.audible()
+    }
     /// Whose tones were heard.
     pub fn heard(&self) -> impl Iterator<Item = Party> + '_ {
         self.listener().heard()

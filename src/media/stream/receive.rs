@@ -9,7 +9,7 @@ use crate::media::rtcp::ReportBlock;
 use crate::media::rtp::{Packet, is_rtcp};
 use crate::media::stats::{Statistics, Summary};
 use crate::media::telephone_event::{EventReceiver, Payload};
-use crate::media::tone::RATE_HZ;
+use crate::media::tone::{RATE_HZ, peak};
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
@@ -21,6 +21,8 @@ const COMFORT_NOISE: u8 = 13;
 const MAX_SAMPLES: usize = 960;
 /// With nothing received for so long a tone that was heard last is over.
 const QUIET: Duration = Duration::from_millis(200);
+/// What is below this level is silence.
+const SILENCE_DBM0: f64 = -50.0;
 
 /// What a packet holds for the ear: nothing in an event.
 #[derive(Debug)]
@@ -41,6 +43,7 @@ pub(super) struct Receiver {
     samples: u64,
     last_voice: Option<Instant>,
     voice_len: usize,
+    audible_samples: u64,
     malformed: u64,
     other: u64,
     ordered: Vec<Ordered<Sound>>,
@@ -62,6 +65,7 @@ impl Receiver {
             samples: 0,
             last_voice: None,
             voice_len: 0,
+            audible_samples: 0,
             malformed: 0,
             other: 0,
             ordered: Vec::new(),
@@ -79,6 +83,9 @@ impl Receiver {
     }
     pub(super) fn packet_time(&self) -> Option<Duration> {
         (self.voice_len > 0).then(|| Duration::from_micros(self.voice_len as u64 * 125))
+    }
+    pub(super) fn audible(&self) -> Duration {
+        Duration::from_micros(self.audible_samples * 125)
     }
     pub(super) fn listener(&self) -> &PartyListener {
         &self.listener
@@ -140,6 +147,7 @@ impl Receiver {
             match ordered {
                 Ordered::Packet(Sound(samples)) => {
                     self.listener.feed(&samples);
+                    self.audible_samples += if is_audible(&samples) { samples.len() as u64 } else { 0 };
                     self.samples += samples.len() as u64;
                     if self.detect {
                         self.detector.feed(&samples, &mut self.heard);
@@ -192,4 +200,10 @@ impl Receiver {
         self.tell_events(out);
         self.quiet(now, out);
     }
+}
+
+/// Is the mean power of these samples above silence?
+fn is_audible(samples: &[i16]) -> bool {
+    let energy: f64 = samples.iter().map(|sample| f64::from(*sample).powi(2)).sum();
+    energy > peak(SILENCE_DBM0).powi(2) / 2.0 * samples.len() as f64
 }
