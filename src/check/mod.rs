@@ -13,6 +13,7 @@
 //! ```
 
 mod account;
+mod call;
 mod challenged;
 mod destination;
 mod display;
@@ -27,8 +28,10 @@ mod register;
 mod restraint;
 mod run;
 mod stage;
+mod target;
 
 pub use account::Account;
+pub use call::Call;
 pub use destination::Destination;
 pub(crate) use display::Printable;
 pub use dtmf::{Dtmf, DtmfMethod, DtmfResult, MAX_KEYS};

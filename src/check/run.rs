@@ -9,7 +9,7 @@ use crate::endpoint::agent::{Agent, AgentConfig, Arrivals};
 use crate::endpoint::{self, ClientEvent, Endpoint, Received, Scope, Stats};
 use crate::error::Error;
 use crate::message::{Flow, Ids, Message, Transport};
-use crate::transport::{Record, RecordEvent, TransportError, resolve};
+use crate::transport::{Direction, Record, RecordEvent, TransportError, resolve};
 use std::fmt;
 use std::ops::Range;
 use std::sync::Arc;
@@ -481,6 +481,16 @@ impl Run {
                 if limit <= until { Waited::Interrupted(Interrupted::TimeLimit) } else { Waited::TimedOut }
             }
         }
+    }
+
+    /// Did any message of this Call-ID come?
+    pub(super) fn has_heard(&self, call_id: &str) -> bool {
+        self.scope.records().iter().any(|record| match &record.event {
+            RecordEvent::Message { direction: Direction::Received, bytes, .. } => {
+                memchr::memmem::find(bytes, call_id.as_bytes()).is_some()
+            }
+            _ => false,
+        })
     }
 
     /// How many records there are so far.

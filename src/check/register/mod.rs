@@ -1,6 +1,6 @@
 //! Does this account register? Query, bind, refresh, query again, remove; each a step of its own.
 
-mod bindings;
+pub(super) mod bindings;
 pub(super) mod judge;
 mod observe;
 pub(super) mod session;

@@ -3,7 +3,7 @@
 mod leg;
 mod party;
 
-pub(super) use leg::{Leg, Seen};
+pub(super) use leg::{Ended, Leg, Seen};
 pub(super) use party::{Expect, Party};
 
 use super::run::Waited;
@@ -179,7 +179,9 @@ impl Stage {
             leg.handle.hang_up(None).await;
         }
         let ended = self.until(run, CURTAIN, |stage| stage.legs.iter().all(|leg| leg.seen.is_over())).await;
-        let left = self.legs.iter().filter(|leg| !leg.seen.is_over()).count();
+        // Whom we never heard of there is nothing to hang up.
+        let left =
+            self.legs.iter().filter(|leg| !leg.seen.is_over() && run.has_heard(leg.handle.call_id())).count();
         if ended != Until::Done && left > 0 {
             run.find(Finding::new(
                 "call-left",

@@ -1,6 +1,7 @@
 //! One party: an account of ours with an endpoint of its own, registered where it has to be reached.
 
 use crate::check::judged::Judged;
+use crate::check::register::bindings::foreign;
 use crate::check::register::judge;
 use crate::check::register::session::Session;
 use crate::check::{Account, Run, Side, Verdict};
@@ -24,6 +25,10 @@ pub(in crate::check) struct Party {
     session: Session,
     /// Its tone: by it others know that they hear this party.
     pub(in crate::check) tone: party_tone::Party,
+    /// It sends silence instead: for ears that are not ours.
+    pub(in crate::check) quiet: bool,
+    /// Live bindings of others that its registration showed: their devices ring as well.
+    pub(in crate::check) others: usize,
     user_agent: String,
     /// What to do with the next call to it; without, calls are refused with 486.
     pub(in crate::check) expect: Option<Expect>,
@@ -98,6 +103,7 @@ impl Party {
     /// Binds, so that calls come here.
     async fn register(&mut self, run: &mut Run) -> Judged {
         let ended = self.session.command(run, Command::Bind).await;
+        self.others = ended.answer().map_or(0, |answer| foreign(&answer.bindings).len());
         let judged = judge::accepted(&self.session, &ended, "bind");
         if judged.verdict != Verdict::Pass {
             return judged;
@@ -125,9 +131,9 @@ impl Party {
         self.session.flow()
     }
 
-    /// What it sends while nothing else is played: its tone.
+    /// What it sends while nothing else is played: its tone, or silence.
     pub(super) fn background(&self) -> Option<Tone> {
-        Some(self.tone.tone())
+        (!self.quiet).then(|| self.tone.tone())
     }
 
     /// Who it is in a call.
@@ -160,6 +166,8 @@ async fn open(run: &mut Run, account: &Account, tone: party_tone::Party) -> Resu
         arrivals,
         session,
         tone,
+        quiet: false,
+        others: 0,
         user_agent: run.user_agent().to_owned(),
         expect: None,
         invitations: Vec::new(),

@@ -1,0 +1,440 @@
+//! The steps `audio-a-to-b` and `audio-b-to-a`: whose sound arrives, and how well.
+
+use super::act::{Act, B, CALLER};
+use super::play;
+use crate::check::judged::Judged;
+use crate::check::stage::{Seen, Until};
+use crate::check::{Finding, MetricValue, Run, Severity, Side, Verdict};
+use crate::endpoint::agent::MediaReport;
+use crate::media::party_tone::Party;
+use crate::media::stats::Summary;
+use std::time::{Duration, Instant};
+
+/// A tone has to be heard within this time.
+pub(super) const PATIENCE: Duration = Duration::from_secs(5);
+/// For so long.
+const HEARD: Duration = Duration::from_millis(500);
+/// How often we look.
+const LOOK: Duration = Duration::from_millis(100);
+/// A tone that is not heard any more for so long has stopped.
+const STOPPED: Duration = Duration::from_secs(1);
+/// Less sound than this is silence.
+const SOUND: Duration = Duration::from_millis(200);
+/// More is a lossy path (failure H13).
+const LOSS_PERCENT: f64 = 3.0;
+const JITTER: Duration = Duration::from_millis(30);
+/// What our descriptions ask for.
+const PACKET_TIME: Duration = Duration::from_millis(20);
+
+/// One direction, and what its far end saw of it.
+pub(super) struct Way<'a> {
+    pub(super) figures: &'static Figures,
+    /// Who sends, who listens.
+    pub(super) from: &'a str,
+    pub(super) to: &'a str,
+    /// Packets that the sending end sent, where it is ours.
+    pub(super) sent: Option<u64>,
+    pub(super) report: &'a MediaReport,
+    /// Is the other direction heard?
+    pub(super) other_works: bool,
+    /// When the tone was heard last, and when the call was looked at last.
+    pub(super) last_heard: Option<Instant>,
+    pub(super) looked: Instant,
+    pub(super) time: Duration,
+}
+
+/// The names of a direction's figures.
+pub(super) struct Figures {
+    pub(super) step: &'static str,
+    packets: &'static str,
+    loss: &'static str,
+    reordered: &'static str,
+    jitter: &'static str,
+    gaps: &'static str,
+    longest_gap: &'static str,
+    round_trip: &'static str,
+}
+
+pub(super) const A_TO_B: Figures = Figures {
+    step: "audio-a-to-b",
+    packets: "packets_a_to_b",
+    loss: "loss_a_to_b",
+    reordered: "reordered_a_to_b",
+    jitter: "jitter_a_to_b",
+    gaps: "gaps_a_to_b",
+    longest_gap: "longest_gap_a_to_b",
+    round_trip: "round_trip_b",
+};
+pub(super) const B_TO_A: Figures = Figures {
+    step: "audio-b-to-a",
+    packets: "packets_b_to_a",
+    loss: "loss_b_to_a",
+    reordered: "reordered_b_to_a",
+    jitter: "jitter_b_to_a",
+    gaps: "gaps_b_to_a",
+    longest_gap: "longest_gap_b_to_a",
+    round_trip: "round_trip_a",
+};
+
+/// Listens at every end of ours, and judges.
+pub(super) async fn listen(act: &mut Act<'_>) -> Result<(), &'static str> {
+    if act.call.callee.is_none() {
+        return play::listen(act).await;
+    }
+    let (step_b, step_a) = (act.run.begin(A_TO_B.step), act.run.begin(B_TO_A.step));
+    let began = act.run.now();
+    let (tone_a, tone_b) = match act.stage.parties.as_slice() {
+        [a, b, ..] => (a.tone, b.tone),
+        _ => return Err(A_TO_B.step),
+    };
+    let (mut last_a, mut last_b) = (None, None);
+    let (report_a, report_b, looked) = loop {
+        let until = act.until(LOOK, is_over).await;
+        if let Until::Interrupted(why) = until {
+            act.interrupt(step_b, why);
+            act.interrupt(step_a, why);
+            return Err(B_TO_A.step);
+        }
+        let (report_a, report_b) = reports(act).await;
+        let now = act.run.now();
+        if report_a.hears_now.contains(&tone_b) {
+            last_a = Some(now);
+        }
+        if report_b.hears_now.contains(&tone_a) {
+            last_b = Some(now);
+        }
+        let passed = now.saturating_duration_since(began);
+        let heard = report_a.heard_for(tone_b) >= HEARD && report_b.heard_for(tone_a) >= HEARD;
+        let enough = passed >= act.call.listen && (heard || passed >= PATIENCE);
+        if until == Until::Done || enough {
+            break (report_a, report_b, now);
+        }
+    };
+    let time = looked.saturating_duration_since(began);
+    let (name_a, name_b) = (act.call.caller.name().to_owned(), act.call.callee_name().to_owned());
+    let forth = Way {
+        figures: &A_TO_B,
+        from: &name_a,
+        to: &name_b,
+        sent: Some(report_a.sent),
+        report: &report_b,
+        other_works: report_a.received.received > 0,
+        last_heard: last_b,
+        looked,
+        time,
+    };
+    let back = Way {
+        figures: &B_TO_A,
+        from: &name_b,
+        to: &name_a,
+        sent: Some(report_b.sent),
+        report: &report_a,
+        other_works: report_b.received.received > 0,
+        last_heard: last_a,
+        looked,
+        time,
+    };
+    for (way, step, tone, own) in [(forth, step_b, tone_a, tone_b), (back, step_a, tone_b, tone_a)] {
+        measure(act.run, &way);
+        let judged = judge(act.run, &way, tone, own);
+        // A call that ended under us is judged by how it ended.
+        act.end(step, judged);
+        observe(act, &way);
+    }
+    early_media(act, &report_a);
+    Ok(())
+}
+
+fn is_over(stage: &crate::check::stage::Stage) -> bool {
+    let over = |leg: Option<usize>| leg.and_then(|leg| stage.seen(leg)).is_some_and(Seen::is_over);
+    over(Some(CALLER)) || over(stage.called(B))
+}
+
+async fn reports(act: &Act<'_>) -> (MediaReport, MediaReport) {
+    let a = match act.caller() {
+        Some(leg) => leg.report().await,
+        None => MediaReport::default(),
+    };
+    let b = match act.callee() {
+        Some(leg) => leg.report().await,
+        None => MediaReport::default(),
+    };
+    (a, b)
+}
+
+fn judge(run: &Run, way: &Way<'_>, tone: Party, own: Party) -> Judged {
+    let Way { from, to, report, time, .. } = way;
+    let (seconds, heard) = (time.as_secs_f64(), report.heard_for(tone));
+    let received = &report.received;
+    if received.received == 0 {
+        return nothing_came(run, way);
+    }
+    if heard >= HEARD {
+        let silent = way.last_heard.map_or(*time, |at| way.looked.saturating_duration_since(at));
+        if silent >= STOPPED {
+            return Judged::fail(
+                "audio-stopped",
+                Side::Path,
+                format!(
+                    "{to} heard {from} for {:.1} s, and nothing in the last {:.1} s",
+                    heard.as_secs_f64(),
+                    silent.as_secs_f64()
+                ),
+                "a firewall or relay closes the media path after a while, or a re-INVITE changed it: see the ladder",
+            );
+        }
+        return Judged::pass(format!(
+            "{to} heard {from} for {:.1} s; {}",
+            heard.as_secs_f64(),
+            quality(received)
+        ));
+    }
+    let others: Vec<String> = report
+        .heard
+        .iter()
+        .filter(|(party, time)| *party != tone && *party != own && *time >= HEARD)
+        .map(|(party, _)| format!("{} Hz", party.hz()))
+        .collect();
+    if report.heard_for(own) >= HEARD {
+        Judged::fail(
+            "own-voice",
+            Side::Peer,
+            format!("{to} hears itself instead of {from}"),
+            "platform: its relay sends the media back to where it came from",
+        )
+    } else if !others.is_empty() {
+        Judged::fail(
+            "wrong-party",
+            Side::Peer,
+            format!("{to} hears another party ({}) instead of {from}", others.join(", ")),
+            "platform: two calls share a media port; second line with the ladder",
+        )
+    } else if report.other_payloads > 0 && report.audible.is_zero() {
+        Judged::fail(
+            "wrong-codec",
+            Side::Peer,
+            format!(
+                "{} packets came to {to} with a payload type that was not agreed on",
+                report.other_payloads
+            ),
+            "platform: send the codec of the answer; switch off transcoding for this segment",
+        )
+    } else if !heard.is_zero() {
+        Judged::fail(
+            "audio-broken",
+            Side::Path,
+            format!(
+                "{to} heard {from} for {} ms of {seconds:.1} s only; {}",
+                heard.as_millis(),
+                quality(received)
+            ),
+            "look at the loss and the gaps of this direction",
+        )
+    } else if report.audible < SOUND {
+        Judged::fail(
+            "silence",
+            Side::Peer,
+            format!("{} RTP packets came to {to}, and all of them are silence", received.received),
+            "platform: its relay sends silence of its own; the media of the other side does not get to it",
+        )
+    } else {
+        Judged::fail(
+            "other-audio",
+            Side::Peer,
+            format!("{to} hears something for {:.1} s, and it is not {from}", report.audible.as_secs_f64()),
+            "an announcement, music on hold, voice mail or a wrong party: listen to it in the capture (--pcap)",
+        )
+    }
+}
+
+/// No packet at all in this direction.
+fn nothing_came(run: &Run, way: &Way<'_>) -> Judged {
+    let Way { from, to, report, time, sent, .. } = way;
+    if let Some(how) = run.probe_limit() {
+        return Judged::open(
+            "probe-limit",
+            Side::Probe,
+            format!("no RTP came to {to}, but the probe was the limit: {how}"),
+            "this host did not keep up: run it again with fewer calls at once",
+        );
+    }
+    let advice = "allow the UDP range of media and the platform's new media addresses in the firewall; check the address in the SDP (see the ladder) and SIP ALG";
+    let expected = report.plan.as_ref().is_none_or(|plan| plan.direction.receives());
+    if report.malformed > 0 {
+        return Judged::fail(
+            "media-not-rtp",
+            Side::Peer,
+            format!("{} datagrams came to {to} that are no RTP", report.malformed),
+            "encrypted media (SRTP, DTLS) without agreement, or something else on this port",
+        );
+    }
+    if !expected || *sent == Some(0) {
+        return Judged::fail(
+            "media-switched-off",
+            Side::Peer,
+            format!(
+                "no audio from {from} to {to}: the descriptions do not allow it (sendonly, inactive or address 0.0.0.0)"
+            ),
+            "platform: a new call begins with sendrecv; it may have taken the call for one on hold",
+        );
+    }
+    let sent = sent.map(|sent| format!(", although {from} sent {sent} packets")).unwrap_or_default();
+    let seconds = time.as_secs_f64();
+    if way.other_works {
+        Judged::fail(
+            "one-way-audio",
+            Side::Path,
+            format!("no RTP came from {from} to {to} in {seconds:.1} s{sent}; the other direction works"),
+            advice,
+        )
+    } else {
+        Judged::fail(
+            "no-audio",
+            Side::Path,
+            format!("no RTP came from {from} to {to} in {seconds:.1} s{sent}, and none the other way"),
+            advice,
+        )
+    }
+}
+
+pub(super) fn quality(received: &Summary) -> String {
+    format!("{:.1} % lost, jitter {:.1} ms", received.loss() * 100.0, received.jitter.as_secs_f64() * 1_000.0)
+}
+
+/// The figures of a direction.
+pub(super) fn measure(run: &mut Run, way: &Way<'_>) {
+    let (figures, received) = (way.figures, &way.report.received);
+    run.metric(figures.packets, MetricValue::Count(received.received));
+    if received.received > 0 {
+        run.metric(figures.loss, MetricValue::Percent(received.loss() * 100.0));
+        run.metric(figures.reordered, MetricValue::Count(received.reordered));
+        run.metric(figures.jitter, MetricValue::Duration(received.jitter));
+        run.metric(figures.gaps, MetricValue::Count(received.gaps.into()));
+        run.metric(figures.longest_gap, MetricValue::Duration(received.longest_gap));
+    }
+    if let Some(time) = way.report.rtcp.round_trip {
+        run.metric(figures.round_trip, MetricValue::Duration(time));
+    }
+}
+
+/// What is not as it should be, though it is heard.
+pub(super) fn observe(act: &mut Act<'_>, way: &Way<'_>) {
+    let Way { from, to, report, .. } = way;
+    let received = &report.received;
+    let mut findings = Vec::new();
+    let mut warn = |code, side, seen: String, advice: &str| {
+        findings.push(Finding::new(code, Severity::Warning, side, seen, advice));
+    };
+    if received.loss() * 100.0 > LOSS_PERCENT || received.jitter > JITTER {
+        warn(
+            "lossy-path",
+            Side::Path,
+            format!(
+                "{from} to {to}: {}, longest gap {} ms",
+                quality(received),
+                received.longest_gap.as_millis()
+            ),
+            "second line with the figures before and after: route or region of the new media servers",
+        );
+    }
+    if let Some(plan) = report.plan.as_ref().filter(|_| received.received > 0) {
+        if let (Some(source), false) = (report.sources.first(), report.sources.contains(&plan.remote)) {
+            warn(
+                "media-from-elsewhere",
+                Side::Peer,
+                format!("RTP comes to {to} from {source}, but the SDP says {}", plan.remote),
+                "platform: send media from the announced address; phone or firewall: switch off 'strict RTP'",
+            );
+        }
+        let took = report.packet_time_received.unwrap_or(PACKET_TIME);
+        if took != PACKET_TIME {
+            warn(
+                "ptime-not-obeyed",
+                Side::Peer,
+                format!(
+                    "packets of {} ms come to {to}; its SDP asks for {} ms",
+                    took.as_millis(),
+                    PACKET_TIME.as_millis()
+                ),
+                "set ptime 20 on the device; platform: obey the ptime of the receiver",
+            );
+        }
+        if report.other_payloads > 0 && !report.audible.is_zero() {
+            warn(
+                "unagreed-payload",
+                Side::Peer,
+                format!(
+                    "{} packets came to {to} with a payload type that was not agreed on",
+                    report.other_payloads
+                ),
+                "platform: send what the answer says only",
+            );
+        }
+        if received.ssrc_changes > 0 || received.timestamp_jumps > 0 {
+            warn(
+                "stream-changed",
+                Side::Peer,
+                format!(
+                    "the stream to {to} changed {} time(s) its source and jumped {} time(s) without a marker",
+                    received.ssrc_changes, received.timestamp_jumps
+                ),
+                "platform: set the marker bit when it switches the source of media; phones click or fall silent",
+            );
+        }
+    }
+    findings.into_iter().for_each(|finding| act.find(finding));
+}
+
+/// Was early media promised, and did it come?
+pub(super) fn early_media(act: &mut Act<'_>, caller: &MediaReport) {
+    let Some(seen) = act.caller_seen() else { return };
+    let (Some(promised), Some(answered)) = (seen.early_media, seen.answered) else { return };
+    let silent = answered.saturating_duration_since(promised);
+    let first = caller.received.first_and_last.map(|(first, _)| first);
+    if silent >= SOUND && first.is_none_or(|first| first >= answered) {
+        act.find(Finding::new(
+            "early-media-silent",
+            Severity::Warning,
+            Side::Peer,
+            format!(
+                "183 promised early media, and no RTP came in the {:.1} s until the answer: the caller hears nothing",
+                silent.as_secs_f64()
+            ),
+            "platform: send 180 without SDP, or open the media path early",
+        ));
+    }
+}
+
+/// The verdict of a direction where only the caller is ours is not a tone's.
+pub(super) fn one_end(run: &Run, way: &Way<'_>) -> (Judged, &'static str) {
+    let (to, report) = (way.to, way.report);
+    if report.received.received == 0 {
+        return (nothing_came(run, way), "none");
+    }
+    let quality = quality(&report.received);
+    if report.audible >= SOUND {
+        let seconds = report.audible.as_secs_f64();
+        (
+            Judged::pass(format!(
+                "{to} heard sound for {seconds:.1} s of {:.1} s; {quality}",
+                way.time.as_secs_f64()
+            )),
+            "sound",
+        )
+    } else {
+        (
+            Judged {
+                verdict: Verdict::Pass,
+                detail: format!("RTP came to {to}, and all of it is silence; {quality}"),
+                finding: Some(Finding::new(
+                    "silence",
+                    Severity::Info,
+                    Side::Peer,
+                    format!("{} RTP packets came, and all of them are silence", report.received.received),
+                    "nobody spoke; if somebody did, the platform's relay sends silence of its own",
+                )),
+            },
+            "silence",
+        )
+    }
+}

@@ -1,0 +1,156 @@
+//! Facts and figures of a call, written down at its end whatever became of it.
+
+use super::act::{Act, B};
+use super::refusal;
+use super::trace::{Trace, What, header};
+use crate::check::{Finding, MetricValue, Run, Severity, Side};
+use crate::message::Message;
+use crate::sdp::MediaPlan;
+use crate::syntax::{HeaderName, Method};
+use crate::ua::call::{By, Cause};
+
+/// The callee's other devices ring as well.
+pub(super) fn other_bindings(run: &mut Run, name: &str, others: usize) {
+    if others > 0 {
+        run.find(Finding::new(
+            "rings-other-devices",
+            Severity::Warning,
+            Side::Setup,
+            format!(
+                "{name} has {others} other live binding(s): those devices ring too, and may answer first"
+            ),
+            "call test accounts, or accounts whose devices are switched off",
+        ));
+    }
+}
+
+/// Who sent an answer: its program, and its Contact.
+pub(super) fn answerer(response: &Message) -> String {
+    let server = header(response, HeaderName::Server);
+    let program = if server.is_empty() { header(response, HeaderName::UserAgent) } else { server };
+    let contact = header(response, HeaderName::Contact);
+    [program, contact].into_iter().filter(|text| !text.is_empty()).collect::<Vec<_>>().join(" at ")
+}
+
+/// Everything that was seen of the call.
+pub(super) fn write_down(act: &mut Act<'_>) {
+    let Some(leg) = act.caller() else { return };
+    let trace = act.trace(leg);
+    let (seen, callee) = (&leg.seen, act.callee().map(|leg| &leg.seen));
+    let mut facts: Vec<(&'static str, String)> = Vec::new();
+    let status = seen.rejected.as_ref().and_then(|(_, rejection)| rejection.status);
+    let result = match (seen.answered.is_some(), status) {
+        (true, _) => "answered",
+        (false, Some(status)) => refusal::result(status),
+        (false, None) if seen.rang().is_some() => "not answered",
+        (false, None) if trace.is_answered_at_all() => "no ringing",
+        (false, None) => "unreachable",
+    };
+    facts.push(("result", result.to_owned()));
+    if let Some((_, rejection)) = &seen.rejected {
+        if let Some(status) = rejection.status {
+            facts.push(("status", format!("{status} {}", rejection.phrase)));
+        }
+        facts.extend(rejection.reasons.iter().map(|reason| ("reason", reason.clone())));
+        facts.extend(rejection.warnings.iter().map(|warning| ("warning", warning.clone())));
+    }
+    if let Some(answer) = trace.received(What::Response(Method::Invite, 200, 299)) {
+        facts.push(("answered-by", answerer(&answer.message)));
+        facts.push(("answered-as", header(&answer.message, HeaderName::PAssertedIdentity)));
+        facts.push(("session-expires", header(&answer.message, HeaderName::SessionExpires)));
+    }
+    if let Some((status, target)) = &seen.redirected {
+        facts.push(("redirected", format!("{status} to {target}")));
+    }
+    if seen.progress.iter().any(|(_, status, _)| *status >= 180) {
+        let early = if seen.early_media.is_some() { "yes" } else { "no" };
+        facts.push(("early-media", early.to_owned()));
+    }
+    if let Some(plan) = &seen.plan {
+        facts.push(("media", media(plan)));
+    }
+    if let Some((_, invite)) = act.stage.parties.get(B).and_then(|party| party.invitations.first()) {
+        facts.push(("caller-id", header(invite, HeaderName::From)));
+        facts.push(("caller-id-asserted", header(invite, HeaderName::PAssertedIdentity)));
+    }
+    if let Some(ended) = &seen.ended {
+        let by = match (ended.by, act.call.callee_hangs_up && callee.is_some()) {
+            (By::Local, _) => act.call.caller.name(),
+            (By::Peer, true) => act.call.callee_name(),
+            (By::Peer, false) => "the far side",
+        };
+        let how = match &ended.cause {
+            Cause::Cancelled => " (cancelled)",
+            Cause::HungUp => "",
+            _ => " (broken off)",
+        };
+        let why =
+            if ended.reasons.is_empty() { String::new() } else { format!(": {}", ended.reasons.join(", ")) };
+        facts.push(("hung-up-by", format!("{by}{how}{why}")));
+    }
+    let forks = seen.forks_hung_up;
+    let rung = act.stage.parties.get(B).map_or(0, |party| party.invitations.len());
+    for (name, value) in facts {
+        act.run.fact(name, value);
+    }
+    metrics(act.run, &trace);
+    twice(act, forks, rung);
+}
+
+fn metrics(run: &mut Run, trace: &Trace) {
+    let times =
+        [("srd", trace.request_delay()), ("ring", trace.ringing_time()), ("sdd", trace.disconnect_delay())];
+    for (name, time) in times {
+        if let Some(time) = time {
+            run.metric(name, MetricValue::Duration(time));
+        }
+    }
+}
+
+/// `PCMA, payload type 8 sent and 8 received, 20 ms, telephone-event 101 sent and 101 received`.
+fn media(plan: &MediaPlan) -> String {
+    let mut text = format!(
+        "{}, payload type {} sent and {} received, {} ms",
+        plan.codec.as_str(),
+        plan.send_payload_type,
+        plan.receive_payload_type,
+        plan.ptime.as_millis()
+    );
+    match (plan.send_telephone_event, plan.receive_telephone_event) {
+        (Some(sent), Some(received)) => {
+            text += &format!(
+                ", telephone-event {} sent and {} received",
+                sent.payload_type, received.payload_type
+            );
+        }
+        (Some(sent), None) => text += &format!(", telephone-event {} only sent", sent.payload_type),
+        (None, Some(received)) => {
+            text += &format!(", telephone-event {} only received", received.payload_type)
+        }
+        (None, None) => text += ", no telephone-event",
+    }
+    text
+}
+
+/// What came more often than once.
+fn twice(act: &mut Act<'_>, forks: usize, rung: usize) {
+    if forks > 0 {
+        act.find(Finding::new(
+            "answered-twice",
+            Severity::Warning,
+            Side::Peer,
+            format!("{forks} further device(s) answered the same call; each was sent ACK and BYE"),
+            "platform fault: cancel the other devices as soon as one has answered",
+        ));
+    }
+    if rung > 1 {
+        let name = act.call.callee_name().to_owned();
+        act.find(Finding::new(
+            "rung-twice",
+            Severity::Warning,
+            Side::Peer,
+            format!("{rung} INVITEs came to {name} for one call; all but the first were answered 486"),
+            "platform: one call rings a device once; look for the same device in a group twice, or for a loop",
+        ));
+    }
+}

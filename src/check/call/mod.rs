@@ -1,0 +1,192 @@
+//! Does a call get through? Ring, answer, audio each way, hang up; each a step of its own.
+
+mod act;
+mod audio;
+mod dropped;
+mod ending;
+mod facts;
+mod play;
+mod refusal;
+mod setup;
+mod trace;
+
+use super::target::request_uri;
+use super::{Account, Check, Run};
+use crate::error::Error;
+use crate::media::stream::MAX_SAMPLES;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// Does a call get through, and if not, why not?
+///
+/// With one end ours ([`Call::to`]) it says whether a number is reached, and who answers; with both ends ours ([`Call::between`]) also
+/// whether each hears the other: each end sends a tone of its own. Every call is hung up, whatever happens, and what was bound is removed.
+///
+/// The outcome's steps are `party-a`, `party-b` (both ends ours), `dial`, `answer`, `audio-a-to-b` (both ends ours), `audio-b-to-a` or
+/// `play`, and `hang-up`. It passes when the call was answered, audio came, and the hang-up arrived; the fact `result` says in one or two
+/// words what became of it (`answered`, `busy`, `not answered`, `refused`, ...).
+///
+/// Metrics: `srd` and `sdd` (session request and disconnect delay, RFC 6076 sec. 4.3, 4.4), `ring` (from ringing to the answer); of each
+/// direction `loss_*`, `packets_*`, `reordered_*`, `jitter_*`, `gaps_*`, and `round_trip_*` where RTCP told it (of `a`, of `b`).
+///
+/// ```no_run
+/// use ringback::check::{Account, Call, Probe};
+///
+/// # async fn example() -> Result<(), ringback::error::Error> {
+/// let probe = Probe::bind("udp:127.0.0.1:0").await?;
+/// let alice = Account::new("sip:alice@pbx.example.com", "secret")?;
+/// let bob = Account::new("sip:bob@pbx.example.com", "secret too")?;
+/// println!("{}", probe.check(Call::to(&alice, "201")?).await);
+/// println!("{}", probe.check(Call::between(&alice, &bob)).await);
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Debug, Clone)]
+pub struct Call {
+    caller: Account,
+    callee: Option<Account>,
+    /// The Request-URI.
+    target: String,
+    register_caller: bool,
+    ring: Duration,
+    max_ring: Duration,
+    listen: Duration,
+    play: Option<Arc<[i16]>>,
+    callee_hangs_up: bool,
+    time_limit: Option<Duration>,
+}
+
+/// Time for everything around ringing and talking: registrations, challenges, hanging up.
+const AROUND: Duration = Duration::from_secs(30);
+
+impl Call {
+    /// A call of this account to a number, a SIP or `tel:` URI, or a user of its domain; only this end is ours.
+    ///
+    /// # Errors
+    /// [`Error::Usage`] for a target that cannot be dialled.
+    pub fn to(caller: &Account, target: &str) -> Result<Call, Error> {
+        Ok(Call::new(caller, None, request_uri(target, caller.domain())?))
+    }
+
+    /// A call of one account to another; both ends are ours. The callee is registered for the time of the check, and rings and answers
+    /// here.
+    pub fn between(caller: &Account, callee: &Account) -> Call {
+        Call::new(caller, Some(callee.clone()), callee.aor().to_owned())
+    }
+
+    fn new(caller: &Account, callee: Option<Account>, target: String) -> Call {
+        Call {
+            caller: caller.clone(),
+            callee,
+            target,
+            register_caller: false,
+            ring: Duration::from_millis(500),
+            max_ring: Duration::from_secs(30),
+            listen: Duration::from_secs(3),
+            play: None,
+            callee_hangs_up: false,
+            time_limit: None,
+        }
+    }
+
+    /// What the caller dials to reach the callee, instead of the callee's address of record.
+    ///
+    /// # Errors
+    /// [`Error::Usage`] for a target that cannot be dialled.
+    pub fn dial(mut self, target: &str) -> Result<Call, Error> {
+        self.target = request_uri(target, self.caller.domain())?;
+        Ok(self)
+    }
+
+    /// Registers the caller as well; needed by platforms that take calls of registered devices only. Default: no.
+    #[must_use]
+    pub fn register_caller(mut self, register: bool) -> Call {
+        self.register_caller = register;
+        self
+    }
+
+    /// How long a callee of ours rings before it answers; default 500 ms.
+    #[must_use]
+    pub fn ring(mut self, time: Duration) -> Call {
+        self.ring = time;
+        self
+    }
+
+    /// How long we wait for an answer before we cancel; default 30 s.
+    #[must_use]
+    pub fn max_ring(mut self, time: Duration) -> Call {
+        self.max_ring = time;
+        self
+    }
+
+    /// How long the call stays up after the answer, and is listened to; default 3 s.
+    #[must_use]
+    pub fn listen(mut self, time: Duration) -> Call {
+        self.listen = time;
+        self
+    }
+
+    /// Plays these samples (8,000 a second) after the answer and then hangs up: an announcement. For calls with one end ours.
+    ///
+    /// # Errors
+    /// [`Error::Usage`] for more than ten minutes of them ([`MAX_SAMPLES`]), for none, and where both ends are ours.
+    pub fn play(mut self, samples: impl Into<Arc<[i16]>>) -> Result<Call, Error> {
+        let samples = samples.into();
+        let usage = |problem: &str| Err(Error::usage("announcement", problem));
+        if self.callee.is_some() {
+            return usage("both ends are ours, and nobody would listen; call a number instead");
+        }
+        match samples.len() {
+            0 => usage("there is no sound in it"),
+            1..=MAX_SAMPLES => {
+                self.play = Some(samples);
+                Ok(self)
+            }
+            _ => usage("it is longer than ten minutes"),
+        }
+    }
+
+    /// The callee hangs up, not the caller; where both ends are ours.
+    #[must_use]
+    pub fn hang_up_by_callee(mut self) -> Call {
+        self.callee_hangs_up = true;
+        self
+    }
+
+    /// The time for the whole check, cleaning up not counted; unless told, what ringing and listening may take, and 30 s.
+    #[must_use]
+    pub fn timeout(mut self, limit: Duration) -> Call {
+        self.time_limit = Some(limit);
+        self
+    }
+
+    /// How long the announcement is.
+    fn play_time(&self) -> Duration {
+        let samples = self.play.as_ref().map_or(0, |samples| samples.len());
+        Duration::from_micros(samples as u64 * 125)
+    }
+
+    /// How the callee is called in words.
+    fn callee_name(&self) -> &str {
+        self.callee.as_ref().map_or(&self.target, Account::name)
+    }
+}
+
+impl Check for Call {
+    fn name(&self) -> &'static str {
+        "call"
+    }
+
+    fn subject(&self) -> String {
+        format!("{} -> {}", self.caller.aor(), self.target)
+    }
+
+    fn time_limit(&self) -> Option<Duration> {
+        let usual = self.max_ring + self.listen.max(audio::PATIENCE) + self.play_time() + AROUND;
+        Some(self.time_limit.unwrap_or(usual))
+    }
+
+    async fn run(&self, run: &mut Run) {
+        act::run(self, run).await;
+    }
+}

@@ -1,0 +1,216 @@
+//! A call that was not answered: what the final response, or its absence, means.
+
+use super::trace::header;
+use crate::check::challenged::{self, Asked};
+use crate::check::judged::Judged;
+use crate::check::{Side, Verdict};
+use crate::message::Message;
+use crate::syntax::HeaderName;
+use crate::ua::call::Rejection;
+
+/// Under what circumstances a call was refused.
+pub(super) struct Refused<'a> {
+    pub(super) rejection: &'a Rejection,
+    pub(super) response: Option<&'a Message>,
+    /// Whom we called.
+    pub(super) target: &'a str,
+    /// The callee's name, where it is ours and registered.
+    pub(super) registered_callee: Option<&'a str>,
+    pub(super) caller_registered: bool,
+    /// The user of our credentials.
+    pub(super) user: &'a str,
+}
+
+/// One word for what became of a call: the fact `result`.
+pub(super) fn result(status: u16) -> &'static str {
+    match status {
+        200..=299 => "answered",
+        300..=399 => "redirected",
+        401 | 407 => "credentials refused",
+        403 | 603 | 607 | 608 => "refused",
+        404 | 410 | 416 | 484 | 485 | 604 => "unknown number",
+        408 | 430 | 480 => "unavailable",
+        415 | 488 | 606 => "media refused",
+        486 | 600 => "busy",
+        487 => "cancelled",
+        500..=599 => "server failure",
+        _ => "refused",
+    }
+}
+
+pub(super) fn judge(refused: &Refused<'_>) -> Judged {
+    let status = status_of(refused.rejection);
+    let asked = Asked {
+        status: &status,
+        requests: refused.rejection.requests,
+        challenges: &refused.rejection.challenges,
+        user: refused.user,
+    };
+    if let Some(judged) = challenged::judge(&refused.rejection.end, &asked) {
+        return judged;
+    }
+    let fail = |code, side, seen: String, advice: &str| {
+        let why = explained(refused.rejection);
+        Judged::fail(code, side, if why.is_empty() { seen } else { format!("{seen} ({why})") }, advice)
+    };
+    let target = refused.target;
+    let listed = |name| refused.response.map(|response| header(response, name)).unwrap_or_default();
+    match refused.rejection.status.unwrap_or_default() {
+        300..=399 => fail(
+            "redirected",
+            Side::Setup,
+            format!("{status} to {}: not followed any further", or_nowhere(listed(HeaderName::Contact))),
+            "call the number that it names; platform: follow redirections of its endpoints itself",
+        ),
+        402 | 403 => fail(
+            "forbidden",
+            Side::Setup,
+            format!("{status}: {target} may not be called from this account"),
+            if refused.caller_registered {
+                "check the account's status, its right to call this number, and the caller ID that it may show"
+            } else {
+                "many platforms take calls of registered devices only: try it with the caller registered (--register-caller); then check the account's rights and its caller ID"
+            },
+        ),
+        404 | 410 | 485 | 604 => match refused.registered_callee {
+            Some(name) => fail(
+                "number-unknown",
+                Side::Peer,
+                format!(
+                    "{status} for {target}, although the registration of {name} was accepted just before"
+                ),
+                "second line: the number is not attached to the account, or calls look into another location table than registrations",
+            ),
+            None => fail(
+                "number-unknown",
+                Side::Setup,
+                format!("{status}: the platform does not know {target}"),
+                "dial in the documented form (+7..., 8..., extension); second line: attach the number to an account",
+            ),
+        },
+        484 => fail(
+            "number-incomplete",
+            Side::Setup,
+            format!("{status}: {target} is too short for the dial plan"),
+            "dial the full number; platform: take the forms that customers dial",
+        ),
+        416 => fail(
+            "scheme-refused",
+            Side::Peer,
+            format!("{status}: the platform does not take the URI {target}"),
+            "write it as sip:number@domain",
+        ),
+        408 | 430 | 480 => match refused.registered_callee {
+            Some(name) => fail(
+                "unavailable",
+                Side::Peer,
+                format!("{status} for {target}, although {name} is registered and waits for the call"),
+                "second line: the binding is not where calls look for it (replication between registrars), or the call did not get through to the device",
+            ),
+            None => fail(
+                "unavailable",
+                Side::Peer,
+                format!("{status}: {target} is known, and no device takes the call"),
+                "check whether the account is registered (ringback register), and its do-not-disturb and forwarding",
+            ),
+        },
+        486 | 600 => fail(
+            "busy",
+            Side::Peer,
+            format!("{status}: {target} is busy"),
+            "try again later; if nobody speaks there, look for calls that were never ended and for a limit of one call",
+        ),
+        603 | 607 | 608 => fail(
+            "declined",
+            Side::Peer,
+            format!("{status}: the call to {target} was declined"),
+            "somebody or something (a rule, a blacklist, do-not-disturb) refuses this caller",
+        ),
+        415 | 488 | 606 => fail(
+            "media-refused",
+            Side::Peer,
+            format!("{status}: no common media; offered were PCMA, PCMU and telephone-event over RTP/AVP"),
+            "switch on PCMA or PCMU, and the same encryption of media (SRTP or none) on both sides",
+        ),
+        420 => fail(
+            "extension-refused",
+            Side::Peer,
+            format!("{status}: {}", or_nothing(listed(HeaderName::Unsupported))),
+            "set the extension to 'supported', not 'required', on the device, or switch it on at the platform",
+        ),
+        421 => fail(
+            "extension-required",
+            Side::Peer,
+            format!("{status}: {}", or_nothing(listed(HeaderName::Require))),
+            "platform: do not demand what old devices lack",
+        ),
+        422 => fail(
+            "session-interval-refused",
+            Side::Peer,
+            format!("{status} again, or without a usable Min-SE ({})", or_nothing(listed(HeaderName::MinSe))),
+            "platform: it refuses the interval that it asked for; phone: session timer 1800, or off",
+        ),
+        482 | 483 => fail(
+            "loop",
+            Side::Peer,
+            format!("{status}: the platform sends the call round in circles"),
+            "platform: a forwarding or a route leads back to itself",
+        ),
+        487 => fail(
+            "terminated",
+            Side::Peer,
+            format!("{status}: the platform ended the call before it was answered"),
+            "look at the platform's no-answer timer and its log",
+        ),
+        494 => fail(
+            "security-agreement",
+            Side::Setup,
+            format!("{status}: this edge wants a security agreement (RFC 3329)"),
+            "wrong server address: it is the edge of a mobile network",
+        ),
+        503 if refused.rejection.retry_after.is_some() => Judged::of(
+            Verdict::Inconclusive,
+            "overloaded",
+            Side::Peer,
+            format!(
+                "{status}, Retry-After {} s: obeyed, not asked again",
+                refused.rejection.retry_after.unwrap_or_default().as_secs()
+            ),
+            "wait, and run it again",
+        ),
+        500..=599 => fail(
+            "server-failed",
+            Side::Peer,
+            format!("{status}: the platform could not carry the call to {target}"),
+            "second line: the platform's log of this Call-ID; often a route or trunk that is down",
+        ),
+        _ => fail(
+            "refused",
+            Side::Peer,
+            format!("{status}: the call to {target} was refused"),
+            "the reason phrase and the platform's log say why",
+        ),
+    }
+}
+
+fn status_of(rejection: &Rejection) -> String {
+    match rejection.status {
+        Some(status) => format!("{status} {}", rejection.phrase).trim_end().to_owned(),
+        None => "no response".to_owned(),
+    }
+}
+
+/// What Reason and Warning add.
+fn explained(rejection: &Rejection) -> String {
+    let reasons = rejection.reasons.iter().map(|reason| format!("Reason: {reason}"));
+    let warnings = rejection.warnings.iter().map(|warning| format!("Warning: {warning}"));
+    reasons.chain(warnings).collect::<Vec<_>>().join("; ")
+}
+
+fn or_nothing(text: String) -> String {
+    if text.is_empty() { "it does not say which".to_owned() } else { text }
+}
+
+fn or_nowhere(text: String) -> String {
+    if text.is_empty() { "nowhere (no Contact)".to_owned() } else { text }
+}

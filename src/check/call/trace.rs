@@ -1,0 +1,116 @@
+//! The messages of one call, out of the record: when they went, and what they said.
+
+use crate::check::Run;
+use crate::message::Message;
+use crate::syntax::{HeaderName, Limits, Method};
+use crate::transport::{Direction, RecordEvent};
+use std::time::{Duration, Instant};
+
+/// All messages of a Call-ID so far, in order, repeated ones too.
+///
+/// Where both ends are ours and nobody between them changes the Call-ID, both ends' messages are in it; the direction tells them apart.
+pub(super) struct Trace(Vec<Entry>);
+
+pub(super) struct Entry {
+    pub(super) at: Instant,
+    pub(super) direction: Direction,
+    pub(super) message: Message,
+}
+
+/// A message, as it is looked for.
+#[derive(Clone, Copy)]
+pub(super) enum What<'a> {
+    Request(Method<'a>),
+    /// A response to this method, with a status in this range.
+    Response(Method<'a>, u16, u16),
+}
+
+impl Trace {
+    pub(super) fn of(run: &Run, call_id: &str) -> Trace {
+        let entry = |record: crate::transport::Record| match record.event {
+            RecordEvent::Message { direction, bytes, .. } => {
+                memchr::memmem::find(&bytes, call_id.as_bytes())?;
+                let message = Message::parse(bytes, &Limits::default()).ok()?;
+                let is_of_it = message.call_id().is_ok_and(|id| id == call_id.as_bytes());
+                is_of_it.then_some(Entry { at: record.at, direction, message })
+            }
+            _ => None,
+        };
+        Trace(run.records().into_iter().filter_map(entry).collect())
+    }
+
+    pub(super) fn all<'a>(
+        &'a self,
+        direction: Direction,
+        what: What<'a>,
+    ) -> impl DoubleEndedIterator<Item = &'a Entry> {
+        self.0.iter().filter(move |entry| entry.direction == direction && what.is(&entry.message))
+    }
+
+    pub(super) fn sent<'a>(&'a self, what: What<'a>) -> Option<&'a Entry> {
+        self.all(Direction::Sent, what).next()
+    }
+
+    pub(super) fn received<'a>(&'a self, what: What<'a>) -> Option<&'a Entry> {
+        self.all(Direction::Received, what).next()
+    }
+
+    /// The session request delay of RFC 6076 sec. 4.3: from the first INVITE to the first sign that the far side is there, ringing or
+    /// the final response.
+    pub(super) fn request_delay(&self) -> Option<Duration> {
+        let sent = self.sent(What::Request(Method::Invite))?.at;
+        let ringing = self.received(What::Response(Method::Invite, 180, 199));
+        let last = || self.all(Direction::Received, What::Response(Method::Invite, 200, 699)).next_back();
+        Some(ringing.or_else(last)?.at.saturating_duration_since(sent))
+    }
+
+    /// The session disconnect delay of RFC 6076 sec. 4.4: from BYE to its final response.
+    pub(super) fn disconnect_delay(&self) -> Option<Duration> {
+        let sent = self.sent(What::Request(Method::Bye))?.at;
+        let answered = self.received(What::Response(Method::Bye, 200, 699))?.at;
+        Some(answered.saturating_duration_since(sent))
+    }
+
+    /// From ringing (or from the INVITE, where nothing rang) to the answer.
+    pub(super) fn ringing_time(&self) -> Option<Duration> {
+        let rang = self.received(What::Response(Method::Invite, 180, 199))?.at;
+        let answered = self.received(What::Response(Method::Invite, 200, 299))?.at;
+        Some(answered.saturating_duration_since(rang))
+    }
+
+    /// Did any response to our INVITE come, 100 too?
+    pub(super) fn is_answered_at_all(&self) -> bool {
+        self.received(What::Response(Method::Invite, 100, 699)).is_some()
+    }
+
+    /// How often the far side sent its 2xx although an ACK of ours went out.
+    pub(super) fn repeated_answers(&self) -> usize {
+        let Some(ack) = self.sent(What::Request(Method::Ack)) else { return 0 };
+        let number = |entry: &Entry| entry.message.cseq().ok().map(|cseq| cseq.number);
+        let answers = self.all(Direction::Received, What::Response(Method::Invite, 200, 299));
+        answers.filter(|entry| entry.at > ack.at && number(entry) == number(ack)).count()
+    }
+
+    /// Is our 2xx without ACK? `None` where we sent none.
+    pub(super) fn waits_for_ack(&self) -> Option<bool> {
+        self.sent(What::Response(Method::Invite, 200, 299))?;
+        Some(self.received(What::Request(Method::Ack)).is_none())
+    }
+}
+
+impl What<'_> {
+    fn is(self, message: &Message) -> bool {
+        match self {
+            What::Request(method) => message.method() == Some(method),
+            What::Response(method, from, to) => {
+                message.status().is_some_and(|status| (from..=to).contains(&status))
+                    && message.cseq().is_ok_and(|cseq| cseq.method == method)
+            }
+        }
+    }
+}
+
+/// A header's first value as text, empty where there is none.
+pub(super) fn header(message: &Message, name: HeaderName) -> String {
+    message.header(name).map(|value| String::from_utf8_lossy(value).trim().to_owned()).unwrap_or_default()
+}

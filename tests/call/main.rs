@@ -1,0 +1,7 @@
+//! The check `Call` over a network in memory and in virtual time.
+#![allow(clippy::unwrap_used)]
+
+mod announcement;
+mod one_end;
+mod refusals;
+mod scene;
