@@ -5,3 +5,5 @@ mod announcement;
 mod one_end;
 mod refusals;
 mod scene;
+mod switch;
+mod two_ends;

@@ -76,6 +76,9 @@ pub(super) const B_TO_A: Figures = Figures {
     round_trip: "round_trip_a",
 };
 
+/// For how long a tone was heard when it was heard last.
+type Last = Option<(Duration, Instant)>;
+
 /// Listens at every end of ours, and judges.
 pub(super) async fn listen(act: &mut Act<'_>) -> Result<(), &'static str> {
     if act.call.callee.is_none() {
@@ -87,7 +90,7 @@ pub(super) async fn listen(act: &mut Act<'_>) -> Result<(), &'static str> {
         [a, b, ..] => (a.tone, b.tone),
         _ => return Err(A_TO_B.step),
     };
-    let (mut last_a, mut last_b) = (None, None);
+    let (mut last_a, mut last_b): (Last, Last) = (None, None);
     let (report_a, report_b, looked) = loop {
         let until = act.until(LOOK, is_over).await;
         if let Until::Interrupted(why) = until {
@@ -97,11 +100,13 @@ pub(super) async fn listen(act: &mut Act<'_>) -> Result<(), &'static str> {
         }
         let (report_a, report_b) = reports(act).await;
         let now = act.run.now();
-        if report_a.hears_now.contains(&tone_b) {
-            last_a = Some(now);
-        }
-        if report_b.hears_now.contains(&tone_a) {
-            last_b = Some(now);
+        for (heard, last) in
+            [(report_a.heard_for(tone_b), &mut last_a), (report_b.heard_for(tone_a), &mut last_b)]
+        {
+            // It has grown since we looked: what was heard last stays so when nothing comes any more.
+            if last.is_none_or(|(before, _)| heard > before) {
+                *last = Some((heard, now));
+            }
         }
         let passed = now.saturating_duration_since(began);
         let heard = report_a.heard_for(tone_b) >= HEARD && report_b.heard_for(tone_a) >= HEARD;
@@ -119,7 +124,7 @@ pub(super) async fn listen(act: &mut Act<'_>) -> Result<(), &'static str> {
         sent: Some(report_a.sent),
         report: &report_b,
         other_works: report_a.received.received > 0,
-        last_heard: last_b,
+        last_heard: last_b.map(|(_, at)| at),
         looked,
         time,
     };
@@ -130,7 +135,7 @@ pub(super) async fn listen(act: &mut Act<'_>) -> Result<(), &'static str> {
         sent: Some(report_b.sent),
         report: &report_a,
         other_works: report_b.received.received > 0,
-        last_heard: last_a,
+        last_heard: last_a.map(|(_, at)| at),
         looked,
         time,
     };
