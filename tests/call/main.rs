@@ -3,6 +3,7 @@
 
 mod announcement;
 mod one_end;
+mod pbx;
 mod refusals;
 mod scene;
 mod switch;

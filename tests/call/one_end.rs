@@ -18,6 +18,8 @@ async fn a_number_that_answers_is_reached_and_hung_up() {
     assert_eq!(metric(&outcome, "srd"), MetricValue::Duration(Duration::from_millis(40)));
     assert_eq!(metric(&outcome, "ring"), MetricValue::Duration(Duration::from_secs(2)));
     assert_eq!(metric(&outcome, "sdd"), MetricValue::Duration(Duration::from_millis(40)));
+    let MetricValue::Duration(round_trip) = metric(&outcome, "round_trip_a") else { panic!("{outcome}") };
+    assert!(round_trip.abs_diff(Duration::from_millis(40)) < Duration::from_millis(1), "{round_trip:?}");
     assert_eq!(metric(&outcome, "loss_b_to_a"), MetricValue::Percent(0.0));
     assert_eq!(fact(&outcome, "result"), "answered");
     assert_eq!(fact(&outcome, "heard"), "sound");

@@ -19,6 +19,8 @@ pub(super) struct Act<'a> {
 /// The parties by their numbers.
 pub(super) const A: usize = 0;
 pub(super) const B: usize = 1;
+/// How long all ends of a call take to hear that it is over.
+const SETTLING: Duration = Duration::from_secs(1);
 /// The caller's leg.
 pub(super) const CALLER: usize = 0;
 
@@ -116,6 +118,11 @@ impl<'a> Act<'a> {
 
     pub(super) async fn until(&mut self, time: Duration, done: impl Fn(&Stage) -> bool) -> Until {
         self.stage.until(self.run, time, done).await
+    }
+
+    /// One end is over: lets the others hear of it, so that their last report is there.
+    pub(super) async fn settle(&mut self) {
+        self.until(SETTLING, |stage| stage.legs.iter().all(|leg| leg.seen.is_over())).await;
     }
 
     /// Ends a step; its finding is shown by all messages of the call.

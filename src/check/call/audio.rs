@@ -98,6 +98,9 @@ pub(super) async fn listen(act: &mut Act<'_>) -> Result<(), &'static str> {
             act.interrupt(step_a, why);
             return Err(B_TO_A.step);
         }
+        if until == Until::Done {
+            act.settle().await;
+        }
         let (report_a, report_b) = reports(act).await;
         let now = act.run.now();
         for (heard, last) in

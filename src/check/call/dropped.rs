@@ -98,6 +98,12 @@ fn known(act: &Act<'_>, leg: &Leg, ended: &Ended) -> Option<Judged> {
     // Who misses a refresh hangs up between two thirds of the interval and its end (RFC 4028 sec. 10).
     let due = interval * 3 / 5..=interval + Duration::from_secs(5);
     due.contains(&passed).then(|| {
+        if trace.has_unanswered_refresh() {
+            return session_expired(format!(
+                "our refresh of the session of {} s was not answered: ended by the far side after {seconds:.0} s",
+                interval.as_secs()
+            ));
+        }
         session_expired(format!(
             "ended by the far side {seconds:.0} s after the answer, where the session of {} s was to be refreshed",
             interval.as_secs()

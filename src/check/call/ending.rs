@@ -19,7 +19,7 @@ pub(super) async fn hang_up(act: &mut Act<'_>) {
     let was_over =
         act.caller_seen().is_some_and(Seen::is_over) || act.callee().is_some_and(|leg| leg.seen.is_over());
     if was_over {
-        act.until(Duration::from_secs(1), |stage| stage.legs.iter().all(|leg| leg.seen.is_over())).await;
+        act.settle().await;
         let judged = dropped::judge(act);
         act.end(step, judged);
         return;

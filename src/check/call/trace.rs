@@ -17,6 +17,13 @@ pub(super) struct Entry {
     pub(super) message: Message,
 }
 
+impl Entry {
+    /// The number of its CSeq.
+    fn number(&self) -> Option<u32> {
+        self.message.cseq().ok().map(|cseq| cseq.number)
+    }
+}
+
 /// A message, as it is looked for.
 #[derive(Clone, Copy)]
 pub(super) enum What<'a> {
@@ -85,10 +92,26 @@ impl Trace {
 
     /// How often the far side sent its 2xx although an ACK of ours went out.
     pub(super) fn repeated_answers(&self) -> usize {
-        let Some(ack) = self.sent(What::Request(Method::Ack)) else { return 0 };
-        let number = |entry: &Entry| entry.message.cseq().ok().map(|cseq| cseq.number);
-        let answers = self.all(Direction::Received, What::Response(Method::Invite, 200, 299));
-        answers.filter(|entry| entry.at > ack.at && number(entry) == number(ack)).count()
+        let answer = What::Response(Method::Invite, 200, 299);
+        // A refusal before (401, 407) has an ACK too, with another number.
+        let Some(first) = self.received(answer) else { return 0 };
+        let ack =
+            self.all(Direction::Sent, What::Request(Method::Ack)).find(|ack| ack.number() == first.number());
+        let Some(ack) = ack else { return 0 };
+        let again = |entry: &&Entry| entry.at > ack.at && entry.number() == first.number();
+        self.all(Direction::Received, answer).filter(again).count()
+    }
+
+    /// Did a re-INVITE or UPDATE of ours, sent after the answer, get no final response?
+    pub(super) fn has_unanswered_refresh(&self) -> bool {
+        [Method::Invite, Method::Update].into_iter().any(|method| {
+            let last = self.all(Direction::Sent, What::Request(method)).next_back();
+            last.is_some_and(|request| {
+                let in_dialog = request.message.to().is_ok_and(|to| to.tag().is_some());
+                let answers = self.all(Direction::Received, What::Response(method, 200, 699));
+                in_dialog && !answers.into_iter().any(|answer| answer.number() == request.number())
+            })
+        })
     }
 
     /// Is our 2xx without ACK? `None` where we sent none.
