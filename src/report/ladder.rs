@@ -1,11 +1,16 @@
 //! Ladders: who said what to whom, and when, as ASCII.
 
+mod media;
+
 use crate::check::Transcript;
 use crate::message::{Flow, Message, Transport, redact};
 use crate::syntax::{HeaderName, Limits};
 use crate::transport::{Direction, Record, RecordEvent};
 use bytes::Bytes;
+use media::Stretch;
+use std::collections::HashMap;
 use std::net::SocketAddr;
+use std::time::Instant;
 
 /// What a ladder shows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -38,6 +43,9 @@ const TIME_WIDTH: usize = 11;
 
 /// The ladder of a transcript, with times and ports. One lane per transport and address; secrets are redacted.
 ///
+/// Media stands in the lanes of those who described its addresses, one line for each direction and stretch, at the time of its first
+/// packet; an address that nobody described has a lane of its own.
+///
 /// ```text
 ///            udp 127.0.0.1:40001                     udp 127.0.0.1:5060
 ///            |                                       |
@@ -50,8 +58,9 @@ pub fn ladder(transcript: &Transcript) -> String {
 
 /// The same with a choice of what is shown.
 pub fn ladder_with(transcript: &Transcript, options: LadderOptions) -> String {
-    let lanes = Lanes::of(&transcript.records, options);
-    let rungs: Vec<Rung> = transcript.records.iter().map(|record| lanes.rung(record)).collect();
+    let stretches = media::stretches(transcript);
+    let lanes = Lanes::of(transcript, &stretches, options);
+    let rungs = lanes.rungs(transcript, &stretches);
     let starts = lanes.starts(&rungs);
     let left = if options.times { TIME_WIDTH } else { 0 };
 
@@ -60,9 +69,9 @@ pub fn ladder_with(transcript: &Transcript, options: LadderOptions) -> String {
         head += &format!("{:width$}{label}", "", width = start.saturating_sub(head.len()));
     }
     let mut text = format!("{:left$}{head}\n{:left$}{}\n", "", "", empty(&starts));
-    for (record, rung) in transcript.records.iter().zip(&rungs) {
+    for (at, rung) in &rungs {
         if options.times {
-            let at = record.at.saturating_duration_since(transcript.began).as_micros() as f64 / 1_000.0;
+            let at = at.saturating_duration_since(transcript.began).as_micros() as f64 / 1_000.0;
             text += &format!("{at:>9.3}  ");
         }
         text += draw(rung, &starts).trim_end();
@@ -70,6 +79,12 @@ pub fn ladder_with(transcript: &Transcript, options: LadderOptions) -> String {
     }
     if transcript.dropped > 0 {
         text += &format!("({} more records were over the limit and are not kept)\n", transcript.dropped);
+    }
+    if transcript.media_dropped > 0 {
+        text += &format!(
+            "({} more datagrams of media were over the limit and are not kept)\n",
+            transcript.media_dropped
+        );
     }
     text
 }
@@ -82,21 +97,35 @@ enum Rung {
 }
 
 struct Lanes {
-    addresses: Vec<(Transport, SocketAddr)>,
+    /// Without a transport: media of nobody that is known.
+    addresses: Vec<(Option<Transport>, SocketAddr)>,
+    /// Lanes of media addresses.
+    media: HashMap<SocketAddr, usize>,
     labels: Vec<String>,
     /// Ports that are shown by a name, with the name.
     names: Vec<(u16, String)>,
 }
 
 impl Lanes {
-    fn of(records: &[Record], options: LadderOptions) -> Lanes {
+    fn of(transcript: &Transcript, stretches: &[Stretch], options: LadderOptions) -> Lanes {
         let mut addresses = Vec::new();
-        for Flow { transport, local, remote } in records.iter().map(|record| record.flow) {
-            for address in [(transport, local), (transport, remote)] {
+        for Flow { transport, local, remote } in transcript.records.iter().map(|record| record.flow) {
+            for address in [(Some(transport), local), (Some(transport), remote)] {
                 if !addresses.contains(&address) {
                     addresses.push(address);
                 }
             }
+        }
+        let owners = media::owners(transcript);
+        let mut media = HashMap::new();
+        for address in stretches.iter().flat_map(|stretch| [stretch.from, stretch.to]) {
+            let owner = owners.get(&address);
+            let lane = addresses.iter().position(|(_, known)| owner == Some(known) || *known == address);
+            let lane = lane.unwrap_or_else(|| {
+                addresses.push((None, address));
+                addresses.len() - 1
+            });
+            media.insert(address, lane);
         }
         let mut names: Vec<(u16, String)> = Vec::new();
         for port in addresses.iter().map(|(_, address)| address.port()) {
@@ -104,17 +133,36 @@ impl Lanes {
                 names.push((port, format!("P{}", names.len() + 1)));
             }
         }
-        let mut lanes = Lanes { addresses, labels: Vec::new(), names };
-        lanes.labels = lanes
-            .addresses
-            .iter()
-            .map(|(transport, address)| lanes.rename(&format!("{transport} {address}")))
-            .collect();
+        let mut lanes = Lanes { addresses, media, labels: Vec::new(), names };
+        let label = |(transport, address): &(Option<Transport>, SocketAddr)| match transport {
+            Some(transport) => lanes.rename(&format!("{transport} {address}")),
+            None => lanes.rename(&format!("rtp {address}")),
+        };
+        lanes.labels = lanes.addresses.iter().map(label).collect();
         lanes
     }
 
+    /// Messages and media in the order of their times; what was recorded in one order stays in it.
+    fn rungs(&self, transcript: &Transcript, stretches: &[Stretch]) -> Vec<(Instant, Rung)> {
+        let mut stretches = stretches.iter().peekable();
+        let mut rungs = Vec::new();
+        for record in &transcript.records {
+            while let Some(stretch) = stretches.next_if(|stretch| stretch.at < record.at) {
+                rungs.push((stretch.at, self.stretch(stretch)));
+            }
+            rungs.push((record.at, self.rung(record)));
+        }
+        rungs.extend(stretches.map(|stretch| (stretch.at, self.stretch(stretch))));
+        rungs
+    }
+
+    fn stretch(&self, stretch: &Stretch) -> Rung {
+        let lane = |address| self.media.get(address).copied().unwrap_or_default();
+        Rung::Arrow { from: lane(&stretch.from), to: lane(&stretch.to), text: stretch.text() }
+    }
+
     fn number(&self, transport: Transport, address: SocketAddr) -> usize {
-        self.addresses.iter().position(|known| *known == (transport, address)).unwrap_or_default()
+        self.addresses.iter().position(|known| *known == (Some(transport), address)).unwrap_or_default()
     }
 
     /// Port numbers that have a name, replaced wherever they stand after a colon.
@@ -165,9 +213,9 @@ impl Lanes {
     }
 
     /// The column of each lane: as close as labels and texts let them stand, within bounds.
-    fn starts(&self, rungs: &[Rung]) -> Vec<usize> {
+    fn starts(&self, rungs: &[(Instant, Rung)]) -> Vec<usize> {
         let mut gaps: Vec<usize> = self.labels.iter().map(|label| label.len() + 1).collect();
-        for rung in rungs {
+        for (_, rung) in rungs {
             if let Rung::Arrow { from, to, text } | Rung::Bar { from, to, text } = rung {
                 let (left, right) = (*from.min(to), *from.max(to));
                 let wanted = (text.len() + 8).clamp(*GAP.start(), *GAP.end());

@@ -1,4 +1,4 @@
-//! Captures that Wireshark and tshark open: the messages of a transcript in packets that are made up around them.
+//! Captures that Wireshark and tshark open: the messages and the media of a transcript in packets that are made up around them.
 //!
 //! What is true in such a capture: addresses, ports, transport, order, the wall-clock time of each message, and its text but for
 //! its secrets. What is made up: everything else of IP, UDP and TCP. A connection whose opening was recorded begins with a
@@ -19,11 +19,11 @@
 
 use crate::check::Transcript;
 use crate::message::{Flow, Transport, redact};
-use crate::transport::{Direction, RecordEvent};
+use crate::transport::{Direction, MediaRecord, Record, RecordEvent};
 use etherparse::{IpHeaders, PacketBuilder, PacketBuilderStep, TcpHeader};
 use pcap_file::pcap::{PcapHeader, PcapPacket, PcapWriter};
 use pcap_file::{DataLink, PcapError};
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::fmt;
 use std::io::{self, Write};
 use std::net::{IpAddr, SocketAddr};
@@ -60,27 +60,52 @@ impl<W: Write> Capture<W> {
         Ok(Capture { writer, connections: HashMap::new() })
     }
 
-    /// Adds the messages of one transcript, redacted.
+    /// Adds the messages of one transcript, redacted, and its media, in the order of their times. A datagram that went from one of our
+    /// own addresses to another stands there once, as it was sent.
     ///
     /// # Errors
     /// What the writer says; a time before 1970 or after 2106, which the format cannot hold.
     pub fn add(&mut self, transcript: &Transcript) -> io::Result<()> {
+        let sent: HashSet<(SocketAddr, SocketAddr)> = transcript
+            .media
+            .iter()
+            .filter(|media| media.direction == Direction::Sent)
+            .map(|media| (media.local, media.remote))
+            .collect();
+        let is_known = |media: &&MediaRecord| {
+            media.direction == Direction::Received && sent.contains(&(media.remote, media.local))
+        };
+        let mut media = transcript.media.iter().filter(|media| !is_known(media)).peekable();
         for record in &transcript.records {
-            let at = wall_clock(transcript, record.at);
-            let flow = record.flow;
-            match &record.event {
-                RecordEvent::Message { direction, bytes, .. } => self.payload(at, flow, *direction, bytes)?,
-                RecordEvent::Malformed { bytes, .. } => self.payload(at, flow, Direction::Received, bytes)?,
-                RecordEvent::Opened if flow.transport == Transport::Tcp => self.handshake(at, flow)?,
-                RecordEvent::Closed(_) if flow.transport == Transport::Tcp => self.goodbye(at, flow)?,
-                // Nothing that was on the wire, or nothing that we know of.
-                RecordEvent::Opened
-                | RecordEvent::Closed(_)
-                | RecordEvent::Failed(_)
-                | RecordEvent::Note(_) => {}
+            while let Some(media) = media.next_if(|media| media.at < record.at) {
+                self.media(transcript, media)?;
+            }
+            self.record(transcript, record)?;
+        }
+        media.try_for_each(|media| self.media(transcript, media))
+    }
+
+    fn record(&mut self, transcript: &Transcript, record: &Record) -> io::Result<()> {
+        let at = wall_clock(transcript, record.at);
+        let flow = record.flow;
+        match &record.event {
+            RecordEvent::Message { direction, bytes, .. } => self.payload(at, flow, *direction, bytes),
+            RecordEvent::Malformed { bytes, .. } => self.payload(at, flow, Direction::Received, bytes),
+            RecordEvent::Opened if flow.transport == Transport::Tcp => self.handshake(at, flow),
+            RecordEvent::Closed(_) if flow.transport == Transport::Tcp => self.goodbye(at, flow),
+            // Nothing that was on the wire, or nothing that we know of.
+            RecordEvent::Opened | RecordEvent::Closed(_) | RecordEvent::Failed(_) | RecordEvent::Note(_) => {
+                Ok(())
             }
         }
-        Ok(())
+    }
+
+    fn media(&mut self, transcript: &Transcript, media: &MediaRecord) -> io::Result<()> {
+        let at = wall_clock(transcript, media.at);
+        match media.direction {
+            Direction::Sent => self.datagram(at, media.local, media.remote, &media.bytes),
+            Direction::Received => self.datagram(at, media.remote, media.local, &media.bytes),
+        }
     }
 
     /// The writer.
@@ -93,11 +118,7 @@ impl<W: Write> Capture<W> {
         match flow.transport {
             Transport::Udp => {
                 let (from, to) = ends(flow, direction);
-                let bytes = &bytes[..bytes.len().min(DATAGRAM)];
-                let packet = ip(from, to).udp(from.port(), to.port());
-                let mut data = Vec::with_capacity(packet.size(bytes.len()));
-                packet.write(&mut data, bytes).map_err(io::Error::other)?;
-                self.packet(at, data)
+                self.datagram(at, from, to, &bytes)
             }
             Transport::Tcp => {
                 for segment in bytes.chunks(SEGMENT) {
@@ -106,6 +127,14 @@ impl<W: Write> Capture<W> {
                 Ok(())
             }
         }
+    }
+
+    fn datagram(&mut self, at: Duration, from: SocketAddr, to: SocketAddr, bytes: &[u8]) -> io::Result<()> {
+        let bytes = &bytes[..bytes.len().min(DATAGRAM)];
+        let packet = ip(from, to).udp(from.port(), to.port());
+        let mut data = Vec::with_capacity(packet.size(bytes.len()));
+        packet.write(&mut data, bytes).map_err(io::Error::other)?;
+        self.packet(at, data)
     }
 
     fn handshake(&mut self, at: Duration, flow: Flow) -> io::Result<()> {

@@ -70,7 +70,8 @@ pub(super) fn write_down(act: &mut Act<'_>) {
         facts.push(("media", media(plan)));
     }
     if let Some((_, invite)) = act.stage.parties.get(B).and_then(|party| party.invitations.first()) {
-        facts.push(("caller-id", header(invite, HeaderName::From)));
+        let from = header(invite, HeaderName::From);
+        facts.push(("caller-id", from.split_once(";tag=").map_or(from.as_str(), |(who, _)| who).to_owned()));
         facts.push(("caller-id-asserted", header(invite, HeaderName::PAssertedIdentity)));
     }
     if let Some(ended) = &seen.ended {
