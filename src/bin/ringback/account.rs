@@ -7,11 +7,9 @@ use ringback::message::Transport;
 use std::io::IsTerminal;
 use std::path::PathBuf;
 
+/// What belongs to an account on the command line beside its address.
 #[derive(Debug, clap::Args)]
-pub(crate) struct AccountOptions {
-    /// Address of record, e.g. sip:alice@pbx.example.com; with --accounts: names of accounts to check, all when none is given.
-    #[arg(value_name = "AOR")]
-    targets: Vec<String>,
+pub(crate) struct DetailOptions {
     /// Take the password from this environment variable.
     #[arg(long, value_name = "VAR", group = "password_source", help_heading = "Account")]
     password_env: Option<String>,
@@ -30,6 +28,15 @@ pub(crate) struct AccountOptions {
     /// A proxy that every request goes to first, e.g. sip:proxy.example.com;lr.
     #[arg(long, value_name = "URI", help_heading = "Account")]
     outbound_proxy: Option<String>,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct AccountOptions {
+    /// Address of record, e.g. sip:alice@pbx.example.com; with --accounts: names of accounts to check, all when none is given.
+    #[arg(value_name = "AOR")]
+    targets: Vec<String>,
+    #[command(flatten)]
+    details: DetailOptions,
     /// Where the URIs leave it open; default: udp.
     #[arg(long, value_parser = transport, value_name = "udp|tcp", help_heading = "Account")]
     transport: Option<Transport>,
@@ -57,7 +64,9 @@ impl AccountOptions {
             return Ok(Accounts::Many(inventory.select(&self.targets)?.entries));
         }
         match self.targets.as_slice() {
-            [aor] => self.one(aor).map(|account| Accounts::One(Box::new(account))),
+            [aor] => {
+                self.details.account(aor, self.transport).map(|account| Accounts::One(Box::new(account)))
+            }
             [] => Err(Failure::usage(
                 "whom? Give an address of record (ringback register sip:alice@pbx.example.com) or a file (--accounts FILE)",
             )),
@@ -66,8 +75,21 @@ impl AccountOptions {
             )),
         }
     }
+}
 
-    fn one(&self, aor: &str) -> Result<Account, Failure> {
+impl DetailOptions {
+    /// Was any of them given?
+    pub(crate) fn is_given(&self) -> bool {
+        self.password_env.is_some()
+            || self.password_file.is_some()
+            || self.password.is_some()
+            || self.auth_user.is_some()
+            || self.registrar.is_some()
+            || self.outbound_proxy.is_some()
+    }
+
+    /// The account of this address; asks for its password when no option says it.
+    pub(crate) fn account(&self, aor: &str, transport: Option<Transport>) -> Result<Account, Failure> {
         // Without the password first, so that nobody is asked for one in vain.
         let finish = |password: &str| {
             let mut account = Account::new(aor, password)?;
@@ -80,7 +102,7 @@ impl AccountOptions {
             if let Some(uri) = &self.outbound_proxy {
                 account = account.outbound_proxy(uri)?;
             }
-            if let Some(transport) = self.transport {
+            if let Some(transport) = transport {
                 account = account.transport(transport);
             }
             Ok::<_, Failure>(account)

@@ -18,7 +18,7 @@ pub(crate) struct EndOptions {
     /// A fault of the embedded network by its id in the failure catalogue, e.g. D04; may be repeated (see ringback sim --faults).
     #[arg(long, value_name = "ID", conflicts_with = "accounts")]
     fault: Vec<String>,
-    /// By which transport the embedded network is asked; default: udp.
+    /// By which transport, where no account file says it; default: udp.
     #[arg(long, value_parser = transport, value_name = "udp|tcp", conflicts_with = "accounts")]
     transport: Option<Transport>,
     /// Ports for the media of calls, e.g. 10000-10100: RTP at even ones, RTCP at the next; default: the system's choice.
@@ -36,6 +36,23 @@ impl EndOptions {
     /// Is the embedded network asked?
     pub(crate) fn embedded(&self) -> bool {
         self.accounts.is_none()
+    }
+
+    /// By which transport, when it was said.
+    pub(crate) fn transport(&self) -> Option<Transport> {
+        self.transport
+    }
+
+    /// Was a fault of the embedded network asked for?
+    pub(crate) fn has_fault(&self) -> bool {
+        !self.fault.is_empty()
+    }
+
+    /// The names of the file's accounts.
+    pub(crate) fn names(&self) -> Result<Vec<String>, Failure> {
+        let Some(path) = &self.accounts else { return Ok(Vec::new()) };
+        let inventory = Inventory::from_path(path).map_err(Failure::usage)?;
+        Ok(inventory.entries.into_iter().map(|entry| entry.name).collect())
     }
 
     pub(crate) fn rtp_ports(&self) -> Option<RangeInclusive<u16>> {
@@ -93,6 +110,11 @@ impl EndOptions {
 }
 
 impl Ends {
+    /// Accounts that live elsewhere.
+    pub(crate) fn of(accounts: Vec<Account>) -> Ends {
+        Ends { accounts, lab: None }
+    }
+
     /// Ends the embedded network.
     pub(crate) async fn close(self) {
         if let Some(lab) = self.lab {

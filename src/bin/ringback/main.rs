@@ -3,6 +3,7 @@
 #![forbid(unsafe_code)]
 
 mod account;
+mod call;
 mod demo;
 mod dtmf;
 mod ends;
@@ -14,6 +15,7 @@ mod progress;
 mod reachable;
 mod register;
 mod sim;
+mod wav;
 
 use clap::{ArgAction, Parser, Subcommand};
 use exit::{Exit, Failure};
@@ -38,6 +40,8 @@ enum Command {
     Register(Box<register::Arguments>),
     /// Does anything answer there (OPTIONS)?
     Reachable(reachable::Arguments),
+    /// Does a call get through: rung, answered, heard each way, hung up? Or: play an announcement to a number.
+    Call(Box<call::Arguments>),
     /// Do digits arrive, by which way, and what happens to them on it?
     Dtmf(Box<dtmf::Arguments>),
     /// Run the embedded telephone network on loopback until Ctrl-C.
@@ -58,6 +62,8 @@ Examples:
       Every account of a file, 20 begun a second.
   ringback reachable sip:pbx.example.com:5060 --transport tcp
       One OPTIONS; any final answer means alive.
+  ringback call --accounts accounts.toml alice bob
+      A call between two accounts: does each hear the other?
   ringback sim --user alice:secret --user bob:secret:A01
       A registrar to try against; bob's password is refused.
 
@@ -80,6 +86,7 @@ fn main() -> ExitCode {
         match arguments.command {
             Command::Register(arguments) => register::run(*arguments).await,
             Command::Reachable(arguments) => reachable::run(arguments).await,
+            Command::Call(arguments) => call::run(*arguments).await,
             Command::Dtmf(arguments) => dtmf::run(*arguments).await,
             Command::Sim(arguments) => sim::run(arguments).await,
             Command::Demo(arguments) => demo::run(arguments).await,

@@ -17,7 +17,7 @@ pub(crate) struct OutputOptions {
     /// Show who sent what, and when.
     #[arg(long)]
     ladder: bool,
-    /// Write the messages, without secrets, into a capture for Wireshark.
+    /// Write the messages, without secrets, and the media of calls into a capture for Wireshark.
     #[arg(long, value_name = "FILE")]
     pcap: Option<PathBuf>,
 }

@@ -23,9 +23,14 @@ impl ProbeOptions {
 
     /// For calls: with the ports of the media, and on 127.0.0.1, unless told, where the embedded network is asked.
     pub(crate) async fn for_calls(&self, ends: &EndOptions) -> Result<Probe, Failure> {
+        self.for_calls_to(ends, ends.embedded()).await
+    }
+
+    /// The same, where it is known otherwise whether the embedded network is asked.
+    pub(crate) async fn for_calls_to(&self, ends: &EndOptions, embedded: bool) -> Result<Probe, Failure> {
         let mut config = ProbeConfig::default();
         config.rtp_ports = ends.rtp_ports();
-        let here = ends.embedded() && self.bind.is_empty();
+        let here = embedded && self.bind.is_empty();
         self.with(if here { config.bind("udp:127.0.0.1:0")? } else { config }).await
     }
 

@@ -102,15 +102,15 @@ fn ended(act: &mut Act<'_>, callee_hangs_up: bool) -> Judged {
 /// All went well.
 fn conclude(act: &mut Act<'_>) {
     let call = act.call;
-    let ring = act.caller().and_then(|leg| act.trace(leg).ringing_time()).unwrap_or_default().as_secs_f64();
+    let ring = act.caller().and_then(|leg| act.trace(leg).ringing_time());
+    let answered = match ring {
+        Some(time) => format!("after {:.1} s of ringing", time.as_secs_f64()),
+        None => "without ringing".to_owned(),
+    };
     let summary = match (&call.callee, &call.play) {
-        (Some(_), _) => {
-            format!("{} answers after {ring:.1} s of ringing; each hears the other", call.callee_name())
-        }
-        (None, Some(_)) => {
-            format!("answered after {ring:.1} s of ringing; the whole announcement was played")
-        }
-        (None, None) => format!("answered after {ring:.1} s of ringing"),
+        (Some(_), _) => format!("{} answers {answered}; each hears the other", call.callee_name()),
+        (None, Some(_)) => format!("answered {answered}; the whole announcement was played"),
+        (None, None) => format!("answered {answered}"),
     };
     act.run.conclude(summary);
 }

@@ -1,0 +1,192 @@
+//! `ringback call`: does a call get through?
+
+use crate::account::DetailOptions;
+use crate::ends::{EndOptions, Ends};
+use crate::exit::{Exit, Failure};
+use crate::interrupt::Interrupt;
+use crate::output::OutputOptions;
+use crate::probe::{ProbeOptions, duration};
+use crate::wav;
+use ringback::check::Call;
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// Does a call get through, and if not, why not?
+///
+/// With two accounts both ends are ours: B is registered for the time of the check, rings and answers; each end sends a tone and has to hear
+/// the other's; then one hangs up, and the other has to see it. With a number or SIP URI only A is ours: is it reached, and who answers?
+/// With --play: rings, plays a message after the answer, and hangs up.
+#[derive(Debug, clap::Args)]
+#[command(after_help = EXAMPLES)]
+pub(crate) struct Arguments {
+    /// Who calls: the name of an account of the file, or an address of record (sip:alice@pbx.example.com).
+    #[arg(value_name = "A")]
+    a: String,
+    /// Whom: the name of another account (both ends are ours), a number, a SIP or tel: URI.
+    #[arg(value_name = "TARGET")]
+    target: String,
+    #[command(flatten)]
+    call: CallOptions,
+    #[command(flatten)]
+    ends: EndOptions,
+    #[command(flatten)]
+    details: DetailOptions,
+    #[command(flatten)]
+    probe: ProbeOptions,
+    #[command(flatten)]
+    output: OutputOptions,
+}
+
+#[derive(Debug, clap::Args)]
+#[command(next_help_heading = "Call")]
+struct CallOptions {
+    /// How long an answer is waited for before we cancel.
+    #[arg(long, value_name = "TIME", value_parser = duration, default_value = "30s")]
+    max_ring: Duration,
+    /// How long the call stays up after the answer, and is listened to.
+    #[arg(long, value_name = "TIME", value_parser = duration, default_value = "3s")]
+    listen: Duration,
+    /// Register A as well: some platforms take calls of registered devices only.
+    #[arg(long)]
+    register_caller: bool,
+    /// Play this WAV file after the answer, then hang up; at most 10 minutes. Any PCM or float, rate and number of channels.
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["dial", "ring_for", "hang_up_by"])]
+    play: Option<PathBuf>,
+    /// Two accounts: dial this number or SIP URI to reach the second, instead of its address of record.
+    #[arg(long, value_name = "NUMBER")]
+    dial: Option<String>,
+    /// Two accounts: how long the second rings before it answers; default: 500ms.
+    #[arg(long, value_name = "TIME", value_parser = duration)]
+    ring_for: Option<Duration>,
+    /// Two accounts: who hangs up; default: caller.
+    #[arg(long, value_name = "WHO")]
+    hang_up_by: Option<Side>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum Side {
+    Caller,
+    Callee,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  ringback call alice bob                                     on the embedded network
+  ringback call alice bob --fault N12:forward --ladder        what one-way audio looks like
+  ringback call alice '*43'                                   the embedded network's echo
+  ringback call --accounts accounts.toml alice bob            two accounts of a file, both ends ours
+  ringback call --accounts accounts.toml alice bob --dial +4930123456
+      Does this number ring bob?
+  ringback call --accounts accounts.toml alice 201            one end ours: who answers at 201?
+  ringback call sip:alice@pbx.example.com 201 --password-env PW --max-ring 10
+  ringback call --accounts accounts.toml alice 201 --play closed-today.wav --json
+      An announcement: answered, busy, not answered or refused (the fact \"result\"), and how much was played.
+
+Exit status: 0 the call gets through, 1 it does not, 2 wrong usage, 3 inconclusive or not run.
+Ctrl-C cancels or hangs up, removes what was bound, and shows the results so far.";
+
+/// What the two arguments mean.
+struct Meaning {
+    /// Accounts: one, or two when both ends are ours.
+    ends: Ends,
+    embedded: bool,
+}
+
+pub(crate) async fn run(arguments: Arguments) -> Result<Exit, Failure> {
+    // What can be wrong in the arguments is said before anything is started.
+    let announcement = arguments.call.play.as_deref().map(wav::read).transpose()?;
+    let mut output = arguments.output.open()?;
+    let meaning = meaning(&arguments).await?;
+    let mut check = match meaning.ends.accounts.as_slice() {
+        [a, b] => Call::between(a, b),
+        [a] => Call::to(a, &arguments.target)?,
+        _ => return Err(Failure::usage("one account or two are needed")),
+    };
+    let both = meaning.ends.accounts.len() == 2;
+    let options = &arguments.call;
+    let for_two = [
+        (options.dial.is_some(), "--dial"),
+        (options.ring_for.is_some(), "--ring-for"),
+        (options.hang_up_by.is_some(), "--hang-up-by"),
+    ];
+    if let Some((_, option)) = for_two.iter().find(|(given, _)| *given && !both) {
+        return Err(Failure::usage(format!(
+            "{option} is for calls between two accounts; \"{}\" is a number",
+            arguments.target
+        )));
+    }
+    if let Some(number) = &options.dial {
+        check = check.dial(number)?;
+    }
+    if let Some(time) = options.ring_for {
+        check = check.ring(time);
+    }
+    if options.hang_up_by == Some(Side::Callee) {
+        check = check.hang_up_by_callee();
+    }
+    if let Some(samples) = announcement {
+        check = check.play(samples)?;
+    }
+    check = check.max_ring(options.max_ring).listen(options.listen).register_caller(options.register_caller);
+    if let Some(limit) = arguments.probe.timeout {
+        check = check.timeout(limit);
+    }
+    let probe = arguments.probe.for_calls_to(&arguments.ends, meaning.embedded).await?;
+    let stopper = probe.clone();
+    let interrupt = Interrupt::watch(move || stopper.stop());
+    let outcome = probe.check(check).await;
+    output.one(&outcome);
+    probe.endpoint().close().await;
+    meaning.ends.close().await;
+    let complete = output.finish();
+    Ok(match Exit::from(outcome.verdict) {
+        Exit::Passed if !complete || interrupt.is_set() => Exit::Open,
+        exit => exit,
+    })
+}
+
+async fn meaning(arguments: &Arguments) -> Result<Meaning, Failure> {
+    let Arguments { a, target, ends, details, .. } = arguments;
+    let is_address = a.contains('@');
+    if details.is_given() && (!ends.embedded() || !is_address) {
+        return Err(Failure::usage(
+            "passwords, users and servers on the command line go with an address of record as A (sip:alice@pbx.example.com); an account file says its own",
+        ));
+    }
+    if !ends.embedded() {
+        let known = ends.names()?;
+        let both = known.iter().any(|name| name == target);
+        if !both && !is_dialled(target) {
+            return Err(Failure::usage(format!(
+                "\"{}\" is no account of the file and no number; write sip:{0}@domain to call a SIP user, or one of: {}",
+                target.escape_default(),
+                shortened(&known)
+            )));
+        }
+        let names: Vec<&str> = if both { vec![a, target] } else { vec![a] };
+        return Ok(Meaning { ends: ends.open(&names, None).await?, embedded: false });
+    }
+    if is_address {
+        if ends.has_fault() {
+            return Err(Failure::usage(
+                "--fault is for the embedded network: give names instead of addresses",
+            ));
+        }
+        let account = details.account(a, ends.transport())?;
+        return Ok(Meaning { ends: Ends::of(vec![account]), embedded: false });
+    }
+    let names: Vec<&str> = if is_dialled(target) { vec![a] } else { vec![a, target] };
+    Ok(Meaning { ends: ends.open(&names, None).await?, embedded: true })
+}
+
+/// Is it a number or a URI, and not a name?
+fn is_dialled(target: &str) -> bool {
+    target.contains(['@', ':']) || target.chars().all(|c| !c.is_alphabetic())
+}
+
+/// Not a thousand names in one line.
+fn shortened(names: &[String]) -> String {
+    let first: Vec<String> = names.iter().take(10).map(|name| name.escape_default().to_string()).collect();
+    let more = if names.len() > 10 { ", ..." } else { "" };
+    format!("{}{more}", first.join(", "))
+}
