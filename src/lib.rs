@@ -70,7 +70,7 @@ pub mod report;
 #[cfg(feature = "sim")]
 pub mod sim;
 
-pub use check::{Account, Check, Outcome, Pace, Probe, ProbeConfig, Reachable, Register, Verdict};
+pub use check::{Account, Call, Check, Outcome, Pace, Probe, ProbeConfig, Reachable, Register, Verdict};
 pub use error::Error;
 
 // The README's example compiles with every `cargo test`.

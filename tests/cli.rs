@@ -4,6 +4,8 @@
 #[path = "cli/program.rs"]
 mod program;
 
+#[path = "cli/calls.rs"]
+mod calls;
 #[path = "cli/digits.rs"]
 mod digits;
 #[path = "cli/many.rs"]

@@ -15,7 +15,7 @@ fn help_teaches_by_examples() {
     for command in ["register", "reachable", "sim", "demo", "Exit status:"] {
         assert!(ran.stdout.contains(command), "{command}: {ran}");
     }
-    for subcommand in ["dtmf", "reachable", "sim", "demo"] {
+    for subcommand in ["call", "dtmf", "reachable", "sim", "demo"] {
         assert_eq!(ringback(&[subcommand, "--help"]).status, 0);
     }
 }

@@ -56,3 +56,34 @@ fn every_packet_of_a_capture_is_decoded_as_sip_and_holds_no_secret() {
         }
     }
 }
+
+#[test]
+fn the_media_of_a_call_is_decoded_as_rtp_and_rtcp_in_the_order_of_time() {
+    let dir = tempfile::tempdir().unwrap();
+    let capture = dir.path().join("call.pcap");
+    let path = capture.display().to_string();
+    let ran = ringback("unused-password", &["call", "alice", "bob", "--json", "--pcap", &path]);
+    assert_eq!(ran.outcome().verdict(), "pass", "{ran:?}");
+    // The lab's port is not 5060: tshark finds SIP by its looks, and RTP by the SDP.
+    let frames = tshark::read(&capture, 5060);
+    let objected: Vec<_> = frames.iter().filter(|frame| !frame.complaints.is_empty()).collect();
+    assert!(objected.is_empty(), "{objected:#?}");
+    let of = |name: &str| {
+        frames.iter().filter(move |frame| frame.protocols.split(':').any(|known| known == name)).count()
+    };
+    assert_eq!(of("sip") as u64, ran.outcome().number("messages"));
+    let received = |name: &str| ran.outcome().metric(name).unwrap();
+    let heard = received("packets_a_to_b") + received("packets_b_to_a");
+    // Each direction is there twice: from its sender to the PBX, and from the PBX to the other end.
+    assert!(
+        of("rtp") as f64 >= heard * 2.0 && of("rtp") as f64 <= heard * 2.0 + 20.0,
+        "{} of {heard}",
+        of("rtp")
+    );
+    assert!(of("rtcp") >= 2, "{}", of("rtcp"));
+    let place = |wanted: fn(&tshark::Frame) -> bool| frames.iter().position(wanted).unwrap();
+    let last_rtp = frames.iter().rposition(|frame| frame.protocols.ends_with(":rtp")).unwrap();
+    assert!(place(|frame| frame.method == "INVITE") < place(|frame| frame.protocols.ends_with(":rtp")));
+    assert!(last_rtp > place(|frame| frame.method == "ACK"));
+    assert!(last_rtp < frames.iter().rposition(|frame| frame.method == "REGISTER").unwrap());
+}
