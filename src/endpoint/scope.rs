@@ -14,7 +14,10 @@ use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
-/// The owner of some Call-IDs and of the record of their messages. Dropping it forgets them.
+/// Call-IDs that one scope owns; beyond it the older half is forgotten. Only a scope that lives as long as a server gets there.
+const MAX_CALL_IDS: usize = 16_384;
+
+/// The owner of some Call-IDs (at most 16,384, the oldest are forgotten) and of the record of their messages. Dropping it forgets them.
 #[derive(Debug)]
 pub struct Scope {
     endpoint: Endpoint,
@@ -59,7 +62,12 @@ impl Scope {
         if let Ok(call_id) = request.call_id()
             && let Some(call_id) = self.endpoint.shared().registry.claim(call_id, &self.log)
         {
-            self.call_ids.lock().unwrap_or_else(PoisonError::into_inner).push(call_id);
+            let mut owned = self.call_ids.lock().unwrap_or_else(PoisonError::into_inner);
+            owned.push(call_id);
+            if owned.len() > MAX_CALL_IDS {
+                let oldest: Vec<_> = owned.drain(..MAX_CALL_IDS / 2).collect();
+                self.endpoint.shared().registry.forget(&oldest, &self.log);
+            }
         }
         let (flow, switch) = switch(self, &request, flow).await;
         let (post, mut mailbox) = mailbox(Some(request));

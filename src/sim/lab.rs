@@ -1,20 +1,20 @@
 //! The embedded telephone network as a server: the registrar and the PBX on an endpoint.
 
+use super::User;
 use super::memory::MemoryHost;
 use super::pbx::{self, Ivr, Leg, Pbx};
-use super::registrar::{self, Binding, Delivery, Input, Output, Registrar, Seen};
-use super::{User, wire};
+use super::registrar::{self, Binding, Registrar, Seen};
+use super::serving::{lock, serve};
 use crate::check::Account;
-use crate::endpoint::agent::{Agent, AgentConfig, Arrival, Arrivals};
-use crate::endpoint::{self, Endpoint, Incoming, IncomingRequest};
+use crate::endpoint::agent::{Agent, AgentConfig};
+use crate::endpoint::{self, Endpoint, Incoming};
 use crate::error::Error;
-use crate::message::{Flow, Transport};
-use crate::transaction::ServerId;
+use crate::message::Transport;
 use crate::transport::Network;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, UdpSocket};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
-use tokio::task::{JoinHandle, JoinSet};
+use tokio::task::JoinHandle;
 
 /// How often an address is tried with another port, when no port was asked for.
 const PORT_TRIES: usize = 16;
@@ -225,10 +225,6 @@ fn now() -> Instant {
     tokio::time::Instant::now().into_std()
 }
 
-fn lock(registrar: &Mutex<Registrar>) -> MutexGuard<'_, Registrar> {
-    registrar.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
 impl Lab {
     /// A laboratory in the domain `lab.example`, without users.
     pub fn builder() -> LabBuilder {
@@ -318,77 +314,5 @@ impl Lab {
 impl Drop for Lab {
     fn drop(&mut self) {
         self.serving.abort();
-    }
-}
-
-/// Takes calls to the PBX, other requests to the registrar, and what it says to the wire, until the endpoint is closed. Calls end with it.
-async fn serve(endpoint: Endpoint, mut arrivals: Arrivals, registrar: Arc<Mutex<Registrar>>, pbx: Pbx) {
-    let mut calls = JoinSet::new();
-    loop {
-        let deadline = lock(&registrar).poll_timeout();
-        let mut asked = None;
-        tokio::select! {
-            biased;
-            arrival = arrivals.next() => match arrival {
-                None => return,
-                Some(Arrival::Call(invitation)) => {
-                    if let Some(call) = pbx.arrived(invitation).await {
-                        calls.spawn(call);
-                    }
-                }
-                Some(Arrival::Request(IncomingRequest { id, message, flow, at, .. })) => {
-                    asked = Some((id, flow));
-                    lock(&registrar).handle_input(at, Input::Request { token: 0, message, flow });
-                }
-            },
-            Some(_) = calls.join_next() => {}
-            () = until(deadline) => lock(&registrar).handle_timeout(now()),
-        }
-        loop {
-            // Not in the loop's head: the lock would be held while the wire is waited for.
-            let output = lock(&registrar).poll_output();
-            let Some(output) = output else { break };
-            if carry_out(&endpoint, asked, output).await.is_err() {
-                return;
-            }
-        }
-    }
-}
-
-/// Waits until then; for ever without a time.
-async fn until(deadline: Option<Instant>) {
-    match deadline {
-        Some(at) => tokio::time::sleep_until(at.into()).await,
-        None => std::future::pending().await,
-    }
-}
-
-/// Does one thing that the registrar wants; `asked` is the request that it has just been given.
-async fn carry_out(
-    endpoint: &Endpoint,
-    asked: Option<(ServerId, Flow)>,
-    output: Output,
-) -> Result<(), Error> {
-    match (output, asked) {
-        (Output::Respond { response, delivery: Delivery::Proper, .. }, Some((id, _))) => {
-            endpoint.respond(id, response).await
-        }
-        (Output::Respond { response, delivery: Delivery::Truncated, .. }, Some((id, flow))) => {
-            endpoint.send_raw(flow, wire::first_half(&response)).await?;
-            if flow.transport.is_reliable() {
-                // The rest never comes: on a stream that is a connection that ends in the middle of a message.
-                endpoint.disconnect(flow).await?;
-            }
-            endpoint.abandon(id).await
-        }
-        (Output::Respond { response, delivery: Delivery::ToVia { port }, .. }, Some((id, flow))) => {
-            let to = wire::via_flow(&response, flow, port);
-            endpoint.send_raw(to, wire::without_rport(&response)).await?;
-            endpoint.abandon(id).await
-        }
-        (Output::Ignore { .. }, Some((id, _))) => endpoint.abandon(id).await,
-        (Output::Close(flow), _) => endpoint.disconnect(flow).await,
-        // An ACK has no transaction that could be answered.
-        (Output::Respond { .. } | Output::Ignore { .. }, None) => Ok(()),
     }
 }

@@ -21,6 +21,7 @@ mod lab;
 mod memory;
 pub mod pbx;
 pub mod registrar;
+mod serving;
 mod user;
 mod wire;
 

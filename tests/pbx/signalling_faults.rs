@@ -14,11 +14,15 @@ fn header(message: &Message, name: HeaderName) -> String {
 
 /// Responses to the INVITE of a call with this status.
 fn responses(call: &Call, status: u16) -> Vec<&Message> {
-    let of_status = |what| match what {
-        &What::Response(ref response) if response.status() == Some(status) => Some(response),
-        _ => None,
-    };
-    call.seen.iter().filter_map(|(_, what)| of_status(what)).collect()
+    let mut found = Vec::new();
+    for (_, what) in &call.seen {
+        if let What::Response(response) = what
+            && response.status() == Some(status)
+        {
+            found.push(response);
+        }
+    }
+    found
 }
 
 /// Messages that a phone sent or received, with the time in seconds.

@@ -56,11 +56,12 @@ pub use config::{Config, Ivr};
 pub use legs::{Leg, LegId, Role};
 
 use super::registrar::{Admission, Registrar};
+use super::serving::lock;
 use crate::endpoint::Endpoint;
 use crate::endpoint::agent::{Agent, Invitation};
 use crate::message::{Ids, Message};
 use legs::Legs;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Instant;
 
 /// The PBX; cheap to clone.
@@ -87,7 +88,7 @@ impl Pbx {
     }
 
     fn registrar(&self) -> MutexGuard<'_, Registrar> {
-        self.registrar.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.registrar)
     }
 
     fn endpoint(&self) -> &Endpoint {

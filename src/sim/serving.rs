@@ -1,0 +1,98 @@
+//! Carries what comes to the network to its PBX or its registrar, and what the registrar says to the wire.
+
+use super::pbx::Pbx;
+use super::registrar::{Delivery, Input, Output, Registrar};
+use super::wire;
+use crate::endpoint::agent::{Arrival, Arrivals};
+use crate::endpoint::{Endpoint, IncomingRequest};
+use crate::error::Error;
+use crate::message::Flow;
+use crate::transaction::ServerId;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
+use tokio::task::JoinSet;
+
+fn now() -> Instant {
+    tokio::time::Instant::now().into_std()
+}
+
+pub(super) fn lock(registrar: &Mutex<Registrar>) -> MutexGuard<'_, Registrar> {
+    registrar.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Takes calls to the PBX, other requests to the registrar, and what it says to the wire, until the endpoint is closed. Calls end with it.
+pub(super) async fn serve(
+    endpoint: Endpoint,
+    mut arrivals: Arrivals,
+    registrar: Arc<Mutex<Registrar>>,
+    pbx: Pbx,
+) {
+    let mut calls = JoinSet::new();
+    loop {
+        let deadline = lock(&registrar).poll_timeout();
+        let mut asked = None;
+        tokio::select! {
+            biased;
+            arrival = arrivals.next() => match arrival {
+                None => return,
+                Some(Arrival::Call(invitation)) => {
+                    if let Some(call) = pbx.arrived(invitation).await {
+                        calls.spawn(call);
+                    }
+                }
+                Some(Arrival::Request(IncomingRequest { id, message, flow, at, .. })) => {
+                    asked = Some((id, flow));
+                    lock(&registrar).handle_input(at, Input::Request { token: 0, message, flow });
+                }
+            },
+            Some(_) = calls.join_next() => {}
+            () = until(deadline) => lock(&registrar).handle_timeout(now()),
+        }
+        loop {
+            // Not in the loop's head: the lock would be held while the wire is waited for.
+            let output = lock(&registrar).poll_output();
+            let Some(output) = output else { break };
+            if carry_out(&endpoint, asked, output).await.is_err() {
+                return;
+            }
+        }
+    }
+}
+
+/// Waits until then; for ever without a time.
+async fn until(deadline: Option<Instant>) {
+    match deadline {
+        Some(at) => tokio::time::sleep_until(at.into()).await,
+        None => std::future::pending().await,
+    }
+}
+
+/// Does one thing that the registrar wants; `asked` is the request that it has just been given.
+async fn carry_out(
+    endpoint: &Endpoint,
+    asked: Option<(ServerId, Flow)>,
+    output: Output,
+) -> Result<(), Error> {
+    match (output, asked) {
+        (Output::Respond { response, delivery: Delivery::Proper, .. }, Some((id, _))) => {
+            endpoint.respond(id, response).await
+        }
+        (Output::Respond { response, delivery: Delivery::Truncated, .. }, Some((id, flow))) => {
+            endpoint.send_raw(flow, wire::first_half(&response)).await?;
+            if flow.transport.is_reliable() {
+                // The rest never comes: on a stream that is a connection that ends in the middle of a message.
+                endpoint.disconnect(flow).await?;
+            }
+            endpoint.abandon(id).await
+        }
+        (Output::Respond { response, delivery: Delivery::ToVia { port }, .. }, Some((id, flow))) => {
+            let to = wire::via_flow(&response, flow, port);
+            endpoint.send_raw(to, wire::without_rport(&response)).await?;
+            endpoint.abandon(id).await
+        }
+        (Output::Ignore { .. }, Some((id, _))) => endpoint.abandon(id).await,
+        (Output::Close(flow), _) => endpoint.disconnect(flow).await,
+        // An ACK has no transaction that could be answered.
+        (Output::Respond { .. } | Output::Ignore { .. }, None) => Ok(()),
+    }
+}
