@@ -108,10 +108,10 @@ async fn a_path_without_media_is_the_paths_fault_and_not_the_platforms() {
 #[tokio::test(start_paused = true)]
 async fn a_call_that_does_not_come_up_says_why() {
     let scene = Scene::new(&[]).await;
-    let check = scene.between("1", Rfc4733).dial("999");
+    let check = scene.between("1", Rfc4733).dial("999").unwrap();
     let outcome = scene.check(check).await;
     assert_eq!(outcome.verdict, Verdict::Fail, "{outcome}");
     assert!(outcome.summary.contains("404"), "{outcome}");
-    let echo = scene.check(scene.between("1", Rfc4733).dial("*43")).await;
+    let echo = scene.check(scene.between("1", Rfc4733).dial("*43").unwrap()).await;
     assert_eq!(errors(&echo), ["answered-by-another"], "{echo}");
 }

@@ -12,7 +12,8 @@ fn menu() -> Ivr {
 
 async fn ask(ivr: Ivr, digits: &str, method: DtmfMethod) -> Outcome {
     let scene = Scene::with(&[], |lab| lab.ivr(ivr)).await;
-    let check = Dtmf::routing(&scene.alice, "700", &scene.bob).digits(digits).unwrap().method(method);
+    let check =
+        Dtmf::routing(&scene.alice, "700", &scene.bob).unwrap().digits(digits).unwrap().method(method);
     scene.check(check.wait(Duration::from_secs(15))).await
 }
 
@@ -71,6 +72,7 @@ async fn a_menu_that_never_answers_is_named() {
 #[tokio::test(start_paused = true)]
 async fn a_menu_that_is_not_there_is_no_menu() {
     let scene = Scene::new(&[]).await;
-    let outcome = scene.check(Dtmf::routing(&scene.alice, "701", &scene.bob).digits("1").unwrap()).await;
-    assert_eq!((outcome.verdict, errors(&outcome)), (Verdict::Fail, vec!["call-refused"]), "{outcome}");
+    let outcome =
+        scene.check(Dtmf::routing(&scene.alice, "701", &scene.bob).unwrap().digits("1").unwrap()).await;
+    assert_eq!((outcome.verdict, errors(&outcome)), (Verdict::Fail, vec!["number-unknown"]), "{outcome}");
 }

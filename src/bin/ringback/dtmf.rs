@@ -75,8 +75,8 @@ pub(crate) async fn run(arguments: Arguments) -> Result<Exit, Failure> {
     let ends = arguments.ends.open(&names, menu.map(|number| (number, arguments.digits.as_str()))).await?;
     let [from, to] = ends.accounts.as_slice() else { return Err(Failure::usage("two accounts are needed")) };
     let mut check = match (&arguments.expect_ring, &arguments.dial) {
-        (Some(_), Some(number)) => Dtmf::routing(from, number, to),
-        (_, Some(number)) => Dtmf::between(from, to).dial(number),
+        (Some(_), Some(number)) => Dtmf::routing(from, number, to)?,
+        (_, Some(number)) => Dtmf::between(from, to).dial(number)?,
         _ => Dtmf::between(from, to),
     };
     check = check.digits(&arguments.digits)?.wait(arguments.wait).prompt(arguments.prompt);

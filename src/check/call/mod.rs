@@ -6,7 +6,7 @@ mod dropped;
 mod ending;
 mod facts;
 mod play;
-mod refusal;
+pub(super) mod refusal;
 mod setup;
 mod trace;
 

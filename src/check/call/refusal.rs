@@ -9,20 +9,20 @@ use crate::syntax::HeaderName;
 use crate::ua::call::Rejection;
 
 /// Under what circumstances a call was refused.
-pub(super) struct Refused<'a> {
-    pub(super) rejection: &'a Rejection,
-    pub(super) response: Option<&'a Message>,
+pub(in crate::check) struct Refused<'a> {
+    pub(in crate::check) rejection: &'a Rejection,
+    pub(in crate::check) response: Option<&'a Message>,
     /// Whom we called.
-    pub(super) target: &'a str,
+    pub(in crate::check) target: &'a str,
     /// The callee's name, where it is ours and registered.
-    pub(super) registered_callee: Option<&'a str>,
-    pub(super) caller_registered: bool,
+    pub(in crate::check) registered_callee: Option<&'a str>,
+    pub(in crate::check) caller_registered: bool,
     /// The user of our credentials.
-    pub(super) user: &'a str,
+    pub(in crate::check) user: &'a str,
 }
 
 /// One word for what became of a call: the fact `result`.
-pub(super) fn result(status: u16) -> &'static str {
+pub(in crate::check) fn result(status: u16) -> &'static str {
     match status {
         200..=299 => "answered",
         300..=399 => "redirected",
@@ -38,7 +38,7 @@ pub(super) fn result(status: u16) -> &'static str {
     }
 }
 
-pub(super) fn judge(refused: &Refused<'_>) -> Judged {
+pub(in crate::check) fn judge(refused: &Refused<'_>) -> Judged {
     let status = status_of(refused.rejection);
     let asked = Asked {
         status: &status,

@@ -8,7 +8,7 @@
 //! let alice = Account::new("sip:alice@pbx.example.com", "secret")?;
 //! let bob = Account::new("sip:bob@pbx.example.com", "secret")?;
 //! let path = probe.check(Dtmf::between(&alice, &bob).digits("0123456789*#ABCD")?).await;
-//! let menu = probe.check(Dtmf::routing(&alice, "700", &bob).digits("1,2#")?).await;
+//! let menu = probe.check(Dtmf::routing(&alice, "700", &bob)?.digits("1,2#")?).await;
 //! println!("{path}\n{menu}");
 //! # Ok(())
 //! # }
@@ -19,6 +19,7 @@ mod path;
 mod phase;
 mod routing;
 
+use super::target::request_uri;
 use super::{Account, Check, Run};
 use crate::error::Error;
 use crate::media::digit::{Digit, Key, parse_digits};
@@ -114,7 +115,8 @@ pub struct Dtmf {
     pub(super) a: Account,
     pub(super) b: Account,
     pub(super) question: Question,
-    pub(super) dial: Option<String>,
+    /// As it was written, and its Request-URI.
+    pub(super) dial: Option<(String, String)>,
     pub(super) keys: Vec<Key>,
     pub(super) method: DtmfMethod,
     pub(super) timing: Timing,
@@ -132,20 +134,23 @@ pub(super) enum Question {
 impl Dtmf {
     /// From `a` to `b`: all sixteen digits by all methods unless told.
     pub fn between(a: &Account, b: &Account) -> Dtmf {
-        Dtmf::new(a, b, Question::Between, None, DtmfMethod::All)
+        Dtmf::new(a, b, Question::Between, DtmfMethod::All)
     }
 
     /// `a` calls the menu at `number` (a number of its platform, or a SIP URI) and gives it digits by RFC 4733 unless told; `b` must ring.
-    pub fn routing(a: &Account, number: &str, b: &Account) -> Dtmf {
-        Dtmf::new(a, b, Question::Routing, Some(number.to_owned()), DtmfMethod::Rfc4733)
+    ///
+    /// # Errors
+    /// [`Error::Usage`] for a number that cannot be dialled.
+    pub fn routing(a: &Account, number: &str, b: &Account) -> Result<Dtmf, Error> {
+        Dtmf::new(a, b, Question::Routing, DtmfMethod::Rfc4733).dial(number)
     }
 
-    fn new(a: &Account, b: &Account, question: Question, dial: Option<String>, method: DtmfMethod) -> Dtmf {
+    fn new(a: &Account, b: &Account, question: Question, method: DtmfMethod) -> Dtmf {
         Dtmf {
             a: a.clone(),
             b: b.clone(),
             question,
-            dial,
+            dial: None,
             keys: parse_digits("0123456789*#ABCD").unwrap_or_default(),
             method,
             timing: Timing::default(),
@@ -183,10 +188,12 @@ impl Dtmf {
     }
 
     /// Another way to reach `b` than its address of record: a number of the platform, or a SIP URI.
-    #[must_use]
-    pub fn dial(mut self, number: &str) -> Dtmf {
-        self.dial = Some(number.to_owned());
-        self
+    ///
+    /// # Errors
+    /// [`Error::Usage`] for a number that cannot be dialled.
+    pub fn dial(mut self, number: &str) -> Result<Dtmf, Error> {
+        self.dial = Some((number.to_owned(), request_uri(number, self.a.domain())?));
+        Ok(self)
     }
 
     /// Time for a call to be answered, and for a menu to ring its target; 20 s unless told.
@@ -213,9 +220,14 @@ impl Dtmf {
     /// The Request-URI of the call.
     pub(super) fn target(&self) -> String {
         match &self.dial {
-            Some(number) => dialled(&self.a, number),
+            Some((_, uri)) => uri.clone(),
             None => self.b.aor().to_owned(),
         }
+    }
+
+    /// What is dialled instead of an address of record, as it was written.
+    pub(super) fn number(&self) -> &str {
+        self.dial.as_ref().map_or("", |(number, _)| number.as_str())
     }
 
     /// How long it takes to send all keys once.
@@ -230,20 +242,6 @@ impl Dtmf {
     }
 }
 
-/// A number as a URI of the account's domain; a SIP URI as it is.
-pub(super) fn dialled(account: &Account, number: &str) -> String {
-    let number = number.trim();
-    let lower = number.to_ascii_lowercase();
-    if lower.starts_with("sip:") {
-        number.to_owned()
-    } else if number.contains('@') {
-        format!("sip:{number}")
-    } else {
-        // `#` has no place in a user part as it is (RFC 3261 sec. 25.1).
-        format!("sip:{}@{}", number.replace('#', "%23"), account.domain())
-    }
-}
-
 impl Check for Dtmf {
     fn name(&self) -> &'static str {
         "dtmf"
@@ -251,7 +249,9 @@ impl Check for Dtmf {
 
     fn subject(&self) -> String {
         match (&self.dial, self.question) {
-            (Some(number), Question::Routing) => format!("{} -> {number} -> {}", self.a.aor(), self.b.aor()),
+            (Some((number, _)), Question::Routing) => {
+                format!("{} -> {number} -> {}", self.a.aor(), self.b.aor())
+            }
             _ => format!("{} -> {}", self.a.aor(), self.b.aor()),
         }
     }
@@ -297,10 +297,9 @@ mod tests {
     #[test]
     fn numbers_are_called_in_the_domain_of_the_caller_and_uris_as_they_are() {
         let alice = account("a");
-        assert_eq!(dialled(&alice, "700"), "sip:700@pbx.example:5070");
-        assert_eq!(dialled(&alice, "*43#"), "sip:*43%23@pbx.example:5070");
-        assert_eq!(dialled(&alice, "bob@other.example"), "sip:bob@other.example");
-        assert_eq!(dialled(&alice, "SIP:bob@other.example"), "SIP:bob@other.example");
+        let menu = Dtmf::routing(&alice, "*43#", &account("b")).unwrap();
+        assert_eq!(menu.target(), "sip:*43%23@pbx.example:5070");
+        assert!(Dtmf::routing(&alice, "", &account("b")).is_err());
         assert_eq!(Dtmf::between(&alice, &account("b")).target(), "sip:b@pbx.example:5070");
     }
 }

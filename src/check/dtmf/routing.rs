@@ -2,7 +2,8 @@
 
 use super::path::{hang_up, open};
 use super::phase::{Fate, Phase};
-use super::{Dtmf, DtmfMethod, name, phase};
+use super::{Dtmf, DtmfMethod, Question, name, phase};
+use crate::check::call::refusal::{self, Refused};
 use crate::check::judged::{Judged, interrupted};
 use crate::check::stage::{Expect, Stage, Until};
 use crate::check::{Finding, MetricValue, Run, Severity, Side, Verdict};
@@ -131,7 +132,7 @@ fn not_rung(check: &Dtmf, stage: &Stage, from: usize, waited: Until, early: bool
     }
     let digits: String =
         check.keys.iter().map(|key| if let Key::Digit(d) = key { d.character() } else { ',' }).collect();
-    let number = check.dial.as_deref().unwrap_or_default();
+    let number = check.number();
     let method = check.method.way();
     let seen = stage.seen(from);
     if early {
@@ -199,7 +200,7 @@ async fn hears(check: &Dtmf, run: &mut Run, stage: &mut Stage, from: usize, to: 
         (true, true) => {
             run.conclude(format!(
                 "{} given {} rings {}, and both hear each other",
-                check.dial.as_deref().unwrap_or_default(),
+                check.number(),
                 check
                     .keys
                     .iter()
@@ -232,35 +233,21 @@ pub(super) fn not_up(check: &Dtmf, run: &Run, stage: &Stage, from: usize, waited
     let Some(seen) = stage.seen(from) else { return interrupted(crate::check::Interrupted::Stopped) };
     let evidence = 0..run.record_count();
     let judged = if let Some((_, rejection)) = &seen.rejected {
-        let phrase = &rejection.phrase;
-        match (&rejection.end, rejection.status) {
-            (End::Refused, Some(status)) => Judged::fail(
-                "call-refused",
-                Side::Peer,
-                format!("{target} was not reached: {status} {phrase}"),
-                "see what the status says: 404 an unknown number, 480 nobody registered, 486 busy, 403 not allowed",
-            ),
-            (End::CredentialsRefused { .. }, _) => Judged::fail(
-                "credentials-refused",
-                Side::Setup,
-                "the caller's user name or password is refused for calls".to_owned(),
-                "check the caller's account with `ringback register`",
-            ),
-            (End::Timeout, _) => Judged::fail(
+        match rejection.end {
+            End::Timeout | End::TransportFailed => Judged::fail(
                 "no-answer",
                 Side::Path,
                 format!("no answer at all to the INVITE for {target}"),
                 "check server address, transport and firewall with `ringback reachable`",
             ),
-            (end, status) => Judged::fail(
-                "call-refused",
-                Side::Peer,
-                format!(
-                    "{target} was not reached: {end:?}{}",
-                    status.map(|s| format!(" after {s}")).unwrap_or_default()
-                ),
-                "see the ladder",
-            ),
+            _ => refusal::judge(&Refused {
+                rejection,
+                response: seen.final_response.as_ref(),
+                target: &target,
+                registered_callee: (check.question == Question::Between).then(|| check.b.name()),
+                caller_registered: false,
+                user: check.a.credentials().username(),
+            }),
         }
     } else if let Some(ended) = &seen.ended {
         Judged::fail(

@@ -51,7 +51,7 @@ pub(super) async fn run(probe: &Probe) -> Result<Called, Error> {
         let fault = if case.fault.is_empty() { String::new() } else { format!(":{}", case.fault) };
         calls.push((format!("{CALLER} {DIGITS} {}{fault}", case.user), check, case.verdict, case.code));
     }
-    let menu = Dtmf::routing(&caller, MENU, &account("sven")?).digits(CHOICE)?;
+    let menu = Dtmf::routing(&caller, MENU, &account("sven")?)?.digits(CHOICE)?;
     calls.push((format!("{CALLER} {MENU} sven"), menu, Verdict::Pass, ""));
     let outcomes = calls.into_iter().map(|(name, check, verdict, code)| async move {
         let outcome = probe.check(check).await;
