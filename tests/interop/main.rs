@@ -6,6 +6,7 @@
 
 mod calls;
 mod capture;
+mod checks;
 mod device;
 mod hostile;
 mod lab;

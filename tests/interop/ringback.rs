@@ -109,6 +109,11 @@ impl Outcome {
         self.0["metrics"][name].as_f64()
     }
 
+    /// What became of digits, method by method.
+    pub(crate) fn dtmf(&self) -> &[Value] {
+        self.0["dtmf"].as_array().map_or(&[], Vec::as_slice)
+    }
+
     pub(crate) fn number(&self, key: &str) -> u64 {
         self.0[key].as_u64().unwrap_or_else(|| panic!("no {key} in {}", self.0))
     }
