@@ -2,6 +2,7 @@
 
 mod media;
 
+use super::once;
 use crate::check::Transcript;
 use crate::message::{Flow, Message, Transport, redact};
 use crate::syntax::{HeaderName, Limits};
@@ -146,7 +147,7 @@ impl Lanes {
     fn rungs(&self, transcript: &Transcript, stretches: &[Stretch]) -> Vec<(Instant, Rung)> {
         let mut stretches = stretches.iter().peekable();
         let mut rungs = Vec::new();
-        for record in &transcript.records {
+        for record in once::records(transcript) {
             while let Some(stretch) = stretches.next_if(|stretch| stretch.at < record.at) {
                 rungs.push((stretch.at, self.stretch(stretch)));
             }

@@ -12,6 +12,7 @@
 //! ```
 
 mod ladder;
+mod once;
 mod table;
 #[cfg(test)]
 mod tests;

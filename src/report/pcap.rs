@@ -17,6 +17,7 @@
 //! # }
 //! ```
 
+use super::once;
 use crate::check::Transcript;
 use crate::message::{Flow, Transport, redact};
 use crate::transport::{Direction, MediaRecord, Record, RecordEvent};
@@ -60,8 +61,8 @@ impl<W: Write> Capture<W> {
         Ok(Capture { writer, connections: HashMap::new() })
     }
 
-    /// Adds the messages of one transcript, redacted, and its media, in the order of their times. A datagram that went from one of our
-    /// own addresses to another stands there once, as it was sent.
+    /// Adds the messages of one transcript, redacted, and its media, in the order of their times. What went from one of our own
+    /// addresses to another stands there once, as it was sent.
     ///
     /// # Errors
     /// What the writer says; a time before 1970 or after 2106, which the format cannot hold.
@@ -76,7 +77,7 @@ impl<W: Write> Capture<W> {
             media.direction == Direction::Received && sent.contains(&(media.remote, media.local))
         };
         let mut media = transcript.media.iter().filter(|media| !is_known(media)).peekable();
-        for record in &transcript.records {
+        for record in once::records(transcript) {
             while let Some(media) = media.next_if(|media| media.at < record.at) {
                 self.media(transcript, media)?;
             }
