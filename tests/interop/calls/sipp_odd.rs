@@ -3,6 +3,7 @@
 use super::phone::{Phone, Talk, all_at_once};
 use crate::peer::port;
 use crate::peer::scenario::{AUDIO, Player, Scenario, audio};
+use ringback::message::Transport;
 use ringback::sdp::SdpError;
 use ringback::ua::End;
 use ringback::ua::call::{By, Cause, Command, Event, Hold};
@@ -279,5 +280,39 @@ async fn what_cannot_be_taken_is_refused_by_itself() {
     let player =
         Scenario::calls().invite(&[], AUDIO).expect_dialog(480, &[]).ack_refusal().call("bob", bob.address());
     drop(bob.invited().await);
+    player.finished();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn calls_in_both_roles_by_tcp() {
+    let scenario = answered()
+        .recv_with("INVITE", &["a=sendonly", "^INVITE sip:a@127.0.0.1:[0-9]*;transport=TCP", "SIP/2.0/TCP"])
+        .reply("200 OK", &[], &audio(2, "recvonly", "[local_ip]"))
+        .recv("ACK");
+    let player = hung_up(scenario).by_tcp().listen();
+    let mut alice = Phone::at("alice", player.address().ip(), Transport::Tcp).await;
+    let mut talk = alice.dial("bob", player.address()).await;
+    talk.answered().await;
+    talk.command(Command::Hold(Hold::SendOnly)).await;
+    assert_eq!(talk.held().await, By::Local);
+    talk.hang_up().await;
+    player.finished();
+
+    let player = Scenario::calls()
+        .invite(&[], AUDIO)
+        .expect(180, &[])
+        .expect_dialog(200, &["Contact: <sip:alice@127.0.0.1:[0-9]*;transport=tcp>"])
+        .request("ACK", "", &[], "")
+        .request("INFO", "", &[], "")
+        .expect(200, &[])
+        .request("BYE", "", &[], "")
+        .expect(200, &[])
+        .by_tcp()
+        .call("alice", alice.address());
+    let mut talk = alice.take().await;
+    talk.command(Command::Ring { status: 180, media: false }).await;
+    talk.command(Command::Answer).await;
+    let (by, cause, _) = talk.ended().await;
+    assert_eq!((by, cause), (By::Peer, Cause::HungUp));
     player.finished();
 }

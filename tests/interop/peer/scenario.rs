@@ -53,6 +53,8 @@ pub(crate) struct Scenario {
     calls: u32,
     media_port: Option<u16>,
     echo: bool,
+    /// Transport and sockets, as SIPp names them.
+    mode: &'static str,
 }
 
 impl Scenario {
@@ -71,6 +73,7 @@ impl Scenario {
             calls: 1,
             media_port: None,
             echo: false,
+            mode: "u1",
         }
     }
 
@@ -308,6 +311,12 @@ impl Scenario {
         )
     }
 
+    /// Over TCP, not UDP.
+    pub(crate) fn by_tcp(mut self) -> Scenario {
+        self.mode = "t1";
+        self
+    }
+
     /// Waits for so many calls.
     pub(crate) fn listen_for(mut self, calls: u32) -> Player {
         self.calls = calls;
@@ -319,7 +328,10 @@ impl Scenario {
         on_free_port("sipp", |port, dir| {
             let address = SocketAddr::from(([127, 0, 0, 1], port));
             let args = self.args(&dir, port);
-            let ready = || port::udp_is_open(address);
+            let ready = || match self.mode {
+                "t1" => is_listening(port),
+                _ => port::udp_is_open(address),
+            };
             let peer = Peer::start(("sipp", "sip-tester"), args, dir, ready)?;
             Some(Player { peer, address })
         })
@@ -339,13 +351,14 @@ impl Scenario {
         let file = dir.path().join("scenario.xml");
         fs::write(&file, self.xml()).unwrap();
         let mut args = vec!["-sf".to_owned(), file.display().to_string()];
-        let own = "-i 127.0.0.1 -ci 127.0.0.1 -t u1 -nostdin -rtcheck full \
+        let own = "-i 127.0.0.1 -ci 127.0.0.1 -nostdin -rtcheck full \
                    -timeout 30s -timeout_error -trace_msg -message_file messages -trace_err -error_file errors";
         if let Some(port) = self.media_port {
             args.extend(["-mp".to_owned(), port.to_string()]);
             args.extend(self.echo.then(|| "-rtp_echo".to_owned()));
         }
         args.extend(own.split_ascii_whitespace().map(str::to_owned));
+        args.extend(["-t".to_owned(), self.mode.to_owned()]);
         args.extend(["-p".to_owned(), port.to_string(), "-m".to_owned(), self.calls.to_string()]);
         args
     }
@@ -382,4 +395,10 @@ impl Player {
         );
         messages
     }
+}
+
+/// Does somebody listen on this TCP port of 127.0.0.1? Without a connection, which SIPp would take for its peer's.
+fn is_listening(port: u16) -> bool {
+    let sockets = fs::read_to_string("/proc/net/tcp").unwrap();
+    sockets.contains(&format!(" 0100007F:{port:04X} 00000000:0000 0A "))
 }
