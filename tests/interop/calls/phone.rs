@@ -261,6 +261,15 @@ impl Talk {
         .await
     }
 
+    /// A hold by either side, also one that is told as a change because the other side holds already.
+    pub(crate) async fn held_or_changed(&mut self) -> By {
+        self.signal("the hold", |event| match event {
+            Event::Held { by, .. } | Event::Changed { by, .. } => Some(*by),
+            _ => None,
+        })
+        .await
+    }
+
     pub(crate) async fn resumed(&mut self) -> By {
         self.signal("the end of the hold", |event| match event {
             Event::Resumed { by, .. } => Some(*by),

@@ -2,12 +2,14 @@
 
 use super::phone::{Phone, Talk, all_at_once, text};
 use crate::peer::kamailio::Kamailio;
+use ringback::endpoint::agent::What;
 use ringback::media::dtmf::Way;
 use ringback::message::Transport;
-use ringback::transport::{Direction, RecordEvent};
+use ringback::sdp::Direction;
+use ringback::transport::{self, RecordEvent};
 use ringback::ua::call::{By, Cause, Command, Event, Hold};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 const ALL: &str = "1234567890*#ABCD";
 
@@ -116,9 +118,9 @@ async fn the_whole_call(caller: (IpAddr, Transport), called: (IpAddr, Transport)
             let text = String::from_utf8_lossy(&bytes);
             let vias = text.lines().filter(|line| line.starts_with("Via:")).count();
             match direction {
-                Direction::Received if text.starts_with("SIP/2.0") => {}
-                Direction::Received => assert_eq!(vias, 2, "{text}"),
-                Direction::Sent => {
+                transport::Direction::Received if text.starts_with("SIP/2.0") => {}
+                transport::Direction::Received => assert_eq!(vias, 2, "{text}"),
+                transport::Direction::Sent => {
                     assert!(![alice.address(), bob.address()].contains(&record.flow.remote), "{text}");
                 }
             }
@@ -267,4 +269,40 @@ async fn a_telephone_calls_itself() {
     hear_each_other(&alice, &mut caller, &alice, &mut called).await;
     called.hang_up().await;
     assert_eq!(caller.ended().await.0, By::Peer);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn both_hold_at_once_and_both_come_to_hold() {
+    let (kamailio, alice, mut bob) = lab((V4, Transport::Udp), (V4, Transport::Tcp)).await;
+    let (mut from, mut to) = connected(&kamailio, &alice, &mut bob).await;
+    tokio::join!(from.command(Command::Hold(Hold::SendOnly)), to.command(Command::Hold(Hold::SendOnly)));
+    for talk in [&mut from, &mut to] {
+        let mut by = vec![talk.held_or_changed().await, talk.held_or_changed().await];
+        by.sort_by_key(|by| *by == By::Peer);
+        assert_eq!(by, [By::Local, By::Peer], "{:#?}", talk.signals());
+        let report = talk.handle.report().await.unwrap();
+        assert_eq!(report.plan.unwrap().direction, Direction::Inactive);
+    }
+    // Who resumes alone still is held by the other.
+    from.command(Command::Resume).await;
+    assert_eq!(from.resumed().await, By::Local);
+    let report = from.handle.report().await.unwrap();
+    assert_eq!(report.plan.unwrap().direction, Direction::RecvOnly);
+    assert_eq!(to.resumed().await, By::Peer);
+    to.command(Command::Resume).await;
+    assert_eq!((to.resumed().await, from.resumed().await), (By::Local, By::Peer));
+    hear_each_other(&alice, &mut from, &bob, &mut to).await;
+    from.hang_up().await;
+    to.ended().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_proxy_is_gone_and_both_hang_up_in_vain() {
+    let (kamailio, alice, mut bob) = lab((V4, Transport::Tcp), (V4, Transport::Tcp)).await;
+    let (mut from, mut to) = connected(&kamailio, &alice, &mut bob).await;
+    drop(kamailio);
+    let began = Instant::now();
+    tokio::join!(from.hang_up(), to.hang_up());
+    assert!(began.elapsed() < Duration::from_secs(5), "{:?}", began.elapsed());
+    assert!([&from, &to].iter().all(|talk| talk.seen.iter().any(|what| matches!(what, What::NotSent(_)))));
 }
