@@ -121,9 +121,15 @@ async fn telephone_events(ip: IpAddr) {
     from.hang_up().await;
     to.ended().await;
 
+    // tshark takes its time; the other call goes on.
+    tokio::task::block_in_place(|| judge(&alice, port));
+}
+
+/// What tshark says of everything that alice sent and received.
+fn judge(alice: &Phone, port: u16) {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("call.pcap");
-    capture(&alice, &path);
+    capture(alice, &path);
     let frames = tshark::read(&path, alice.address().port());
     let objected: Vec<_> = frames.iter().filter(|frame| !frame.complaints.is_empty()).collect();
     assert!(objected.is_empty(), "{objected:#?}");
@@ -131,14 +137,18 @@ async fn telephone_events(ip: IpAddr) {
 
     let (sources, packets) = rtp_from(&path, alice.address().port(), port);
     assert_eq!(sources.len(), 1, "voice and events have one source: {sources:?}");
+    let mut late = 0;
     for (before, after) in packets.iter().zip(&packets[1..]) {
         assert_eq!(after.sequence, before.sequence.wrapping_add(1), "{before:?} {after:?}");
         let step = after.timestamp.wrapping_sub(before.timestamp) as i32;
         assert!(step >= 0 && step % 160 == 0, "{before:?} {after:?}");
         if before.event.is_none() && after.event.is_none() {
-            assert_eq!((step, after.marker), (160, false), "voice goes on: {before:?} {after:?}");
+            assert_eq!(after.marker, step > 160, "voice goes on: {before:?} {after:?}");
+            late += usize::from(step > 160);
         }
     }
+    // A machine that does not get to it leaves a gap.
+    assert!(late <= 2, "{late} gaps in {} packets", packets.len());
     assert!(packets[0].marker, "the first packet of the stream is marked");
     assert!(packets.iter().all(|packet| packet.payload_type
         == match packet.event {

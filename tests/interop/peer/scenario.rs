@@ -385,7 +385,7 @@ impl Player {
     /// Waits for its end, and sees that everything came as the scenario has it. Gives the messages.
     #[track_caller]
     pub(crate) fn finished(mut self) -> String {
-        let status = self.peer.ended(LIMIT);
+        let status = tokio::task::block_in_place(|| self.peer.ended(LIMIT));
         let errors = fs::read_to_string(self.peer.dir().join("errors")).unwrap_or_default();
         let messages = self.messages();
         assert!(
