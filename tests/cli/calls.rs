@@ -19,7 +19,7 @@ fn a_healthy_call_is_one_json_line_and_status_0() {
 fn one_way_audio_is_named_and_status_1_and_the_ladder_shows_the_media() {
     let ran = ringback(&["call", "alice", "bob", "--fault", "N12:backward", "--ladder"]);
     assert_eq!(ran.status, 1, "{ran}");
-    assert!(ran.stdout.contains("no RTP came from sip:bob@lab.example to sip:alice@lab.example"), "{ran}");
+    assert!(ran.stdout.contains("no RTP came from bob to alice"), "{ran}");
     let rtp = ran.stdout.lines().filter(|line| line.contains("RTP PCMA")).count();
     assert_eq!(rtp, 3, "{ran}");
 }
@@ -67,7 +67,7 @@ fn ctrl_c_hangs_up_and_shows_what_was_seen() {
     signal(&child, "INT");
     let ran = finish(child);
     assert_eq!(ran.status, 3, "{ran}");
-    assert!(ran.stdout.contains("-- BYE ") && ran.stdout.contains("200 OK"), "{ran}");
+    assert!(ran.stdout.contains(" BYE sip:") && ran.stdout.contains("200 OK"), "{ran}");
     assert!(!ran.stdout.contains("[call-left]") && !ran.stdout.contains("[binding-left]"), "{ran}");
 }
 
