@@ -1,9 +1,11 @@
 //! Voice menus.
 
 use crate::phone::{Call, Scene, wait};
+use ringback::endpoint::agent::What;
 use ringback::media::digit::parse_digits;
 use ringback::media::dtmf::Way;
 use ringback::media::stream;
+use ringback::sdp::Codec;
 use ringback::sim::{Ivr, LabBuilder};
 use ringback::ua::call::{Command, Event};
 
@@ -108,6 +110,28 @@ async fn a_menu_tells_why_nobody_answers() {
     let bob = scene.bob.take().await;
     bob.handle.command(Command::Refuse { status: 486, reason: None }).await;
     assert_eq!(alice.until_over().await.1, ["SIP;cause=486"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_digit_that_chose_is_not_heard_by_who_is_rung() {
+    let mut scene = Scene::new(&[], with(menu())).await;
+    let alice = scene.alice.dial_as("700", |config| config.local.codecs = vec![Codec::Pcmu]).await;
+    let mut alice = alice;
+    alice.until_answered().await;
+    press(&mut alice, "12#", Way::Rfc4733).await;
+    // He answers while the last digit is still being sent.
+    let mut bob = scene.bob.take().await;
+    bob.handle.command(Command::Answer).await;
+    bob.until_answered().await;
+    bob.watch(1_500).await;
+    let events = bob.seen.iter().filter(|(_, what)| matches!(what, What::Media(_)));
+    assert_eq!(events.count(), 0, "{}", bob.story());
+    assert_eq!(bob.handle.report().await.unwrap().plan.unwrap().codec, Codec::Pcmu, "the caller's codec");
+    press(&mut alice, "5", Way::Rfc4733).await;
+    bob.watch(1_000).await;
+    let digit =
+        |what: &What| matches!(what, What::Media(stream::Event::Observed(seen)) if seen.way == Way::Rfc4733);
+    assert_eq!(bob.seen.iter().filter(|(_, what)| digit(what)).count(), 1, "later ones are");
 }
 
 /// Presses 9, the echo number, and says whether it is reached.

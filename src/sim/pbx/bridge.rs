@@ -39,8 +39,9 @@ fn now() -> Instant {
 }
 
 impl Bridge {
-    pub(super) fn new(caller: Side, called: Side, faults: Faults, ids: Ids) -> Bridge {
+    pub(super) fn new(caller: Side, mut called: Side, faults: Faults, ids: Ids) -> Bridge {
         caller.entry.join(&called.entry);
+        called.relay.take_event(caller.taken);
         Bridge {
             caller,
             called,

@@ -5,6 +5,7 @@ use super::bridge::at;
 use super::faults::Faults;
 use super::menu::{Menu, Step};
 use super::player::{Player, prompt, wrong};
+use super::relay::event_of;
 use super::side::Side;
 use crate::endpoint::agent::{Happened, What};
 use crate::media::digit::Digit;
@@ -197,6 +198,8 @@ impl<'a> Conversation<'a> {
                 if let Some(player) = &mut self.player {
                     player.hear(at, &datagram);
                 }
+                let event = self.side.plan.as_ref().and_then(|plan| event_of(&datagram, plan));
+                self.side.taken = event.or(self.side.taken);
                 self.run_player(at).await
             }
             What::Signal(Event::EarlyMedia { plan, .. }) => self.begin(plan),

@@ -105,7 +105,7 @@ impl Pbx {
         number: &str,
         caller: &User,
         faults: &Faults,
-        invite: Option<&Message>,
+        codec: Option<Codec>,
     ) -> Result<Placed, u16> {
         if called.max_calls.is_some_and(|max| self.legs.of_user(called.name()) >= max) {
             return Err(486);
@@ -129,7 +129,7 @@ impl Pbx {
             user: called.name().to_owned(),
             number: number.to_owned(),
             from: format!("sip:{}@{domain}", caller.name()),
-            codec: invite.and_then(offered_codec),
+            codec,
             faults: faults.clone(),
         })
     }
@@ -153,7 +153,7 @@ impl Pbx {
 }
 
 /// The codec that a caller's offer gives: the called device is asked for it first.
-fn offered_codec(invite: &Message) -> Option<Codec> {
+pub(super) fn offered_codec(invite: &Message) -> Option<Codec> {
     let unused = Local::new(SocketAddr::from(([0, 0, 0, 0], 0)));
     let mut v4 = Negotiation::new(unused, 0);
     let mut v6 = Negotiation::new(Local::new(SocketAddr::from(([0; 16], 0))), 0);

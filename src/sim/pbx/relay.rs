@@ -57,6 +57,13 @@ pub(super) struct Passed {
     pub(super) info: Option<(Digit, Duration)>,
 }
 
+/// Source and timestamp of an event, when the datagram is one.
+pub(super) fn event_of(datagram: &[u8], plan: &MediaPlan) -> Option<(u32, u32)> {
+    let packet = Packet::parse(datagram).ok()?;
+    let event = Payloads::received(plan).event?;
+    (packet.payload_type == event).then_some((packet.ssrc, packet.timestamp))
+}
+
 /// Everything that goes to one leg.
 #[derive(Debug)]
 pub(super) struct Relay {
@@ -65,6 +72,8 @@ pub(super) struct Relay {
     events: Events,
     frame: Vec<u8>,
     frame_timestamp: u32,
+    /// An event that is not passed on: by source and timestamp.
+    taken: Option<(u32, u32)>,
 }
 
 impl Relay {
@@ -75,12 +84,18 @@ impl Relay {
             faults,
             frame: Vec::new(),
             frame_timestamp: 0,
+            taken: None,
         }
     }
 
     /// The same for a call with other faults as well.
     pub(super) fn set_faults(&mut self, faults: Faults) {
         self.faults = faults;
+    }
+
+    /// The last event that a menu has taken: what still comes of it is not for the other leg.
+    pub(super) fn take_event(&mut self, event: Option<(u32, u32)>) {
+        self.taken = event;
     }
 
     /// A packet that we made ourselves, with the payload types of this leg.
@@ -102,7 +117,8 @@ impl Relay {
         }
         let Ok(packet) = Packet::parse(datagram) else { return passed };
         if from.event == Some(packet.payload_type) {
-            if events && !self.faults.has(Kind::DiscardsEvents) {
+            let taken = self.taken == Some((packet.ssrc, packet.timestamp));
+            if events && !taken && !self.faults.has(Kind::DiscardsEvents) {
                 self.events.pass(now, &packet, to, &self.faults, &mut self.out, &mut passed);
             } else {
                 self.out.leave_out(now, &packet);

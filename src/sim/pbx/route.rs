@@ -3,6 +3,7 @@
 use super::bridge::Bridge;
 use super::faults::Faults;
 use super::ivr::{Chosen, Conversation};
+use super::place::offered_codec;
 use super::side::Side;
 use super::{Ivr, Pbx, number, numbers};
 use crate::endpoint::agent::Invitation;
@@ -54,11 +55,11 @@ impl Pbx {
         match destination {
             Destination::Nobody => invitation.refuse(404).await,
             Destination::User(called) => {
-                let placed =
-                    match self.place(&called, &number, &caller, &faults, Some(&invitation.message)).await {
-                        Ok(placed) => placed,
-                        Err(status) => return invitation.refuse(status).await,
-                    };
+                let codec = offered_codec(&invitation.message);
+                let placed = match self.place(&called, &number, &caller, &faults, codec).await {
+                    Ok(placed) => placed,
+                    Err(status) => return invitation.refuse(status).await,
+                };
                 // The caller's leg first: what cannot be taken rings nobody.
                 let Some(side) = self.take(invitation, &caller, &number, &faults).await else { return };
                 match placed.dial(&self).await {
@@ -91,8 +92,9 @@ impl Pbx {
                 }
                 Destination::User(called) => {
                     let faults = faults.and(called.faults());
+                    let codec = side.plan.as_ref().map(|plan| plan.codec);
                     side.relay.set_faults(faults.clone());
-                    let placed = match self.place(&called, &number, &caller, &faults, None).await {
+                    let placed = match self.place(&called, &number, &caller, &faults, codec).await {
                         Ok(placed) => placed.dial(self).await,
                         Err(status) => Err(status),
                     };

@@ -29,11 +29,13 @@ pub(super) struct Side {
     pub(super) over: bool,
     /// When RTP came last.
     pub(super) heard_at: Option<Instant>,
+    /// The last event that a menu took: its source and timestamp.
+    pub(super) taken: Option<(u32, u32)>,
 }
 
 impl Side {
     pub(super) fn new(handle: CallHandle, entry: Entry, relay: Relay, flags: Arc<Flags>) -> Side {
-        Side { handle, entry, plan: None, relay, flags, up: false, over: false, heard_at: None }
+        Side { handle, entry, plan: None, relay, flags, up: false, over: false, heard_at: None, taken: None }
     }
 
     /// What happens next; for ever pending once it is over.
