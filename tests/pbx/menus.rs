@@ -6,8 +6,10 @@ use ringback::media::digit::parse_digits;
 use ringback::media::dtmf::Way;
 use ringback::media::stream;
 use ringback::sdp::Codec;
-use ringback::sim::{Ivr, LabBuilder};
+use ringback::sim::{Ivr, LabBuilder, Link};
+use ringback::syntax::Method;
 use ringback::ua::call::{Command, Event};
+use std::time::Duration;
 
 fn menu() -> Ivr {
     Ivr::new("700").option("1,2#", "202").unwrap().option("9", "*43").unwrap()
@@ -83,6 +85,22 @@ async fn wrong_digits_and_silence_end_with_bye() {
     alice.until_over().await;
     assert_eq!(alice.began.elapsed().as_secs(), 10);
     wait(100).await;
+    assert!(scene.lab.legs().is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_menu_far_away_hangs_up_once() {
+    let scene = Scene::new(&[], with(menu())).await;
+    scene.network.link_all(Link::new().delay(Duration::from_millis(80)));
+    let mut alice = scene.alice.dial("700").await;
+    alice.until_answered().await;
+    alice.until_over().await;
+    alice.watch(1_000).await;
+    let byes = alice.seen.iter().filter(|(_, what)| match what {
+        What::Request(request) => request.method() == Some(Method::Bye),
+        _ => false,
+    });
+    assert_eq!(byes.count(), 1);
     assert!(scene.lab.legs().is_empty());
 }
 

@@ -57,13 +57,32 @@ impl Bridge {
 
     /// Until both legs are released.
     pub(super) async fn run(mut self) {
+        let mut caller_first = false;
         while !(self.caller.over && self.called.over) {
             let due = self.due();
-            tokio::select! {
-                biased;
-                happened = self.caller.next() => self.happened(Which::Caller, happened).await,
-                happened = self.called.next() => self.happened(Which::Called, happened).await,
-                () = at(due) => self.on_time().await,
+            if due.is_some_and(|due| due <= now()) {
+                self.on_time().await;
+                continue;
+            }
+            caller_first = !caller_first;
+            // By turns, so that a flood on one leg does not keep out the other; and not by chance, so that runs are alike.
+            let next = if caller_first {
+                tokio::select! {
+                    biased;
+                    happened = self.caller.next() => Some((Which::Caller, happened)),
+                    happened = self.called.next() => Some((Which::Called, happened)),
+                    () = at(due) => None,
+                }
+            } else {
+                tokio::select! {
+                    biased;
+                    happened = self.called.next() => Some((Which::Called, happened)),
+                    happened = self.caller.next() => Some((Which::Caller, happened)),
+                    () = at(due) => None,
+                }
+            };
+            if let Some((which, happened)) = next {
+                self.happened(which, happened).await;
             }
         }
     }

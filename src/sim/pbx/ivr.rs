@@ -41,6 +41,8 @@ pub(super) struct Conversation<'a> {
     answer_at: Option<Instant>,
     give_up_at: Option<Instant>,
     last: Option<Digit>,
+    /// It has hung up.
+    gave_up: bool,
 }
 
 fn now() -> Instant {
@@ -60,6 +62,7 @@ impl<'a> Conversation<'a> {
             answer_at: None,
             give_up_at: None,
             last: None,
+            gave_up: false,
         }
     }
 
@@ -95,7 +98,10 @@ impl<'a> Conversation<'a> {
                 Step::Wait => {}
                 Step::Route(number) => return Chosen::Number(self.side, number),
                 Step::Wrong => self.play(wrong()),
-                Step::GiveUp => self.side.release(&["SIP;cause=408;text=\"no digits\"".to_owned()]).await,
+                Step::GiveUp => {
+                    self.gave_up = true;
+                    self.side.release(&["SIP;cause=408;text=\"no digits\"".to_owned()]).await;
+                }
             }
         }
         Chosen::Over
@@ -103,7 +109,7 @@ impl<'a> Conversation<'a> {
 
     /// Does it take digits now?
     fn listens(&self) -> bool {
-        self.side.up || self.late().is_none()
+        !self.gave_up && (self.side.up || self.late().is_none())
     }
 
     fn due(&self) -> Option<Instant> {
