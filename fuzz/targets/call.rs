@@ -82,9 +82,9 @@ impl World {
                         self.requests.insert(client, id);
                     }
                     Output::SendAck(ack) => self.layer.send_outside(&ack, self.flow),
-                    Output::Cancel(id) => {
+                    Output::Cancel { id, reason } => {
                         if let Some((client, _)) = self.requests.iter().find(|(_, request)| **request == id) {
-                            let _ = self.layer.cancel(self.now, *client);
+                            let _ = self.layer.cancel(self.now, *client, reason.as_deref());
                         }
                     }
                     Output::Respond { id, response } => {
@@ -110,7 +110,9 @@ impl World {
                     self.requests.get(&id).map(|id| Input::Response { id: *id, response: message })
                 }
                 transaction::Output::Timeout { id } => self.requests.get(&id).map(|id| Input::Timeout(*id)),
-                transaction::Output::Cancelled { invite } => Some(Input::Cancelled(invite)),
+                transaction::Output::Cancelled { invite, reasons } => {
+                    Some(Input::Cancelled { invite, reasons })
+                }
                 transaction::Output::Ack { message, .. } => {
                     self.owns(&message).then_some(Input::Ack(message))
                 }
