@@ -17,5 +17,6 @@ mod end;
 pub mod options;
 pub mod registration;
 mod response;
+pub mod transfer;
 
 pub use end::End;

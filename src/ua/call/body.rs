@@ -4,8 +4,6 @@ use super::Config;
 use crate::message::{Builder, Message, reason_phrase};
 use crate::syntax::{HeaderName, Limits, MediaType, Method, multipart};
 
-/// The methods that a call understands.
-pub(super) const ALLOW: &str = "INVITE, ACK, CANCEL, BYE, PRACK, UPDATE, INFO, OPTIONS";
 /// The type of descriptions.
 pub(super) const SDP: &str = "application/sdp";
 
@@ -37,20 +35,39 @@ pub(super) fn lists(message: &Message, header: HeaderName, token: &str) -> bool 
 }
 
 impl Config {
+    /// The methods that a call understands.
+    pub(super) fn allow(&self) -> &'static str {
+        if self.referrals {
+            "INVITE, ACK, CANCEL, BYE, PRACK, UPDATE, INFO, OPTIONS, NOTIFY, REFER"
+        } else {
+            "INVITE, ACK, CANCEL, BYE, PRACK, UPDATE, INFO, OPTIONS, NOTIFY"
+        }
+    }
+
     /// What a request or 2xx that makes or changes a dialog says of us. Reliable provisional responses are for the INVITE that makes it.
     pub(super) fn about_us(&self, builder: Builder, makes_dialog: bool) -> Builder {
-        let mut supported: Vec<&str> = Vec::new();
+        let mut supported = vec!["replaces", "norefersub"];
         supported.extend((self.reliable && makes_dialog).then_some("100rel"));
         supported.extend(self.session_expires.map(|_| "timer"));
         let builder = builder
             .header(HeaderName::Contact, format!("<{}>", self.contact))
-            .header(HeaderName::Allow, ALLOW)
+            .header(HeaderName::Allow, self.allow())
             .header(HeaderName::UserAgent, &self.user_agent);
-        if supported.is_empty() {
-            builder
-        } else {
-            builder.header(HeaderName::Supported, supported.join(", "))
+        builder.header(HeaderName::Supported, supported.join(", "))
+    }
+
+    /// What the INVITE of a call says that takes part in a transfer (RFC 3891, RFC 3892).
+    pub(super) fn about_transfer(&self, mut builder: Builder) -> Builder {
+        if let Some(replaces) = &self.replaces {
+            builder = builder.header(HeaderName::Replaces, replaces.value());
+            if self.require_replaces {
+                builder = builder.header(HeaderName::Require, "replaces");
+            }
         }
+        if let Some(by) = &self.referred_by {
+            builder = builder.header(HeaderName::ReferredBy, by);
+        }
+        self.headers.iter().fold(builder, |builder, (name, value)| builder.header_named(name, value))
     }
 
     /// A response with the phrase of its status. One that makes a dialog carries the route that its INVITE took (RFC 3261 sec. 12.1.1).

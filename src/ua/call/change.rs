@@ -177,6 +177,8 @@ impl Call {
         let Some(leg) = self.legs.get_mut(pending.leg) else { return };
         let (Some(change), Phase::Up) = (change, self.phase) else { return };
         leg.dialog.refresh_target(response);
+        self.hear_of(pending.leg, response);
+        let Some(leg) = self.legs.get_mut(pending.leg) else { return };
         let before = leg.negotiation.plan().cloned();
         let offered = sent.is_some_and(|sent| sdp(sent).is_some());
         let answer = match sdp(response) {
@@ -271,6 +273,7 @@ impl Call {
                 self.refreshed(By::Peer);
             }
         }
+        self.hear_of(at, request);
         if let Some(plan) = plan {
             self.plan_changed(before.as_ref(), plan);
         }

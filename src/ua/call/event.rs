@@ -1,8 +1,10 @@
 //! What a call tells its owner.
 
+use super::FarParty;
 use crate::sdp::{MediaPlan, SdpError};
 use crate::ua::End;
 use crate::ua::challenged::Offered;
+use crate::ua::transfer::{TransfereeEvent, TransferorEvent};
 use std::time::Duration;
 
 /// Which side did it.
@@ -91,6 +93,27 @@ pub enum Event {
         token: u64,
         /// The final status; `None`: none in time.
         status: Option<u16>,
+    },
+    /// Of a REFER of ours.
+    Transferor {
+        /// From its command.
+        token: u64,
+        /// What.
+        event: TransferorEvent,
+    },
+    /// Of a REFER of the peer.
+    Transferee {
+        /// Its number, for commands; 0 for one that was refused at once.
+        referral: u32,
+        /// What.
+        event: TransfereeEvent,
+    },
+    /// A re-INVITE, UPDATE or answer of the peer says that somebody else is at the far end now, or the same at another place.
+    FarParty(Box<FarParty>),
+    /// Another call takes the place of this one, which ends (RFC 3891).
+    Replaced {
+        /// The Call-ID of the other.
+        by: String,
     },
     /// A further fork answered as well; it was sent an ACK and a BYE.
     ForkHungUp {

@@ -11,7 +11,11 @@ use crate::syntax::{HeaderName, Method, RAck};
 use crate::transaction::ServerId;
 use crate::ua::dialog::Dialog;
 use crate::ua::response::text;
+use crate::ua::transfer::Replaces;
 use std::time::{Duration, Instant};
+
+/// What an INVITE may require.
+const KNOWN: [&[u8]; 4] = [b"100rel", b"timer", b"replaces", b"norefersub"];
 
 /// The INVITE that we were called with, while it has no final response.
 #[derive(Debug)]
@@ -103,18 +107,20 @@ impl Call {
         let dialog = Dialog::uas(invite, &self.local_tag).map_err(|_| (400, Vec::new()))?;
         let unknown: Vec<String> = invite
             .tokens(HeaderName::Require)
-            .filter(|tag| !tag.eq_ignore_ascii_case(b"100rel") && !tag.eq_ignore_ascii_case(b"timer"))
+            .filter(|tag| !KNOWN.iter().any(|known| tag.eq_ignore_ascii_case(known)))
             .map(text)
             .collect();
         if !unknown.is_empty() {
             return Err((420, vec![(HeaderName::Unsupported, unknown.join(", "))]));
         }
+        self.replaces = Replaces::of_invite(invite).transpose().map_err(|_| (400, Vec::new()))?;
         let granted = self
             .config
             .grant_session(invite)
             .map_err(|TooSmall(least)| (422, vec![(HeaderName::MinSe, least.to_string())]))?;
         let mut leg = Leg::new(dialog, self.negotiation.clone());
         leg.allows_update = lists(invite, HeaderName::Allow, "UPDATE");
+        leg.meet(invite);
         let answer = match sdp(invite).map(|offer| leg.negotiation.answer(offer)) {
             None => None,
             Some(Ok(answer)) => Some(answer),

@@ -6,12 +6,13 @@ use super::incoming::{Accepted, Invited};
 use super::outgoing::Inviting;
 use super::request::{Kind, Pending};
 use super::session::Session;
-use super::{Command, Config, Input, Output, RequestId};
+use super::{Command, Config, FarParty, Input, Output, RequestId};
 use crate::message::{Builder, Ids, Message};
 use crate::sdp::{MediaPlan, Negotiation};
 use crate::syntax::{HeaderName, Method};
 use crate::transaction::ServerId;
 use crate::ua::dialog::Dialog;
+use crate::ua::transfer::{Referrals, Replaces};
 use std::collections::VecDeque;
 use std::time::Instant;
 
@@ -46,6 +47,9 @@ pub struct Call {
     pub(super) pending: Vec<Pending>,
     pub(super) changes: Changes,
     pub(super) session: Option<Session>,
+    pub(super) referrals: Referrals,
+    /// Of the INVITE that we were called with.
+    pub(super) replaces: Option<Replaces>,
     /// A BYE that waits for the ACK of our 2xx, with its Reason.
     pub(super) bye_after_ack: Option<Option<String>>,
     /// Repetitions of 2xx may come until then.
@@ -79,13 +83,16 @@ pub(super) struct Leg {
     pub(super) rseq: Option<u32>,
     /// Allow of the peer lists UPDATE.
     pub(super) allows_update: bool,
+    /// Who the peer says to be.
+    pub(super) far: FarParty,
     /// CSeq of our INVITEs that got a 2xx, with the ACK.
     acks: VecDeque<(u32, Message)>,
 }
 
 impl Leg {
     pub(super) fn new(dialog: Dialog, negotiation: Negotiation) -> Leg {
-        Leg { dialog, negotiation, rseq: None, allows_update: false, acks: VecDeque::new() }
+        let (far, acks) = (FarParty::default(), VecDeque::new());
+        Leg { dialog, negotiation, rseq: None, allows_update: false, far, acks }
     }
 
     pub(super) fn keep_ack(&mut self, cseq: u32, ack: Message) {
@@ -119,6 +126,8 @@ impl Call {
             pending: Vec::new(),
             changes: Changes::default(),
             session: None,
+            referrals: Referrals::default(),
+            replaces: None,
             bye_after_ack: None,
             linger_until: None,
             next_id: 0,
@@ -179,6 +188,7 @@ impl Call {
         self.repeat_reliable(now);
         self.retry_change(now);
         self.session_due(now);
+        self.referrals_due(now);
         self.settle(now);
     }
 
@@ -197,7 +207,10 @@ impl Call {
             self.reliable_due(),
             self.changes.retry_at,
             self.session.as_ref().map(|session| session.due),
-            self.linger_until.filter(|_| self.phase == Phase::Over && self.pending.is_empty()),
+            self.referrals.poll_timeout(),
+            self.linger_until.filter(|_| {
+                self.phase == Phase::Over && self.pending.is_empty() && self.referrals.is_empty()
+            }),
         ];
         times.into_iter().flatten().min()
     }
@@ -211,11 +224,16 @@ impl Call {
             Command::Hold(hold) => self.hold(Some(hold)),
             Command::Resume => self.hold(None),
             Command::Info { token, content_type, body } => self.info(token, content_type, body),
+            Command::Refer(refer) => self.refer(&refer),
+            Command::AcceptRefer { referral } => self.accept_refer(now, referral),
+            Command::RefuseRefer { referral, status } => self.refuse_refer(referral, status),
+            Command::Notify { referral, status, phrase } => self.notify(now, referral, status, phrase),
+            Command::GiveWay { by } => self.give_way(by),
             Command::HangUp { reason } => self.hang_up(reason),
         }
     }
 
-    fn hang_up(&mut self, reason: Option<String>) {
+    pub(super) fn hang_up(&mut self, reason: Option<String>) {
         match self.phase {
             Phase::Ringing if self.is_caller => self.cancel(reason),
             Phase::Ringing => self.refuse(480, reason),
@@ -263,9 +281,13 @@ impl Call {
 
     /// Says once that everything is done.
     fn settle(&mut self, now: Instant) {
+        if self.phase == Phase::Over {
+            self.referrals.outlive(now + self.config.referral_linger);
+        }
         let lingers = self.linger_until.is_some_and(|until| now < until);
         let over = self.phase == Phase::Over
             && self.pending.is_empty()
+            && self.referrals.is_empty()
             && self.inviting.as_ref().is_none_or(|inviting| !inviting.is_open);
         if over && !lingers && !self.finished {
             self.finished = true;

@@ -10,7 +10,10 @@
 //! | 3264 | offer in INVITE or in its 2xx, hold and resume |
 //! | 3311 | UPDATE of the peer in early and confirmed dialogs, ours in confirmed ones |
 //! | 3326 | Reason of a BYE and of a refusal |
+//! | 3515, 4488 | REFER in the dialog both ways, and the NOTIFYs that belong to it, also after BYE (5057) |
+//! | 3891, 3892 | Replaces and Referred-By of a call that we make; Replaces of one that we take |
 //! | 4028 | session timers with either refresher, 422 |
+//! | 4916 | a change of the far party in From, P-Asserted-Identity, Contact or session |
 //! | 6086 | INFO in its old form: `application/dtmf-relay` and `application/dtmf` |
 //!
 //! # What the owner does
@@ -45,6 +48,8 @@ mod event;
 mod incoming;
 mod machine;
 mod outgoing;
+mod party;
+mod refer;
 mod request;
 mod session;
 
@@ -54,12 +59,14 @@ mod tests;
 pub use dtmf::{DTMF, DTMF_RELAY, DtmfInfo};
 pub use event::{By, Cause, Event, Rejection};
 pub use machine::{Call, MAX_FORKS, MAX_GLARES, MAX_WAITING};
+pub use party::FarParty;
 pub use session::MAX_MIN_SE;
 
 use crate::auth::Credentials;
 use crate::message::Message;
 use crate::sdp::Local;
 use crate::transaction::ServerId;
+use crate::ua::transfer::{Refer, Referred, Replaces};
 use std::time::Duration;
 
 /// Who we are in a call, and how we behave.
@@ -92,6 +99,18 @@ pub struct Config {
     pub min_se: u32,
     /// Hold, resume and refresh by UPDATE where the peer allows it; default no: by re-INVITE.
     pub prefer_update: bool,
+    /// The dialog of its target that a call of ours takes over (RFC 3891); default none.
+    pub replaces: Option<Replaces>,
+    /// Call only when that is obeyed (`Require: replaces`); default no.
+    pub require_replaces: bool,
+    /// The value of Referred-By (RFC 3892) in a call that we make because of a REFER; default none.
+    pub referred_by: Option<String>,
+    /// Further headers of the INVITE, name and value; default none.
+    pub headers: Vec<(String, String)>,
+    /// Tell the owner of each REFER of the peer, who then accepts or refuses it; default no: it is answered 405.
+    pub referrals: bool,
+    /// How long after the end of the call NOTIFYs are still taken (and sent) for referrals that are not done; default 60 s.
+    pub referral_linger: Duration,
     /// What an INFO that can be read is answered with; default 200.
     pub info_status: u16,
     /// Round-trip estimate; default 500 ms. The same as the transaction layer's.
@@ -117,10 +136,28 @@ impl Config {
             session_expires: Some(1_800),
             min_se: 90,
             prefer_update: false,
+            replaces: None,
+            require_replaces: false,
+            referred_by: None,
+            headers: Vec::new(),
+            referrals: false,
+            referral_linger: Duration::from_secs(60),
             info_status: 200,
             t1: Duration::from_millis(500),
             t2: Duration::from_secs(4),
         }
+    }
+
+    /// For the call that a REFER asks for: takes over Replaces, whether it is required, Referred-By, and the
+    /// [headers](crate::ua::transfer::Target::usable_headers) that may go into the INVITE.
+    #[must_use]
+    pub fn referred(mut self, referred: &Referred) -> Config {
+        self.replaces = referred.target.replaces.clone();
+        self.require_replaces = self.replaces.is_some() && referred.target.requires_replaces();
+        self.referred_by = referred.referred_by.clone();
+        let headers = referred.target.usable_headers();
+        self.headers.extend(headers.map(|(name, value)| (name.to_owned(), value.to_owned())));
+        self
     }
 }
 
@@ -158,6 +195,34 @@ pub enum Command {
         content_type: String,
         /// The body as it is to be sent.
         body: Vec<u8>,
+    },
+    /// Asks the peer to call somebody else (RFC 3515); [`Event::Transferor`] tells what becomes of it.
+    Refer(Box<Refer>),
+    /// Accepts a REFER of the peer: 202, and a NOTIFY of 100 at once, unless it asked for none.
+    AcceptRefer {
+        /// From [`Event::Transferee`].
+        referral: u32,
+    },
+    /// Refuses a REFER of the peer.
+    RefuseRefer {
+        /// From [`Event::Transferee`].
+        referral: u32,
+        /// 300 to 699.
+        status: u16,
+    },
+    /// Tells the peer what we got from the one that it sent us to. A final status is the last that it is told.
+    Notify {
+        /// From [`Event::Transferee`].
+        referral: u32,
+        /// 100 to 699.
+        status: u16,
+        /// The phrase; without, that of the status.
+        phrase: Option<String>,
+    },
+    /// Another call of ours has taken over the dialog of this one (RFC 3891): tells it and hangs up.
+    GiveWay {
+        /// The Call-ID of the other.
+        by: String,
     },
     /// Ends the call: CANCEL before the answer, BYE after it, 480 where we were called and have not answered.
     HangUp {

@@ -90,6 +90,7 @@ impl Call {
         if self.config.require_reliable {
             builder = builder.header(HeaderName::Require, "100rel");
         }
+        builder = self.config.about_transfer(builder);
         let seconds = self.config.session_expires.map(|wish| wish.max(inviting.min_se.unwrap_or(0)));
         let mut headers = self.config.session_headers(seconds, None);
         if let Some(least) = inviting.min_se {
@@ -236,6 +237,7 @@ impl Call {
         let credentials =
             inviting.sent.as_ref().map(|(_, request)| credentials_of(request)).unwrap_or_default();
         let Some(this) = self.legs.get_mut(leg) else { return };
+        this.meet(response);
         // An unreadable route set leaves the one of the early dialog.
         let _ = this.dialog.confirm(Some(response));
         let answer = match sdp(response) {

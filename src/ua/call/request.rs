@@ -1,6 +1,6 @@
 //! Requests inside the dialogs of a call, both ways.
 
-use super::body::{ALLOW, SDP};
+use super::body::SDP;
 use super::event::{By, Cause, Event};
 use super::machine::{Call, MAX_WAITING, Phase};
 use super::{Output, RequestId};
@@ -10,6 +10,7 @@ use crate::transaction::ServerId;
 use crate::ua::End;
 use crate::ua::challenged::{Challenged, Next};
 use crate::ua::response::{text, values};
+use std::borrow::Cow;
 use std::time::Instant;
 
 /// A request of ours without final response.
@@ -20,7 +21,7 @@ pub(super) struct Pending {
     pub(super) kind: Kind,
     pub(super) leg: usize,
     pub(super) method: Method<'static>,
-    headers: Vec<(HeaderName, String)>,
+    headers: Vec<(Cow<'static, str>, String)>,
     body: Option<(String, Vec<u8>)>,
     challenged: Challenged,
     /// As it was sent last.
@@ -40,6 +41,12 @@ pub(super) enum Kind {
     },
     /// A re-INVITE or UPDATE of ours.
     Change,
+    Refer {
+        token: u64,
+    },
+    Notify {
+        referral: u32,
+    },
 }
 
 /// A request with answers to all challenges that are known.
@@ -70,6 +77,19 @@ impl Call {
         headers: Vec<(HeaderName, String)>,
         body: Option<(String, Vec<u8>)>,
     ) {
+        let headers = headers.into_iter().map(|(name, value)| (name.as_str().into(), value)).collect();
+        self.send_named(leg, kind, method, headers, body);
+    }
+
+    /// The same, with headers that may have names of their own.
+    pub(super) fn send_named(
+        &mut self,
+        leg: usize,
+        kind: Kind,
+        method: Method<'static>,
+        headers: Vec<(Cow<'static, str>, String)>,
+        body: Option<(String, Vec<u8>)>,
+    ) {
         let mut challenged = Challenged::new(self.config.credentials.clone(), self.config.max_requests);
         challenged.begin();
         let id = RequestId(0);
@@ -80,13 +100,15 @@ impl Call {
         let id = self.request_id();
         let Some(leg) = self.legs.get_mut(pending.leg) else { return };
         let mut builder = leg.dialog.request(pending.method);
-        if let Method::Invite | Method::Update = pending.method {
-            builder = self.config.about_us(builder, false);
-        } else {
-            builder = builder.header(HeaderName::UserAgent, &self.config.user_agent);
-        }
+        builder = match pending.method {
+            // Each of these refreshes the target, and says where we are.
+            Method::Invite | Method::Update | Method::Refer | Method::Notify => {
+                self.config.about_us(builder, false)
+            }
+            _ => builder.header(HeaderName::UserAgent, &self.config.user_agent),
+        };
         for (name, value) in &pending.headers {
-            builder = builder.header(*name, value);
+            builder = builder.header_named(name, value);
         }
         if let Some((kind, body)) = &pending.body {
             builder = builder.body(kind, body);
@@ -94,6 +116,9 @@ impl Call {
         match authorized(&mut pending.challenged, builder, pending.method) {
             Ok(request) => {
                 (pending.id, pending.sent) = (id, Some(request.clone()));
+                if let Kind::Refer { token } = pending.kind {
+                    self.refer_sent(token, &request);
+                }
                 self.pending.push(pending);
                 self.outputs.push_back(Output::Send { id, request });
             }
@@ -109,6 +134,8 @@ impl Call {
             Kind::Bye { ends: Some(_) } => self.over(By::Local, Cause::BadConfig(wrong), Vec::new()),
             Kind::Info { token } => self.event(Event::InfoAnswered { token, status: None }),
             Kind::Change => self.change_failed(None),
+            Kind::Refer { token } => self.refer_unwritable(token, wrong),
+            Kind::Notify { referral } => self.notify_lost(referral),
         }
     }
 
@@ -176,6 +203,11 @@ impl Call {
             }
             Kind::Info { token } => self.event(Event::InfoAnswered { token: *token, status }),
             Kind::Change => self.on_change_answered(now, &pending, answer),
+            // Both belong to the subscription, which ends by itself (RFC 5057 sec. 5.1).
+            Kind::Refer { token } => {
+                return self.refer_answered(now, *token, answer.map(|(_, response)| response));
+            }
+            Kind::Notify { referral } => return self.notify_answered(now, *referral, status),
         }
         // RFC 3261 sec. 12.2.1.2: the peer does not know the dialog any more, or is not there.
         if self.up == Some(pending.leg) {
@@ -188,11 +220,19 @@ impl Call {
     }
 
     pub(super) fn on_request(&mut self, now: Instant, id: ServerId, request: &Message) {
-        let Some(leg) = self.leg_of(request).filter(|_| self.phase != Phase::Over) else {
+        let is_notify = request.method() == Some(Method::Notify);
+        let Some(leg) = self.leg_of(request).filter(|_| is_notify || self.phase != Phase::Over) else {
             return self.respond_plain(id, request, 481, &[]);
         };
         if self.legs.get_mut(leg).is_some_and(|leg| leg.dialog.check_order(request).is_err()) {
             return self.respond_plain(id, request, 500, &[]);
+        }
+        // RFC 3891 sec. 3.
+        if request.method() != Some(Method::Invite) && request.header(HeaderName::Replaces).is_some() {
+            return self.respond_plain(id, request, 400, &[]);
+        }
+        if is_notify {
+            return self.on_notify(now, id, leg, request);
         }
         // Of a fork that was hung up, or of a call that we are ending, nobody needs more than its BYE.
         let is_gone = self.phase == Phase::Closing || self.phase == Phase::Up && self.up != Some(leg);
@@ -204,15 +244,12 @@ impl Call {
             Some(Method::Invite | Method::Update) => self.on_change(now, id, leg, request),
             Some(Method::Prack) => self.on_prack(now, id, leg, request),
             Some(Method::Info) => self.on_info(id, request),
+            Some(Method::Refer) => self.on_refer(now, id, leg, request),
             Some(Method::Options) => {
-                self.respond_plain(
-                    id,
-                    request,
-                    200,
-                    &[(HeaderName::Allow, ALLOW), (HeaderName::Accept, SDP)],
-                );
+                let headers = [(HeaderName::Allow, self.config.allow()), (HeaderName::Accept, SDP)];
+                self.respond_plain(id, request, 200, &headers);
             }
-            _ => self.respond_plain(id, request, 405, &[(HeaderName::Allow, ALLOW)]),
+            _ => self.respond_plain(id, request, 405, &[(HeaderName::Allow, self.config.allow())]),
         }
     }
 

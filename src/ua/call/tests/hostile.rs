@@ -1,5 +1,6 @@
 //! A peer that sends whatever it likes: no panic, nothing without end.
 use super::*;
+use crate::ua::transfer::MAX_REFERRALS;
 use proptest::prelude::*;
 
 #[derive(Debug, Clone)]
@@ -10,7 +11,7 @@ enum Act {
     Wait(u64),
 }
 
-const HEADERS: [&str; 18] = [
+const HEADERS: [&str; 30] = [
     "Require: 100rel",
     "Require: timer, x",
     "Supported: timer, 100rel",
@@ -29,20 +30,34 @@ const HEADERS: [&str; 18] = [
     "Record-Route: <sip:p.example>, <sip:q.example;lr>",
     "Record-Route: <sip:p",
     "WWW-Authenticate: Digest realm=\"r\", nonce=\"n\", stale=true",
+    "Refer-To: <sip:c@127.0.0.1:1>",
+    "Refer-To: <sip:c@127.0.0.1:1?Replaces=1%3Bto-tag%3Da%3Bfrom-tag%3Db>",
+    "Refer-Sub: false",
+    "Event: refer",
+    "Event: refer;id=2",
+    "Event: refer;id=4294967296",
+    "Subscription-State: active;expires=4294967295",
+    "Subscription-State: active;expires=0",
+    "Subscription-State: terminated;reason=noresource",
+    "Replaces: 1;to-tag=a;from-tag=b",
+    "P-Asserted-Identity: <sip:c@127.0.0.1>",
+    "P-Asserted-Identity: nonsense <",
 ];
-const BODIES: [&str; 6] = [
+const BODIES: [&str; 8] = [
     "",
     "v=0\r\nc=IN IP4 127.0.0.1\r\nm=audio 7000 RTP/AVP 8 96\r\na=rtpmap:96 telephone-event/8000\r\n",
     "v=0\r\nc=IN IP4 0.0.0.0\r\nm=audio 7000 RTP/AVP 0\r\na=inactive\r\n",
     "v=0\r\nm=audio 0 RTP/AVP 0\r\n",
     "v=0\r\nm=audio 7000 RTP/SAVP 0\r\n",
     "nonsense",
+    "SIP/2.0 200 OK\r\n",
+    "SIP/2.0 99999",
 ];
 
 fn act() -> impl Strategy<Value = Act> {
     let headers = || prop::collection::vec(prop::sample::select(&HEADERS[..]), 0..4);
     let body = || prop::sample::select(&BODIES[..]);
-    let methods = vec!["INVITE", "ACK", "BYE", "PRACK", "UPDATE", "INFO", "OPTIONS", "REFER"];
+    let methods = vec!["INVITE", "ACK", "BYE", "PRACK", "UPDATE", "INFO", "OPTIONS", "REFER", "NOTIFY"];
     let statuses: Vec<u16> =
         vec![100, 180, 183, 199, 200, 299, 302, 401, 407, 408, 422, 481, 487, 491, 500, 501, 603];
     let tags = prop::sample::select(&["", "b", "b1", "b2", "b3"][..]);
@@ -52,6 +67,19 @@ fn act() -> impl Strategy<Value = Act> {
         Command::Hold(Hold::ZeroAddress),
         Command::Resume,
         Command::Info { token: 1, content_type: "application/dtmf".into(), body: vec![b'1'] },
+        Command::Refer(Box::new(crate::ua::transfer::Refer::new(
+            1,
+            crate::ua::transfer::Target::new("sip:c@h"),
+        ))),
+        Command::Refer(Box::new(crate::ua::transfer::Refer::new(
+            2,
+            crate::ua::transfer::Target::new("no uri\r\n"),
+        ))),
+        Command::AcceptRefer { referral: 1 },
+        Command::RefuseRefer { referral: 2, status: 603 },
+        Command::Notify { referral: 1, status: 180, phrase: None },
+        Command::Notify { referral: 1, status: 200, phrase: Some("a\r\nb".to_owned()) },
+        Command::GiveWay { by: "x".to_owned() },
         HANG_UP,
     ];
     prop_oneof![
@@ -71,6 +99,7 @@ proptest! {
         let mut world = World::scripted();
         world.sides[0].config.credentials = credentials.then(|| Credentials::new("alice", "secret"));
         world.sides[0].config.prefer_update = update;
+        world.sides[0].config.referrals = true;
         if calls {
             world.dial().run(5);
         } else {
@@ -92,7 +121,8 @@ proptest! {
             }
             let call = world.call(0);
             prop_assert!(call.legs.len() <= MAX_FORKS && call.outputs.is_empty());
-            prop_assert!(call.pending.len() <= MAX_WAITING + MAX_FORKS + 2);
+            prop_assert!(call.pending.len() <= MAX_WAITING + MAX_FORKS + MAX_REFERRALS + 2);
+            prop_assert!(call.referrals.issued.len() <= MAX_REFERRALS && call.referrals.received.len() <= MAX_REFERRALS);
         }
         // Nobody answers any more, and we hang up: a CANCEL or BYE that times out ends it.
         world.command(0, HANG_UP).run(4_000_000);

@@ -6,12 +6,14 @@ mod caller;
 mod changes;
 mod hostile;
 mod model;
+mod transfers;
 mod two;
 
 use super::*;
 use crate::message::{Builder, Flow, Ids, Transport};
 use crate::syntax::{HeaderName, Limits, Method};
 use crate::transaction::{ClientId, Input as LayerInput, Layer, Output as LayerOutput};
+use crate::ua::transfer::{TransfereeEvent, TransferorEvent};
 use bytes::Bytes;
 use std::collections::{BTreeMap, HashMap};
 use std::time::Instant;
@@ -357,6 +359,26 @@ fn name(event: &Event) -> String {
         Event::InfoAnswered { token, status } => format!("info {token} answered {status:?}"),
         Event::ForkHungUp { fork } => format!("fork {fork} hung up"),
         Event::Refreshed { by } => format!("refreshed {by:?}"),
+        Event::Transferor { token, event } => match event {
+            TransferorEvent::Accepted { status, subscribed } => {
+                format!("refer {token} accepted {status} {subscribed}")
+            }
+            TransferorEvent::Refused { status, .. } => format!("refer {token} refused {status}"),
+            TransferorEvent::Unanswered => format!("refer {token} unanswered"),
+            TransferorEvent::NotSent(why) => format!("refer {token} not sent: {why}"),
+            TransferorEvent::Notified(told) => {
+                format!("refer {token} notified {:?} {}", told.status, told.state)
+            }
+            TransferorEvent::Over(end) => format!("refer {token} over {end:?}"),
+        },
+        Event::Transferee { referral, event } => match event {
+            TransfereeEvent::Referred(referred) => format!("referral {referral} to {}", referred.target.uri),
+            TransfereeEvent::Declined(why) => format!("referral {referral} declined {why:?}"),
+            TransfereeEvent::Notified { status } => format!("referral {referral} notified {status:?}"),
+            TransfereeEvent::Over => format!("referral {referral} over"),
+        },
+        Event::FarParty(far) => format!("far party {:?}", far.uri),
+        Event::Replaced { by } => format!("replaced by {by}"),
         Event::Ended { by, cause, .. } => format!("ended {by:?} {cause:?}"),
     }
 }

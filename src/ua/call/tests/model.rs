@@ -1,6 +1,7 @@
 //! Two calls, a wire that loses, repeats and delays, and commands at any time: sends are bounded, both sides come to the same end, and
 //! nothing is left.
 use super::*;
+use crate::ua::transfer::{Refer, Target};
 use proptest::prelude::*;
 
 #[derive(Debug, Clone)]
@@ -17,6 +18,12 @@ fn act() -> impl Strategy<Value = Act> {
         2 => hold.prop_map(Command::Hold),
         2 => Just(Command::Resume),
         2 => Just(Command::Info { token: 1, content_type: "application/dtmf".into(), body: b"1".to_vec() }),
+        2 => (1..4_u64).prop_map(|token| Command::Refer(Box::new(Refer::new(token, Target::new("sip:c@h"))))),
+        2 => (1..4_u32).prop_map(|referral| Command::AcceptRefer { referral }),
+        1 => (1..4_u32).prop_map(|referral| Command::RefuseRefer { referral, status: 603 }),
+        2 => (1..4_u32, prop::sample::select(vec![180, 200, 486])).prop_map(|(referral, status)| {
+            Command::Notify { referral, status, phrase: None }
+        }),
         1 => Just(HANG_UP),
         1 => Just(Command::Refuse { status: 486, reason: None }),
     ];
@@ -39,6 +46,7 @@ proptest! {
             side.config.prefer_update = update;
             side.config.require_reliable = reliable;
             side.config.session_expires = Some(90);
+            side.config.referrals = true;
         }
         world.dial();
         for act in &acts {
@@ -68,6 +76,14 @@ proptest! {
                 let is_end = |event: &Event| matches!(event, Event::Ended { .. } | Event::Rejected(_));
                 let ends = side.events.iter().filter(|(_, event)| is_end(event)).count();
                 prop_assert_eq!(ends, 1);
+                // Each transfer that was accepted has an end that was told.
+                let count = |wanted: fn(&TransferorEvent) -> bool| {
+                    let of = |e: &Event| matches!(e, Event::Transferor { event, .. } if wanted(event));
+                    side.events.iter().filter(|(_, event)| of(event)).count()
+                };
+                let accepted = count(|event| matches!(event, TransferorEvent::Accepted { .. }));
+                prop_assert!(count(|event| matches!(event, TransferorEvent::Over(_))) >= accepted);
+                prop_assert!(!call.has_referrals());
             }
             prop_assert!(side.layer.is_empty());
             // Each command makes at most a handful of requests, each sent 11 times at most; a refresh each 45 seconds.
