@@ -4,6 +4,8 @@ use super::report::MediaReport;
 use crate::media::stream;
 use crate::message::Message;
 use crate::ua::call;
+use crate::ua::dialog::DialogId;
+use crate::ua::transfer::{Refer, Replaces};
 use bytes::Bytes;
 use std::net::SocketAddr;
 use std::task::{Context, Poll};
@@ -21,6 +23,7 @@ pub struct CallHandle {
     pub(super) commands: mpsc::Sender<Command>,
     pub(super) events: mpsc::Receiver<Happened>,
     pub(super) call_id: String,
+    pub(super) local_tag: String,
     pub(super) rtp: SocketAddr,
 }
 
@@ -61,6 +64,7 @@ pub(super) enum Command {
     Rtp(Bytes),
     ListenAnew,
     Report(oneshot::Sender<MediaReport>),
+    Dialog(oneshot::Sender<Option<DialogId>>),
 }
 
 impl CallHandle {
@@ -97,6 +101,24 @@ impl CallHandle {
     /// Hangs up, with a Reason value for the BYE.
     pub async fn hang_up(&self, reason: Option<String>) {
         self.command(call::Command::HangUp { reason }).await;
+    }
+    /// Asks the peer to call somebody else: [`call::Event::Transferor`] tells what becomes of it, also when the call is over.
+    pub async fn refer(&self, refer: Refer) {
+        self.command(call::Command::Refer(Box::new(refer))).await;
+    }
+    /// Its dialog, as we see it; of several early ones the latest. `None` while there is none, or when the call is gone.
+    pub async fn dialog(&self) -> Option<DialogId> {
+        let (reply, answer) = oneshot::channel();
+        self.commands.send(Command::Dialog(reply)).await.ok()?;
+        answer.await.ok().flatten()
+    }
+    /// Names this call to its peer, for the Refer-To of an attended transfer to that peer.
+    pub async fn replaces(&self) -> Option<Replaces> {
+        self.dialog().await.map(|dialog| Replaces::of_ours(&dialog))
+    }
+    /// Our tag in its dialog.
+    pub fn local_tag(&self) -> &str {
+        &self.local_tag
     }
     /// Its Call-ID.
     pub fn call_id(&self) -> &str {

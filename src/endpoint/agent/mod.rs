@@ -45,15 +45,18 @@
 //! # }
 //! ```
 
+mod directory;
 mod dispatch;
 mod handle;
 mod hop;
 mod media;
 mod ports;
+mod replacement;
 mod report;
 mod task;
 
 pub use handle::{CallHandle, Happened, What};
+pub use replacement::Replacement;
 pub use report::{MediaReport, RtcpReport};
 
 use super::{Endpoint, Incoming, IncomingRequest, Scope};
@@ -63,7 +66,7 @@ use crate::message::{Builder, Flow, Message, reason_phrase};
 use crate::sdp::Local;
 use crate::syntax::HeaderName;
 use crate::ua::call;
-use dispatch::Directory;
+use directory::Directory;
 use std::fmt;
 use std::net::IpAddr;
 use std::ops::RangeInclusive;
@@ -213,6 +216,7 @@ pub struct Invitation {
     inbox: mpsc::Receiver<dispatch::Mail>,
     /// Ends the entry of a call that is not taken.
     post: mpsc::Sender<dispatch::Mail>,
+    ignores_replaces: bool,
 }
 
 impl fmt::Debug for Invitation {
@@ -276,7 +280,7 @@ impl Agent {
         let call = call::Call::outgoing(config, target, self.endpoint().ids());
         let (post, inbox) = mpsc::channel(dispatch::INBOX);
         self.directory.enter(&call, None, &post, self.config.max_calls)?;
-        Ok(self.give_birth(call, None, flow, target.as_bytes(), (ports, media), inbox, hands.into()))
+        Ok(self.give_birth(call, None, flow, target.as_bytes(), (ports, media), inbox, hands.into(), None))
     }
 
     /// Answers a request outside any call as an endpoint without owner does (see [`Incoming`]): OPTIONS with 200, anything else with a
@@ -311,6 +315,7 @@ impl Agent {
         (ports, media): (ports::Ports, MediaSetup),
         inbox: mpsc::Receiver<dispatch::Mail>,
         hands: Hands,
+        replaces: Option<directory::Key>,
     ) -> CallHandle {
         task::spawn(Birth {
             call,
@@ -324,6 +329,7 @@ impl Agent {
             keep_flow: self.config.keep_flow,
             scope: Arc::clone(&self.scope),
             directory: Arc::clone(&self.directory),
+            replaces,
         })
     }
 }
@@ -337,7 +343,8 @@ impl Invitation {
     }
 
     /// Takes the call: nothing is answered yet, that is for [`call::Command::Ring`] and its like. (An INVITE that cannot be taken is
-    /// refused at once, which the handle tells.)
+    /// refused at once, which the handle tells; so is one whose [`Replacement`] says so.) With a Replaces that fits, the call that it names is
+    /// told [`call::Event::Replaced`] and hung up as soon as this one is answered.
     ///
     /// # Errors
     /// As [`Agent::dial`]; the caller then gets 503.
@@ -364,12 +371,22 @@ impl Invitation {
         let config = setup(ports.local());
         let Some(id) = self.id.take() else { return Err(Error::Closed) };
         let now = tokio::time::Instant::now().into_std();
-        let call = call::Call::incoming(now, config, agent.endpoint().ids(), id, &self.message);
+        let mut call = call::Call::incoming(now, config, agent.endpoint().ids(), id, &self.message);
+        let replaced = self.obey_replaces(now, &mut call);
         let (_, unused) = mpsc::channel(1);
         let inbox = std::mem::replace(&mut self.inbox, unused);
         agent.directory.enter(&call, Some(id), &self.post, usize::MAX)?;
         let invite = self.message.clone();
-        Ok(agent.give_birth(call, Some(invite), self.flow, b"", (ports, media), inbox, hands.into()))
+        Ok(agent.give_birth(
+            call,
+            Some(invite),
+            self.flow,
+            b"",
+            (ports, media),
+            inbox,
+            hands.into(),
+            replaced,
+        ))
     }
 
     /// Answers with this final status instead.

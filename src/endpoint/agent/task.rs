@@ -1,6 +1,7 @@
 //! The task of one call: its machine, its transactions, its media, its clock.
 
-use super::dispatch::{Directory, Mail};
+use super::directory::{Directory, Key};
+use super::dispatch::Mail;
 use super::handle::{COMMANDS, CallHandle, Command, EVENTS, Happened, What};
 use super::media::Media;
 use super::ports::Ports;
@@ -33,6 +34,8 @@ pub(super) struct Birth {
     pub(super) keep_flow: bool,
     pub(super) scope: Arc<Scope>,
     pub(super) directory: Arc<Directory>,
+    /// The call whose place this one takes when it is answered.
+    pub(super) replaces: Option<Key>,
 }
 
 struct Task {
@@ -45,6 +48,7 @@ struct Task {
     keep_flow: bool,
     scope: Arc<Scope>,
     directory: Arc<Directory>,
+    replaces: Option<Key>,
     commands: mpsc::Receiver<Command>,
     /// `None` once the last was told: what is still on its way then is nobody's news.
     events: Option<mpsc::Sender<Happened>>,
@@ -57,6 +61,8 @@ struct Task {
     /// The owner has let go.
     deserted: bool,
     media_over: bool,
+    /// The end of the call was told. What comes of its transfers may follow.
+    end_told: bool,
 }
 
 struct Running {
@@ -85,6 +91,7 @@ pub(super) fn spawn(birth: Birth) -> CallHandle {
         commands,
         events: told,
         call_id: birth.call.call_id().to_owned(),
+        local_tag: birth.call.local_tag().to_owned(),
         rtp: birth.ports.local().rtp,
     };
     let is_caller = birth.invite.is_none();
@@ -98,6 +105,7 @@ pub(super) fn spawn(birth: Birth) -> CallHandle {
         keep_flow: birth.keep_flow,
         scope: birth.scope,
         directory: birth.directory,
+        replaces: birth.replaces,
         commands: receiver,
         events: Some(events),
         transactions: Vec::new(),
@@ -106,6 +114,7 @@ pub(super) fn spawn(birth: Birth) -> CallHandle {
         armed: None,
         deserted: false,
         media_over: false,
+        end_told: false,
     };
     if is_caller {
         task.call.handle_input(now, Input::Command(call::Command::Dial));
@@ -135,7 +144,7 @@ impl Task {
                 self.tell(now, what).await;
             }
         }
-        self.directory.leave(&self.call, self.media_over);
+        self.directory.leave(now(), &self.call, self.media_over);
     }
 
     fn poll(&mut self, cx: &mut Context<'_>, out: &mut Vec<What>) -> Poll<Wake> {
@@ -204,6 +213,12 @@ impl Task {
             Wake::Mail(Mail::Cancelled { invite, reasons, at }) => {
                 self.call.handle_input(at, Input::Cancelled { invite, reasons });
             }
+            Wake::Mail(Mail::GiveWay { by }) => {
+                self.call.handle_input(now, Input::Command(call::Command::GiveWay { by }));
+            }
+            Wake::Command(Command::Dialog(reply)) => {
+                let _ = reply.send(self.call.dialog().cloned());
+            }
             Wake::Command(Command::Call(command)) => self.call.handle_input(now, Input::Command(command)),
             Wake::Command(Command::Media(command)) => self.media.command(now, command),
             Wake::Command(Command::Rtp(datagram)) => self.media.relay(now, datagram),
@@ -249,44 +264,62 @@ impl Task {
     /// Does what the call wants; true when it is over.
     async fn drain(&mut self) -> bool {
         while let Some(output) = self.call.poll_output() {
-            let now = now();
-            match output {
-                Output::Send { id, request } => self.send(now, id, request).await,
-                Output::SendAck(ack) => {
-                    if let Some(ack) = self.rewritten(ack) {
-                        match self.flow_of(&ack).await {
-                            Ok(flow) => drop(self.scope.send_outside(ack, flow).await),
-                            Err(why) => self.tell(now, What::NotSent(why)).await,
-                        }
+            self.directory.note(&self.call);
+            if self.obey(output).await {
+                return true;
+            }
+        }
+        if self.end_told && !self.call.has_referrals() {
+            self.events = None;
+        }
+        false
+    }
+
+    /// Does one thing that the call wants; true when it is over.
+    async fn obey(&mut self, output: Output) -> bool {
+        let now = now();
+        match output {
+            Output::Send { id, request } => self.send(now, id, request).await,
+            Output::SendAck(ack) => {
+                if let Some(ack) = self.rewritten(ack) {
+                    match self.flow_of(&ack).await {
+                        Ok(flow) => drop(self.scope.send_outside(ack, flow).await),
+                        Err(why) => self.tell(now, What::NotSent(why)).await,
                     }
                 }
-                Output::Cancel { id, reason } => {
-                    if let Some(invite) = self.transactions.iter().find(|running| running.id == id)
-                        && let Ok(cancel) = invite.transaction.cancel(&self.scope, reason).await
-                    {
-                        self.cancels.push(cancel);
-                    }
+            }
+            Output::Cancel { id, reason } => {
+                if let Some(invite) = self.transactions.iter().find(|running| running.id == id)
+                    && let Ok(cancel) = invite.transaction.cancel(&self.scope, reason).await
+                {
+                    self.cancels.push(cancel);
                 }
-                Output::Respond { id, response } => {
-                    let status = response.status().unwrap_or_default();
-                    if status >= 200 {
-                        self.directory.leave_invite(id);
-                    }
-                    let sent = match self.rewritten(response) {
-                        Some(response) => self.scope.endpoint().respond(id, response).await,
-                        // Kept back on purpose: the peer hears nothing at all.
-                        None if status >= 200 => self.scope.endpoint().abandon(id).await,
-                        None => Ok(()),
-                    };
-                    if sent.is_err() {
-                        return true;
-                    }
+            }
+            Output::Respond { id, response } => {
+                let status = response.status().unwrap_or_default();
+                if status >= 200 {
+                    self.directory.leave_invite(id);
                 }
-                Output::Event(event) => self.happened(now, event).await,
-                Output::Finished => {
-                    self.end_media(now).await;
+                let answers = (200..300).contains(&status)
+                    && response.cseq().is_ok_and(|cseq| cseq.method == Method::Invite);
+                let sent = match self.rewritten(response) {
+                    Some(response) => self.scope.endpoint().respond(id, response).await,
+                    // Kept back on purpose: the peer hears nothing at all.
+                    None if status >= 200 => self.scope.endpoint().abandon(id).await,
+                    None => Ok(()),
+                };
+                if sent.is_err() {
                     return true;
                 }
+                // RFC 3891 sec. 3: first our 2xx, then the BYE (or CANCEL) of the call that is replaced.
+                if let Some(replaced) = self.replaces.take_if(|_| answers) {
+                    self.directory.give_way(&replaced, &self.call);
+                }
+            }
+            Output::Event(event) => self.happened(now, event).await,
+            Output::Finished => {
+                self.end_media(now).await;
+                return true;
             }
         }
         false
@@ -346,8 +379,8 @@ impl Task {
         Err(last)
     }
 
-    /// What has happened in the call; after [`Event::Ended`] or [`Event::Rejected`] nothing more is told, though the task may live on for
-    /// 64*T1 to answer what is repeated.
+    /// What has happened in the call; after [`Event::Ended`] or [`Event::Rejected`] nothing more is told but what becomes of transfers, though
+    /// the task may live on for 64*T1 to answer what is repeated.
     async fn happened(&mut self, now: Instant, event: Event) {
         match &event {
             Event::EarlyMedia { plan, .. }
@@ -360,9 +393,7 @@ impl Task {
         }
         let is_last = matches!(event, Event::Ended { .. } | Event::Rejected(_));
         self.tell(now, What::Signal(event)).await;
-        if is_last {
-            self.events = None;
-        }
+        self.end_told |= is_last;
     }
 
     async fn end_media(&mut self, now: Instant) {
