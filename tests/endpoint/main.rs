@@ -11,4 +11,6 @@ mod replies;
 mod size;
 mod support;
 #[cfg(feature = "sim")]
+mod transfers;
+#[cfg(feature = "sim")]
 mod virtual_time;

@@ -84,7 +84,7 @@ impl Replaces {
         text
     }
 
-    /// Is this the dialog (seen from our side)? Tags are compared octet by octet; 0 stands for none as well (RFC 3891 sec. 3).
+    /// Is this the dialog (seen from our side)? Tags are compared octet by octet; 0 stands for none as well (RFC 3891 sec. 6.1).
     pub fn names(&self, ours: &DialogId) -> bool {
         let same = |named: &[u8], ours: &[u8]| named == ours || named == b"0" && ours.is_empty();
         self.dialog.call_id == ours.call_id
