@@ -14,13 +14,16 @@
 
 mod account;
 mod call;
+mod cancel;
 mod challenged;
 mod destination;
 mod display;
 mod dtmf;
+mod hold;
 mod judged;
 mod many;
 mod outcome;
+mod pair;
 mod probe;
 mod reachable;
 
@@ -32,9 +35,11 @@ mod target;
 
 pub use account::Account;
 pub use call::Call;
+pub use cancel::Cancel;
 pub use destination::Destination;
 pub(crate) use display::Printable;
 pub use dtmf::{Dtmf, DtmfMethod, DtmfResult, MAX_KEYS};
+pub use hold::{Hold, hold_way};
 pub use many::Pace;
 pub use outcome::{Fact, Finding, Metric, MetricValue, Outcome, Severity, Side, Step, Transcript, Verdict};
 pub use probe::{Probe, ProbeConfig};

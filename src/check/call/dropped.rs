@@ -111,7 +111,7 @@ fn known(act: &Act<'_>, leg: &Leg, ended: &Ended) -> Option<Judged> {
     })
 }
 
-fn is_media_timeout(reasons: &str) -> bool {
+pub(in crate::check) fn is_media_timeout(reasons: &str) -> bool {
     let text = reasons.to_ascii_lowercase();
     let media = text.contains("rtp") || text.contains("media");
     media

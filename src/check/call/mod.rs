@@ -2,13 +2,13 @@
 
 mod act;
 mod audio;
-mod dropped;
+pub(super) mod dropped;
 mod ending;
 mod facts;
 mod play;
 pub(super) mod refusal;
 mod setup;
-mod trace;
+pub(super) mod trace;
 
 use super::target::request_uri;
 use super::{Account, Check, Run};

@@ -9,12 +9,12 @@ use std::time::{Duration, Instant};
 /// All messages of a Call-ID so far, in order, repeated ones too.
 ///
 /// Where both ends are ours and nobody between them changes the Call-ID, both ends' messages are in it; the direction tells them apart.
-pub(super) struct Trace(Vec<Entry>);
+pub(in crate::check) struct Trace(Vec<Entry>);
 
-pub(super) struct Entry {
-    pub(super) at: Instant,
-    pub(super) direction: Direction,
-    pub(super) message: Message,
+pub(in crate::check) struct Entry {
+    pub(in crate::check) at: Instant,
+    pub(in crate::check) direction: Direction,
+    pub(in crate::check) message: Message,
 }
 
 impl Entry {
@@ -26,14 +26,14 @@ impl Entry {
 
 /// A message, as it is looked for.
 #[derive(Clone, Copy)]
-pub(super) enum What<'a> {
+pub(in crate::check) enum What<'a> {
     Request(Method<'a>),
     /// A response to this method, with a status in this range.
     Response(Method<'a>, u16, u16),
 }
 
 impl Trace {
-    pub(super) fn of(run: &Run, call_id: &str) -> Trace {
+    pub(in crate::check) fn of(run: &Run, call_id: &str) -> Trace {
         let entry = |record: crate::transport::Record| match record.event {
             RecordEvent::Message { direction, bytes, .. } => {
                 memchr::memmem::find(&bytes, call_id.as_bytes())?;
@@ -46,7 +46,7 @@ impl Trace {
         Trace(run.records().into_iter().filter_map(entry).collect())
     }
 
-    pub(super) fn all<'a>(
+    pub(in crate::check) fn all<'a>(
         &'a self,
         direction: Direction,
         what: What<'a>,
@@ -54,17 +54,17 @@ impl Trace {
         self.0.iter().filter(move |entry| entry.direction == direction && what.is(&entry.message))
     }
 
-    pub(super) fn sent<'a>(&'a self, what: What<'a>) -> Option<&'a Entry> {
+    pub(in crate::check) fn sent<'a>(&'a self, what: What<'a>) -> Option<&'a Entry> {
         self.all(Direction::Sent, what).next()
     }
 
-    pub(super) fn received<'a>(&'a self, what: What<'a>) -> Option<&'a Entry> {
+    pub(in crate::check) fn received<'a>(&'a self, what: What<'a>) -> Option<&'a Entry> {
         self.all(Direction::Received, what).next()
     }
 
     /// The session request delay of RFC 6076 sec. 4.3: from the first INVITE to the first sign that the far side is there, ringing or
     /// the final response.
-    pub(super) fn request_delay(&self) -> Option<Duration> {
+    pub(in crate::check) fn request_delay(&self) -> Option<Duration> {
         let sent = self.sent(What::Request(Method::Invite))?.at;
         let ringing = self.received(What::Response(Method::Invite, 180, 199));
         let last = || self.all(Direction::Received, What::Response(Method::Invite, 200, 699)).next_back();
@@ -72,26 +72,26 @@ impl Trace {
     }
 
     /// The session disconnect delay of RFC 6076 sec. 4.4: from BYE to its final response.
-    pub(super) fn disconnect_delay(&self) -> Option<Duration> {
+    pub(in crate::check) fn disconnect_delay(&self) -> Option<Duration> {
         let sent = self.sent(What::Request(Method::Bye))?.at;
         let answered = self.received(What::Response(Method::Bye, 200, 699))?.at;
         Some(answered.saturating_duration_since(sent))
     }
 
     /// From ringing (or from the INVITE, where nothing rang) to the answer.
-    pub(super) fn ringing_time(&self) -> Option<Duration> {
+    pub(in crate::check) fn ringing_time(&self) -> Option<Duration> {
         let rang = self.received(What::Response(Method::Invite, 180, 199))?.at;
         let answered = self.received(What::Response(Method::Invite, 200, 299))?.at;
         Some(answered.saturating_duration_since(rang))
     }
 
     /// Did any response to our INVITE come, 100 too?
-    pub(super) fn is_answered_at_all(&self) -> bool {
+    pub(in crate::check) fn is_answered_at_all(&self) -> bool {
         self.received(What::Response(Method::Invite, 100, 699)).is_some()
     }
 
     /// How often the far side sent its 2xx although an ACK of ours went out.
-    pub(super) fn repeated_answers(&self) -> usize {
+    pub(in crate::check) fn repeated_answers(&self) -> usize {
         let answer = What::Response(Method::Invite, 200, 299);
         // A refusal before (401, 407) has an ACK too, with another number.
         let Some(first) = self.received(answer) else { return 0 };
@@ -103,7 +103,7 @@ impl Trace {
     }
 
     /// Did a re-INVITE or UPDATE of ours, sent after the answer, get no final response?
-    pub(super) fn has_unanswered_refresh(&self) -> bool {
+    pub(in crate::check) fn has_unanswered_refresh(&self) -> bool {
         [Method::Invite, Method::Update].into_iter().any(|method| {
             let last = self.all(Direction::Sent, What::Request(method)).next_back();
             last.is_some_and(|request| {
@@ -115,7 +115,7 @@ impl Trace {
     }
 
     /// Is our 2xx without ACK? `None` where we sent none.
-    pub(super) fn waits_for_ack(&self) -> Option<bool> {
+    pub(in crate::check) fn waits_for_ack(&self) -> Option<bool> {
         self.sent(What::Response(Method::Invite, 200, 299))?;
         Some(self.received(What::Request(Method::Ack)).is_none())
     }
@@ -134,6 +134,6 @@ impl What<'_> {
 }
 
 /// A header's first value as text, empty where there is none.
-pub(super) fn header(message: &Message, name: HeaderName) -> String {
+pub(in crate::check) fn header(message: &Message, name: HeaderName) -> String {
     message.header(name).map(|value| String::from_utf8_lossy(value).trim().to_owned()).unwrap_or_default()
 }

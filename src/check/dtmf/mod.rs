@@ -19,6 +19,7 @@ mod path;
 mod phase;
 mod routing;
 
+use super::pair::Pair;
 use super::target::request_uri;
 use super::{Account, Check, Run};
 use crate::error::Error;
@@ -223,6 +224,11 @@ impl Dtmf {
             Some((_, uri)) => uri.clone(),
             None => self.b.aor().to_owned(),
         }
+    }
+
+    pub(super) fn pair(&self) -> Pair<'_> {
+        let direct = self.question == Question::Between;
+        Pair { a: &self.a, b: &self.b, target: self.target(), wait: self.wait, direct }
     }
 
     /// What is dialled instead of an address of record, as it was written.

@@ -4,75 +4,30 @@ use super::name::{Named, name};
 use super::phase::{self, Fate, Phase};
 use super::{Dtmf, DtmfMethod, DtmfResult};
 use crate::check::judged::interrupted;
-use crate::check::stage::{Expect, Party, Stage, Until};
+use crate::check::pair::hang_up;
+use crate::check::stage::{Stage, Until};
 use crate::check::{Finding, MetricValue, Run, Severity, Side, Verdict};
 use crate::media::dtmf::{Judged, Observation, Way};
 use crate::ua::call::{Command, Event, Hold};
 use std::time::Duration;
 
-/// Time that the far end rings.
-const RING: Duration = Duration::from_millis(200);
 /// Time for both ends to hear each other before the first digit.
 const WARM_UP: Duration = Duration::from_secs(2);
 /// A tone heard for this long is heard.
 const HEARD: Duration = Duration::from_millis(200);
 /// Time for a hold and its end, each.
 const HOLD: Duration = Duration::from_secs(5);
-/// Time for the far end to hear that we hung up.
-const HANG_UP: Duration = Duration::from_secs(3);
 
 pub(super) async fn run(check: &Dtmf, run: &mut Run) {
     let mut stage = Stage::default();
-    if open(check, run, &mut stage).await {
+    if check.pair().open(run, &mut stage).await {
         talk(check, run, &mut stage).await;
     }
     stage.clear(run).await;
 }
 
-/// Both parties on the stage; the second is registered.
-pub(super) async fn open(check: &Dtmf, run: &mut Run, stage: &mut Stage) -> bool {
-    for (number, account, step, register) in [(0, &check.a, "party-a", false), (1, &check.b, "party-b", true)]
-    {
-        match Party::open(run, account, number, step, register).await {
-            Some(party) => stage.parties.push(party),
-            None => return false,
-        }
-    }
-    true
-}
-
 async fn talk(check: &Dtmf, run: &mut Run, stage: &mut Stage) {
-    let step = run.begin("call");
-    if let Some(party) = stage.parties.get_mut(1) {
-        party.expect = Some(Expect::answer(RING));
-    }
-    let from = match stage.dial(0, &check.target()).await {
-        Ok(leg) => leg,
-        Err(error) => return run.end(step, Verdict::Inconclusive, error.to_string()),
-    };
-    let up = |stage: &Stage, leg: Option<usize>| {
-        leg.and_then(|leg| stage.seen(leg)).is_some_and(|seen| seen.is_up())
-    };
-    let over = |stage: &Stage| stage.seen(from).is_none_or(|seen| seen.is_over());
-    let ready = stage
-        .until(run, check.wait, |stage| (up(stage, Some(from)) && up(stage, stage.called(1))) || over(stage))
-        .await;
-    let Some(to) = stage.called(1).filter(|to| up(stage, Some(from)) && up(stage, Some(*to))) else {
-        let judged = super::routing::not_up(check, run, stage, from, ready);
-        run.end(step, judged.verdict, judged.detail);
-        judged.finding.into_iter().for_each(|finding| run.find(finding));
-        return;
-    };
-    let plan = stage.seen(from).and_then(|seen| seen.plan.clone());
-    let events = plan.as_ref().and_then(|plan| plan.send_telephone_event);
-    let words = match events {
-        Some(event) => format!("telephone-event with payload type {}", event.payload_type),
-        None => "no telephone-event".to_owned(),
-    };
-    let codec = plan.as_ref().map_or("", |plan| plan.codec.as_str());
-    run.end(step, Verdict::Pass, format!("answered; {codec}, {words}"));
-    run.fact("codec", codec);
-    run.fact("telephone-event", words);
+    let Some((from, to)) = check.pair().connect(run, stage).await else { return };
     run.metric(
         "digits_sent",
         MetricValue::Count(check.keys.iter().filter(|key| is_digit(key)).count() as u64),
@@ -284,30 +239,4 @@ fn evidence(phase: &Phase, judged: &Judged, observed: &[Observation], loss: f64)
         text += &format!("; {:.1} % of the packets lost", loss * 100.0);
     }
     text
-}
-
-/// Our BYE, and its arrival at the other end.
-pub(super) async fn hang_up(run: &mut Run, stage: &mut Stage, from: usize, to: usize) {
-    let step = run.begin("hang-up");
-    let Some(leg) = stage.legs.get(from).filter(|leg| leg.seen.is_up()) else {
-        return run.end(step, Verdict::NotRun, "the call was over before");
-    };
-    leg.handle.hang_up(None).await;
-    let both =
-        |stage: &Stage| [from, to].iter().all(|leg| stage.seen(*leg).is_none_or(|seen| seen.is_over()));
-    match stage.until(run, HANG_UP, both).await {
-        Until::Done => run.end(step, Verdict::Pass, "both ends are released"),
-        Until::Interrupted(why) => run.end(step, Verdict::Inconclusive, interrupted(why).detail),
-        Until::TimedOut => {
-            let seen = "we hung up, and the far end was not told: its leg stays open".to_owned();
-            run.find(Finding::new(
-                "leg-left-open",
-                Severity::Error,
-                Side::Peer,
-                seen.clone(),
-                "platform: a BYE on one leg has to end the other",
-            ));
-            run.end(step, Verdict::Fail, seen);
-        }
-    }
 }

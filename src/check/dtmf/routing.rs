@@ -1,15 +1,13 @@
 //! A menu: given digits, does it ring the account that it should?
 
-use super::path::{hang_up, open};
 use super::phase::{Fate, Phase};
-use super::{Dtmf, DtmfMethod, Question, name, phase};
-use crate::check::call::refusal::{self, Refused};
+use super::{Dtmf, DtmfMethod, name, phase};
 use crate::check::judged::{Judged, interrupted};
+use crate::check::pair::hang_up;
 use crate::check::stage::{Expect, Stage, Until};
 use crate::check::{Finding, MetricValue, Run, Severity, Side, Verdict};
 use crate::media::digit::Key;
 use crate::media::dtmf::Way;
-use crate::ua::End;
 use crate::ua::call::By;
 use std::time::Duration;
 
@@ -20,7 +18,7 @@ const HEARD: Duration = Duration::from_millis(500);
 
 pub(super) async fn run(check: &Dtmf, run: &mut Run) {
     let mut stage = Stage::default();
-    if open(check, run, &mut stage).await {
+    if check.pair().open(run, &mut stage).await {
         route(check, run, &mut stage).await;
     }
     stage.clear(run).await;
@@ -35,7 +33,7 @@ async fn route(check: &Dtmf, run: &mut Run, stage: &mut Stage) {
     // A menu may speak before it answers (failure D17): then digits are tried in early media.
     let ready = answered_or_early(check, run, stage, from).await;
     let Some(seen) = stage.seen(from).filter(|seen| !seen.is_over() && seen.plan.is_some()) else {
-        let judged = not_up(check, run, stage, from, ready);
+        let judged = check.pair().not_up(run, stage, from, ready);
         run.end(step, judged.verdict, judged.detail);
         judged.finding.into_iter().for_each(|finding| run.find(finding));
         return;
@@ -222,54 +220,4 @@ async fn hears(check: &Dtmf, run: &mut Run, stage: &mut Stage, from: usize, to: 
         "allow the UDP media ports; look whether the platform tells both ends the right address",
     ));
     run.end(step, Verdict::Fail, who);
-}
-
-/// Why a call did not come up.
-pub(super) fn not_up(check: &Dtmf, run: &Run, stage: &Stage, from: usize, waited: Until) -> Judged {
-    if let Until::Interrupted(why) = waited {
-        return interrupted(why);
-    }
-    let target = check.target();
-    let Some(seen) = stage.seen(from) else { return interrupted(crate::check::Interrupted::Stopped) };
-    let evidence = 0..run.record_count();
-    let judged = if let Some((_, rejection)) = &seen.rejected {
-        match rejection.end {
-            End::Timeout | End::TransportFailed => Judged::fail(
-                "no-answer",
-                Side::Path,
-                format!("no answer at all to the INVITE for {target}"),
-                "check server address, transport and firewall with `ringback reachable`",
-            ),
-            _ => refusal::judge(&Refused {
-                rejection,
-                response: seen.final_response.as_ref(),
-                target: &target,
-                registered_callee: (check.question == Question::Between).then(|| check.b.name()),
-                caller_registered: false,
-                user: check.a.credentials().username(),
-            }),
-        }
-    } else if let Some(ended) = &seen.ended {
-        Judged::fail(
-            "call-ended",
-            Side::Peer,
-            format!("the call to {target} ended at once: {:?}", ended.cause),
-            "see the ladder",
-        )
-    } else if seen.is_up() {
-        Judged::fail(
-            "answered-by-another",
-            Side::Peer,
-            format!("{target} was answered, but not by {}", check.b.aor()),
-            "a voice mailbox, another device of the account or a menu took the call: check forwarding",
-        )
-    } else {
-        Judged::fail(
-            "not-answered",
-            Side::Peer,
-            format!("{target} was not answered in {:.0} s", check.wait.as_secs_f32()),
-            "see in the ladder whether the call reached the other account",
-        )
-    };
-    judged.shown_by(&evidence)
 }
