@@ -222,3 +222,15 @@ async fn it_works_over_tcp() {
     let outcome = scene.check(Call::to(&alice, "201").unwrap()).await;
     assert_eq!(steps(&outcome), ALL_PASS, "{outcome}");
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_platform_that_only_tries_is_told_from_one_that_is_silent() {
+    let outcome = call_with(Script { ring: None, ..Script::ending(End::Nothing) }).await;
+    assert_verdict(&outcome, Verdict::Fail);
+    assert!(
+        finding(&outcome, "no-final-answer").seen.contains("provisional answer to the INVITE"),
+        "{outcome}"
+    );
+    assert_eq!(fact(&outcome, "result"), "no ringing");
+    assert_eq!(sent(&outcome), ["INVITE", "CANCEL", "ACK"]);
+}

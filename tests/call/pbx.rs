@@ -3,7 +3,7 @@
 use crate::scene::{PEER, assert_verdict, fact, finding, metric, probe, steps};
 use ringback::check::{Account, Call, MetricValue, Outcome, Probe, Verdict};
 use ringback::message::Transport;
-use ringback::sim::{Lab, Link, MemoryNetwork, User};
+use ringback::sim::{Device, Lab, Link, MemoryNetwork, User};
 use std::net::SocketAddr;
 use std::time::Duration;
 
@@ -162,4 +162,16 @@ async fn a_hundred_calls_that_are_stopped_leave_nothing() {
     let outcomes = futures_util::future::join_all(calls).await;
     assert!(outcomes.iter().all(|outcome| outcome.verdict == Verdict::Inconclusive));
     assert_eq!(world.lab.legs(), []);
+}
+
+#[tokio::test(start_paused = true)]
+async fn other_devices_of_the_callee_are_told() {
+    let world = World::new(&[]).await;
+    let device = Device::new("sip:bob@203.0.113.20:5060").user_agent("DeskPhone/3.1");
+    world.lab.set_user(User::new("bob", "bobpw").device(device));
+    let outcome = world.probe.check(world.between()).await;
+    assert!(
+        finding(&outcome, "rings-other-devices").seen.contains("bob has 1 other live binding"),
+        "{outcome}"
+    );
 }

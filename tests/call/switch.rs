@@ -30,6 +30,8 @@ pub(crate) struct Faults {
     pub(crate) no_ringing: bool,
     /// The caller's call goes to nobody and is answered here.
     pub(crate) answers_itself: bool,
+    /// What is done to RTP to the callee.
+    pub(crate) to_callee_rtp: Option<fn(&mut [u8])>,
     /// The call is ended after this time with this Reason.
     pub(crate) ends: Option<(Duration, &'static str)>,
     /// Every call is refused.
@@ -153,7 +155,13 @@ async fn connect(agent: Agent, invitation: Invitation, target: Option<String>, f
         tokio::select! {
             happened = a.next() => match happened.map(|happened| happened.what) {
                 Some(What::Rtp(packet)) if faults.echo => a.send_rtp(packet),
-                Some(What::Rtp(packet)) if !faults.deaf_callee && passes(answered) => b.send_rtp(packet),
+                Some(What::Rtp(packet)) if !faults.deaf_callee && passes(answered) => {
+                    let mut packet = packet.to_vec();
+                    if let Some(edit) = faults.to_callee_rtp {
+                        edit(&mut packet);
+                    }
+                    b.send_rtp(packet.into());
+                }
                 Some(What::Signal(Event::Ended { by: By::Peer, .. })) if !faults.keeps_other_leg => {
                     b.hang_up(None).await;
                 }

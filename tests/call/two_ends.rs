@@ -155,3 +155,24 @@ async fn a_hundred_calls_that_are_stopped_leave_nothing() {
         assert!(!outcome.findings.iter().any(|f| f.code == "call-left"), "{outcome}");
     }
 }
+
+#[tokio::test(start_paused = true)]
+async fn sound_that_is_not_the_other_ends_is_told_from_silence_and_from_another_codec() {
+    for (edit, code, words) in [
+        ((|rtp| rtp[12..].fill(0xd5)) as fn(&mut [u8]), "silence", "all of them are silence"),
+        (
+            |rtp| {
+                rtp[12..].iter_mut().enumerate().for_each(|(i, b)| *b = if i % 16 < 8 { 0x20 } else { 0xa0 })
+            },
+            "other-audio",
+            "it is not alice",
+        ),
+        (|rtp| rtp[1] = rtp[1] & 0x80 | 3, "wrong-codec", "payload type that was not agreed on"),
+        (|rtp| rtp[0] = 0, "media-not-rtp", "that are no RTP"),
+    ] {
+        let outcome = between_with(Faults { to_callee_rtp: Some(edit), ..Faults::default() }).await;
+        assert_verdict(&outcome, Verdict::Fail);
+        assert!(steps(&outcome).contains("audio-a-to-b:fail audio-b-to-a:pass"), "{code}: {outcome}");
+        assert!(finding(&outcome, code).seen.contains(words), "{code}: {outcome}");
+    }
+}

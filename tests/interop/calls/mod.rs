@@ -1,6 +1,7 @@
 //! Calls with telephones and networks of others.
 
 mod baresip;
+mod checked;
 mod lossy;
 mod lossy_signalling;
 mod phone;
