@@ -11,6 +11,7 @@ use crate::error::Error;
 use crate::message::{Flow, Ids, Message, Transport};
 use crate::transport::{Direction, Record, RecordEvent, TransportError, resolve};
 use std::fmt;
+use std::net::SocketAddr;
 use std::ops::Range;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
@@ -336,6 +337,20 @@ impl Run {
                 self.restraint.silent(remote, now);
             }
             _ => {}
+        }
+    }
+
+    /// A call of this check was answered there, or (`false`) not at all: what that means for the checks that come after this one.
+    pub(super) fn note_call(&mut self, remote: SocketAddr, is_answered: bool, retry_after: Option<Duration>) {
+        let now = self.now();
+        if is_answered {
+            self.answers += 1;
+            self.restraint.answered(remote);
+        } else if self.probe_limit().is_none() && !std::mem::replace(&mut self.silence_noted, true) {
+            self.restraint.silent(remote, now);
+        }
+        if let Some(time) = retry_after {
+            self.restraint.retry_after(remote, now, time);
         }
     }
 

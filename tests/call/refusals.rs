@@ -89,6 +89,12 @@ async fn what_a_refusal_lists_is_said() {
     let outcome = call_with(with_header(503, || adding("Retry-After: 30"))).await;
     assert_verdict(&outcome, Verdict::Inconclusive);
     assert!(finding(&outcome, "overloaded").seen.contains("Retry-After 30 s"), "{outcome}");
+    let scene = Scene::new(with_header(503, || adding("Retry-After: 30"))).await;
+    scene.check(scene.call()).await;
+    let again = scene.check(scene.call()).await;
+    assert_verdict(&again, Verdict::NotRun);
+    finding(&again, "withheld-retry-after");
+    assert_eq!(sent(&again), [""; 0], "nothing is sent before that time");
 }
 
 #[tokio::test(start_paused = true)]

@@ -2,7 +2,7 @@
 
 use super::trace::Trace;
 use super::{Call, audio, ending, facts, play, setup};
-use crate::check::judged::{Judged, interrupted};
+use crate::check::judged::{Judged, PATIENCE, interrupted};
 use crate::check::stage::{Expect, Leg, Party, Seen, Stage, Until};
 use crate::check::{Finding, Interrupted, Run, StepMark, Verdict};
 use std::time::Duration;
@@ -36,6 +36,7 @@ pub(super) async fn run(call: &Call, run: &mut Run) {
         act.skip_after(step);
     }
     facts::write_down(&mut act);
+    act.note_manners();
     let Act { run, mut stage, .. } = act;
     stage.clear(run).await;
 }
@@ -73,6 +74,21 @@ impl<'a> Act<'a> {
             self.stage.parties.push(callee);
         }
         Ok(())
+    }
+
+    /// A platform that asks for a pause, or says nothing, is not asked again at once.
+    fn note_manners(&mut self) {
+        let (Some(leg), Some(party)) = (self.caller(), self.stage.parties.get(A)) else { return };
+        let remote = party.flow().remote;
+        let is_answered = self.trace(leg).is_answered_at_all();
+        let rejection = leg.seen.rejected.as_ref().map(|(_, rejection)| rejection);
+        let retry_after = rejection
+            .filter(|rejection| rejection.status == Some(503))
+            .and_then(|rejection| rejection.retry_after);
+        let waited = self.run.now().saturating_duration_since(leg.began);
+        if is_answered || waited >= PATIENCE {
+            self.run.note_call(remote, is_answered, retry_after);
+        }
     }
 
     /// The names of the steps, in order.
