@@ -8,6 +8,7 @@ mod facts;
 mod play;
 pub(super) mod refusal;
 mod setup;
+mod sound;
 pub(super) mod trace;
 
 use super::target::request_uri;

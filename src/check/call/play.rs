@@ -2,6 +2,7 @@
 
 use super::act::{Act, CALLER};
 use super::audio::{self, B_TO_A, Way};
+use super::sound;
 use crate::check::judged::Judged;
 use crate::check::stage::{Seen, Until};
 use crate::check::{MetricValue, Side};
@@ -35,7 +36,7 @@ pub(super) async fn listen(act: &mut Act<'_>) -> Result<(), &'static str> {
         time,
     };
     audio::measure(act.run, &way);
-    let (judged, heard) = audio::one_end(act.run, &way);
+    let (judged, heard) = sound::one_end(act.run, &way);
     act.end(step, judged);
     act.run.fact("heard", heard);
     audio::observe(act, &way);
