@@ -179,6 +179,14 @@ impl Challenged {
         Ok(request)
     }
 
+    /// The whole request with answers to all challenges that are known; in words, why it cannot be written.
+    pub(super) fn write(&mut self, request: Builder, method: Method<'_>) -> Result<Message, String> {
+        let draft = request.clone().build().map_err(|e| e.to_string())?;
+        let uri = draft.request_uri_bytes().unwrap_or_default();
+        let request = self.authorize(request, method, uri, draft.body()).map_err(|e| e.to_string())?;
+        request.build().map_err(|e| e.to_string())
+    }
+
     /// A 401 or 407 came.
     pub fn handle_challenge(&mut self, response: &Message, ids: &mut Ids) -> Next {
         let mut seen = 0;

@@ -3,7 +3,7 @@
 use super::body::{SDP, lists, sdp};
 use super::event::{By, Cause, Event, Rejection};
 use super::machine::{Call, Leg, MAX_FORKS, MAX_WAITING, Phase};
-use super::request::{Kind, authorized, credentials_of};
+use super::request::{Kind, credentials_of};
 use super::session::min_se;
 use super::{Config, Output, RequestId};
 use crate::message::{Builder, Ids, Message};
@@ -100,7 +100,7 @@ impl Call {
         for (name, value) in headers {
             builder = builder.header(name, value);
         }
-        match authorized(&mut inviting.challenged, builder.body(SDP, offer), Method::Invite) {
+        match inviting.challenged.write(builder.body(SDP, offer), Method::Invite) {
             Ok(request) => {
                 inviting.sent = Some((id, request.clone()));
                 self.outputs.push_back(Output::Send { id, request });

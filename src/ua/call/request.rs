@@ -4,7 +4,7 @@ use super::body::SDP;
 use super::event::{By, Cause, Event};
 use super::machine::{Call, MAX_WAITING, Phase};
 use super::{Output, RequestId};
-use crate::message::{Builder, Message};
+use crate::message::Message;
 use crate::syntax::{HeaderName, MediaType, Method};
 use crate::transaction::ServerId;
 use crate::ua::End;
@@ -47,18 +47,6 @@ pub(super) enum Kind {
     Notify {
         referral: u32,
     },
-}
-
-/// A request with answers to all challenges that are known.
-pub(super) fn authorized(
-    challenged: &mut Challenged,
-    builder: Builder,
-    method: Method<'_>,
-) -> Result<Message, String> {
-    let draft = builder.clone().build().map_err(|e| e.to_string())?;
-    let uri = draft.request_uri_bytes().unwrap_or_default();
-    let builder = challenged.authorize(builder, method, uri, draft.body()).map_err(|e| e.to_string())?;
-    builder.build().map_err(|e| e.to_string())
 }
 
 /// What the ACK of a 2xx repeats of its INVITE (RFC 3261 sec. 13.2.2.4).
@@ -113,7 +101,7 @@ impl Call {
         if let Some((kind, body)) = &pending.body {
             builder = builder.body(kind, body);
         }
-        match authorized(&mut pending.challenged, builder, pending.method) {
+        match pending.challenged.write(builder, pending.method) {
             Ok(request) => {
                 (pending.id, pending.sent) = (id, Some(request.clone()));
                 if let Kind::Refer { token } = pending.kind {

@@ -1,8 +1,9 @@
 //! The transferor's end of a referral: our REFER, its answer, and the NOTIFYs that tell what came of it.
 
-use super::{Notification, Target};
+use super::{Notification, Replaces, Target};
 use crate::message::Message;
 use crate::syntax::HeaderName;
+use crate::ua::dialog::DialogId;
 use crate::ua::response::{reason, text, values};
 use std::time::{Duration, Instant};
 
@@ -21,6 +22,8 @@ pub struct Refer {
     pub referred_by: Option<String>,
     /// Ask not to be told what came of it (`Refer-Sub: false`, RFC 4488).
     pub suppress_subscription: bool,
+    /// A dialog that we have with the peer and that the REFER is for, as we see it (Target-Dialog, RFC 4538): for a REFER outside any call.
+    pub target_dialog: Option<DialogId>,
     /// Further headers.
     pub headers: Vec<(String, String)>,
 }
@@ -28,7 +31,14 @@ pub struct Refer {
 impl Refer {
     /// A REFER that wants to be told what came of it.
     pub fn new(token: u64, target: Target) -> Refer {
-        Refer { token, target, referred_by: None, suppress_subscription: false, headers: Vec::new() }
+        Refer {
+            token,
+            target,
+            referred_by: None,
+            suppress_subscription: false,
+            target_dialog: None,
+            headers: Vec::new(),
+        }
     }
 
     /// Everything that this REFER has and another request has not; `from` is our address.
@@ -38,6 +48,10 @@ impl Refer {
         headers.push(("Referred-By".to_owned(), by));
         if self.suppress_subscription {
             headers.push(("Refer-Sub".to_owned(), "false".to_owned()));
+        }
+        if let Some(dialog) = &self.target_dialog {
+            let value = Replaces::of_ours(dialog).target_dialog_value();
+            headers.push(("Target-Dialog".to_owned(), text(&value)));
         }
         headers.extend(self.headers.iter().cloned());
         headers
@@ -206,7 +220,7 @@ impl Issued {
 
     /// The call is over: NOTIFYs are taken until then, no longer.
     pub(in crate::ua) fn outlive(&mut self, until: Instant) {
-        self.last.get_or_insert(until);
+        self.last = Some(self.last.map_or(until, |last| last.min(until)));
     }
 
     pub(in crate::ua) fn poll_timeout(&self) -> Option<Instant> {

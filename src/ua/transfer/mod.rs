@@ -2,7 +2,7 @@
 //! subscription that tells what came of it, seen from either end.
 //!
 //! A [call](crate::ua::call) uses this inside its dialog: [`Refer`] is its command, [`TransferorEvent`] and [`TransfereeEvent`] are what it
-//! tells.
+//! tells. [`outside`] has REFER without a call.
 //!
 //! | role | what it does |
 //! |---|---|
@@ -25,6 +25,7 @@
 
 mod issued;
 mod notification;
+pub mod outside;
 mod received;
 mod referrals;
 mod replaces;

@@ -229,7 +229,7 @@ impl Received {
 
     /// The call is over: the subscription lasts until then, no longer.
     pub(in crate::ua) fn outlive(&mut self, until: Instant) {
-        self.last.get_or_insert(until);
+        self.last = Some(self.last.map_or(until, |last| last.min(until)));
     }
 
     pub(in crate::ua) fn poll_timeout(&self) -> Option<Instant> {

@@ -74,14 +74,23 @@ impl Replaces {
 
     /// The header's value.
     pub fn value(&self) -> Vec<u8> {
-        let DialogId { call_id, local_tag, remote_tag } = &self.dialog;
-        // What has no tag (a peer of RFC 2543) is named by 0 (RFC 3891 sec. 6.1).
-        let tag = |tag: &[u8]| if tag.is_empty() { b"0".to_vec() } else { tag.to_vec() };
-        let mut text = [&**call_id, b";to-tag=", &tag(local_tag), b";from-tag=", &tag(remote_tag)].concat();
+        let mut text = self.written(b";to-tag=", b";from-tag=");
         if self.early_only {
             text.extend_from_slice(b";early-only");
         }
         text
+    }
+
+    /// The same dialog as the value of a Target-Dialog (RFC 4538 sec. 7).
+    pub fn target_dialog_value(&self) -> Vec<u8> {
+        self.written(b";local-tag=", b";remote-tag=")
+    }
+
+    fn written(&self, local: &[u8], remote: &[u8]) -> Vec<u8> {
+        let DialogId { call_id, local_tag, remote_tag } = &self.dialog;
+        // What has no tag (a peer of RFC 2543) is named by 0 (RFC 3891 sec. 6.1).
+        let tag = |tag: &[u8]| if tag.is_empty() { b"0".to_vec() } else { tag.to_vec() };
+        [call_id, local, &tag(local_tag), remote, &tag(remote_tag)].concat()
     }
 
     /// Is this the dialog (seen from our side)? Tags are compared octet by octet; 0 stands for none as well (RFC 3891 sec. 6.1).
