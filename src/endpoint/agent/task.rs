@@ -11,6 +11,7 @@ use crate::message::{Flow, Message};
 use crate::syntax::Method;
 use crate::transport::resolve;
 use crate::ua::call::{self, Call, Event, Input, Output, RequestId};
+use std::collections::VecDeque;
 use std::future::poll_fn;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -56,6 +57,8 @@ struct Task {
     transactions: Vec<Running>,
     /// CANCELs: nobody waits for their answers, but they are sent until they have one.
     cancels: Vec<ClientTransaction>,
+    /// Requests that were kept back on purpose, and when they count as unanswered.
+    kept_back: VecDeque<(Instant, RequestId)>,
     timer: Pin<Box<Sleep>>,
     armed: Option<Instant>,
     /// The owner has let go.
@@ -110,6 +113,7 @@ pub(super) fn spawn(birth: Birth) -> CallHandle {
         events: Some(events),
         transactions: Vec::new(),
         cancels: Vec::new(),
+        kept_back: VecDeque::new(),
         timer: Box::pin(tokio::time::sleep(Duration::ZERO)),
         armed: None,
         deserted: false,
@@ -178,8 +182,9 @@ impl Task {
         if !self.media_over && self.media.poll(now(), cx, out).is_ready() {
             return Poll::Ready(Wake::Media);
         }
+        let kept_back = self.kept_back.front().map(|(at, _)| *at);
         let media = self.media.poll_timeout().filter(|_| !self.media_over);
-        if let Some(at) = self.call.poll_timeout().into_iter().chain(media).min() {
+        if let Some(at) = self.call.poll_timeout().into_iter().chain(media).chain(kept_back).min() {
             if self.armed != Some(at) {
                 self.armed = Some(at);
                 self.timer.as_mut().reset(at.into());
@@ -233,6 +238,10 @@ impl Task {
             Wake::Client(index, event) => self.client(now, index, event).await,
             Wake::Media => {}
             Wake::Timer => {
+                while let Some((_, id)) = self.kept_back.front().copied().filter(|(at, _)| *at <= now) {
+                    self.kept_back.pop_front();
+                    self.call.handle_input(now, Input::Timeout(id));
+                }
                 self.call.handle_timeout(now);
                 if !self.media_over {
                     self.media.handle_timeout(now, out);
@@ -338,7 +347,10 @@ impl Task {
 
     async fn send(&mut self, now: Instant, id: RequestId, request: Message) {
         // What is kept back on purpose was lost on the way, for all that the call can tell.
-        let Some(request) = self.rewritten(request) else { return };
+        let Some(request) = self.rewritten(request) else {
+            let t1 = self.scope.endpoint().config().transaction.t1;
+            return self.kept_back.push_back((now + t1 * 64, id));
+        };
         let is_invite = request.method() == Some(Method::Invite);
         let flow = match self.flow_of(&request).await {
             Ok(flow) => flow,

@@ -11,7 +11,8 @@ use crate::syntax::{HeaderName, Method};
 use crate::transaction::ServerId;
 use crate::ua::dialog::DialogId;
 use crate::ua::transfer::{
-    Declined, DialogState, Issued, Notification, Refer, Referred, Replaces, TransfereeEvent, TransferorEvent,
+    Declined, DialogState, Issued, Notification, Notify, Refer, Referred, Replaces, TransfereeEvent,
+    TransferorEvent,
 };
 use std::time::Instant;
 
@@ -172,7 +173,7 @@ impl Call {
             .iter_mut()
             .filter_map(|received| Some((received.number, received.leg, received.next(now)?)))
             .collect();
-        for (referral, leg, (headers, body)) in due {
+        for (referral, leg, Notify { headers, body }) in due {
             self.send_within(leg, Kind::Notify { referral }, Method::Notify, headers, Some(body));
         }
         self.sweep();

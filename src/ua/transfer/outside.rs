@@ -18,7 +18,7 @@
 //! ```
 
 use super::issued::Issued;
-use super::received::Received;
+use super::received::{Notify, Received};
 use super::{Declined, MAX_SUBSCRIPTION, Notification, Refer, Referred, TransfereeEvent, TransferorEvent};
 use crate::auth::Credentials;
 use crate::message::{Builder, Ids, Message, reason_phrase};
@@ -152,7 +152,7 @@ enum Role {
         dialog: Dialog,
         received: Box<Received>,
         /// The NOTIFY that was sent last.
-        note: Option<(Vec<(HeaderName, String)>, (String, Vec<u8>))>,
+        note: Option<Notify>,
     },
     /// One that could not be taken.
     Nobody,
@@ -303,17 +303,16 @@ impl Outside {
 
     /// Sends the NOTIFY that is due, or `again` the one before.
     fn send_note(&mut self) {
-        let Role::Recipient { dialog, received, note: Some((headers, (kind, body))) } = &mut self.role else {
-            return;
-        };
+        let Role::Recipient { dialog, received, note: Some(note) } = &mut self.role else { return };
         let mut builder = dialog
             .request(Method::Notify)
             .header(HeaderName::Contact, format!("<{}>", self.config.contact))
             .header(HeaderName::UserAgent, &self.config.user_agent);
-        for (name, value) in headers.iter() {
+        for (name, value) in &note.headers {
             builder = builder.header(*name, value);
         }
-        match self.challenged.write(builder.body(kind, &*body), Method::Notify) {
+        let (kind, body) = &note.body;
+        match self.challenged.write(builder.body(kind, body), Method::Notify) {
             Ok(request) => {
                 self.waits_for = Some(dialog.local_cseq());
                 self.outputs.push_back(Output::Send(request));

@@ -88,11 +88,19 @@ pub enum Declined {
     Undecided,
 }
 
+/// What a NOTIFY of ours has and another request has not.
+#[derive(Debug, Clone)]
+pub(in crate::ua) struct Notify {
+    pub(in crate::ua) headers: Vec<(HeaderName, String)>,
+    /// Its type, and the body.
+    pub(in crate::ua) body: (String, Vec<u8>),
+}
+
 /// What a NOTIFY of ours shall say.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(in crate::ua) struct Note {
-    pub(in crate::ua) status: u16,
-    pub(in crate::ua) phrase: String,
+struct Note {
+    status: u16,
+    phrase: String,
     /// `reason` of a subscription that ends with it.
     end: Option<&'static str>,
 }
@@ -192,10 +200,7 @@ impl Received {
     }
 
     /// The next NOTIFY, unless one is on its way: they arrive in order because each waits for the answer to the one before.
-    pub(in crate::ua) fn next(
-        &mut self,
-        now: Instant,
-    ) -> Option<(Vec<(HeaderName, String)>, (String, Vec<u8>))> {
+    pub(in crate::ua) fn next(&mut self, now: Instant) -> Option<Notify> {
         if self.in_flight {
             return None;
         }
@@ -214,7 +219,7 @@ impl Received {
             (HeaderName::SubscriptionState, state),
         ];
         let body = format!("SIP/2.0 {} {}\r\n", note.status, note.phrase).into_bytes();
-        Some((headers, (format!("{SIPFRAG};version=2.0"), body)))
+        Some(Notify { headers, body: (format!("{SIPFRAG};version=2.0"), body) })
     }
 
     /// A NOTIFY of ours was answered, or not at all. The peer that does not want them, or is not there, gets no more (RFC 6665 sec. 4.2.2);
