@@ -1,7 +1,7 @@
 //! Do digits arrive, by which way, and what happens to them on it?
 //!
-//! `cargo run --example dtmf [FAULT]`, on the embedded network, whose second account has a fault of the failure catalogue: D04 unless
-//! told. Exit status: 0 all digits arrive, 1 they do not, 2 there is no such fault, 3 inconclusive or not run.
+//! `cargo run --example dtmf [FAULT]`, on the embedded network, whose second account has a fault of the failure catalogue. Exit status: 0
+//! all digits arrive (without FAULT: the doubled digits of D04 are found), 1 they do not, 3 inconclusive or not run.
 
 use ringback::check::{Dtmf, DtmfMethod, Verdict};
 use ringback::message::Transport;
@@ -30,6 +30,8 @@ async fn main() -> Result<ExitCode, Error> {
     }
     lab.shutdown().await;
     Ok(match outcome.verdict {
+        // The fault that this example brings along is found, as it should be.
+        Verdict::Fail if std::env::args().nth(1).is_none() => ExitCode::SUCCESS,
         Verdict::Pass => ExitCode::SUCCESS,
         Verdict::Fail => ExitCode::from(1),
         _ => ExitCode::from(3),

@@ -82,7 +82,6 @@ impl Decimal {
 }
 
 /// What came in one message as it can stand in another: each fold is a space (RFC 3261 sec. 7.3.1), and so is a stray CR.
-#[cfg(feature = "rsip")]
 pub(super) fn unfolded(value: &[u8]) -> Vec<u8> {
     let mut out = Vec::with_capacity(value.len());
     unfold_into(value, &mut out);

@@ -1,4 +1,4 @@
-//! `ringback dtmf` on the embedded network.
+//! `ringback dtmf`, `hold` and `cancel` on the embedded network.
 
 use crate::program::ringback;
 
@@ -28,6 +28,21 @@ fn a_menu_that_rings_whom_it_should_is_status_0() {
     let ran = ringback(&["dtmf", "alice", "--dial", "700", "--digits", "1,2#", "--expect-ring", "bob"]);
     assert_eq!(ran.status, 0, "{ran}");
     assert!(ran.stdout.contains("rings sip:bob@lab.example, and both hear each other"), "{ran}");
+}
+
+#[test]
+fn hold_and_cancel_are_checked_on_the_embedded_network() {
+    for (arguments, status, said) in [
+        (&["hold", "alice", "bob", "--by", "callee", "--for", "1s"][..], 0, "each end heard what it should"),
+        (&["hold", "alice", "bob", "--fault", "H02", "--for", "1s"], 1, "hold-answer-wrong"),
+        (&["cancel", "alice", "bob", "--ring-for", "300ms"], 0, "taken elsewhere"),
+        (&["cancel", "alice", "bob", "--fault", "F03"], 0, "cancel-reason-lost"),
+        (&["hold", "alice", "bob", "--how", "music"], 2, "sendonly, inactive and zero"),
+    ] {
+        let ran = ringback(arguments);
+        assert_eq!(ran.status, status, "{arguments:?}: {ran}");
+        assert!(ran.stdout.contains(said) || ran.stderr.contains(said), "{arguments:?}: {ran}");
+    }
 }
 
 #[test]

@@ -8,6 +8,7 @@ mod demo;
 mod dtmf;
 mod ends;
 mod exit;
+mod hold;
 mod interrupt;
 mod output;
 mod probe;
@@ -44,6 +45,10 @@ enum Command {
     Call(Box<call::Arguments>),
     /// Do digits arrive, by which way, and what happens to them on it?
     Dtmf(Box<dtmf::Arguments>),
+    /// Can a call between two accounts be held and resumed?
+    Hold(Box<hold::HoldArguments>),
+    /// Does a phone that rings stop when the caller gives up, and is it told why?
+    Cancel(Box<hold::CancelArguments>),
     /// Run the embedded telephone network on loopback until Ctrl-C.
     Sim(sim::Arguments),
     /// Start the embedded network with healthy and faulty accounts, check them, and show the verdicts.
@@ -88,6 +93,8 @@ fn main() -> ExitCode {
             Command::Reachable(arguments) => reachable::run(arguments).await,
             Command::Call(arguments) => call::run(*arguments).await,
             Command::Dtmf(arguments) => dtmf::run(*arguments).await,
+            Command::Hold(arguments) => hold::hold(*arguments).await,
+            Command::Cancel(arguments) => hold::cancel(*arguments).await,
             Command::Sim(arguments) => sim::run(arguments).await,
             Command::Demo(arguments) => demo::run(arguments).await,
         }

@@ -1,0 +1,118 @@
+//! `ringback hold` and `ringback cancel`: what may happen to a call between two accounts besides talking.
+
+use crate::ends::EndOptions;
+use crate::exit::{Exit, Failure};
+use crate::interrupt::Interrupt;
+use crate::output::OutputOptions;
+use crate::probe::{ProbeOptions, duration};
+use ringback::check::{Cancel, Check, Hold, hold_way};
+use ringback::ua::call::Hold as How;
+use std::time::Duration;
+
+/// Two accounts, and where everything goes.
+#[derive(Debug, clap::Args)]
+struct PairOptions {
+    /// The account that calls.
+    #[arg(value_name = "A")]
+    a: String,
+    /// The account that is called.
+    #[arg(value_name = "B")]
+    b: String,
+    #[command(flatten)]
+    ends: EndOptions,
+    #[command(flatten)]
+    probe: ProbeOptions,
+    #[command(flatten)]
+    output: OutputOptions,
+}
+
+/// Can a call between two accounts be held and resumed?
+///
+/// A calls B; one of them holds, resumes, and each end says what it hears before, meanwhile and after.
+#[derive(Debug, clap::Args)]
+#[command(after_help = HOLD_EXAMPLES)]
+pub(crate) struct HoldArguments {
+    #[command(flatten)]
+    pair: PairOptions,
+    /// Who holds: caller or callee.
+    #[arg(long, value_name = "END", default_value = "caller", value_parser = ["caller", "callee"])]
+    by: String,
+    /// In which way: sendonly, inactive, or zero (the address 0.0.0.0).
+    #[arg(long, value_name = "WAY", default_value = "sendonly", value_parser = |way: &str| hold_way(way).map_err(|e| e.to_string()))]
+    how: How,
+    /// For how long; a minute and more shows platforms that end calls without media.
+    #[arg(long = "for", value_name = "TIME", value_parser = duration, default_value = "3s")]
+    time: Duration,
+}
+
+/// Does a phone that rings stop when the caller gives up, and is it told why?
+///
+/// A calls B, lets it ring, and cancels the call with the Reason "Call completed elsewhere", as platforms do when another phone has taken it.
+#[derive(Debug, clap::Args)]
+#[command(after_help = CANCEL_EXAMPLES)]
+pub(crate) struct CancelArguments {
+    #[command(flatten)]
+    pair: PairOptions,
+    /// How long it rings.
+    #[arg(long, value_name = "TIME", value_parser = duration, default_value = "1s")]
+    ring_for: Duration,
+}
+
+const HOLD_EXAMPLES: &str = "\
+Examples:
+  ringback hold alice bob                                 on the embedded network
+  ringback hold alice bob --fault H03                     what a call looks like that stays silent after a hold
+  ringback hold --accounts accounts.toml alice bob --by callee --for 70s --ladder
+
+Exit status: 0 it can, 1 it cannot, 2 wrong usage, 3 inconclusive or not run.";
+
+const CANCEL_EXAMPLES: &str = "\
+Examples:
+  ringback cancel alice bob                               on the embedded network
+  ringback cancel alice bob --fault F03                   what a CANCEL looks like that has lost its reason
+  ringback cancel --accounts accounts.toml alice bob --ladder
+
+Exit status: 0 it stops, 1 it does not, 2 wrong usage, 3 inconclusive or not run.";
+
+pub(crate) async fn hold(arguments: HoldArguments) -> Result<Exit, Failure> {
+    let HoldArguments { pair, by, how, time } = arguments;
+    let limit = pair.probe.timeout;
+    ask(pair, |a, b| {
+        let mut check = Hold::between(a, b).how(how).time(time);
+        if by == "callee" {
+            check = check.by_callee();
+        }
+        match limit {
+            Some(limit) => check.timeout(limit),
+            None => check,
+        }
+    })
+    .await
+}
+
+pub(crate) async fn cancel(arguments: CancelArguments) -> Result<Exit, Failure> {
+    let CancelArguments { pair, ring_for } = arguments;
+    ask(pair, |a, b| Cancel::between(a, b).ring(ring_for)).await
+}
+
+async fn ask<C: Check>(
+    pair: PairOptions,
+    question: impl FnOnce(&ringback::Account, &ringback::Account) -> C,
+) -> Result<Exit, Failure> {
+    let ends = pair.ends.open(&[&pair.a, &pair.b], None).await?;
+    let [from, to] = ends.accounts.as_slice() else { return Err(Failure::usage("two accounts are needed")) };
+    let check = question(from, to);
+    let mut output = pair.output.open()?;
+    let probe = pair.probe.for_calls(&pair.ends).await?;
+    let stopper = probe.clone();
+    let interrupt = Interrupt::watch(move || stopper.stop());
+    let outcome = probe.check(check).await;
+    output.one(&outcome);
+    probe.endpoint().close().await;
+    ends.close().await;
+    let complete = output.finish();
+    Ok(match Exit::from(outcome.verdict) {
+        Exit::Passed if !complete || interrupt.is_set() => Exit::Open,
+        exit => exit,
+    })
+}
