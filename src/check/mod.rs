@@ -32,6 +32,7 @@ mod restraint;
 mod run;
 mod stage;
 mod target;
+mod transfer;
 
 pub use account::Account;
 pub use call::Call;
@@ -48,6 +49,7 @@ pub use reachable::Reachable;
 pub use register::Register;
 pub use restraint::{Courtesy, Withheld};
 pub use run::{Answered, Interrupted, Reply, Run, StepMark, Unreached};
+pub use transfer::{Heard, Transfer, TransferKind, TransferResult, TransferTarget};
 
 use std::time::Duration;
 

@@ -1,6 +1,7 @@
 //! What a check found: plain data, with the evidence in it.
 
 use super::dtmf::DtmfResult;
+use super::transfer::TransferResult;
 use crate::transport::{MediaRecord, Record};
 use std::fmt;
 use std::ops::Range;
@@ -194,6 +195,8 @@ pub struct Outcome {
     pub metrics: Vec<Metric>,
     /// What became of digits, for each method in the order in which they were sent; empty for other checks.
     pub dtmf: Vec<DtmfResult>,
+    /// What a transfer came to; `None` for other checks.
+    pub transfer: Option<Box<TransferResult>>,
     /// The evidence.
     pub transcript: Transcript,
     /// How long all of it took.

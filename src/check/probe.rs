@@ -184,6 +184,7 @@ fn without_evidence(check: &'static str, subject: String, verdict: Verdict, find
         facts: Vec::new(),
         metrics: Vec::new(),
         dtmf: Vec::new(),
+        transfer: None,
         transcript: Transcript::empty(now, SystemTime::now()),
         took: Duration::ZERO,
     }

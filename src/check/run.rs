@@ -2,6 +2,7 @@
 
 use super::dtmf::DtmfResult;
 use super::restraint::{Restraint, Withheld};
+use super::transfer::TransferResult;
 use super::{
     Destination, Fact, Finding, Metric, MetricValue, Outcome, Severity, Side, Step, Transcript, Verdict,
 };
@@ -42,6 +43,7 @@ pub struct Run {
     facts: Vec<Fact>,
     metrics: Vec<Metric>,
     dtmf: Vec<DtmfResult>,
+    transfer: Option<Box<TransferResult>>,
     began: Instant,
     began_at: SystemTime,
 }
@@ -180,6 +182,7 @@ impl Run {
             facts: Vec::new(),
             metrics: Vec::new(),
             dtmf: Vec::new(),
+            transfer: None,
             began: now.into_std(),
             began_at: SystemTime::now(),
         }
@@ -434,6 +437,10 @@ impl Run {
         }
     }
 
+    pub(super) fn transferred(&mut self, result: TransferResult) {
+        self.transfer = Some(Box::new(result));
+    }
+
     pub(super) fn digits(&mut self, result: DtmfResult) {
         self.dtmf.push(result);
     }
@@ -544,6 +551,7 @@ impl Run {
             facts: self.facts,
             metrics: self.metrics,
             dtmf: self.dtmf,
+            transfer: self.transfer,
             transcript,
             took: Clock::now().into_std().saturating_duration_since(self.began),
         }

@@ -139,6 +139,7 @@ fn outcome() -> Outcome {
             Metric { name: "retransmissions", value: MetricValue::Count(1) },
         ],
         dtmf: Vec::new(),
+        transfer: None,
         transcript: Transcript {
             records,
             dropped: 2,

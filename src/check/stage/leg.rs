@@ -7,6 +7,7 @@ use crate::media::stream;
 use crate::message::Message;
 use crate::sdp::{MediaPlan, SdpError};
 use crate::ua::call::{By, Cause, DtmfInfo, Event, Rejection};
+use crate::ua::transfer::TransferorEvent;
 use std::time::Instant;
 
 /// A call of one party.
@@ -62,6 +63,8 @@ pub(in crate::check) struct Seen {
     pub(in crate::check) played: usize,
     /// Digits could not be sent by this way.
     pub(in crate::check) unsupported: Option<Way>,
+    /// What became of REFERs of ours.
+    pub(in crate::check) transferor: Vec<(Instant, TransferorEvent)>,
     pub(in crate::check) forks_hung_up: usize,
     pub(in crate::check) not_sent: Vec<String>,
     /// Requests of the peer in the call.
@@ -135,6 +138,9 @@ impl Seen {
                 self.infos.push((at, content_type, body, status));
             }
             Event::InfoAnswered { token, status } => self.info_answers.push((token, status)),
+            Event::Transferor { event, .. } if self.transferor.len() < MOST => {
+                self.transferor.push((at, event))
+            }
             Event::ForkHungUp { .. } => self.forks_hung_up += 1,
             Event::Held { ref plan, .. }
             | Event::Resumed { ref plan, .. }

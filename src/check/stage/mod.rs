@@ -2,15 +2,17 @@
 
 mod leg;
 mod party;
+mod referral;
 
 pub(super) use leg::{Ended, Leg, Seen};
 pub(super) use party::{Expect, Party};
 
 use super::run::Waited;
 use super::{Finding, Interrupted, Run, Severity, Side};
-use crate::endpoint::agent::{Arrival, Happened, Invitation, MediaSetup};
+use crate::endpoint::agent::{Arrival, Happened, Invitation, MediaSetup, What};
 use crate::error::Error;
-use crate::ua::call::Command;
+use crate::ua::call::{Command, Event};
+use crate::ua::transfer::TransfereeEvent;
 use std::future::poll_fn;
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
@@ -25,6 +27,8 @@ pub(in crate::check) struct Stage {
     pub(in crate::check) parties: Vec<Party>,
     /// In the order in which they began; none is ever removed.
     pub(in crate::check) legs: Vec<Leg>,
+    /// REFERs that our parties obey, in the order in which they came.
+    pub(in crate::check) referrals: Vec<referral::Referral>,
     /// Calls that ring and will be answered.
     answers: Vec<(Instant, usize)>,
 }
@@ -120,8 +124,19 @@ impl Stage {
                 }
             }
             Next::Leg(index, Some(Happened { at, what })) => {
+                let referred = match &what {
+                    What::Signal(Event::Transferee {
+                        referral,
+                        event: TransfereeEvent::Referred(referred),
+                    }) => Some((*referral, (**referred).clone())),
+                    _ => None,
+                };
                 if let Some(leg) = self.legs.get_mut(index) {
                     leg.seen.take(at, what);
+                }
+                match referred {
+                    Some((number, referred)) => self.obey(index, number, referred).await,
+                    None => self.notify_progress(index).await,
                 }
             }
             Next::Arrival(index, None) => {

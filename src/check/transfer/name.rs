@@ -1,0 +1,243 @@
+//! What can go wrong with a transfer, and what it is called.
+
+use super::matrix::Heard;
+use super::play::{Played, Refer1};
+use super::{Transfer, TransferTarget};
+use crate::check::judged::Judged;
+use crate::check::{Finding, Severity, Side};
+
+pub(super) fn no_audio_before(names: &[String; 3], heard: Heard) -> Judged {
+    Judged::fail(
+        "no-audio-before",
+        Side::Path,
+        format!("before any transfer, {}", heard.told(names)),
+        "mend the audio of plain calls first: see `ringback call`",
+    )
+}
+
+pub(super) fn refused(status: u16, phrase: &str) -> Judged {
+    let advice = match status {
+        405 | 501 => {
+            "the far side knows no REFER: transfer by the PBX's feature code, or let the platform take REFER"
+        }
+        403 | 603 => "the platform forbids transfer for this account or class of service",
+        420 => "an extension in Require is not known there",
+        481 => "the platform does not know this call any more: the dialog is misrouted",
+        _ => "see the status in the ladder",
+    };
+    Judged::fail("refer-refused", Side::Peer, format!("the REFER was refused: {status} {phrase}"), advice)
+}
+
+pub(super) fn refer_lost(why: &str) -> Judged {
+    Judged::fail(
+        "refer-not-answered",
+        Side::Peer,
+        format!("the REFER came to nothing: {why}"),
+        "platform: requests in the call get lost; look at the route of the dialog",
+    )
+}
+
+pub(super) fn legs_left(left: usize) -> Judged {
+    Judged::fail(
+        "leg-left-open",
+        Side::Peer,
+        format!(
+            "{left} leg{} that the transfer should have ended {} still up",
+            if left == 1 { "" } else { "s" },
+            if left == 1 { "is" } else { "are" }
+        ),
+        "platform: the transferor's legs end when the other two are joined",
+    )
+}
+
+pub(super) fn dropped(
+    names: &[String; 3],
+    (transferor, transferee, target): (usize, usize, usize),
+    heard: Heard,
+) -> Judged {
+    Judged::fail(
+        "dropped-with-transferor",
+        Side::Peer,
+        format!(
+            "when {} left, {} and {} lost each other: {}",
+            names[transferor],
+            names[transferee],
+            names[target],
+            heard.told(names)
+        ),
+        "platform: the transferor's BYE ends its own leg, not the call of the other two",
+    )
+}
+
+pub(super) fn not_released(left: usize, who: &str) -> Judged {
+    Judged::fail(
+        "leg-left-open",
+        Side::Peer,
+        format!("{who} hung up, and {left} legs are still up"),
+        "platform: a BYE on one leg has to end the other",
+    )
+}
+
+pub(super) fn done(check: &Transfer) -> String {
+    let names = check.names();
+    let (transferor, transferee, target) = check.roles();
+    format!("{} moved {} to {}", names[transferor], names[transferee], names[target])
+}
+
+/// What became of the transferee.
+pub(super) fn fate(check: &Transfer, played: &Played) -> String {
+    let names = check.names();
+    let (transferor, transferee, target) = check.roles();
+    let after = played.after;
+    if after.joined(transferee, target) {
+        format!("talks to {}", names[target])
+    } else if after.joined(transferee, transferor) {
+        format!("is back with {}", names[transferor])
+    } else if !played.transferee_up {
+        "was cut off".to_owned()
+    } else if after.is_alone(transferee) {
+        "is in a call in which nobody is heard".to_owned()
+    } else {
+        format!("is in a call in which {}", after.told(&names))
+    }
+}
+
+/// The step `after`: who hears whom, and whether the transferor was told the truth.
+pub(super) fn judge(check: &Transfer, played: &Played) -> Judged {
+    let names = check.names();
+    let (transferor, transferee, target) = check.roles();
+    let after = played.after;
+    let (e, c, t) = (&names[transferee], &names[target], &names[transferor]);
+    let fate = fate(check, played);
+    let last = played.notified.last().copied();
+    let told_done = last.is_some_and(|status| (200..300).contains(&status));
+    if after.joined(transferee, target) {
+        if last.is_some_and(|status| status >= 300) {
+            return Judged::fail(
+                "notify-untrue",
+                Side::Peer,
+                format!(
+                    "{t} was told {} and {e} and {c} hear each other: the NOTIFY is not true",
+                    last.unwrap_or_default()
+                ),
+                "platform: NOTIFY the status that the target really gave",
+            );
+        }
+        if after.hears(transferee, transferor) || after.hears(target, transferor) {
+            return Judged::fail(
+                "transferor-still-heard",
+                Side::Peer,
+                format!("{e} and {c} are joined, and {t} is still heard: {}", after.told(&names)),
+                "platform: the transferor is to be taken out of the call",
+            );
+        }
+        return Judged::pass(after.told(&names).to_string());
+    }
+    match played.refer {
+        Refer1::Refused(..) | Refer1::Lost(_) => {
+            return Judged::fail(
+                "not-transferred",
+                Side::Peer,
+                format!("the REFER was not taken; {e} {fate}"),
+                "see the finding about the REFER",
+            );
+        }
+        Refer1::Accepted(_) => {}
+    }
+    let one_way = after.hears(transferee, target) != after.hears(target, transferee);
+    if one_way {
+        let (deaf, other) = if after.hears(transferee, target) { (c, e) } else { (e, c) };
+        return Judged::fail(
+            "one-way-after-transfer",
+            Side::Peer,
+            format!("after the transfer {deaf} does not hear {other}: {}", after.told(&names)),
+            "platform: media still goes to an old address (H07); look at the re-INVITEs after the transfer",
+        );
+    }
+    if after.hears(target, transferor) || after.hears(transferor, target) {
+        return Judged::fail(
+            "wrong-parties-joined",
+            Side::Peer,
+            format!("{e} should talk to {c}; instead {}{}", after.told(&names), untrue(told_done, t)),
+            "platform: it joins the wrong two legs; second line with the ladder",
+        );
+    }
+    if let (Some(status), TransferTarget::Refuses(_) | TransferTarget::Rings) =
+        (last.filter(|s| *s >= 300), check.target)
+    {
+        return Judged::fail(
+            "target-refused",
+            Side::Peer,
+            format!("{c} did not take the call, and {t} was told {status}; {e} {fate}"),
+            "as it should be, when the one to be transferred is back with the transferor",
+        );
+    }
+    if told_done {
+        return Judged::fail(
+            "notify-untrue",
+            Side::Peer,
+            format!("{t} was told 200, and {e} does not talk to {c}: {e} {fate}"),
+            "platform: NOTIFY 200 only when the target has answered the transferee",
+        );
+    }
+    if let Some(status) = last.filter(|status| *status >= 300) {
+        return Judged::fail(
+            "transfer-failed",
+            Side::Peer,
+            format!("{c} was not reached: {t} was told {status}; {e} {fate}"),
+            "see what the status says: 404 unknown, 480 nobody registered, 486 busy, 482 a loop",
+        );
+    }
+    if !played.transferee_up {
+        return Judged::fail(
+            "transferee-dropped",
+            Side::Peer,
+            format!("the REFER was accepted, and {e} was cut off"),
+            "platform or phone: the old call may end only when the new one is there",
+        );
+    }
+    Judged::fail(
+        "not-carried-out",
+        Side::Peer,
+        format!("the REFER was accepted and nothing came of it; {e} {fate}"),
+        "platform: a 202 has to be followed by the call to the target, and by NOTIFYs",
+    )
+}
+
+fn untrue(told_done: bool, transferor: &str) -> String {
+    if told_done { format!(", and {transferor} was told 200") } else { String::new() }
+}
+
+/// What is worth knowing besides.
+pub(super) fn beside(check: &Transfer, played: &Played) -> Vec<Finding> {
+    let names = check.names();
+    let (transferor, transferee, target) = check.roles();
+    let joined = played.after.joined(transferee, target);
+    let mut findings = Vec::new();
+    let mut warn = |code, seen: String, advice: &str| {
+        findings.push(Finding::new(code, Severity::Warning, Side::Peer, seen, advice));
+    };
+    let accepted = matches!(played.refer, Refer1::Accepted(_));
+    if accepted && joined && played.notified.is_empty() {
+        warn(
+            "no-notify",
+            format!("the transfer came about, and {} was told nothing: no NOTIFY came", names[transferor]),
+            "platform: each REFER has an implicit subscription (RFC 3515 sec. 2.4.4); phones show an error without NOTIFY",
+        );
+    } else if accepted && !played.notified.is_empty() && !played.terminated {
+        warn(
+            "subscription-not-ended",
+            "no NOTIFY said that the subscription is over".to_owned(),
+            "platform: the last NOTIFY carries Subscription-State: terminated;reason=noresource",
+        );
+    }
+    if played.alerted > 1 || check.kind == super::TransferKind::Attended && played.alerted > 0 {
+        warn(
+            "target-alerted-twice",
+            format!("{} was called once more for the transfer, as if it had no call yet", names[target]),
+            "platform: Replaces in the Refer-To has to reach the target (RFC 3891); without it the target rings a second time",
+        );
+    }
+    let _ = played.transferor_up;
+    findings
+}
