@@ -114,23 +114,34 @@ fn transaction(count: usize, works: bool) -> usize {
         .unwrap();
     let began = Instant::now();
     let layer = || Layer::new(Default::default(), Ids::from_seed([1; 32]));
-    // A twin with the same seed tells which branches there will be.
+    let at = |i: usize| began + Duration::from_millis(10) * i as u32;
+    let catch_up = |layer: &mut Layer, now| {
+        if layer.poll_timeout().is_some_and(|at| at <= now) {
+            layer.handle_timeout(now);
+        }
+    };
+    // A twin with the same seed and the same fate tells which branches there will be.
     let mut twin = layer();
     let answers: Vec<Message> = (0..count)
-        .map(|_| {
-            twin.send(began, &request, flow).unwrap();
-            let Some(Output::Transmit { bytes, .. }) = twin.poll_output() else { panic!("nothing is sent") };
-            let request = Message::parse(bytes, &Limits::default()).unwrap();
-            Builder::response(&request, 200, "OK", Some("x1")).build().unwrap()
+        .map(|i| {
+            catch_up(&mut twin, at(i));
+            twin.send(at(i), &request, flow).unwrap();
+            let sent = std::iter::from_fn(|| twin.poll_output()).find_map(|output| match output {
+                Output::Transmit { bytes, retransmission: 0, .. } => Some(bytes),
+                _ => None,
+            });
+            let request = Message::parse(sent.unwrap(), &Limits::default()).unwrap();
+            let answer = Builder::response(&request, 200, "OK", Some("x1")).build().unwrap();
+            twin.handle_input(at(i), Input::Received { message: answer.clone(), flow });
+            while twin.poll_output().is_some() {}
+            answer
         })
         .collect();
     let (mut layer, mut seen) = (layer(), 0);
     if works {
         for (i, message) in answers.into_iter().enumerate() {
-            let now = began + Duration::from_millis(10) * i as u32;
-            if layer.poll_timeout().is_some_and(|at| at <= now) {
-                layer.handle_timeout(now);
-            }
+            let now = at(i);
+            catch_up(&mut layer, now);
             layer.send(now, &request, flow).unwrap();
             layer.handle_input(now, Input::Received { message, flow });
             while let Some(output) = layer.poll_output() {

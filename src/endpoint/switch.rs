@@ -1,7 +1,8 @@
 //! Requests that are too big for UDP (RFC 3261 sec. 18.1.1).
 
 use super::Scope;
-use crate::message::{BRANCH, Flow, Message, Transport};
+use crate::message::{Flow, Message, Transport};
+use crate::transaction::Layer;
 use crate::transport::{TransportError, TransportErrorKind};
 use std::collections::HashMap;
 use std::fmt::Write;
@@ -101,7 +102,7 @@ const VIA_AT_MOST: usize = 128;
 fn via_size(flow: Flow) -> usize {
     let mut sent_by = Length(0);
     let _ = write!(sent_by, "{}", SocketAddr::new(flow.local.ip(), flow.local.port()));
-    "Via: SIP/2.0/UDP ;branch=;rport\r\n".len() + sent_by.0 + BRANCH
+    "Via: SIP/2.0/UDP ;branch=;rport\r\n".len() + sent_by.0 + Layer::BRANCH_LENGTH
 }
 
 /// Counts what is written.

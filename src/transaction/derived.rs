@@ -1,5 +1,6 @@
 //! Messages that follow from another by rule: ACK and CANCEL of an INVITE, and the answers that need no user.
-use crate::message::{BRANCH, Builder, Flow, Message, Transport};
+use super::branch::LENGTH;
+use crate::message::{Builder, Flow, Message, Transport};
 use crate::syntax::{HeaderName, Limits, Method, Via};
 use bytes::Bytes;
 use std::net::SocketAddr;
@@ -29,7 +30,7 @@ impl Vias {
     /// all answers carry, and told without reading it as a Via.
     pub(super) fn branch_of<'a>(&self, via: &'a [u8]) -> Option<&'a [u8]> {
         let ours = self.text.get(b"Via: ".len()..)?;
-        let (branch, mut rest) = via.strip_prefix(ours)?.split_at_checked(BRANCH)?;
+        let (branch, mut rest) = via.strip_prefix(ours)?.split_at_checked(LENGTH)?;
         while !rest.is_empty() {
             rest = rest.strip_prefix(b";")?;
             let (value, is_of_value): (_, fn(u8) -> bool) = match rest.strip_prefix(b"rport") {
@@ -118,9 +119,9 @@ mod tests {
             local: "[2001:db8::1]:5070".parse().unwrap(),
             remote: "[2001:db8::2]:5060".parse().unwrap(),
         };
-        let branch = b"z9hG4bK0123456789abcdef01234567";
+        let branch = b"z9hG4bK0123456789abcdef0123456789abcdef";
         let mut vias = Vias::default();
-        assert_eq!(vias.branch_of(b"SIP/2.0/UDP h;branch=z9hG4bK0123456789abcdef01234567"), None);
+        assert_eq!(vias.branch_of(b"SIP/2.0/UDP h;branch=z9hG4bK0123456789abcdef0123456789abcdef"), None);
         let sent = Message::parse(vias.put(&request, &flow, branch), &Limits::default()).unwrap();
         let via = std::str::from_utf8(sent.header(HeaderName::Via).unwrap()).unwrap().to_owned();
         for (behind, is_quick) in [

@@ -2,8 +2,9 @@
 //!
 //! Whatever a rule compares is put into one keyed 128-bit digest (SipHash-2-4), and the digest stands for it:
 //! a key has the same size whatever a peer writes, and without the secret nobody can choose values that meet
-//! in the table.
-use crate::message::{FieldError, Ids, Message};
+//! in the table. Not in the table are the client transactions with a branch of their own, which says where they are.
+use super::branch::Chance;
+use crate::message::{COOKIE, FieldError, Ids, Message};
 use crate::syntax::{Host, Method, Via};
 use siphasher::sip128::{Hasher128, SipHasher24};
 use std::hash::Hasher;
@@ -18,6 +19,11 @@ pub(super) struct Key {
 impl Key {
     /// Of what has no key, and is never searched for.
     pub(super) const NONE: Key = Key { high: 0, low: 0 };
+
+    /// Is it a key for the table? Those of branches that lead to their slot differ from them in the last bit.
+    pub(super) fn is_for_table(self) -> bool {
+        self.low & 1 == 0
+    }
 
     /// The bits that stand in the table.
     pub(super) fn tag(self) -> u32 {
@@ -35,6 +41,7 @@ impl Key {
 enum Rule {
     Client,
     LongClient,
+    ClientOfBranch,
     Server,
     Rfc2543,
     Rfc2543Base,
@@ -79,7 +86,32 @@ impl Keys {
         Digest(hasher)
     }
 
-    /// A client transaction: its branch and the method of CSeq (RFC 3261 sec. 17.1.3).
+    /// A client transaction with a branch of its own: chance, and bits that hold for this method alone (RFC 3261 sec. 17.1.3). With
+    /// it, the mask of the slot's number in the branch.
+    pub(super) fn client_of_branch(&self, chance: Chance, method: Method<'_>) -> (Key, u32) {
+        let mut hasher = SipHasher24::new_with_keys(self.secret.0, self.secret.1);
+        let (method, mut text) = (method.as_bytes(), [0; 32]);
+        let (front, rest) = text.split_at_mut(1 + 8 + 4);
+        front[0] = Rule::ClientOfBranch as u8;
+        front[1..9].copy_from_slice(&chance.high.to_le_bytes());
+        front[9..].copy_from_slice(&chance.low.to_le_bytes());
+        // In one piece where it fits: the hash takes many small ones slowly.
+        match rest.get_mut(..method.len()) {
+            Some(rest) => {
+                rest.copy_from_slice(method);
+                hasher.write(&text[..1 + 8 + 4 + method.len()]);
+            }
+            None => {
+                hasher.write(front);
+                hasher.write(method);
+            }
+        }
+        let hash = hasher.finish128();
+        let low = u64::from(chance.low) << 32 | u64::from(hash.h1 as u32) | 1;
+        (Key { high: chance.high, low }, hash.h2 as u32)
+    }
+
+    /// A client transaction that shares the branch of another: the branch and the method of CSeq (RFC 3261 sec. 17.1.3).
     pub(super) fn client(&self, branch: &[u8], method: Method<'_>) -> Key {
         // All in one piece where it fits, as branches of ours do: the hash takes many small ones slowly.
         let (method, mut text) = (method.as_bytes(), [0; 64]);
@@ -170,8 +202,8 @@ impl Keys {
 
 /// Does a branch promise to be unique? The bare cookie, which some old peers copied, does not.
 fn is_rfc3261(branch: &[u8]) -> bool {
-    const COOKIE: &[u8] = b"z9hG4bK";
-    branch.len() > COOKIE.len() && branch[..COOKIE.len()].eq_ignore_ascii_case(COOKIE)
+    let cookie = branch.split_at_checked(COOKIE.len());
+    cookie.is_some_and(|(cookie, rest)| cookie.eq_ignore_ascii_case(COOKIE.as_bytes()) && !rest.is_empty())
 }
 
 /// Sent-by: host without regard to case, port with its default.
@@ -221,6 +253,6 @@ impl Digest {
 
     fn key(self) -> Key {
         let hash = self.0.finish128();
-        Key { high: hash.h1, low: hash.h2 }
+        Key { high: hash.h1, low: hash.h2 & !1 }
     }
 }

@@ -2,6 +2,7 @@
 
 mod receive;
 
+use super::branch::{self, Branch};
 use super::derived::Vias;
 use super::invite_client::InviteClient;
 use super::key::{Key, Keys};
@@ -31,7 +32,7 @@ pub struct Layer {
     keys: Keys,
     vias: Vias,
     slots: Slab<Transaction>,
-    /// Every key under which a live transaction can be found, to its slot.
+    /// Every key under which a live transaction can be found, to its slot; but for client transactions with a branch of their own.
     table: Table,
     wheel: Wheel,
     outputs: VecDeque<Output>,
@@ -97,6 +98,9 @@ impl fmt::Debug for Layer {
 }
 
 impl Layer {
+    /// Bytes of the branch that [`Layer::send`] writes.
+    pub(crate) const BRANCH_LENGTH: usize = branch::LENGTH;
+
     /// An empty layer; `ids` gives branches and the key of the tables.
     pub fn new(config: Config, mut ids: Ids) -> Layer {
         Layer {
@@ -128,29 +132,27 @@ impl Layer {
     /// [`Full`].
     pub fn send(&mut self, now: Instant, request: &Message, flow: Flow) -> Result<ClientId, Full> {
         let now = self.moment(now);
-        let branch = self.ids.branch_bytes();
-        let bytes = self.vias.put(request, &flow, &branch);
         let method = request.method();
-        let key = method.map(|method| self.keys.client(&branch, method));
-        let is_ack = method == Some(Method::Ack);
-        if method == Some(Method::Invite) {
-            let id = self.open(Machine::NonInviteClient(NonInviteClient::waiting(Bytes::new(), flow)), key);
-            let id = id.ok_or(Full)?;
-            self.run(now, id, |machine, step| {
+        let mut branch = Branch::of_bits(self.ids.branch_bits());
+        let key_and_mask = method.map(|method| self.keys.client_of_branch(branch.chance, method));
+        let waiting = Machine::NonInviteClient(NonInviteClient::waiting(Bytes::new(), flow));
+        let id = self.open(waiting, key_and_mask.map(|(key, _)| key)).ok_or(Full)?;
+        if let Some((_, mask)) = key_and_mask {
+            branch.masked = id.index() ^ mask;
+        }
+        let bytes = self.vias.put(request, &flow, &branch.text());
+        self.run(now, id, |machine, step| match method {
+            Some(Method::Invite) => {
                 *machine = Machine::InviteClient(InviteClient::start(step, bytes, flow));
                 Fate::Alive
-            });
-            return Ok(ClientId(id));
-        }
-        let is_request = method.is_some();
-        let waiting = NonInviteClient::waiting(bytes, flow);
-        let id = self.open(Machine::NonInviteClient(waiting), key).ok_or(Full)?;
-        self.run(now, id, |machine, step| match machine {
-            Machine::NonInviteClient(machine) if is_request => {
-                machine.start(step);
-                if is_ack { Fate::Terminated } else { Fate::Alive }
             }
-            _ => machine.on_transport_error(step),
+            Some(method) => {
+                let mut client = NonInviteClient::waiting(bytes, flow);
+                client.start(step);
+                *machine = Machine::NonInviteClient(client);
+                if method == Method::Ack { Fate::Terminated } else { Fate::Alive }
+            }
+            None => machine.on_transport_error(step),
         });
         Ok(ClientId(id))
     }
@@ -158,7 +160,7 @@ impl Layer {
     /// Sends a request outside any transaction, once, with a Via of ours on top: the ACK of a 2xx, which the
     /// user sends again for each 2xx that comes (RFC 3261 sec. 13.2.2.4).
     pub fn send_outside(&mut self, request: &Message, flow: Flow) {
-        let branch = self.ids.branch_bytes();
+        let branch = Branch::of_bits(self.ids.branch_bits()).text();
         let bytes = self.vias.put(request, &flow, &branch);
         self.outputs.push_back(Output::Transmit { owner: Owner::None, flow, bytes, retransmission: 0 });
     }
@@ -254,8 +256,7 @@ impl Layer {
 
     /// The client transaction that sent a request with this branch; for what came and cannot be matched, because it is no whole message.
     pub fn client_by_branch(&self, branch: &[u8]) -> Option<ClientId> {
-        let of = |method: &Method<'_>| self.find(self.keys.client(branch, *method));
-        Method::KNOWN.iter().find_map(of).map(ClientId)
+        Method::KNOWN.iter().find_map(|&method| self.client(branch, method)).map(ClientId)
     }
 
     /// Number of live transactions, those included that the layer answers by itself.
@@ -354,6 +355,20 @@ impl Layer {
         self.discarded.clear();
     }
 
+    /// The live client transaction that a response with this branch belongs to.
+    fn client(&self, branch: &[u8], method: Method<'_>) -> Option<Id> {
+        let of_branch = Branch::parse(branch).and_then(|Branch { chance, masked }| {
+            let (key, mask) = self.keys.client_of_branch(chance, method);
+            let (id, transaction) = self.slots.at(masked ^ mask)?;
+            (transaction.key == key).then_some(id)
+        });
+        match method {
+            // The CANCEL of an INVITE has its branch.
+            Method::Cancel => of_branch.or_else(|| self.find(self.keys.client(branch, method))),
+            _ => of_branch,
+        }
+    }
+
     /// The live transaction that has this key.
     fn find(&self, key: Key) -> Option<Id> {
         let has = |index| self.slots.at(index).is_some_and(|(_, transaction)| transaction.has(key));
@@ -368,7 +383,7 @@ impl Layer {
         let of_table = key.unwrap_or(Key::NONE);
         let id = self.slots.insert(Transaction { machine, key: of_table, server: None })?;
         self.live += 1;
-        if let Some(key) = key {
+        if let Some(key) = key.filter(|key| key.is_for_table()) {
             self.table.insert(key, id.index());
         }
         Some(id)
@@ -432,7 +447,9 @@ impl Layer {
     fn finish(&mut self, id: Id) {
         let Some(Transaction { machine, key, server }) = self.slots.remove(id) else { return };
         self.live -= 1;
-        self.table.remove(key, id.index());
+        if key.is_for_table() {
+            self.table.remove(key, id.index());
+        }
         if let Some(server) = &server {
             for key in [server.merged, server.rfc2543_ack].into_iter().flatten() {
                 self.table.remove(key, id.index());

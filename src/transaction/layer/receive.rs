@@ -24,7 +24,7 @@ impl Layer {
                 None => alone(via)?.branch()?,
             };
             let cseq = message.cseq().ok()?;
-            self.find(self.keys.client(branch, cseq.method))
+            self.client(branch, cseq.method)
         });
         let (Some(status), Some(id)) = (status, id) else {
             self.outputs.push_back(Output::Stray { message, flow });

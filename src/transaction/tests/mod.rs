@@ -1,6 +1,7 @@
 //! Virtual time: a [`Trial`] writes down what the layer does, each line with its millisecond.
 #![allow(clippy::unwrap_used)]
 
+mod branches;
 mod invite_client;
 mod invite_server;
 mod matching;
