@@ -11,7 +11,7 @@ use super::non_invite_client::NonInviteClient;
 use super::slab::{Id, Slab};
 use super::step::{Fate, Step};
 use super::table::Table;
-use super::timers::{Moment, Tick, Timers};
+use super::timers::{Moment, NEVER, Tick, Timers};
 use super::wheel::Wheel;
 use super::{CancelError, ClientId, Config, Full, Input, Output, Owner, RespondError, ServerId, derived};
 use crate::message::{Flow, Ids, Message};
@@ -23,6 +23,11 @@ use std::time::{Duration, Instant};
 
 /// Timers that are looked at before the first of them fires; bytes that are freed together.
 const AT_ONCE: usize = 64;
+/// Timers that the wheel moves beforehand: with each call, and for each timer that fires. Each moves about twice before it fires.
+const PREPARED: usize = 8;
+/// Timers that a sweep looks at together, and the calls between one such step and the next.
+const SWEPT: usize = 64;
+const SWEPT_EVERY: u8 = 16;
 
 /// All transactions of an endpoint.
 pub struct Layer {
@@ -36,10 +41,14 @@ pub struct Layer {
     table: Table,
     wheel: Wheel,
     outputs: VecDeque<Output>,
-    /// Room for [`Layer::handle_timeout`], at most [`AT_ONCE`] long.
-    due: (Vec<(u32, Tick)>, Vec<Id>),
+    /// Room for [`Layer::handle_timeout`], at most [`AT_ONCE`] long each.
+    due: (Vec<(u32, Tick)>, Vec<u32>, Vec<Id>),
+    /// The slots of timers before this moment were looked at.
+    looked: Tick,
     /// Bytes that nobody needs any more, fewer than [`AT_ONCE`].
     discarded: Vec<Bytes>,
+    /// Of [`SWEPT_EVERY`].
+    calls: u8,
     live: usize,
     refused: u64,
     /// The first moment that was seen; ticks count from it.
@@ -114,7 +123,9 @@ impl Layer {
             wheel: Wheel::new(),
             outputs: VecDeque::new(),
             due: Default::default(),
+            looked: 0,
             discarded: Vec::new(),
+            calls: 0,
             live: 0,
             refused: 0,
             epoch: None,
@@ -289,13 +300,20 @@ impl Layer {
     /// The time of [`Layer::poll_timeout`] has come.
     pub fn handle_timeout(&mut self, now: Instant) {
         let now = self.moment(now);
-        let (mut entries, mut due) = std::mem::take(&mut self.due);
+        let (mut entries, mut ahead, mut due) = std::mem::take(&mut self.due);
         loop {
-            // Passes that little but look come first, so that the memory of many transactions is fetched at once and not one after
-            // the other.
             entries.extend(std::iter::from_fn(|| self.wheel.pop(now.down)).take(AT_ONCE));
-            if entries.is_empty() {
-                break;
+            let Some(&(_, last)) = entries.last() else { break };
+            if self.wheel.wants_prepare() {
+                self.wheel.prepare(PREPARED * entries.len());
+            }
+            if last >= self.looked {
+                ahead.extend(entries.iter().map(|&(index, _)| index));
+                if ahead.len() < AT_ONCE {
+                    self.looked = self.wheel.ahead(AT_ONCE - ahead.len(), &mut ahead);
+                }
+                self.look(&ahead);
+                ahead.clear();
             }
             for (index, at) in entries.drain(..) {
                 if !self.slots.disarm(index, at) {
@@ -308,14 +326,20 @@ impl Layer {
                     _ => due.push(id),
                 }
             }
-            let looked_at =
-                due.iter().filter(|&&id| self.slots.get(id).is_some_and(|t| t.machine.look())).count();
-            std::hint::black_box(looked_at);
             for id in due.drain(..) {
                 self.run(now, id, Machine::on_timer);
             }
         }
-        self.due = (entries, due);
+        self.due = (entries, ahead, due);
+    }
+
+    /// Looks at what the timers of these slots need, and changes nothing. It lies far apart: looked at together, first the slots and
+    /// then what they point to, it is not fetched one after the other.
+    fn look(&self, slots: &[u32]) {
+        let armed = slots.iter().filter(|&&index| self.slots.is_armed(index, NEVER)).count();
+        let of = |index: u32| self.slots.at(index).is_some_and(|(_, transaction)| transaction.machine.look());
+        let looked = slots.iter().filter(|&&index| of(index)).count();
+        std::hint::black_box((armed, looked));
     }
 
     /// The next thing to do; call until `None`.
@@ -336,22 +360,23 @@ impl Layer {
         if self.discarded.len() >= AT_ONCE {
             self.free_discarded();
         }
-        if self.wheel.wants_sweep() {
-            let slots = std::cell::RefCell::new(&mut self.slots);
-            self.wheel.sweep(
-                |index, at| slots.borrow_mut().disarm(index, at),
-                |index, at| slots.borrow_mut().set_armed(index, at),
-            );
+        if self.wheel.wants_prepare() {
+            self.wheel.prepare(PREPARED);
+        }
+        self.calls = (self.calls + 1) % SWEPT_EVERY;
+        if self.calls == 0 && self.wheel.wants_sweep() {
+            self.wheel.sweep(SWEPT, |index, at| self.slots.is_armed(index, at));
         }
         Moment::new(*self.epoch.get_or_insert(now), now)
     }
 
-    /// Frees bytes, which lie far apart: looked at together first, they are not fetched one after the other.
+    /// Frees bytes, which lie far apart: looked at together first, at both ends because an allocator writes there, they are not fetched
+    /// one after the other.
     fn free_discarded(&mut self) {
         let counts = self.discarded.iter().filter(|bytes| bytes.is_unique()).count();
-        let firsts =
-            self.discarded.iter().filter_map(|bytes| bytes.first()).fold(0, |sum, first| sum ^ first);
-        std::hint::black_box((counts, firsts));
+        let ends = |bytes: &Bytes| Some(bytes.first()? ^ bytes.last()?);
+        let ends = self.discarded.iter().filter_map(ends).fold(0, |sum, ends| sum ^ ends);
+        std::hint::black_box((counts, ends));
         self.discarded.clear();
     }
 

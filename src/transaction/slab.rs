@@ -110,11 +110,9 @@ impl<T> Slab<T> {
         true
     }
 
-    /// The wheel holds the slot for that moment.
-    pub(super) fn set_armed(&mut self, index: u32, at: Tick) {
-        if let Some(slot) = self.slot_mut(index) {
-            slot.armed = at;
-        }
+    /// Does the wheel hold the slot for that moment?
+    pub(super) fn is_armed(&self, index: u32, at: Tick) -> bool {
+        self.slot(index).is_some_and(|slot| slot.armed == at)
     }
 
     #[cfg(test)]
