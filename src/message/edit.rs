@@ -36,19 +36,20 @@ impl Message {
     pub fn with_top_via(&self, via: &[u8]) -> Message {
         let mut via = via.get(..8_192).unwrap_or(via).to_vec();
         via.iter_mut().filter(|b| matches!(b, b'\r' | b'\n')).for_each(|b| *b = b' ');
-        let bytes = self.bytes_with_top_line(&[b"Via: ", &via, b"\r\n"]);
+        let bytes = self.bytes_with_top_line(&[b"Via: ", &via, b"\r\n"], BytesMut::new());
         Message::parse(bytes, &Limits::PASSED).unwrap_or_else(|_| self.clone())
     }
 
-    /// The bytes with a line, made of these parts, in front of the first Via, or of all headers where there is none.
-    pub(crate) fn bytes_with_top_line(&self, parts: &[&[u8]]) -> Bytes {
+    /// The bytes with a line, made of these parts, in front of the first Via, or of all headers where there is none; in an empty buffer,
+    /// which grows if it has no room for them.
+    pub(crate) fn bytes_with_top_line(&self, parts: &[&[u8]], mut bytes: BytesMut) -> Bytes {
         let at = match self.find(HeaderName::Via, 0) {
             Some((_, span)) => span.line_offset(),
             None => self.head.headers_offset as usize,
         };
         let (before, after) = self.bytes.split_at(at.min(self.bytes.len()));
         let line: usize = parts.iter().map(|part| part.len()).sum();
-        let mut bytes = Vec::with_capacity(self.bytes.len() + line);
+        bytes.reserve(self.bytes.len() + line);
         bytes.extend_from_slice(before);
         for part in parts {
             bytes.extend_from_slice(part);
@@ -58,7 +59,7 @@ impl Message {
             let head = bytes.len() - self.body().len();
             blank_stray_cr(&mut bytes[..head]);
         }
-        Bytes::from(bytes)
+        bytes.freeze()
     }
 
     /// A copy whose top Via carries `received`/`rport` as RFC 3261 sec. 18.2.1 and RFC 3581 sec. 4 say for a request from `source`.

@@ -2,7 +2,7 @@
 use super::branch::LENGTH;
 use crate::message::{Builder, Flow, Message, Transport};
 use crate::syntax::{HeaderName, Limits, Method, Via};
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use std::net::SocketAddr;
 
 /// Puts our Via on requests; that of the last flow is at hand.
@@ -14,8 +14,8 @@ pub(super) struct Vias {
 }
 
 impl Vias {
-    /// The bytes of a request that goes out on `flow`, with our Via on top (RFC 3261 sec. 18.1.1, RFC 3581 sec. 3).
-    pub(super) fn put(&mut self, request: &Message, flow: &Flow, branch: &[u8]) -> Bytes {
+    /// The bytes of a request that goes out on `flow`, with our Via on top (RFC 3261 sec. 18.1.1, RFC 3581 sec. 3), in an empty buffer.
+    pub(super) fn put(&mut self, request: &Message, flow: &Flow, branch: &[u8], buffer: BytesMut) -> Bytes {
         let of = Some((flow.transport, flow.local));
         if self.of != of {
             // Rebuilt, because an IPv6 address of a socket may print a scope, which has no place in a Via.
@@ -23,7 +23,7 @@ impl Vias {
             self.text = format!("Via: SIP/2.0/{} {sent_by};branch=", flow.transport.as_via()).into_bytes();
             self.of = of;
         }
-        request.bytes_with_top_line(&[&self.text, branch, b";rport\r\n"])
+        request.bytes_with_top_line(&[&self.text, branch, b";rport\r\n"], buffer)
     }
 
     /// The branch of a Via that is the last flow's with nothing behind it but what the far side fills in (RFC 3581 sec. 4): what nearly
@@ -122,7 +122,8 @@ mod tests {
         let branch = b"z9hG4bK0123456789abcdef0123456789abcdef";
         let mut vias = Vias::default();
         assert_eq!(vias.branch_of(b"SIP/2.0/UDP h;branch=z9hG4bK0123456789abcdef0123456789abcdef"), None);
-        let sent = Message::parse(vias.put(&request, &flow, branch), &Limits::default()).unwrap();
+        let sent =
+            Message::parse(vias.put(&request, &flow, branch, BytesMut::new()), &Limits::default()).unwrap();
         let via = std::str::from_utf8(sent.header(HeaderName::Via).unwrap()).unwrap().to_owned();
         for (behind, is_quick) in [
             ("", true),

@@ -3,6 +3,7 @@
 mod receive;
 
 use super::branch::{self, Branch};
+use super::buffers::Buffers;
 use super::derived::Vias;
 use super::invite_client::InviteClient;
 use super::key::{Key, Keys};
@@ -21,7 +22,7 @@ use std::collections::VecDeque;
 use std::fmt;
 use std::time::{Duration, Instant};
 
-/// Timers that are looked at before the first of them fires; bytes that are freed together.
+/// Timers that are looked at before the first of them fires.
 const AT_ONCE: usize = 64;
 /// Timers that the wheel moves beforehand: with each call, and for each timer that fires. Each moves about twice before it fires.
 const PREPARED: usize = 8;
@@ -45,8 +46,7 @@ pub struct Layer {
     due: (Vec<(u32, Tick)>, Vec<u32>, Vec<Id>),
     /// The slots of timers before this moment were looked at.
     looked: Tick,
-    /// Bytes that nobody needs any more, fewer than [`AT_ONCE`].
-    discarded: Vec<Bytes>,
+    buffers: Buffers,
     /// Of [`SWEPT_EVERY`].
     calls: u8,
     live: usize,
@@ -124,7 +124,7 @@ impl Layer {
             outputs: VecDeque::new(),
             due: Default::default(),
             looked: 0,
-            discarded: Vec::new(),
+            buffers: Buffers::new(),
             calls: 0,
             live: 0,
             refused: 0,
@@ -151,7 +151,7 @@ impl Layer {
         if let Some((_, mask)) = key_and_mask {
             branch.masked = id.index() ^ mask;
         }
-        let bytes = self.vias.put(request, &flow, &branch.text());
+        let bytes = self.vias.put(request, &flow, &branch.text(), self.buffers.take());
         self.run(now, id, |machine, step| match method {
             Some(Method::Invite) => {
                 *machine = Machine::InviteClient(InviteClient::start(step, bytes, flow));
@@ -172,7 +172,7 @@ impl Layer {
     /// user sends again for each 2xx that comes (RFC 3261 sec. 13.2.2.4).
     pub fn send_outside(&mut self, request: &Message, flow: Flow) {
         let branch = Branch::of_bits(self.ids.branch_bits()).text();
-        let bytes = self.vias.put(request, &flow, &branch);
+        let bytes = self.vias.put(request, &flow, &branch, self.buffers.take());
         self.outputs.push_back(Output::Transmit { owner: Owner::None, flow, bytes, retransmission: 0 });
     }
 
@@ -357,9 +357,6 @@ impl Layer {
     }
 
     fn moment(&mut self, now: Instant) -> Moment {
-        if self.discarded.len() >= AT_ONCE {
-            self.free_discarded();
-        }
         if self.wheel.wants_prepare() {
             self.wheel.prepare(PREPARED);
         }
@@ -368,16 +365,6 @@ impl Layer {
             self.wheel.sweep(SWEPT, |index, at| self.slots.is_armed(index, at));
         }
         Moment::new(*self.epoch.get_or_insert(now), now)
-    }
-
-    /// Frees bytes, which lie far apart: looked at together first, at both ends because an allocator writes there, they are not fetched
-    /// one after the other.
-    fn free_discarded(&mut self) {
-        let counts = self.discarded.iter().filter(|bytes| bytes.is_unique()).count();
-        let ends = |bytes: &Bytes| Some(bytes.first()? ^ bytes.last()?);
-        let ends = self.discarded.iter().filter_map(ends).fold(0, |sum, ends| sum ^ ends);
-        std::hint::black_box((counts, ends));
-        self.discarded.clear();
     }
 
     /// The live client transaction that a response with this branch belongs to.
@@ -418,13 +405,8 @@ impl Layer {
     fn run(&mut self, now: Moment, id: Id, step: impl FnOnce(&mut Machine, &mut Step<'_>) -> Fate) {
         let Some((transaction, armed)) = self.slots.get_armed(id) else { return };
         let machine = &mut transaction.machine;
-        let mut context = Step {
-            now,
-            timers: &self.timers,
-            outputs: &mut self.outputs,
-            discarded: &mut self.discarded,
-            id,
-        };
+        let mut context =
+            Step { now, timers: &self.timers, outputs: &mut self.outputs, buffers: &mut self.buffers, id };
         let fate = step(machine, &mut context);
         match fate {
             Fate::Alive => {
@@ -452,7 +434,7 @@ impl Layer {
                 now,
                 timers: &self.timers,
                 outputs: &mut self.outputs,
-                discarded: &mut self.discarded,
+                buffers: &mut self.buffers,
                 id: invite,
             };
             machine.on_cancel_sent(&step);

@@ -58,6 +58,7 @@
 //! ```
 
 mod branch;
+mod buffers;
 mod derived;
 mod flow;
 mod invite_client;

@@ -1,4 +1,5 @@
 //! What a machine works with during one step.
+use super::buffers::Buffers;
 use super::slab::Id;
 use super::timers::{Moment, Tick, Timers};
 use super::{ClientId, Output, Owner, ServerId};
@@ -11,8 +12,8 @@ pub(super) struct Step<'a> {
     pub(super) now: Moment,
     pub(super) timers: &'a Timers,
     pub(super) outputs: &'a mut VecDeque<Output>,
-    /// Where bytes go that nobody needs any more: to free them costs less for many at once.
-    pub(super) discarded: &'a mut Vec<Bytes>,
+    /// Where bytes go that nobody needs any more.
+    pub(super) buffers: &'a mut Buffers,
     /// The transaction.
     pub(super) id: Id,
 }
@@ -40,7 +41,7 @@ impl Step<'_> {
         ServerId(self.id)
     }
     pub(super) fn discard(&mut self, bytes: Bytes) {
-        self.discarded.push(bytes);
+        self.buffers.give(bytes);
     }
     pub(super) fn output(&mut self, output: Output) {
         self.outputs.push_back(output);
