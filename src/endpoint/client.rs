@@ -5,6 +5,7 @@ use super::mailbox::{Mailbox, mailbox};
 use super::{Endpoint, Scope, Switch};
 use crate::error::Error;
 use crate::message::{Flow, Message};
+use crate::syntax::Reason;
 use crate::transport::TransportError;
 use std::future::poll_fn;
 use std::sync::Arc;
@@ -65,10 +66,10 @@ impl ClientTransaction {
     /// What it gives is the transaction of the CANCEL; it ends without an event when there was nothing to cancel any more.
     ///
     /// # Errors
-    /// [`Error::Closed`]; [`Error::Usage`] when `reason` holds a line break.
+    /// [`Error::Closed`]; [`Error::Usage`] when `reason` cannot stand in a header ([`Reason::is_value`]).
     pub async fn cancel(&self, scope: &Scope, reason: Option<String>) -> Result<ClientTransaction, Error> {
-        if reason.as_ref().is_some_and(|reason| reason.contains(['\r', '\n'])) {
-            return Err(Error::usage("reason", "it holds a line break"));
+        if !reason.as_deref().is_none_or(Reason::is_value) {
+            return Err(Error::usage("reason", "this is no value of a Reason header"));
         }
         let invite = self.mailbox.id().ok_or(Error::Closed)?;
         let (post, mut mailbox) = mailbox(None);

@@ -24,6 +24,17 @@ impl<'a> Reason<'a> {
         let params = Params::scan(&mut scan)?;
         Ok((Reason { protocol, params }, scan.end_of_value()?))
     }
+    /// Can this text stand in a Reason header? One reason or a list of them, without control characters and so on one line.
+    pub fn is_value(text: &str) -> bool {
+        let mut rest = text.as_bytes();
+        loop {
+            rest = match Reason::parse_first(rest) {
+                Ok((_, [])) => return !text.contains(char::is_control),
+                Ok((_, rest)) => rest,
+                Err(_) => return false,
+            };
+        }
+    }
     /// `cause`: a status code, or a cause of Q.850.
     pub fn cause(&self) -> Option<u32> {
         self.params.get(b"cause").and_then(|p| clamped_u32(p.value?))
@@ -48,5 +59,24 @@ mod tests {
         let (second, rest) = Reason::parse_first(rest).unwrap();
         assert_eq!((second.protocol, second.cause(), rest), (&b"SIP"[..], Some(600), &b""[..]));
         assert!(Reason::parse_first(b";cause=1").is_err() && Reason::parse_first(b"SIP cause=1").is_err());
+    }
+
+    #[test]
+    fn tells_what_can_stand_in_a_header() {
+        for value in
+            ["SIP", "SIP;cause=200;text=\"Call completed elsewhere\"", "Q.850;cause=16, SIP ;cause=600"]
+        {
+            assert!(Reason::is_value(value), "{value:?}");
+        }
+        for wrong in [
+            "",
+            ";cause=200",
+            "SIP cause=200",
+            "SIP, ;cause=1",
+            "SIP;cause=200\r\nVia: x",
+            "SIP;text=\"a\r\n b\"",
+        ] {
+            assert!(!Reason::is_value(wrong), "{wrong:?}");
+        }
     }
 }

@@ -51,7 +51,7 @@ pub(super) fn ack(invite: &Bytes, response: &Message) -> Option<Message> {
     from_invite(&again(invite)?, Method::Ack, response.header(HeaderName::To))?.build().ok()
 }
 
-/// The CANCEL of an INVITE (RFC 3261 sec. 9.1).
+/// The CANCEL of an INVITE (RFC 3261 sec. 9.1), with its Reason (RFC 3326).
 pub(super) fn cancel(invite: &Bytes, reason: Option<&str>) -> Option<Message> {
     let cancel = from_invite(&again(invite)?, Method::Cancel, None)?;
     let builder = match reason {

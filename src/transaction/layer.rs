@@ -16,7 +16,7 @@ use super::timers::{Moment, NEVER, Tick, Timers};
 use super::wheel::Wheel;
 use super::{CancelError, ClientId, Config, Full, Input, Output, Owner, RespondError, ServerId, derived};
 use crate::message::{Flow, Ids, Message};
-use crate::syntax::Method;
+use crate::syntax::{Method, Reason};
 use bytes::Bytes;
 use std::collections::VecDeque;
 use std::fmt;
@@ -178,17 +178,21 @@ impl Layer {
 
     /// Cancels an INVITE (RFC 3261 sec. 9.1): sends CANCEL in a client transaction of its own, now or as soon
     /// as a provisional response has come. When none comes, that transaction ends unsent with the INVITE's.
-    /// The INVITE ends by its own final response, at the latest 64*T1 after the CANCEL. `reason` is a Reason value (RFC 3326), without
-    /// line breaks; one that cannot stand in a message leaves nothing to cancel.
+    /// The INVITE ends by its own final response, at the latest 64*T1 after the CANCEL.
+    ///
+    /// `reason` is a Reason value of the CANCEL ([`Reason::is_value`]), like `SIP;cause=200;text="Call completed elsewhere"`.
     ///
     /// # Errors
-    /// [`CancelError`].
+    /// [`CancelError`]; nothing is cancelled then.
     pub fn cancel(
         &mut self,
         now: Instant,
         invite: ClientId,
         reason: Option<&str>,
     ) -> Result<ClientId, CancelError> {
+        if !reason.is_none_or(Reason::is_value) {
+            return Err(CancelError::BadReason);
+        }
         let now = self.moment(now);
         let slot = self.slots.get(invite.0).ok_or(CancelError::NotPending)?;
         let Machine::InviteClient(machine) = &slot.machine else { return Err(CancelError::NotPending) };

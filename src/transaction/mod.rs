@@ -99,7 +99,9 @@ pub struct Config {
     /// Longest time that an INVITE transaction waits for its final response after a provisional one, on
     /// either side; default 1 h. (RFC 3261 has no limit for a user agent.)
     pub proceeding: Duration,
-    /// Most transactions alive at once, client and server together; default 1,000,000.
+    /// Most transactions alive at once, client and server together; default 1,000,000. Each takes about 170 bytes and, over UDP, its
+    /// request or response; so many are half a gigabyte. A server transaction over UDP lives for 64*T1: 100,000 of them are 3,000
+    /// requests in a second, and a busy peer or a load test sends more than that.
     pub max_transactions: usize,
 }
 
@@ -290,6 +292,9 @@ pub enum CancelError {
     /// No INVITE client transaction that waits for its final response, or one that is being cancelled.
     #[error("there is nothing to cancel")]
     NotPending,
+    /// The Reason cannot stand in a header ([`Reason::is_value`](crate::syntax::Reason::is_value)).
+    #[error("this is no value of a Reason header")]
+    BadReason,
     /// [`Config::max_transactions`] is reached.
     #[error(transparent)]
     Full(#[from] Full),

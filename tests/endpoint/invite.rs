@@ -61,13 +61,16 @@ async fn a_cancel_carries_its_reason_and_the_invite_ends_with_487() {
 }
 
 #[tokio::test]
-async fn a_second_cancel_has_nothing_to_cancel_and_a_reason_with_a_line_break_is_refused() {
+async fn a_second_cancel_has_nothing_to_cancel_and_a_reason_that_is_none_is_refused() {
     let (called, mut incoming) = bind(&["127.0.0.1:0"], &[]).await;
     let (caller, _) = bind(&["127.0.0.1:0"], &[]).await;
     let flow = caller.flow(Transport::Udp, called.local_addrs()[0].1).await.unwrap();
     let scope = caller.scope();
     let mut transaction = scope.request(invite(flow, Method::Invite), flow).await.unwrap();
-    assert!(transaction.cancel(&scope, Some("SIP\r\nX: y".to_owned())).await.is_err());
+    for wrong in ["SIP\r\nX: y", "", ";cause=200"] {
+        let refused = transaction.cancel(&scope, Some(wrong.to_owned())).await;
+        assert!(matches!(refused, Err(ringback::Error::Usage { .. })), "{wrong:?}");
+    }
     let request = incoming.next_request().await.unwrap();
     let busy = Builder::response(&request.message, 486, "Busy Here", Some("b")).build().unwrap();
     called.respond(request.id, busy).await.unwrap();

@@ -224,6 +224,26 @@ fn a_cancel_after_a_provisional_response_is_sent_at_once_in_its_own_transaction(
 }
 
 #[test]
+fn a_cancel_says_its_reason_and_nothing_that_is_none() {
+    let mut trial = Trial::new();
+    let id = trial.send("INVITE", UDP);
+    let invite = trial.sent();
+    trial.answer(&invite, 180);
+    trial.log();
+    for wrong in ["", ";cause=200", "SIP cause=200", "SIP;cause=200\r\nVia: x", "SIP;text=\"a\r\n b\""] {
+        let result = trial.layer.cancel(trial.instant(), id, Some(wrong));
+        assert_eq!(result, Err(CancelError::BadReason), "{wrong:?}");
+    }
+    trial.drain();
+    assert_eq!(trial.log(), [""; 0]);
+    let reason = "SIP;cause=200;text=\"Call completed elsewhere\"";
+    trial.layer.cancel(trial.instant(), id, Some(reason)).unwrap();
+    trial.drain();
+    assert_eq!(trial.log(), ["0 > CANCEL"]);
+    assert_eq!(trial.sent().header(HeaderName::Reason), Some(reason.as_bytes()));
+}
+
+#[test]
 fn a_cancel_before_any_response_waits_for_a_provisional_one() {
     let mut trial = Trial::new();
     let id = trial.send("INVITE", UDP);

@@ -9,7 +9,7 @@ use super::session::Session;
 use super::{Command, Config, FarParty, Input, Output, RequestId};
 use crate::message::{Builder, Ids, Message};
 use crate::sdp::{MediaPlan, Negotiation};
-use crate::syntax::{HeaderName, Method};
+use crate::syntax::{HeaderName, Method, Reason};
 use crate::transaction::ServerId;
 use crate::ua::dialog::Dialog;
 use crate::ua::transfer::{Referrals, Replaces};
@@ -220,7 +220,7 @@ impl Call {
             Command::Dial => self.dial(),
             Command::Ring { status, media } => self.ring(now, status, media),
             Command::Answer => self.answer(now),
-            Command::Refuse { status, reason } => self.refuse(status, reason),
+            Command::Refuse { status, reason } => self.refuse(status, reason.filter(|r| Reason::is_value(r))),
             Command::Hold(hold) => self.hold(Some(hold)),
             Command::Resume => self.hold(None),
             Command::Info { token, content_type, body } => self.info(token, content_type, body),
@@ -229,7 +229,7 @@ impl Call {
             Command::RefuseRefer { referral, status } => self.refuse_refer(referral, status),
             Command::Notify { referral, status, phrase } => self.notify(now, referral, status, phrase),
             Command::GiveWay { by } => self.give_way(by),
-            Command::HangUp { reason } => self.hang_up(reason),
+            Command::HangUp { reason } => self.hang_up(reason.filter(|r| Reason::is_value(r))),
         }
     }
 

@@ -180,7 +180,7 @@ pub enum Command {
     Refuse {
         /// 300 to 699.
         status: u16,
-        /// A Reason value, e.g. `Q.850;cause=17`.
+        /// A Reason value, e.g. `Q.850;cause=17`; without effect when it is none (RFC 3326).
         reason: Option<String>,
     },
     /// Puts the peer on hold.
@@ -226,7 +226,7 @@ pub enum Command {
     },
     /// Ends the call: CANCEL before the answer, BYE after it, 480 where we were called and have not answered.
     HangUp {
-        /// A Reason value for the CANCEL or BYE, e.g. `SIP;cause=200;text="done"`.
+        /// A Reason value for the CANCEL or BYE, e.g. `SIP;cause=200;text="done"`; without effect when it is none (RFC 3326).
         reason: Option<String>,
     },
 }

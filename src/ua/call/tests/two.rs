@@ -67,6 +67,39 @@ fn a_call_that_is_cancelled_ends_on_both_sides() {
 }
 
 #[test]
+fn a_reason_that_is_none_is_left_out_and_the_call_ends_all_the_same() {
+    let none = || Some("SIP;cause=200\r\nVia: x".to_owned());
+    let mut cancelled = World::new();
+    cancelled.dial().run(10).command(1, RING).run(3_000).command(0, Command::HangUp { reason: none() });
+    let mut refused = World::new();
+    refused.dial().run(10).command(1, RING).run(500);
+    refused.command(1, Command::Refuse { status: 486, reason: none() });
+    let mut hung_up = up();
+    hung_up.command(0, Command::HangUp { reason: none() });
+    for (mut world, sent) in [
+        (cancelled, vec!["INVITE", "CANCEL", "ACK"]),
+        (refused, vec!["INVITE", "ACK"]),
+        (hung_up, vec!["INVITE", "ACK", "BYE"]),
+    ] {
+        is_clean(&mut world);
+        assert_eq!(world.seen(">"), sent);
+        let reasons = |event: &Event| match event {
+            Event::Ended { reasons, .. } => Some(reasons.clone()),
+            Event::Rejected(rejection) => Some(rejection.reasons.clone()),
+            _ => None,
+        };
+        let reasons: Vec<String> = world
+            .sides
+            .iter()
+            .flat_map(|side| &side.events)
+            .filter_map(|(_, event)| reasons(event))
+            .flatten()
+            .collect();
+        assert_eq!(reasons, [""; 0]);
+    }
+}
+
+#[test]
 fn a_200_that_crosses_the_cancel_is_acknowledged_and_hung_up() {
     let mut world = World::new();
     world.dial().run(10).command(1, RING).run(3_000).command(1, Command::Answer).command(0, HANG_UP);
