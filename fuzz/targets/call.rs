@@ -11,6 +11,7 @@ use ringback::sdp::Local;
 use ringback::syntax::{HeaderName, Limits, Method};
 use ringback::transaction::{self, ClientId, Layer};
 use ringback::ua::call::{Call, Command, Config, Hold, Input, Output, RequestId};
+use ringback::ua::transfer::{Refer, Target};
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
@@ -42,6 +43,7 @@ impl World {
         config.prefer_update = flags & 4 != 0;
         config.require_reliable = flags & 8 != 0;
         config.session_expires = (flags & 16 == 0).then_some(90);
+        config.referrals = flags & 64 != 0;
         World {
             layer: Layer::new(transaction::Config::default(), ids.fork()),
             call: None,
@@ -216,7 +218,7 @@ fn with(message: &Message, rest: &[u8]) -> Vec<u8> {
     bytes
 }
 
-const METHODS: [Method<'static>; 9] = [
+const METHODS: [Method<'static>; 10] = [
     Method::Invite,
     Method::Ack,
     Method::Bye,
@@ -226,11 +228,24 @@ const METHODS: [Method<'static>; 9] = [
     Method::Options,
     Method::Cancel,
     Method::Refer,
+    Method::Notify,
 ];
 const STATUSES: [u16; 18] =
     [100, 180, 183, 199, 200, 202, 299, 302, 401, 407, 408, 422, 481, 487, 491, 500, 503, 603];
 
-fn command(byte: u8) -> Command {
+fn command(byte: u8, refers: bool) -> Command {
+    if refers && byte & 128 != 0 {
+        return match byte % 6 {
+            0 | 1 => Command::Refer(Box::new(Refer::new(
+                u64::from(byte & 1),
+                Target::new("sip:carol@lab.example"),
+            ))),
+            2 => Command::AcceptRefer { referral: 1 },
+            3 => Command::RefuseRefer { referral: 2, status: 603 },
+            4 => Command::Notify { referral: 1, status: 100 + 4 * u16::from(byte), phrase: None },
+            _ => Command::GiveWay { by: "other".into() },
+        };
+    }
     match byte % 9 {
         0 => Command::Ring { status: 180, media: false },
         1 => Command::Ring { status: 183, media: true },
@@ -266,7 +281,7 @@ fuzz_target!(|data: &[u8]| {
                 let method = METHODS[usize::from(value & 15) % METHODS.len()];
                 world.asks(method, u32::from(value >> 4), rest);
             }
-            3 => world.command(command(*value)),
+            3 => world.command(command(*value, flags & 64 != 0)),
             _ => world.run(Duration::from_millis(u64::from(*value) * u64::from(*value))),
         }
     }

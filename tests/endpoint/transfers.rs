@@ -403,3 +403,27 @@ async fn who_ignores_replaces_rings_a_second_time_and_keeps_its_call() {
     answered(&mut bc).await;
     assert_eq!((heard(&cb).await, heard(&ca).await), (vec![1], vec![0]));
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_notify_that_is_kept_back_ends_the_subscription_and_holds_up_no_call() {
+    let [a, mut b, c] = three().await;
+    let mut ab = a.dial(&b.uri()).await;
+    let invitation = b.invited().await;
+    let rewrite: ringback::endpoint::agent::Rewrite =
+        Box::new(|message| (message.method() != Some(ringback::syntax::Method::Notify)).then_some(message));
+    let mut ba = invitation.take_rewritten(b.media(), b.setup(), Some(rewrite)).unwrap();
+    ba.command(Command::Answer).await;
+    answered(&mut ab).await;
+    ab.refer(Refer::new(1, Target::new(c.uri()))).await;
+    let (referral, _) = referred(&mut ba).await;
+    let began = tokio::time::Instant::now();
+    ba.command(Command::AcceptRefer { referral }).await;
+    notify(&ba, referral, 200).await;
+    assert_eq!(told(&mut ab).await, (vec![], SubscriptionEnd::NeverCame));
+    let over = |event| matches!(event, Event::Transferee { event: TransfereeEvent::Over, .. }).then_some(());
+    until(&mut ba, over).await;
+    assert!(began.elapsed() < Duration::from_secs(33), "{:?}", began.elapsed());
+    ab.hang_up(None).await;
+    assert_eq!((ended(&mut ab).await, ended(&mut ba).await), (By::Local, By::Peer));
+    assert!(ab.next().await.is_none() && ba.next().await.is_none());
+}

@@ -51,8 +51,9 @@ impl Call {
         let leg = self.up.filter(|_| self.phase == Phase::Up && self.bye_after_ack.is_none());
         let room = self.pending.len() < MAX_WAITING && self.referrals.may_issue(token);
         let Some(leg) = leg.filter(|_| room) else {
-            let why = if room { "the call is not up" } else { "too many referrals are open" }.to_owned();
-            return self.transferor(token, vec![TransferorEvent::NotSent(why)]);
+            let why =
+                if room { "the call is not up" } else { "too many are open, or one with this token is" };
+            return self.transferor(token, vec![TransferorEvent::NotSent(why.to_owned())]);
         };
         self.referrals.issued.push(Issued::new(token, leg, refer.suppress_subscription));
         let headers = refer.written(&self.config.from);

@@ -114,7 +114,9 @@ impl Target {
                         | HeaderName::CSeq
                         | HeaderName::From
                         | HeaderName::MaxForwards
+                        | HeaderName::MinSe
                         | HeaderName::PAssertedIdentity
+                        | HeaderName::PPreferredIdentity
                         | HeaderName::Path
                         | HeaderName::ProxyAuthorization
                         | HeaderName::ProxyRequire
@@ -122,6 +124,7 @@ impl Target {
                         | HeaderName::ReferredBy
                         | HeaderName::Require
                         | HeaderName::Route
+                        | HeaderName::SessionExpires
                         | HeaderName::Supported
                         | HeaderName::To
                         | HeaderName::UserAgent
