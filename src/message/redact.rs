@@ -236,8 +236,10 @@ fn line_secret(text: &[u8], piece: Range<usize>, end: usize, ranges: &mut Vec<Ra
             let value = &text[start..end];
             let scheme = value.iter().take_while(|b| class::is(**b, class::TOKEN)).count();
             // Of Digest only the response is a secret; of others nobody knows.
+            // What is between them stays: a fold in it keeps its white space.
+            let space = value[scheme..].iter().take_while(|b| class::is(**b, class::LWS)).count();
             if !value[..scheme].eq_ignore_ascii_case(b"digest") && scheme < value.len() {
-                ranges.push(start + scheme + 1..end);
+                ranges.push(start + scheme + space..end);
             }
         }
     }
@@ -302,6 +304,8 @@ mod tests {
             ("x: response=\"66\\\nTo: x\r\n", "x: response=\"redacted\nTo: x\r\n"),
             ("x: response=\"66\r\n 29\", y\r\n", "x: response=\"redacted\", y\r\n"),
             ("Authorization: Basic dXNlcjpwdw==\r\nTo: x", "Authorization: Basic redacted\r\nTo: x"),
+            ("Authorization: Odd\n  a=b\r\nTo: x", "Authorization: Odd\n  redacted\r\nTo: x"),
+            ("Authorization: Odd=a b\r\nTo: x", "Authorization: Oddredacted\r\nTo: x"),
             // A CR alone: white space to us, a line end to others.
             ("x: response=\r\"6629\", y\r\n", "x: response=\r\"redacted\", y\r\n"),
             ("x: a\rAuthorization: Odd abc\r\nTo: x", "x: a\rAuthorization: Odd redacted\r\nTo: x"),
