@@ -16,6 +16,7 @@ mod progress;
 mod reachable;
 mod register;
 mod sim;
+mod transfer;
 mod wav;
 
 use clap::{ArgAction, Parser, Subcommand};
@@ -49,6 +50,8 @@ enum Command {
     Hold(Box<hold::HoldArguments>),
     /// Does a phone that rings stop when the caller gives up, and is it told why?
     Cancel(Box<hold::CancelArguments>),
+    /// Is a call transferred, and who hears whom afterwards?
+    Transfer(Box<transfer::Arguments>),
     /// Run the embedded telephone network on loopback until Ctrl-C.
     Sim(sim::Arguments),
     /// Start the embedded network with healthy and faulty accounts, check them, and show the verdicts.
@@ -95,6 +98,7 @@ fn main() -> ExitCode {
             Command::Dtmf(arguments) => dtmf::run(*arguments).await,
             Command::Hold(arguments) => hold::hold(*arguments).await,
             Command::Cancel(arguments) => hold::cancel(*arguments).await,
+            Command::Transfer(arguments) => transfer::run(*arguments).await,
             Command::Sim(arguments) => sim::run(arguments).await,
             Command::Demo(arguments) => demo::run(arguments).await,
         }

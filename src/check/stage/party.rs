@@ -148,6 +148,8 @@ impl Party {
             config.credentials = Some(credentials);
             config.routes = routes;
             config.user_agent = user_agent;
+            // The stage obeys a REFER; checks in which none is due see it in the ladder.
+            config.referrals = true;
             (config.t1, config.t2) = (t1, t2);
             config
         }
