@@ -14,6 +14,7 @@
 //! | `facts` | `name`, `value`; a name can stand more than once |
 //! | `metrics` | an object; the unit ends the key: `rrd_ms` (a number with at most three decimals), `expires_s`, `loss_a_to_b_percent`; counts have none |
 //! | `dtmf` | what became of digits; only in outcomes of `dtmf`: `step`, `method`, `sent`, `received`, `arrived_by`, `defects` (codes of findings), `loss`, `digits` (each sent one: `digit`, and when it arrived `duration_ms`, `level_dbm0`, `payload_type`, `at_ms`), `observed` (all that came, by every way) |
+//! | `transfer` | what a transfer came to; only in outcomes of `transfer`: `kind`, `parties`, `transferor`, `heard` (`before` and `after`: of each party whom it hears), `refer`, `notify` (statuses in order), `legs_left`, `transferee` (its fate in words), `transfer_ms` |
 //! | `took_ms` | how long all of it took |
 //! | `started` | when it began, RFC 3339 in UTC with milliseconds |
 //! | `messages` | messages sent and received, retransmissions too |
@@ -30,6 +31,7 @@
 //! ```
 
 mod dtmf;
+mod transfer;
 
 use crate::check::{MetricValue, Outcome};
 use serde::ser::{Serialize, SerializeMap, SerializeStruct, Serializer};
@@ -113,7 +115,7 @@ impl Serialize for Line<'_> {
             .collect();
         let facts: Vec<Fact<'_>> =
             outcome.facts.iter().map(|f| Fact { name: f.name, value: &f.value }).collect();
-        let mut line = serializer.serialize_struct("Outcome", 16)?;
+        let mut line = serializer.serialize_struct("Outcome", 17)?;
         line.serialize_field("schema", SCHEMA)?;
         line.serialize_field("check", outcome.check)?;
         line.serialize_field("subject", &outcome.subject)?;
@@ -130,6 +132,10 @@ impl Serialize for Line<'_> {
         match outcome.dtmf.as_slice() {
             [] => line.skip_field("dtmf")?,
             _ => line.serialize_field("dtmf", &dtmf::rows(outcome))?,
+        }
+        match &outcome.transfer {
+            None => line.skip_field("transfer")?,
+            Some(result) => line.serialize_field("transfer", &transfer::row(result))?,
         }
         line.serialize_field("took_ms", &milliseconds(outcome.took))?;
         line.serialize_field("started", &timestamp(outcome.transcript.began_at))?;

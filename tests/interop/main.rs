@@ -13,6 +13,7 @@ mod lab;
 mod peer;
 mod registrar;
 mod ringback;
+mod transfers;
 
 use std::thread;
 use std::time::{Duration, Instant};

@@ -114,6 +114,11 @@ impl Outcome {
         self.0["dtmf"].as_array().map_or(&[], Vec::as_slice)
     }
 
+    /// What a transfer came to.
+    pub(crate) fn transfer(&self) -> &Value {
+        &self.0["transfer"]
+    }
+
     pub(crate) fn number(&self, key: &str) -> u64 {
         self.0[key].as_u64().unwrap_or_else(|| panic!("no {key} in {}", self.0))
     }

@@ -101,7 +101,7 @@ async fn transfer(
     let pair =
         Pair { a: &check.a, b: &check.b, target: check.b.aor().to_owned(), wait: check.wait, direct: true };
     let (from, to) = pair.connect(run, stage).await?;
-    let (ours, theirs) = if check.by_callee { (to, from) } else { (from, to) };
+    let ours = if check.by_callee { to } else { from };
 
     let mark = run.begin("before");
     let before = listen(run, stage).await;
@@ -136,7 +136,7 @@ async fn transfer(
         }
     }
 
-    let played = refer(check, run, stage, (ours, theirs), replaces, result).await?;
+    let played = refer(check, run, stage, (ours, consult), replaces, result).await?;
     result.after = Some(played.after);
     result.notified.clone_from(&played.notified);
     result.transferee = name::fate(check, &played);
@@ -225,7 +225,7 @@ async fn refer(
     check: &Transfer,
     run: &mut Run,
     stage: &mut Stage,
-    (ours, theirs): (usize, usize),
+    (ours, consult): (usize, Option<usize>),
     replaces: Option<Replaces>,
     result: &mut TransferResult,
 ) -> Option<Played> {
@@ -265,10 +265,10 @@ async fn refer(
     };
     let accepted = end(run, mark, judged);
     if accepted {
-        notified(check, run, stage, (ours, theirs), sent_at, result).await?;
+        notified(check, run, stage, (ours, consult), sent_at, result).await?;
     } else {
         run.skip("notify", "the REFER was not accepted");
-        resume(run, stage, ours).await;
+        back(run, stage, ours, consult).await;
     }
     let after = listen(run, stage).await?;
     let seen = stage.seen(ours)?;
@@ -293,7 +293,7 @@ async fn notified(
     check: &Transfer,
     run: &mut Run,
     stage: &mut Stage,
-    (ours, _): (usize, usize),
+    (ours, consult): (usize, Option<usize>),
     sent_at: Instant,
     result: &mut TransferResult,
 ) -> Option<()> {
@@ -318,7 +318,7 @@ async fn notified(
                     leg.handle.hang_up(None).await;
                 }
             } else {
-                resume(run, stage, ours).await;
+                back(run, stage, ours, consult).await;
             }
             if let Until::Interrupted(why) = stage.rest(run, REST).await {
                 end(run, mark, interrupted(why));
@@ -343,8 +343,11 @@ async fn notified(
     Some(())
 }
 
-/// The transferor takes its call back from hold.
-async fn resume(run: &mut Run, stage: &mut Stage, ours: usize) {
+/// The transfer failed: the transferor leaves the target, and takes its first call back from hold.
+async fn back(run: &mut Run, stage: &mut Stage, ours: usize, consult: Option<usize>) {
+    if let Some(leg) = consult.and_then(|consult| stage.legs.get(consult)).filter(|leg| leg.seen.is_up()) {
+        leg.handle.hang_up(None).await;
+    }
     let held = stage.seen(ours).is_some_and(|seen| {
         seen.is_up()
             && matches!(

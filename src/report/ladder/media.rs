@@ -91,18 +91,25 @@ fn kind(payload_type: u8, names: &HashMap<u8, String>) -> String {
     }
 }
 
-/// Descriptions in a transcript, each with the end of its flow that it describes.
+/// Descriptions in a transcript, each with the end of its flow that it describes. Those that we gave come first: what a proxy passes on
+/// to another end of ours is not its own.
 fn descriptions(transcript: &Transcript) -> impl Iterator<Item = (SocketAddr, String)> {
-    transcript.records.iter().filter_map(|record| {
-        let RecordEvent::Message { direction, bytes, .. } = &record.event else { return None };
-        memchr::memmem::find(bytes, b"m=audio")?;
-        let message = Message::parse(bytes.clone(), &Limits::default()).ok()?;
-        let end = match direction {
-            Direction::Sent => record.flow.local,
-            Direction::Received => record.flow.remote,
-        };
-        Some((end, String::from_utf8_lossy(message.body()).into_owned()))
-    })
+    let of = |wanted: Direction| {
+        transcript.records.iter().filter_map(move |record| {
+            let RecordEvent::Message { direction, bytes, .. } = &record.event else { return None };
+            if *direction != wanted {
+                return None;
+            }
+            memchr::memmem::find(bytes, b"m=audio")?;
+            let message = Message::parse(bytes.clone(), &Limits::default()).ok()?;
+            let end = match direction {
+                Direction::Sent => record.flow.local,
+                Direction::Received => record.flow.remote,
+            };
+            Some((end, String::from_utf8_lossy(message.body()).into_owned()))
+        })
+    };
+    of(Direction::Sent).chain(of(Direction::Received))
 }
 
 /// What `rtpmap` says of payload types, the first of each number.
