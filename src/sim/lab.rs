@@ -23,7 +23,7 @@ const PORT_TRIES: usize = 16;
 const FAREWELL: Duration = Duration::from_millis(200);
 
 /// What the PBX takes, beside what the registrar does.
-const CALL_METHODS: &str = "INVITE, ACK, CANCEL, BYE, PRACK, UPDATE, INFO";
+const CALL_METHODS: &str = "INVITE, ACK, CANCEL, BYE, PRACK, UPDATE, INFO, REFER, NOTIFY";
 
 /// A running telephone network: a registrar and a [PBX](pbx) that answer at real addresses, or in a network in memory. Dropping it ends it.
 ///
@@ -76,10 +76,25 @@ impl LabBuilder {
         self.config = config;
         self
     }
-    /// Numbers and manners of the PBX. Menus that were added are kept.
+    /// Numbers and manners of the PBX. Menus and groups that were added are kept.
     pub fn pbx(mut self, config: pbx::Config) -> LabBuilder {
-        let menus = std::mem::replace(&mut self.pbx, config).menus;
-        self.pbx.menus.extend(menus);
+        let before = std::mem::replace(&mut self.pbx, config);
+        self.pbx.menus.extend(before.menus);
+        self.pbx.groups.extend(before.groups);
+        self
+    }
+    /// Adds a ring group: this number rings all devices of these users (by name or extension) as one.
+    pub fn group<M: Into<String>>(
+        mut self,
+        number: impl Into<String>,
+        members: impl IntoIterator<Item = M>,
+    ) -> LabBuilder {
+        self.pbx.groups.push((number.into(), members.into_iter().map(Into::into).collect()));
+        self
+    }
+    /// The REFER of a device goes on to the device at the other end, instead of being carried out by the PBX.
+    pub fn relay_refer(mut self) -> LabBuilder {
+        self.pbx.refer = pbx::ReferMode::Relay;
         self
     }
     /// Adds a voice menu.

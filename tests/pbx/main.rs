@@ -10,3 +10,5 @@ mod numbers;
 mod phone;
 mod signalling_faults;
 mod sturdy;
+mod transfer_faults;
+mod transfers;

@@ -11,7 +11,7 @@ use std::str::FromStr;
 
 /// One fault of one account, read from its spelling: an id, or an id, a colon and a variant.
 ///
-/// A fault of registration is met by the user's own REGISTERs. One of calls (D, N12, H, S, F) is met in every call that the user makes or
+/// A fault of registration is met by the user's own REGISTERs. One of calls (D, N12, H, S, F, X, A14, U14) is met in every call that the user makes or
 /// takes, in both directions where none is named; a menu may have faults of its own ([`Ivr::fault`](super::Ivr::fault)).
 ///
 /// | spelling | what goes wrong |
@@ -105,6 +105,46 @@ use std::str::FromStr;
 /// | `S03:contact` | the same because the Contact of the 200 leads to a port where nobody listens |
 /// | `S04` | 420 to who names 100rel, required or not |
 /// | `S04:required` | the INVITE to the called device has Require: 100rel |
+/// | `A14` | a REFER, re-INVITE or BYE of the caller inside its dialog is challenged as its INVITE was (407) |
+/// | `F01` | the first refusal of a device cancels all others, and the caller gets it |
+/// | `F02` | when one device answers, the others get no CANCEL |
+/// | `F04` | when one device answers, the others get no CANCEL; who answers as well gets an ACK and no media, and its leg stays |
+/// | `F05` | a user with a call gets no second one: 486, and the device is not asked |
+/// | `U14` | of several devices of a user only the one that registered last is rung |
+/// | `H01` | a hold with the address 0.0.0.0 is told to nobody, and after 10 s the call is dropped with Reason "RTP timeout" |
+/// | `H07` | after a transfer the audio of the target still goes to the transferor's leg, which stays; the transferee hears nothing |
+/// | `X01` | REFER gets 405, with an Allow that does not name it |
+/// | `X01:501` | REFER gets 501 |
+/// | `X02` | REFER gets 403 |
+/// | `X03` | REFER gets 202, the target is not called, and the NOTIFY says 404 |
+/// | `X03:403` | the same with 403 |
+/// | `X04` | a Refer-To that is no sip: URI with a user part gets 501 |
+/// | `X04:400` | the same with 400 |
+/// | `X05` | a REFER to a number that the PBX answers itself gets 202, the transferee BYE, and the NOTIFY says 404 |
+/// | `X06` | REFER gets 603 |
+/// | `X07` | REFER without Referred-By gets 429 |
+/// | `X07:always` | REFER gets 429 whatever it has |
+/// | `X08` | REFER gets 420 with Unsupported: replaces, norefersub |
+/// | `X09` | REFER gets 400: its Refer-To cannot be read |
+/// | `X10` | the Replaces in a Refer-To arrives escaped twice: the dialog is not found (481) |
+/// | `X11` | a Replaces of a live dialog gets 481, in an INVITE and in the NOTIFY of a transfer that the PBX carries out |
+/// | `X12` | a transfer to a call that still rings comes to nothing: the NOTIFY says 481 |
+/// | `X13` | Replaces is ignored, in REFER and INVITE: the target is called a second time, and the first call stays |
+/// | `X14` | REFER gets 202 and a NOTIFY of 100, and is never carried out |
+/// | `X14:silent` | REFER gets 202 and is carried out, and no NOTIFY comes at all |
+/// | `X14:trying` | REFER gets 202 and is carried out, and no NOTIFY comes but that of 100 |
+/// | `X14:active` | the last NOTIFY says active, not terminated |
+/// | `X15` | when the target refuses, the NOTIFY says 200 |
+/// | `X16` | where REFER is relayed, the NOTIFYs of the transferee get 481 |
+/// | `X17` | REFER gets 491 within a second of an INVITE or ACK of its leg |
+/// | `X18` | a BYE of the transferor before the target answers ends the transferee's leg, and the target's is cancelled |
+/// | `X19` | the target is joined with the transferor and the transferee gets BYE; the NOTIFY says 200 |
+/// | `X19:consult` | after an attended transfer the transferor's call with the target gets no BYE, though nobody is there any more |
+/// | `X20` | REFER gets 202, and the NOTIFY says 482: a loop |
+/// | `X20:483` | the same with 483 |
+/// | `X21` | a referred call finds users by name only: an extension or a group gets 404, in the NOTIFY |
+/// | `X21:484` | the same with 484 |
+/// | `X22` | the call to the target says that the transferor calls, without Referred-By, and nobody is told of the new far party |
 /// | `F03` | a CANCEL has no Reason, whatever Reason the PBX was given |
 /// | `raise-expires` | a shorter time than 600 s is raised silently instead of refused (in no catalogue: what some registrars do) |
 /// | `raise-expires:SECONDS` | the same with another minimum |
@@ -195,6 +235,35 @@ pub(super) enum Kind {
     NoReliable,
     RequiresReliable,
     NoReason,
+    ReferRefused(u16),
+    ReferredByRequired,
+    ForeignScheme(u16),
+    ReferTooSoon,
+    ReferredCallGets(u16),
+    NumbersUnknown(u16),
+    OwnNumbersLost,
+    MangledReplaces,
+    ReplacesUnknown,
+    EarlyReplacesUnknown,
+    ReplacesIgnored,
+    NeverCarriedOut,
+    NoNotify,
+    NotifiesTryingOnly,
+    NeverTerminated,
+    RefusalToldAsSuccess,
+    NotifyRefused,
+    ByeEndsTransfer,
+    WrongParties,
+    LegLeftOpen,
+    IdentityLost,
+    OldMedia,
+    ZeroAddressLive,
+    ChallengesInDialog,
+    FirstRefusalEnds,
+    LosersRing,
+    BothAnswered,
+    OneCall,
+    OneBinding,
 }
 
 /// The only type of INFO that is taken.

@@ -1,93 +1,177 @@
 //! A call between two devices: two legs, each with a dialog and media ports of its own, and everything that is passed on between them.
 
+use super::Pbx;
+use super::desk::{Ask, Desk};
 use super::faults::Faults;
-use super::player::{Player, ring_back};
+use super::player::Player;
+use super::ring::{Purpose, Ring};
+use super::route::Destination;
 use super::side::Side;
+use super::transfer::{Relayed, Transfer};
 use crate::endpoint::agent::{Happened, What};
 use crate::message::Ids;
 use crate::sdp::{Direction, MediaPlan};
 use crate::sim::fault::Kind;
-use crate::ua::End;
-use crate::ua::call::{By, Command, Event, Hold, Rejection};
+use crate::ua::call::{By, Event, Hold};
+use std::future::poll_fn;
+use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
+use tokio::sync::mpsc;
 
-/// A call with its two legs. Each leg that ends takes the other one with it.
-#[derive(Debug)]
+/// A call. Each of its two legs that ends takes the other one with it, unless a transfer goes on.
 pub(super) struct Bridge {
-    pub(super) caller: Side,
-    pub(super) called: Side,
+    pub(super) pbx: Pbx,
+    /// The caller's leg and the called one's. There is no called one while devices are [rung](Ring) for the call; a transfer puts somebody
+    /// else in the place of either.
+    pub(super) sides: [Option<Side>; 2],
+    pub(super) ring: Option<Ring>,
     pub(super) faults: Faults,
     pub(super) ids: Ids,
-    /// The caller hears a tone of ours while it rings.
-    pub(super) ringback_tone: bool,
     pub(super) no_answer_at: Option<Instant>,
-    tone: Option<Player>,
-    rings: bool,
-    /// The whole call is dropped then (S02).
-    drop_at: Option<Instant>,
+    /// Somebody hears a tone of ours while it rings.
+    pub(super) tone: Option<(Which, Player)>,
+    pub(super) rings: bool,
+    pub(super) desk: Desk,
+    questions: mpsc::Receiver<Ask>,
+    /// A transfer that we carry out.
+    pub(super) transfer: Option<Transfer>,
+    /// REFERs that were passed on.
+    pub(super) relayed: Vec<Relayed>,
+    /// Has taken the place of another leg, and is about to be up.
+    pub(super) newcomer: Option<Which>,
+    /// Devices that ring on, or have answered too late, because of a fault.
+    pub(super) losers: Vec<Side>,
+    /// The leg that still gets the audio that is meant for its successor (H07).
+    pub(super) old: Option<(Which, Side)>,
+    /// A leg that goes on to a number of our own.
+    pub(super) onward: Option<(Side, Destination)>,
+    /// The whole call is dropped then, and why (H01, S02).
+    drop_at: Option<(Instant, &'static str)>,
+    /// Who is asked first for news.
+    turn: Which,
 }
 
 /// Which leg.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Which {
+pub(super) enum Which {
     Caller,
     Called,
 }
 
-fn now() -> Instant {
+impl Which {
+    pub(super) fn other(self) -> Which {
+        match self {
+            Which::Caller => Which::Called,
+            Which::Called => Which::Caller,
+        }
+    }
+}
+
+/// What woke a call.
+enum Wake {
+    Side(Which, Option<Happened>),
+    Branch(usize, Option<Happened>),
+    Loser(usize, Option<Happened>),
+    Asked(Ask),
+    Due,
+}
+
+pub(super) fn now() -> Instant {
     tokio::time::Instant::now().into_std()
 }
 
 impl Bridge {
-    pub(super) fn new(caller: Side, mut called: Side, faults: Faults, ids: Ids) -> Bridge {
-        caller.entry.join(&called.entry);
-        called.relay.take_event(caller.taken);
+    pub(super) fn new(pbx: Pbx, caller: Side, mut called: Vec<Side>, faults: Faults) -> Bridge {
+        let (desk, questions) = Desk::new();
+        for side in &mut called {
+            caller.entry.join(&side.entry);
+            side.relay.take_event(caller.taken);
+            side.entry.belongs_to(&desk);
+        }
+        caller.entry.belongs_to(&desk);
         Bridge {
-            caller,
-            called,
+            no_answer_at: Some(now() + pbx.config.no_answer),
+            ids: pbx.ids(),
+            pbx,
+            sides: [Some(caller), None],
+            ring: Some(Ring::new(Purpose::Call, called)),
             faults,
-            ids,
-            ringback_tone: false,
-            no_answer_at: None,
             tone: None,
             rings: false,
+            desk,
+            questions,
+            transfer: None,
+            relayed: Vec::new(),
+            newcomer: None,
+            losers: Vec::new(),
+            old: None,
+            onward: None,
             drop_at: None,
+            turn: Which::Caller,
         }
     }
 
-    /// Until both legs are released.
+    pub(super) fn side(&mut self, which: Which) -> &mut Option<Side> {
+        &mut self.sides[which as usize]
+    }
+
+    fn is_over(&self) -> bool {
+        self.ring.is_none() && self.sides.iter().flatten().all(|side| side.over)
+    }
+
+    /// Until all its legs are released.
     pub(super) async fn run(mut self) {
-        let mut caller_first = false;
-        while !(self.caller.over && self.called.over) {
+        while !self.is_over() {
             let due = self.due();
             if due.is_some_and(|due| due <= now()) {
                 self.on_time().await;
                 continue;
             }
-            caller_first = !caller_first;
             // By turns, so that a flood on one leg does not keep out the other; and not by chance, so that runs are alike.
-            let next = if caller_first {
-                tokio::select! {
-                    biased;
-                    happened = self.caller.next() => Some((Which::Caller, happened)),
-                    happened = self.called.next() => Some((Which::Called, happened)),
-                    () = at(due) => None,
-                }
-            } else {
-                tokio::select! {
-                    biased;
-                    happened = self.called.next() => Some((Which::Called, happened)),
-                    happened = self.caller.next() => Some((Which::Caller, happened)),
-                    () = at(due) => None,
-                }
+            self.turn = self.turn.other();
+            let wake = tokio::select! {
+                biased;
+                wake = poll_fn(|cx| self.poll(cx)) => wake,
+                () = at(due) => Wake::Due,
             };
-            if let Some((which, happened)) = next {
-                self.happened(which, happened).await;
+            match wake {
+                Wake::Side(which, happened) => self.happened(which, happened).await,
+                Wake::Branch(index, happened) => self.branch(index, happened).await,
+                Wake::Loser(index, happened) => self.loser(index, happened).await,
+                Wake::Asked(question) => self.asked(question).await,
+                Wake::Due => {}
             }
+        }
+        if let Some((side, destination)) = self.onward.take() {
+            let (pbx, faults) = (self.pbx.clone(), self.faults.clone());
+            drop(self);
+            pbx.serve(side, destination, faults).await;
         }
     }
 
-    fn rtp_timeout(&self) -> Option<Duration> {
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Wake> {
+        for which in [self.turn, self.turn.other()] {
+            if let Some(side) = self.side(which)
+                && let Poll::Ready(happened) = side.poll_next(cx)
+            {
+                return Poll::Ready(Wake::Side(which, happened));
+            }
+        }
+        if let Some(Poll::Ready((index, happened))) = self.ring.as_mut().map(|ring| ring.poll_next(cx)) {
+            return Poll::Ready(Wake::Branch(index, happened));
+        }
+        for (index, side) in self.losers.iter_mut().enumerate() {
+            if let Poll::Ready(happened) = side.poll_next(cx) {
+                return Poll::Ready(Wake::Loser(index, happened));
+            }
+        }
+        match self.questions.poll_recv(cx) {
+            Poll::Ready(Some(question)) => Poll::Ready(Wake::Asked(question)),
+            _ => Poll::Pending,
+        }
+    }
+
+    pub(super) fn rtp_timeout(&self) -> Option<Duration> {
         self.faults.find(|kind| match kind {
             Kind::RtpTimeout { seconds } => Some(Duration::from_secs(seconds.into())),
             _ => None,
@@ -95,77 +179,74 @@ impl Bridge {
     }
 
     fn silent_at(&self) -> Option<Instant> {
-        let timeout = self.rtp_timeout().filter(|_| self.called.up)?;
-        let last = self.caller.heard_at.into_iter().chain(self.called.heard_at).min()?;
+        let timeout = self.rtp_timeout()?;
+        let [Some(caller), Some(called)] = &self.sides else { return None };
+        let last = caller.heard_at.into_iter().chain(called.heard_at).min()?;
         Some(last + timeout)
     }
 
     fn due(&self) -> Option<Instant> {
-        let tone = self.tone.as_ref().and_then(Player::due);
-        [tone, self.no_answer_at, self.silent_at(), self.drop_at].into_iter().flatten().min()
+        let tone = self.tone.as_ref().and_then(|(_, tone)| tone.due());
+        let drop_at = self.drop_at.map(|(at, _)| at);
+        [tone, self.no_answer_at, self.silent_at(), drop_at].into_iter().flatten().min()
     }
 
     async fn on_time(&mut self) {
         let now = now();
-        if let Some(tone) = &mut self.tone {
-            self.caller.play(now, tone);
+        if let Some((which, tone)) = &mut self.tone
+            && let Some(side) = &mut self.sides[*which as usize]
+        {
+            side.play(now, tone);
         }
         if self.no_answer_at.is_some_and(|at| at <= now) {
             self.no_answer_at = None;
-            self.called.release(&self.reasons(vec!["SIP;cause=480;text=\"no answer\"".to_owned()])).await;
-            self.refuse(480, &[]).await;
+            self.not_answered().await;
         }
         if self.silent_at().is_some_and(|at| at <= now) {
-            (self.caller.heard_at, self.called.heard_at) = (None, None);
             self.drop_both("SIP;cause=408;text=\"RTP timeout\"").await;
         }
-        if self.drop_at.is_some_and(|at| at <= now) {
-            self.drop_at = None;
-            self.drop_both("SIP;cause=408;text=\"session expired\"").await;
+        if let Some((_, reason)) = self.drop_at.take_if(|(at, _)| *at <= now) {
+            self.drop_both(reason).await;
         }
     }
 
     async fn drop_both(&mut self, reason: &str) {
-        let reasons = [reason.to_owned()];
-        self.caller.release(&reasons).await;
-        self.called.release(&reasons).await;
-    }
-
-    /// Reasons for a CANCEL or BYE to the called device.
-    fn reasons(&self, reasons: Vec<String>) -> Vec<String> {
-        if self.faults.has(Kind::NoReason) && !self.called.up { Vec::new() } else { reasons }
-    }
-
-    fn sides(&mut self, which: Which) -> (&mut Side, &mut Side) {
-        match which {
-            Which::Caller => (&mut self.caller, &mut self.called),
-            Which::Called => (&mut self.called, &mut self.caller),
+        for side in self.sides.iter_mut().flatten() {
+            side.heard_at = None;
+            side.release(&[reason.to_owned()]).await;
         }
     }
 
     async fn happened(&mut self, which: Which, happened: Option<Happened>) {
-        let Some(Happened { at, what }) = happened else {
+        match happened {
             // Whatever it was that ended it.
-            return self.sides(which).1.release(&[]).await;
-        };
-        match what {
-            What::Rtp(datagram) => self.rtp(at, which, &datagram).await,
-            What::Signal(event) => self.signal(which, event).await,
-            _ => {}
+            None => self.ended(which, Vec::new()).await,
+            Some(Happened { at, what: What::Rtp(datagram) }) => self.rtp(at, which, &datagram).await,
+            Some(Happened { what: What::Signal(event), .. }) => self.signal(which, event).await,
+            Some(_) => {}
         }
     }
 
-    async fn rtp(&mut self, at: Instant, which: Which, datagram: &[u8]) {
+    pub(super) async fn rtp(&mut self, at: Instant, which: Which, datagram: &[u8]) {
         let (no_forward, no_backward) = self.faults.blocks();
-        let answered = self.called.up;
-        let quiet = self.faults.has(Kind::SilentEarlyMedia) && !answered;
-        let (from, to) = self.sides(which);
-        from.heard_at = from.heard_at.map(|_| at);
         let blocked = match which {
             Which::Caller => no_forward,
-            Which::Called => no_backward || quiet,
+            Which::Called => no_backward,
         };
-        let Some(plan) = from.plan.as_ref().filter(|_| !blocked) else { return };
+        let [first, second] = &mut self.sides;
+        let (from, to) = match which {
+            Which::Caller => (first, second),
+            Which::Called => (second, first),
+        };
+        let Some(from) = from else { return };
+        from.heard_at = from.heard_at.map(|_| at);
+        let mut early = self.ring.iter_mut().flat_map(|ring| &mut ring.branches);
+        let to = match &mut self.old {
+            // From the newcomer: to the leg that was in the place of its predecessor.
+            Some((newcomer, old)) if *newcomer == which => Some(old),
+            _ => to.as_mut().or_else(|| early.find(|branch| branch.plan.is_some())),
+        };
+        let (Some(to), Some(plan)) = (to, from.plan.as_ref().filter(|_| !blocked)) else { return };
         if let Some((digit, time)) = to.pass(at, datagram, (plan, &from.flags)) {
             to.tell_digit(digit, time).await;
         }
@@ -173,127 +254,98 @@ impl Bridge {
 
     async fn signal(&mut self, which: Which, event: Event) {
         match event {
-            Event::Ended { reasons, .. } => {
-                let reasons = if which == Which::Caller { self.reasons(reasons) } else { reasons };
-                self.no_answer_at = None;
-                self.sides(which).1.release(&reasons).await;
-            }
-            Event::Rejected(rejection) => self.rejected(&rejection).await,
-            Event::Progress { status, .. } if which == Which::Called => self.ring(status).await,
-            Event::EarlyMedia { plan, .. } => self.early_media(which, plan).await,
+            Event::Ended { reasons, .. } => self.ended(which, reasons).await,
+            Event::EarlyMedia { plan, .. } => self.early_caller(which, plan),
             Event::Answered(plan) => self.answered(which, plan).await,
             Event::Held { by, plan } => self.changed(which, by, plan, Some(true)).await,
             Event::Resumed { by, plan } => self.changed(which, by, plan, Some(false)).await,
             Event::Changed { by, plan } => self.changed(which, by, plan, None).await,
             Event::InfoReceived { content_type, body, status } if (200..300).contains(&status) => {
-                self.sides(which).1.info(content_type, body).await;
+                if let Some(other) = self.side(which.other()) {
+                    other.info(content_type, body).await;
+                }
             }
+            Event::Transferee { referral, event } => self.transferee(which, referral, event).await,
+            Event::Transferor { token, event } => self.transferor(token, event).await,
             _ => {}
         }
     }
 
-    async fn ring(&mut self, status: u16) {
-        let (tone, silent) = (self.ringback_tone, self.faults.has(Kind::SilentEarlyMedia));
-        if self.caller.up {
-            // A menu rang it: the caller hears that it rings.
-            return self.begin_tone();
+    /// A leg is over: the other one goes with it, or a transfer goes on.
+    async fn ended(&mut self, which: Which, reasons: Vec<String>) {
+        let Some(side) = self.side(which) else { return };
+        if std::mem::replace(&mut side.ended, true) {
+            return;
         }
-        if tone || silent {
-            if !std::mem::replace(&mut self.rings, true) {
-                self.caller.handle.command(Command::Ring { status: 183, media: true }).await;
-            }
-        } else {
-            self.caller.handle.command(Command::Ring { status, media: false }).await;
+        side.entry.leave();
+        if self.ended_in_transfer(which, &reasons).await {
+            return;
         }
-    }
-
-    fn begin_tone(&mut self) {
-        let blocked = self.faults.blocks().1;
-        if let Some(plan) = self.caller.plan.as_ref().filter(|_| self.tone.is_none() && !blocked) {
-            let mut player = Player::new(now(), plan, &mut self.ids, false);
-            player.play(now(), ring_back());
-            self.tone = Some(player);
+        self.no_answer_at = None;
+        if let Some(ring) = self.ring.take() {
+            ring.cancel(&self.reasons(reasons.clone())).await;
         }
-    }
-
-    async fn early_media(&mut self, which: Which, plan: MediaPlan) {
-        match which {
-            Which::Caller => {
-                self.caller.plan = Some(plan);
-                if self.ringback_tone
-                    && self.called.plan.is_none()
-                    && !self.faults.has(Kind::SilentEarlyMedia)
-                {
-                    self.begin_tone();
-                }
-            }
-            Which::Called => {
-                // What the device plays goes before our tone.
-                (self.called.plan, self.tone) = (Some(plan), None);
-                self.rings = true;
-                self.caller.handle.command(Command::Ring { status: 183, media: true }).await;
-            }
+        if let Some(other) = self.side(which.other()) {
+            other.release(&reasons).await;
         }
     }
 
     async fn answered(&mut self, which: Which, plan: MediaPlan) {
-        let (this, other) = self.sides(which);
-        this.answered(plan);
-        if which == Which::Called {
-            if !other.up {
-                other.handle.command(Command::Answer).await;
-            }
-            (self.no_answer_at, self.tone) = (None, None);
-            let seconds = self.faults.find(|kind| match kind {
-                Kind::NoRefresh { seconds } => Some(seconds),
-                _ => None,
-            });
-            self.drop_at =
-                seconds.map(|seconds| now() + Duration::from_secs((seconds - (seconds / 3).min(32)).into()));
-            let heard_at = self.rtp_timeout().map(|_| now());
-            (self.caller.heard_at, self.called.heard_at) = (heard_at, heard_at);
+        let Some(side) = self.side(which) else { return };
+        side.answered(plan);
+        if self.newcomer.take_if(|newcomer| *newcomer == which).is_some() {
+            self.introduce().await;
+        }
+    }
+
+    /// Both legs are up now.
+    pub(super) fn began(&mut self) {
+        (self.no_answer_at, self.tone) = (None, None);
+        let seconds = self.faults.find(|kind| match kind {
+            Kind::NoRefresh { seconds } => Some(seconds),
+            _ => None,
+        });
+        self.drop_at = seconds.map(|seconds| {
+            let at = now() + Duration::from_secs((seconds - (seconds / 3).min(32)).into());
+            (at, "SIP;cause=408;text=\"session expired\"")
+        });
+        let heard_at = self.rtp_timeout().map(|_| now());
+        for side in self.sides.iter_mut().flatten() {
+            side.heard_at = heard_at;
         }
     }
 
     /// The media of a leg is agreed on anew; a hold of its peer (or the end of one) goes on to the other leg.
     async fn changed(&mut self, which: Which, by: By, plan: MediaPlan, held: Option<bool>) {
         let direction = plan.direction;
-        let (this, other) = self.sides(which);
-        this.plan = Some(plan);
-        if by == By::Peer {
-            match held {
-                Some(true) if direction == Direction::RecvOnly => {
-                    other.handle.command(Command::Hold(Hold::SendOnly)).await;
-                }
-                Some(true) => other.handle.command(Command::Hold(Hold::Inactive)).await,
-                Some(false) => other.handle.command(Command::Resume).await,
-                None => {}
+        let nowhere = plan.remote.ip().is_unspecified();
+        let Some(side) = self.side(which) else { return };
+        side.plan = Some(plan);
+        let (By::Peer, Some(held)) = (by, held) else { return };
+        if self.faults.has(Kind::ZeroAddressLive) {
+            // The old way of a hold is taken for an address like any other: nobody is told, and then nothing comes from it.
+            if held && nowhere {
+                self.drop_at = Some((now() + ZERO_PATIENCE, "SIP;cause=408;text=\"RTP timeout\""));
+                return;
             }
+            self.drop_at = None;
         }
-    }
-
-    /// The called device refused, or could not be reached.
-    async fn rejected(&mut self, rejection: &Rejection) {
-        let status = match (&rejection.end, rejection.status) {
-            (_, Some(status @ (400 | 402..=406 | 408..=699))) => status,
-            (_, Some(401 | 407)) => 403,
-            (_, Some(_)) => 480,
-            (End::Timeout, None) => 408,
-            (End::TransportFailed, None) => 480,
-            (_, None) => 500,
+        if let Some(side) = self.side(which) {
+            side.holds = held;
+        }
+        let how = match held {
+            true if direction == Direction::RecvOnly => Some(Hold::SendOnly),
+            true => Some(Hold::Inactive),
+            false => None,
         };
-        self.refuse(status, &rejection.reasons).await;
-    }
-
-    async fn refuse(&mut self, status: u16, reasons: &[String]) {
-        (self.tone, self.no_answer_at) = (None, None);
-        if self.caller.up {
-            return self.caller.release(&[format!("SIP;cause={status}")]).await;
+        if let Some(other) = self.side(which.other()) {
+            other.hold(how, true).await;
         }
-        let reason = (!reasons.is_empty()).then(|| reasons.join(", "));
-        self.caller.handle.command(Command::Refuse { status, reason }).await;
     }
 }
+
+/// How long nothing may come from a hold that was not understood (H01).
+const ZERO_PATIENCE: Duration = Duration::from_secs(10);
 
 /// Waits until then; for ever without a time.
 pub(super) async fn at(due: Option<Instant>) {

@@ -16,6 +16,10 @@ pub struct Config {
     pub announcement: Option<String>,
     /// Voice menus.
     pub menus: Vec<Ivr>,
+    /// Ring groups: a number, and the users (by name or extension) that are rung as one.
+    pub groups: Vec<(String, Vec<String>)>,
+    /// What is done with the REFER of a device; default: carried out.
+    pub refer: ReferMode,
     /// Callers get 183 with a description and hear a tone of 425 Hz while it rings, instead of 180; default no.
     pub ringback_tone: bool,
     /// The payload type for telephone-events (96 to 127) in what is offered to called devices; default 101.
@@ -32,12 +36,24 @@ impl Default for Config {
             echo: Some("*43".to_owned()),
             announcement: Some("*60".to_owned()),
             menus: Vec::new(),
+            groups: Vec::new(),
+            refer: ReferMode::CarryOut,
             ringback_tone: false,
             telephone_event: 101,
             no_answer: Duration::from_secs(120),
             max_calls: 1_000,
         }
     }
+}
+
+/// What the PBX does with the REFER of a device in a call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum ReferMode {
+    /// Calls the target itself, joins the transferee with it, and notifies.
+    #[default]
+    CarryOut,
+    /// Passes it on to the device at the other end, and that one's NOTIFYs back.
+    Relay,
 }
 
 /// A voice menu (IVR): a number that answers, plays a prompt and takes digits.

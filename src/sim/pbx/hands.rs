@@ -4,12 +4,15 @@ use super::faults::Faults;
 use super::legs::Role;
 use super::text::{Text, direction, with_direction, without_events};
 use crate::endpoint::agent::{Hands, Sifted};
-use crate::message::{Builder, Message, reason_phrase};
+use crate::message::{Builder, Flow, Message, reason_phrase};
 use crate::sdp::Direction;
 use crate::sim::fault::{InfoType, Kind};
-use crate::syntax::{HeaderName, MediaType, Method};
-use std::sync::Arc;
+use crate::sim::registrar::{Admission, Registrar};
+use crate::sim::serving::lock;
+use crate::syntax::{HeaderName, MediaType, Method, Scheme};
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 /// What the messages of a leg have brought about for its media.
 #[derive(Debug, Default)]
@@ -20,6 +23,8 @@ pub(super) struct Flags {
     pub(super) deaf: AtomicBool,
     /// Nothing of this leg is passed on any more (H03:inactive).
     pub(super) dumb: AtomicBool,
+    /// Who is at the other end now, when that has changed: P-Asserted-Identity of our re-INVITEs.
+    pub(super) shown: Mutex<Option<String>>,
 }
 
 /// Who the PBX is in the messages of a leg.
@@ -30,8 +35,18 @@ pub(super) struct Party {
     pub(super) server: String,
     /// P-Asserted-Identity of the INVITE.
     pub(super) asserted: Option<String>,
+    /// Who challenges requests inside the dialog (A14).
+    pub(super) gate: Option<Gate>,
 }
 
+/// The registrar, and where the leg's requests come from.
+#[derive(Debug, Clone)]
+pub(super) struct Gate {
+    pub(super) registrar: Arc<Mutex<Registrar>>,
+    pub(super) flow: Flow,
+}
+
+const ALLOW_WITHOUT_REFER: &str = "INVITE, ACK, CANCEL, BYE, PRACK, UPDATE, INFO, OPTIONS";
 const ALLOW_WITHOUT_INFO: &str = "INVITE, ACK, CANCEL, BYE, PRACK, UPDATE, OPTIONS";
 
 pub(super) fn hands(party: &Party, faults: &Faults, flags: &Arc<Flags>) -> Hands {
@@ -42,10 +57,10 @@ pub(super) fn hands(party: &Party, faults: &Faults, flags: &Arc<Flags>) -> Hands
         first: None,
         held: false,
     };
-    let (party, faults) = (party.clone(), faults.clone());
+    let mut receiver = Receiver { party: party.clone(), faults: faults.clone(), settled_at: None };
     Hands::new(
-        Box::new(move |message| Some(sender.sent(message))),
-        Box::new(move |message| received(&party, &faults, message)),
+        Box::new(move |message| sender.sent(message)),
+        Box::new(move |message| receiver.received(message)),
     )
 }
 
@@ -59,11 +74,37 @@ struct Sender {
 }
 
 impl Sender {
-    fn sent(&mut self, message: Message) -> Message {
+    fn sent(&mut self, message: Message) -> Option<Message> {
+        if message.method() == Some(Method::Notify) {
+            return self.notify(message);
+        }
+        Some(self.changed_or_not(message))
+    }
+
+    /// A NOTIFY of a transfer; `None` where none goes out.
+    fn notify(&self, message: Message) -> Option<Message> {
+        let trying = message.body().starts_with(b"SIP/2.0 100");
+        if self.faults.has(Kind::NoNotify) || (self.faults.has(Kind::NotifiesTryingOnly) && !trying) {
+            return None;
+        }
+        if !self.faults.has(Kind::NeverTerminated) {
+            return Some(message);
+        }
+        let mut text = Text::of(&message);
+        text.change(HeaderName::SubscriptionState, |state| match state.starts_with("terminated") {
+            true => "active;expires=60".to_owned(),
+            false => state.to_owned(),
+        });
+        Some(text.message(&message))
+    }
+
+    fn changed_or_not(&mut self, message: Message) -> Message {
         if message.is_request() {
             let in_dialog = message.to().is_ok_and(|to| to.tag().is_some());
-            return match (&self.party.asserted, message.method(), in_dialog) {
-                (Some(asserted), Some(Method::Invite), false) => {
+            let shown = self.flags.shown.lock().unwrap_or_else(PoisonError::into_inner).clone();
+            let asserted = if in_dialog { shown } else { self.party.asserted.clone() };
+            return match (&asserted, message.method()) {
+                (Some(asserted), Some(Method::Invite)) => {
                     let mut text = Text::of(&message);
                     text.add(HeaderName::PAssertedIdentity, asserted);
                     text.message(&message)
@@ -138,25 +179,74 @@ impl Sender {
     }
 }
 
-fn received(party: &Party, faults: &Faults, message: &Message) -> Sifted {
-    let caller = party.role == Role::Caller;
-    match message.method() {
-        Some(Method::Ack) if caller && faults.has(Kind::AckLost) => Sifted::Ignored,
-        Some(Method::Invite | Method::Update) if caller && faults.has(Kind::RefreshUnanswered) => {
-            Sifted::Ignored
+/// How long after an INVITE of its leg a REFER comes too soon (X17).
+const SETTLING: Duration = Duration::from_secs(1);
+
+struct Receiver {
+    party: Party,
+    faults: Faults,
+    /// The last INVITE or its ACK.
+    settled_at: Option<tokio::time::Instant>,
+}
+
+impl Receiver {
+    fn received(&mut self, message: &Message) -> Sifted {
+        let caller = self.party.role == Role::Caller;
+        if let Some(refusal) = self.challenged(message) {
+            return Sifted::Answered(refusal);
         }
-        Some(Method::Info) => match info(faults, message) {
-            None => Sifted::Taken,
-            Some((status, header)) => {
-                let mut answer = Builder::response(message, status, reason_phrase(status), None)
-                    .header(HeaderName::Server, &party.server);
-                if let Some((name, value)) = header {
-                    answer = answer.header(name, value);
-                }
-                answer.build().map_or(Sifted::Taken, Sifted::Answered)
+        if matches!(message.method(), Some(Method::Invite | Method::Ack)) {
+            self.settled_at = Some(tokio::time::Instant::now());
+        }
+        let other = match message.method() {
+            Some(Method::Ack) if caller && self.faults.has(Kind::AckLost) => return Sifted::Ignored,
+            Some(Method::Invite | Method::Update) if caller && self.faults.has(Kind::RefreshUnanswered) => {
+                return Sifted::Ignored;
             }
-        },
-        _ => Sifted::Taken,
+            Some(Method::Info) => info(&self.faults, message),
+            Some(Method::Refer) => self.refer(message),
+            Some(Method::Notify) if self.faults.has(Kind::NotifyRefused) => Some((481, None)),
+            _ => None,
+        };
+        let Some((status, header)) = other else { return Sifted::Taken };
+        let mut answer = Builder::response(message, status, reason_phrase(status), None)
+            .header(HeaderName::Server, &self.party.server);
+        if let Some((name, value)) = header {
+            answer = answer.header(name, value);
+        }
+        answer.build().map_or(Sifted::Taken, Sifted::Answered)
+    }
+
+    /// The challenge of a request inside the dialog.
+    fn challenged(&self, message: &Message) -> Option<Message> {
+        let asked = matches!(message.method(), Some(Method::Invite | Method::Bye | Method::Refer));
+        let gate = self.party.gate.as_ref().filter(|_| asked && self.faults.has(Kind::ChallengesInDialog))?;
+        match lock(&gate.registrar).admit(tokio::time::Instant::now().into_std(), message, &gate.flow) {
+            Admission::Refused(response) => Some(response),
+            _ => None,
+        }
+    }
+
+    /// How a REFER is refused beside the call.
+    fn refer(&self, message: &Message) -> Option<(u16, Option<(HeaderName, &'static str)>)> {
+        let soon = self.settled_at.is_none_or(|at| at.elapsed() < SETTLING);
+        if soon && self.faults.has(Kind::ReferTooSoon) {
+            return Some((491, None));
+        }
+        self.faults.find(|kind| match kind {
+            Kind::ReferRefused(405) => Some((405, Some((HeaderName::Allow, ALLOW_WITHOUT_REFER)))),
+            Kind::ReferRefused(420) => Some((420, Some((HeaderName::Unsupported, "replaces, norefersub")))),
+            Kind::ReferRefused(status) => Some((status, None)),
+            Kind::ReferredByRequired if message.header(HeaderName::ReferredBy).is_none() => Some((429, None)),
+            Kind::ForeignScheme(status) => {
+                let other = message.refer_to().and_then(Result::ok).is_none_or(|to| {
+                    let uri = to.address.uri();
+                    !matches!(uri.scheme(), Scheme::Sip | Scheme::Sips) || uri.user().is_none()
+                });
+                other.then_some((status, None))
+            }
+            _ => None,
+        })
     }
 }
 

@@ -1,5 +1,7 @@
-//! The legs that the PBX has at the moment.
+//! The legs that the PBX has at the moment, and where the calls that they belong to take questions.
 
+use super::desk::Desk;
+use crate::ua::transfer::Replaces;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -52,8 +54,17 @@ pub(super) struct Legs(Mutex<Table>);
 
 #[derive(Debug, Default)]
 struct Table {
-    legs: BTreeMap<LegId, Leg>,
+    legs: BTreeMap<LegId, Row>,
     last: u64,
+}
+
+#[derive(Debug)]
+struct Row {
+    leg: Leg,
+    /// Our tag in its dialog.
+    tag: String,
+    /// Of the call that it is a leg of.
+    desk: Option<Desk>,
 }
 
 /// A leg's place in the table; it leaves when this is dropped.
@@ -68,18 +79,29 @@ impl Legs {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
     pub(super) fn all(&self) -> Vec<Leg> {
-        self.table().legs.values().cloned().collect()
+        self.table().legs.values().map(|row| row.leg.clone()).collect()
     }
     /// Legs of this user, in either role.
     pub(super) fn of_user(&self, user: &str) -> usize {
-        self.table().legs.values().filter(|leg| leg.user == user).count()
+        self.table().legs.values().filter(|row| row.leg.user == user).count()
+    }
+    /// The leg whose dialog is named, by Call-ID and our tag, and the desk of its call. The tag of the peer is for the call to judge.
+    pub(super) fn named(&self, replaces: &Replaces) -> Option<(LegId, Desk)> {
+        let table = self.table();
+        let dialog = &replaces.dialog;
+        let mut rows = table.legs.iter();
+        rows.find_map(|(id, row)| {
+            let same =
+                *row.leg.call_id.as_bytes() == *dialog.call_id && *row.tag.as_bytes() == *dialog.local_tag;
+            row.desk.clone().filter(|_| same).map(|desk| (*id, desk))
+        })
     }
     pub(super) fn enter(
         self: &Arc<Legs>,
         role: Role,
         user: &str,
         number: &str,
-        call_id: &str,
+        (call_id, tag): (&str, &str),
         since: Instant,
     ) -> Entry {
         let mut table = self.table();
@@ -95,7 +117,7 @@ impl Legs {
             answered: false,
             peer: None,
         };
-        table.legs.insert(id, leg);
+        table.legs.insert(id, Row { leg, tag: tag.to_owned(), desk: None });
         Entry { id, legs: Arc::clone(self) }
     }
 }
@@ -104,24 +126,37 @@ impl Entry {
     pub(super) fn join(&self, other: &Entry) {
         let mut table = self.legs.table();
         for (leg, peer) in [(self.id, other.id), (other.id, self.id)] {
-            if let Some(leg) = table.legs.get_mut(&leg) {
-                leg.peer = Some(peer);
+            if let Some(row) = table.legs.get_mut(&leg) {
+                row.leg.peer = Some(peer);
             }
         }
     }
     pub(super) fn answered(&self) {
-        if let Some(leg) = self.legs.table().legs.get_mut(&self.id) {
-            leg.answered = true;
+        if let Some(row) = self.legs.table().legs.get_mut(&self.id) {
+            row.leg.answered = true;
+        }
+    }
+    pub(super) fn id(&self) -> LegId {
+        self.id
+    }
+    /// It belongs to the call with this desk now.
+    pub(super) fn belongs_to(&self, desk: &Desk) {
+        if let Some(row) = self.legs.table().legs.get_mut(&self.id) {
+            row.desk = Some(desk.clone());
+        }
+    }
+    /// It has ended, whatever may still come of it.
+    pub(super) fn leave(&self) {
+        let mut table = self.legs.table();
+        table.legs.remove(&self.id);
+        for row in table.legs.values_mut().filter(|row| row.leg.peer == Some(self.id)) {
+            row.leg.peer = None;
         }
     }
 }
 
 impl Drop for Entry {
     fn drop(&mut self) {
-        let mut table = self.legs.table();
-        table.legs.remove(&self.id);
-        for leg in table.legs.values_mut().filter(|leg| leg.peer == Some(self.id)) {
-            leg.peer = None;
-        }
+        self.leave();
     }
 }

@@ -4,7 +4,8 @@
 //!
 //! | number | who answers |
 //! |---|---|
-//! | a user's name, or one of its [extensions](crate::sim::User::extension) | the user's device: its latest binding, over the flow on which it registered |
+//! | a user's name, or one of its [extensions](crate::sim::User::extension) | the user's devices: all live bindings, each over the flow on which it registered |
+//! | a [group](Config::groups) | the devices of all its members |
 //! | [`Config::echo`], `*43` | the PBX, and sends back what it hears, digits of every way included |
 //! | [`Config::announcement`], `*60` | the PBX, plays some tones and hangs up |
 //! | of an [`Ivr`] | a voice menu, which routes the caller to another number |
@@ -15,6 +16,17 @@
 //! types, one SSRC and one numbering for each leg); ringing, early media, answers, refusals, hold and resume, INFO, CANCEL and BYE with their
 //! Reasons are passed on; each leg that ends takes the other with it. The called device learns the caller's address of record in From and
 //! in P-Asserted-Identity.
+//!
+//! Devices that are rung for one call are rung as one: the first answer wins, the others get CANCEL with Reason
+//! `SIP;cause=200;text="Call completed elsewhere"`; a refusal ends its own branch, and the best of them goes to the caller when none is left.
+//!
+//! The REFER of a device in a call (RFC 3515) is carried out by the PBX, or passed on to the device at the other end
+//! ([`Config::refer`]). Carried out, it is answered 202; the target is called for the transferee, with Referred-By, and what comes of it goes
+//! into NOTIFYs. When the target answers it takes the place of the transferor, who gets BYE; the legs that are joined get a re-INVITE that says
+//! in P-Asserted-Identity who is at the other end now, and ends a hold of the transferor. When it refuses, the transferee stays with the
+//! transferor. A Replaces in the Refer-To names another leg of the PBX (the transferor's second call): whoever is joined with that leg, or
+//! is rung for it, is the target, and both legs of the transferor end. An INVITE with Replaces takes the place of the leg that it names, or gets
+//! 481, 486 or 603 (RFC 3891). A transfer to a number that the PBX answers itself leads there.
 //!
 //! What can be wrong with calls is told in the table of [`Fault`](crate::sim::Fault); faults of both users are met in a call, and those of a
 //! menu in every call to it.
@@ -36,7 +48,9 @@
 //! ```
 
 mod bridge;
+mod calling;
 mod config;
+mod desk;
 mod events;
 mod faults;
 mod hands;
@@ -48,11 +62,14 @@ mod outbound;
 mod place;
 mod player;
 mod relay;
+mod replace;
+mod ring;
 mod route;
 mod side;
 mod text;
+mod transfer;
 
-pub use config::{Config, Ivr};
+pub use config::{Config, Ivr, ReferMode};
 pub use legs::{Leg, LegId, Role};
 
 use super::registrar::{Admission, Registrar};
@@ -107,6 +124,7 @@ impl Pbx {
         let admission = self.registrar().admit(invitation.at, &invitation.message, &invitation.flow);
         match admission {
             Admission::Caller(caller) => {
+                let invitation = self.replacing(invitation, &caller).await?;
                 let pbx = self.clone();
                 Some(async move { pbx.route(invitation, *caller).await })
             }

@@ -1,7 +1,7 @@
 //! Both ways in which a leg is made: taking a caller's, and calling a device.
 
 use super::faults::Faults;
-use super::hands::{Flags, Party, hands};
+use super::hands::{Flags, Gate, Party, hands};
 use super::legs::Role;
 use super::relay::Relay;
 use super::side::Side;
@@ -17,6 +17,9 @@ use crate::ua::call;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
+/// Most devices that one call rings.
+const MAX_BRANCHES: usize = 32;
+
 /// A device that is about to be called.
 pub(super) struct Placed {
     flow: Flow,
@@ -27,6 +30,8 @@ pub(super) struct Placed {
     from: String,
     codec: Option<Codec>,
     faults: Faults,
+    /// Referred-By of its INVITE.
+    pub(super) referred_by: Option<String>,
 }
 
 impl Pbx {
@@ -65,6 +70,7 @@ impl Pbx {
         let mut config = call::Config::new(from, self.contact(flow), local);
         config.user_agent.clone_from(&self.endpoint().config().user_agent);
         config.follow_redirect = false;
+        config.referrals = true;
         config
     }
 
@@ -79,7 +85,8 @@ impl Pbx {
         let flow = invitation.flow;
         let flags = Arc::new(Flags::default());
         let server = self.endpoint().config().user_agent.clone();
-        let party = Party { role: Role::Caller, server, asserted: None };
+        let gate = Some(Gate { registrar: Arc::clone(&self.registrar), flow });
+        let party = Party { role: Role::Caller, server, asserted: None, gate };
         let seconds = faults.find(|kind| match kind {
             Kind::NoRefresh { seconds } => Some(seconds),
             Kind::RefreshUnanswered => Some(90),
@@ -94,44 +101,78 @@ impl Pbx {
         let handle = invitation.take_rewritten(MediaSetup::Relay, setup, hands).ok()?;
         // An INVITE that cannot be taken is refused at once, and then its call is over.
         handle.report().await?;
-        let entry = self.legs.enter(Role::Caller, caller.name(), number, handle.call_id(), now());
-        Some(Side::new(handle, entry, Relay::new(faults.clone(), &mut self.ids()), flags))
+        let dialog = (handle.call_id(), handle.local_tag());
+        let entry = self.legs.enter(Role::Caller, caller.name(), number, dialog, now());
+        Some(Side::new(handle, entry, caller.name(), Relay::new(faults.clone(), &mut self.ids()), flags))
     }
 
-    /// Finds the device that a number rings; a status where there is none.
+    /// The address of record of a user.
+    pub(super) fn aor(&self, user: &str) -> String {
+        let domain = self.registrar().config().domains.first().cloned();
+        format!("sip:{user}@{}", domain.as_deref().unwrap_or("lab.example"))
+    }
+
+    /// Finds the devices that a number rings; a status where there is none.
     pub(super) async fn place(
         &self,
-        called: &User,
+        called: &[User],
         number: &str,
-        caller: &User,
+        caller: &str,
         faults: &Faults,
         codec: Option<Codec>,
-    ) -> Result<Placed, u16> {
-        if called.max_calls.is_some_and(|max| self.legs.of_user(called.name()) >= max) {
+    ) -> Result<Vec<Placed>, u16> {
+        let (mut placed, mut refused) = (Vec::new(), 480);
+        for user in called {
+            match self.devices(user, faults).await {
+                Ok(devices) => placed.extend(devices.into_iter().map(|(flow, target)| Placed {
+                    flow,
+                    target,
+                    user: user.name().to_owned(),
+                    number: number.to_owned(),
+                    from: self.aor(caller),
+                    codec,
+                    faults: faults.clone(),
+                    referred_by: None,
+                })),
+                Err(status) => refused = refused.max(status),
+            }
+        }
+        placed.truncate(MAX_BRANCHES);
+        if placed.is_empty() { Err(refused) } else { Ok(placed) }
+    }
+
+    /// The devices of a user: all that registered, the latest first; those that were there from the start when no other did.
+    async fn devices(&self, called: &User, faults: &Faults) -> Result<Vec<(Flow, String)>, u16> {
+        let max_calls = if faults.has(Kind::OneCall) { Some(1) } else { called.max_calls };
+        if max_calls.is_some_and(|max| self.legs.of_user(called.name()) >= max) {
             return Err(486);
         }
-        let (bindings, domain) = {
-            let registrar = self.registrar();
-            let domain = registrar.config().domains.first().cloned();
-            (registrar.bindings(now(), called.name()), domain)
-        };
-        // The device that registered last; one that was there from the start when no other did.
-        let binding = bindings.into_iter().max_by_key(|binding| (binding.source.is_some(), binding.since));
-        let binding = binding.ok_or(480_u16)?;
-        let flow = match binding.source {
-            Some(source) => Some(source),
-            None => self.flow_to(&binding.contact).await,
-        };
-        let domain = domain.unwrap_or_else(|| "lab.example".to_owned());
-        Ok(Placed {
-            flow: flow.ok_or(480_u16)?,
-            target: binding.contact,
-            user: called.name().to_owned(),
-            number: number.to_owned(),
-            from: format!("sip:{}@{domain}", caller.name()),
-            codec,
-            faults: faults.clone(),
-        })
+        let mut bindings = self.registrar().bindings(now(), called.name());
+        bindings.sort_by_key(|binding| std::cmp::Reverse((binding.source.is_some(), binding.since)));
+        let registered = bindings.first().is_some_and(|binding| binding.source.is_some());
+        bindings.retain(|binding| binding.source.is_some() == registered);
+        let mut devices = Vec::new();
+        let only = if faults.has(Kind::OneBinding) { 1 } else { usize::MAX };
+        for binding in bindings.into_iter().take(only) {
+            let flow = match binding.source {
+                Some(source) => Some(source),
+                None => self.flow_to(&binding.contact).await,
+            };
+            devices.extend(flow.map(|flow| (flow, binding.contact)));
+        }
+        if devices.is_empty() { Err(480) } else { Ok(devices) }
+    }
+
+    /// Calls them all; a status when none can be called.
+    pub(super) async fn dial(&self, placed: Vec<Placed>) -> Result<Vec<Side>, u16> {
+        let (mut sides, mut refused) = (Vec::new(), 480);
+        for device in placed {
+            match device.dial(self).await {
+                Ok(side) => sides.push(side),
+                Err(status) => refused = status,
+            }
+        }
+        if sides.is_empty() { Err(refused) } else { Ok(sides) }
     }
 
     /// The flow to a device that never registered: where its Contact points.
@@ -164,7 +205,7 @@ pub(super) fn offered_codec(invite: &Message) -> Option<Codec> {
 impl Placed {
     /// Calls it; a status when that is not possible.
     pub(super) async fn dial(self, pbx: &Pbx) -> Result<Side, u16> {
-        let Placed { flow, target, user, number, from, codec, faults } = self;
+        let Placed { flow, target, user, number, from, codec, faults, referred_by } = self;
         // A connection may have ended since its registration.
         let flow = pbx.agent.scope().flow(flow.transport, flow.remote).await.map_err(|_| 480_u16)?;
         // A network on loopback calls nobody outside of it, whatever a binding says.
@@ -176,6 +217,7 @@ impl Placed {
             role: Role::Called,
             server: pbx.endpoint().config().user_agent.clone(),
             asserted: Some(format!("<{from}>")),
+            gate: None,
         };
         let setup = |mut local: Local| {
             local.telephone_event = Some(pbx.config.telephone_event);
@@ -184,12 +226,14 @@ impl Placed {
             }
             let mut config = pbx.config(from, flow, local, &faults);
             config.require_reliable = faults.has(Kind::RequiresReliable);
+            config.referred_by = referred_by;
             config
         };
         let hands = hands(&party, &faults, &flags);
         let handle =
             pbx.agent.dial_rewritten(flow, &target, MediaSetup::Relay, setup, hands).map_err(|_| 503_u16)?;
-        let entry = pbx.legs.enter(Role::Called, &user, &number, handle.call_id(), now());
-        Ok(Side::new(handle, entry, Relay::new(faults, &mut pbx.ids()), flags))
+        let dialog = (handle.call_id(), handle.local_tag());
+        let entry = pbx.legs.enter(Role::Called, &user, &number, dialog, now());
+        Ok(Side::new(handle, entry, &user, Relay::new(faults, &mut pbx.ids()), flags))
     }
 }

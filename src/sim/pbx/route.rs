@@ -16,8 +16,9 @@ use crate::syntax::{HeaderName, SessionExpires};
 const MAX_NUMBERS: usize = 8;
 
 /// Who answers a number.
-enum Destination {
-    User(Box<User>),
+pub(super) enum Destination {
+    /// Who is rung: one user, or all of a group.
+    Users(Vec<User>),
     Echo,
     Announcement,
     Menu(Box<Ivr>),
@@ -25,7 +26,7 @@ enum Destination {
 }
 
 impl Pbx {
-    fn destination(&self, number: &str) -> Destination {
+    pub(super) fn destination(&self, number: &str) -> Destination {
         if self.config.echo.as_deref() == Some(number) {
             return Destination::Echo;
         }
@@ -35,8 +36,13 @@ impl Pbx {
         if let Some(menu) = self.config.menus.iter().find(|menu| menu.number == number) {
             return Destination::Menu(Box::new(menu.clone()));
         }
-        let user = self.registrar().by_number(number).cloned();
-        user.map_or(Destination::Nobody, |user| Destination::User(Box::new(user)))
+        let registrar = self.registrar();
+        if let Some((_, members)) = self.config.groups.iter().find(|(group, _)| group == number) {
+            let members = members.iter().filter_map(|member| registrar.by_number(member).cloned());
+            return Destination::Users(members.collect());
+        }
+        let user = registrar.by_number(number).cloned();
+        user.map_or(Destination::Nobody, |user| Destination::Users(vec![user]))
     }
 
     /// The whole of a call.
@@ -45,7 +51,10 @@ impl Pbx {
         let destination = self.destination(&number);
         let mut faults = Faults::of(caller.faults());
         faults = match &destination {
-            Destination::User(called) if called.name() != caller.name() => faults.and(called.faults()),
+            Destination::Users(called) => {
+                let others = called.iter().filter(|called| called.name() != caller.name());
+                others.fold(faults, |faults, called| faults.and(called.faults()))
+            }
             Destination::Menu(menu) => faults.and(menu.faults()),
             _ => faults,
         };
@@ -54,29 +63,29 @@ impl Pbx {
         }
         match destination {
             Destination::Nobody => invitation.refuse(404).await,
-            Destination::User(called) => {
+            Destination::Users(called) => {
                 let codec = offered_codec(&invitation.message);
-                let placed = match self.place(&called, &number, &caller, &faults, codec).await {
+                let placed = match self.place(&called, &number, caller.name(), &faults, codec).await {
                     Ok(placed) => placed,
                     Err(status) => return invitation.refuse(status).await,
                 };
                 // The caller's leg first: what cannot be taken rings nobody.
                 let Some(side) = self.take(invitation, &caller, &number, &faults).await else { return };
-                match placed.dial(&self).await {
+                match self.dial(placed).await {
                     Ok(called) => self.bridge(side, called, faults).await,
                     Err(status) => refuse(side, status).await,
                 }
             }
             Destination::Echo | Destination::Announcement | Destination::Menu(_) => {
                 if let Some(side) = self.take(invitation, &caller, &number, &faults).await {
-                    self.serve(side, caller, destination, faults).await;
+                    self.serve(side, destination, faults).await;
                 }
             }
         }
     }
 
     /// A number of our own; a menu leads to another one.
-    async fn serve(&self, mut side: Side, caller: User, first: Destination, faults: Faults) {
+    pub(super) async fn serve(&self, mut side: Side, first: Destination, faults: Faults) {
         let (blocked, mut destination, mut number) = (faults.blocks(), first, String::new());
         for _ in 0..MAX_NUMBERS {
             match destination {
@@ -90,12 +99,12 @@ impl Pbx {
                     }
                     destination = self.destination(&number);
                 }
-                Destination::User(called) => {
-                    let faults = faults.and(called.faults());
+                Destination::Users(called) => {
+                    let faults = called.iter().fold(faults, |faults, called| faults.and(called.faults()));
                     let codec = side.plan.as_ref().map(|plan| plan.codec);
                     side.relay.set_faults(faults.clone());
-                    let placed = match self.place(&called, &number, &caller, &faults, codec).await {
-                        Ok(placed) => placed.dial(self).await,
+                    let placed = match self.place(&called, &number, &side.user, &faults, codec).await {
+                        Ok(placed) => self.dial(placed).await,
                         Err(status) => Err(status),
                     };
                     return match placed {
@@ -108,11 +117,9 @@ impl Pbx {
         refuse(side, 482).await;
     }
 
-    async fn bridge(&self, caller: Side, called: Side, faults: Faults) {
-        let mut bridge = Bridge::new(caller, called, faults, self.ids());
-        bridge.ringback_tone = self.config.ringback_tone;
-        bridge.no_answer_at = Some(super::now() + self.config.no_answer);
-        bridge.run().await;
+    async fn bridge(&self, caller: Side, called: Vec<Side>, faults: Faults) {
+        // Boxed: a transfer may lead from here to a number of our own, and from there to a call again.
+        Box::pin(Bridge::new(self.clone(), caller, called, faults).run()).await;
     }
 
     /// The final response with which faults refuse an INVITE before anything else is looked at.

@@ -4,14 +4,14 @@ use super::hands::Flags;
 use super::legs::Entry;
 use super::player::Player;
 use super::relay::{Payloads, Relay};
-use crate::endpoint::agent::{CallHandle, Happened};
+use crate::endpoint::agent::{CallHandle, Happened, What};
 use crate::media::digit::Digit;
 use crate::media::stream;
 use crate::sdp::MediaPlan;
-use crate::ua::call::Command;
-use crate::ua::call::{DTMF_RELAY, DtmfInfo};
+use crate::ua::call::{Command, DTMF_RELAY, DtmfInfo, Event, Hold};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
 /// A leg: its call, its place in the table, what goes to it.
@@ -19,14 +19,22 @@ use std::time::{Duration, Instant};
 pub(super) struct Side {
     pub(super) handle: CallHandle,
     pub(super) entry: Entry,
+    /// The user at its far end.
+    pub(super) user: String,
     pub(super) plan: Option<MediaPlan>,
     /// Everything that is sent to it.
     pub(super) relay: Relay,
     pub(super) flags: Arc<Flags>,
     /// Answered.
     pub(super) up: bool,
+    /// Its call has ended; what becomes of transfers may still come.
+    pub(super) ended: bool,
     /// Nothing more comes of it.
     pub(super) over: bool,
+    /// How we hold it.
+    pub(super) held: Option<Hold>,
+    /// It holds us.
+    pub(super) holds: bool,
     /// When RTP came last.
     pub(super) heard_at: Option<Instant>,
     /// The last event that a menu took: its source and timestamp.
@@ -34,18 +42,56 @@ pub(super) struct Side {
 }
 
 impl Side {
-    pub(super) fn new(handle: CallHandle, entry: Entry, relay: Relay, flags: Arc<Flags>) -> Side {
-        Side { handle, entry, plan: None, relay, flags, up: false, over: false, heard_at: None, taken: None }
+    pub(super) fn new(handle: CallHandle, entry: Entry, user: &str, relay: Relay, flags: Arc<Flags>) -> Side {
+        Side {
+            handle,
+            entry,
+            user: user.to_owned(),
+            plan: None,
+            relay,
+            flags,
+            up: false,
+            ended: false,
+            over: false,
+            held: None,
+            holds: false,
+            heard_at: None,
+            taken: None,
+        }
     }
 
-    /// What happens next; for ever pending once it is over.
+    /// What happens next, for a number of our own; for ever pending once it is over.
     pub(super) async fn next(&mut self) -> Option<Happened> {
         if self.over {
             return std::future::pending().await;
         }
         let happened = self.handle.next().await;
         self.over = happened.is_none();
+        if let Some(Happened { what: What::Signal(Event::Transferee { referral, .. }), .. }) = &happened {
+            // There is nobody whom the device could transfer: a number of ours is at the other end.
+            self.handle.command(Command::RefuseRefer { referral: *referral, status: 403 }).await;
+        }
         happened
+    }
+
+    /// What happens next, for who polls several; pending once it is over.
+    pub(super) fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Option<Happened>> {
+        if self.over {
+            return Poll::Pending;
+        }
+        let happened = std::task::ready!(self.handle.poll_next(cx));
+        self.over = happened.is_none();
+        Poll::Ready(happened)
+    }
+
+    /// Puts it on hold in this way, or takes it from hold; what is so already stays. With `anew` it is told so again.
+    pub(super) async fn hold(&mut self, how: Option<Hold>, anew: bool) {
+        if !self.up || self.ended || (self.held == how && !anew) {
+            return;
+        }
+        self.held = how;
+        let command = how.map_or(Command::Resume, Command::Hold);
+        self.handle.command(command).await;
     }
 
     /// Hangs up; an empty list gives no Reason.

@@ -1,0 +1,212 @@
+//! While it rings: what the caller hears of it, who answers, who refuses.
+
+use super::bridge::{Bridge, Which, now};
+use super::player::{Player, ring_back};
+use super::ring::{Purpose, Ring};
+use super::side::Side;
+use crate::endpoint::agent::{Happened, What};
+use crate::sdp::MediaPlan;
+use crate::sim::fault::Kind;
+use crate::ua::End;
+use crate::ua::call::{Command, Event, Rejection};
+use std::time::Instant;
+
+const NO_ANSWER: &str = "SIP;cause=480;text=\"no answer\"";
+
+impl Bridge {
+    fn purpose(&self) -> Option<Purpose> {
+        self.ring.as_ref().map(|ring| ring.purpose)
+    }
+
+    /// Something happened on a leg that rings.
+    pub(super) async fn branch(&mut self, index: usize, happened: Option<Happened>) {
+        match happened {
+            None => self.branch_lost(index, 500, Vec::new()).await,
+            Some(Happened { at, what: What::Rtp(datagram) }) => self.early_rtp(at, index, &datagram).await,
+            Some(Happened { what: What::Signal(event), .. }) => match event {
+                Event::Progress { status, .. } => self.ringing(status).await,
+                Event::EarlyMedia { plan, .. } => self.early_called(index, plan).await,
+                Event::Answered(plan) => self.won(index, plan).await,
+                Event::Rejected(rejection) => {
+                    self.branch_lost(index, status_of(&rejection), rejection.reasons).await;
+                }
+                Event::Ended { reasons, .. } => self.branch_lost(index, 487, reasons).await,
+                _ => {}
+            },
+            Some(_) => {}
+        }
+    }
+
+    /// Something happened on a leg that nobody wants any more.
+    pub(super) async fn loser(&mut self, index: usize, happened: Option<Happened>) {
+        let answers = matches!(&happened, Some(Happened { what: What::Signal(Event::Answered(_)), .. }));
+        let Some(side) = self.losers.get_mut(index) else { return };
+        if answers && !self.faults.has(Kind::BothAnswered) {
+            side.release(&[]).await;
+        } else if answers {
+            side.entry.answered();
+        } else if happened.is_none() {
+            self.losers.remove(index);
+        }
+    }
+
+    async fn early_rtp(&mut self, at: Instant, index: usize, datagram: &[u8]) {
+        let blocked = self.faults.blocks().1 || self.faults.has(Kind::SilentEarlyMedia);
+        let (Some(ring), Some(caller)) = (&self.ring, &mut self.sides[Which::Caller as usize]) else {
+            return;
+        };
+        let Some(branch) = ring.branches.get(index).filter(|_| ring.purpose == Purpose::Call && !blocked)
+        else {
+            return;
+        };
+        if let Some(plan) = &branch.plan
+            && let Some((digit, time)) = caller.pass(at, datagram, (plan, &branch.flags))
+        {
+            caller.tell_digit(digit, time).await;
+        }
+    }
+
+    async fn ringing(&mut self, status: u16) {
+        if self.purpose() == Some(Purpose::Transfer) {
+            return self.notify(status).await;
+        }
+        let (tone, silent) = (self.pbx.config.ringback_tone, self.faults.has(Kind::SilentEarlyMedia));
+        let again = std::mem::replace(&mut self.rings, true);
+        let Some(caller) = self.side(Which::Caller) else { return };
+        if caller.up {
+            // A menu rang it: the caller hears that it rings.
+            return self.begin_tone(Which::Caller);
+        }
+        if !(tone || silent) {
+            caller.handle.command(Command::Ring { status, media: false }).await;
+        } else if !again {
+            caller.handle.command(Command::Ring { status: 183, media: true }).await;
+        }
+    }
+
+    /// Somebody hears a tone while it rings.
+    pub(super) fn begin_tone(&mut self, which: Which) {
+        let (blocked, has_tone) = (self.faults.blocks().1, self.tone.is_some());
+        let Some(side) = &self.sides[which as usize] else { return };
+        if let Some(plan) = side.plan.as_ref().filter(|_| !has_tone && !blocked) {
+            let mut player = Player::new(now(), plan, &mut self.ids, false);
+            player.play(now(), ring_back());
+            self.tone = Some((which, player));
+        }
+    }
+
+    /// The caller gets media before the answer.
+    pub(super) fn early_caller(&mut self, which: Which, plan: MediaPlan) {
+        let Some(side) = self.side(which) else { return };
+        side.plan = Some(plan);
+        let device = self.ring.as_ref().is_some_and(|ring| ring.branches.iter().any(|b| b.plan.is_some()));
+        if self.pbx.config.ringback_tone && !device && !self.faults.has(Kind::SilentEarlyMedia) {
+            self.begin_tone(which);
+        }
+    }
+
+    async fn early_called(&mut self, index: usize, plan: MediaPlan) {
+        let Some(branch) = self.ring.as_mut().and_then(|ring| ring.branches.get_mut(index)) else { return };
+        branch.plan = Some(plan);
+        if self.purpose() == Some(Purpose::Transfer) {
+            return self.notify(183).await;
+        }
+        // What the device plays goes before our tone.
+        (self.tone, self.rings) = (None, true);
+        if let Some(caller) = self.side(Which::Caller) {
+            caller.handle.command(Command::Ring { status: 183, media: true }).await;
+        }
+    }
+
+    /// A device answers first.
+    async fn won(&mut self, index: usize, plan: MediaPlan) {
+        let Some(ring) = self.ring.take() else { return };
+        let purpose = ring.purpose;
+        let (winner, losers) = ring.win(index);
+        let reasons = self.reasons(vec![Ring::elsewhere()]);
+        for loser in losers {
+            if self.faults.has(Kind::LosersRing) || self.faults.has(Kind::BothAnswered) {
+                self.losers.push(loser);
+            } else {
+                loser.release(&reasons).await;
+            }
+        }
+        let Some(mut winner) = winner else { return };
+        winner.answered(plan);
+        match purpose {
+            Purpose::Call => self.connect(winner).await,
+            Purpose::Transfer => self.complete(winner).await,
+        }
+    }
+
+    /// The caller is joined with who answers.
+    pub(super) async fn connect(&mut self, called: Side) {
+        if let Some(caller) = self.side(Which::Caller) {
+            if !caller.up {
+                caller.handle.command(Command::Answer).await;
+            }
+            caller.entry.join(&called.entry);
+        }
+        *self.side(Which::Called) = Some(called);
+        self.began();
+    }
+
+    async fn branch_lost(&mut self, index: usize, status: u16, reasons: Vec<String>) {
+        let Some(ring) = &mut self.ring else { return };
+        let mut whole = ring.lose(index, status, reasons.clone());
+        if whole.is_none() && self.faults.has(Kind::FirstRefusalEnds) {
+            if let Some(ring) = self.ring.take() {
+                ring.cancel(&[]).await;
+            }
+            whole = Some((status, reasons));
+        }
+        if let Some((status, reasons)) = whole {
+            self.nobody(status, &reasons).await;
+        }
+    }
+
+    /// Nobody has answered in time.
+    pub(super) async fn not_answered(&mut self) {
+        if let Some(ring) = self.ring.take() {
+            let purpose = ring.purpose;
+            ring.cancel(&self.reasons(vec![NO_ANSWER.to_owned()])).await;
+            self.fail(purpose, 480, &[]).await;
+        }
+    }
+
+    async fn nobody(&mut self, status: u16, reasons: &[String]) {
+        let purpose = self.ring.take().map_or(Purpose::Call, |ring| ring.purpose);
+        let purpose = if self.transfer.is_some() { Purpose::Transfer } else { purpose };
+        self.fail(purpose, status, reasons).await;
+    }
+
+    async fn fail(&mut self, purpose: Purpose, status: u16, reasons: &[String]) {
+        (self.tone, self.no_answer_at) = (None, None);
+        if purpose == Purpose::Transfer {
+            return self.failed(status).await;
+        }
+        let Some(caller) = self.side(Which::Caller) else { return };
+        if caller.up {
+            return caller.release(&[format!("SIP;cause={status}")]).await;
+        }
+        let reason = (!reasons.is_empty()).then(|| reasons.join(", "));
+        caller.handle.command(Command::Refuse { status, reason }).await;
+    }
+
+    /// Reasons for a CANCEL to a device.
+    pub(super) fn reasons(&self, reasons: Vec<String>) -> Vec<String> {
+        if self.faults.has(Kind::NoReason) { Vec::new() } else { reasons }
+    }
+}
+
+/// What the caller is told when the called device refused, or could not be reached.
+fn status_of(rejection: &Rejection) -> u16 {
+    match (&rejection.end, rejection.status) {
+        (_, Some(status @ (400 | 402..=406 | 408..=699))) => status,
+        (_, Some(401 | 407)) => 403,
+        (_, Some(_)) => 480,
+        (End::Timeout, None) => 408,
+        (End::TransportFailed, None) => 480,
+        (_, None) => 500,
+    }
+}

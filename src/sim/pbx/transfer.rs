@@ -1,0 +1,314 @@
+//! REFER of a device (RFC 3515): carried out by the PBX itself, or passed on to the other device.
+
+use super::bridge::{Bridge, Which, now};
+use super::config::ReferMode;
+use super::desk::{Ask, Far};
+use super::relay::law;
+use super::ring::{Purpose, Ring};
+use super::route::Destination;
+use super::side::Side;
+use crate::media::g711::Law;
+use crate::sdp::Codec;
+use crate::sim::fault::Kind;
+use crate::syntax::Uri;
+use crate::ua::call::{Command, Hold};
+use crate::ua::transfer::{MAX_REFERRALS, Refer, Referred, Replaces, TransfereeEvent, TransferorEvent};
+use std::sync::PoisonError;
+
+/// A transfer that the PBX carries out.
+#[derive(Debug)]
+pub(super) struct Transfer {
+    /// The REFER, by the count of the transferor's leg.
+    referral: u32,
+    transferor: Which,
+}
+
+/// A REFER that was passed on.
+#[derive(Debug)]
+pub(super) struct Relayed {
+    token: u64,
+    transferor: Which,
+    referral: u32,
+}
+
+impl Bridge {
+    async fn tell(&mut self, which: Which, command: Command) {
+        if let Some(side) = self.side(which) {
+            side.handle.command(command).await;
+        }
+    }
+
+    /// Something of a REFER that a device sent.
+    pub(super) async fn transferee(&mut self, which: Which, referral: u32, event: TransfereeEvent) {
+        let TransfereeEvent::Referred(referred) = event else { return };
+        let other = self.side(which.other()).as_ref().is_some_and(|other| other.up && !other.ended);
+        let refused = match &referred {
+            _ if !other => Some(403),
+            _ if self.transfer.is_some() => Some(491),
+            referred if referred.target.method != "INVITE" => Some(501),
+            _ => None,
+        };
+        if let Some(status) = refused {
+            return self.tell(which, Command::RefuseRefer { referral, status }).await;
+        }
+        match self.pbx.config.refer {
+            ReferMode::CarryOut => self.carry_out(which, referral, *referred).await,
+            ReferMode::Relay => self.pass_on(which, referral, *referred).await,
+        }
+    }
+
+    async fn carry_out(&mut self, which: Which, referral: u32, referred: Referred) {
+        self.tell(which, Command::AcceptRefer { referral }).await;
+        if self.faults.has(Kind::NeverCarriedOut) {
+            return;
+        }
+        self.transfer = Some(Transfer { referral, transferor: which });
+        let at_once = self.faults.find(|kind| match kind {
+            Kind::ReferredCallGets(status) => Some(status),
+            _ => None,
+        });
+        if let Some(status) = at_once {
+            return self.failed(status).await;
+        }
+        let replaces = referred.target.replaces.clone().filter(|_| !self.faults.has(Kind::ReplacesIgnored));
+        match replaces {
+            Some(replaces) => self.ask_for(replaces, referral).await,
+            None => self.call_target(&referred).await,
+        }
+    }
+
+    /// An attended transfer: the call that is named gives up whom it has joined with the transferor.
+    async fn ask_for(&mut self, replaces: Replaces, referral: u32) {
+        let lost = self.faults.has(Kind::MangledReplaces) || self.faults.has(Kind::ReplacesUnknown);
+        let named = self.pbx.legs.named(&replaces).filter(|_| !lost);
+        let ours = |id| self.sides.iter().flatten().any(|side| side.entry.id() == id);
+        match named {
+            Some((id, desk)) if !ours(id) => {
+                // When it is not taken, its reply says so.
+                let _ = desk.ask(Ask::Surrender { replaces, reply: self.desk.reply(referral) });
+            }
+            _ => self.failed(481).await,
+        }
+    }
+
+    /// The call that was named has given up whom it had, or has not.
+    pub(super) async fn surrendered(&mut self, referral: u32, far: Option<Far>) {
+        if self.transfer.as_ref().is_none_or(|transfer| transfer.referral != referral) {
+            return;
+        }
+        let Some(Far { mut sides }) = far else { return self.failed(481).await };
+        for side in &mut sides {
+            side.entry.belongs_to(&self.desk);
+            side.relay.set_faults(self.faults.clone());
+        }
+        match sides.iter().position(|side| side.up) {
+            Some(up) => {
+                let target = sides.swap_remove(up);
+                self.complete(target).await;
+            }
+            None => {
+                self.notify(180).await;
+                self.ring_for_transfer(sides);
+            }
+        }
+    }
+
+    fn ring_for_transfer(&mut self, sides: Vec<Side>) {
+        self.ring = Some(Ring::new(Purpose::Transfer, sides));
+        self.no_answer_at = Some(now() + self.pbx.config.no_answer);
+        let gone = self.transfer.as_ref().map(|transfer| transfer.transferor);
+        if let Some(which) = gone
+            && self.side(which).as_ref().is_none_or(|side| side.ended)
+        {
+            self.begin_tone(which.other());
+        }
+    }
+
+    /// A blind transfer: the target is called over the dial plan, for the transferee.
+    async fn call_target(&mut self, referred: &Referred) {
+        let Some(transferor) = self.transfer.as_ref().map(|transfer| transfer.transferor) else { return };
+        let number = Uri::parse(referred.target.uri.as_bytes());
+        let number = number.map(crate::sim::registrar::text_of_user).unwrap_or_default();
+        let own_name = |side: &Option<Side>| side.as_ref().map(|side| side.user.clone()).unwrap_or_default();
+        let (by, who) = (own_name(self.side(transferor)), own_name(self.side(transferor.other())));
+        match self.pbx.destination(&number) {
+            Destination::Nobody => self.failed(404).await,
+            Destination::Users(called) => {
+                let unknown = self.faults.find(|kind| match kind {
+                    Kind::NumbersUnknown(status) => Some(status),
+                    _ => None,
+                });
+                if let Some(status) = unknown.filter(|_| called.iter().all(|user| user.name() != number)) {
+                    return self.failed(status).await;
+                }
+                let faults = called.iter().fold(self.faults.clone(), |all, user| all.and(user.faults()));
+                let lost = faults.has(Kind::IdentityLost);
+                let codec = self.side(transferor.other()).as_ref().and_then(|side| side.plan.as_ref());
+                let codec = codec.map(|plan| if law(plan) == Law::A { Codec::Pcma } else { Codec::Pcmu });
+                let caller = if lost { &by } else { &who };
+                let placed = self.pbx.place(&called, &number, caller, &faults, codec).await;
+                let referred_by = referred.referred_by.clone();
+                let referred_by = referred_by.unwrap_or_else(|| format!("<{}>", self.pbx.aor(&by)));
+                let dialled = match placed {
+                    Ok(mut placed) => {
+                        for device in &mut placed {
+                            device.referred_by = (!lost).then(|| referred_by.clone());
+                        }
+                        self.pbx.dial(placed).await
+                    }
+                    Err(status) => Err(status),
+                };
+                match dialled {
+                    Ok(sides) => {
+                        self.faults = faults;
+                        sides.iter().for_each(|side| side.entry.belongs_to(&self.desk));
+                        self.ring_for_transfer(sides);
+                    }
+                    Err(status) => self.failed(status).await,
+                }
+            }
+            own => {
+                if self.faults.has(Kind::OwnNumbersLost) {
+                    if let Some(transferee) = self.side(transferor.other()) {
+                        transferee.release(&[]).await;
+                    }
+                    return self.failed(404).await;
+                }
+                self.notify(200).await;
+                self.transfer = None;
+                if let Some(transferor) = self.side(transferor).take() {
+                    transferor.release(&[]).await;
+                }
+                if let Some(mut transferee) = self.side(transferor.other()).take() {
+                    transferee.hold(None, false).await;
+                    self.onward = Some((transferee, own));
+                }
+            }
+        }
+    }
+
+    /// Tells the transferor.
+    pub(super) async fn notify(&mut self, status: u16) {
+        if let Some(Transfer { referral, transferor }) = &self.transfer {
+            let (referral, transferor) = (*referral, *transferor);
+            self.tell(transferor, Command::Notify { referral, status, phrase: None }).await;
+        }
+    }
+
+    /// The transfer has come to nothing: the transferee stays with the transferor, who is told.
+    pub(super) async fn failed(&mut self, status: u16) {
+        let told = if self.faults.has(Kind::RefusalToldAsSuccess) { 200 } else { status };
+        self.notify(told).await;
+        (self.tone, self.no_answer_at) = (None, None);
+        let Some(Transfer { transferor, .. }) = self.transfer.take() else { return };
+        if self.side(transferor).as_ref().is_none_or(|side| side.ended)
+            && let Some(transferee) = self.side(transferor.other())
+        {
+            // Nobody is there to take it back.
+            transferee.release(&[format!("SIP;cause={status}")]).await;
+        }
+    }
+
+    /// The target is up: it takes the place of the transferor.
+    pub(super) async fn complete(&mut self, target: Side) {
+        self.notify(200).await;
+        let Some(Transfer { transferor, .. }) = self.transfer.take() else { return };
+        let wrong = self.faults.has(Kind::WrongParties);
+        let place = if wrong { transferor.other() } else { transferor };
+        let before = self.side(place).replace(target);
+        self.began();
+        if let Some(before) = before.filter(|before| !before.ended) {
+            if self.faults.has(Kind::OldMedia) && !wrong {
+                self.old = Some((place, before));
+            } else {
+                before.release(&[]).await;
+            }
+        }
+        self.introduce().await;
+    }
+
+    /// Two legs that were not joined before are joined now: each is told who is at the other end, and held as that one wants it.
+    pub(super) async fn introduce(&mut self) {
+        let lost = self.faults.has(Kind::IdentityLost);
+        let [Some(caller), Some(called)] = &self.sides else { return };
+        caller.entry.join(&called.entry);
+        let seen = [called, caller].map(|side| (self.pbx.aor(&side.user), side.holds));
+        for (side, (other, holds)) in self.sides.iter_mut().flatten().zip(seen) {
+            if !lost {
+                let mut shown = side.flags.shown.lock().unwrap_or_else(PoisonError::into_inner);
+                *shown = Some(format!("<{other}>"));
+            }
+            side.hold(holds.then_some(Hold::SendOnly), !lost).await;
+        }
+    }
+
+    /// A leg has ended; true when a transfer goes on without it.
+    pub(super) async fn ended_in_transfer(&mut self, which: Which, reasons: &[String]) -> bool {
+        let Some(transferor) = self.transfer.as_ref().map(|transfer| transfer.transferor) else {
+            return false;
+        };
+        if which != transferor {
+            self.notify(487).await;
+        }
+        if which != transferor || self.faults.has(Kind::ByeEndsTransfer) {
+            self.transfer = None;
+            if let Some(ring) = self.ring.take() {
+                ring.cancel(reasons).await;
+            }
+            return false;
+        }
+        if self.ring.is_some() {
+            self.begin_tone(which.other());
+        }
+        true
+    }
+
+    /// The REFER goes to the other device.
+    async fn pass_on(&mut self, which: Which, referral: u32, referred: Referred) {
+        if self.relayed.len() >= MAX_REFERRALS {
+            return self.tell(which, Command::RefuseRefer { referral, status: 486 }).await;
+        }
+        let token = self.relayed.last().map_or(1, |last| last.token + 1);
+        let mut target = referred.target;
+        if self.faults.has(Kind::MangledReplaces)
+            && let Some(replaces) = &mut target.replaces
+        {
+            // What was escaped once is escaped twice.
+            let call_id = String::from_utf8_lossy(&replaces.dialog.call_id).replace('@', "%40") + "%3B";
+            replaces.dialog.call_id = call_id.into_bytes().into();
+        }
+        let mut refer = Refer::new(token, target);
+        refer.suppress_subscription = referred.refer_sub == Some(false);
+        let by = self.side(which).as_ref().map(|side| side.user.clone()).unwrap_or_default();
+        let own = || Some(format!("<{}>", self.pbx.aor(&by)));
+        refer.referred_by = referred.referred_by.or_else(own);
+        if let Some(other) = self.side(which.other()) {
+            other.handle.refer(refer).await;
+            self.relayed.push(Relayed { token, transferor: which, referral });
+        }
+    }
+
+    /// What became of a REFER that was passed on.
+    pub(super) async fn transferor(&mut self, token: u64, event: TransferorEvent) {
+        let Some(at) = self.relayed.iter().position(|relayed| relayed.token == token) else { return };
+        let Relayed { transferor, referral, .. } = self.relayed[at];
+        let command = match event {
+            TransferorEvent::Accepted { .. } => Command::AcceptRefer { referral },
+            TransferorEvent::Refused { status, .. } => Command::RefuseRefer { referral, status },
+            TransferorEvent::Unanswered => Command::RefuseRefer { referral, status: 408 },
+            TransferorEvent::NotSent(_) => Command::RefuseRefer { referral, status: 480 },
+            TransferorEvent::Notified(told) => match told.status {
+                // The first NOTIFY goes out by itself.
+                Some(status) if status > 100 => {
+                    Command::Notify { referral, status, phrase: Some(told.phrase) }
+                }
+                _ => return,
+            },
+            TransferorEvent::Over(_) => {
+                self.relayed.remove(at);
+                return;
+            }
+        };
+        self.tell(transferor, command).await;
+    }
+}
