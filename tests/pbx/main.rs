@@ -4,6 +4,7 @@
 mod calls;
 mod devices;
 mod digit_faults;
+mod groups;
 mod media_faults;
 mod menus;
 mod numbers;
