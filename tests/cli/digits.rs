@@ -1,4 +1,4 @@
-//! `ringback dtmf`, `hold` and `cancel` on the embedded network.
+//! `ringback dtmf`, `hold`, `cancel` and `transfer` on the embedded network.
 
 use crate::program::ringback;
 
@@ -31,12 +31,15 @@ fn a_menu_that_rings_whom_it_should_is_status_0() {
 }
 
 #[test]
-fn hold_and_cancel_are_checked_on_the_embedded_network() {
+fn hold_cancel_and_transfer_are_checked_on_the_embedded_network() {
     for (arguments, status, said) in [
         (&["hold", "alice", "bob", "--by", "callee", "--for", "1s"][..], 0, "each end heard what it should"),
         (&["hold", "alice", "bob", "--fault", "H02", "--for", "1s"], 1, "hold-answer-wrong"),
         (&["cancel", "alice", "bob", "--ring-for", "300ms"], 0, "taken elsewhere"),
         (&["cancel", "alice", "bob", "--fault", "F03"], 0, "cancel-reason-lost"),
+        (&["transfer", "alice", "bob", "carol", "--kind", "attended"], 0, "bob hears carol; carol hears bob"),
+        (&["transfer", "alice", "bob", "carol", "--fault", "X19"], 1, "wrong-parties-joined"),
+        (&["transfer", "alice", "bob", "bob"], 2, "twice"),
         (&["hold", "alice", "bob", "--how", "music"], 2, "sendonly, inactive and zero"),
     ] {
         let ran = ringback(arguments);

@@ -46,6 +46,8 @@ pub(crate) struct Arguments {
 
 const EXAMPLES: &str = "\
 Examples:
+  ringback transfer alice bob carol --kind attended              on the embedded network
+  ringback transfer alice bob carol --fault X19                  what it looks like when the wrong two are joined
   ringback transfer --accounts accounts.toml alice bob carol
   ringback transfer --accounts accounts.toml alice bob carol --kind attended --ladder
   ringback transfer --accounts accounts.toml alice bob carol --target busy --json

@@ -123,7 +123,29 @@ pub(super) fn judge(check: &Transfer, played: &Played) -> Judged {
                 "platform: NOTIFY the status that the target really gave",
             );
         }
-        if after.hears(transferee, transferor) || after.hears(target, transferor) {
+        let alone = after.is_alone(transferor);
+        if !alone && last.is_none_or(|status| status < 200) {
+            return Judged::fail(
+                "no-final-notify",
+                Side::Peer,
+                format!(
+                    "{e} and {c} are joined, and {t} was never told: it stays in its call ({})",
+                    after.told(&names)
+                ),
+                "platform: pass the NOTIFYs of the transferee on to the transferor, whose phone waits for the last of them",
+            );
+        }
+        if check.kind == super::TransferKind::Attended && played.alerted > 0 {
+            return Judged::fail(
+                "replaces-ignored",
+                Side::Peer,
+                format!(
+                    "{e} and {c} hear each other, but {c} was called a second time instead of having its call taken over"
+                ),
+                "platform or phone: Replaces in the Refer-To has to reach the target unchanged (RFC 3891)",
+            );
+        }
+        if !alone {
             return Judged::fail(
                 "transferor-still-heard",
                 Side::Peer,
@@ -154,7 +176,7 @@ pub(super) fn judge(check: &Transfer, played: &Played) -> Judged {
             "platform: media still goes to an old address (H07); look at the re-INVITEs after the transfer",
         );
     }
-    if after.hears(target, transferor) || after.hears(transferor, target) {
+    if told_done && (after.hears(target, transferor) || after.hears(transferor, target)) {
         return Judged::fail(
             "wrong-parties-joined",
             Side::Peer,
@@ -231,11 +253,11 @@ pub(super) fn beside(check: &Transfer, played: &Played) -> Vec<Finding> {
             "platform: the last NOTIFY carries Subscription-State: terminated;reason=noresource",
         );
     }
-    if played.alerted > 1 || check.kind == super::TransferKind::Attended && played.alerted > 0 {
+    if played.alerted > 1 {
         warn(
             "target-alerted-twice",
             format!("{} was called once more for the transfer, as if it had no call yet", names[target]),
-            "platform: Replaces in the Refer-To has to reach the target (RFC 3891); without it the target rings a second time",
+            "platform: one call to the target is enough; look for a retry, or for two ways to the same phone",
         );
     }
     let _ = played.transferor_up;

@@ -312,6 +312,11 @@ async fn notified(
         let final_status = last >= 200;
         if final_status && !told_final {
             told_final = true;
+            let heard = if heard.joined(transferee, target) { heard } else { listen(run, stage).await? };
+            if last < 300 && !heard.joined(transferee, target) {
+                // What was told is not so: who hears whom now is the evidence, and nobody hangs up before it is judged.
+                break;
+            }
             if last < 300 {
                 // So does a phone: with its part done it leaves.
                 for leg in stage.legs.iter().filter(|leg| leg.party == transferor && leg.seen.is_up()) {
@@ -326,7 +331,13 @@ async fn notified(
             }
             continue;
         }
-        if told_final || run.elapsed() >= end_at {
+        if told_final {
+            break;
+        }
+        if run.elapsed() >= end_at {
+            if !heard.joined(transferee, target) {
+                back(run, stage, ours, consult).await;
+            }
             break;
         }
     }
