@@ -1,7 +1,7 @@
 //! What can go wrong with a transfer, and what it is called.
 
 use super::matrix::Heard;
-use super::play::{Played, Refer1};
+use super::play::{Played, ReferAnswer};
 use super::{Transfer, TransferTarget};
 use crate::check::judged::Judged;
 use crate::check::{Finding, Severity, Side};
@@ -156,7 +156,7 @@ pub(super) fn judge(check: &Transfer, played: &Played) -> Judged {
         return Judged::pass(after.told(&names).to_string());
     }
     match played.refer {
-        Refer1::Refused(..) | Refer1::Lost(_) => {
+        ReferAnswer::Refused(..) | ReferAnswer::Lost(_) => {
             return Judged::fail(
                 "not-transferred",
                 Side::Peer,
@@ -164,7 +164,7 @@ pub(super) fn judge(check: &Transfer, played: &Played) -> Judged {
                 "see the finding about the REFER",
             );
         }
-        Refer1::Accepted(_) => {}
+        ReferAnswer::Accepted(_) => {}
     }
     let one_way = after.hears(transferee, target) != after.hears(target, transferee);
     if one_way {
@@ -239,7 +239,7 @@ pub(super) fn beside(check: &Transfer, played: &Played) -> Vec<Finding> {
     let mut warn = |code, seen: String, advice: &str| {
         findings.push(Finding::new(code, Severity::Warning, Side::Peer, seen, advice));
     };
-    let accepted = matches!(played.refer, Refer1::Accepted(_));
+    let accepted = matches!(played.refer, ReferAnswer::Accepted(_));
     if accepted && joined && played.notified.is_empty() {
         warn(
             "no-notify",
@@ -260,6 +260,5 @@ pub(super) fn beside(check: &Transfer, played: &Played) -> Vec<Finding> {
             "platform: one call to the target is enough; look for a retry, or for two ways to the same phone",
         );
     }
-    let _ = played.transferor_up;
     findings
 }

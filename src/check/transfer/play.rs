@@ -22,7 +22,7 @@ const END: Duration = Duration::from_secs(3);
 
 /// What the transferor and the audio say of a transfer.
 pub(super) struct Played {
-    pub(super) refer: Refer1,
+    pub(super) refer: ReferAnswer,
     /// Statuses of NOTIFYs, in order.
     pub(super) notified: Vec<u16>,
     /// A NOTIFY ended the subscription.
@@ -32,12 +32,11 @@ pub(super) struct Played {
     pub(super) alerted: usize,
     /// Has the transferee a call that is up?
     pub(super) transferee_up: bool,
-    pub(super) transferor_up: usize,
 }
 
 /// What the REFER was answered.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Refer1 {
+pub(super) enum ReferAnswer {
     Accepted(u16),
     Refused(u16, String),
     /// No answer, or not sent: why.
@@ -83,10 +82,6 @@ fn end(run: &mut Run, mark: StepMark, judged: Judged) -> bool {
     run.end(mark, judged.verdict, judged.detail);
     judged.finding.into_iter().for_each(|finding| run.find(finding));
     pass
-}
-
-fn up(stage: &Stage, leg: usize) -> bool {
-    stage.seen(leg).is_some_and(Seen::is_up)
 }
 
 /// All steps behind the parties; `None` when one of them kept out the rest.
@@ -150,7 +145,7 @@ async fn transfer(
 
     release(check, run, stage, (ours, consult), result).await;
     let mark = run.begin("hang-up");
-    hang_up(check, run, stage, mark, (transferee, target)).await;
+    hang_up(check, run, stage, mark, transferee).await;
     Some(())
 }
 
@@ -230,7 +225,7 @@ async fn refer(
     result: &mut TransferResult,
 ) -> Option<Played> {
     let names = check.names();
-    let (transferor, transferee, target) = check.roles();
+    let (_, transferee, target) = check.roles();
     let mark = run.begin("refer");
     let attended = replaces.is_some();
     let invited_before = stage.parties.get(target).map_or(0, |party| party.invitations.len());
@@ -250,18 +245,20 @@ async fn refer(
         end(run, mark, interrupted(why));
         return None;
     }
-    let refer =
-        stage.seen(ours).and_then(answer).unwrap_or_else(|| Refer1::Lost("it was not answered".to_owned()));
+    let refer = stage
+        .seen(ours)
+        .and_then(answer)
+        .unwrap_or_else(|| ReferAnswer::Lost("it was not answered".to_owned()));
     let judged = match &refer {
-        Refer1::Accepted(status) => {
+        ReferAnswer::Accepted(status) => {
             result.refer_status = Some(*status);
             Judged::pass(format!("{} was asked to call {}: {status}", names[transferee], names[target]))
         }
-        Refer1::Refused(status, phrase) => {
+        ReferAnswer::Refused(status, phrase) => {
             result.refer_status = Some(*status);
             name::refused(*status, phrase)
         }
-        Refer1::Lost(why) => name::refer_lost(why),
+        ReferAnswer::Lost(why) => name::refer_lost(why),
     };
     let accepted = end(run, mark, judged);
     if accepted {
@@ -284,7 +281,6 @@ async fn refer(
         after,
         alerted,
         transferee_up: live(transferee) > 0,
-        transferor_up: live(transferor),
     })
 }
 
@@ -378,12 +374,14 @@ async fn back(run: &mut Run, stage: &mut Stage, ours: usize, consult: Option<usi
     }
 }
 
-fn answer(seen: &Seen) -> Option<Refer1> {
+fn answer(seen: &Seen) -> Option<ReferAnswer> {
     seen.transferor.iter().find_map(|(_, event)| match event {
-        TransferorEvent::Accepted { status, .. } => Some(Refer1::Accepted(*status)),
-        TransferorEvent::Refused { status, phrase, .. } => Some(Refer1::Refused(*status, phrase.clone())),
-        TransferorEvent::Unanswered => Some(Refer1::Lost("it was not answered".to_owned())),
-        TransferorEvent::NotSent(why) => Some(Refer1::Lost(why.clone())),
+        TransferorEvent::Accepted { status, .. } => Some(ReferAnswer::Accepted(*status)),
+        TransferorEvent::Refused { status, phrase, .. } => {
+            Some(ReferAnswer::Refused(*status, phrase.clone()))
+        }
+        TransferorEvent::Unanswered => Some(ReferAnswer::Lost("it was not answered".to_owned())),
+        TransferorEvent::NotSent(why) => Some(ReferAnswer::Lost(why.clone())),
         _ => None,
     })
 }
@@ -428,15 +426,7 @@ async fn release(
     let _ = stage.until(run, END, gone).await;
     // One call each is left to the two that talk.
     let extra = |party: usize| {
-        stage
-            .legs
-            .iter()
-            .filter(|leg| {
-                leg.party == party
-                    && up(stage, stage.legs.iter().position(|l| std::ptr::eq(l, *leg)).unwrap_or(usize::MAX))
-            })
-            .count()
-            .saturating_sub(1)
+        stage.legs.iter().filter(|leg| leg.party == party && leg.seen.is_up()).count().saturating_sub(1)
     };
     let left = stage.legs.iter().filter(|leg| leg.party == transferor && !leg.seen.is_over()).count()
         + extra(transferee)
@@ -458,13 +448,7 @@ async fn release(
 }
 
 /// One of the two that are left hangs up, and the other has to hear of it.
-async fn hang_up(
-    check: &Transfer,
-    run: &mut Run,
-    stage: &mut Stage,
-    mark: StepMark,
-    (transferee, target): (usize, usize),
-) {
+async fn hang_up(check: &Transfer, run: &mut Run, stage: &mut Stage, mark: StepMark, transferee: usize) {
     let Some(leg) = stage.legs.iter().find(|leg| leg.party == transferee && leg.seen.is_up()) else {
         return run.end(mark, Verdict::NotRun, "the transferee has no call any more");
     };
@@ -477,7 +461,6 @@ async fn hang_up(
         }
         Until::TimedOut => {
             let left = stage.legs.iter().filter(|leg| !leg.seen.is_over()).count();
-            let _ = target;
             end(run, mark, name::not_released(left, &check.names()[transferee]));
         }
     }
