@@ -92,6 +92,11 @@ impl LabBuilder {
         self.pbx.groups.push((number.into(), members.into_iter().map(Into::into).collect()));
         self
     }
+    /// Devices in a call transfer by these keys and a number, e.g. `##` (see [`pbx::Config::transfer_code`]).
+    pub fn transfer_code(mut self, code: impl Into<String>) -> LabBuilder {
+        self.pbx.transfer_code = Some(code.into());
+        self
+    }
     /// The REFER of a device goes on to the device at the other end, instead of being carried out by the PBX.
     pub fn relay_refer(mut self) -> LabBuilder {
         self.pbx.refer = pbx::ReferMode::Relay;

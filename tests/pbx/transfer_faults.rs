@@ -2,8 +2,11 @@
 
 use crate::phone::{ALICE, BOB, user, wait};
 use crate::transfers::{
-    Office, answer, done, far, follow, gone, header, is_over, legs, talk, to, told, with,
+    Office, answer, done, far, follow, gone, header, is_over, legs, press, talk, to, told, with,
 };
+use ringback::endpoint::agent::What;
+use ringback::media::dtmf::Way;
+use ringback::media::stream;
 use ringback::sim::LabBuilder;
 use ringback::syntax::HeaderName;
 use ringback::ua::call::{Cause, Command, Event, Hold};
@@ -300,4 +303,19 @@ async fn a14_requests_in_the_dialog_are_challenged() {
     assert_eq!(told(&mut dumb).await, (vec![], Err(407)));
     bob.watch(100).await;
     assert!(!is_over(&bob));
+}
+
+#[tokio::test(start_paused = true)]
+async fn x23_keys_that_ask_for_a_transfer_are_ignored() {
+    let mut office = Office::new(&["X23"], |lab| lab.transfer_code("##")).await;
+    let (alice, mut bob) = office.call().await;
+    press(&alice, "##203#", Way::Rfc4733).await;
+    bob.watch(6_000).await;
+    let heard = bob.seen.iter().filter_map(|(_, what)| match what {
+        What::Media(stream::Event::Observed(seen)) => seen.digit.map(|digit| digit.character()),
+        _ => None,
+    });
+    assert_eq!(heard.collect::<String>(), "##203#");
+    assert_eq!((alice.hears().await, bob.hears().await), (vec![1], vec![0]));
+    assert_eq!(legs(&office).await, ["alice", "bob"]);
 }

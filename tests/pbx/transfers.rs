@@ -1,10 +1,14 @@
 //! Transfers by REFER, carried out by the PBX or passed on, and Replaces.
 
 use crate::phone::{ALICE, BOB, Call, PBX, Phone, ip, user, wait};
+use ringback::endpoint::agent::What;
+use ringback::media::digit::{Key, parse_digits};
+use ringback::media::dtmf::Way;
+use ringback::media::stream;
 use ringback::message::Message;
 use ringback::sim::{Lab, LabBuilder, MemoryNetwork, User};
 use ringback::syntax::HeaderName;
-use ringback::ua::call::{Command, Event, FarParty, Hold};
+use ringback::ua::call::{Command, DTMF_RELAY, DtmfInfo, Event, FarParty, Hold};
 use ringback::ua::transfer::{Refer, Replaces, SubscriptionEnd, Target, TransfereeEvent, TransferorEvent};
 
 const CAROL: &str = "192.0.2.3";
@@ -375,4 +379,57 @@ async fn a_refer_that_is_relayed_is_carried_out_by_the_other_phone() {
         assert_eq!((new.hears().await, carol.hears().await), (vec![2], vec![1]), "attended: {attended}");
         assert_eq!(legs(&office).await.len(), 2);
     }
+}
+
+/// Presses keys by this way.
+pub(crate) async fn press(call: &Call, digits: &str, way: Way) {
+    let keys = parse_digits(digits).unwrap();
+    if way == Way::Rfc4733 {
+        call.handle.media(stream::Command::digits(keys, way)).await;
+        return;
+    }
+    for key in keys {
+        let Key::Digit(digit) = key else { continue };
+        let body = DtmfInfo { digit, duration: None }.relay_body();
+        let info = Command::Info { token: 1, content_type: DTMF_RELAY.to_owned(), body };
+        call.handle.command(info).await;
+        wait(200).await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn keys_transfer_blindly_too_and_the_number_is_not_heard_by_the_other() {
+    for (digits, way) in [("##203#", Way::Rfc4733), ("##203", Way::Rfc4733), ("##203#", Way::Info)] {
+        let mut office = Office::new(&[], |lab| lab.transfer_code("##")).await;
+        let (mut alice, mut bob) = office.call().await;
+        press(&alice, digits, way).await;
+        let mut carol = office.carol.take().await;
+        carol.handle.command(Command::Ring { status: 180, media: false }).await;
+        bob.watch(1_000).await;
+        let heard = bob.seen.iter().filter_map(|(_, what)| match what {
+            What::Media(stream::Event::Observed(seen)) => seen.digit.map(|digit| digit.character()),
+            _ => None,
+        });
+        let heard: String = heard.collect();
+        if way == Way::Rfc4733 {
+            assert_eq!(heard, "##", "the code, but not the number");
+        }
+        assert_eq!((alice.hears().await, bob.hears().await), (vec![1], vec![0]), "until carol answers");
+        carol.handle.command(Command::Answer).await;
+        alice.until_over().await;
+        carol.until_answered().await;
+        bob.watch(500).await;
+        assert_eq!((bob.hears().await, carol.hears().await), (vec![2], vec![1]));
+        assert_eq!(legs(&office).await, ["bob", "carol"]);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn keys_that_lead_nowhere_leave_the_call_as_it_was() {
+    let mut office = Office::new(&[], |lab| lab.transfer_code("##")).await;
+    let (alice, bob) = office.call().await;
+    press(&alice, "##999#", Way::Rfc4733).await;
+    wait(3_000).await;
+    assert_eq!((alice.hears().await, bob.hears().await), (vec![1], vec![0]));
+    assert_eq!(legs(&office).await, ["alice", "bob"]);
 }

@@ -153,6 +153,7 @@ pub(super) const ENTRIES: &[Entry] = &[
     entry("X21", "", "202, and a NOTIFY of 404 where the target is named by an extension", |_| Kind::NumbersUnknown(404)),
     entry("X21", "484", "the same with 484", |_| Kind::NumbersUnknown(484)),
     entry("X22", "", "the target sees the transferor, and no Referred-By", |_| Kind::IdentityLost),
+    entry("X23", "", "keys that ask for a transfer are ignored", |_| Kind::TransferCodeIgnored),
     entry("raise-expires", "", "less than 600 s is raised silently", |_| Kind::RaisesExpires(600)),
     entry("raise-expires", "SECONDS", "less than so many seconds is raised silently", Kind::RaisesExpires),
     entry("rewrite-contact", "", "our own Contact comes back changed", |_| Kind::RewritesContact),

@@ -106,6 +106,7 @@ use std::str::FromStr;
 /// | `S04` | 420 to who names 100rel, required or not |
 /// | `S04:required` | the INVITE to the called device has Require: 100rel |
 /// | `A14` | a REFER, re-INVITE or BYE of the caller inside its dialog is challenged as its INVITE was (407) |
+/// | `X23` | keys that ask the PBX for a transfer are passed on like others, and nothing follows |
 /// | `F01` | the first refusal of a device cancels all others, and the caller gets it |
 /// | `F02` | when one device answers, the others get no CANCEL |
 /// | `F04` | when one device answers, the others get no CANCEL; who answers as well gets an ACK and no media, and its leg stays |
@@ -264,6 +265,7 @@ pub(super) enum Kind {
     BothAnswered,
     OneCall,
     OneBinding,
+    TransferCodeIgnored,
 }
 
 /// The only type of INFO that is taken.

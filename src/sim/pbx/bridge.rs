@@ -3,7 +3,9 @@
 use super::Pbx;
 use super::desk::{Ask, Desk};
 use super::faults::Faults;
+use super::feature::Keys;
 use super::player::Player;
+use super::relay::key_of;
 use super::ring::{Purpose, Ring};
 use super::route::Destination;
 use super::side::Side;
@@ -12,7 +14,7 @@ use crate::endpoint::agent::{Happened, What};
 use crate::message::Ids;
 use crate::sdp::{Direction, MediaPlan};
 use crate::sim::fault::Kind;
-use crate::ua::call::{By, Event, Hold};
+use crate::ua::call::{By, DtmfInfo, Event, Hold};
 use std::future::poll_fn;
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
@@ -37,6 +39,8 @@ pub(super) struct Bridge {
     pub(super) transfer: Option<Transfer>,
     /// REFERs that were passed on.
     pub(super) relayed: Vec<Relayed>,
+    /// The keys that begin a transfer, and those that were pressed.
+    pub(super) keys: Option<Keys>,
     /// Has taken the place of another leg, and is about to be up.
     pub(super) newcomer: Option<Which>,
     /// Devices that ring on, or have answered too late, because of a fault.
@@ -47,8 +51,8 @@ pub(super) struct Bridge {
     pub(super) onward: Option<(Side, Destination)>,
     /// The whole call is dropped then, and why (H01, S02).
     drop_at: Option<(Instant, &'static str)>,
-    /// Who is asked first for news.
-    turn: Which,
+    /// Which of its sources of news is asked first.
+    turn: usize,
 }
 
 /// Which leg.
@@ -66,6 +70,9 @@ impl Which {
         }
     }
 }
+
+/// Both legs, what rings, what has lost, and other calls.
+const SOURCES: usize = 5;
 
 /// What woke a call.
 enum Wake {
@@ -92,6 +99,7 @@ impl Bridge {
         Bridge {
             no_answer_at: Some(now() + pbx.config.no_answer),
             ids: pbx.ids(),
+            keys: pbx.config.transfer_code.as_deref().and_then(Keys::new),
             pbx,
             sides: [Some(caller), None],
             ring: Some(Ring::new(Purpose::Call, called)),
@@ -107,7 +115,7 @@ impl Bridge {
             old: None,
             onward: None,
             drop_at: None,
-            turn: Which::Caller,
+            turn: 0,
         }
     }
 
@@ -128,7 +136,7 @@ impl Bridge {
                 continue;
             }
             // By turns, so that a flood on one leg does not keep out the other; and not by chance, so that runs are alike.
-            self.turn = self.turn.other();
+            self.turn = (self.turn + 1) % SOURCES;
             let wake = tokio::select! {
                 biased;
                 wake = poll_fn(|cx| self.poll(cx)) => wake,
@@ -150,24 +158,39 @@ impl Bridge {
     }
 
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Wake> {
-        for which in [self.turn, self.turn.other()] {
-            if let Some(side) = self.side(which)
-                && let Poll::Ready(happened) = side.poll_next(cx)
-            {
-                return Poll::Ready(Wake::Side(which, happened));
+        let start = self.turn;
+        for source in (0..SOURCES).map(|step| (start + step) % SOURCES) {
+            if let Poll::Ready(wake) = self.poll_source(source, cx) {
+                return Poll::Ready(wake);
             }
         }
-        if let Some(Poll::Ready((index, happened))) = self.ring.as_mut().map(|ring| ring.poll_next(cx)) {
-            return Poll::Ready(Wake::Branch(index, happened));
-        }
-        for (index, side) in self.losers.iter_mut().enumerate() {
-            if let Poll::Ready(happened) = side.poll_next(cx) {
-                return Poll::Ready(Wake::Loser(index, happened));
+        Poll::Pending
+    }
+
+    fn poll_source(&mut self, source: usize, cx: &mut Context<'_>) -> Poll<Wake> {
+        match source {
+            0 | 1 => {
+                let which = if source == 0 { Which::Caller } else { Which::Called };
+                let Some(side) = self.side(which) else { return Poll::Pending };
+                side.poll_next(cx).map(|happened| Wake::Side(which, happened))
             }
-        }
-        match self.questions.poll_recv(cx) {
-            Poll::Ready(Some(question)) => Poll::Ready(Wake::Asked(question)),
-            _ => Poll::Pending,
+            2 => {
+                let Some(ring) = &mut self.ring else { return Poll::Pending };
+                ring.poll_next(cx).map(|(index, happened)| Wake::Branch(index, happened))
+            }
+            3 => {
+                let mut losers = self.losers.iter_mut().enumerate();
+                let news = losers.find_map(|(index, side)| match side.poll_next(cx) {
+                    Poll::Ready(happened) => Some(Wake::Loser(index, happened)),
+                    Poll::Pending => None,
+                });
+                news.map_or(Poll::Pending, Poll::Ready)
+            }
+            // We have a sender ourselves: it never closes.
+            _ => match self.questions.poll_recv(cx) {
+                Poll::Ready(Some(question)) => Poll::Ready(Wake::Asked(question)),
+                _ => Poll::Pending,
+            },
         }
     }
 
@@ -188,7 +211,8 @@ impl Bridge {
     fn due(&self) -> Option<Instant> {
         let tone = self.tone.as_ref().and_then(|(_, tone)| tone.due());
         let drop_at = self.drop_at.map(|(at, _)| at);
-        [tone, self.no_answer_at, self.silent_at(), drop_at].into_iter().flatten().min()
+        let typed = self.keys.as_ref().and_then(|keys| keys.due).map(|(at, _)| at);
+        [tone, self.no_answer_at, self.silent_at(), drop_at, typed].into_iter().flatten().min()
     }
 
     async fn on_time(&mut self) {
@@ -197,6 +221,9 @@ impl Bridge {
             && let Some(side) = &mut self.sides[*which as usize]
         {
             side.play(now, tone);
+        }
+        if let Some((_, which)) = self.keys.as_mut().and_then(|keys| keys.due.take_if(|(at, _)| *at <= now)) {
+            self.pressed(which, None).await;
         }
         if self.no_answer_at.is_some_and(|at| at <= now) {
             self.no_answer_at = None;
@@ -227,7 +254,31 @@ impl Bridge {
         }
     }
 
-    pub(super) async fn rtp(&mut self, at: Instant, which: Which, datagram: &[u8]) {
+    async fn rtp(&mut self, at: Instant, which: Which, datagram: &[u8]) {
+        if self.keys.is_some() {
+            self.event(which, datagram).await;
+        }
+        self.relay(at, which, datagram).await;
+    }
+
+    /// A telephone event may be a key for the PBX; what follows the transfer code is nobody else's.
+    async fn event(&mut self, which: Which, datagram: &[u8]) {
+        let plan = self.side(which).as_ref().and_then(|side| side.plan.as_ref());
+        let Some((event, digit)) = plan.and_then(|plan| key_of(datagram, plan)) else { return };
+        let ignored = self.faults.has(Kind::TransferCodeIgnored);
+        let Some(keys) = self.keys.as_mut().filter(|_| !ignored) else { return };
+        if !keys.begins(which, event) {
+            return;
+        }
+        if keys.collects(which)
+            && let Some(other) = self.side(which.other())
+        {
+            other.relay.take_event(Some(event));
+        }
+        self.pressed(which, Some(digit)).await;
+    }
+
+    async fn relay(&mut self, at: Instant, which: Which, datagram: &[u8]) {
         let (no_forward, no_backward) = self.faults.blocks();
         let blocked = match which {
             Which::Caller => no_forward,
@@ -261,6 +312,9 @@ impl Bridge {
             Event::Resumed { by, plan } => self.changed(which, by, plan, Some(false)).await,
             Event::Changed { by, plan } => self.changed(which, by, plan, None).await,
             Event::InfoReceived { content_type, body, status } if (200..300).contains(&status) => {
+                if let Some(info) = DtmfInfo::parse(&content_type, &body) {
+                    self.pressed(which, Some(info.digit)).await;
+                }
                 if let Some(other) = self.side(which.other()) {
                     other.info(content_type, body).await;
                 }

@@ -18,6 +18,8 @@ pub struct Config {
     pub menus: Vec<Ivr>,
     /// Ring groups: a number, and the users (by name or extension) that are rung as one.
     pub groups: Vec<(String, Vec<String>)>,
+    /// Keys that begin a blind transfer by a device in a call, e.g. `##`: the number follows, and `#` or 3 s without a key. Default none.
+    pub transfer_code: Option<String>,
     /// What is done with the REFER of a device; default: carried out.
     pub refer: ReferMode,
     /// Callers get 183 with a description and hear a tone of 425 Hz while it rings, instead of 180; default no.
@@ -37,6 +39,7 @@ impl Default for Config {
             announcement: Some("*60".to_owned()),
             menus: Vec::new(),
             groups: Vec::new(),
+            transfer_code: None,
             refer: ReferMode::CarryOut,
             ringback_tone: false,
             telephone_event: 101,

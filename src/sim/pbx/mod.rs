@@ -26,7 +26,8 @@
 //! in P-Asserted-Identity who is at the other end now, and ends a hold of the transferor. When it refuses, the transferee stays with the
 //! transferor. A Replaces in the Refer-To names another leg of the PBX (the transferor's second call): whoever is joined with that leg, or
 //! is rung for it, is the target, and both legs of the transferor end. An INVITE with Replaces takes the place of the leg that it names, or gets
-//! 481, 486 or 603 (RFC 3891). A transfer to a number that the PBX answers itself leads there.
+//! 481, 486 or 603 (RFC 3891). A transfer to a number that the PBX answers itself leads there. Without REFER a device transfers blindly by
+//! keys ([`Config::transfer_code`]), pressed as telephone-events or sent by INFO.
 //!
 //! What can be wrong with calls is told in the table of [`Fault`](crate::sim::Fault); faults of both users are met in a call, and those of a
 //! menu in every call to it.
@@ -53,6 +54,7 @@ mod config;
 mod desk;
 mod events;
 mod faults;
+mod feature;
 mod hands;
 mod ivr;
 mod legs;

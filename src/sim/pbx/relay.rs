@@ -6,6 +6,7 @@ use super::outbound::Outbound;
 use crate::media::digit::Digit;
 use crate::media::g711::Law;
 use crate::media::rtp::{Packet, is_rtcp};
+use crate::media::telephone_event::Payload;
 use crate::message::Ids;
 use crate::sdp::{Codec, MediaPlan};
 use crate::sim::fault::Kind;
@@ -62,6 +63,13 @@ pub(super) fn event_of(datagram: &[u8], plan: &MediaPlan) -> Option<(u32, u32)> 
     let packet = Packet::parse(datagram).ok()?;
     let event = Payloads::received(plan).event?;
     (packet.payload_type == event).then_some((packet.ssrc, packet.timestamp))
+}
+
+/// The same, with the key that it stands for.
+pub(super) fn key_of(datagram: &[u8], plan: &MediaPlan) -> Option<((u32, u32), Digit)> {
+    let event = event_of(datagram, plan)?;
+    let payload = Payload::parse(Packet::parse(datagram).ok()?.payload)?;
+    Some((event, Digit::from_event(payload.event)?))
 }
 
 /// Everything that goes to one leg.

@@ -7,6 +7,7 @@ use super::relay::law;
 use super::ring::{Purpose, Ring};
 use super::route::Destination;
 use super::side::Side;
+use crate::media::digit::Digit;
 use crate::media::g711::Law;
 use crate::sdp::Codec;
 use crate::sim::fault::Kind;
@@ -18,8 +19,8 @@ use std::sync::PoisonError;
 /// A transfer that the PBX carries out.
 #[derive(Debug)]
 pub(super) struct Transfer {
-    /// The REFER, by the count of the transferor's leg.
-    referral: u32,
+    /// The REFER, by the count of the transferor's leg; none where keys were pressed.
+    referral: Option<u32>,
     transferor: Which,
 }
 
@@ -57,12 +58,28 @@ impl Bridge {
         }
     }
 
+    /// A key of a device; `None` when it has waited long enough with the next.
+    pub(super) async fn pressed(&mut self, which: Which, digit: Option<Digit>) {
+        let Some(keys) = self.keys.as_mut().filter(|_| !self.faults.has(Kind::TransferCodeIgnored)) else {
+            return;
+        };
+        let number = match digit {
+            Some(digit) => keys.press(now(), which, digit),
+            None => keys.number(which),
+        };
+        let free = self.transfer.is_none() && self.sides.iter().flatten().filter(|side| side.up).count() == 2;
+        if let Some(number) = number.filter(|_| free) {
+            self.transfer = Some(Transfer { referral: None, transferor: which });
+            self.call_target(number, None).await;
+        }
+    }
+
     async fn carry_out(&mut self, which: Which, referral: u32, referred: Referred) {
         self.tell(which, Command::AcceptRefer { referral }).await;
         if self.faults.has(Kind::NeverCarriedOut) {
             return;
         }
-        self.transfer = Some(Transfer { referral, transferor: which });
+        self.transfer = Some(Transfer { referral: Some(referral), transferor: which });
         let at_once = self.faults.find(|kind| match kind {
             Kind::ReferredCallGets(status) => Some(status),
             _ => None,
@@ -73,7 +90,11 @@ impl Bridge {
         let replaces = referred.target.replaces.clone().filter(|_| !self.faults.has(Kind::ReplacesIgnored));
         match replaces {
             Some(replaces) => self.ask_for(replaces, referral).await,
-            None => self.call_target(&referred).await,
+            None => {
+                let number = Uri::parse(referred.target.uri.as_bytes());
+                let number = number.map(crate::sim::registrar::text_of_user).unwrap_or_default();
+                self.call_target(number, referred.referred_by).await;
+            }
         }
     }
 
@@ -93,7 +114,7 @@ impl Bridge {
 
     /// The call that was named has given up whom it had, or has not.
     pub(super) async fn surrendered(&mut self, referral: u32, far: Option<Far>) {
-        if self.transfer.as_ref().is_none_or(|transfer| transfer.referral != referral) {
+        if self.transfer.as_ref().is_none_or(|transfer| transfer.referral != Some(referral)) {
             return;
         }
         let Some(Far { mut sides }) = far else { return self.failed(481).await };
@@ -125,10 +146,8 @@ impl Bridge {
     }
 
     /// A blind transfer: the target is called over the dial plan, for the transferee.
-    async fn call_target(&mut self, referred: &Referred) {
+    async fn call_target(&mut self, number: String, referred_by: Option<String>) {
         let Some(transferor) = self.transfer.as_ref().map(|transfer| transfer.transferor) else { return };
-        let number = Uri::parse(referred.target.uri.as_bytes());
-        let number = number.map(crate::sim::registrar::text_of_user).unwrap_or_default();
         let own_name = |side: &Option<Side>| side.as_ref().map(|side| side.user.clone()).unwrap_or_default();
         let (by, who) = (own_name(self.side(transferor)), own_name(self.side(transferor.other())));
         match self.pbx.destination(&number) {
@@ -147,7 +166,6 @@ impl Bridge {
                 let codec = codec.map(|plan| if law(plan) == Law::A { Codec::Pcma } else { Codec::Pcmu });
                 let caller = if lost { &by } else { &who };
                 let placed = self.pbx.place(&called, &number, caller, &faults, codec).await;
-                let referred_by = referred.referred_by.clone();
                 let referred_by = referred_by.unwrap_or_else(|| format!("<{}>", self.pbx.aor(&by)));
                 let dialled = match placed {
                     Ok(mut placed) => {
@@ -189,7 +207,7 @@ impl Bridge {
 
     /// Tells the transferor.
     pub(super) async fn notify(&mut self, status: u16) {
-        if let Some(Transfer { referral, transferor }) = &self.transfer {
+        if let Some(Transfer { referral: Some(referral), transferor }) = &self.transfer {
             let (referral, transferor) = (*referral, *transferor);
             self.tell(transferor, Command::Notify { referral, status, phrase: None }).await;
         }
