@@ -5,16 +5,15 @@ use super::desk::{Ask, Desk};
 use super::faults::Faults;
 use super::feature::Keys;
 use super::player::Player;
-use super::relay::key_of;
 use super::ring::{Purpose, Ring};
 use super::route::Destination;
 use super::side::Side;
 use super::transfer::{Relayed, Transfer};
 use crate::endpoint::agent::{Happened, What};
 use crate::message::Ids;
-use crate::sdp::{Direction, MediaPlan};
+use crate::sdp::MediaPlan;
 use crate::sim::fault::Kind;
-use crate::ua::call::{By, DtmfInfo, Event, Hold};
+use crate::ua::call::{DtmfInfo, Event};
 use std::future::poll_fn;
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
@@ -50,7 +49,7 @@ pub(super) struct Bridge {
     /// A leg that goes on to a number of our own.
     pub(super) onward: Option<(Side, Destination)>,
     /// The whole call is dropped then, and why (H01, S02).
-    drop_at: Option<(Instant, &'static str)>,
+    pub(super) drop_at: Option<(Instant, &'static str)>,
     /// Which of its sources of news is asked first.
     turn: usize,
 }
@@ -254,55 +253,6 @@ impl Bridge {
         }
     }
 
-    async fn rtp(&mut self, at: Instant, which: Which, datagram: &[u8]) {
-        if self.keys.is_some() {
-            self.event(which, datagram).await;
-        }
-        self.relay(at, which, datagram).await;
-    }
-
-    /// A telephone event may be a key for the PBX; what follows the transfer code is nobody else's.
-    async fn event(&mut self, which: Which, datagram: &[u8]) {
-        let plan = self.side(which).as_ref().and_then(|side| side.plan.as_ref());
-        let Some((event, digit)) = plan.and_then(|plan| key_of(datagram, plan)) else { return };
-        let ignored = self.faults.has(Kind::TransferCodeIgnored);
-        let Some(keys) = self.keys.as_mut().filter(|_| !ignored) else { return };
-        if !keys.begins(which, event) {
-            return;
-        }
-        if keys.collects(which)
-            && let Some(other) = self.side(which.other())
-        {
-            other.relay.take_event(Some(event));
-        }
-        self.pressed(which, Some(digit)).await;
-    }
-
-    async fn relay(&mut self, at: Instant, which: Which, datagram: &[u8]) {
-        let (no_forward, no_backward) = self.faults.blocks();
-        let blocked = match which {
-            Which::Caller => no_forward,
-            Which::Called => no_backward,
-        };
-        let [first, second] = &mut self.sides;
-        let (from, to) = match which {
-            Which::Caller => (first, second),
-            Which::Called => (second, first),
-        };
-        let Some(from) = from else { return };
-        from.heard_at = from.heard_at.map(|_| at);
-        let mut early = self.ring.iter_mut().flat_map(|ring| &mut ring.branches);
-        let to = match &mut self.old {
-            // From the newcomer: to the leg that was in the place of its predecessor.
-            Some((newcomer, old)) if *newcomer == which => Some(old),
-            _ => to.as_mut().or_else(|| early.find(|branch| branch.plan.is_some())),
-        };
-        let (Some(to), Some(plan)) = (to, from.plan.as_ref().filter(|_| !blocked)) else { return };
-        if let Some((digit, time)) = to.pass(at, datagram, (plan, &from.flags)) {
-            to.tell_digit(digit, time).await;
-        }
-    }
-
     async fn signal(&mut self, which: Which, event: Event) {
         match event {
             Event::Ended { reasons, .. } => self.ended(which, reasons).await,
@@ -368,38 +318,7 @@ impl Bridge {
             side.heard_at = heard_at;
         }
     }
-
-    /// The media of a leg is agreed on anew; a hold of its peer (or the end of one) goes on to the other leg.
-    async fn changed(&mut self, which: Which, by: By, plan: MediaPlan, held: Option<bool>) {
-        let direction = plan.direction;
-        let nowhere = plan.remote.ip().is_unspecified();
-        let Some(side) = self.side(which) else { return };
-        side.plan = Some(plan);
-        let (By::Peer, Some(held)) = (by, held) else { return };
-        if self.faults.has(Kind::ZeroAddressLive) {
-            // The old way of a hold is taken for an address like any other: nobody is told, and then nothing comes from it.
-            if held && nowhere {
-                self.drop_at = Some((now() + ZERO_PATIENCE, "SIP;cause=408;text=\"RTP timeout\""));
-                return;
-            }
-            self.drop_at = None;
-        }
-        if let Some(side) = self.side(which) {
-            side.holds = held;
-        }
-        let how = match held {
-            true if direction == Direction::RecvOnly => Some(Hold::SendOnly),
-            true => Some(Hold::Inactive),
-            false => None,
-        };
-        if let Some(other) = self.side(which.other()) {
-            other.hold(how, true).await;
-        }
-    }
 }
-
-/// How long nothing may come from a hold that was not understood (H01).
-const ZERO_PATIENCE: Duration = Duration::from_secs(10);
 
 /// Waits until then; for ever without a time.
 pub(super) async fn at(due: Option<Instant>) {

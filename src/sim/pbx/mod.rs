@@ -61,6 +61,7 @@ mod legs;
 mod menu;
 mod numbers;
 mod outbound;
+mod pass;
 mod place;
 mod player;
 mod relay;
