@@ -1,8 +1,7 @@
 //! `ringback dtmf`: do digits arrive, and as what?
 
-use crate::ends::EndOptions;
+use crate::ends::{EndOptions, ask};
 use crate::exit::{Exit, Failure};
-use crate::interrupt::Interrupt;
 use crate::output::OutputOptions;
 use crate::probe::{ProbeOptions, duration};
 use ringback::check::{Dtmf, DtmfMethod};
@@ -89,17 +88,5 @@ pub(crate) async fn run(arguments: Arguments) -> Result<Exit, Failure> {
     if let Some(limit) = arguments.probe.timeout {
         check = check.timeout(limit);
     }
-    let mut output = arguments.output.open()?;
-    let probe = arguments.probe.for_calls(&arguments.ends).await?;
-    let stopper = probe.clone();
-    let interrupt = Interrupt::watch(move || stopper.stop());
-    let outcome = probe.check(check).await;
-    output.one(&outcome);
-    probe.endpoint().close().await;
-    ends.close().await;
-    let complete = output.finish();
-    Ok(match Exit::from(outcome.verdict) {
-        Exit::Passed if !complete || interrupt.is_set() => Exit::Open,
-        exit => exit,
-    })
+    ask(check, ends, &arguments.ends, &arguments.probe, &arguments.output).await
 }

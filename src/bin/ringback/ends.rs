@@ -1,9 +1,12 @@
 //! Whose calls: accounts of a file by their names, or users of the embedded network.
 
 use crate::account::transport;
-use crate::exit::Failure;
+use crate::exit::{Exit, Failure};
+use crate::interrupt::Interrupt;
+use crate::output::OutputOptions;
+use crate::probe::ProbeOptions;
 use ringback::campaign::inventory::Inventory;
-use ringback::check::Account;
+use ringback::check::{Account, Check};
 use ringback::message::Transport;
 use ringback::sim::{Ivr, Lab, User};
 use std::ops::RangeInclusive;
@@ -121,6 +124,29 @@ impl Ends {
             lab.shutdown().await;
         }
     }
+}
+
+/// Asks one question about calls of these accounts: shows what comes, also when it is interrupted, and closes everything.
+pub(crate) async fn ask(
+    check: impl Check,
+    ends: Ends,
+    options: &EndOptions,
+    probe: &ProbeOptions,
+    output: &OutputOptions,
+) -> Result<Exit, Failure> {
+    let mut output = output.open()?;
+    let probe = probe.for_calls(options).await?;
+    let stopper = probe.clone();
+    let interrupt = Interrupt::watch(move || stopper.stop());
+    let outcome = probe.check(check).await;
+    output.one(&outcome);
+    probe.endpoint().close().await;
+    ends.close().await;
+    let complete = output.finish();
+    Ok(match Exit::from(outcome.verdict) {
+        Exit::Passed if !complete || interrupt.is_set() => Exit::Open,
+        exit => exit,
+    })
 }
 
 /// `10000-10100`: at least one even port and the next.

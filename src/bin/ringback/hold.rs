@@ -1,8 +1,7 @@
 //! `ringback hold` and `ringback cancel`: what may happen to a call between two accounts besides talking.
 
-use crate::ends::EndOptions;
+use crate::ends::{EndOptions, ask};
 use crate::exit::{Exit, Failure};
-use crate::interrupt::Interrupt;
 use crate::output::OutputOptions;
 use crate::probe::{ProbeOptions, duration};
 use ringback::check::{Cancel, Check, Hold, hold_way};
@@ -77,7 +76,7 @@ Exit status: 0 it stops, 1 it does not, 2 wrong usage, 3 inconclusive or not run
 pub(crate) async fn hold(arguments: HoldArguments) -> Result<Exit, Failure> {
     let HoldArguments { pair, by, how, time } = arguments;
     let limit = pair.probe.timeout;
-    ask(pair, |a, b| {
+    of_pair(pair, |a, b| {
         let mut check = Hold::between(a, b).how(how).time(time);
         if by == "callee" {
             check = check.by_callee();
@@ -92,27 +91,15 @@ pub(crate) async fn hold(arguments: HoldArguments) -> Result<Exit, Failure> {
 
 pub(crate) async fn cancel(arguments: CancelArguments) -> Result<Exit, Failure> {
     let CancelArguments { pair, ring_for } = arguments;
-    ask(pair, |a, b| Cancel::between(a, b).ring(ring_for)).await
+    of_pair(pair, |a, b| Cancel::between(a, b).ring(ring_for)).await
 }
 
-async fn ask<C: Check>(
+async fn of_pair<C: Check>(
     pair: PairOptions,
     question: impl FnOnce(&ringback::Account, &ringback::Account) -> C,
 ) -> Result<Exit, Failure> {
     let ends = pair.ends.open(&[&pair.a, &pair.b], None).await?;
     let [from, to] = ends.accounts.as_slice() else { return Err(Failure::usage("two accounts are needed")) };
     let check = question(from, to);
-    let mut output = pair.output.open()?;
-    let probe = pair.probe.for_calls(&pair.ends).await?;
-    let stopper = probe.clone();
-    let interrupt = Interrupt::watch(move || stopper.stop());
-    let outcome = probe.check(check).await;
-    output.one(&outcome);
-    probe.endpoint().close().await;
-    ends.close().await;
-    let complete = output.finish();
-    Ok(match Exit::from(outcome.verdict) {
-        Exit::Passed if !complete || interrupt.is_set() => Exit::Open,
-        exit => exit,
-    })
+    ask(check, ends, &pair.ends, &pair.probe, &pair.output).await
 }
