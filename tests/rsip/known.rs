@@ -158,20 +158,19 @@ fn uri<'a>(case: &Case<'a>) -> Option<Uri<'a>> {
     request(case)?.request_uri()?.ok()
 }
 
-/// Does `://` stand behind a Request-URI of a scheme that rsip does not know? Then its start line ends there.
+/// Does `://` stand behind a Request-URI of a scheme that rsip does not know? Then its start line ends there, whatever is between them.
 fn scheme_across_lines(case: &Case<'_>) -> bool {
-    let Some((message, uri)) = request(case).and_then(|m| Some((m, m.request_uri_bytes()?))) else {
-        return false;
-    };
+    let Some(space) = case.bytes.iter().position(|&b| b == b' ') else { return false };
+    let rest = &case.bytes[space + 1..];
     let known =
-        |scheme: &[u8]| uri.get(..scheme.len()).is_some_and(|start| start.eq_ignore_ascii_case(scheme));
-    let behind = uri.as_ptr() as usize - message.as_bytes().as_ptr() as usize + uri.len();
-    // What Content-Length leaves out is not left out by rsip.
-    let start = case.bytes.iter().take_while(|b| matches!(b, b'\r' | b'\n')).count();
-    !known(b"sip:")
+        |scheme: &[u8]| rest.get(..scheme.len()).is_some_and(|start| start.eq_ignore_ascii_case(scheme));
+    let end = rest.iter().position(|b| matches!(b, b' ' | b'\r' | b'\n')).unwrap_or(rest.len());
+    let (uri, behind) = rest.split_at(end);
+    !case.bytes.starts_with(b"SIP/")
+        && !known(b"sip:")
         && !known(b"sips:")
         && !contains(uri, b"://")
-        && contains(&case.bytes[start + behind..], b"://")
+        && contains(behind, b"://")
 }
 
 fn is_sip(uri: &Uri<'_>) -> bool {
