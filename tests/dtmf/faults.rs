@@ -1,8 +1,8 @@
 //! Each fault of the catalogue: the verdict, and its name.
 
-use super::scene::{Scene, check_with, errors, finding, received, result, step};
+use super::scene::{PBX, Scene, check_with, errors, finding, received, result, step};
 use ringback::check::DtmfMethod::{All, InBand, Info, Rfc4733};
-use ringback::check::{DtmfMethod, Severity, Side, Verdict};
+use ringback::check::{Dtmf, DtmfMethod, Severity, Side, Verdict};
 
 /// The fault, the method asked for, the verdict, and the one code that is an error (empty: none).
 #[rustfmt::skip]
@@ -103,6 +103,24 @@ async fn one_end_packet_is_enough_where_nothing_is_lost() {
 async fn a_path_without_media_is_the_paths_fault_and_not_the_platforms() {
     let outcome = check_with("N12:forward", "15", InBand).await;
     assert_eq!(finding(&outcome, "no-media").side, Side::Path, "{outcome}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_called_account_that_cannot_register_leaves_nothing_and_says_so() {
+    // A01: its password is refused.
+    let refused = check_with("A01", "1", Rfc4733).await;
+    assert_eq!(
+        (refused.verdict, errors(&refused)),
+        (Verdict::Fail, vec!["credentials-refused"]),
+        "{refused}"
+    );
+    assert!(refused.findings.iter().all(|found| found.code != "binding-left"), "{refused}");
+    // Nobody listens at this port.
+    let scene = Scene::new(&[]).await;
+    let bob = scene.bob.clone().registrar(&format!("sip:{PBX}:5999")).unwrap();
+    let closed = scene.check(Dtmf::between(&scene.alice, &bob).method(Rfc4733)).await;
+    assert_eq!(closed.verdict, Verdict::Fail, "{closed}");
+    assert!(closed.findings.iter().all(|found| found.code != "binding-left"), "{closed}");
 }
 
 #[tokio::test(start_paused = true)]

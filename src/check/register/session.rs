@@ -209,8 +209,7 @@ impl Session {
                     Command::Remove => self.removed = true,
                     Command::Query => {}
                 }
-            } else if command == Command::Bind && self.granted.is_none() && finished.end == End::Refused {
-                // Refused by a final response: nothing was bound.
+            } else if command == Command::Bind && self.granted.is_none() && bound_nothing(&ended) {
                 self.bind_sent = false;
             }
         }
@@ -312,6 +311,12 @@ impl Session {
             ));
         }
     }
+}
+
+/// A REGISTER that was refused by a final response, whatever the reason, has bound nothing; nor has one that reached a closed port.
+fn bound_nothing(ended: &Ended) -> bool {
+    let refused = ended.answer().is_some_and(|answer| answer.status >= 300);
+    refused || ended.failure.as_ref().is_some_and(|failure| failure.kind == TransportErrorKind::Refused)
 }
 
 fn ip_text(flow: Flow) -> String {

@@ -12,7 +12,8 @@ use std::task::{Context, Poll};
 use std::time::Instant;
 use tokio::sync::{mpsc, oneshot};
 
-/// Events that wait for the owner. While there is no room, what only tells of media is dropped; anything else waits.
+/// Events that wait for the owner. While there is no room, packets of a relay are dropped; anything else waits
+/// for a second, and is lost then.
 pub(super) const EVENTS: usize = 1_024;
 /// Commands that wait for the call; its owner waits beyond.
 pub(super) const COMMANDS: usize = 64;
