@@ -3,12 +3,13 @@
 use crate::account::transport;
 use crate::exit::{Exit, Failure};
 use crate::interrupt::Interrupt;
-use crate::output::OutputOptions;
+use crate::output::{OutputOptions, tell};
 use crate::probe::ProbeOptions;
 use ringback::campaign::inventory::Inventory;
 use ringback::check::{Account, Check};
 use ringback::message::Transport;
 use ringback::sim::{Ivr, Lab, User};
+use std::io::IsTerminal;
 use std::ops::RangeInclusive;
 use std::path::PathBuf;
 
@@ -138,6 +139,10 @@ pub(crate) async fn ask(
     let probe = probe.for_calls(options).await?;
     let stopper = probe.clone();
     let interrupt = Interrupt::watch(move || stopper.stop());
+    if std::io::stderr().is_terminal() {
+        // A call takes some seconds, in which nothing else is to be seen.
+        tell(&format!("{}: {} ... (Ctrl-C hangs up)", check.name(), check.subject()));
+    }
     let outcome = probe.check(check).await;
     output.one(&outcome);
     probe.endpoint().close().await;
