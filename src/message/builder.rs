@@ -1,6 +1,6 @@
 //! Writes messages: strict, so that nothing leaves that we would refuse.
 use super::Message;
-use crate::syntax::{HeaderName, Limits, Method, Scheme, SyntaxError, SyntaxErrorKind, Uri, class};
+use crate::syntax::{Head, HeaderName, Limits, Method, Scheme, SyntaxError, SyntaxErrorKind, Uri, class};
 use bytes::Bytes;
 
 /// Builds one message; headers stand in the order in which they are added, Content-Length last and by itself.
@@ -18,11 +18,51 @@ use bytes::Bytes;
 /// # Ok::<(), ringback::message::BuildError>(())
 /// ```
 #[derive(Clone)]
-pub struct Builder {
+pub struct Builder(Box<Draft>);
+
+/// What is there of a message; in a place of its own, because each call hands it on.
+#[derive(Clone)]
+struct Draft {
     text: Vec<u8>,
+    /// What reading `text` would find.
+    head: Head,
+    /// Bytes of the start line, without its line end.
+    start: usize,
+    /// Bytes of the longest line.
+    longest: usize,
     content_type: Option<String>,
     body: Vec<u8>,
     problem: Option<BuildError>,
+}
+
+impl Draft {
+    fn refuse(&mut self, what: &str) {
+        self.problem.get_or_insert_with(|| BuildError::Value(what.to_owned()));
+    }
+    fn end_start_line(&mut self) {
+        (self.start, self.longest) = (self.text.len(), self.text.len());
+        self.text.extend_from_slice(b"\r\n");
+    }
+    /// Begins a header; gives where its line begins.
+    fn begin(&mut self, name: &[u8]) -> usize {
+        let at = self.text.len();
+        self.text.extend_from_slice(name);
+        self.text.extend_from_slice(b": ");
+        at
+    }
+    fn end(&mut self, id: HeaderName, at: usize, name_length: usize) {
+        let end = self.text.len();
+        self.longest = self.longest.max(end - at);
+        self.head.add(&self.text, id, at, name_length, end);
+        self.text.extend_from_slice(b"\r\n");
+    }
+    fn line(&mut self, id: HeaderName, name: &str, parts: &[&[u8]]) {
+        let at = self.begin(name.as_bytes());
+        for part in parts {
+            self.text.extend_from_slice(part);
+        }
+        self.end(id, at, name.len());
+    }
 }
 
 /// Why a message could not be built.
@@ -104,58 +144,61 @@ fn unfold_into(value: &[u8], out: &mut Vec<u8>) {
 
 impl Builder {
     fn start() -> Builder {
-        Builder { text: Vec::with_capacity(768), content_type: None, body: Vec::new(), problem: None }
-    }
-    fn refuse(&mut self, what: &str) {
-        self.problem.get_or_insert_with(|| BuildError::Value(what.to_owned()));
-    }
-    fn line(&mut self, name: &str, value: &[u8]) {
-        self.text.extend_from_slice(name.as_bytes());
-        self.text.extend_from_slice(b": ");
-        self.text.extend_from_slice(value);
-        self.text.extend_from_slice(b"\r\n");
+        Builder(Box::new(Draft {
+            text: Vec::with_capacity(768),
+            head: Head::empty(),
+            start: 0,
+            longest: 0,
+            content_type: None,
+            body: Vec::new(),
+            problem: None,
+        }))
     }
     /// A request. Via is left to the transaction's owner ([`Message::with_top_via`]).
     pub fn request(method: Method<'_>, uri: impl AsRef<[u8]>) -> Builder {
         let mut builder = Builder::start();
+        let draft = &mut *builder.0;
         if !class::all(method.as_bytes(), class::TOKEN) {
-            builder.refuse("the method");
+            draft.refuse("the method");
         }
         match Uri::parse(uri.as_ref()) {
             Ok(uri) if matches!(uri.scheme(), Scheme::Sip | Scheme::Sips) && !uri.headers().is_empty() => {
                 let offset = uri.as_bytes().len() - uri.headers().len();
-                builder.problem.get_or_insert(SyntaxError { kind: SyntaxErrorKind::Uri, offset }.into());
+                draft.problem.get_or_insert(SyntaxError { kind: SyntaxErrorKind::Uri, offset }.into());
             }
             Ok(_) => {}
             Err(error) => {
-                builder.problem.get_or_insert(error.into());
+                draft.problem.get_or_insert(error.into());
             }
         }
-        builder.text.extend_from_slice(method.as_bytes());
-        builder.text.push(b' ');
-        builder.text.extend_from_slice(uri.as_ref());
-        builder.text.extend_from_slice(b" SIP/2.0\r\n");
+        draft.text.extend_from_slice(method.as_bytes());
+        draft.text.push(b' ');
+        draft.text.extend_from_slice(uri.as_ref());
+        draft.text.extend_from_slice(b" SIP/2.0");
+        draft.end_start_line();
         builder
     }
     pub(super) fn status_line(status: u16, reason: &str) -> Builder {
         let mut builder = Builder::start();
+        let draft = &mut *builder.0;
         if !(100..700).contains(&status) {
-            builder.refuse("the status code");
+            draft.refuse("the status code");
         }
         if !is_text(reason.as_bytes()) {
-            builder.refuse("the reason phrase");
+            draft.refuse("the reason phrase");
         }
-        builder.text.extend_from_slice(b"SIP/2.0 ");
-        builder.text.extend_from_slice(Decimal::new(status.into()).as_bytes());
-        builder.text.push(b' ');
-        builder.text.extend_from_slice(reason.as_bytes());
-        builder.text.extend_from_slice(b"\r\n");
+        draft.text.extend_from_slice(b"SIP/2.0 ");
+        draft.text.extend_from_slice(Decimal::new(status.into()).as_bytes());
+        draft.text.push(b' ');
+        draft.text.extend_from_slice(reason.as_bytes());
+        draft.end_start_line();
         builder
     }
     /// A response to `request`: its Vias, From, To, Call-ID and CSeq copied (RFC 3261 sec. 8.2.6.2), and Timestamp into a 100; `to_tag` is
     /// added to To when it has none.
     pub fn response(request: &Message, status: u16, reason: &str, to_tag: Option<&str>) -> Builder {
         let mut builder = Builder::status_line(status, reason);
+        let draft = &mut *builder.0;
         for header in request.headers() {
             let name = header.name;
             let is_copied = matches!(
@@ -165,26 +208,25 @@ impl Builder {
             if !is_copied {
                 continue;
             }
-            builder.text.extend_from_slice(name.as_str().as_bytes());
-            builder.text.extend_from_slice(b": ");
-            unfold_into(header.value, &mut builder.text);
+            let at = draft.begin(name.as_str().as_bytes());
+            unfold_into(header.value, &mut draft.text);
             if name == HeaderName::To
                 && let Some(tag) = to_tag
                 && request.to().is_ok_and(|to| to.tag().is_none())
             {
                 if !class::all(tag.as_bytes(), class::TOKEN) {
-                    builder.refuse("the tag");
+                    draft.refuse("the tag");
                 }
-                builder.text.extend_from_slice(b";tag=");
-                builder.text.extend_from_slice(tag.as_bytes());
+                draft.text.extend_from_slice(b";tag=");
+                draft.text.extend_from_slice(tag.as_bytes());
             }
-            builder.text.extend_from_slice(b"\r\n");
+            draft.end(name, at, name.as_str().len());
         }
         builder
     }
     /// Adds a header as it came in another message, on one line.
     pub(crate) fn copied(mut self, name: HeaderName, value: &[u8]) -> Builder {
-        self.line(name.as_str(), &unfolded(value));
+        self.0.line(name, name.as_str(), &[&unfolded(value)]);
         self
     }
     /// Adds a header. Content-Length comes by itself and is refused here.
@@ -196,16 +238,11 @@ impl Builder {
     #[must_use]
     pub(crate) fn joined(mut self, name: HeaderName, parts: &[&[u8]]) -> Builder {
         if matches!(name, HeaderName::ContentLength | HeaderName::Other) {
-            self.refuse(if name == HeaderName::Other { "a header name" } else { name.as_str() });
+            self.0.refuse(if name == HeaderName::Other { "a header name" } else { name.as_str() });
         } else if !parts.iter().all(|part| is_text(part)) {
-            self.refuse(name.as_str());
+            self.0.refuse(name.as_str());
         } else {
-            self.text.extend_from_slice(name.as_str().as_bytes());
-            self.text.extend_from_slice(b": ");
-            for part in parts {
-                self.text.extend_from_slice(part);
-            }
-            self.text.extend_from_slice(b"\r\n");
+            self.0.line(name, name.as_str(), parts);
         }
         self
     }
@@ -213,12 +250,13 @@ impl Builder {
     #[must_use]
     pub fn header_named(mut self, name: &str, value: impl AsRef<[u8]>) -> Builder {
         let value = value.as_ref();
+        let id = HeaderName::from_bytes(name.as_bytes());
         if !class::all(name.as_bytes(), class::TOKEN) {
-            self.refuse("a header name");
-        } else if HeaderName::from_bytes(name.as_bytes()) == HeaderName::ContentLength || !is_text(value) {
-            self.refuse(name);
+            self.0.refuse("a header name");
+        } else if id == HeaderName::ContentLength || !is_text(value) {
+            self.0.refuse(name);
         } else {
-            self.line(name, value);
+            self.0.line(id, name, &[value]);
         }
         self
     }
@@ -226,16 +264,16 @@ impl Builder {
     #[must_use]
     pub fn body(mut self, content_type: &str, body: impl AsRef<[u8]>) -> Builder {
         if content_type.is_empty() || !is_text(content_type.as_bytes()) {
-            self.refuse("Content-Type");
+            self.0.refuse("Content-Type");
         }
-        self.content_type = Some(content_type.to_owned());
-        self.body = body.as_ref().to_vec();
+        self.0.content_type = Some(content_type.to_owned());
+        self.0.body = body.as_ref().to_vec();
         self
     }
     /// Sets the body alone: its Content-Type stands among the headers, or is not known.
     #[cfg(feature = "rsip")]
     pub(super) fn bare_body(mut self, body: &[u8]) -> Builder {
-        self.body = body.to_vec();
+        self.0.body = body.to_vec();
         self
     }
     /// The message.
@@ -243,27 +281,40 @@ impl Builder {
     /// # Errors
     /// A value that cannot stand in a message, or more than [`Limits::default`] allows.
     pub fn build(mut self) -> Result<Message, BuildError> {
-        if let Some(problem) = self.problem.take() {
+        let draft = &mut *self.0;
+        if let Some(problem) = draft.problem.take() {
             return Err(problem);
         }
-        if let Some(content_type) = self.content_type.take() {
-            self.line(HeaderName::ContentType.as_str(), content_type.as_bytes());
+        if let Some(content_type) = draft.content_type.take() {
+            let name = HeaderName::ContentType;
+            draft.line(name, name.as_str(), &[content_type.as_bytes()]);
         }
-        self.text.extend_from_slice(b"Content-Length: ");
-        self.text.extend_from_slice(Decimal::new(self.body.len() as u64).as_bytes());
-        self.text.extend_from_slice(b"\r\n\r\n");
-        self.text.extend_from_slice(&self.body);
+        let length = Decimal::new(draft.body.len() as u64);
+        draft.line(HeaderName::ContentLength, HeaderName::ContentLength.as_str(), &[length.as_bytes()]);
+        draft.text.extend_from_slice(b"\r\n");
+        let body_offset = draft.text.len();
+        draft.text.extend_from_slice(&draft.body);
         // A copy of the right size: it is kept for long at times, and to cut a piece of memory costs more than to fill another.
-        let mut message = Message::parse(Bytes::copy_from_slice(&self.text), &Limits::default())?;
-        message.head.is_ours = true;
-        Ok(message)
+        let bytes = Bytes::copy_from_slice(&draft.text);
+        let limits = Limits::default();
+        let fits = bytes.len() <= limits.message_size
+            && draft.head.len() <= limits.header_count
+            && draft.longest < limits.header_length;
+        if !fits {
+            // Reading it says which limit, and where.
+            let mut message = Message::parse(bytes, &limits)?;
+            message.head.is_ours = true;
+            return Ok(message);
+        }
+        draft.head.finish(&bytes, draft.start, body_offset, draft.body.len())?;
+        Ok(Message { bytes, head: std::mem::replace(&mut draft.head, Head::empty()) })
     }
 }
 
 /// Sizes only: the text may hold credentials.
 impl std::fmt::Debug for Builder {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Builder").field("bytes", &self.text.len()).finish_non_exhaustive()
+        f.debug_struct("Builder").field("bytes", &self.0.text.len()).finish_non_exhaustive()
     }
 }
 
@@ -289,6 +340,65 @@ mod tests {
         for number in [0, 7, 10, 999, 4_294_967_295, u64::MAX] {
             assert_eq!(Decimal::new(number).as_bytes(), number.to_string().as_bytes());
         }
+    }
+
+    /// What is known of a message that was built is what reading it would find.
+    fn assert_as_read(built: &Message) {
+        let mut read = Message::parse(built.bytes().clone(), &Limits::default()).unwrap();
+        read.head.is_ours = true;
+        assert_eq!(format!("{:?}", built.head), format!("{:?}", read.head), "{:?}", built.as_bytes());
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn knows_of_what_it_wrote_what_reading_it_finds(
+            uri in "(sip:|sips:|tel:|urn:|x:)[a-z0-9?@.;=-]{0,20}",
+            headers in proptest::collection::vec(("[A-Za-z-]{1,12}|[vftimlkscou]", "[ -~\\t]{0,30}"), 0..50),
+            known in proptest::collection::vec((0_u8..90, "[ -~\\t]{0,30}"), 0..10),
+            body in "[ -~\r\n]{0,40}",
+            has_body in proptest::bool::ANY,
+        ) {
+            let mut request = Builder::request(Method::Other(b"X-Y"), &uri);
+            let mut response = Builder::status_line(200, "Fine, and more");
+            for (id, value) in known {
+                let name = HeaderName::from_number(id);
+                request = request.header(name, &value);
+                response = response.header(name, &value);
+            }
+            for (name, value) in headers {
+                request = request.header_named(&name, &value);
+                response = response.header_named(&name, &value);
+            }
+            if has_body {
+                request = request.body("text/plain", &body);
+                response = response.body(" a/b ", &body);
+            }
+            for message in [request.build(), response.build()].into_iter().flatten() {
+                assert_as_read(&message);
+                for status in [100, 200] {
+                    if let Ok(answer) = Builder::response(&message, status, "", Some("tag")).build() {
+                        assert_as_read(&answer);
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn the_limits_of_what_is_built_are_those_of_what_is_read() {
+        let start = || Builder::request(Method::Options, "sip:h");
+        for length in [8_180, 8_181, 8_182, 8_183, 8_200] {
+            let value = "b".repeat(length);
+            let built = start().header(HeaderName::Subject, &value).build();
+            let text = format!("OPTIONS sip:h SIP/2.0\r\nSubject: {value}\r\nContent-Length: 0\r\n\r\n");
+            let read = Message::parse(Bytes::from(text), &Limits::default());
+            assert_eq!(built.as_ref().err(), read.as_ref().err().map(|e| BuildError::Syntax(*e)).as_ref());
+            built.iter().for_each(assert_as_read);
+        }
+        let many = |count: usize| (0..count).fold(start(), |b, _| b.header(HeaderName::Subject, "x")).build();
+        assert_as_read(&many(255).unwrap());
+        assert_eq!(many(256).unwrap_err().to_string(), "over the limit for header count at byte 3095");
+        assert!(start().body("a/b", vec![b'x'; 65_535]).build().is_err());
     }
 
     #[test]

@@ -5,6 +5,7 @@
 use super::class::{self, Scan, TOKEN};
 use super::line_ends::{LineEnds, holds_line_break};
 use super::{HeaderName, Limit, Limits, Scheme, SyntaxError, SyntaxErrorKind, Uri};
+use wide::{CmpEq, i8x16};
 
 /// Headers that fit into the table without the heap; longer messages put the rest there.
 const INLINE: usize = 32;
@@ -155,6 +156,12 @@ impl Head {
                 .ok_or(fault(SyntaxErrorKind::ContentLength, value_start))?;
             self.content_length = Some(length);
         }
+        self.push(id, at, value_start, value_end);
+        Ok(())
+    }
+
+    #[inline(always)]
+    fn push(&mut self, id: HeaderName, at: usize, value_start: usize, value_end: usize) {
         let span = Span {
             start: at as u16,
             value_start: value_start as u16,
@@ -168,6 +175,36 @@ impl Head {
             self.spill.push((id as u8, span));
         }
         self.count += 1;
+    }
+
+    /// Adds what [`Head::read`] would find in the line at `at` of a text that is being written: its name is `name_length` bytes long
+    /// and has this id, and its text ends at `end`. Content-Length is told by [`Head::finish`]. Beyond the longest head the places
+    /// are wrong, and beyond the limits nothing is said.
+    #[inline]
+    pub(crate) fn add(&mut self, text: &[u8], id: HeaderName, at: usize, name_length: usize, end: usize) {
+        let (value_start, value_end) = trimmed(text, at + name_length + 1, end);
+        if self.count < u16::MAX {
+            self.push(id, at, value_start, value_end);
+        }
+    }
+
+    /// Completes a table made by [`Head::add`]: the start line of `text` is `start` bytes long without its line end, a body of `length`
+    /// bytes begins at `offset`.
+    ///
+    /// # Errors
+    /// What is wrong with the start line.
+    pub(crate) fn finish(
+        &mut self,
+        text: &[u8],
+        start: usize,
+        offset: usize,
+        length: usize,
+    ) -> Result<(), SyntaxError> {
+        self.start = start_line(&text[..start])?;
+        self.headers_offset = (start + 2) as u32;
+        self.body_offset = offset as u32;
+        self.content_length = Some(length as u32);
+        self.is_ours = true;
         Ok(())
     }
 
@@ -186,13 +223,30 @@ impl Head {
             None => self.spill.get(index - INLINE).map(|&(id, span)| (HeaderName::from_number(id), span)),
         }
     }
+    /// A bit for each place of the table that holds this id, the first one's the lowest.
+    #[inline]
+    fn marks(&self, id: u8) -> u32 {
+        let wanted = i8x16::splat(id as i8);
+        let (parts, _) = self.ids.as_chunks::<16>();
+        parts.iter().enumerate().fold(0, |all, (at, part)| {
+            let equal = i8x16::new(part.map(|id| id as i8)).cmp_eq(wanted);
+            all | u32::from(equal.move_mask() as u16) << (16 * at)
+        })
+    }
+
     /// The number of the first header line of this name, from `from` on.
     #[inline]
     pub(crate) fn find(&self, name: HeaderName, from: usize) -> Option<usize> {
         let id = name as u8;
-        let inline = &self.ids[..self.len().min(INLINE)];
-        if let Some(found) = inline.get(from..).and_then(|ids| memchr::memchr(id, ids)) {
-            return Some(from + found);
+        if let Some(behind) = u32::MAX.checked_shl(from as u32).filter(|_| from < INLINE) {
+            // Places behind the last line hold the id of no known name, and are behind all others.
+            let found = (self.marks(id) & behind).trailing_zeros() as usize;
+            if found < self.len().min(INLINE) {
+                return Some(found);
+            }
+        }
+        if self.spill.is_empty() {
+            return None;
         }
         let skip = from.saturating_sub(INLINE);
         self.spill.iter().skip(skip).position(|s| s.0 == id).map(|at| at + skip + INLINE)
