@@ -40,7 +40,7 @@ mod line_ends;
 mod media_type;
 mod method;
 mod multipart;
-mod name_addr;
+pub(crate) mod name_addr;
 mod params;
 mod rack;
 mod reason;

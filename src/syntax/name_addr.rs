@@ -1,7 +1,7 @@
 //! `name-addr` and `addr-spec` with header parameters: From, To, Contact, Route and their kin.
 use super::class::{self, LWS, Scan, TOKEN, VALUE, clamped_u32};
 use super::params::unquote;
-use super::{Params, SyntaxError, SyntaxErrorKind, Uri};
+use super::{Param, Params, SyntaxError, SyntaxErrorKind, Uri};
 use std::borrow::Cow;
 
 /// A display name, a URI and header parameters. Without `<>`, parameters belong to the header (RFC 3261 sec. 20).
@@ -127,23 +127,33 @@ impl<'a> Contact<'a> {
     /// `expires` in seconds, when written and a number; clamped to `u32::MAX`.
     pub fn expires(&self) -> Option<u32> {
         let Contact::Addr(addr) = self else { return None };
-        clamped_u32(&addr.params.get(b"expires")?.unquoted())
+        expires(addr.params.get(b"expires")?)
     }
     /// `q` in thousandths (0 to 1000).
     pub fn q_thousandths(&self) -> Option<u16> {
         let Contact::Addr(addr) = self else { return None };
-        let (whole, fraction) = match addr.params.get(b"q")?.value? {
-            [whole @ b'0'..=b'1'] => (whole, &[][..]),
-            [whole @ b'0'..=b'1', b'.', fraction @ ..] if fraction.len() <= 3 => (whole, fraction),
-            _ => return None,
-        };
-        let mut q = u16::from(whole - b'0');
-        for place in 0..3 {
-            let digit = fraction.get(place).unwrap_or(&b'0');
-            q = q * 10 + u16::from(digit.is_ascii_digit().then(|| digit - b'0')?);
-        }
-        (q <= 1000).then_some(q)
+        q_thousandths(addr.params.get(b"q")?)
     }
+}
+
+/// What [`Contact::expires`] gives, from the parameter.
+pub(crate) fn expires(param: Param<'_>) -> Option<u32> {
+    clamped_u32(&param.unquoted())
+}
+
+/// What [`Contact::q_thousandths`] gives, from the parameter.
+pub(crate) fn q_thousandths(param: Param<'_>) -> Option<u16> {
+    let (whole, fraction) = match param.value? {
+        [whole @ b'0'..=b'1'] => (whole, &[][..]),
+        [whole @ b'0'..=b'1', b'.', fraction @ ..] if fraction.len() <= 3 => (whole, fraction),
+        _ => return None,
+    };
+    let mut q = u16::from(whole - b'0');
+    for place in 0..3 {
+        let digit = fraction.get(place).unwrap_or(&b'0');
+        q = q * 10 + u16::from(digit.is_ascii_digit().then(|| digit - b'0')?);
+    }
+    (q <= 1000).then_some(q)
 }
 
 #[cfg(test)]

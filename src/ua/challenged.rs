@@ -35,6 +35,7 @@
 //! ```
 
 use super::End;
+use super::response::text;
 use crate::auth::{AnswerError, Credentials, DigestChallenge, DigestSession, Picked, Unsupported, strongest};
 use crate::message::{Builder, Ids, Message};
 use crate::syntax::{AuthParams, HeaderName, Method, Param};
@@ -190,8 +191,9 @@ impl Challenged {
     /// A 401 or 407 came.
     pub fn handle_challenge(&mut self, response: &Message, ids: &mut Ids) -> Next {
         let mut seen = 0;
-        let mut supported: Vec<(bool, usize, DigestChallenge)> = Vec::with_capacity(1);
+        let mut chosen = Vec::new();
         for (header, proxy) in HEADERS {
+            let (mut places, mut challenges) = (Vec::new(), Vec::new());
             for challenge in response.challenges(header) {
                 seen += 1;
                 let (offered, answerable) = match challenge {
@@ -203,12 +205,14 @@ impl Challenged {
                     Err(_) => (unreadable(proxy), Err(Unsupported::Scheme)),
                 };
                 if let Ok(challenge) = answerable {
-                    supported.push((proxy, self.offered.len(), challenge));
+                    places.push(self.offered.len());
+                    challenges.push(challenge);
                 }
                 if self.offered.len() < MAX_OFFERED {
                     self.offered.push(offered);
                 }
             }
+            choose(proxy, places, challenges, &mut chosen);
         }
         if seen == 0 {
             self.forget();
@@ -217,7 +221,6 @@ impl Challenged {
         if self.credentials.is_none() {
             return Next::End(End::Refused);
         }
-        let chosen = choose(supported);
         if chosen.is_empty() {
             self.forget();
             return Next::End(End::NoSupportedChallenge);
@@ -312,39 +315,31 @@ struct Chosen {
     stale: bool,
 }
 
-fn choose(mut supported: Vec<(bool, usize, DigestChallenge)>) -> Vec<Chosen> {
-    let mut chosen = Vec::new();
-    for proxy in [false, true] {
-        let (of_kind, others): (Vec<_>, Vec<_>) = supported.into_iter().partition(|s| s.0 == proxy);
-        supported = others;
-        let (places, challenges): (Vec<usize>, Vec<DigestChallenge>) =
-            of_kind.into_iter().map(|(_, place, challenge)| (place, challenge)).unzip();
-        let answered = strongest(&challenges);
-        let is_stale = |index: usize| {
-            let realm = challenges[index].realm();
-            challenges.iter().any(|c| c.realm() == realm && c.stale())
-        };
-        let stale: Vec<(usize, bool)> =
-            answered.into_iter().take(MAX_SPACES / 2).map(|index| (index, is_stale(index))).collect();
-        let mut stale = stale.into_iter().peekable();
-        for (index, (challenge, offered)) in challenges.into_iter().zip(places).enumerate() {
-            if let Some((_, stale)) = stale.next_if(|next| next.0 == index) {
-                chosen.push(Chosen { proxy, offered, challenge, stale });
-            }
+/// Adds which of the challenges of one kind are answered; `places` are theirs in the list of what was offered.
+fn choose(proxy: bool, places: Vec<usize>, challenges: Vec<DigestChallenge>, chosen: &mut Vec<Chosen>) {
+    let is_stale = |index: usize| {
+        let realm = challenges[index].realm();
+        challenges.iter().any(|c| c.realm() == realm && c.stale())
+    };
+    let answered = strongest(&challenges).into_iter().take(MAX_SPACES / 2);
+    let answered: Vec<(usize, bool)> = answered.map(|index| (index, is_stale(index))).collect();
+    let mut answered = answered.into_iter().peekable();
+    for (index, (challenge, offered)) in challenges.into_iter().zip(places).enumerate() {
+        if let Some((_, stale)) = answered.next_if(|next| next.0 == index) {
+            chosen.push(Chosen { proxy, offered, challenge, stale });
         }
     }
-    chosen
 }
 
 fn describe(scheme: &[u8], picked: &Picked<'_>, proxy: bool) -> Offered {
-    let text = |param: Option<Param<'_>>| param.map(|p| String::from_utf8_lossy(&p.unquoted()).into_owned());
+    let unquoted = |param: Option<Param<'_>>| param.map(|p| text(&p.unquoted()));
     let is_true = |param: Param<'_>| param.unquoted().trim_ascii().eq_ignore_ascii_case(b"true");
     Offered {
         proxy,
-        scheme: String::from_utf8_lossy(scheme).into_owned(),
-        realm: text(picked.realm).unwrap_or_default(),
-        algorithm: text(picked.algorithm),
-        qop: text(picked.qop),
+        scheme: text(scheme),
+        realm: unquoted(picked.realm).unwrap_or_default(),
+        algorithm: unquoted(picked.algorithm),
+        qop: unquoted(picked.qop),
         stale: picked.stale.is_some_and(is_true),
         answered: false,
     }

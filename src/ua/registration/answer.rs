@@ -2,7 +2,7 @@
 
 use super::Config;
 use crate::message::Message;
-use crate::syntax::{Contact, HeaderName, Host, NameAddr, Uri, unescape};
+use crate::syntax::{Contact, HeaderName, Host, NameAddr, Param, Uri, name_addr, unescape};
 use crate::ua::response::{reason, retry_after, seen_at, server, text, tokens, values};
 use std::fmt;
 use std::net::IpAddr;
@@ -127,10 +127,7 @@ impl Answer {
         for contact in response.contacts() {
             match contact {
                 Ok(Contact::Addr(addr)) => {
-                    ranked.push((
-                        own.likeness(&addr, received, rport),
-                        Binding::read(&addr, &Contact::Addr(addr)),
-                    ));
+                    ranked.push((own.likeness(&addr, received, rport), Binding::read(&addr)));
                 }
                 Ok(Contact::Star) => unreadable.push("a Contact of * in a response".to_owned()),
                 Err(error) => unreadable.push(error.to_string()),
@@ -171,13 +168,14 @@ impl Answer {
 }
 
 impl Binding {
-    fn read(addr: &NameAddr<'_>, contact: &Contact<'_>) -> Binding {
+    fn read(addr: &NameAddr<'_>) -> Binding {
+        let (mut expires, mut q, mut instance) = (None, None, None);
         let mut binding = Binding {
             uri: text(addr.uri().as_bytes()),
             own: false,
-            expires: contact.expires(),
-            q_thousandths: contact.q_thousandths(),
-            instance: instance(addr),
+            expires: None,
+            q_thousandths: None,
+            instance: None,
             pub_gruu: None,
             temp_gruu: None,
             user_agent: None,
@@ -185,9 +183,20 @@ impl Binding {
         };
         for param in addr.params().iter() {
             let is = |name: &str| param.name.eq_ignore_ascii_case(name.as_bytes());
-            let place = if is("expires") || is("q") || is("+sip.instance") {
+            let seen = if is("expires") {
+                Some(&mut expires)
+            } else if is("q") {
+                Some(&mut q)
+            } else if is("+sip.instance") {
+                Some(&mut instance)
+            } else {
+                None
+            };
+            if let Some(seen) = seen {
+                seen.get_or_insert(param);
                 continue;
-            } else if is("pub-gruu") {
+            }
+            let place = if is("pub-gruu") {
                 &mut binding.pub_gruu
             } else if is("temp-gruu") {
                 &mut binding.temp_gruu
@@ -204,6 +213,9 @@ impl Binding {
             };
             place.get_or_insert_with(|| text(&param.unquoted()));
         }
+        binding.expires = expires.and_then(name_addr::expires);
+        binding.q_thousandths = q.and_then(name_addr::q_thousandths);
+        binding.instance = instance.map(instance_of);
         binding
     }
 }
@@ -219,9 +231,8 @@ impl<'a> Own<'a> {
         if token.is_some_and(|t| t.eq_ignore_ascii_case(self.token.as_bytes())) {
             return Likeness::Token;
         }
-        let same_instance =
-            |other: String| self.instance.is_some_and(|instance| instance.eq_ignore_ascii_case(&other));
-        if instance(addr).is_some_and(same_instance) {
+        let instance = || addr.params().get(b"+sip.instance").map(instance_of);
+        if self.instance.is_some_and(|own| instance().is_some_and(|other| own.eq_ignore_ascii_case(&other))) {
             return Likeness::Instance;
         }
         if token.is_some() {
@@ -254,10 +265,10 @@ fn same_host(a: Option<Host<'_>>, b: Option<Host<'_>>) -> bool {
     }
 }
 
-fn instance(addr: &NameAddr<'_>) -> Option<String> {
-    let value = addr.params().get(b"+sip.instance")?.unquoted();
+fn instance_of(param: Param<'_>) -> String {
+    let value = param.unquoted();
     let urn = value.strip_prefix(b"<").and_then(|v| v.strip_suffix(b">")).unwrap_or(&value);
-    Some(text(urn))
+    text(urn)
 }
 
 fn routes(response: &Message, header: HeaderName) -> Vec<String> {
