@@ -170,6 +170,8 @@ impl Driver {
     fn turn(&mut self, cx: &mut Context<'_>) -> Poll<Turn> {
         self.handle_deadlines();
         let Some(mut more) = self.poll_commands(cx) else { return Poll::Ready(Turn::Stop) };
+        // Not later: what was read meanwhile is no reason to let requests wait.
+        more |= self.flush(cx);
         more |= self.poll_sockets(cx);
         more |= self.poll_connections(cx);
         more |= self.poll_listeners(cx);
@@ -320,7 +322,7 @@ impl Driver {
         let mut more = false;
         let mut failed = Vec::new();
         for socket in &mut self.sockets {
-            if socket.queued() > 0 {
+            if socket.wants_flush() {
                 more |= socket.flush(cx, BATCH, &mut failed);
             }
         }
@@ -359,7 +361,7 @@ impl Driver {
         self.publish();
         let waiting = poll_fn(|cx| {
             let more = self.flush(cx);
-            match self.sockets.iter().any(|socket| socket.queued() > 0) {
+            match self.sockets.iter().any(Socket::wants_flush) {
                 true if more => {
                     cx.waker().wake_by_ref();
                     Poll::Pending

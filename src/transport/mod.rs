@@ -66,6 +66,16 @@ pub trait Datagrams: Send + Sync + fmt::Debug {
     fn poll_recv(&self, cx: &mut Context<'_>, buffer: &mut [u8]) -> Poll<io::Result<(usize, SocketAddr)>>;
     /// Sends one datagram now; `WouldBlock` when the socket's buffer is full.
     fn try_send(&self, bytes: &[u8], remote: SocketAddr) -> io::Result<()>;
+    /// Sends datagrams of one size (the last may be shorter), in order, to one remote, with one call; `WouldBlock` when the socket's
+    /// buffer is full. All of them were handed over, or none.
+    ///
+    /// # Errors
+    /// [`io::ErrorKind::Unsupported`] where there is no such call, which is what it gives unless it is overridden; others as
+    /// [`Datagrams::try_send`].
+    fn try_send_train(&self, datagrams: &[io::IoSlice<'_>], remote: SocketAddr) -> io::Result<()> {
+        let _ = (datagrams, remote);
+        Err(io::ErrorKind::Unsupported.into())
+    }
     /// Ready for `try_send` again.
     fn poll_send_ready(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>>;
     /// The bound address.

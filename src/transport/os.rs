@@ -127,6 +127,21 @@ impl Datagrams for UdpSocket {
         self.try_send_to(bytes, remote).map(|_| ())
     }
 
+    /// By UDP_SEGMENT (Linux 4.18): the way through the stack, which costs more than the call, is gone once for all of them.
+    #[cfg(target_os = "linux")]
+    fn try_send_train(&self, datagrams: &[io::IoSlice<'_>], remote: SocketAddr) -> io::Result<()> {
+        use nix::sys::socket::{ControlMessage, MsgFlags, SockaddrStorage, sendmsg};
+        use std::os::fd::AsRawFd;
+        let first = datagrams.first().map_or(0, |first| first.len());
+        let size = u16::try_from(first).map_err(|_| io::ErrorKind::InvalidInput)?;
+        let remote = SockaddrStorage::from(remote);
+        self.try_io(tokio::io::Interest::WRITABLE, || {
+            let how = [ControlMessage::UdpGsoSegments(&size)];
+            sendmsg(self.as_raw_fd(), datagrams, &how, MsgFlags::empty(), Some(&remote))?;
+            Ok(())
+        })
+    }
+
     fn poll_send_ready(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         UdpSocket::poll_send_ready(self, cx)
     }
@@ -186,6 +201,25 @@ mod tests {
                 network.source_for(remote.parse().unwrap()).unwrap(),
                 source.parse::<IpAddr>().unwrap()
             );
+        }
+    }
+
+    #[cfg(target_os = "linux")]
+    #[tokio::test]
+    async fn a_train_arrives_as_the_datagrams_that_it_was_made_of() {
+        let network = OsNetwork::new();
+        for any in ["127.0.0.1:0", "[::1]:0"] {
+            let (from, to) =
+                (UdpSocket::bind(any).await.unwrap(), network.bind_udp(any.parse().unwrap()).unwrap());
+            let sent = [&b"one"[..], b"two", b"3"];
+            let slices = sent.map(io::IoSlice::new);
+            from.writable().await.unwrap();
+            Datagrams::try_send_train(&from, &slices, to.local_addr().unwrap()).unwrap();
+            for text in sent {
+                let mut buffer = [0; 16];
+                let received = std::future::poll_fn(|cx| to.poll_recv(cx, &mut buffer)).await.unwrap();
+                assert_eq!((received.1, &buffer[..received.0]), (from.local_addr().unwrap(), text));
+            }
         }
     }
 
