@@ -122,18 +122,15 @@ async fn register(remote: SocketAddr, count: usize) -> usize {
     let client = Client::new(remote).await;
     let ids = RefCell::new(client.endpoint.ids());
     let local = client.flow.local.to_string();
-    Client::all(count, |i| {
-        let (aor, contact) = (format!("sip:user{i}@lab.example"), format!("sip:user{i}@{local}"));
-        let credentials = Credentials::new(format!("user{i}"), "secret");
-        let config = registration::Config::new(aor, "sip:lab.example", contact, credentials);
-        let registration = Registration::new(config, ids.borrow_mut().fork());
-        bind(&client, registration)
-    })
-    .await
+    Client::all(count, |i| bind(&client, &ids, &local, i)).await
 }
 
 /// Drives the machine of one registration until it is bound.
-async fn bind(client: &Client, mut registration: Registration) -> bool {
+async fn bind(client: &Client, ids: &RefCell<Ids>, local: &str, i: usize) -> bool {
+    let (aor, contact) = (format!("sip:user{i}@lab.example"), format!("sip:user{i}@{local}"));
+    let credentials = Credentials::new(format!("user{i}"), "secret");
+    let config = registration::Config::new(aor, "sip:lab.example", contact, credentials);
+    let mut registration = Registration::new(config, ids.borrow_mut().fork());
     let scope = client.endpoint.scope();
     let bind = registration::Input::Command(registration::Command::Bind);
     registration.handle_input(Instant::now(), bind);
