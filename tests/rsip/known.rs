@@ -103,6 +103,8 @@ deviations! {
         FromTag "OPTIONS sip:h SIP/2.0|From: \"<a>\" <sip:h>;tag=c||" |c| address(c) && bracket_in_quotes(c.text());
     "stray-cr" "a CR without LF is white space for us, as proxies treat it, and a character like others for rsip"
         CallId "OPTIONS sip:h SIP/2.0|Call-ID: \ra||" |c| lines(c).any(stray_cr);
+    "flag-then-value" "a parameter without the value that rsip wants is an unknown one for it, and a later one of the same name counts"
+        FromTag "OPTIONS sip:h SIP/2.0|From: <sip:h>;tag;tag=a||" |c| all_params(c).any(flag_then_value);
     "white-space" "rsip allows no white space around / ; = : nor behind a value, and stops reading there"
         Via "OPTIONS sip:h SIP/2.0|Via: SIP/2.0/UDP h ; branch=a||" |c| c.field.header().is_some() && white_space(c);
 
@@ -305,6 +307,13 @@ fn all_params<'a>(case: &Case<'a>) -> impl Iterator<Item = Params<'a>> + use<'a>
 fn not_tokens(params: Params<'_>) -> bool {
     let token = |text: &[u8]| text.iter().all(|b| b.is_ascii_alphanumeric() || b"-.!%*_+`'~".contains(b));
     params.iter().any(|param| !token(param.name) || !param.value.is_none_or(token))
+}
+
+/// Is a parameter without a value followed by one of the same name that has one?
+fn flag_then_value(params: Params<'_>) -> bool {
+    let flags: Vec<_> = params.iter().filter(|param| param.value.is_none()).collect();
+    let has_flag = |name: &[u8]| flags.iter().any(|flag| flag.name.eq_ignore_ascii_case(name));
+    params.iter().any(|param| param.value.is_some() && has_flag(param.name))
 }
 
 fn closed_list(params: Params<'_>) -> bool {
