@@ -1,0 +1,57 @@
+//! Each fault of the PBX gets its verdict and its name.
+
+use crate::scene::{KINDS, codes, with_fault};
+use ringback::check::TransferKind::{self, Attended, Blind};
+use ringback::check::{TransferTarget, Verdict};
+
+/// The fault, the kind, the verdict, the code of the finding, and what its words hold.
+#[rustfmt::skip]
+const CASES: &[(&str, TransferKind, Verdict, &str, &str)] = &[
+    ("X01",        Blind,    Verdict::Fail, "refer-refused",           "405"),
+    ("X01:501",    Attended, Verdict::Fail, "refer-refused",           "501"),
+    ("X02",        Blind,    Verdict::Fail, "refer-refused",           "403"),
+    ("X03",        Blind,    Verdict::Fail, "transfer-failed",         "told 404; bob is back with alice"),
+    ("X06",        Blind,    Verdict::Fail, "refer-refused",           "603"),
+    ("X07:always", Blind,    Verdict::Fail, "refer-refused",           "429"),
+    ("X08",        Blind,    Verdict::Fail, "refer-refused",           "420"),
+    ("X09",        Blind,    Verdict::Fail, "refer-refused",           "400"),
+    ("X10",        Attended, Verdict::Fail, "transfer-failed",         "told 481; bob is back with alice"),
+    ("X11",        Attended, Verdict::Fail, "transfer-failed",         "told 481; bob is back with alice"),
+    ("X13",        Attended, Verdict::Fail, "replaces-ignored",        "a second time"),
+    ("X14",        Blind,    Verdict::Fail, "not-carried-out",         "nothing came of it; bob is back with alice"),
+    ("X14",        Attended, Verdict::Fail, "not-carried-out",         "nothing came of it; bob is back with alice"),
+    ("X14:silent", Blind,    Verdict::Pass, "no-notify",               "no NOTIFY came"),
+    ("X14:active", Blind,    Verdict::Pass, "subscription-not-ended",  "no NOTIFY said"),
+    ("X16",        Blind,    Verdict::Fail, "no-final-notify",         "alice was never told"),
+    ("X19",        Blind,    Verdict::Fail, "wrong-parties-joined",    "instead alice hears carol; carol hears alice, and alice was told 200"),
+    ("X19",        Attended, Verdict::Fail, "wrong-parties-joined",    "carol hears alice"),
+    ("X20",        Blind,    Verdict::Fail, "transfer-failed",         "482"),
+    ("H07",        Blind,    Verdict::Fail, "one-way-after-transfer",  "bob does not hear carol"),
+    ("H07",        Attended, Verdict::Fail, "one-way-after-transfer",  "bob does not hear carol"),
+];
+
+#[tokio::test(start_paused = true)]
+async fn each_fault_gets_its_verdict_and_its_name() {
+    for (fault, kind, verdict, code, words) in CASES {
+        let outcome = with_fault(fault, *kind, TransferTarget::Answers).await;
+        assert_eq!(outcome.verdict, *verdict, "{fault} {kind}\n{outcome}");
+        let found = outcome.findings.iter().find(|finding| finding.code == *code);
+        let found = found.unwrap_or_else(|| panic!("{fault} {kind}: no {code}\n{outcome}"));
+        assert!(found.seen.contains(words), "{fault} {kind}: {}\n{outcome}", found.seen);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_notify_of_200_while_the_target_refused_is_told_as_untrue() {
+    let outcome = with_fault("X15", Blind, TransferTarget::Refuses(486)).await;
+    assert_eq!((outcome.verdict, codes(&outcome)), (Verdict::Fail, vec!["notify-untrue"]), "{outcome}");
+    assert!(outcome.summary.contains("alice was told 200, and bob does not talk to carol"), "{outcome}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn requests_that_are_challenged_in_the_call_are_answered_and_the_transfer_comes_about() {
+    for kind in KINDS {
+        let outcome = with_fault("A14", kind, TransferTarget::Answers).await;
+        assert_eq!(outcome.verdict, Verdict::Pass, "{kind}\n{outcome}");
+    }
+}

@@ -1,0 +1,6 @@
+//! Transfers through the embedded PBX, in virtual time: who hears whom, by each kind, whether the PBX carries REFER out or passes it on.
+#![allow(clippy::unwrap_used, clippy::panic)]
+
+mod faults;
+mod healthy;
+mod scene;

@@ -1,0 +1,70 @@
+//! A PBX, three users and a probe in one network in memory.
+
+use ringback::check::{
+    Account, Outcome, Probe, ProbeConfig, Severity, Transfer, TransferKind, TransferTarget,
+};
+use ringback::message::Transport;
+use ringback::sim::{Lab, LabBuilder, MemoryNetwork, User};
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+
+pub(crate) struct Scene {
+    pub(crate) lab: Lab,
+    pub(crate) probe: Probe,
+}
+
+impl Scene {
+    pub(crate) async fn new(
+        users: &[&str],
+        faults: &[&str],
+        more: impl FnOnce(LabBuilder) -> LabBuilder,
+    ) -> Scene {
+        let network = MemoryNetwork::new([9; 32]);
+        let (pbx, ours): (IpAddr, IpAddr) = ("203.0.113.1".parse().unwrap(), "192.0.2.7".parse().unwrap());
+        let mut builder = Lab::builder().seed([1; 32]).on(&network.host([pbx]));
+        for name in users {
+            let mut user = User::new(*name, "pw");
+            for fault in faults {
+                user = user.fault(fault).unwrap();
+            }
+            builder = builder.user(user);
+        }
+        let lab = more(builder).start().await.unwrap();
+        let mut config = ProbeConfig::default();
+        config.endpoint.network = Some(Arc::new(network.host([ours])));
+        config.endpoint.udp = vec![SocketAddr::new(ours, 5070)];
+        config.endpoint.seed = Some([2; 32]);
+        Scene { lab, probe: Probe::with(config).await.unwrap() }
+    }
+
+    pub(crate) fn account(&self, name: &str) -> Account {
+        self.lab.account(name, Transport::Udp).unwrap()
+    }
+
+    pub(crate) fn transfer(&self, kind: TransferKind) -> Transfer {
+        Transfer::new(&self.account("alice"), &self.account("bob"), &self.account("carol"), kind)
+    }
+
+    pub(crate) async fn check(&self, check: Transfer) -> Outcome {
+        let outcome = self.probe.check(check).await;
+        assert!(self.lab.legs().is_empty(), "{:?}\n{outcome}", self.lab.legs());
+        assert!(self.lab.bindings("bob").is_empty() && self.lab.bindings("carol").is_empty(), "{outcome}");
+        outcome
+    }
+}
+
+pub(crate) const KINDS: [TransferKind; 3] =
+    [TransferKind::Blind, TransferKind::Attended, TransferKind::SemiAttended];
+pub(crate) const USERS: [&str; 3] = ["alice", "bob", "carol"];
+
+/// The codes of the errors.
+pub(crate) fn codes(outcome: &Outcome) -> Vec<&'static str> {
+    outcome.findings.iter().filter(|f| f.severity == Severity::Error).map(|f| f.code).collect()
+}
+
+/// One transfer of this kind, with the fault at every user.
+pub(crate) async fn with_fault(fault: &str, kind: TransferKind, target: TransferTarget) -> Outcome {
+    let scene =
+        Scene::new(&USERS, &[fault], |lab| if fault == "X16" { lab.relay_refer() } else { lab }).await;
+    scene.check(scene.transfer(kind).target(target)).await
+}
