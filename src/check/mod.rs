@@ -24,6 +24,7 @@ mod judged;
 mod many;
 mod outcome;
 mod pair;
+mod press;
 mod probe;
 mod reachable;
 

@@ -20,6 +20,7 @@ mod phase;
 mod routing;
 
 use super::pair::Pair;
+use super::press::Press;
 use super::target::request_uri;
 use super::{Account, Check, Run};
 use crate::error::Error;
@@ -57,7 +58,7 @@ impl DtmfMethod {
         }
     }
 
-    fn way(self) -> Way {
+    pub(super) fn way(self) -> Way {
         match self {
             DtmfMethod::Rfc4733 | DtmfMethod::All => Way::Rfc4733,
             DtmfMethod::Info => Way::Info,
@@ -236,15 +237,9 @@ impl Dtmf {
         self.dial.as_ref().map_or("", |(number, _)| number.as_str())
     }
 
-    /// How long it takes to send all keys once.
-    pub(super) fn sending_time(&self) -> Duration {
-        self.keys
-            .iter()
-            .map(|key| match key {
-                Key::Pause => self.timing.pause,
-                Key::Digit(_) => self.timing.on + self.timing.gap.max(Duration::from_millis(40)),
-            })
-            .sum()
+    /// All keys once, by this way.
+    pub(super) fn press(&self, way: Way) -> Press<'_> {
+        Press { keys: &self.keys, way, timing: self.timing }
     }
 }
 
@@ -264,10 +259,9 @@ impl Check for Dtmf {
 
     fn time_limit(&self) -> Option<Duration> {
         let rounds = if self.method == DtmfMethod::All { 4 } else { 1 };
-        Some(
-            self.time_limit
-                .unwrap_or(self.wait * 2 + self.sending_time() * 2 * rounds + Duration::from_secs(30)),
-        )
+        Some(self.time_limit.unwrap_or(
+            self.wait * 2 + self.press(self.method.way()).time() * 2 * rounds + Duration::from_secs(30),
+        ))
     }
 
     async fn run(&self, run: &mut Run) {

@@ -2,17 +2,14 @@
 
 use super::{Dtmf, DtmfMethod};
 use crate::check::Run;
+use crate::check::press::Unpressed;
 use crate::check::stage::{Stage, Until};
 use crate::media::digit::{Digit, Key};
 use crate::media::dtmf::{Expected, Judged, Observation, Way, judge};
-use crate::media::stream;
-use crate::ua::call::{Command, DTMF, DTMF_RELAY, DtmfInfo};
 use std::time::Duration;
 
 /// What is still on its way when the last digit was sent: events are known to be over a little later.
 const AFTER: Duration = Duration::from_millis(600);
-/// Time for the answer to one INFO.
-const INFO_ANSWER: Duration = Duration::from_secs(5);
 
 /// What became of one method.
 pub(super) struct Phase {
@@ -47,6 +44,16 @@ pub(super) enum Fate {
     Interrupted(Until),
 }
 
+impl From<Unpressed> for Fate {
+    fn from(unpressed: Unpressed) -> Fate {
+        match unpressed {
+            Unpressed::NotNegotiated => Fate::NotNegotiated,
+            Unpressed::InfoRefused { status, at } => Fate::InfoRefused { status, at },
+            Unpressed::CallEnded => Fate::CallEnded,
+        }
+    }
+}
+
 /// Sends the digits from leg `from` and looks at leg `to`.
 pub(super) async fn run(
     check: &Dtmf,
@@ -75,22 +82,13 @@ async fn attempt(
     way: Way,
     sent: &[Digit],
 ) -> Fate {
-    let (Some(ours), Some(theirs)) = (stage.legs.get(from), stage.legs.get(to)) else {
-        return Fate::CallEnded;
-    };
-    let negotiated = ours.seen.plan.as_ref().is_some_and(|plan| plan.send_telephone_event.is_some());
-    if way == Way::Rfc4733 && !negotiated {
-        return Fate::NotNegotiated;
-    }
+    let Some(theirs) = stage.legs.get(to) else { return Fate::CallEnded };
     let before = theirs.report().await.received;
     let first = theirs.seen.observed.len();
     let mut plain = false;
-    let ended = match way {
-        Way::Info => match infos(check, run, stage, from, &mut plain).await {
-            Ok(until) => until,
-            Err(fate) => return fate,
-        },
-        Way::Rfc4733 | Way::InBand => in_stream(check, run, stage, from, way).await,
+    let ended = match check.press(way).run(run, stage, from, &mut plain).await {
+        Ok(until) => until,
+        Err(unpressed) => return unpressed.into(),
     };
     if let Until::Interrupted(_) = ended {
         return Fate::Interrupted(ended);
@@ -116,66 +114,4 @@ async fn attempt(
     let judged = judge(&expected, &observed);
     let packets = after.received.saturating_sub(before.received);
     Fate::Sent { judged, observed, loss, packets, plain }
-}
-
-/// Digits inside the running stream.
-async fn in_stream(check: &Dtmf, run: &mut Run, stage: &mut Stage, from: usize, way: Way) -> Until {
-    let Some(leg) = stage.legs.get(from) else { return Until::TimedOut };
-    let played = leg.seen.played;
-    let digits = stream::Command::Digits { keys: check.keys.clone(), way, timing: check.timing };
-    leg.handle.media(digits).await;
-    let limit = check.sending_time() + Duration::from_secs(2);
-    let done = |stage: &Stage| stage.seen(from).is_none_or(|seen| seen.played > played || seen.is_over());
-    stage.until(run, limit, done).await
-}
-
-/// One INFO after the other, each when the one before was answered, as phones do.
-async fn infos(
-    check: &Dtmf,
-    run: &mut Run,
-    stage: &mut Stage,
-    from: usize,
-    plain: &mut bool,
-) -> Result<Until, Fate> {
-    let mut position = 0;
-    for key in &check.keys {
-        let Key::Digit(digit) = *key else {
-            if let interrupted @ Until::Interrupted(_) = stage.rest(run, check.timing.pause).await {
-                return Ok(interrupted);
-            }
-            continue;
-        };
-        let info = DtmfInfo { digit, duration: Some(check.timing.on) };
-        loop {
-            let (content_type, body) =
-                if *plain { (DTMF, info.plain_body()) } else { (DTMF_RELAY, info.relay_body()) };
-            let Some(leg) = stage.legs.get(from).filter(|leg| leg.seen.is_up()) else {
-                return Err(Fate::CallEnded);
-            };
-            let token = leg.seen.info_answers.len() as u64 + 1;
-            let answers = leg.seen.info_answers.len();
-            leg.handle.command(Command::Info { token, content_type: content_type.to_owned(), body }).await;
-            let done = |stage: &Stage| {
-                stage.seen(from).is_none_or(|seen| seen.info_answers.len() > answers || seen.is_over())
-            };
-            if let interrupted @ Until::Interrupted(_) = stage.until(run, INFO_ANSWER, done).await {
-                return Ok(interrupted);
-            }
-            let answer =
-                stage.seen(from).and_then(|seen| seen.info_answers.get(answers)).map(|(_, status)| *status);
-            match answer {
-                Some(Some(200..300)) => break,
-                // Nobody says which of the two types is right; one that is refused may only be the wrong one (failure D12).
-                Some(Some(415)) if !*plain => *plain = true,
-                Some(status) => return Err(Fate::InfoRefused { status, at: position }),
-                None => return Err(Fate::InfoRefused { status: None, at: position }),
-            }
-        }
-        position += 1;
-        if let interrupted @ Until::Interrupted(_) = stage.rest(run, check.timing.on + check.timing.gap).await
-        {
-            return Ok(interrupted);
-        }
-    }
-    Ok(Until::Done)
 }

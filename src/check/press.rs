@@ -1,0 +1,140 @@
+//! Digits that one end presses in a call, at the pace of a phone.
+
+use super::Run;
+use super::stage::{Stage, Until};
+use crate::media::digit::{Digit, Key};
+use crate::media::dtmf::Way;
+use crate::media::stream::{self, Timing};
+use crate::ua::call::{Command, DTMF, DTMF_RELAY, DtmfInfo};
+use std::time::Duration;
+
+/// Time for the answer to one INFO.
+const INFO_ANSWER: Duration = Duration::from_secs(5);
+/// What a stream may need for its last digit.
+const LATE: Duration = Duration::from_secs(2);
+
+/// Digits and pauses, and how they go out.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Press<'a> {
+    pub(super) keys: &'a [Key],
+    pub(super) way: Way,
+    pub(super) timing: Timing,
+}
+
+/// Why not all went out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Unpressed {
+    /// Telephone events were not agreed on.
+    NotNegotiated,
+    /// An INFO was refused, or not answered: the digit at this place.
+    InfoRefused { status: Option<u16>, at: usize },
+    /// The call ended meanwhile.
+    CallEnded,
+}
+
+impl Press<'_> {
+    /// How long it takes to press all of them.
+    pub(super) fn time(&self) -> Duration {
+        self.keys
+            .iter()
+            .map(|key| match key {
+                Key::Pause => self.timing.pause,
+                Key::Digit(_) => self.timing.on + self.timing.gap.max(Duration::from_millis(40)),
+            })
+            .sum()
+    }
+
+    /// Presses them in this leg. `plain` is set where INFO with `application/dtmf-relay` is refused with 415, and `application/dtmf` is tried.
+    pub(super) async fn run(
+        &self,
+        run: &mut Run,
+        stage: &mut Stage,
+        leg: usize,
+        plain: &mut bool,
+    ) -> Result<Until, Unpressed> {
+        let Some(ours) = stage.legs.get(leg) else { return Err(Unpressed::CallEnded) };
+        let negotiated = ours.seen.plan.as_ref().is_some_and(|plan| plan.send_telephone_event.is_some());
+        match self.way {
+            Way::Rfc4733 if !negotiated => Err(Unpressed::NotNegotiated),
+            Way::Rfc4733 | Way::InBand => Ok(self.in_stream(run, stage, leg).await),
+            Way::Info => self.infos(run, stage, leg, plain).await,
+        }
+    }
+
+    /// Digits inside the running stream.
+    async fn in_stream(&self, run: &mut Run, stage: &mut Stage, from: usize) -> Until {
+        let Some(leg) = stage.legs.get(from) else { return Until::TimedOut };
+        let played = leg.seen.played;
+        let digits = stream::Command::Digits { keys: self.keys.to_vec(), way: self.way, timing: self.timing };
+        leg.handle.media(digits).await;
+        let done = |stage: &Stage| stage.seen(from).is_none_or(|seen| seen.played > played || seen.is_over());
+        stage.until(run, self.time() + LATE, done).await
+    }
+
+    /// One INFO after the other, each when the one before was answered, as phones do.
+    async fn infos(
+        &self,
+        run: &mut Run,
+        stage: &mut Stage,
+        from: usize,
+        plain: &mut bool,
+    ) -> Result<Until, Unpressed> {
+        let mut position = 0;
+        for key in self.keys {
+            let Key::Digit(digit) = *key else {
+                if let interrupted @ Until::Interrupted(_) = stage.rest(run, self.timing.pause).await {
+                    return Ok(interrupted);
+                }
+                continue;
+            };
+            if let interrupted @ Until::Interrupted(_) =
+                self.info(run, stage, from, (digit, position), plain).await?
+            {
+                return Ok(interrupted);
+            }
+            position += 1;
+            let time = self.timing.on + self.timing.gap;
+            if let interrupted @ Until::Interrupted(_) = stage.rest(run, time).await {
+                return Ok(interrupted);
+            }
+        }
+        Ok(Until::Done)
+    }
+
+    /// The digit at this place.
+    async fn info(
+        &self,
+        run: &mut Run,
+        stage: &mut Stage,
+        from: usize,
+        (digit, at): (Digit, usize),
+        plain: &mut bool,
+    ) -> Result<Until, Unpressed> {
+        let info = DtmfInfo { digit, duration: Some(self.timing.on) };
+        loop {
+            let (content_type, body) =
+                if *plain { (DTMF, info.plain_body()) } else { (DTMF_RELAY, info.relay_body()) };
+            let Some(leg) = stage.legs.get(from).filter(|leg| leg.seen.is_up()) else {
+                return Err(Unpressed::CallEnded);
+            };
+            let answers = leg.seen.info_answers.len();
+            let token = answers as u64 + 1;
+            leg.handle.command(Command::Info { token, content_type: content_type.to_owned(), body }).await;
+            let done = |stage: &Stage| {
+                stage.seen(from).is_none_or(|seen| seen.info_answers.len() > answers || seen.is_over())
+            };
+            if let interrupted @ Until::Interrupted(_) = stage.until(run, INFO_ANSWER, done).await {
+                return Ok(interrupted);
+            }
+            let answer =
+                stage.seen(from).and_then(|seen| seen.info_answers.get(answers)).map(|(_, status)| *status);
+            match answer {
+                Some(Some(200..300)) => return Ok(Until::Done),
+                // Nobody says which of the two types is right; one that is refused may only be the wrong one (failure D12).
+                Some(Some(415)) if !*plain => *plain = true,
+                Some(status) => return Err(Unpressed::InfoRefused { status, at }),
+                None => return Err(Unpressed::InfoRefused { status: None, at }),
+            }
+        }
+    }
+}
