@@ -97,6 +97,16 @@ impl LabBuilder {
         self.pbx.transfer_code = Some(code.into());
         self
     }
+    /// Devices in a call transfer with a consultation by these keys and a number, e.g. `*2` (see [`pbx::Config::consult_code`]).
+    pub fn consult_code(mut self, code: impl Into<String>) -> LabBuilder {
+        self.pbx.consult_code = Some(code.into());
+        self
+    }
+    /// Calls can be parked at this many places behind this number (see [`pbx::Config::park`]).
+    pub fn park(mut self, number: impl Into<String>, places: u16) -> LabBuilder {
+        self.pbx.park = Some((number.into(), places));
+        self
+    }
     /// The REFER of a device goes on to the device at the other end, instead of being carried out by the PBX.
     pub fn relay_refer(mut self) -> LabBuilder {
         self.pbx.refer = pbx::ReferMode::Relay;

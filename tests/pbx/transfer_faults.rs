@@ -304,18 +304,3 @@ async fn a14_requests_in_the_dialog_are_challenged() {
     bob.watch(100).await;
     assert!(!is_over(&bob));
 }
-
-#[tokio::test(start_paused = true)]
-async fn x23_keys_that_ask_for_a_transfer_are_ignored() {
-    let mut office = Office::new(&["X23"], |lab| lab.transfer_code("##")).await;
-    let (alice, mut bob) = office.call().await;
-    press(&alice, "##203#", Way::Rfc4733).await;
-    bob.watch(6_000).await;
-    let heard = bob.seen.iter().filter_map(|(_, what)| match what {
-        What::Media(stream::Event::Observed(seen)) => seen.digit.map(|digit| digit.character()),
-        _ => None,
-    });
-    assert_eq!(heard.collect::<String>(), "##203#");
-    assert_eq!((alice.hears().await, bob.hears().await), (vec![1], vec![0]));
-    assert_eq!(legs(&office).await, ["alice", "bob"]);
-}

@@ -3,6 +3,7 @@
 mod list;
 
 use crate::error::Error;
+use crate::media::dtmf::Way;
 use crate::message::Transport;
 use crate::sdp::Direction;
 use list::{ENTRIES, Entry};
@@ -107,6 +108,9 @@ use std::str::FromStr;
 /// | `S04:required` | the INVITE to the called device has Require: 100rel |
 /// | `A14` | a REFER, re-INVITE or BYE of the caller inside its dialog is challenged as its INVITE was (407) |
 /// | `X23` | keys that ask the PBX for a transfer are passed on like others, and nothing follows |
+/// | `X23:rfc4733` | the same with keys by RFC 4733 only: the PBX does not look into the media |
+/// | `X23:info` | the same with keys by INFO only |
+/// | `X23:swallowed` | the number behind the code is not passed on, and nothing follows |
 /// | `F01` | the first refusal of a device cancels all others, and the caller gets it |
 /// | `F02` | when one device answers, the others get no CANCEL |
 /// | `F04` | when one device answers, the others get no CANCEL; who answers as well gets an ACK and no media, and its leg stays |
@@ -265,7 +269,8 @@ pub(super) enum Kind {
     BothAnswered,
     OneCall,
     OneBinding,
-    TransferCodeIgnored,
+    TransferCodeIgnored(Option<Way>),
+    TransferCodeSwallowed,
 }
 
 /// The only type of INFO that is taken.

@@ -1,6 +1,7 @@
 //! A call between two devices: two legs, each with a dialog and media ports of its own, and everything that is passed on between them.
 
 use super::Pbx;
+use super::consult::Waiting;
 use super::desk::{Ask, Desk};
 use super::faults::Faults;
 use super::feature::Keys;
@@ -10,6 +11,8 @@ use super::route::Destination;
 use super::side::Side;
 use super::transfer::{Relayed, Transfer};
 use crate::endpoint::agent::{Happened, What};
+use crate::media::dtmf::Way;
+use crate::media::stream;
 use crate::message::Ids;
 use crate::sdp::MediaPlan;
 use crate::sim::fault::Kind;
@@ -40,6 +43,8 @@ pub(super) struct Bridge {
     pub(super) relayed: Vec<Relayed>,
     /// The keys that begin a transfer, and those that were pressed.
     pub(super) keys: Option<Keys>,
+    /// Who is to be transferred after a consultation.
+    pub(super) waiting: Option<Waiting>,
     /// Has taken the place of another leg, and is about to be up.
     pub(super) newcomer: Option<Which>,
     /// Devices that ring on, or have answered too late, because of a fault.
@@ -70,14 +75,15 @@ impl Which {
     }
 }
 
-/// Both legs, what rings, what has lost, and other calls.
-const SOURCES: usize = 5;
+/// Both legs, what rings, what has lost, who waits, and other calls.
+const SOURCES: usize = 6;
 
 /// What woke a call.
 enum Wake {
     Side(Which, Option<Happened>),
     Branch(usize, Option<Happened>),
     Loser(usize, Option<Happened>),
+    Waiting(Option<Happened>),
     Asked(Ask),
     Due,
 }
@@ -98,7 +104,7 @@ impl Bridge {
         Bridge {
             no_answer_at: Some(now() + pbx.config.no_answer),
             ids: pbx.ids(),
-            keys: pbx.config.transfer_code.as_deref().and_then(Keys::new),
+            keys: Keys::of(&pbx.config),
             pbx,
             sides: [Some(caller), None],
             ring: Some(Ring::new(Purpose::Call, called)),
@@ -109,6 +115,7 @@ impl Bridge {
             questions,
             transfer: None,
             relayed: Vec::new(),
+            waiting: None,
             newcomer: None,
             losers: Vec::new(),
             old: None,
@@ -118,12 +125,22 @@ impl Bridge {
         }
     }
 
+    /// Of two legs that are not rung; the caller is answered now.
+    pub(super) fn joined(pbx: Pbx, caller: Side, called: Side, faults: Faults) -> Bridge {
+        let mut bridge = Bridge::new(pbx, caller, Vec::new(), faults);
+        called.entry.belongs_to(&bridge.desk);
+        (bridge.ring, bridge.no_answer_at, bridge.newcomer) = (None, None, Some(Which::Caller));
+        bridge.sides[Which::Called as usize] = Some(called);
+        bridge
+    }
+
     pub(super) fn side(&mut self, which: Which) -> &mut Option<Side> {
         &mut self.sides[which as usize]
     }
 
     fn is_over(&self) -> bool {
-        self.ring.is_none() && self.sides.iter().flatten().all(|side| side.over)
+        let over = self.sides.iter().flatten().all(|side| side.over);
+        over && self.ring.is_none() && self.waiting.is_none()
     }
 
     /// Until all its legs are released.
@@ -145,6 +162,7 @@ impl Bridge {
                 Wake::Side(which, happened) => self.happened(which, happened).await,
                 Wake::Branch(index, happened) => self.branch(index, happened).await,
                 Wake::Loser(index, happened) => self.loser(index, happened).await,
+                Wake::Waiting(happened) => self.waits(happened).await,
                 Wake::Asked(question) => self.asked(question).await,
                 Wake::Due => {}
             }
@@ -185,6 +203,10 @@ impl Bridge {
                 });
                 news.map_or(Poll::Pending, Poll::Ready)
             }
+            4 => {
+                let Some(waiting) = &mut self.waiting else { return Poll::Pending };
+                waiting.side.poll_next(cx).map(Wake::Waiting)
+            }
             // We have a sender ourselves: it never closes.
             _ => match self.questions.poll_recv(cx) {
                 Poll::Ready(Some(question)) => Poll::Ready(Wake::Asked(question)),
@@ -211,7 +233,8 @@ impl Bridge {
         let tone = self.tone.as_ref().and_then(|(_, tone)| tone.due());
         let drop_at = self.drop_at.map(|(at, _)| at);
         let typed = self.keys.as_ref().and_then(|keys| keys.due).map(|(at, _)| at);
-        [tone, self.no_answer_at, self.silent_at(), drop_at, typed].into_iter().flatten().min()
+        let music = self.waiting.as_ref().and_then(Waiting::due);
+        [tone, music, self.no_answer_at, self.silent_at(), drop_at, typed].into_iter().flatten().min()
     }
 
     async fn on_time(&mut self) {
@@ -219,10 +242,14 @@ impl Bridge {
         if let Some((which, tone)) = &mut self.tone
             && let Some(side) = &mut self.sides[*which as usize]
         {
-            side.play(now, tone);
+            let played = side.play(now, tone).contains(&stream::Event::Played);
+            self.tone = self.tone.take().filter(|_| !played);
+        }
+        if let Some(waiting) = &mut self.waiting {
+            waiting.play(now);
         }
         if let Some((_, which)) = self.keys.as_mut().and_then(|keys| keys.due.take_if(|(at, _)| *at <= now)) {
-            self.pressed(which, None).await;
+            self.pressed(which, None, None).await;
         }
         if self.no_answer_at.is_some_and(|at| at <= now) {
             self.no_answer_at = None;
@@ -240,6 +267,9 @@ impl Bridge {
         for side in self.sides.iter_mut().flatten() {
             side.heard_at = None;
             side.release(&[reason.to_owned()]).await;
+        }
+        if let Some(waiting) = self.waiting.take() {
+            waiting.side.release(&[reason.to_owned()]).await;
         }
     }
 
@@ -262,8 +292,10 @@ impl Bridge {
             Event::Resumed { by, plan } => self.changed(which, by, plan, Some(false)).await,
             Event::Changed { by, plan } => self.changed(which, by, plan, None).await,
             Event::InfoReceived { content_type, body, status } if (200..300).contains(&status) => {
-                if let Some(info) = DtmfInfo::parse(&content_type, &body) {
-                    self.pressed(which, Some(info.digit)).await;
+                if let Some(info) = DtmfInfo::parse(&content_type, &body)
+                    && self.pressed(which, Some(info.digit), Some(Way::Info)).await
+                {
+                    return;
                 }
                 if let Some(other) = self.side(which.other()) {
                     other.info(content_type, body).await;
@@ -282,7 +314,7 @@ impl Bridge {
             return;
         }
         side.entry.leave();
-        if self.ended_in_transfer(which, &reasons).await {
+        if self.ended_in_transfer(which, &reasons).await || self.ended_in_consult(which).await {
             return;
         }
         self.no_answer_at = None;

@@ -67,8 +67,10 @@ impl Bridge {
     }
 
     async fn ringing(&mut self, status: u16) {
-        if self.purpose() == Some(Purpose::Transfer) {
-            return self.notify(status).await;
+        match self.purpose() {
+            Some(Purpose::Transfer) => return self.notify(status).await,
+            Some(Purpose::Consult(by)) => return self.begin_tone(by),
+            _ => {}
         }
         let (tone, silent) = (self.pbx.config.ringback_tone, self.faults.has(Kind::SilentEarlyMedia));
         let again = std::mem::replace(&mut self.rings, true);
@@ -108,8 +110,10 @@ impl Bridge {
     async fn early_called(&mut self, index: usize, plan: MediaPlan) {
         let Some(branch) = self.ring.as_mut().and_then(|ring| ring.branches.get_mut(index)) else { return };
         branch.plan = Some(plan);
-        if self.purpose() == Some(Purpose::Transfer) {
-            return self.notify(183).await;
+        match self.purpose() {
+            Some(Purpose::Transfer) => return self.notify(183).await,
+            Some(Purpose::Consult(by)) => return self.begin_tone(by),
+            _ => {}
         }
         // What the device plays goes before our tone.
         (self.tone, self.rings) = (None, true);
@@ -136,6 +140,7 @@ impl Bridge {
         match purpose {
             Purpose::Call => self.connect(winner).await,
             Purpose::Transfer => self.complete(winner).await,
+            Purpose::Consult(by) => self.consulted(by, winner),
         }
     }
 
@@ -184,6 +189,9 @@ impl Bridge {
         (self.tone, self.no_answer_at) = (None, None);
         if purpose == Purpose::Transfer {
             return self.failed(status).await;
+        }
+        if let Purpose::Consult(by) = purpose {
+            return self.taken_back(by).await;
         }
         let Some(caller) = self.side(Which::Caller) else { return };
         if caller.up {

@@ -19,7 +19,18 @@ pub struct Config {
     /// Ring groups: a number, and the users (by name or extension) that are rung as one.
     pub groups: Vec<(String, Vec<String>)>,
     /// Keys that begin a blind transfer by a device in a call, e.g. `##`: the number follows, and `#` or 3 s without a key. Default none.
+    /// What is no series of digits is no code; nor is one that begins with another code.
     pub transfer_code: Option<String>,
+    /// Keys that begin an attended transfer in the same way, e.g. `*2`: the other one hears music while the device talks to the number. The
+    /// two are joined when the device hangs up (also while it still rings), or presses [`Config::complete_code`]. Default none.
+    pub consult_code: Option<String>,
+    /// Keys that join the two at once; default none.
+    pub complete_code: Option<String>,
+    /// A park orbit: its number and how many places it has. With `("70", 3)` a call that is transferred to 701, 702 or 703 waits there, with
+    /// music, for somebody who calls that number. Default none.
+    pub park: Option<(String, u16)>,
+    /// After this time a parked call rings the one who parked it; default 60 s.
+    pub park_time: Duration,
     /// What is done with the REFER of a device; default: carried out.
     pub refer: ReferMode,
     /// Callers get 183 with a description and hear a tone of 425 Hz while it rings, instead of 180; default no.
@@ -40,6 +51,10 @@ impl Default for Config {
             menus: Vec::new(),
             groups: Vec::new(),
             transfer_code: None,
+            consult_code: None,
+            complete_code: None,
+            park: None,
+            park_time: Duration::from_secs(60),
             refer: ReferMode::CarryOut,
             ringback_tone: false,
             telephone_event: 101,

@@ -21,6 +21,8 @@ pub(super) enum Ask {
     Surrendered { referral: u32, far: Option<Far> },
     /// Let this leg take the place of the one with this dialog.
     Replace { replaces: Replaces, side: Box<Side> },
+    /// Let this leg talk to the one that is parked.
+    Fetch { side: Box<Side> },
 }
 
 /// Who was joined with a leg: one leg that is up, or all that are rung.

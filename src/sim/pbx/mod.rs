@@ -8,6 +8,7 @@
 //! | a [group](Config::groups) | the devices of all its members |
 //! | [`Config::echo`], `*43` | the PBX, and sends back what it hears, digits of every way included |
 //! | [`Config::announcement`], `*60` | the PBX, plays some tones and hangs up |
+//! | a place of the [park orbit](Config::park), e.g. 701 | whoever waits there; nobody: 404 |
 //! | of an [`Ivr`] | a voice menu, which routes the caller to another number |
 //! | anything else | nobody: 404 |
 //!
@@ -26,8 +27,12 @@
 //! in P-Asserted-Identity who is at the other end now, and ends a hold of the transferor. When it refuses, the transferee stays with the
 //! transferor. A Replaces in the Refer-To names another leg of the PBX (the transferor's second call): whoever is joined with that leg, or
 //! is rung for it, is the target, and both legs of the transferor end. An INVITE with Replaces takes the place of the leg that it names, or gets
-//! 481, 486 or 603 (RFC 3891). A transfer to a number that the PBX answers itself leads there. Without REFER a device transfers blindly by
-//! keys ([`Config::transfer_code`]), pressed as telephone-events or sent by INFO.
+//! 481, 486 or 603 (RFC 3891). A transfer to a number that the PBX answers itself leads there.
+//!
+//! Without REFER a device transfers by keys, pressed as telephone-events or sent by INFO: a code and a number, blindly
+//! ([`Config::transfer_code`]) or with a consultation in the same call ([`Config::consult_code`]). The number is not passed on; one that leads
+//! nowhere is told by three low bursts. A call that is transferred to a place of the park orbit ([`Config::park`]) waits there with music until
+//! somebody calls that number, or until it rings who parked it.
 //!
 //! What can be wrong with calls is told in the table of [`Fault`](crate::sim::Fault); faults of both users are met in a call, and those of a
 //! menu in every call to it.
@@ -51,6 +56,7 @@
 mod bridge;
 mod calling;
 mod config;
+mod consult;
 mod desk;
 mod events;
 mod faults;
@@ -61,6 +67,7 @@ mod legs;
 mod menu;
 mod numbers;
 mod outbound;
+mod park;
 mod pass;
 mod place;
 mod player;
@@ -91,6 +98,7 @@ pub(super) struct Pbx {
     registrar: Arc<Mutex<Registrar>>,
     config: Arc<Config>,
     legs: Arc<Legs>,
+    lot: Arc<park::Lot>,
 }
 
 fn now() -> Instant {
@@ -99,7 +107,7 @@ fn now() -> Instant {
 
 impl Pbx {
     pub(super) fn new(agent: Agent, registrar: Arc<Mutex<Registrar>>, config: Config) -> Pbx {
-        Pbx { agent, registrar, config: Arc::new(config), legs: Arc::default() }
+        Pbx { agent, registrar, config: Arc::new(config), legs: Arc::default(), lot: Arc::default() }
     }
 
     /// The legs that there are, in the order in which they were made.

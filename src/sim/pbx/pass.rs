@@ -2,6 +2,7 @@
 
 use super::bridge::{Bridge, Which, now};
 use super::relay::key_of;
+use crate::media::dtmf::Way;
 use crate::sdp::{Direction, MediaPlan};
 use crate::sim::fault::Kind;
 use crate::ua::call::{By, Hold};
@@ -22,17 +23,13 @@ impl Bridge {
     async fn event(&mut self, which: Which, datagram: &[u8]) {
         let plan = self.side(which).as_ref().and_then(|side| side.plan.as_ref());
         let Some((event, digit)) = plan.and_then(|plan| key_of(datagram, plan)) else { return };
-        let ignored = self.faults.has(Kind::TransferCodeIgnored);
-        let Some(keys) = self.keys.as_mut().filter(|_| !ignored) else { return };
-        if !keys.begins(which, event) {
-            return;
-        }
-        if keys.collects(which)
+        let begins = self.keys.as_mut().is_some_and(|keys| keys.begins(which, event));
+        if begins
+            && self.pressed(which, Some(digit), Some(Way::Rfc4733)).await
             && let Some(other) = self.side(which.other())
         {
             other.relay.take_event(Some(event));
         }
-        self.pressed(which, Some(digit)).await;
     }
 
     async fn relay(&mut self, at: Instant, which: Which, datagram: &[u8]) {
@@ -54,7 +51,9 @@ impl Bridge {
             Some((newcomer, old)) if *newcomer == which => Some(old),
             _ => to.as_mut().or_else(|| early.find(|branch| branch.plan.is_some())),
         };
-        let (Some(to), Some(plan)) = (to, from.plan.as_ref().filter(|_| !blocked)) else { return };
+        // Who hears a tone of ours hears nobody else.
+        let toned = self.tone.as_ref().is_some_and(|(hears, _)| *hears == which.other());
+        let (Some(to), Some(plan)) = (to, from.plan.as_ref().filter(|_| !blocked && !toned)) else { return };
         if let Some((digit, time)) = to.pass(at, datagram, (plan, &from.flags)) {
             to.tell_digit(digit, time).await;
         }

@@ -35,6 +35,11 @@ pub(super) fn ring_back() -> Vec<Command> {
     (0..30).flat_map(|_| [tone(RING_BACK_HZ, 1_000), silence(4_000)]).collect()
 }
 
+/// A little tune, for who waits.
+pub(super) fn music() -> Vec<Command> {
+    [380.0, 440.0, 480.0, 440.0].map(|hz| tone(hz, 500)).to_vec()
+}
+
 /// Two short bursts and a long one: dial now.
 pub(super) fn prompt() -> Vec<Command> {
     let burst = |millis| [tone(PROMPT_HZ, millis), silence(200)];

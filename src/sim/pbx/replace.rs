@@ -62,6 +62,8 @@ impl Bridge {
             Ask::Surrender { replaces, reply } => self.surrender(&replaces, reply).await,
             Ask::Surrendered { referral, far } => self.surrendered(referral, far).await,
             Ask::Replace { replaces, side } => self.replace(&replaces, *side).await,
+            // Nobody is parked in a call.
+            Ask::Fetch { side } => refuse(&side, 404).await,
         }
     }
 

@@ -1,5 +1,6 @@
 //! Devices that are rung as one: the first answer wins, a refusal ends its own branch only.
 
+use super::bridge::Which;
 use super::side::Side;
 use crate::endpoint::agent::Happened;
 use std::task::{Context, Poll};
@@ -14,6 +15,8 @@ pub(super) enum Purpose {
     Call,
     /// A transfer of the call.
     Transfer,
+    /// A consultation of this leg, before a transfer.
+    Consult(Which),
 }
 
 #[derive(Debug)]

@@ -3,6 +3,7 @@
 use super::bridge::Bridge;
 use super::faults::Faults;
 use super::ivr::{Chosen, Conversation};
+use super::park::{self, Place};
 use super::place::offered_codec;
 use super::side::Side;
 use super::{Ivr, Pbx, number, numbers};
@@ -22,6 +23,10 @@ pub(super) enum Destination {
     Echo,
     Announcement,
     Menu(Box<Ivr>),
+    /// A place of the park orbit: whoever waits there is fetched.
+    Slot(String),
+    /// The same for who is sent there to wait.
+    Parked(Box<Place>),
     Nobody,
 }
 
@@ -35,6 +40,9 @@ impl Pbx {
         }
         if let Some(menu) = self.config.menus.iter().find(|menu| menu.number == number) {
             return Destination::Menu(Box::new(menu.clone()));
+        }
+        if self.config.park.as_ref().is_some_and(|park| park::is_slot(park, number)) {
+            return Destination::Slot(number.to_owned());
         }
         let registrar = self.registrar();
         if let Some((_, members)) = self.config.groups.iter().find(|(group, _)| group == number) {
@@ -61,6 +69,10 @@ impl Pbx {
         if let Some(response) = self.objection(&invitation.message, &faults) {
             return invitation.refuse_with(Some(response)).await;
         }
+        let destination = match destination {
+            Destination::Slot(slot) => self.at_slot(slot, &invitation.message),
+            other => other,
+        };
         match destination {
             Destination::Nobody => invitation.refuse(404).await,
             Destination::Users(called) => {
@@ -76,7 +88,11 @@ impl Pbx {
                     Err(status) => refuse(side, status).await,
                 }
             }
-            Destination::Echo | Destination::Announcement | Destination::Menu(_) => {
+            Destination::Echo
+            | Destination::Announcement
+            | Destination::Menu(_)
+            | Destination::Slot(_)
+            | Destination::Parked(_) => {
                 if let Some(side) = self.take(invitation, &caller, &number, &faults).await {
                     self.serve(side, destination, faults).await;
                 }
@@ -92,6 +108,8 @@ impl Pbx {
                 Destination::Echo => return numbers::echo(side, blocked.0 || blocked.1).await,
                 Destination::Announcement => return numbers::announce(side, self.ids(), blocked.1).await,
                 Destination::Nobody => return refuse(side, 404).await,
+                Destination::Slot(slot) => return self.fetch(side, &slot).await,
+                Destination::Parked(place) => return self.park(side, *place, faults).await,
                 Destination::Menu(menu) => {
                     match Conversation::new(side, &menu, faults.clone(), self.ids()).run().await {
                         Chosen::Over => return,
@@ -117,9 +135,14 @@ impl Pbx {
         refuse(side, 482).await;
     }
 
-    async fn bridge(&self, caller: Side, called: Vec<Side>, faults: Faults) {
+    pub(super) async fn bridge(&self, caller: Side, called: Vec<Side>, faults: Faults) {
         // Boxed: a transfer may lead from here to a number of our own, and from there to a call again.
         Box::pin(Bridge::new(self.clone(), caller, called, faults).run()).await;
+    }
+
+    /// Two legs that are there already; the first is about to be answered.
+    pub(super) async fn joined(&self, caller: Side, called: Side, faults: Faults) {
+        Box::pin(Bridge::joined(self.clone(), caller, called, faults).run()).await;
     }
 
     /// The final response with which faults refuse an INVITE before anything else is looked at.
@@ -140,7 +163,7 @@ impl Pbx {
 }
 
 /// Ends a caller's leg whose call goes no further.
-async fn refuse(mut side: Side, status: u16) {
+pub(super) async fn refuse(mut side: Side, status: u16) {
     if side.up {
         side.release(&[format!("SIP;cause={status}")]).await;
     } else {

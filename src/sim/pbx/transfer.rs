@@ -7,9 +7,9 @@ use super::relay::law;
 use super::ring::{Purpose, Ring};
 use super::route::Destination;
 use super::side::Side;
-use crate::media::digit::Digit;
 use crate::media::g711::Law;
 use crate::sdp::Codec;
+use crate::sim::User;
 use crate::sim::fault::Kind;
 use crate::syntax::Uri;
 use crate::ua::call::{Command, Hold};
@@ -20,8 +20,8 @@ use std::sync::PoisonError;
 #[derive(Debug)]
 pub(super) struct Transfer {
     /// The REFER, by the count of the transferor's leg; none where keys were pressed.
-    referral: Option<u32>,
-    transferor: Which,
+    pub(super) referral: Option<u32>,
+    pub(super) transferor: Which,
 }
 
 /// A REFER that was passed on.
@@ -45,7 +45,7 @@ impl Bridge {
         let other = self.side(which.other()).as_ref().is_some_and(|other| other.up && !other.ended);
         let refused = match &referred {
             _ if !other => Some(403),
-            _ if self.transfer.is_some() => Some(491),
+            _ if self.transfer.is_some() || self.waiting.is_some() => Some(491),
             referred if referred.target.method != "INVITE" => Some(501),
             _ => None,
         };
@@ -55,22 +55,6 @@ impl Bridge {
         match self.pbx.config.refer {
             ReferMode::CarryOut => self.carry_out(which, referral, *referred).await,
             ReferMode::Relay => self.pass_on(which, referral, *referred).await,
-        }
-    }
-
-    /// A key of a device; `None` when it has waited long enough with the next.
-    pub(super) async fn pressed(&mut self, which: Which, digit: Option<Digit>) {
-        let Some(keys) = self.keys.as_mut().filter(|_| !self.faults.has(Kind::TransferCodeIgnored)) else {
-            return;
-        };
-        let number = match digit {
-            Some(digit) => keys.press(now(), which, digit),
-            None => keys.number(which),
-        };
-        let free = self.transfer.is_none() && self.sides.iter().flatten().filter(|side| side.up).count() == 2;
-        if let Some(number) = number.filter(|_| free) {
-            self.transfer = Some(Transfer { referral: None, transferor: which });
-            self.call_target(number, None).await;
         }
     }
 
@@ -146,46 +130,32 @@ impl Bridge {
     }
 
     /// A blind transfer: the target is called over the dial plan, for the transferee.
-    async fn call_target(&mut self, number: String, referred_by: Option<String>) {
+    pub(super) async fn call_target(&mut self, number: String, referred_by: Option<String>) {
         let Some(transferor) = self.transfer.as_ref().map(|transfer| transfer.transferor) else { return };
         let own_name = |side: &Option<Side>| side.as_ref().map(|side| side.user.clone()).unwrap_or_default();
         let (by, who) = (own_name(self.side(transferor)), own_name(self.side(transferor.other())));
+        let lost = self.faults.has(Kind::IdentityLost);
         match self.pbx.destination(&number) {
             Destination::Nobody => self.failed(404).await,
             Destination::Users(called) => {
-                let unknown = self.faults.find(|kind| match kind {
-                    Kind::NumbersUnknown(status) => Some(status),
-                    _ => None,
-                });
-                if let Some(status) = unknown.filter(|_| called.iter().all(|user| user.name() != number)) {
-                    return self.failed(status).await;
-                }
-                let faults = called.iter().fold(self.faults.clone(), |all, user| all.and(user.faults()));
-                let lost = faults.has(Kind::IdentityLost);
-                let codec = self.side(transferor.other()).as_ref().and_then(|side| side.plan.as_ref());
-                let codec = codec.map(|plan| if law(plan) == Law::A { Codec::Pcma } else { Codec::Pcmu });
-                let caller = if lost { &by } else { &who };
-                let placed = self.pbx.place(&called, &number, caller, &faults, codec).await;
+                let lost = lost
+                    || called.iter().any(|user| user.faults().iter().any(|f| f.kind == Kind::IdentityLost));
+                let shown = if lost { by.clone() } else { who };
                 let referred_by = referred_by.unwrap_or_else(|| format!("<{}>", self.pbx.aor(&by)));
-                let dialled = match placed {
-                    Ok(mut placed) => {
-                        for device in &mut placed {
-                            device.referred_by = (!lost).then(|| referred_by.clone());
-                        }
-                        self.pbx.dial(placed).await
-                    }
-                    Err(status) => Err(status),
-                };
-                match dialled {
-                    Ok(sides) => {
-                        self.faults = faults;
-                        sides.iter().for_each(|side| side.entry.belongs_to(&self.desk));
-                        self.ring_for_transfer(sides);
-                    }
+                let referred_by = Some(referred_by).filter(|_| !lost);
+                match self.target_legs(called, &number, (&shown, transferor.other()), referred_by).await {
+                    Ok(sides) => self.ring_for_transfer(sides),
                     Err(status) => self.failed(status).await,
                 }
             }
             own => {
+                let own = match own {
+                    Destination::Slot(slot) => match self.pbx.lot.reserve(&slot, &by) {
+                        Some(place) => Destination::Parked(Box::new(place)),
+                        None => return self.failed(486).await,
+                    },
+                    own => own,
+                };
                 if self.faults.has(Kind::OwnNumbersLost) {
                     if let Some(transferee) = self.side(transferor.other()) {
                         transferee.release(&[]).await;
@@ -205,6 +175,34 @@ impl Bridge {
         }
     }
 
+    /// Calls who is at a number, on behalf of the leg that is named with its user.
+    pub(super) async fn target_legs(
+        &mut self,
+        called: Vec<User>,
+        number: &str,
+        (who, leg): (&str, Which),
+        referred_by: Option<String>,
+    ) -> Result<Vec<Side>, u16> {
+        let unknown = self.faults.find(|kind| match kind {
+            Kind::NumbersUnknown(status) => Some(status),
+            _ => None,
+        });
+        if let Some(status) = unknown.filter(|_| called.iter().all(|user| user.name() != number)) {
+            return Err(status);
+        }
+        let faults = called.iter().fold(self.faults.clone(), |all, user| all.and(user.faults()));
+        let codec = self.side(leg).as_ref().and_then(|side| side.plan.as_ref());
+        let codec = codec.map(|plan| if law(plan) == Law::A { Codec::Pcma } else { Codec::Pcmu });
+        let mut placed = self.pbx.place(&called, number, who, &faults, codec).await?;
+        for device in &mut placed {
+            device.referred_by.clone_from(&referred_by);
+        }
+        let sides = self.pbx.dial(placed).await?;
+        self.faults = faults;
+        sides.iter().for_each(|side| side.entry.belongs_to(&self.desk));
+        Ok(sides)
+    }
+
     /// Tells the transferor.
     pub(super) async fn notify(&mut self, status: u16) {
         if let Some(Transfer { referral: Some(referral), transferor }) = &self.transfer {
@@ -218,12 +216,14 @@ impl Bridge {
         let told = if self.faults.has(Kind::RefusalToldAsSuccess) { 200 } else { status };
         self.notify(told).await;
         (self.tone, self.no_answer_at) = (None, None);
-        let Some(Transfer { transferor, .. }) = self.transfer.take() else { return };
-        if self.side(transferor).as_ref().is_none_or(|side| side.ended)
-            && let Some(transferee) = self.side(transferor.other())
-        {
+        let Some(Transfer { transferor, referral }) = self.transfer.take() else { return };
+        if self.side(transferor).as_ref().is_none_or(|side| side.ended) {
             // Nobody is there to take it back.
-            transferee.release(&[format!("SIP;cause={status}")]).await;
+            if let Some(transferee) = self.side(transferor.other()) {
+                transferee.release(&[format!("SIP;cause={status}")]).await;
+            }
+        } else if referral.is_none() {
+            self.tell_wrong(transferor);
         }
     }
 
