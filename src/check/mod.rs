@@ -50,7 +50,7 @@ pub use reachable::Reachable;
 pub use register::Register;
 pub use restraint::{Courtesy, Withheld};
 pub use run::{Answered, Interrupted, Reply, Run, StepMark, Unreached};
-pub use transfer::{Heard, Transfer, TransferKind, TransferResult, TransferTarget};
+pub use transfer::{FeatureCode, Heard, Transfer, TransferKind, TransferResult, TransferTarget};
 
 use std::time::Duration;
 

@@ -3,4 +3,6 @@
 
 mod faults;
 mod healthy;
+mod keys;
+mod parking;
 mod scene;

@@ -22,8 +22,8 @@ impl Scene {
         let network = MemoryNetwork::new([9; 32]);
         let (pbx, ours): (IpAddr, IpAddr) = ("203.0.113.1".parse().unwrap(), "192.0.2.7".parse().unwrap());
         let mut builder = Lab::builder().seed([1; 32]).on(&network.host([pbx]));
-        for name in users {
-            let mut user = User::new(*name, "pw");
+        for (number, name) in users.iter().enumerate() {
+            let mut user = User::new(*name, "pw").extension((201 + number).to_string());
             for fault in faults {
                 user = user.fault(fault).unwrap();
             }

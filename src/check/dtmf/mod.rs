@@ -19,6 +19,8 @@ mod path;
 mod phase;
 mod routing;
 
+pub(super) use name::unpressed;
+
 use super::pair::Pair;
 use super::press::Press;
 use super::target::request_uri;

@@ -2,6 +2,7 @@
 
 use super::phase::{Fate, Phase};
 use crate::check::judged::{Judged as Verdicted, interrupted};
+use crate::check::press::Unpressed;
 use crate::check::stage::Until;
 use crate::check::{Finding, Severity, Side, Verdict};
 use crate::media::digit::Digit;
@@ -42,6 +43,18 @@ pub(super) fn name(phase: &Phase, alone: bool) -> Named {
         finding.evidence = phase.evidence.clone();
     }
     named
+}
+
+impl Named {
+    /// The verdict with the first of the findings.
+    pub(super) fn first(self) -> Verdicted {
+        Verdicted { verdict: self.verdict, detail: self.detail, finding: self.findings.into_iter().next() }
+    }
+}
+
+/// Why these digits could not be sent by this way, where that way was asked for.
+pub(in crate::check) fn unpressed(way: Way, sent: Vec<Digit>, why: Unpressed) -> Verdicted {
+    name(&Phase { way, sent, fate: why.into(), evidence: 0..0 }, true).first()
 }
 
 fn of(judged: Verdicted) -> Named {

@@ -113,14 +113,7 @@ async fn send(check: &Dtmf, run: &mut Run, stage: &mut Stage, from: usize) -> Se
         Fate::Sent { .. } => Sent::All,
         // Over before all were sent: a menu that needs no more digits rings at once, one that hangs up does not.
         Fate::CallEnded => Sent::All,
-        _ => {
-            let named = name::name(&phase, true);
-            Sent::Not(Judged {
-                verdict: named.verdict,
-                detail: named.detail,
-                finding: named.findings.into_iter().next(),
-            })
-        }
+        _ => Sent::Not(name::name(&phase, true).first()),
     }
 }
 

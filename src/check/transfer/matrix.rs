@@ -56,30 +56,52 @@ impl Heard {
     }
 }
 
+/// What a leg hears beyond the tones of parties by chance: where a tone begins or ends inside a block.
+const EDGES: Duration = Duration::from_millis(100);
+
+/// Who hears whom, and what else.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Ears {
+    pub(super) heard: Heard,
+    /// How long each party heard a sound that is no party's tone: music, prompts.
+    pub(super) else_heard: [Duration; 3],
+}
+
 /// Listens anew in every leg that is up; `None` when the check has to end.
 pub(super) async fn listen(run: &mut Run, stage: &mut Stage) -> Option<Heard> {
+    overhear(run, stage).await.map(|ears| ears.heard)
+}
+
+/// The same, for other sounds as well.
+pub(super) async fn overhear(run: &mut Run, stage: &mut Stage) -> Option<Ears> {
     if let Until::Interrupted(_) = stage.rest(run, SETTLE).await {
         return None;
     }
     let up: Vec<usize> =
         (0..stage.legs.len()).filter(|leg| stage.seen(*leg).is_some_and(|seen| seen.is_up())).collect();
+    let mut audible = Vec::with_capacity(up.len());
     for leg in &up {
         if let Some(leg) = stage.legs.get(*leg) {
             leg.handle.listen_anew().await;
+            audible.push(leg.report().await.audible);
         }
     }
     if let Until::Interrupted(_) = stage.rest(run, LISTEN).await {
         return None;
     }
-    let mut heard = Heard::default();
-    for leg in up {
+    let mut ears = Ears::default();
+    for (leg, before) in up.into_iter().zip(audible) {
         let Some(leg) = stage.legs.get(leg) else { continue };
         let report = leg.report().await;
+        let tones: Duration = stage.parties.iter().map(|party| report.heard_for(party.tone)).sum();
+        if let Some(time) = ears.else_heard.get_mut(leg.party) {
+            *time += report.audible.saturating_sub(before).saturating_sub(tones + EDGES);
+        }
         for (speaker, party) in stage.parties.iter().enumerate() {
-            if let Some(cell) = heard.0.get_mut(leg.party).and_then(|row| row.get_mut(speaker)) {
+            if let Some(cell) = ears.heard.0.get_mut(leg.party).and_then(|row| row.get_mut(speaker)) {
                 *cell |= report.heard_for(party.tone) >= HEARD;
             }
         }
     }
-    Some(heard)
+    Some(ears)
 }

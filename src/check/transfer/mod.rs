@@ -3,16 +3,22 @@
 //! A 202 says that a REFER was understood, a NOTIFY what somebody believes. The proof is in the audio: each party sends a tone of its own and
 //! listens for those of all others, before and after.
 
+mod code;
+mod keys;
 mod matrix;
 mod name;
+mod park;
 mod play;
 
+use super::target::request_uri;
 use super::{Account, Check, Run};
 use crate::error::Error;
+use code::Dialled;
 use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
 
+pub use code::FeatureCode;
 pub use matrix::Heard;
 
 /// How a call is transferred (RFC 5589).
@@ -79,11 +85,15 @@ pub struct TransferResult {
     pub before: Option<Heard>,
     /// Who heard whom after.
     pub after: Option<Heard>,
+    /// The keys that asked for it instead of a REFER, e.g. `##,203`.
+    pub keys: Option<String>,
+    /// The place of the park orbit to which the transferee was moved, and where the target fetched it.
+    pub park: Option<String>,
     /// The answer to the REFER.
     pub refer_status: Option<u16>,
     /// The statuses that NOTIFYs told the transferor, in order.
     pub notified: Vec<u16>,
-    /// From the REFER to the right two hearing each other.
+    /// From the REFER, or the last key, to the right two hearing each other.
     pub took: Option<Duration>,
     /// Legs that were still up and should not be.
     pub legs_left: usize,
@@ -96,6 +106,9 @@ pub struct TransferResult {
 /// `a` calls `b`; the transferor (`a`, or `b` with [`Transfer::by_callee`]) moves the other one to `c`. Steps: `party-a`, `party-b`, `party-c`, `call`, `before`,
 /// `consult` (not blind), `refer`, `notify`, `after`, `release`, `hang-up`. It passes when the transferee and the target hear each other, the
 /// transferor is released, no leg is left, and the transferor was told the truth.
+///
+/// By keys ([`Transfer::by_keys`]) the steps are `keys`, (not blind) `consult` and `complete`, and `carried-out` in the place of `consult`, `refer` and
+/// `notify`; with a park orbit ([`Transfer::park`]) `parked` and `fetch` come before `after`.
 #[derive(Debug, Clone)]
 pub struct Transfer {
     pub(super) a: Account,
@@ -105,6 +118,9 @@ pub struct Transfer {
     pub(super) by_callee: bool,
     pub(super) target: TransferTarget,
     pub(super) wait: Duration,
+    keys: Option<Dialled>,
+    /// As it was written, and its Request-URI.
+    slot: Option<(String, String)>,
     time_limit: Option<Duration>,
 }
 
@@ -134,8 +150,40 @@ impl Transfer {
             by_callee: false,
             target: TransferTarget::Answers,
             wait: Duration::from_secs(20),
+            keys: None,
+            slot: None,
             time_limit: None,
         }
+    }
+
+    /// The transferor presses keys in the call instead of sending a REFER: no NOTIFY is due then. With a consultation the target is called
+    /// inside the same call. With [`Transfer::park`], say that first.
+    ///
+    /// ```
+    /// use ringback::check::{Account, FeatureCode, Transfer};
+    /// let account = |user: &str| Account::new(&format!("sip:{user}@pbx.example.com"), "secret");
+    /// let (alice, bob, carol) = (account("alice")?, account("bob")?, account("carol")?);
+    /// let blind = Transfer::blind(&alice, &bob, &carol).by_keys(FeatureCode::new("##")?.number("203")?)?;
+    /// let attended = Transfer::attended(&alice, &bob, &account("203")?).by_keys(FeatureCode::new("*2")?)?;
+    /// assert!(Transfer::blind(&alice, &bob, &carol).by_keys(FeatureCode::default()).is_err(), "carol is no number");
+    /// # Ok::<(), ringback::error::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`Error::Usage`] where the code says no number, and the target's account has none for its user.
+    pub fn by_keys(mut self, code: FeatureCode) -> Result<Transfer, Error> {
+        let number = self.slot.as_ref().map_or(self.c.user(), |(slot, _)| slot.as_str());
+        self.keys = Some(code.dialling(number)?);
+        Ok(self)
+    }
+
+    /// The transferee is moved to this place of a park orbit, where it waits until the target calls the place and fetches it.
+    ///
+    /// # Errors
+    /// [`Error::Usage`] for what cannot be dialled.
+    pub fn park(mut self, place: &str) -> Result<Transfer, Error> {
+        self.slot = Some((place.to_owned(), request_uri(place, self.a.domain())?));
+        Ok(self)
     }
 
     /// The one that was called transfers the caller.
@@ -184,6 +232,11 @@ impl Check for Transfer {
     fn subject(&self) -> String {
         let (transferor, transferee, target) = self.roles();
         let accounts = [&self.a, &self.b, &self.c];
+        if let Some((place, _)) = &self.slot {
+            let [transferor, transferee, target] =
+                [transferor, transferee, target].map(|party| accounts[party].aor());
+            return format!("{transferor} parks {transferee} at {place} for {target}");
+        }
         format!(
             "{} moves {} to {}",
             accounts[transferor].aor(),
@@ -193,7 +246,11 @@ impl Check for Transfer {
     }
 
     fn time_limit(&self) -> Option<Duration> {
-        Some(self.time_limit.unwrap_or(self.wait * 4 + Duration::from_secs(30)))
+        Some(self.time_limit.unwrap_or(
+            self.wait * 4
+                + self.keys.as_ref().map_or(Duration::ZERO, Dialled::time)
+                + Duration::from_secs(30),
+        ))
     }
 
     async fn run(&self, run: &mut Run) {

@@ -81,7 +81,11 @@ pub(super) fn not_released(left: usize, who: &str) -> Judged {
 pub(super) fn done(check: &Transfer) -> String {
     let names = check.names();
     let (transferor, transferee, target) = check.roles();
-    format!("{} moved {} to {}", names[transferor], names[transferee], names[target])
+    let [t, e, c] = [transferor, transferee, target].map(|party| &names[party]);
+    match &check.slot {
+        Some((place, _)) => format!("{t} parked {e} at {place}, and {c} fetched {e}"),
+        None => format!("{t} moved {e} to {c}"),
+    }
 }
 
 /// What became of the transferee.
@@ -146,12 +150,7 @@ pub(super) fn judge(check: &Transfer, played: &Played) -> Judged {
             );
         }
         if !alone {
-            return Judged::fail(
-                "transferor-still-heard",
-                Side::Peer,
-                format!("{e} and {c} are joined, and {t} is still heard: {}", after.told(&names)),
-                "platform: the transferor is to be taken out of the call",
-            );
+            return still_heard(check, after);
         }
         return Judged::pass(after.told(&names).to_string());
     }
@@ -164,17 +163,10 @@ pub(super) fn judge(check: &Transfer, played: &Played) -> Judged {
                 "see the finding about the REFER",
             );
         }
-        ReferAnswer::Accepted(_) => {}
+        ReferAnswer::Accepted(_) | ReferAnswer::NotSent => {}
     }
-    let one_way = after.hears(transferee, target) != after.hears(target, transferee);
-    if one_way {
-        let (deaf, other) = if after.hears(transferee, target) { (c, e) } else { (e, c) };
-        return Judged::fail(
-            "one-way-after-transfer",
-            Side::Peer,
-            format!("after the transfer {deaf} does not hear {other}: {}", after.told(&names)),
-            "platform: media still goes to an old address (H07); look at the re-INVITEs after the transfer",
-        );
+    if let Some(judged) = one_way(check, after) {
+        return judged;
     }
     if told_done && (after.hears(target, transferor) || after.hears(transferor, target)) {
         return Judged::fail(
@@ -224,6 +216,35 @@ pub(super) fn judge(check: &Transfer, played: &Played) -> Judged {
         format!("the REFER was accepted and nothing came of it; {e} {fate}"),
         "platform: a 202 has to be followed by the call to the target, and by NOTIFYs",
     )
+}
+
+pub(super) fn still_heard(check: &Transfer, after: Heard) -> Judged {
+    let names = check.names();
+    let (transferor, transferee, target) = check.roles();
+    let (t, e, c) = (&names[transferor], &names[transferee], &names[target]);
+    Judged::fail(
+        "transferor-still-heard",
+        Side::Peer,
+        format!("{e} and {c} are joined, and {t} is still heard: {}", after.told(&names)),
+        "platform: the transferor is to be taken out of the call",
+    )
+}
+
+/// Does only one of the two that should talk hear the other?
+pub(super) fn one_way(check: &Transfer, after: Heard) -> Option<Judged> {
+    let names = check.names();
+    let (_, transferee, target) = check.roles();
+    if after.hears(transferee, target) == after.hears(target, transferee) {
+        return None;
+    }
+    let (deaf, other) =
+        if after.hears(transferee, target) { (target, transferee) } else { (transferee, target) };
+    Some(Judged::fail(
+        "one-way-after-transfer",
+        Side::Peer,
+        format!("after the transfer {} does not hear {}: {}", names[deaf], names[other], after.told(&names)),
+        "platform: media still goes to an old address (H07); look at the re-INVITEs after the transfer",
+    ))
 }
 
 fn untrue(told_done: bool, transferor: &str) -> String {

@@ -1,8 +1,9 @@
 //! The course of the check.
 
+use super::keys::{self, Keyed};
 use super::matrix::{Heard, listen};
-use super::name;
 use super::{Transfer, TransferKind, TransferResult, TransferTarget};
+use super::{name, park};
 use crate::check::judged::{Judged, interrupted};
 use crate::check::pair::Pair;
 use crate::check::stage::{Expect, Party, Seen, Stage, Until};
@@ -12,13 +13,13 @@ use crate::ua::transfer::{Refer, Replaces, SubscriptionEnd, Target, TransferorEv
 use std::time::{Duration, Instant};
 
 /// Time that a target rings before it answers.
-const RING: Duration = Duration::from_millis(300);
+pub(super) const RING: Duration = Duration::from_millis(300);
 /// Time for the answer to a REFER or re-INVITE.
 const ANSWER: Duration = Duration::from_secs(10);
 /// What is left to happen once the right two hear each other, or the last NOTIFY came.
-const REST: Duration = Duration::from_millis(700);
+pub(super) const REST: Duration = Duration::from_millis(700);
 /// Time for legs to end.
-const END: Duration = Duration::from_secs(3);
+pub(super) const END: Duration = Duration::from_secs(3);
 
 /// What the transferor and the audio say of a transfer.
 pub(super) struct Played {
@@ -41,6 +42,8 @@ pub(super) enum ReferAnswer {
     Refused(u16, String),
     /// No answer, or not sent: why.
     Lost(String),
+    /// The transfer was asked for by keys.
+    NotSent,
 }
 
 pub(super) async fn run(check: &Transfer, run: &mut Run) {
@@ -52,6 +55,8 @@ pub(super) async fn run(check: &Transfer, run: &mut Run) {
             transferor: check.roles().0,
             before: None,
             after: None,
+            keys: check.keys.as_ref().map(ToString::to_string),
+            park: check.slot.as_ref().map(|(place, _)| place.clone()),
             refer_status: None,
             notified: Vec::new(),
             took: None,
@@ -76,7 +81,7 @@ async fn open(check: &Transfer, run: &mut Run, stage: &mut Stage) -> bool {
     true
 }
 
-fn end(run: &mut Run, mark: StepMark, judged: Judged) -> bool {
+pub(super) fn end(run: &mut Run, mark: StepMark, judged: Judged) -> bool {
     let judged = judged.shown_by(&(0..run.record_count()));
     let pass = judged.verdict == Verdict::Pass;
     run.end(mark, judged.verdict, judged.detail);
@@ -92,11 +97,11 @@ async fn transfer(
     result: &mut TransferResult,
 ) -> Option<()> {
     let names = check.names();
-    let (transferor, transferee, target) = check.roles();
+    let (transferor, _, target) = check.roles();
     let pair =
         Pair { a: &check.a, b: &check.b, target: check.b.aor().to_owned(), wait: check.wait, direct: true };
     let (from, to) = pair.connect(run, stage).await?;
-    let ours = if check.by_callee { to } else { from };
+    let (ours, theirs) = if check.by_callee { (to, from) } else { (from, to) };
 
     let mark = run.begin("before");
     let before = listen(run, stage).await;
@@ -114,6 +119,12 @@ async fn transfer(
         return None;
     }
 
+    if check.slot.is_some() {
+        return park::park(check, run, stage, (ours, theirs), result).await;
+    }
+    if let Some(keys) = &check.keys {
+        return keys::transfer(&Keyed { check, keys, ours, theirs }, run, stage, result).await;
+    }
     let mut replaces = None;
     let mut consult = None;
     if check.kind != TransferKind::Blind {
@@ -132,21 +143,34 @@ async fn transfer(
     }
 
     let played = refer(check, run, stage, (ours, consult), replaces, result).await?;
+    let judged = name::judge(check, &played);
+    finish(check, run, stage, (&played, judged), (ours, consult), result).await;
+    Some(())
+}
+
+/// The steps from `after` on.
+pub(super) async fn finish(
+    check: &Transfer,
+    run: &mut Run,
+    stage: &mut Stage,
+    (played, judged): (&Played, Judged),
+    (ours, consult): (usize, Option<usize>),
+    result: &mut TransferResult,
+) {
+    let (_, transferee, _) = check.roles();
     result.after = Some(played.after);
     result.notified.clone_from(&played.notified);
-    result.transferee = name::fate(check, &played);
+    result.transferee = name::fate(check, played);
 
     let mark = run.begin("after");
-    let judged = name::judge(check, &played);
     end(run, mark, judged);
-    for finding in name::beside(check, &played) {
+    for finding in name::beside(check, played) {
         run.find(finding.shown_by(0..run.record_count()));
     }
 
     release(check, run, stage, (ours, consult), result).await;
     let mark = run.begin("hang-up");
     hang_up(check, run, stage, mark, transferee).await;
-    Some(())
 }
 
 /// The call of the transferor to the target; with the name of its dialog where the transfer takes it over.
@@ -226,19 +250,62 @@ async fn refer(
 ) -> Option<Played> {
     let names = check.names();
     let (_, transferee, target) = check.roles();
-    let mark = run.begin("refer");
     let attended = replaces.is_some();
     let invited_before = stage.parties.get(target).map_or(0, |party| party.invitations.len());
-    if let Some(party) = stage.parties.get_mut(target) {
+    expect(check, stage, RING);
+    let mut to = Target::new(check.c.aor());
+    to.replaces = replaces;
+    let sent_at = run.now();
+    let asked = format!("{} was asked to call {}", names[transferee], names[target]);
+    let refer = ask(run, stage, ours, to, asked, result).await?;
+    if matches!(refer, ReferAnswer::Accepted(_)) {
+        notified(check, run, stage, (ours, consult), sent_at, result).await?;
+    } else {
+        run.skip("notify", "the REFER was not accepted");
+        back(run, stage, ours, consult).await;
+    }
+    let after = listen(run, stage).await?;
+    let seen = stage.seen(ours)?;
+    let alerted = stage.parties.get(target).map_or(0, |party| {
+        let new = party.invitations.iter().skip(invited_before);
+        new.filter(|(_, invite)| !attended || Replaces::of_invite(invite).is_none()).count()
+    });
+    Some(Played {
+        refer,
+        notified: statuses(seen),
+        terminated: is_terminated(seen),
+        after,
+        alerted,
+        transferee_up: is_up(stage, transferee),
+    })
+}
+
+/// Has this party a call that is up?
+pub(super) fn is_up(stage: &Stage, party: usize) -> bool {
+    stage.legs.iter().any(|leg| leg.party == party && leg.seen.is_up())
+}
+
+/// Tells the target what to do with the call of the transferee; where it answers, after this time.
+pub(super) fn expect(check: &Transfer, stage: &mut Stage, ring: Duration) {
+    if let Some(party) = stage.parties.get_mut(check.roles().2) {
         party.expect = Some(match check.target {
-            TransferTarget::Answers => Expect::answer(RING),
+            TransferTarget::Answers => Expect::answer(ring),
             TransferTarget::Refuses(status) => Expect { answer_after: None, refuse: Some(status) },
             TransferTarget::Rings => Expect { answer_after: None, refuse: None },
         });
     }
-    let mut to = Target::new(check.c.aor());
-    to.replaces = replaces;
-    let sent_at = run.now();
+}
+
+/// The step `refer`.
+pub(super) async fn ask(
+    run: &mut Run,
+    stage: &mut Stage,
+    ours: usize,
+    to: Target,
+    asked: String,
+    result: &mut TransferResult,
+) -> Option<ReferAnswer> {
+    let mark = run.begin("refer");
     stage.legs.get(ours)?.handle.refer(Refer::new(1, to)).await;
     let answered = |stage: &Stage| stage.seen(ours).is_none_or(|seen| answer(seen).is_some());
     if let Until::Interrupted(why) = stage.until(run, ANSWER, answered).await {
@@ -252,36 +319,17 @@ async fn refer(
     let judged = match &refer {
         ReferAnswer::Accepted(status) => {
             result.refer_status = Some(*status);
-            Judged::pass(format!("{} was asked to call {}: {status}", names[transferee], names[target]))
+            Judged::pass(format!("{asked}: {status}"))
         }
         ReferAnswer::Refused(status, phrase) => {
             result.refer_status = Some(*status);
             name::refused(*status, phrase)
         }
         ReferAnswer::Lost(why) => name::refer_lost(why),
+        ReferAnswer::NotSent => Judged::not_run("no REFER was sent"),
     };
-    let accepted = end(run, mark, judged);
-    if accepted {
-        notified(check, run, stage, (ours, consult), sent_at, result).await?;
-    } else {
-        run.skip("notify", "the REFER was not accepted");
-        back(run, stage, ours, consult).await;
-    }
-    let after = listen(run, stage).await?;
-    let seen = stage.seen(ours)?;
-    let alerted = stage.parties.get(target).map_or(0, |party| {
-        let new = party.invitations.iter().skip(invited_before);
-        new.filter(|(_, invite)| !attended || Replaces::of_invite(invite).is_none()).count()
-    });
-    let live = |party: usize| stage.legs.iter().filter(|leg| leg.party == party && leg.seen.is_up()).count();
-    Some(Played {
-        refer,
-        notified: statuses(seen),
-        terminated: is_terminated(seen),
-        after,
-        alerted,
-        transferee_up: live(transferee) > 0,
-    })
+    end(run, mark, judged);
+    Some(refer)
 }
 
 /// The step `notify`: waits for what the transferor is told, and for the audio.
@@ -351,7 +399,7 @@ async fn notified(
 }
 
 /// The transfer failed: the transferor leaves the target, and takes its first call back from hold.
-async fn back(run: &mut Run, stage: &mut Stage, ours: usize, consult: Option<usize>) {
+pub(super) async fn back(run: &mut Run, stage: &mut Stage, ours: usize, consult: Option<usize>) {
     if let Some(leg) = consult.and_then(|consult| stage.legs.get(consult)).filter(|leg| leg.seen.is_up()) {
         leg.handle.hang_up(None).await;
     }
@@ -387,7 +435,7 @@ fn answer(seen: &Seen) -> Option<ReferAnswer> {
 }
 
 /// What NOTIFYs told, in order.
-fn statuses(seen: &Seen) -> Vec<u16> {
+pub(super) fn statuses(seen: &Seen) -> Vec<u16> {
     let status = |event: &TransferorEvent| match event {
         TransferorEvent::Notified(notification) => notification.status,
         _ => None,
@@ -395,7 +443,7 @@ fn statuses(seen: &Seen) -> Vec<u16> {
     seen.transferor.iter().filter_map(|(_, event)| status(event)).collect()
 }
 
-fn is_terminated(seen: &Seen) -> bool {
+pub(super) fn is_terminated(seen: &Seen) -> bool {
     seen.transferor.iter().any(|(_, event)| match event {
         TransferorEvent::Notified(notification) => notification.is_terminated(),
         TransferorEvent::Over(SubscriptionEnd::Terminated { .. } | SubscriptionEnd::Suppressed) => true,

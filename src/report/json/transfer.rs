@@ -11,6 +11,10 @@ pub(super) struct Row<'a> {
     transferor: &'a str,
     heard: Matrices<'a>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    keys: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    park: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     refer: Option<u16>,
     notify: &'a [u16],
     legs_left: usize,
@@ -37,6 +41,8 @@ pub(super) fn row(result: &TransferResult) -> Row<'_> {
             before: result.before.map(|heard| matrix(result, heard)),
             after: result.after.map(|heard| matrix(result, heard)),
         },
+        keys: result.keys.as_deref(),
+        park: result.park.as_deref(),
         refer: result.refer_status,
         notify: &result.notified,
         legs_left: result.legs_left,

@@ -1,0 +1,206 @@
+//! The keys by which a phone asks its PBX for a transfer.
+
+use crate::check::dtmf::DtmfMethod;
+use crate::check::press::Press;
+use crate::error::Error;
+use crate::media::digit::{Key, parse_digits};
+use crate::media::stream::Timing;
+use std::fmt;
+use std::time::Duration;
+
+/// The keys by which a phone asks its PBX for a transfer: a code, a pause, the number of the target, and what ends the number.
+///
+/// ```
+/// use ringback::check::{DtmfMethod, FeatureCode};
+/// let blind = FeatureCode::default().number("203")?.end("#")?;
+/// let attended = FeatureCode::new("*2")?.complete_by("*3")?.method(DtmfMethod::Info);
+/// assert_eq!((blind.to_string(), attended.to_string()), ("##,203#".to_owned(), "*2,".to_owned()));
+/// # Ok::<(), ringback::error::Error>(())
+/// ```
+#[derive(Debug, Clone, PartialEq)]
+pub struct FeatureCode {
+    code: Vec<Key>,
+    number: Vec<Key>,
+    end: Vec<Key>,
+    complete: Vec<Key>,
+    method: DtmfMethod,
+    timing: Timing,
+}
+
+/// As people press keys: 120 ms on, 180 ms between them.
+const PACE: Timing = Timing {
+    on: Duration::from_millis(120),
+    gap: Duration::from_millis(180),
+    pause: Duration::from_secs(1),
+    volume: 10,
+};
+/// The most keys of one part.
+const MAX_KEYS: usize = 32;
+
+fn keys(what: &'static str, digits: &str) -> Result<Vec<Key>, Error> {
+    let usage = |problem: String| Error::usage(format!("{what} \"{digits}\""), problem);
+    let keys = parse_digits(digits).map_err(|error| usage(error.to_string()))?;
+    if keys.len() > MAX_KEYS {
+        return Err(usage(format!("more than {MAX_KEYS} digits and pauses")));
+    }
+    Ok(keys)
+}
+
+impl Default for FeatureCode {
+    /// `##`, by RFC 4733; the number is that of the target's account, and nothing ends it but time.
+    fn default() -> FeatureCode {
+        let code = parse_digits("##").unwrap_or_default();
+        FeatureCode {
+            code,
+            number: Vec::new(),
+            end: Vec::new(),
+            complete: Vec::new(),
+            method: DtmfMethod::Rfc4733,
+            timing: PACE,
+        }
+    }
+}
+
+impl FeatureCode {
+    /// Another code, e.g. `*2`.
+    ///
+    /// # Errors
+    /// [`Error::Usage`] for what are no digits (0-9, `*`, `#`, A-D, and `,` for a pause), none, or more than 32. So for all keys here.
+    pub fn new(code: &str) -> Result<FeatureCode, Error> {
+        Ok(FeatureCode { code: keys("transfer code", code)?, ..FeatureCode::default() })
+    }
+
+    /// The number that is pressed for the target; that of its account unless told.
+    ///
+    /// # Errors
+    /// As [`FeatureCode::new`].
+    pub fn number(mut self, number: &str) -> Result<FeatureCode, Error> {
+        self.number = keys("number", number)?;
+        Ok(self)
+    }
+
+    /// What ends the number, e.g. `#`; nothing unless told.
+    ///
+    /// # Errors
+    /// As [`FeatureCode::new`].
+    pub fn end(mut self, end: &str) -> Result<FeatureCode, Error> {
+        self.end = keys("end of the number", end)?;
+        Ok(self)
+    }
+
+    /// After a consultation these keys join the other two; the transferor hangs up unless told.
+    ///
+    /// # Errors
+    /// As [`FeatureCode::new`].
+    pub fn complete_by(mut self, code: &str) -> Result<FeatureCode, Error> {
+        self.complete = keys("completing code", code)?;
+        Ok(self)
+    }
+
+    /// How the keys are sent; RFC 4733 unless told, and for [`DtmfMethod::All`].
+    #[must_use]
+    pub fn method(mut self, method: DtmfMethod) -> FeatureCode {
+        self.method = method;
+        self
+    }
+
+    /// How long and how far apart; 120 ms, 180 ms, and a pause of 1 s behind the code, unless told.
+    #[must_use]
+    pub fn timing(mut self, timing: Timing) -> FeatureCode {
+        self.timing = timing;
+        self
+    }
+
+    /// For the target with this number, where the code names none itself.
+    ///
+    /// # Errors
+    /// [`Error::Usage`] for what cannot be pressed.
+    pub(super) fn dialling(mut self, number: &str) -> Result<Dialled, Error> {
+        if self.number.is_empty() {
+            self.number = keys("number", number.trim_start_matches('+')).map_err(|_| {
+                Error::usage(
+                    format!("target \"{number}\""),
+                    "it cannot be pressed on a phone: say which number is (--number)",
+                )
+            })?;
+        }
+        let pressed = self.all();
+        Ok(Dialled { code: self, pressed })
+    }
+
+    /// A pause behind the code: a PBX may want to speak first.
+    fn all(&self) -> Vec<Key> {
+        [&self.code[..], &[Key::Pause], &self.number, &self.end].concat()
+    }
+}
+
+fn write(f: &mut fmt::Formatter<'_>, keys: &[Key]) -> fmt::Result {
+    keys.iter().try_for_each(|key| match key {
+        Key::Digit(digit) => write!(f, "{}", digit.character()),
+        Key::Pause => f.write_str(","),
+    })
+}
+
+impl fmt::Display for FeatureCode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write(f, &self.all())
+    }
+}
+
+/// A code for a target whose number is known.
+#[derive(Debug, Clone)]
+pub(super) struct Dialled {
+    pub(super) code: FeatureCode,
+    pressed: Vec<Key>,
+}
+
+impl Dialled {
+    /// Code and number.
+    pub(super) fn ask(&self) -> Press<'_> {
+        self.press(&self.pressed)
+    }
+
+    /// What ends a consultation; `None` where that is the hang-up.
+    pub(super) fn complete(&self) -> Option<Press<'_>> {
+        (!self.code.complete.is_empty()).then(|| self.press(&self.code.complete))
+    }
+
+    fn press<'a>(&self, keys: &'a [Key]) -> Press<'a> {
+        Press { keys, way: self.code.method.way(), timing: self.code.timing }
+    }
+
+    /// How long all the pressing takes.
+    pub(super) fn time(&self) -> Duration {
+        self.ask().time() + self.complete().map_or(Duration::ZERO, |press| press.time())
+    }
+
+    /// How many digits the code and the number have.
+    pub(super) fn digits(&self) -> (usize, usize) {
+        let count = |keys: &[Key]| keys.iter().filter(|key| matches!(key, Key::Digit(_))).count();
+        (count(&self.code.code), count(&self.code.number))
+    }
+
+    /// The code.
+    pub(super) fn code(&self) -> impl fmt::Display + '_ {
+        Shown(&self.code.code)
+    }
+
+    /// The number.
+    pub(super) fn number(&self) -> impl fmt::Display + '_ {
+        Shown(&self.code.number)
+    }
+}
+
+struct Shown<'a>(&'a [Key]);
+
+impl fmt::Display for Shown<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write(f, self.0)
+    }
+}
+
+impl fmt::Display for Dialled {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.code.fmt(f)
+    }
+}
