@@ -8,6 +8,8 @@ mod program;
 mod calls;
 #[path = "cli/digits.rs"]
 mod digits;
+#[path = "cli/keys.rs"]
+mod keys;
 #[path = "cli/many.rs"]
 mod many;
 #[path = "cli/usage.rs"]

@@ -8,7 +8,7 @@ use crate::probe::ProbeOptions;
 use ringback::campaign::inventory::Inventory;
 use ringback::check::{Account, Check};
 use ringback::message::Transport;
-use ringback::sim::{Ivr, Lab, User};
+use ringback::sim::{Ivr, Lab, LabBuilder, User};
 use std::io::IsTerminal;
 use std::ops::RangeInclusive;
 use std::path::PathBuf;
@@ -67,6 +67,23 @@ impl EndOptions {
     ///
     /// On the embedded network a `menu` (number, digits) rings the last of them.
     pub(crate) async fn open(&self, names: &[&str], menu: Option<(&str, &str)>) -> Result<Ends, Failure> {
+        self.open_with(names, |lab| {
+            let (Some((number, digits)), Some(last)) = (menu, names.last()) else { return Ok(lab) };
+            let mut ivr = Ivr::new(number).option(digits, *last)?;
+            for fault in &self.fault {
+                ivr = ivr.fault(fault)?;
+            }
+            Ok(lab.ivr(ivr))
+        })
+        .await
+    }
+
+    /// The same, with an embedded network that is set up further. Its accounts have the numbers 201, 202, ... in their order.
+    pub(crate) async fn open_with(
+        &self,
+        names: &[&str],
+        more: impl FnOnce(LabBuilder) -> Result<LabBuilder, Failure>,
+    ) -> Result<Ends, Failure> {
         match &self.accounts {
             Some(path) => {
                 let inventory = Inventory::from_path(path).map_err(Failure::usage)?;
@@ -81,26 +98,18 @@ impl EndOptions {
                 }
                 Ok(Ends { accounts, lab: None })
             }
-            None => self.lab(names, menu).await,
+            None => self.lab(names, more(Lab::builder())?).await,
         }
     }
 
-    async fn lab(&self, names: &[&str], menu: Option<(&str, &str)>) -> Result<Ends, Failure> {
-        let mut lab = Lab::builder();
-        if let (Some((number, digits)), Some(last)) = (menu, names.last()) {
-            let mut ivr = Ivr::new(number).option(digits, *last)?;
-            for fault in &self.fault {
-                ivr = ivr.fault(fault)?;
-            }
-            lab = lab.ivr(ivr);
-        }
+    async fn lab(&self, names: &[&str], mut lab: LabBuilder) -> Result<Ends, Failure> {
         for (number, name) in names.iter().enumerate() {
             if names.iter().take(number).any(|before| before == name) {
                 return Err(Failure::usage(format!(
                     "\"{name}\" stands there twice; two accounts are needed"
                 )));
             }
-            let mut user = User::new(*name, format!("{name}-secret"));
+            let mut user = User::new(*name, format!("{name}-secret")).extension((201 + number).to_string());
             for fault in &self.fault {
                 user = user.fault(fault)?;
             }

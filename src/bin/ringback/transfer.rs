@@ -4,7 +4,8 @@ use crate::ends::{EndOptions, ask};
 use crate::exit::{Exit, Failure};
 use crate::output::OutputOptions;
 use crate::probe::{ProbeOptions, duration};
-use ringback::check::{Transfer, TransferKind, TransferTarget};
+use ringback::check::{DtmfMethod, FeatureCode, Transfer, TransferKind, TransferTarget};
+use ringback::sim::{LabBuilder, pbx};
 use std::time::Duration;
 
 /// Is a call transferred, and who hears whom afterwards?
@@ -32,6 +33,24 @@ pub(crate) struct Arguments {
     /// What C does: answers, busy, or rings without an answer.
     #[arg(long, value_name = "WHAT", default_value = "answers", value_parser = ["answers", "busy", "rings"])]
     target: String,
+    /// A transfers by these keys in the call instead of REFER, e.g. '##': the code, and then the number of C.
+    #[arg(long, value_name = "CODE", num_args = 0..=1, default_missing_value = "##")]
+    by_keys: Option<String>,
+    /// The number of C (or, with --park, of the place) as it is pressed on a phone; default: the user of its account.
+    #[arg(long, value_name = "DIGITS", requires = "by_keys")]
+    number: Option<String>,
+    /// Keys that end the number, e.g. '#'; default: none.
+    #[arg(long, value_name = "KEYS", requires = "by_keys")]
+    end_key: Option<String>,
+    /// Keys that join the other two after a consultation; default: A hangs up.
+    #[arg(long, value_name = "KEYS", requires = "by_keys")]
+    complete_by: Option<String>,
+    /// How keys are sent: rfc4733, info or inband.
+    #[arg(long, value_name = "METHOD", requires = "by_keys", default_value = "rfc4733")]
+    method: DtmfMethod,
+    /// B is parked at this place, e.g. 701, and C fetches it there.
+    #[arg(long, value_name = "PLACE", conflicts_with_all = ["kind", "target"])]
+    park: Option<String>,
     /// Time for each call to be answered, and for the transfer.
     #[arg(long, value_name = "TIME", value_parser = duration, default_value = "20s")]
     wait: Duration,
@@ -51,12 +70,37 @@ Examples:
   ringback transfer --accounts accounts.toml alice bob carol --kind attended --ladder
   ringback transfer --accounts accounts.toml alice bob carol --target busy --json
 
+  ringback transfer alice bob carol --by-keys '##'               by a feature code, on the embedded network
+  ringback transfer --accounts accounts.toml alice bob carol --kind attended --by-keys '*2' --number 203
+  ringback transfer alice bob carol --park 701                   alice parks bob, carol fetches him
+
 Exit status: 0 the right two hear each other, 1 they do not, 2 wrong usage, 3 inconclusive or not run.
 Ctrl-C hangs up every call and removes what was bound.";
 
+/// The number of the third account on the embedded network.
+const EMBEDDED_C: &str = "203";
+
+impl Arguments {
+    /// The embedded network takes the keys that are to be tried, and has the place.
+    fn set_up(&self, lab: LabBuilder) -> LabBuilder {
+        let mut config = pbx::Config::default();
+        let blind = self.kind == TransferKind::Blind;
+        config.transfer_code = self.by_keys.clone().filter(|_| blind);
+        config.consult_code = self.by_keys.clone().filter(|_| !blind);
+        config.complete_code.clone_from(&self.complete_by);
+        // The last digit of a place is its number in the orbit.
+        config.park = self.park.as_ref().and_then(|place| {
+            let (orbit, last) = place.split_at_checked(place.len().checked_sub(1)?)?;
+            let last = last.parse().ok().filter(|last| *last > 0)?;
+            (!orbit.is_empty()).then(|| (orbit.to_owned(), last))
+        });
+        lab.pbx(config)
+    }
+}
+
 pub(crate) async fn run(arguments: Arguments) -> Result<Exit, Failure> {
     let names = [arguments.a.as_str(), &arguments.b, &arguments.c];
-    let ends = arguments.ends.open(&names, None).await?;
+    let ends = arguments.ends.open_with(&names, |lab| Ok(arguments.set_up(lab))).await?;
     let [a, b, c] = ends.accounts.as_slice() else { return Err(Failure::usage("three accounts are needed")) };
     let mut check =
         Transfer::new(a, b, c, arguments.kind).wait(arguments.wait).target(match arguments.target.as_str() {
@@ -66,6 +110,24 @@ pub(crate) async fn run(arguments: Arguments) -> Result<Exit, Failure> {
         });
     if arguments.by == "callee" {
         check = check.by_callee();
+    }
+    if let Some(place) = &arguments.park {
+        check = check.park(place)?;
+    }
+    if let Some(code) = &arguments.by_keys {
+        let mut code = FeatureCode::new(code)?.method(arguments.method);
+        // The users of the embedded network have names, and numbers beside them.
+        let number = arguments.number.as_deref().or(arguments.ends.embedded().then_some(EMBEDDED_C));
+        if let Some(number) = number.filter(|_| arguments.number.is_some() || arguments.park.is_none()) {
+            code = code.number(number)?;
+        }
+        if let Some(end) = &arguments.end_key {
+            code = code.end(end)?;
+        }
+        if let Some(complete) = &arguments.complete_by {
+            code = code.complete_by(complete)?;
+        }
+        check = check.by_keys(code)?;
     }
     if let Some(limit) = arguments.probe.timeout {
         check = check.timeout(limit);

@@ -1,0 +1,60 @@
+//! `ringback transfer` by keys and to a park orbit, on the embedded network.
+
+use crate::program::ringback;
+
+#[test]
+fn a_transfer_by_keys_is_one_json_line_without_refer_and_notify() {
+    let ran = ringback(&["transfer", "alice", "bob", "carol", "--by-keys", "##", "--end-key", "#", "--json"]);
+    assert_eq!((ran.status, ran.stdout.lines().count()), (0, 1), "{ran}");
+    let line: serde_json::Value = serde_json::from_str(&ran.stdout).unwrap();
+    let transfer = &line["transfer"];
+    assert_eq!((&transfer["keys"], &transfer["legs_left"]), (&"##,203#".into(), &0.into()), "{line}");
+    assert!(transfer.get("refer").is_none() && transfer["notify"].as_array().unwrap().is_empty(), "{line}");
+    assert_eq!(transfer["heard"]["after"]["bob"], serde_json::json!(["carol"]), "{line}");
+    assert_eq!(transfer["heard"]["after"]["alice"], serde_json::json!([]), "{line}");
+}
+
+#[test]
+fn a_code_that_is_ignored_is_named_and_status_1() {
+    let ran = ringback(&[
+        "transfer",
+        "alice",
+        "bob",
+        "carol",
+        "--kind",
+        "attended",
+        "--by-keys",
+        "*2",
+        "--wait",
+        "4s",
+        "--fault",
+        "X23:info",
+        "--method",
+        "info",
+    ]);
+    assert_eq!(ran.status, 1, "{ran}");
+    assert!(ran.stdout.contains("[feature-code-ignored]"), "{ran}");
+    assert!(ran.stdout.contains("bob was sent all digits by SIP INFO"), "{ran}");
+}
+
+#[test]
+fn a_call_is_parked_and_fetched() {
+    let ran = ringback(&["transfer", "alice", "bob", "carol", "--park", "701"]);
+    assert_eq!(ran.status, 0, "{ran}");
+    assert!(ran.stdout.contains("alice parked bob at 701, and carol fetched bob"), "{ran}");
+}
+
+#[test]
+fn keys_that_cannot_be_pressed_are_wrong_usage() {
+    let named = ["transfer", "alice", "bob", "carol"];
+    for (more, words) in [
+        (&["--by-keys", "hello"][..], "transfer code"),
+        (&["--number", "203"], "--by-keys"),
+        (&["--by-keys", "##", "--number", "x"], "number"),
+        (&["--park", "701", "--kind", "attended"], "--kind"),
+    ] {
+        let ran = ringback(&[&named[..], more].concat());
+        assert_eq!(ran.status, 2, "{ran}");
+        assert!(ran.stderr.contains(words), "{words}: {ran}");
+    }
+}
