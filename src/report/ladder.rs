@@ -1,6 +1,7 @@
 //! Ladders: who said what to whom, and when, as ASCII.
 
 mod media;
+mod order;
 
 use super::once;
 use crate::check::Transcript;
@@ -39,10 +40,15 @@ impl LadderOptions {
 /// Bounds of the space between two lanes, and of what stands at the right of them.
 const GAP: std::ops::RangeInclusive<usize> = 32..=88;
 const NOTE_LENGTH: usize = 200;
+/// Of the user that a lane is named after.
+const NAME_LENGTH: usize = 32;
 /// Space before the first lane when times are shown: `12345.678  `.
 const TIME_WIDTH: usize = 11;
 
 /// The ladder of a transcript, with times and ports. One lane per transport and address; secrets are redacted.
+///
+/// Where somebody calls, the caller stands at the left, then the servers, then who is called, in the order in which they appear; where
+/// several users are ours, each has its name.
 ///
 /// Media stands in the lanes of those who described its addresses, one line for each direction and stretch, at the time of its first
 /// packet; an address that nobody described has a lane of its own.
@@ -109,14 +115,9 @@ struct Lanes {
 
 impl Lanes {
     fn of(transcript: &Transcript, stretches: &[Stretch], options: LadderOptions) -> Lanes {
-        let mut addresses = Vec::new();
-        for Flow { transport, local, remote } in transcript.records.iter().map(|record| record.flow) {
-            for address in [(Some(transport), local), (Some(transport), remote)] {
-                if !addresses.contains(&address) {
-                    addresses.push(address);
-                }
-            }
-        }
+        let ends = order::ends(transcript);
+        let mut addresses: Vec<(Option<Transport>, SocketAddr)> =
+            ends.iter().map(|end| (Some(end.transport), end.address)).collect();
         let owners = media::owners(transcript);
         let mut media = HashMap::new();
         for address in stretches.iter().flat_map(|stretch| [stretch.from, stretch.to]) {
@@ -135,11 +136,21 @@ impl Lanes {
             }
         }
         let mut lanes = Lanes { addresses, media, labels: Vec::new(), names };
-        let label = |(transport, address): &(Option<Transport>, SocketAddr)| match transport {
-            Some(transport) => lanes.rename(&format!("{transport} {address}")),
-            None => lanes.rename(&format!("rtp {address}")),
+        // One party of ours needs no name.
+        let mut users = ends.iter().filter_map(|end| end.user.as_ref());
+        let first = users.next();
+        let named = users.any(|user| Some(user) != first);
+        let label = |(at, (transport, address)): (usize, &(Option<Transport>, SocketAddr))| {
+            let label = match transport {
+                Some(transport) => lanes.rename(&format!("{transport} {address}")),
+                None => lanes.rename(&format!("rtp {address}")),
+            };
+            match ends.get(at).and_then(|end| end.user.as_ref()).filter(|_| named) {
+                Some(user) => format!("{} {label}", cut(user, NAME_LENGTH)),
+                None => label,
+            }
         };
-        lanes.labels = lanes.addresses.iter().map(label).collect();
+        lanes.labels = lanes.addresses.iter().enumerate().map(label).collect();
         lanes
     }
 

@@ -4,7 +4,7 @@ mod baresip;
 mod checked;
 mod lossy;
 mod lossy_signalling;
-mod phone;
+pub(crate) mod phone;
 mod proxied;
 mod sipp_called;
 mod sipp_calls;

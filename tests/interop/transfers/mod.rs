@@ -1,3 +1,20 @@
-//! Transfers, with peers that we did not write at one end or between.
+//! Transfers, with programs that we did not write at one end or between.
 
 mod ours;
+mod wire;
+
+use crate::peer::kamailio::Kamailio;
+use std::path::Path;
+
+/// Alice, bob and carol at this Kamailio, in a file.
+fn accounts(kamailio: &Kamailio, dir: &Path, transport: &str) -> String {
+    let registrar = format!("sip:127.0.0.1:{};transport={transport}", kamailio.port());
+    let account = |name: &str| {
+        format!(
+            "[[account]]\nname = \"{name}\"\naor = \"sip:{name}@lab.example\"\npassword = \"{name}pw\"\nregistrar = \"{registrar}\"\n"
+        )
+    };
+    let path = dir.join("accounts.toml");
+    std::fs::write(&path, ["alice", "bob", "carol"].map(account).concat()).unwrap();
+    path.to_str().unwrap().to_owned()
+}

@@ -1,20 +1,12 @@
 //! Transfers between three accounts of ours through Kamailio, as the binary checks them.
 
+use super::accounts;
 use crate::peer::kamailio::Kamailio;
 use crate::ringback::{Ran, ringback};
-use std::path::Path;
+use serde_json::{Value, json};
+use std::thread;
 
-fn accounts(kamailio: &Kamailio, dir: &Path, transport: &str) -> String {
-    let registrar = format!("sip:127.0.0.1:{};transport={transport}", kamailio.port());
-    let account = |name: &str| {
-        format!(
-            "[[account]]\nname = \"{name}\"\naor = \"sip:{name}@lab.example\"\npassword = \"{name}pw\"\nregistrar = \"{registrar}\"\n"
-        )
-    };
-    let path = dir.join("accounts.toml");
-    std::fs::write(&path, ["alice", "bob", "carol"].map(account).concat()).unwrap();
-    path.to_str().unwrap().to_owned()
-}
+const KINDS: [&str; 3] = ["blind", "attended", "semi-attended"];
 
 /// Runs the check, and sees that Kamailio's bindings are what they were.
 fn transfer(transport: &str, more: &[&str]) -> Ran {
@@ -30,50 +22,88 @@ fn transfer(transport: &str, more: &[&str]) -> Ran {
     ran
 }
 
+/// They mostly wait: all at once.
+fn each<T: Sync>(cases: &[T], test: impl Fn(&T) + Sync) {
+    thread::scope(|scope| {
+        for case in cases {
+            scope.spawn(|| test(case));
+        }
+    });
+}
+
+fn statuses(row: &Value) -> Vec<u64> {
+    row["notify"].as_array().unwrap().iter().map(|status| status.as_u64().unwrap()).collect()
+}
+
 #[test]
 fn all_three_kinds_join_the_right_two_over_udp_and_tcp() {
-    for transport in ["udp", "tcp"] {
-        for kind in ["blind", "attended", "semi-attended"] {
-            let ran = transfer(transport, &["--kind", kind]);
-            let outcome = ran.outcome();
-            assert_eq!((ran.status, outcome.verdict()), (0, "pass"), "{transport} {kind}\n{outcome}");
-            let row = outcome.transfer();
-            assert_eq!(row["heard"]["before"]["alice"], serde_json::json!(["bob"]), "{row:#}");
-            assert_eq!(row["heard"]["after"]["alice"], serde_json::json!([]), "{row:#}");
-            assert_eq!(row["heard"]["after"]["bob"], serde_json::json!(["carol"]), "{row:#}");
-            assert_eq!(row["heard"]["after"]["carol"], serde_json::json!(["bob"]), "{row:#}");
-            assert_eq!((&row["legs_left"], &row["refer"]), (&serde_json::json!(0), &serde_json::json!(202)));
-            assert_eq!(
-                row["notify"].as_array().and_then(|told| told.last()),
-                Some(&serde_json::json!(200)),
-                "{row:#}"
-            );
-        }
-    }
+    let cases: Vec<_> = KINDS.iter().flat_map(|kind| [("udp", *kind), ("tcp", *kind)]).collect();
+    each(&cases, |(transport, kind)| {
+        let ran = transfer(transport, &["--kind", kind]);
+        let outcome = ran.outcome();
+        assert_eq!((ran.status, outcome.verdict()), (0, "pass"), "{transport} {kind}\n{outcome}");
+        let mut wanted = vec!["party-a", "party-b", "party-c", "call", "before"];
+        wanted.extend((*kind != "blind").then_some("consult"));
+        wanted.extend(["refer", "notify", "after", "release", "hang-up"]);
+        let wanted: Vec<_> = wanted.into_iter().map(|step| (step, "pass")).collect();
+        assert_eq!(outcome.steps(), wanted, "{transport} {kind}\n{outcome}");
+
+        let row = outcome.transfer();
+        assert_eq!(
+            row["heard"],
+            json!({
+                "before": {"alice": ["bob"], "bob": ["alice"], "carol": []},
+                "after": {"alice": [], "bob": ["carol"], "carol": ["bob"]},
+            }),
+            "{transport} {kind}\n{row:#}"
+        );
+        assert_eq!((&row["kind"], &row["transferor"]), (&json!(kind), &json!("alice")));
+        assert_eq!((&row["legs_left"], &row["refer"]), (&json!(0), &json!(202)), "{row:#}");
+        assert_eq!(row["transferee"], "talks to carol", "{row:#}");
+        let told = statuses(row);
+        assert_eq!((told.first(), told.last()), (Some(&100), Some(&200)), "{row:#}");
+        // What is heard is looked at every 1.4 s.
+        let took = row["transfer_ms"].as_f64().unwrap();
+        assert_eq!(outcome.metric("transfer_ms"), Some(took));
+        assert!((200.0..10_000.0).contains(&took), "{took} ms");
+    });
 }
 
 #[test]
 fn the_one_that_was_called_can_transfer_the_caller() {
-    for kind in ["blind", "attended"] {
+    each(&KINDS, |kind| {
         let outcome = transfer("udp", &["--kind", kind, "--by", "callee"]).outcome();
         assert_eq!(outcome.verdict(), "pass", "{kind}\n{outcome}");
-        assert_eq!(outcome.transfer()["heard"]["after"]["alice"], serde_json::json!(["carol"]), "{outcome}");
-    }
+        let row = outcome.transfer();
+        assert_eq!(row["transferor"], "bob", "{row:#}");
+        assert_eq!(
+            row["heard"]["after"],
+            json!({"alice": ["carol"], "bob": [], "carol": ["alice"]}),
+            "{outcome}"
+        );
+    });
 }
 
 #[test]
 fn a_target_that_refuses_fails_with_the_fate_of_the_transferee() {
-    for kind in ["blind", "attended"] {
-        let ran = transfer("udp", &["--kind", kind, "--target", "busy"]);
+    let cases: Vec<_> = KINDS.iter().flat_map(|kind| [("udp", *kind), ("tcp", *kind)]).collect();
+    each(&cases, |(transport, kind)| {
+        let ran = transfer(transport, &["--kind", kind, "--target", "busy"]);
         let outcome = ran.outcome();
-        assert_eq!((ran.status, outcome.verdict()), (1, "fail"), "{kind}\n{outcome}");
-        assert!(outcome.finding("target-refused").is_some(), "{kind}\n{outcome}");
+        assert_eq!((ran.status, outcome.verdict()), (1, "fail"), "{transport} {kind}\n{outcome}");
+        let finding = outcome.finding("target-refused").unwrap_or_else(|| panic!("{kind}\n{outcome}"));
+        let seen = finding["seen"].as_str().unwrap();
+        for words in ["carol did not take the call", "alice was told 486", "bob is back with alice"] {
+            assert!(seen.contains(words), "{kind}: {seen}");
+        }
         let row = outcome.transfer();
         assert_eq!(row["transferee"], "is back with alice", "{kind}\n{row:#}");
         assert_eq!(
-            row["notify"].as_array().and_then(|told| told.last()),
-            Some(&serde_json::json!(486)),
+            row["heard"]["after"],
+            json!({"alice": ["bob"], "bob": ["alice"], "carol": []}),
             "{row:#}"
         );
-    }
+        assert_eq!(statuses(row).last(), Some(&486), "{row:#}");
+        assert_eq!(row["transfer_ms"], Value::Null, "{row:#}");
+    });
 }
