@@ -18,14 +18,16 @@ mod transfers;
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// Asks again and again until there is an answer, for at most ten seconds.
+/// Asks again and again until there is an answer, for at most ten seconds. Tasks of the same runtime go on meanwhile.
 fn eventually<T>(what: &str, ask: impl Fn() -> Option<T>) -> T {
     let until = Instant::now() + Duration::from_secs(10);
-    loop {
-        if let Some(answer) = ask() {
-            return answer;
+    tokio::task::block_in_place(|| {
+        loop {
+            if let Some(answer) = ask() {
+                return answer;
+            }
+            assert!(Instant::now() < until, "{what} did not come");
+            thread::sleep(Duration::from_millis(50));
         }
-        assert!(Instant::now() < until, "{what} did not come");
-        thread::sleep(Duration::from_millis(50));
-    }
+    })
 }

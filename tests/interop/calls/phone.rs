@@ -155,11 +155,21 @@ impl Phone {
         adjust: impl FnOnce(&mut call::Config),
         rewrite: Option<Rewrite>,
     ) -> Talk {
-        let flow = self.flow(remote).await;
         let transport = if self.transport == Transport::Tcp { ";transport=tcp" } else { "" };
-        let target = format!("sip:{user}@{remote}{transport}");
+        self.dial_uri(&format!("sip:{user}@{remote}{transport}"), remote, adjust, rewrite).await
+    }
+
+    /// Calls this URI by way of `remote`.
+    pub(crate) async fn dial_uri(
+        &self,
+        target: &str,
+        remote: SocketAddr,
+        adjust: impl FnOnce(&mut call::Config),
+        rewrite: Option<Rewrite>,
+    ) -> Talk {
+        let flow = self.flow(remote).await;
         let setup = |local| self.config(local, adjust);
-        let handle = self.agent.dial_rewritten(flow, &target, self.media(), setup, rewrite).unwrap();
+        let handle = self.agent.dial_rewritten(flow, target, self.media(), setup, rewrite).unwrap();
         Talk::new(handle)
     }
 
@@ -193,6 +203,16 @@ impl Phone {
         let invitation = self.invited().await;
         let setup = |local| self.config(local, adjust);
         Talk::new(invitation.take_rewritten(self.media(), setup, rewrite).unwrap())
+    }
+
+    /// Takes this call.
+    pub(crate) fn take_invitation(
+        &self,
+        invitation: Invitation,
+        adjust: impl FnOnce(&mut call::Config),
+    ) -> Talk {
+        let setup = |local| self.config(local, adjust);
+        Talk::new(invitation.take_rewritten(self.media(), setup, None).unwrap())
     }
 }
 

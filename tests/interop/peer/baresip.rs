@@ -1,13 +1,15 @@
 //! baresip as a phone that registers, calls and is called.
 
-use super::{Peer, port};
+use super::{Peer, file, port};
 use crate::eventually;
 use ringback::message::Transport;
 use serde_json::{Value, json};
 use std::fs;
 use std::io::{BufRead, BufReader, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpStream};
-use std::sync::{Arc, Mutex};
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::sync::{Arc, Mutex, OnceLock};
 use std::thread;
 use tempfile::TempDir;
 
@@ -50,11 +52,41 @@ impl Baresip {
             include_str!("../baresip.config")
         );
         let baresip = Baresip::launch(dir, &config, user, password, registrar, &transport.to_string(), 60);
+        baresip.driven(port)
+    }
+
+    /// One of the current generation, which knows Replaces: `baresip_phone.py`, whose commands it takes.
+    pub(crate) fn current(
+        user: &str,
+        password: &str,
+        registrar: SocketAddr,
+        transport: Transport,
+        samples: &[i16],
+    ) -> Phone {
+        let dir = tempfile::Builder::new().prefix("ringback-baresip-").tempdir().unwrap();
+        let port = port::free();
+        fs::write(dir.path().join("tone.wav"), wav(samples)).unwrap();
+        let args = [
+            file("baresip_phone.py").display().to_string(),
+            user.to_owned(),
+            password.to_owned(),
+            registrar.to_string(),
+            transport.to_string(),
+            port.to_string(),
+        ];
+        let log = dir.path().join("log");
+        let ready = || fs::read_to_string(&log).is_ok_and(|log| log.contains("baresip is ready"));
+        let peer = Peer::start((python(), "none: .ci/run installs baresip-python"), args, dir, ready)
+            .unwrap_or_else(|| panic!("baresip-python did not start"));
+        Baresip { peer }.driven(port)
+    }
+
+    fn driven(self, port: u16) -> Phone {
         let control = TcpStream::connect((Ipv4Addr::LOCALHOST, port)).unwrap();
         let events = Arc::new(Mutex::new(Vec::new()));
         let (reader, kept) = (control.try_clone().unwrap(), Arc::clone(&events));
         thread::spawn(move || read_events(BufReader::new(reader), &kept));
-        Phone { baresip, control, events }
+        Phone { baresip: self, control, events }
     }
 
     fn launch(
@@ -117,6 +149,23 @@ impl Phone {
         eventually(kind, || Some(self.events(kind)).filter(|seen| seen.len() >= count))
     }
 
+    /// Waits until it has told as much of its call `number`: the parameters of all events of this kind in it.
+    pub(crate) fn wait_in(&self, number: u64, kind: &str) -> Vec<String> {
+        eventually(&format!("{kind} in call {number}"), || {
+            let events = self.events.lock().unwrap();
+            let fits = |event: &&Value| event["type"] == kind && event["call"] == number;
+            let params = |event: &Value| event["param"].as_str().unwrap_or_default().to_owned();
+            let seen: Vec<String> = events.iter().filter(fits).map(params).collect();
+            Some(seen).filter(|seen| !seen.is_empty())
+        })
+    }
+
+    /// What it has heard so far in its call `number`, of [`Baresip::current`].
+    pub(crate) fn heard_in(&self, number: u64) -> Vec<i16> {
+        let bytes = fs::read(self.baresip.peer.dir().join(format!("heard-{number}"))).unwrap_or_default();
+        bytes.as_chunks().0.iter().map(|two| i16::from_le_bytes(*two)).collect()
+    }
+
     /// What it heard in its last call, once it wrote that down.
     pub(crate) fn heard(&self) -> Vec<i16> {
         let name =
@@ -130,6 +179,26 @@ impl Phone {
     pub(crate) fn log(&self) -> String {
         self.baresip.log()
     }
+}
+
+/// The interpreter that has baresip-python: that of the virtual environment beside the build, which `.ci/run` makes.
+fn python() -> &'static str {
+    static PYTHON: OnceLock<String> = OnceLock::new();
+    PYTHON.get_or_init(|| {
+        let build = Path::new(env!("CARGO_BIN_EXE_ringback")).ancestors().nth(2).unwrap();
+        let own = build.join("peers/bin/python").display().to_string();
+        for python in [own.as_str(), "python3"] {
+            let asked = Command::new(python)
+                .args(["-c", "import baresip"])
+                .stdin(Stdio::null())
+                .stderr(Stdio::null())
+                .status();
+            if asked.is_ok_and(|status| status.success()) {
+                return python.to_owned();
+            }
+        }
+        panic!("no Python has baresip-python 0.5 (.ci/run makes an environment at {own})");
+    })
 }
 
 /// Netstrings with an object each, until the connection ends.

@@ -1,6 +1,9 @@
 //! Transfers, with programs that we did not write at one end or between.
 
+mod baresip;
+mod baresip_older;
 mod ours;
+mod referral;
 mod wire;
 
 use crate::peer::kamailio::Kamailio;
