@@ -94,7 +94,7 @@ impl Scenario {
         for header in headers {
             writeln!(message, "{header}").unwrap();
         }
-        if !body.is_empty() {
+        if !body.is_empty() && !headers.iter().any(|header| header.starts_with("Content-Type:")) {
             message.push_str("Content-Type: application/sdp\n");
         }
         let body = match self.media_port {
@@ -107,18 +107,30 @@ impl Scenario {
 
     /// Our call comes.
     pub(crate) fn invited(self) -> Scenario {
-        self.step(
-            r#"<recv request="INVITE"><action>
+        self.kept("INVITE")
+    }
+
+    /// A request of ours comes that SIPp, who was called, answers later by [`Scenario::answer`].
+    pub(crate) fn kept(self, method: &str) -> Scenario {
+        self.step(&format!(
+            r#"<recv request="{method}"><action>
   <ereg regexp=".*" search_in="hdr" header="Via:" assign_to="via"/>
   <ereg regexp=".*" search_in="hdr" header="From:" assign_to="from"/>
   <ereg regexp="&lt;[^&gt;]*&gt;" search_in="hdr" header="To:" assign_to="to"/>
   <ereg regexp=".*" search_in="hdr" header="CSeq:" assign_to="cseq"/>
   <ereg regexp="&lt;([^&gt;]*)&gt;" search_in="hdr" header="Contact:" assign_to="whole,target"/>
 </action></recv>"#,
-        )
+        ))
     }
 
-    /// A response to the INVITE, with this tag in To.
+    /// A NOTIFY of SIPp, who was called, about a REFER: the state of its subscription, and what the target said.
+    pub(crate) fn notify(self, state: &str, status_line: &str) -> Scenario {
+        let state = format!("Subscription-State: {state}");
+        let headers = ["Event: refer", state.as_str(), "Content-Type: message/sipfrag;version=2.0"];
+        self.request("NOTIFY", "a", &headers, &format!("SIP/2.0 {status_line}\n"))
+    }
+
+    /// A response to the request that was kept last, with this tag in To.
     pub(crate) fn answer(self, status: &str, tag: &str, headers: &[&str], body: &str) -> Scenario {
         let contact = format!("Contact: <sip:{tag}@[local_ip]:[local_port];transport=[transport]>");
         self.answer_bare(status, tag, &[&[contact.as_str()], headers].concat(), body)

@@ -4,6 +4,8 @@ mod baresip;
 mod baresip_older;
 mod ours;
 mod referral;
+mod sipp_transferee;
+mod sipp_transferor;
 mod wire;
 
 use crate::peer::kamailio::Kamailio;

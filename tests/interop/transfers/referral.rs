@@ -45,11 +45,11 @@ impl Phone {
         self.dial_uri(&referred.target.uri, proxy, adjust, None).await
     }
 
-    /// Requests of this method that it sent, retransmissions too.
+    /// Requests of this method that it sent, retransmissions not counted.
     pub(super) fn sent(&self, method: &str) -> usize {
         let records = self.agent.scope().records();
         let is_one = |event: &RecordEvent| match event {
-            RecordEvent::Message { direction: Direction::Sent, bytes, .. } => {
+            RecordEvent::Message { direction: Direction::Sent, bytes, retransmission: 0 } => {
                 bytes.starts_with(format!("{method} ").as_bytes())
             }
             _ => false,
