@@ -99,6 +99,11 @@ impl Outcome {
         self.0["findings"].as_array().unwrap().iter().find(|finding| finding["code"] == code)
     }
 
+    /// The code of the finding that matters most.
+    pub(crate) fn first_finding(&self) -> Option<&str> {
+        self.0["findings"][0]["code"].as_str()
+    }
+
     /// All values of the fact of this name.
     pub(crate) fn facts(&self, name: &str) -> Vec<&str> {
         let facts = self.0["facts"].as_array().unwrap();

@@ -2,6 +2,8 @@
 
 mod baresip;
 mod baresip_older;
+mod many;
+mod misled;
 mod ours;
 mod referral;
 mod sipp_transferee;

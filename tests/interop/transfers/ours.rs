@@ -10,7 +10,12 @@ const KINDS: [&str; 3] = ["blind", "attended", "semi-attended"];
 
 /// Runs the check, and sees that Kamailio's bindings are what they were.
 fn transfer(transport: &str, more: &[&str]) -> Ran {
-    let kamailio = Kamailio::start(&[]);
+    through(&[], transport, more)
+}
+
+/// The same through a Kamailio with these definitions.
+pub(super) fn through(definitions: &[&str], transport: &str, more: &[&str]) -> Ran {
+    let kamailio = Kamailio::start(definitions);
     let dir = tempfile::tempdir().unwrap();
     let file = accounts(&kamailio, dir.path(), transport);
     let mut args =
@@ -23,7 +28,7 @@ fn transfer(transport: &str, more: &[&str]) -> Ran {
 }
 
 /// They mostly wait: all at once.
-fn each<T: Sync>(cases: &[T], test: impl Fn(&T) + Sync) {
+pub(super) fn each<T: Sync>(cases: &[T], test: impl Fn(&T) + Sync) {
     thread::scope(|scope| {
         for case in cases {
             scope.spawn(|| test(case));
