@@ -133,29 +133,36 @@ impl Cancel {
 
     fn judge_reason(&self, run: &mut Run, reasons: &[String]) {
         run.fact("cancel-reason", reasons.join(", "));
-        if reasons.iter().any(|reason| reason.to_ascii_lowercase().contains("cause=200")) {
-            return run.conclude("the phone stopped ringing, and knows that the call was taken elsewhere");
+        match reason_lost(reasons, "the phone") {
+            None => run.conclude("the phone stopped ringing, and knows that the call was taken elsewhere"),
+            Some(finding) => {
+                run.conclude("the phone stopped ringing, but was not told that the call was taken elsewhere");
+                run.find(finding.shown_by(0..run.record_count()));
+            }
         }
-        let seen = if reasons.is_empty() {
-            "the CANCEL that reached the phone has no Reason: it will list a missed call (F03)".to_owned()
-        } else {
-            format!(
-                "the CANCEL that reached the phone has another Reason ({}): it will list a missed call (F03)",
-                reasons.join(", ")
-            )
-        };
-        run.conclude("the phone stopped ringing, but was not told that the call was taken elsewhere");
-        run.find(
-            Finding::new(
-                "cancel-reason-lost",
-                Severity::Warning,
-                Side::Peer,
-                seen,
-                "platform: keep the Reason header of a CANCEL (RFC 3326), or set \"Call completed elsewhere\" for groups",
-            )
-            .shown_by(0..run.record_count()),
-        );
     }
+}
+
+/// A CANCEL that reached `whom` and does not say that the call was taken elsewhere, as its Reason values should (RFC 3326).
+pub(super) fn reason_lost(reasons: &[String], whom: &str) -> Option<Finding> {
+    if reasons.iter().any(|reason| reason.to_ascii_lowercase().contains("cause=200")) {
+        return None;
+    }
+    let seen = if reasons.is_empty() {
+        format!("the CANCEL that reached {whom} has no Reason: it will list a missed call (F03)")
+    } else {
+        format!(
+            "the CANCEL that reached {whom} has another Reason ({}): it will list a missed call (F03)",
+            reasons.join(", ")
+        )
+    };
+    Some(Finding::new(
+        "cancel-reason-lost",
+        Severity::Warning,
+        Side::Peer,
+        seen,
+        "platform: keep the Reason header of a CANCEL (RFC 3326), or set \"Call completed elsewhere\" for groups",
+    ))
 }
 
 fn end(run: &mut Run, step: super::StepMark, judged: Judged) {

@@ -1,5 +1,6 @@
 //! The stage of a check that owns several ends: parties, their calls, and what happens in all of them in one order.
 
+mod ears;
 mod leg;
 mod party;
 mod referral;

@@ -1,16 +1,9 @@
 //! Who hears whom.
 
 use crate::check::Run;
-use crate::check::stage::{Stage, Until};
+use crate::check::stage::Stage;
 use std::fmt;
 use std::time::Duration;
-
-/// A tone heard for this long is heard.
-const HEARD: Duration = Duration::from_millis(300);
-/// How long is listened.
-const LISTEN: Duration = Duration::from_millis(1_200);
-/// What was on its way, and the last block of what was heard before.
-const SETTLE: Duration = Duration::from_millis(200);
 
 /// Who hears whom: `0.[listener][speaker]`, by the numbers of the parties.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -56,9 +49,6 @@ impl Heard {
     }
 }
 
-/// What a leg hears beyond the tones of parties by chance: where a tone begins or ends inside a block.
-const EDGES: Duration = Duration::from_millis(100);
-
 /// Who hears whom, and what else.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Ears {
@@ -74,32 +64,14 @@ pub(super) async fn listen(run: &mut Run, stage: &mut Stage) -> Option<Heard> {
 
 /// The same, for other sounds as well.
 pub(super) async fn overhear(run: &mut Run, stage: &mut Stage) -> Option<Ears> {
-    if let Until::Interrupted(_) = stage.rest(run, SETTLE).await {
-        return None;
-    }
-    let up: Vec<usize> =
-        (0..stage.legs.len()).filter(|leg| stage.seen(*leg).is_some_and(|seen| seen.is_up())).collect();
-    let mut audible = Vec::with_capacity(up.len());
-    for leg in &up {
-        if let Some(leg) = stage.legs.get(*leg) {
-            leg.handle.listen_anew().await;
-            audible.push(leg.report().await.audible);
-        }
-    }
-    if let Until::Interrupted(_) = stage.rest(run, LISTEN).await {
-        return None;
-    }
     let mut ears = Ears::default();
-    for (leg, before) in up.into_iter().zip(audible) {
-        let Some(leg) = stage.legs.get(leg) else { continue };
-        let report = leg.report().await;
-        let tones: Duration = stage.parties.iter().map(|party| report.heard_for(party.tone)).sum();
-        if let Some(time) = ears.else_heard.get_mut(leg.party) {
-            *time += report.audible.saturating_sub(before).saturating_sub(tones + EDGES);
+    for ear in stage.listen(run).await? {
+        if let Some(time) = ears.else_heard.get_mut(ear.listener) {
+            *time += ear.else_heard;
         }
-        for (speaker, party) in stage.parties.iter().enumerate() {
-            if let Some(cell) = ears.heard.0.get_mut(leg.party).and_then(|row| row.get_mut(speaker)) {
-                *cell |= report.heard_for(party.tone) >= HEARD;
+        for speaker in ear.speakers {
+            if let Some(cell) = ears.heard.0.get_mut(ear.listener).and_then(|row| row.get_mut(speaker)) {
+                *cell = true;
             }
         }
     }
