@@ -29,6 +29,7 @@ mod probe;
 mod reachable;
 
 mod register;
+mod reply;
 mod restraint;
 mod run;
 mod stage;
@@ -48,8 +49,9 @@ pub use probe::{Probe, ProbeConfig};
 
 pub use reachable::Reachable;
 pub use register::Register;
+pub use reply::{Answered, Reply, Unreached};
 pub use restraint::{Courtesy, Withheld};
-pub use run::{Answered, Interrupted, Reply, Run, StepMark, Unreached};
+pub use run::{Interrupted, Run, StepMark};
 pub use transfer::{FeatureCode, Heard, Transfer, TransferKind, TransferResult, TransferTarget};
 
 use std::time::Duration;

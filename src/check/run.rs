@@ -1,17 +1,17 @@
 //! What a running check holds: the way to its peer, the clock and the notebook.
 
 use super::dtmf::DtmfResult;
-use super::restraint::{Restraint, Withheld};
+use super::reply::{Answered, Reply, Unreached};
+use super::restraint::Restraint;
 use super::transfer::TransferResult;
 use super::{
     Destination, Fact, Finding, Metric, MetricValue, Outcome, Severity, Side, Step, Transcript, Verdict,
 };
 use crate::endpoint::agent::{Agent, AgentConfig, Arrivals};
-use crate::endpoint::{self, ClientEvent, Endpoint, Received, Scope, Stats};
+use crate::endpoint::{self, ClientEvent, Endpoint, Scope, Stats};
 use crate::error::Error;
 use crate::message::{Flow, Ids, Message, Transport};
-use crate::transport::{Direction, Record, RecordEvent, TransportError, resolve};
-use std::fmt;
+use crate::transport::{Direction, Record, RecordEvent, resolve};
 use std::net::SocketAddr;
 use std::ops::Range;
 use std::sync::Arc;
@@ -79,73 +79,6 @@ pub enum Interrupted {
 pub(super) enum Waited<T> {
     Came(T),
     TimedOut,
-    Interrupted(Interrupted),
-}
-
-/// How a request ended.
-#[derive(Debug)]
-pub struct Reply {
-    /// What came.
-    pub answered: Answered,
-    /// The flow that the request really took.
-    pub flow: Flow,
-    /// When it was first sent.
-    pub sent_at: Instant,
-    /// When it ended.
-    pub ended_at: Instant,
-    /// How often it was sent again.
-    pub retransmissions: u32,
-    /// A provisional response came.
-    pub provisional: bool,
-    /// Its records in the transcript.
-    pub evidence: Range<usize>,
-}
-
-/// What a request got.
-#[derive(Debug)]
-pub enum Answered {
-    /// A final response.
-    Final(Received),
-    /// None in time (timer B or F of RFC 3261 sec. 17).
-    Timeout,
-    /// It could not be sent, or its connection was lost.
-    Failed(TransportError),
-    /// We did not wait for it to the end.
-    Interrupted(Interrupted),
-}
-
-impl fmt::Display for Answered {
-    /// Without anything that a peer wrote but its status code.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Answered::Final(received) => {
-                write!(f, "answered {}", received.message.status().unwrap_or_default())
-            }
-            Answered::Timeout => f.write_str("not answered in time"),
-            Answered::Failed(error) => write!(f, "failed: {error}"),
-            Answered::Interrupted(Interrupted::Stopped) => f.write_str("stopped"),
-            Answered::Interrupted(Interrupted::TimeLimit) => {
-                f.write_str("not answered within the check's time")
-            }
-        }
-    }
-}
-
-/// Why a peer could not be asked.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum Unreached {
-    /// Its name gave no address.
-    #[error("{0}")]
-    Resolve(String),
-    /// The transport could not reach it.
-    #[error("{0}")]
-    Transport(#[from] TransportError),
-    /// We held back.
-    #[error("{0}")]
-    Withheld(#[from] Withheld),
-    /// We were stopped.
-    #[error("stopped before it was asked")]
     Interrupted(Interrupted),
 }
 
