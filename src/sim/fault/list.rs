@@ -120,6 +120,7 @@ pub(super) const ENTRIES: &[Entry] = &[
     entry("F04", "", "a second 200 is taken, and its leg stays open", |_| Kind::BothAnswered),
     entry("F05", "", "a second call to the user gets 486", |_| Kind::OneCall),
     entry("U14", "", "of several bindings only the latest is rung", |_| Kind::OneBinding),
+    entry("U14", "contact", "members of a group are called by the user part of another's Contact", |_| Kind::OtherContact),
     entry("H01", "", "a hold with the address 0.0.0.0 is not understood", |_| Kind::ZeroAddressLive),
     entry("H07", "", "after a transfer the audio of the target goes to the transferor", |_| Kind::OldMedia),
     entry("X01", "", "REFER gets 405", |_| Kind::ReferRefused(405)),

@@ -116,6 +116,7 @@ use std::str::FromStr;
 /// | `F04` | when one device answers, the others get no CANCEL; who answers as well gets an ACK and no media, and its leg stays |
 /// | `F05` | a user with a call gets no second one: 486, and the device is not asked |
 /// | `U14` | of several devices of a user only the one that registered last is rung |
+/// | `U14:contact` | the members of a group are all called by the user part of one member's Contact |
 /// | `H01` | a hold with the address 0.0.0.0 is told to nobody, and after 10 s the call is dropped with Reason "RTP timeout" |
 /// | `H07` | after a transfer the audio of the target still goes to the transferor's leg, which stays; the transferee hears nothing |
 /// | `X01` | REFER gets 405, with an Allow that does not name it |
@@ -269,6 +270,7 @@ pub(super) enum Kind {
     BothAnswered,
     OneCall,
     OneBinding,
+    OtherContact,
     TransferCodeIgnored(Option<Way>),
     TransferCodeSwallowed,
 }

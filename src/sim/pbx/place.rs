@@ -138,6 +138,13 @@ impl Pbx {
             }
         }
         placed.truncate(MAX_BRANCHES);
+        if faults.has(Kind::OtherContact)
+            && let Some(first) = placed.first().map(|first| first.user.clone())
+        {
+            for device in &mut placed {
+                device.target = with_user(&device.target, &first);
+            }
+        }
         if placed.is_empty() { Err(refused) } else { Ok(placed) }
     }
 
@@ -148,6 +155,8 @@ impl Pbx {
             return Err(486);
         }
         let mut bindings = self.registrar().bindings(now(), called.name());
+        // Of those that came at the same moment the last one is the latest.
+        bindings.reverse();
         bindings.sort_by_key(|binding| std::cmp::Reverse((binding.source.is_some(), binding.since)));
         let registered = bindings.first().is_some_and(|binding| binding.source.is_some());
         bindings.retain(|binding| binding.source.is_some() == registered);
@@ -190,6 +199,14 @@ impl Pbx {
         };
         let remote: SocketAddr = resolve(&host, port).await.ok()?.into_iter().next()?;
         self.agent.scope().flow(transport, remote).await.ok()
+    }
+}
+
+/// A Contact with another user part.
+fn with_user(contact: &str, user: &str) -> String {
+    match (contact.split_once(':'), contact.split_once('@')) {
+        (Some((scheme, _)), Some((_, host))) => format!("{scheme}:{user}@{host}"),
+        _ => contact.to_owned(),
     }
 }
 
