@@ -19,6 +19,7 @@ mod challenged;
 mod destination;
 mod display;
 mod dtmf;
+mod fork;
 mod hold;
 mod judged;
 mod many;
@@ -42,6 +43,9 @@ pub use cancel::Cancel;
 pub use destination::Destination;
 pub(crate) use display::Printable;
 pub use dtmf::{Dtmf, DtmfMethod, DtmfResult, MAX_KEYS};
+pub use fork::{
+    Fork, ForkReleased, ForkResult, ForkRound, ForkRung, ForkTrial, MAX_FORK_ENDS, RingOrder, SecondCall,
+};
 pub use hold::{Hold, hold_way};
 pub use many::Pace;
 pub use outcome::{Fact, Finding, Metric, MetricValue, Outcome, Severity, Side, Step, Transcript, Verdict};

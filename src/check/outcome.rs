@@ -1,6 +1,7 @@
 //! What a check found: plain data, with the evidence in it.
 
 use super::dtmf::DtmfResult;
+use super::fork::ForkResult;
 use super::transfer::TransferResult;
 use crate::transport::{MediaRecord, Record};
 use std::fmt;
@@ -197,6 +198,8 @@ pub struct Outcome {
     pub dtmf: Vec<DtmfResult>,
     /// What a transfer came to; `None` for other checks.
     pub transfer: Option<Box<TransferResult>>,
+    /// What a check of forking came to; `None` for other checks.
+    pub fork: Option<Box<ForkResult>>,
     /// The evidence.
     pub transcript: Transcript,
     /// How long all of it took.

@@ -185,6 +185,7 @@ fn without_evidence(check: &'static str, subject: String, verdict: Verdict, find
         metrics: Vec::new(),
         dtmf: Vec::new(),
         transfer: None,
+        fork: None,
         transcript: Transcript::empty(now, SystemTime::now()),
         took: Duration::ZERO,
     }

@@ -1,6 +1,7 @@
 //! What a running check holds: the way to its peer, the clock and the notebook.
 
 use super::dtmf::DtmfResult;
+use super::fork::ForkResult;
 use super::reply::{Answered, Reply, Unreached};
 use super::restraint::Restraint;
 use super::transfer::TransferResult;
@@ -44,6 +45,7 @@ pub struct Run {
     metrics: Vec<Metric>,
     dtmf: Vec<DtmfResult>,
     transfer: Option<Box<TransferResult>>,
+    fork: Option<Box<ForkResult>>,
     began: Instant,
     began_at: SystemTime,
 }
@@ -116,6 +118,7 @@ impl Run {
             metrics: Vec::new(),
             dtmf: Vec::new(),
             transfer: None,
+            fork: None,
             began: now.into_std(),
             began_at: SystemTime::now(),
         }
@@ -374,6 +377,10 @@ impl Run {
         self.transfer = Some(Box::new(result));
     }
 
+    pub(super) fn forked(&mut self, result: ForkResult) {
+        self.fork = Some(Box::new(result));
+    }
+
     pub(super) fn digits(&mut self, result: DtmfResult) {
         self.dtmf.push(result);
     }
@@ -485,6 +492,7 @@ impl Run {
             metrics: self.metrics,
             dtmf: self.dtmf,
             transfer: self.transfer,
+            fork: self.fork,
             transcript,
             took: Clock::now().into_std().saturating_duration_since(self.began),
         }

@@ -15,6 +15,7 @@
 //! | `metrics` | an object; the unit ends the key: `rrd_ms` (a number with at most three decimals), `expires_s`, `loss_a_to_b_percent`; counts have none |
 //! | `dtmf` | what became of digits; only in outcomes of `dtmf`: `step`, `method`, `sent`, `received`, `arrived_by`, `defects` (codes of findings), `loss`, `digits` (each sent one: `digit`, and when it arrived `duration_ms`, `level_dbm0`, `payload_type`, `at_ms`), `observed` (all that came, by every way) |
 //! | `transfer` | what a transfer came to; only in outcomes of `transfer`: `kind`, `parties`, `transferor`, `heard` (`before` and `after`: of each party whom it hears), `refer`, `notify` (statuses in order), `legs_left`, `transferee` (its fate in words), `transfer_ms` |
+//! | `fork` | what became of several that were called as one; only in outcomes of `fork`: `target`, `caller`, `ends`, `legs_left`, and of each call in `rounds` `trial`, `rang` (in order: `end`, `after_ms`, `request_uri`, `from`, `asserted`), `not_rung`, `order` (`parallel`, `serial`), `refused`, `answered`, `winner`, `answer_ms`, `released` (`end`, `by`, `after_ms`, `reason`, `acknowledged`), `heard` (of each party whom it hears), `second_rang`, `refusal` (a status), `legs_left` |
 //! | `took_ms` | how long all of it took |
 //! | `started` | when it began, RFC 3339 in UTC with milliseconds |
 //! | `messages` | messages sent and received, retransmissions too |
@@ -31,6 +32,7 @@
 //! ```
 
 mod dtmf;
+mod fork;
 mod transfer;
 
 use crate::check::{MetricValue, Outcome};
@@ -115,7 +117,7 @@ impl Serialize for Line<'_> {
             .collect();
         let facts: Vec<Fact<'_>> =
             outcome.facts.iter().map(|f| Fact { name: f.name, value: &f.value }).collect();
-        let mut line = serializer.serialize_struct("Outcome", 17)?;
+        let mut line = serializer.serialize_struct("Outcome", 18)?;
         line.serialize_field("schema", SCHEMA)?;
         line.serialize_field("check", outcome.check)?;
         line.serialize_field("subject", &outcome.subject)?;
@@ -136,6 +138,10 @@ impl Serialize for Line<'_> {
         match &outcome.transfer {
             None => line.skip_field("transfer")?,
             Some(result) => line.serialize_field("transfer", &transfer::row(result))?,
+        }
+        match &outcome.fork {
+            None => line.skip_field("fork")?,
+            Some(result) => line.serialize_field("fork", &fork::row(result))?,
         }
         line.serialize_field("took_ms", &milliseconds(outcome.took))?;
         line.serialize_field("started", &timestamp(outcome.transcript.began_at))?;

@@ -140,6 +140,7 @@ fn outcome() -> Outcome {
         ],
         dtmf: Vec::new(),
         transfer: None,
+        fork: None,
         transcript: Transcript {
             records,
             dropped: 2,

@@ -10,7 +10,7 @@ use crate::syntax::{HeaderName, Method};
 use crate::ua::call::{By, Cause};
 
 /// The callee's other devices ring as well.
-pub(super) fn other_bindings(run: &mut Run, name: &str, others: usize) {
+pub(in crate::check) fn other_bindings(run: &mut Run, name: &str, others: usize) {
     if others > 0 {
         run.find(Finding::new(
             "rings-other-devices",

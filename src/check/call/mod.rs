@@ -4,7 +4,7 @@ mod act;
 mod audio;
 pub(super) mod dropped;
 mod ending;
-mod facts;
+pub(super) mod facts;
 mod play;
 pub(super) mod refusal;
 mod setup;

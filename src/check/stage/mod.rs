@@ -5,6 +5,7 @@ mod leg;
 mod party;
 mod referral;
 
+pub(super) use ears::Ear;
 pub(super) use leg::{Ended, Leg, Seen};
 pub(super) use party::{Expect, Party};
 

@@ -1,0 +1,417 @@
+//! What can go wrong when several are called as one, and what it is called.
+
+use super::result::{ForkResult, ForkRound, ForkRung, RingOrder};
+use super::{Fork, SecondCall};
+use crate::check::call::refusal;
+use crate::check::display::Took;
+use crate::check::judged::Judged;
+use crate::check::stage::{Ear, Seen};
+use crate::check::{Finding, Severity, Side};
+use std::time::Duration;
+
+/// `bob`, `bob and carol`, `bob, carol and dan`.
+fn listed(check: &Fork, parties: impl IntoIterator<Item = usize>) -> String {
+    let names: Vec<&str> = parties.into_iter().map(|party| check.party(party)).collect();
+    match names.split_last() {
+        None => "nobody".to_owned(),
+        Some((last, [])) => (*last).to_owned(),
+        Some((last, rest)) => format!("{} and {last}", rest.join(", ")),
+    }
+}
+
+fn is_or_are(number: usize) -> &'static str {
+    if number == 1 { "is" } else { "are" }
+}
+
+pub(super) fn order(order: RingOrder) -> &'static str {
+    match order {
+        RingOrder::Parallel => "all at once",
+        RingOrder::Serial => "one after the other",
+    }
+}
+
+/// What the caller's own call came to: `alice got 486 Busy Here`.
+fn fate(check: &Fork, seen: Option<&Seen>) -> String {
+    let caller = check.party(0);
+    let Some(seen) = seen else { return format!("{caller} has no call") };
+    if let Some((_, rejection)) = &seen.rejected {
+        return match rejection.status {
+            Some(status) => {
+                let what = refusal::result(status);
+                format!("{caller} got {status} {} ({what})", rejection.phrase)
+            }
+            None => format!("{caller} got no answer at all"),
+        };
+    }
+    match (&seen.ended, seen.answered.is_some()) {
+        (Some(ended), _) => format!("the call of {caller} ended: {:?}", ended.cause),
+        (None, true) => format!("{caller} is in a call"),
+        (None, false) => format!("{caller} still waits"),
+    }
+}
+
+/// In one sentence, when all went well.
+pub(super) fn done(check: &Fork, result: &ForkResult) -> String {
+    let rang = result.rounds.first().map(|round| round.rang.len()).unwrap_or_default();
+    let order = result.rounds.first().and_then(|round| round.order).map_or("", order);
+    let winner = result.rounds.iter().find_map(|round| round.winner);
+    let won = winner.map(|end| format!("; {} and {} hear each other", check.party(0), check.party(end + 1)));
+    format!("{} rings {rang}, {order}{}; no leg is left", check.target, won.unwrap_or_default())
+}
+
+/// The step `rings`.
+pub(super) fn rings(check: &Fork, round: &ForkRound, displaced: &[usize]) -> Judged {
+    let rang = |party: usize| round.rang.iter().any(|rung| rung.end + 1 == party);
+    let silent: Vec<usize> = (1..=check.ends.len()).filter(|party| !rang(*party)).collect();
+    if silent.is_empty() {
+        let each =
+            round.rang.iter().map(|rung| format!("{} after {}", check.party(rung.end + 1), Took(rung.after)));
+        let each: Vec<String> = each.collect();
+        let order = round.order.map_or("", order);
+        return Judged::pass(format!("{}: {order}", each.join(", ")));
+    }
+    let seen = format!(
+        "{} rings {}, and not {}",
+        check.target,
+        listed(check, round.rang.iter().map(|rung| rung.end + 1)),
+        listed(check, silent.iter().copied())
+    );
+    if !displaced.is_empty() && silent.iter().all(|party| displaced.contains(party)) {
+        return Judged::fail(
+            "binding-replaced",
+            Side::Peer,
+            format!(
+                "{seen}: the registrar dropped the binding when another device of the account registered (B06)"
+            ),
+            "platform: allow as many bindings (contacts) for an account as it has devices",
+        );
+    }
+    let advice = if check.one_account {
+        "platform: all live bindings of an account are rung (U14); look for a limit of devices, or a fork that was switched off"
+    } else {
+        "platform: check the members of the group, and its limit of devices that ring at once (F06); if they ring one after the other, give it more time (--wait)"
+    };
+    Judged::fail("branch-not-rung", Side::Peer, seen, advice)
+}
+
+pub(super) fn wrong_line(check: &Fork, rung: &ForkRung) -> Judged {
+    let who = check.party(rung.end + 1);
+    Judged::fail(
+        "wrong-line-rang",
+        Side::Peer,
+        format!(
+            "{who} was called as {}: on a phone with several lines another one rings (U14)",
+            rung.request_uri
+        ),
+        "platform: the Request-URI is the Contact that this device registered for this account (RFC 3261 sec. 16.5)",
+    )
+}
+
+pub(super) fn rung_twice(who: &str, invites: usize) -> Finding {
+    Finding::new(
+        "rung-twice",
+        Severity::Warning,
+        Side::Peer,
+        format!("{who} got {invites} INVITEs for one call"),
+        "platform: two ways lead to the same device (a member that is also forwarded to, or a binding that is there twice)",
+    )
+}
+
+/// All that rang had stopped before anybody answered.
+pub(super) fn stopped_ringing(check: &Fork, caller: Option<&Seen>) -> Judged {
+    Judged::fail(
+        "ringing-stopped",
+        Side::Peer,
+        format!("all stopped ringing before anybody answered; {}", fate(check, caller)),
+        "platform: look at its time for ringing, and at what else may have taken the call (mailbox, forwarding)",
+    )
+}
+
+pub(super) fn not_passed_on(check: &Fork, who: &[usize], caller: Option<&Seen>) -> Judged {
+    Judged::fail(
+        "answer-not-passed-on",
+        Side::Peer,
+        format!(
+            "{} answered, and the call did not come up: {}",
+            listed(check, who.iter().copied()),
+            fate(check, caller)
+        ),
+        "platform: the first 200 OK of a branch goes to the caller (RFC 3261 sec. 16.7)",
+    )
+}
+
+/// The step `cancel`.
+pub(super) fn cancelled(check: &Fork, losers: &[usize], round: &ForkRound) -> Judged {
+    let is_released = |party: &usize| round.released.iter().any(|released| released.end + 1 == *party);
+    let on: Vec<usize> = losers.iter().copied().filter(|party| !is_released(party)).collect();
+    if !on.is_empty() {
+        let winner = round.winner.map_or("one", |end| check.party(end + 1));
+        return Judged::fail(
+            "loser-not-cancelled",
+            Side::Peer,
+            format!(
+                "{winner} answered, and {} still rang {} s later: no CANCEL came (F02)",
+                listed(check, on),
+                super::play::RELEASE.as_secs()
+            ),
+            "platform: when one device has answered, every other one gets CANCEL; phone: restart the app that rings on",
+        );
+    }
+    let latest = round.released.iter().map(|released| released.after).max().unwrap_or_default();
+    let number = losers.len();
+    Judged::pass(format!(
+        "{} {} told to stop within {}",
+        listed(check, losers.iter().copied()),
+        is_or_are(number),
+        Took(latest)
+    ))
+}
+
+pub(super) fn not_acknowledged(who: &str) -> Finding {
+    Finding::new(
+        "refusal-not-acknowledged",
+        Severity::Warning,
+        Side::Peer,
+        format!("{who} was cancelled, and its 487 got no ACK"),
+        "platform: each final response to an INVITE is acknowledged (RFC 3261 sec. 17.1.1.3); phones repeat it for half a minute otherwise",
+    )
+}
+
+/// The caller and the winner hear each other, and nobody else hears anything. Legs: the caller's and the winner's.
+pub(super) fn audio(check: &Fork, winner: usize, (caller_leg, leg): (usize, usize), ears: &[Ear]) -> Judged {
+    let (caller, who) = (check.party(0), check.party(winner));
+    let heard = |leg: usize| ears.iter().find(|ear| ear.leg == leg).map(|ear| ear.speakers.as_slice());
+    let (by_caller, by_winner) = (heard(caller_leg).unwrap_or_default(), heard(leg).unwrap_or_default());
+    let strangers: Vec<usize> = by_caller.iter().copied().filter(|speaker| *speaker != winner).collect();
+    if !strangers.is_empty() {
+        return Judged::fail(
+            "wrong-end-heard",
+            Side::Peer,
+            format!("{who} answered, and {caller} hears {}", listed(check, strangers)),
+            "platform: it joins the caller with a device that has not won",
+        );
+    }
+    if let Some(ear) =
+        ears.iter().find(|ear| ear.leg != caller_leg && ear.leg != leg && !ear.speakers.is_empty())
+    {
+        return Judged::fail(
+            "loser-hears",
+            Side::Peer,
+            format!(
+                "{who} answered, and {} hears {}",
+                check.party(ear.listener),
+                listed(check, ear.speakers.iter().copied())
+            ),
+            "platform: only the device that has won is joined with the caller",
+        );
+    }
+    let deaf = match (by_caller.contains(&winner), by_winner.contains(&0)) {
+        (true, true) => {
+            return Judged::pass(format!(
+                "{caller} and {who} hear each other, and nobody else hears anything"
+            ));
+        }
+        (false, true) => format!("{caller} does not hear {who}"),
+        (true, false) => format!("{who} does not hear {caller}"),
+        (false, false) => format!("{caller} and {who} do not hear each other"),
+    };
+    Judged::fail(
+        "winner-not-heard",
+        Side::Path,
+        format!("{who} answered, and {deaf}"),
+        "compare it with a plain call (ringback call): if that is heard, the platform's media of forked calls is at fault",
+    )
+}
+
+pub(super) fn legs_left(check: &Fork, left: &[usize]) -> Judged {
+    Judged::fail(
+        "leg-left-open",
+        Side::Peer,
+        format!(
+            "{} hung up, and {} of {} {} still there {} s later",
+            check.party(0),
+            if left.len() == 1 { "the leg" } else { "the legs" },
+            listed(check, left.iter().copied()),
+            is_or_are(left.len()),
+            super::play::END.as_secs()
+        ),
+        "platform: a BYE or CANCEL of the caller has to end every leg of the call",
+    )
+}
+
+/// Why two could not do something at the same time.
+pub(super) fn no_two(order: Option<RingOrder>) -> &'static str {
+    match order {
+        Some(RingOrder::Serial) => "they ring one after the other: no two ring at once",
+        _ => "fewer than two rang",
+    }
+}
+
+pub(super) fn both_dropped(check: &Fork, racers: [usize; 2]) -> Judged {
+    Judged::fail(
+        "both-answers-dropped",
+        Side::Peer,
+        format!("{} answered at once, and both were hung up", listed(check, racers)),
+        "platform: of two answers one stays (RFC 3261 sec. 13.2.2.4)",
+    )
+}
+
+pub(super) fn both_up(check: &Fork, racers: [usize; 2], joined: Option<usize>) -> Judged {
+    let caller = check.party(0);
+    let seconds = super::play::RELEASE.as_secs();
+    let open = match joined {
+        Some(end) => {
+            let second = racers.into_iter().find(|party| *party != end + 1).unwrap_or_default();
+            format!(
+                "{caller} talks to {}, and the leg of {} is still up after {seconds} s, with nobody in it",
+                check.party(end + 1),
+                check.party(second)
+            )
+        }
+        None => format!("{caller} hears neither, and both legs are still up after {seconds} s"),
+    };
+    Judged::fail(
+        "second-answer-left-open",
+        Side::Peer,
+        format!("{} answered at once: {open} (F04)", listed(check, racers)),
+        "platform: the answer that comes second gets ACK and BYE at once (RFC 3261 sec. 13.2.2.4); until then that phone is busy",
+    )
+}
+
+/// The step `race`.
+pub(super) fn raced(
+    check: &Fork,
+    winner: usize,
+    second: usize,
+    released: Option<(&'static str, Duration)>,
+    by_caller: bool,
+) -> String {
+    let (who, second) = (check.party(winner), check.party(second));
+    let by = if by_caller { "the caller" } else { "the platform" };
+    match released {
+        Some((how, after)) => format!(
+            "both answered: {who} stays and is heard; {second} got {how} from {by} after {}",
+            Took(after)
+        ),
+        None => format!("both answered: {who} stays and is heard; {second} is released"),
+    }
+}
+
+pub(super) fn ended_by_6xx(check: &Fork, refuser: usize, status: u16) -> String {
+    format!("{} refused with {status}, which ends the whole call, as it may", check.party(refuser))
+}
+
+/// One refusal ended the ringing of others.
+pub(super) fn ended_by_refusal(
+    check: &Fork,
+    (refuser, status): (usize, u16),
+    (others, still): (&[usize], &[usize]),
+    told: Option<u16>,
+) -> Judged {
+    let gone: Vec<usize> = others.iter().copied().filter(|party| !still.contains(party)).collect();
+    let told = told.map_or(String::new(), |told| format!(", and {} got {told}", check.party(0)));
+    Judged::fail(
+        "fork-ended-by-refusal",
+        Side::Peer,
+        format!(
+            "{} refused with {status}, and {} stopped ringing{told} (F01)",
+            check.party(refuser),
+            listed(check, gone)
+        ),
+        "platform: a refusal ends its own branch only; the best answer is waited for (RFC 3261 sec. 16.7). Switch off 'busy on one is busy for all'",
+    )
+}
+
+/// The step `refuse`.
+pub(super) fn rang_on(check: &Fork, (refuser, status): (usize, u16), winner: usize) -> String {
+    let (caller, who) = (check.party(0), check.party(winner));
+    format!(
+        "{} refused with {status}, the others rang on; {caller} and {who} hear each other",
+        check.party(refuser)
+    )
+}
+
+/// The step `second-call`.
+pub(super) fn second_call(
+    check: &Fork,
+    busy: usize,
+    came: Option<SecondCall>,
+    rung: &[usize],
+    refusal: Option<u16>,
+) -> Judged {
+    let who = check.party(busy);
+    let others = listed(check, rung.iter().copied().filter(|party| *party != busy));
+    let status = refusal.map_or(String::new(), |status| format!(" with {status}"));
+    let seen = match came {
+        Some(SecondCall::Rings) => format!("{who} is in a call, and rings for the second one"),
+        Some(SecondCall::Elsewhere) => {
+            format!("{who} is in a call; the second one rings {others}, and not {who}")
+        }
+        Some(_) => format!("{who} is in a call, and the second one was refused{status}: nobody rang"),
+        None => format!("{who} is in a call, and the second one rang nobody and was not refused"),
+    };
+    let expected = check.second_call;
+    let is_busy = matches!(refusal, Some(486 | 600));
+    let as_expected = match expected {
+        SecondCall::Any => came.is_some(),
+        SecondCall::Busy => came == Some(SecondCall::Busy) && is_busy,
+        _ => came == Some(expected),
+    };
+    if as_expected {
+        return Judged::pass(seen);
+    }
+    match (expected, came) {
+        (_, None) => Judged::fail(
+            "second-call-lost",
+            Side::Peer,
+            seen,
+            "platform: look where a second call goes while one is up; the caller hears nothing",
+        ),
+        (SecondCall::Rings, _) => Judged::fail(
+            "second-call-refused",
+            Side::Peer,
+            format!("{seen}; call waiting is expected (F05)"),
+            "set call waiting, or at least two calls, in the profile of the account; if it is off on purpose, say so (--second-call busy or elsewhere)",
+        ),
+        (_, Some(SecondCall::Rings)) => Judged::fail(
+            "second-call-rings",
+            Side::Peer,
+            format!("{seen}; it is not to"),
+            "switch off call waiting, or let the group leave out who is busy; if it is on purpose, say so (--second-call rings)",
+        ),
+        _ => Judged::fail(
+            "second-call-elsewhere",
+            Side::Peer,
+            format!("{seen}; expected was: {expected}"),
+            "compare it with the group's setting for busy members",
+        ),
+    }
+}
+
+/// The second call was given up, and somebody rings on.
+pub(super) fn rings_on(check: &Fork, on: &[usize]) -> Judged {
+    Judged::fail(
+        "rings-on",
+        Side::Peer,
+        format!(
+            "the caller gave the second call up {} s ago, and {} {} still ringing",
+            super::play::END.as_secs(),
+            listed(check, on.iter().copied()),
+            is_or_are(on.len())
+        ),
+        "platform: CANCEL has to be passed on to every phone that rings (F02)",
+    )
+}
+
+/// The first call did not survive the second.
+pub(super) fn first_call_lost(check: &Fork, busy: usize, audio: &str) -> Judged {
+    Judged::fail(
+        "first-call-lost",
+        Side::Peer,
+        format!(
+            "after a second call came and was given up, the first one of {} is not what it was: {audio}",
+            check.party(busy)
+        ),
+        "platform or phone: a second call leaves the first one alone until somebody takes it",
+    )
+}

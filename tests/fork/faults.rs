@@ -1,0 +1,232 @@
+//! Each fault of the catalogue that a check of forking meets: its verdict, the one error that names it, whose it is, and the words.
+
+use crate::scene::{Scene, errors, finding, step};
+use ringback::check::{Fork, ForkTrial, Outcome, SecondCall, Severity, Side, Verdict};
+
+/// Of whom the fault is asked.
+#[derive(Debug, Clone, Copy)]
+enum Of {
+    Group,
+    Devices,
+}
+
+async fn with_fault(fault: &str, of: Of, change: impl FnOnce(Fork) -> Fork) -> Outcome {
+    let scene = Scene::new(&[fault]).await;
+    let check = match of {
+        Of::Group => scene.group(),
+        Of::Devices => scene.devices(3),
+    };
+    scene.check(change(check)).await
+}
+
+fn fails(outcome: &Outcome, (at, code, side): (&str, &str, Side), words: &[&str]) {
+    assert_eq!((outcome.verdict, errors(outcome)), (Verdict::Fail, vec![code]), "{outcome}");
+    let found = finding(outcome, code);
+    assert_eq!(found.side, side, "{outcome}");
+    for words in words {
+        assert!(found.seen.contains(words), "{words:?} is not in {:?}\n{outcome}", found.seen);
+    }
+    assert_eq!(step(outcome, at).verdict, Verdict::Fail, "{outcome}");
+    let failed = outcome.steps.iter().filter(|step| step.verdict == Verdict::Fail).count();
+    assert_eq!(failed, 1, "{outcome}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn f01_one_refusal_ends_all() {
+    let outcome = with_fault("F01", Of::Group, |fork| fork).await;
+    let words = ["bob refused with 486", "carol and dan stopped ringing", "alice got 486", "F01"];
+    fails(&outcome, ("refuse", "fork-ended-by-refusal", Side::Peer), &words);
+    let outcome = with_fault("F01", Of::Devices, |fork| fork).await;
+    let words = ["refused with 486", "stopped ringing", "alice got 486"];
+    fails(&outcome, ("refuse", "fork-ended-by-refusal", Side::Peer), &words);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_603_may_end_all_and_need_not() {
+    // RFC 3261 sec. 16.7: a proxy ends a fork at 6xx; a PBX that rings a group may go on.
+    for fault in ["F01", ""] {
+        let scene = Scene::new(if fault.is_empty() { &[] } else { &["F01"] }).await;
+        let outcome = scene.check(scene.group().refuses_with(603).unwrap()).await;
+        assert_eq!((outcome.verdict, errors(&outcome)), (Verdict::Pass, vec![]), "{fault}\n{outcome}");
+        let told = &step(&outcome, "refuse").detail;
+        let ended = told.contains("603, which ends the whole call");
+        assert_eq!(ended, fault == "F01", "{told}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn f02_the_others_ring_on() {
+    for of in [Of::Group, Of::Devices] {
+        let outcome = with_fault("F02", of, |fork| fork).await;
+        fails(
+            &outcome,
+            ("cancel", "loser-not-cancelled", Side::Peer),
+            &["answered", "still rang", "no CANCEL", "F02"],
+        );
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn f03_a_cancel_without_its_reason_is_a_warning() {
+    let outcome = with_fault("F03", Of::Group, |fork| fork).await;
+    assert_eq!((outcome.verdict, errors(&outcome)), (Verdict::Pass, vec![]), "{outcome}");
+    let lost = finding(&outcome, "cancel-reason-lost");
+    assert_eq!((lost.severity, lost.side), (Severity::Warning, Side::Peer));
+    assert!(
+        lost.seen.contains("reached carol has no Reason") && lost.seen.contains("missed call"),
+        "{outcome}"
+    );
+    let both = outcome.findings.iter().filter(|finding| finding.code == "cancel-reason-lost").count();
+    assert_eq!(both, 2, "carol and dan: {outcome}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn f04_the_second_answer_is_left_open() {
+    let race = |fork: Fork| fork.trials([ForkTrial::Race]);
+    for of in [Of::Group, Of::Devices] {
+        let outcome = with_fault("F04", of, race).await;
+        let words = ["answered at once", "alice talks to", "is still up after 5 s, with nobody in it", "F04"];
+        fails(&outcome, ("race", "second-answer-left-open", Side::Peer), &words);
+        let round = &outcome.fork.as_ref().unwrap().rounds[0];
+        // The second of the two, and the third that rings on.
+        assert_eq!((round.released.as_slice(), round.legs_left), ([].as_slice(), 2), "{outcome}");
+    }
+    // The whole of it: nobody is cancelled either.
+    let outcome = with_fault("F04", Of::Group, |fork| fork).await;
+    assert_eq!(errors(&outcome), ["loser-not-cancelled", "second-answer-left-open"], "{outcome}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn f02_and_f04_are_told_apart_by_a_race() {
+    let race = |fork: Fork| fork.trials([ForkTrial::Race]);
+    // A CANCEL that is never sent does no harm to who has answered: its second answer is released.
+    let outcome = with_fault("F02", Of::Devices, |fork| race(fork)).await;
+    assert_eq!((outcome.verdict, errors(&outcome)), (Verdict::Pass, vec![]), "{outcome}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn f05_a_second_call_finds_the_line_busy() {
+    let outcome = with_fault("F05", Of::Group, |fork| fork).await;
+    let words = [
+        "bob is in a call; the second one rings",
+        "carol",
+        "dan",
+        "and not bob",
+        "call waiting is expected (F05)",
+    ];
+    fails(&outcome, ("second-call", "second-call-refused", Side::Peer), &words);
+    let outcome = with_fault("F05", Of::Devices, |fork| fork).await;
+    let words = ["bob#1 is in a call, and the second one was refused with 486: nobody rang", "F05"];
+    fails(&outcome, ("second-call", "second-call-refused", Side::Peer), &words);
+}
+
+#[tokio::test(start_paused = true)]
+async fn whether_a_second_call_rings_is_judged_by_what_is_expected() {
+    use SecondCall::{Any, Busy, Elsewhere, Rings};
+    const REFUSED: &str = "second-call-refused";
+    const RANG: &str = "second-call-rings";
+    const ELSE: &str = "second-call-elsewhere";
+    let cases = [
+        ("", Of::Group, Rings, None),
+        ("", Of::Group, Any, None),
+        ("", Of::Group, Elsewhere, Some(RANG)),
+        ("", Of::Devices, Busy, Some(RANG)),
+        ("F05", Of::Group, Elsewhere, None),
+        ("F05", Of::Group, Any, None),
+        ("F05", Of::Group, Busy, Some(ELSE)),
+        ("F05", Of::Devices, Busy, None),
+        ("F05", Of::Devices, Any, None),
+        ("F05", Of::Devices, Elsewhere, Some(ELSE)),
+        ("F05", Of::Devices, Rings, Some(REFUSED)),
+    ];
+    for (fault, of, expected, code) in cases {
+        let faults: &[&str] = if fault.is_empty() { &[] } else { &["F05"] };
+        let scene = Scene::new(faults).await;
+        let check = match of {
+            Of::Group => scene.group(),
+            Of::Devices => scene.devices(3),
+        };
+        let outcome = scene.check(check.second_call(expected).trials([ForkTrial::SecondCall])).await;
+        let verdict = if code.is_some() { Verdict::Fail } else { Verdict::Pass };
+        assert_eq!(
+            (outcome.verdict, errors(&outcome)),
+            (verdict, code.into_iter().collect()),
+            "{fault} {of:?} {expected}\n{outcome}"
+        );
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn u14_of_several_devices_only_the_latest_is_rung() {
+    let outcome = with_fault("U14", Of::Devices, |fork| fork).await;
+    let words = ["rings bob#3, and not bob#1 and bob#2"];
+    fails(&outcome, ("rings", "branch-not-rung", Side::Peer), &words);
+    // It is told once; the rest goes on with who rings, and says what cannot be tried.
+    assert_eq!(step(&outcome, "audio").verdict, Verdict::Pass, "{outcome}");
+    for name in ["cancel", "race", "refuse"] {
+        assert_eq!(step(&outcome, name).verdict, Verdict::NotRun, "{name}\n{outcome}");
+    }
+    assert_eq!(outcome.fork.as_ref().unwrap().rounds[0].winner, Some(2), "{outcome}");
+    // Members of a group have one device each.
+    let outcome = with_fault("U14", Of::Group, |fork| fork).await;
+    assert_eq!(outcome.verdict, Verdict::Pass, "{outcome}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn u14_a_member_that_is_called_by_the_contact_of_another_is_told_from_one_that_is_not_rung() {
+    let outcome = with_fault("U14:contact", Of::Group, |fork| fork.trials([ForkTrial::Answer])).await;
+    let words = ["was called as sip:", "on a phone with several lines another one rings (U14)"];
+    fails(&outcome, ("rings", "wrong-line-rang", Side::Peer), &words);
+    assert_eq!(outcome.fork.as_ref().unwrap().rounds[0].rang.len(), 3, "{outcome}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn b06_a_binding_that_was_dropped_is_told_from_one_that_is_not_rung() {
+    let outcome = with_fault("B06", Of::Devices, |fork| fork).await;
+    let words = ["rings bob#3, and not bob#1 and bob#2", "dropped the binding when another device", "B06"];
+    fails(&outcome, ("rings", "binding-replaced", Side::Peer), &words);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_member_that_the_group_does_not_have_is_named() {
+    let scene = Scene::with(&[], |lab| lab.group("600", ["bob", "dan"])).await;
+    let outcome = scene.check(scene.group()).await;
+    let words = ["rings bob and dan, and not carol"];
+    fails(&outcome, ("rings", "branch-not-rung", Side::Peer), &words);
+    assert!(finding(&outcome, "branch-not-rung").advice.contains("members of the group"), "{outcome}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_number_that_nobody_has_rings_nobody_and_nothing_more_is_tried() {
+    let scene = Scene::with(&[], |lab| lab).await;
+    let outcome = scene.check(scene.group()).await;
+    fails(&outcome, ("rings", "number-unknown", Side::Setup), &["404"]);
+    for name in ["race", "refuse", "second-call"] {
+        assert_eq!(step(&outcome, name).verdict, Verdict::NotRun, "{name}\n{outcome}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_winner_who_is_not_heard_is_named_with_the_direction() {
+    let answer = |fork: Fork| fork.trials([ForkTrial::Answer]);
+    for (fault, words) in [
+        ("N12:backward", "alice does not hear bob"),
+        ("N12:forward", "bob does not hear alice"),
+        ("N12", "alice and bob do not hear each other"),
+    ] {
+        let outcome = with_fault(fault, Of::Group, answer).await;
+        fails(&outcome, ("audio", "winner-not-heard", Side::Path), &["bob answered", words]);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_check_that_is_stopped_while_all_ring_leaves_nothing_behind() {
+    let scene = Scene::new(&[]).await;
+    let stopper = scene.probe.clone();
+    tokio::spawn(async move {
+        tokio::time::sleep(std::time::Duration::from_millis(400)).await;
+        stopper.stop();
+    });
+    let outcome = scene.check(scene.group()).await;
+    assert_eq!((outcome.verdict, errors(&outcome)), (Verdict::Inconclusive, vec!["stopped"]), "{outcome}");
+}

@@ -1,0 +1,6 @@
+//! Several called as one through the embedded PBX, in virtual time: who rings, who wins, how the others are stopped, and each fault by name.
+#![allow(clippy::unwrap_used)]
+
+mod faults;
+mod healthy;
+mod scene;

@@ -1,0 +1,85 @@
+//! A PBX with a group of three, and a probe, in one network in memory.
+
+use ringback::check::{Account, Finding, Fork, Outcome, Probe, ProbeConfig, Severity, Step};
+use ringback::message::Transport;
+use ringback::sim::{Lab, LabBuilder, MemoryNetwork, User};
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+
+/// The number of the group.
+pub(crate) const GROUP: &str = "600";
+pub(crate) const MEMBERS: [&str; 3] = ["bob", "carol", "dan"];
+
+pub(crate) struct Scene {
+    pub(crate) lab: Lab,
+    pub(crate) probe: Probe,
+}
+
+impl Scene {
+    /// Alice, and the members of the group with these faults.
+    pub(crate) async fn new(faults: &[&str]) -> Scene {
+        Scene::with(faults, |lab| lab.group(GROUP, MEMBERS)).await
+    }
+
+    pub(crate) async fn with(faults: &[&str], more: impl FnOnce(LabBuilder) -> LabBuilder) -> Scene {
+        let network = MemoryNetwork::new([7; 32]);
+        let (pbx, ours): (IpAddr, IpAddr) = ("203.0.113.1".parse().unwrap(), "192.0.2.7".parse().unwrap());
+        let mut builder =
+            Lab::builder().seed([1; 32]).on(&network.host([pbx])).user(User::new("alice", "pw"));
+        for name in MEMBERS {
+            let user = faults.iter().fold(User::new(name, "pw"), |user, fault| user.fault(fault).unwrap());
+            builder = builder.user(user);
+        }
+        let lab = more(builder).start().await.unwrap();
+        let mut config = ProbeConfig::default();
+        config.endpoint.network = Some(Arc::new(network.host([ours])));
+        config.endpoint.udp = vec![SocketAddr::new(ours, 5070)];
+        config.endpoint.seed = Some([2; 32]);
+        Scene { lab, probe: Probe::with(config).await.unwrap() }
+    }
+
+    pub(crate) fn account(&self, name: &str) -> Account {
+        self.lab.account(name, Transport::Udp).unwrap()
+    }
+
+    /// Alice calls the group.
+    pub(crate) fn group(&self) -> Fork {
+        let members = MEMBERS.map(|name| self.account(name));
+        Fork::group(&self.account("alice"), GROUP, &members).unwrap()
+    }
+
+    /// Alice calls bob, who has so many devices.
+    pub(crate) fn devices(&self, number: usize) -> Fork {
+        Fork::bindings(&self.account("alice"), &self.account("bob"), number).unwrap()
+    }
+
+    /// Asks, and sees that nothing of it is left at the PBX.
+    pub(crate) async fn check(&self, check: Fork) -> Outcome {
+        let outcome = self.probe.check(check).await;
+        assert!(self.lab.legs().is_empty(), "calls are left: {:?}\n{outcome}", self.lab.legs());
+        for name in MEMBERS {
+            assert!(self.lab.bindings(name).is_empty(), "a binding of {name} is left\n{outcome}");
+        }
+        assert!(!outcome.findings.iter().any(|found| found.code == "call-left"), "{outcome}");
+        outcome
+    }
+}
+
+pub(crate) fn errors(outcome: &Outcome) -> Vec<&'static str> {
+    outcome.findings.iter().filter(|f| f.severity == Severity::Error).map(|f| f.code).collect()
+}
+
+pub(crate) fn finding<'a>(outcome: &'a Outcome, code: &str) -> &'a Finding {
+    let found = outcome.findings.iter().find(|finding| finding.code == code);
+    found.unwrap_or_else(|| panic!("no finding {code}\n{outcome}"))
+}
+
+pub(crate) fn step<'a>(outcome: &'a Outcome, name: &str) -> &'a Step {
+    let found = outcome.steps.iter().find(|step| step.name == name);
+    found.unwrap_or_else(|| panic!("no step {name}\n{outcome}"))
+}
+
+pub(crate) fn fact<'a>(outcome: &'a Outcome, name: &str) -> &'a str {
+    let found = outcome.facts.iter().find(|fact| fact.name == name);
+    &found.unwrap_or_else(|| panic!("no fact {name}\n{outcome}")).value
+}
