@@ -8,6 +8,7 @@ mod demo;
 mod dtmf;
 mod ends;
 mod exit;
+mod fork;
 mod hold;
 mod interrupt;
 mod output;
@@ -55,6 +56,8 @@ enum Command {
     Cancel(Box<hold::CancelArguments>),
     /// Is a call transferred, and who hears whom afterwards?
     Transfer(Box<transfer::Arguments>),
+    /// Several are called as one: who rings, who wins, and what becomes of the others?
+    Fork(Box<fork::Arguments>),
     /// Run the embedded telephone network on loopback until Ctrl-C.
     Sim(sim::Arguments),
     /// Start the embedded network with healthy and faulty accounts, check them, and show the verdicts.
@@ -102,6 +105,7 @@ fn main() -> ExitCode {
             Command::Hold(arguments) => hold::hold(*arguments).await,
             Command::Cancel(arguments) => hold::cancel(*arguments).await,
             Command::Transfer(arguments) => transfer::run(*arguments).await,
+            Command::Fork(arguments) => fork::run(*arguments).await,
             Command::Sim(arguments) => sim::run(arguments).await,
             Command::Demo(arguments) => demo::run(arguments).await,
         }

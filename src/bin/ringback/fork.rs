@@ -1,0 +1,122 @@
+//! `ringback fork`: several accounts, or several devices of one, that are called as one.
+
+use crate::ends::{EndOptions, ask};
+use crate::exit::{Exit, Failure};
+use crate::output::OutputOptions;
+use crate::probe::{ProbeOptions, duration};
+use ringback::check::{Fork, ForkTrial, MAX_FORK_ENDS, SecondCall};
+use std::time::Duration;
+
+/// Several are called as one: who rings, who wins, and what becomes of the others?
+///
+/// A calls TARGET. With ENDS, TARGET is the number of a group, and the accounts ENDS are its members. Without, TARGET is one account, and so
+/// many devices of it are registered (--bindings). All of them are played here: each rings, and sends a tone of its own.
+///
+/// Four calls are made (--trials): one end answers, and the others have to get CANCEL with the Reason "Call completed elsewhere"; two answer
+/// at once, and one of them has to stay; one refuses, and the others have to ring on; and while one is in a call a second call comes.
+#[derive(Debug, clap::Args)]
+#[command(after_help = EXAMPLES)]
+pub(crate) struct Arguments {
+    /// The account that calls.
+    #[arg(value_name = "A")]
+    a: String,
+    /// Whom: the number or SIP URI of a group, or without ENDS the account whose devices ring.
+    #[arg(value_name = "TARGET")]
+    target: String,
+    /// The accounts that ring as one, two to six.
+    #[arg(value_name = "ENDS")]
+    ends_of_group: Vec<String>,
+    /// How many devices of TARGET are registered; without ENDS, where it is 2 unless told.
+    #[arg(long, value_name = "NUMBER", conflicts_with = "ends_of_group")]
+    bindings: Option<usize>,
+    /// What is tried, with commas between: answer, race, refuse, second-call.
+    #[arg(
+        long,
+        value_name = "TRIALS",
+        value_delimiter = ',',
+        default_value = "answer,race,refuse,second-call"
+    )]
+    trials: Vec<ForkTrial>,
+    /// Which end answers, by its number; where it does not ring then, the last that does.
+    #[arg(long, value_name = "NUMBER", default_value_t = 1)]
+    answers: usize,
+    /// With what one refuses, 300 to 699. A 6xx may end the whole call, anything else may not.
+    #[arg(long, value_name = "STATUS", default_value_t = 486)]
+    refuses_with: u16,
+    /// What a second call has to do while one end is in a call: rings (call waiting), elsewhere (only the others ring), busy (refused), any.
+    #[arg(long, value_name = "WHAT", default_value = "rings")]
+    second_call: SecondCall,
+    /// The account that makes the second call; default: A, which then has two.
+    #[arg(long, value_name = "ACCOUNT")]
+    second_caller: Option<String>,
+    /// Time for all to be rung; enough for the last one where they are rung one after the other.
+    #[arg(long, value_name = "TIME", value_parser = duration, default_value = "10s")]
+    wait: Duration,
+    #[command(flatten)]
+    ends: EndOptions,
+    #[command(flatten)]
+    probe: ProbeOptions,
+    #[command(flatten)]
+    output: OutputOptions,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  ringback fork alice 600 bob carol dan                   a group of three, on the embedded network
+  ringback fork alice bob --bindings 3                    three devices of one account
+  ringback fork alice 600 bob carol --fault F04 --trials race --ladder
+      What it looks like when two answer at once and the second is left open.
+  ringback fork --accounts accounts.toml alice 600 bob carol --second-call elsewhere
+      The group of a real platform; who is in a call gets no second one.
+  ringback fork --accounts accounts.toml alice bob --bindings 2 --json
+      Do two devices of bob work as one? Who rang, won, was cancelled and why: in \"fork\".
+
+Exit status: 0 all is as it should be, 1 something is not, 2 wrong usage, 3 inconclusive or not run.
+Ctrl-C hangs up every call, and each end removes the binding that it made, and no other.";
+
+pub(crate) async fn run(arguments: Arguments) -> Result<Exit, Failure> {
+    let group = &arguments.ends_of_group;
+    let is_group = !group.is_empty();
+    if !is_group && arguments.target.contains(['@', ':']) {
+        return Err(Failure::usage(
+            "a group needs its members: name the accounts that ring after its number",
+        ));
+    }
+    let most = if is_group { group.len() } else { arguments.bindings.unwrap_or(2) };
+    if !(1..=most.min(MAX_FORK_ENDS)).contains(&arguments.answers) {
+        return Err(Failure::usage(format!("--answers: there are ends 1 to {most}")));
+    }
+    let mut names = vec![arguments.a.as_str()];
+    if is_group {
+        names.extend(group.iter().map(String::as_str));
+    } else {
+        names.push(&arguments.target);
+    }
+    let rung = names.len();
+    names.extend(arguments.second_caller.as_deref());
+    let number = arguments.target.clone();
+    let members = group.clone();
+    let ends = arguments
+        .ends
+        .open_with(&names, |lab| Ok(if is_group { lab.group(number, members) } else { lab }))
+        .await?;
+    let (rung, second) = ends.accounts.split_at_checked(rung).unwrap_or((&ends.accounts, &[]));
+    let [a, rung @ ..] = rung else { return Err(Failure::usage("an account has to call")) };
+    let mut check = match rung {
+        [account] if !is_group => Fork::bindings(a, account, arguments.bindings.unwrap_or(2))?,
+        rung => Fork::group(a, &arguments.target, rung)?,
+    };
+    check = check
+        .trials(arguments.trials)
+        .answers(arguments.answers - 1)
+        .refuses_with(arguments.refuses_with)?
+        .second_call(arguments.second_call)
+        .wait(arguments.wait);
+    if let Some(second) = second.first() {
+        check = check.second_caller(second);
+    }
+    if let Some(limit) = arguments.probe.timeout {
+        check = check.timeout(limit);
+    }
+    ask(check, ends, &arguments.ends, &arguments.probe, &arguments.output).await
+}
