@@ -8,6 +8,7 @@ mod calls;
 mod capture;
 mod checks;
 mod device;
+mod forks;
 mod hostile;
 mod lab;
 mod peer;
