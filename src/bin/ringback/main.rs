@@ -40,27 +40,18 @@ struct Arguments {
     verbose: u8,
 }
 
+// What each is for stands at its arguments: a text here would hide the longer one there.
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Does this account register, and if not, why not?
     Register(Box<register::Arguments>),
-    /// Does anything answer there (OPTIONS)?
     Reachable(reachable::Arguments),
-    /// Does a call get through: rung, answered, heard each way, hung up? Or: play an announcement to a number.
     Call(Box<call::Arguments>),
-    /// Do digits arrive, by which way, and what happens to them on it?
     Dtmf(Box<dtmf::Arguments>),
-    /// Can a call between two accounts be held and resumed?
     Hold(Box<hold::HoldArguments>),
-    /// Does a phone that rings stop when the caller gives up, and is it told why?
     Cancel(Box<hold::CancelArguments>),
-    /// Is a call transferred, and who hears whom afterwards?
     Transfer(Box<transfer::Arguments>),
-    /// Several are called as one: who rings, who wins, and what becomes of the others?
     Fork(Box<fork::Arguments>),
-    /// Run the embedded telephone network on loopback until Ctrl-C.
     Sim(sim::Arguments),
-    /// Start the embedded network with healthy and faulty accounts, check them, and show the verdicts.
     Demo(demo::Arguments),
 }
 
