@@ -8,6 +8,8 @@ mod program;
 mod calls;
 #[path = "cli/digits.rs"]
 mod digits;
+#[path = "cli/forks.rs"]
+mod forks;
 #[path = "cli/keys.rs"]
 mod keys;
 #[path = "cli/many.rs"]

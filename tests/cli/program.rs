@@ -84,7 +84,12 @@ pub(crate) struct Sim {
 
 impl Sim {
     pub(crate) fn start(users: &[&str]) -> Sim {
+        Sim::start_with(users, &[])
+    }
+
+    pub(crate) fn start_with(users: &[&str], more: &[&str]) -> Sim {
         let mut arguments = vec!["sim", "--bind", "127.0.0.1:0"];
+        arguments.extend(more);
         for user in users {
             arguments.extend(["--user", user]);
         }

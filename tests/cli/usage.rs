@@ -15,7 +15,7 @@ fn help_teaches_by_examples() {
     for command in ["register", "reachable", "sim", "demo", "Exit status:"] {
         assert!(ran.stdout.contains(command), "{command}: {ran}");
     }
-    for subcommand in ["call", "dtmf", "reachable", "sim", "demo"] {
+    for subcommand in ["call", "dtmf", "transfer", "fork", "reachable", "sim", "demo"] {
         assert_eq!(ringback(&[subcommand, "--help"]).status, 0);
     }
 }
@@ -44,6 +44,8 @@ fn wrong_usage_has_status_2_and_says_nothing_on_standard_output() {
         &["sim", "--user", "alice"],
         &["sim", "--user", "alice:pw:Z99"],
         &["sim", "--bind", "nowhere"],
+        &["sim", "--group", "600"],
+        &["sim", "--group", "600=nobody"],
         &["sim", "--ivr", "700"],
         &["sim", "--ivr", "700/x=bob"],
         &["sim", "--ivr", "700/1=bob/Z99"],

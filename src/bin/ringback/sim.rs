@@ -26,6 +26,9 @@ pub(crate) struct Arguments {
     /// account for 1, the second for 2, and so on.
     #[arg(long = "ivr", value_name = "NUMBER/DIGITS=NUMBER[/...][/FAULT]", value_parser = menu)]
     menus: Vec<Ivr>,
+    /// A ring group: its number, and the accounts that it rings as one. May be repeated.
+    #[arg(long = "group", value_name = "NUMBER=NAME,NAME[,...]", value_parser = group)]
+    groups: Vec<Group>,
     /// Callers hear a tone of 425 Hz in early media while it rings.
     #[arg(long)]
     ringback_tone: bool,
@@ -44,6 +47,8 @@ Examples:
   ringback sim --user alice:pw --user bob:pw:D04   digits in calls of bob come twice
   ringback sim --user alice:pw --user bob:pw --ivr 700/1,2#=bob/9=*43 --ivr 701/1=bob/D17:never
       Two menus: at 700 the digits 1, 2 and # ring bob, and 9 is the echo; the one at 701 never answers.
+  ringback sim --user alice:pw --user bob:pw --user carol:pw --group 600=bob,carol
+      600 rings bob and carol as one.
   ringback sim --faults                            every fault, and what is seen of it";
 
 /// An account of the network.
@@ -53,6 +58,9 @@ struct SimAccount {
     password: String,
     faults: Vec<Fault>,
 }
+
+/// A ring group: its number and its members.
+type Group = (String, Vec<String>);
 
 pub(crate) async fn run(arguments: Arguments) -> Result<Exit, Failure> {
     if arguments.faults {
@@ -85,6 +93,12 @@ pub(crate) async fn run(arguments: Arguments) -> Result<Exit, Failure> {
     for menu in &menus {
         builder = builder.ivr(menu.clone());
     }
+    for (number, members) in &arguments.groups {
+        if let Some(unknown) = members.iter().find(|member| !names.contains(member)) {
+            return Err(Failure::usage(format!("--group {number}: there is no account {unknown}")));
+        }
+        builder = builder.group(number, members.clone());
+    }
     if arguments.ringback_tone {
         builder = builder.ringback_tone();
     }
@@ -104,7 +118,7 @@ pub(crate) async fn run(arguments: Arguments) -> Result<Exit, Failure> {
     // From here on a signal ends it in order, also while the lines below are written.
     let end = tokio::spawn(interrupt::signal());
     let address = lab.addr(Transport::Udp).unwrap_or(arguments.bind);
-    say(&describe(address, &arguments.domain, &users, &menus));
+    say(&describe(address, &arguments.domain, &users, (&menus, &arguments.groups)));
     let _ = end.await;
     lab.shutdown().await;
     Ok(Exit::Passed)
@@ -124,7 +138,12 @@ fn default_menu(users: &[SimAccount]) -> Result<Ivr, Failure> {
     Ok(menu)
 }
 
-fn describe(address: SocketAddr, domain: &str, users: &[SimAccount], menus: &[Ivr]) -> String {
+fn describe(
+    address: SocketAddr,
+    domain: &str,
+    users: &[SimAccount],
+    (menus, groups): (&[Ivr], &[Group]),
+) -> String {
     let mut text = format!("sip:{address} answers by UDP and TCP for {domain}; Ctrl-C ends it\n\n");
     let width = |of: fn(&SimAccount) -> &str, least: usize| {
         users.iter().map(|user| of(user).len()).max().unwrap_or(0).max(least)
@@ -138,7 +157,7 @@ fn describe(address: SocketAddr, domain: &str, users: &[SimAccount], menus: &[Iv
         let line = format!("{name:<names$}  {password:<passwords$}  {number:<6}  {}", faults.join("; "));
         text += &format!("{}\n", line.trim_end());
     }
-    text += &numbers(menus);
+    text += &numbers(menus, groups);
     if let Some(first) = users.first() {
         let SimAccount { name, password, .. } = first;
         text += &format!(
@@ -149,7 +168,7 @@ fn describe(address: SocketAddr, domain: &str, users: &[SimAccount], menus: &[Iv
 }
 
 /// What else can be called.
-fn numbers(menus: &[Ivr]) -> String {
+fn numbers(menus: &[Ivr], groups: &[Group]) -> String {
     let config = pbx::Config::default();
     let mut lines = Vec::new();
     lines.extend(config.echo.map(|number| (number, "echo: sends back what it hears, digits too".to_owned())));
@@ -164,6 +183,8 @@ fn numbers(menus: &[Ivr]) -> String {
         let text = format!("menu: {}{}", options.join(", "), faults.concat());
         lines.push((menu.number().to_owned(), text));
     }
+    let group = |(number, members): &Group| (number.clone(), format!("group: rings {}", members.join(", ")));
+    lines.extend(groups.iter().map(group));
     let width = lines.iter().map(|(number, _)| number.len()).max().unwrap_or(0).max(6);
     let mut text = format!("\n{:<width$}  WHO ANSWERS\n", "NUMBER");
     for (number, who) in lines {
@@ -187,6 +208,16 @@ fn menu(text: &str) -> Result<Ivr, String> {
         return Err("a menu needs an option, e.g. 700/1,2#=bob".into());
     }
     Ok(menu)
+}
+
+fn group(text: &str) -> Result<Group, String> {
+    let wrong = "write NUMBER=NAME,NAME, e.g. 600=bob,carol";
+    let (number, members) = text.split_once('=').ok_or(wrong)?;
+    let members: Vec<String> = members.split(',').map(|member| member.trim().to_owned()).collect();
+    if number.is_empty() || members.iter().any(String::is_empty) {
+        return Err(wrong.into());
+    }
+    Ok((number.to_owned(), members))
 }
 
 fn address(text: &str) -> Result<SocketAddr, String> {
