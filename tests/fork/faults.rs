@@ -100,7 +100,7 @@ async fn f04_the_second_answer_is_left_open() {
 async fn f02_and_f04_are_told_apart_by_a_race() {
     let race = |fork: Fork| fork.trials([ForkTrial::Race]);
     // A CANCEL that is never sent does no harm to who has answered: its second answer is released.
-    let outcome = with_fault("F02", Of::Devices, |fork| race(fork)).await;
+    let outcome = with_fault("F02", Of::Devices, race).await;
     assert_eq!((outcome.verdict, errors(&outcome)), (Verdict::Pass, vec![]), "{outcome}");
 }
 
