@@ -81,6 +81,7 @@ impl LabBuilder {
         let before = std::mem::replace(&mut self.pbx, config);
         self.pbx.menus.extend(before.menus);
         self.pbx.groups.extend(before.groups);
+        self.pbx.hunting.extend(before.hunting);
         self
     }
     /// Adds a ring group: this number rings all devices of these users (by name or extension) as one.
@@ -91,6 +92,17 @@ impl LabBuilder {
     ) -> LabBuilder {
         self.pbx.groups.push((number.into(), members.into_iter().map(Into::into).collect()));
         self
+    }
+    /// Adds a group whose devices are rung one after the other, each for so long.
+    pub fn hunt_group<M: Into<String>>(
+        mut self,
+        number: impl Into<String>,
+        members: impl IntoIterator<Item = M>,
+        each: Duration,
+    ) -> LabBuilder {
+        let number = number.into();
+        self.pbx.hunting.push((number.clone(), each));
+        self.group(number, members)
     }
     /// Devices in a call transfer by these keys and a number, e.g. `##` (see [`pbx::Config::transfer_code`]).
     pub fn transfer_code(mut self, code: impl Into<String>) -> LabBuilder {

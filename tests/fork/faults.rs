@@ -2,6 +2,7 @@
 
 use crate::scene::{Scene, errors, finding, step};
 use ringback::check::{Fork, ForkTrial, Outcome, SecondCall, Severity, Side, Verdict};
+use std::time::Duration;
 
 /// Of whom the fault is asked.
 #[derive(Debug, Clone, Copy)]
@@ -38,6 +39,16 @@ async fn f01_one_refusal_ends_all() {
     fails(&outcome, ("refuse", "fork-ended-by-refusal", Side::Peer), &words);
     let outcome = with_fault("F01", Of::Devices, |fork| fork).await;
     let words = ["refused with 486", "stopped ringing", "alice got 486"];
+    fails(&outcome, ("refuse", "fork-ended-by-refusal", Side::Peer), &words);
+}
+
+#[tokio::test(start_paused = true)]
+async fn f01_one_refusal_ends_the_call_of_who_would_be_rung_next() {
+    let scene =
+        Scene::with(&["F01"], |lab| lab.hunt_group("600", ["bob", "carol", "dan"], Duration::from_secs(3)))
+            .await;
+    let outcome = scene.check(scene.group()).await;
+    let words = ["bob refused with 486", "the turn did not pass on to anybody", "alice got 486"];
     fails(&outcome, ("refuse", "fork-ended-by-refusal", Side::Peer), &words);
 }
 
@@ -224,7 +235,7 @@ async fn a_check_that_is_stopped_while_all_ring_leaves_nothing_behind() {
     let scene = Scene::new(&[]).await;
     let stopper = scene.probe.clone();
     tokio::spawn(async move {
-        tokio::time::sleep(std::time::Duration::from_millis(400)).await;
+        tokio::time::sleep(Duration::from_millis(400)).await;
         stopper.stop();
     });
     let outcome = scene.check(scene.group()).await;

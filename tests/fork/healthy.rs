@@ -82,6 +82,32 @@ async fn two_and_three_devices_of_one_account_are_rung_at_once_and_each_removes_
 }
 
 #[tokio::test(start_paused = true)]
+async fn members_that_are_rung_one_after_the_other_are_told_with_their_times() {
+    let scene = Scene::with(&[], |lab| lab.hunt_group(GROUP, MEMBERS, Duration::from_secs(4))).await;
+    let outcome = scene.check(scene.group()).await;
+    assert_eq!((outcome.verdict, errors(&outcome)), (Verdict::Pass, vec![]), "{outcome}");
+    let answer = outcome.fork.as_ref().unwrap().round(ForkTrial::Answer).unwrap();
+    assert_eq!(answer.order, Some(RingOrder::Serial), "{outcome}");
+    let rang: Vec<(usize, u64)> = answer.rang.iter().map(|rung| (rung.end, rung.after.as_secs())).collect();
+    assert_eq!(rang, [(0, 0), (1, 4), (2, 8)], "{outcome}");
+    // The last one is the only one that rings then.
+    assert_eq!((answer.winner, answer.released.as_slice()), (Some(2), [].as_slice()), "{outcome}");
+    assert!(step(&outcome, "rings").detail.contains("one after the other"), "{outcome}");
+    // The first one refuses, and the next is rung at once.
+    let refuse = outcome.fork.as_ref().unwrap().round(ForkTrial::Refuse).unwrap();
+    assert_eq!((refuse.refused.as_slice(), refuse.winner), ([0].as_slice(), Some(1)), "{outcome}");
+    assert!(refuse.rang[1].after < Duration::from_secs(1), "{outcome}");
+    for name in ["cancel", "race"] {
+        assert_eq!(step(&outcome, name).verdict, Verdict::NotRun, "{name}\n{outcome}");
+    }
+    assert_eq!(step(&outcome, "second-call").verdict, Verdict::Pass, "{outcome}");
+    // Without enough time for the last, the check says what is missing and how to wait for it.
+    let outcome = scene.check(scene.group().wait(Duration::from_secs(6))).await;
+    assert_eq!((outcome.verdict, errors(&outcome)), (Verdict::Fail, vec!["branch-not-rung"]), "{outcome}");
+    assert!(outcome.advice().unwrap().contains("--wait"), "{outcome}");
+}
+
+#[tokio::test(start_paused = true)]
 async fn only_what_is_asked_for_is_tried() {
     let scene = Scene::new(&[]).await;
     let outcome = scene.check(scene.group().trials([ForkTrial::Refuse, ForkTrial::Refuse])).await;

@@ -193,3 +193,39 @@ async fn a_device_that_does_not_answer_at_all_keeps_nobody_else_waiting() {
     wait(500).await;
     assert_eq!((alice.hears().await, bob.hears().await), (vec![1], vec![0]));
 }
+
+#[tokio::test(start_paused = true)]
+async fn members_are_rung_one_after_the_other_and_a_refusal_passes_the_turn_on_at_once() {
+    use std::time::Duration;
+    let hunting = |lab: LabBuilder| lab.hunt_group("601", ["bob", "carol"], Duration::from_secs(10));
+    let mut office = Office::new(&[], hunting).await;
+    let mut alice = office.alice.dial("601").await;
+    let mut bob = ring(&mut office.bob).await;
+    alice.watch(9_000).await;
+    assert_eq!(legs(&office).await.len(), 2);
+    let carol = ring(&mut office.carol).await;
+    bob.until_over().await;
+    // The last one rings on.
+    alice.watch(20_000).await;
+    carol.handle.command(Command::Answer).await;
+    alice.until_answered().await;
+    wait(500).await;
+    assert_eq!((alice.hears().await, carol.hears().await), (vec![2], vec![0]));
+
+    let mut office = Office::new(&[], hunting).await;
+    let mut alice = office.alice.dial("601").await;
+    let bob = ring(&mut office.bob).await;
+    refuse(&bob, 486).await;
+    let carol = ring(&mut office.carol).await;
+    refuse(&carol, 480).await;
+    assert_eq!(alice.until_over().await.0, Some(480));
+    assert!(legs(&office).await.is_empty());
+
+    let mut office = Office::new(&[], hunting).await;
+    let mut alice = office.alice.dial("601").await;
+    let mut bob = ring(&mut office.bob).await;
+    alice.handle.hang_up(None).await;
+    bob.until_over().await;
+    alice.watch(15_000).await;
+    assert!(legs(&office).await.is_empty(), "carol is not rung any more");
+}

@@ -322,11 +322,29 @@ pub(super) fn ended_by_refusal(
     )
 }
 
+/// One refused, and nobody else was rung in its place.
+pub(super) fn turn_not_passed(
+    check: &Fork,
+    (refuser, status): (usize, u16),
+    caller: Option<&Seen>,
+) -> Judged {
+    Judged::fail(
+        "fork-ended-by-refusal",
+        Side::Peer,
+        format!(
+            "{} refused with {status}, and the turn did not pass on to anybody: {} (F01)",
+            check.party(refuser),
+            fate(check, caller)
+        ),
+        "platform: a member that is busy or refuses is passed over, and the next one is rung",
+    )
+}
+
 /// The step `refuse`.
 pub(super) fn rang_on(check: &Fork, (refuser, status): (usize, u16), winner: usize) -> String {
     let (caller, who) = (check.party(0), check.party(winner));
     format!(
-        "{} refused with {status}, the others rang on; {caller} and {who} hear each other",
+        "{} refused with {status}, and the call went on; {caller} and {who} hear each other",
         check.party(refuser)
     )
 }

@@ -45,6 +45,10 @@ pub(super) struct Play<'a> {
     displaced: Vec<usize>,
     /// The first leg of the present call: the caller's.
     pub(super) caller: usize,
+    /// INVITEs that each party had got before the present call.
+    invited: Vec<usize>,
+    /// In which order the first call rang.
+    order: Option<RingOrder>,
     /// When an end answered.
     answered_at: Instant,
     pub(super) round: ForkRound,
@@ -62,6 +66,8 @@ pub(super) async fn run(check: &Fork, run: &mut Run) {
             expected: (1..=check.ends.len()).collect(),
             displaced,
             caller: 0,
+            invited: Vec::new(),
+            order: None,
             answered_at,
             round: ForkRound::new(ForkTrial::Answer),
             result: ForkResult {
@@ -142,15 +148,22 @@ impl Play<'_> {
     /// A call; false when nobody rings.
     async fn begin(&mut self, trial: ForkTrial, is_first: bool) -> bool {
         let mark = self.run.begin(if is_first { "rings" } else { trial.as_str() });
-        if let Err(judged) = self.ring().await {
+        // In turn, a refusal counts while there is somebody left to be rung.
+        let in_turn = trial == ForkTrial::Refuse && self.order == Some(RingOrder::Serial);
+        if let Err(judged) = self.ring(in_turn).await {
             self.end(mark, judged);
             self.finish(&[]).await;
             return false;
+        }
+        if in_turn {
+            self.one_refuses_in_turn(mark).await;
+            return true;
         }
         if !is_first {
             self.go_on(trial, mark).await;
             return true;
         }
+        self.order = self.round.order;
         let judged = self.rung();
         self.end(mark, judged);
         self.expected.retain(|party| self.round.rang.iter().any(|rung| rung.end + 1 == *party));
@@ -183,17 +196,19 @@ impl Play<'_> {
         }
     }
 
-    /// The caller calls, and all that ring have rung.
-    async fn ring(&mut self) -> Result<(), Judged> {
+    /// The caller calls, and all that ring have rung, or with `in_turn` the first of them has.
+    async fn ring(&mut self, in_turn: bool) -> Result<(), Judged> {
         self.let_ring();
-        let invited: Vec<usize> = self.stage.parties.iter().map(|party| party.invitations.len()).collect();
+        self.invited = self.stage.parties.iter().map(|party| party.invitations.len()).collect();
         let dialled = self.stage.dial(CALLER, &self.check.target).await;
         let caller = dialled
             .map_err(|error| Judged::open("probe-limit", Side::Probe, error.to_string(), "free a port"))?;
         self.caller = caller;
         let expected = self.expected.clone();
         let all = |stage: &Stage| {
-            is_over(stage, caller) || expected.iter().all(|party| leg_since(stage, caller, *party).is_some())
+            let mut rings = expected.iter().map(|party| leg_since(stage, caller, *party).is_some());
+            is_over(stage, caller)
+                || if in_turn { rings.any(|rings| rings) } else { rings.all(|rings| rings) }
         };
         let until = self.stage.until(self.run, self.check.wait, all).await;
         let rest = self.stage.rest(self.run, RING).await;
@@ -202,7 +217,7 @@ impl Play<'_> {
                 return Err(interrupted(why));
             }
         }
-        self.note_rung(&invited);
+        self.note_rung();
         if self.round.rang.is_empty() {
             return Err(self.not_up(until));
         }
@@ -223,7 +238,7 @@ impl Play<'_> {
     }
 
     /// Writes down who was rung, and when.
-    fn note_rung(&mut self, invited: &[usize]) {
+    pub(super) fn note_rung(&mut self) {
         let began = self.stage.legs.get(self.caller).map(|leg| leg.began);
         let mut rang = Vec::new();
         for end in 0..self.check.ends.len() {
@@ -233,7 +248,7 @@ impl Play<'_> {
                 continue;
             };
             let Some(party) = self.stage.parties.get(end + 1) else { continue };
-            let invites = party.invitations.get(invited.get(end + 1).copied().unwrap_or_default()..);
+            let invites = party.invitations.get(self.invited.get(end + 1).copied().unwrap_or_default()..);
             let invites = invites.unwrap_or_default();
             if invites.len() > 1 {
                 let finding = name::rung_twice(self.check.party(end + 1), invites.len());

@@ -1,8 +1,8 @@
 //! What is tried with a call that rings.
 
-use super::SecondCall;
 use super::name;
 use super::play::{CALLER, END, Play, RELEASE, is_over, is_up, leg_since};
+use super::{RingOrder, SecondCall};
 use crate::check::cancel::reason_lost;
 use crate::check::judged::{Judged, interrupted};
 use crate::check::stage::{Stage, Until};
@@ -171,10 +171,7 @@ impl Play<'_> {
             return self.give_up(mark, name::no_two(self.round.order)).await;
         };
         let status = self.check.refuses_with;
-        if let Some(leg) = self.stage.legs.get(self.leg(refuser)) {
-            leg.handle.command(Command::Refuse { status, reason: None }).await;
-        }
-        self.round.refused.push(refuser - 1);
+        self.refuse(refuser).await;
         let (caller, others) = (self.caller, ringing.get(1..).unwrap_or_default().to_vec());
         let legs: Vec<usize> = others.iter().map(|party| self.leg(*party)).collect();
         let ended = |stage: &Stage| is_over(stage, caller) || legs.iter().any(|leg| is_over(stage, *leg));
@@ -184,8 +181,7 @@ impl Play<'_> {
         // What one of them saw the others see a moment later.
         let _ = self.stage.rest(self.run, AFTER_REFUSAL / 8).await;
         let still = self.ringing();
-        let rejected = self.stage.seen(caller).and_then(|seen| seen.rejected.as_ref());
-        self.round.refusal = rejected.and_then(|(_, rejection)| rejection.status);
+        self.note_refusal();
         let is_whole = is_over(self.stage, caller) || still.len() < others.len();
         if is_whole || still.is_empty() {
             let judged = match status {
@@ -203,20 +199,69 @@ impl Play<'_> {
         self.run.fact("refusal", format!("{status} ended its own branch only"));
         let judged = match self.chosen(&still) {
             None => name::stopped_ringing(self.check, self.stage.seen(caller)),
-            Some(winner) => match self.connect(winner).await {
-                Err(judged) => judged,
-                Ok(()) => {
-                    let audio = self.audio(winner).await;
-                    match audio.verdict {
-                        Verdict::Pass => Judged::pass(name::rang_on(self.check, (refuser, status), winner)),
-                        _ => audio,
-                    }
-                }
-            },
+            Some(winner) => self.connect_after((refuser, status), winner).await,
         };
         let known: Vec<usize> =
             still.into_iter().filter(|party| self.round.winner != Some(party - 1)).collect();
         self.conclude(mark, judged, &known).await;
+    }
+
+    /// The same where they are rung one after the other: the turn passes on.
+    pub(super) async fn one_refuses_in_turn(&mut self, mark: StepMark) {
+        let Some(refuser) = self.ringing().first().copied() else {
+            let judged = name::stopped_ringing(self.check, self.stage.seen(self.caller));
+            return self.conclude(mark, judged, &[]).await;
+        };
+        let status = self.check.refuses_with;
+        self.refuse(refuser).await;
+        let caller = self.caller;
+        let mut others = self.expected.clone();
+        others.retain(|party| *party != refuser);
+        let passed = |stage: &Stage| {
+            is_over(stage, caller) || others.iter().any(|party| leg_since(stage, caller, *party).is_some())
+        };
+        let until = self.stage.until(self.run, self.check.wait, passed).await;
+        if let Until::Interrupted(why) = until {
+            return self.conclude(mark, interrupted(why), &[]).await;
+        }
+        // It is to be seen ringing before it answers.
+        let _ = self.stage.rest(self.run, AFTER_REFUSAL / 8).await;
+        self.note_rung();
+        self.note_refusal();
+        let judged = match self.ringing().first().copied() {
+            Some(next) => {
+                self.run.fact("refusal", format!("{status} passed the turn on"));
+                self.connect_after((refuser, status), next).await
+            }
+            None if status >= 600 => Judged::pass(name::ended_by_6xx(self.check, refuser, status)),
+            None => name::turn_not_passed(self.check, (refuser, status), self.stage.seen(caller)),
+        };
+        self.conclude(mark, judged, &[]).await;
+    }
+
+    async fn refuse(&mut self, refuser: usize) {
+        if let Some(leg) = self.stage.legs.get(self.leg(refuser)) {
+            let status = self.check.refuses_with;
+            leg.handle.command(Command::Refuse { status, reason: None }).await;
+        }
+        self.round.refused.push(refuser - 1);
+    }
+
+    fn note_refusal(&mut self) {
+        let rejected = self.stage.seen(self.caller).and_then(|seen| seen.rejected.as_ref());
+        self.round.refusal = rejected.and_then(|(_, rejection)| rejection.status);
+    }
+
+    /// After a refusal another one answers.
+    async fn connect_after(&mut self, (refuser, status): (usize, u16), winner: usize) -> Judged {
+        if let Err(judged) = self.connect(winner).await {
+            return judged;
+        }
+        let audio = self.audio(winner).await;
+        match audio.verdict {
+            Verdict::Pass => Judged::pass(name::rang_on(self.check, (refuser, status), winner)),
+            _ => audio,
+        }
     }
 
     /// The step `second-call`: one is in a call, and another call comes.
@@ -253,7 +298,10 @@ impl Play<'_> {
         let any = |stage: &Stage| done(stage) || wanted.iter().any(|party| rang(stage, party));
         let mut until = self.stage.until(self.run, self.check.wait, any).await;
         if until == Until::Done {
-            until = self.stage.until(self.run, AFTER_RING, done).await;
+            // Where they are rung one after the other, each waits for its turn.
+            let serial = self.round.order == Some(RingOrder::Serial);
+            let more = if serial { self.check.wait } else { AFTER_RING };
+            until = self.stage.until(self.run, more, done).await;
         }
         if let Until::Interrupted(why) = until {
             return interrupted(why);

@@ -5,6 +5,7 @@ use super::consult::Waiting;
 use super::desk::{Ask, Desk};
 use super::faults::Faults;
 use super::feature::Keys;
+use super::hunt::Hunt;
 use super::player::Player;
 use super::ring::{Purpose, Ring};
 use super::route::Destination;
@@ -29,6 +30,8 @@ pub(super) struct Bridge {
     /// else in the place of either.
     pub(super) sides: [Option<Side>; 2],
     pub(super) ring: Option<Ring>,
+    /// Who is rung later.
+    pub(super) hunt: Option<Hunt>,
     pub(super) faults: Faults,
     pub(super) ids: Ids,
     pub(super) no_answer_at: Option<Instant>,
@@ -108,6 +111,7 @@ impl Bridge {
             pbx,
             sides: [Some(caller), None],
             ring: Some(Ring::new(Purpose::Call, called)),
+            hunt: None,
             faults,
             tone: None,
             rings: false,
@@ -234,7 +238,9 @@ impl Bridge {
         let drop_at = self.drop_at.map(|(at, _)| at);
         let typed = self.keys.as_ref().and_then(|keys| keys.due).map(|(at, _)| at);
         let music = self.waiting.as_ref().and_then(Waiting::due);
-        [tone, music, self.no_answer_at, self.silent_at(), drop_at, typed].into_iter().flatten().min()
+        let turn = self.hunt.as_ref().and_then(Hunt::due);
+        let all = [turn, tone, music, self.no_answer_at, self.silent_at(), drop_at, typed];
+        all.into_iter().flatten().min()
     }
 
     async fn on_time(&mut self) {
@@ -254,6 +260,9 @@ impl Bridge {
         if self.no_answer_at.is_some_and(|at| at <= now) {
             self.no_answer_at = None;
             self.not_answered().await;
+        }
+        if self.hunt.as_ref().and_then(Hunt::due).is_some_and(|at| at <= now) {
+            self.next_turn().await;
         }
         if self.silent_at().is_some_and(|at| at <= now) {
             self.drop_both("SIP;cause=408;text=\"RTP timeout\"").await;
@@ -317,7 +326,7 @@ impl Bridge {
         if self.ended_in_transfer(which, &reasons).await || self.ended_in_consult(which).await {
             return;
         }
-        self.no_answer_at = None;
+        (self.no_answer_at, self.hunt) = (None, None);
         if let Some(ring) = self.ring.take() {
             ring.cancel(&self.reasons(reasons.clone())).await;
         }
@@ -336,7 +345,7 @@ impl Bridge {
 
     /// Both legs are up now.
     pub(super) fn began(&mut self) {
-        (self.no_answer_at, self.tone) = (None, None);
+        (self.no_answer_at, self.tone, self.hunt) = (None, None, None);
         let seconds = self.faults.find(|kind| match kind {
             Kind::NoRefresh { seconds } => Some(seconds),
             _ => None,

@@ -166,17 +166,27 @@ impl Bridge {
             whole = Some((status, reasons));
         }
         if let Some((status, reasons)) = whole {
+            // A ring that is whole is over; the next one is rung at once.
+            if !self.faults.has(Kind::FirstRefusalEnds) && self.ring_next().await {
+                return;
+            }
             self.nobody(status, &reasons).await;
         }
     }
 
     /// Nobody has answered in time.
     pub(super) async fn not_answered(&mut self) {
+        self.hunt = None;
         if let Some(ring) = self.ring.take() {
             let purpose = ring.purpose;
             ring.cancel(&self.reasons(vec![NO_ANSWER.to_owned()])).await;
             self.fail(purpose, 480, &[]).await;
         }
+    }
+
+    /// None of those who are rung one after the other could be rung.
+    pub(super) async fn not_reached(&mut self) {
+        self.nobody(480, &[]).await;
     }
 
     async fn nobody(&mut self, status: u16, reasons: &[String]) {

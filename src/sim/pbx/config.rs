@@ -18,6 +18,9 @@ pub struct Config {
     pub menus: Vec<Ivr>,
     /// Ring groups: a number, and the users (by name or extension) that are rung as one.
     pub groups: Vec<(String, Vec<String>)>,
+    /// Groups whose devices are rung one after the other, each for so long; the last one rings on. A call that is transferred to such a group
+    /// rings all at once.
+    pub hunting: Vec<(String, Duration)>,
     /// Keys that begin a blind transfer by a device in a call, e.g. `##`: the number follows, and `#` or 3 s without a key. Default none.
     /// What is no series of digits is no code; nor is one that begins with another code.
     pub transfer_code: Option<String>,
@@ -50,6 +53,7 @@ impl Default for Config {
             announcement: Some("*60".to_owned()),
             menus: Vec::new(),
             groups: Vec::new(),
+            hunting: Vec::new(),
             transfer_code: None,
             consult_code: None,
             complete_code: None,

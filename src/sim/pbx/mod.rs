@@ -5,7 +5,7 @@
 //! | number | who answers |
 //! |---|---|
 //! | a user's name, or one of its [extensions](crate::sim::User::extension) | the user's devices: all live bindings, each over the flow on which it registered |
-//! | a [group](Config::groups) | the devices of all its members |
+//! | a [group](Config::groups) | the devices of all its members, at once or [one after the other](Config::hunting) |
 //! | [`Config::echo`], `*43` | the PBX, and sends back what it hears, digits of every way included |
 //! | [`Config::announcement`], `*60` | the PBX, plays some tones and hangs up |
 //! | a place of the [park orbit](Config::park), e.g. 701 | whoever waits there; nobody: 404 |
@@ -62,6 +62,7 @@ mod events;
 mod faults;
 mod feature;
 mod hands;
+mod hunt;
 mod ivr;
 mod legs;
 mod menu;

@@ -152,7 +152,7 @@ impl Pbx {
             Err(status) => Err(status),
         };
         match placed {
-            Ok(called) => self.bridge(side, called, faults).await,
+            Ok(called) => self.bridge(side, called, faults, None).await,
             Err(status) => refuse(side, status).await,
         }
     }

@@ -2,6 +2,7 @@
 
 use super::bridge::Bridge;
 use super::faults::Faults;
+use super::hunt::Hunt;
 use super::ivr::{Chosen, Conversation};
 use super::park::{self, Place};
 use super::place::offered_codec;
@@ -83,8 +84,9 @@ impl Pbx {
                 };
                 // The caller's leg first: what cannot be taken rings nobody.
                 let Some(side) = self.take(invitation, &caller, &number, &faults).await else { return };
+                let (placed, hunt) = self.in_turn(&number, placed);
                 match self.dial(placed).await {
-                    Ok(called) => self.bridge(side, called, faults).await,
+                    Ok(called) => self.bridge(side, called, faults, hunt).await,
                     Err(status) => refuse(side, status).await,
                 }
             }
@@ -122,11 +124,12 @@ impl Pbx {
                     let codec = side.plan.as_ref().map(|plan| plan.codec);
                     side.relay.set_faults(faults.clone());
                     let placed = match self.place(&called, &number, &side.user, &faults, codec).await {
-                        Ok(placed) => self.dial(placed).await,
-                        Err(status) => Err(status),
+                        Ok(placed) => placed,
+                        Err(status) => return refuse(side, status).await,
                     };
-                    return match placed {
-                        Ok(called) => self.bridge(side, called, faults).await,
+                    let (placed, hunt) = self.in_turn(&number, placed);
+                    return match self.dial(placed).await {
+                        Ok(called) => self.bridge(side, called, faults, hunt).await,
                         Err(status) => refuse(side, status).await,
                     };
                 }
@@ -135,9 +138,11 @@ impl Pbx {
         refuse(side, 482).await;
     }
 
-    pub(super) async fn bridge(&self, caller: Side, called: Vec<Side>, faults: Faults) {
+    pub(super) async fn bridge(&self, caller: Side, called: Vec<Side>, faults: Faults, hunt: Option<Hunt>) {
         // Boxed: a transfer may lead from here to a number of our own, and from there to a call again.
-        Box::pin(Bridge::new(self.clone(), caller, called, faults).run()).await;
+        let mut bridge = Bridge::new(self.clone(), caller, called, faults);
+        bridge.hunt = hunt;
+        Box::pin(bridge.run()).await;
     }
 
     /// Two legs that are there already; the first is about to be answered.
