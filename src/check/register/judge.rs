@@ -39,7 +39,7 @@ fn end(session: &Session, ended: &Ended, finished: &Finished, step: &str) -> Jud
     match &finished.end {
         End::Accepted => Judged::pass(match &finished.answer {
             Some(answer) => {
-                format!("{} {} after {tries} request{}", answer.status, answer.reason, plural(tries))
+                format!("{} {} after {tries} request{}", answer.status(), answer.reason(), plural(tries))
             }
             None => "accepted".to_owned(),
         }),
@@ -81,7 +81,7 @@ fn status_of(finished: &Finished) -> String {
     finished
         .answer
         .as_ref()
-        .map_or_else(|| "no response".to_owned(), |a| format!("{} {}", a.status, a.reason))
+        .map_or_else(|| "no response".to_owned(), |a| format!("{} {}", a.status(), a.reason()))
 }
 
 /// The challenges of a command, each once.
@@ -103,12 +103,12 @@ fn no_answer(ended: &Ended, step: &str) -> Judged {
 }
 
 fn refused(ended: &Ended, finished: &Finished, answer: &Answer) -> Judged {
-    let seen = format!("{} {}", answer.status, answer.reason);
-    let reason = answer.reason.to_ascii_lowercase();
+    let seen = format!("{} {}", answer.status(), answer.reason());
+    let reason = answer.reason().to_ascii_lowercase();
     let too_many = reason.contains("too many") || reason.contains("max") || reason.contains("contacts");
     let lists_others = !foreign(&answer.bindings).is_empty() && finished.command == Command::Bind;
-    match answer.status {
-        403 | 503 | 603 if too_many || (lists_others && answer.retry_after.is_none()) => Judged::fail(
+    match answer.status() {
+        403 | 503 | 603 if too_many || (lists_others && answer.retry_after().is_none()) => Judged::fail(
             "too-many-bindings",
             Side::Setup,
             match answer.bindings.len() {
@@ -117,12 +117,12 @@ fn refused(ended: &Ended, finished: &Finished, answer: &Answer) -> Judged {
             },
             "remove old devices in the cabinet ('log out everywhere'), then reboot the phone",
         ),
-        503 if answer.retry_after.is_some() => Judged::open(
+        503 if answer.retry_after().is_some() => Judged::open(
             "overloaded",
             Side::Peer,
             format!(
                 "{seen}, Retry-After {} s: obeyed, not asked again",
-                answer.retry_after.unwrap_or_default().as_secs()
+                answer.retry_after().unwrap_or_default().as_secs()
             ),
             "wait; platform: smaller waves with a longer random back-off",
         ),
@@ -159,7 +159,7 @@ fn refused(ended: &Ended, finished: &Finished, answer: &Answer) -> Judged {
         420 => Judged::fail(
             "extension-refused",
             Side::Peer,
-            format!("{seen}: {}", answer.unsupported.join(", ")),
+            format!("{seen}: {}", answer.unsupported().join(", ")),
             "switch the extension off on the phone, or on at the edge",
         ),
         408 | 480 | 500..=599 => Judged::fail(
@@ -185,7 +185,7 @@ fn contacts(answer: &Answer) -> String {
 /// Is this registrar one that binds, but answers no queries?
 pub(in crate::check) fn refuses_only_queries(ended: &Ended) -> bool {
     let refused = ended.finished.as_ref().is_some_and(|f| f.end == End::Refused);
-    refused && ended.answer().is_some_and(|a| matches!(a.status, 400 | 405 | 406 | 488 | 501))
+    refused && ended.answer().is_some_and(|a| matches!(a.status(), 400 | 405 | 406 | 488 | 501))
 }
 
 pub(in crate::check) fn query_refused(ended: &Ended) -> Finding {
@@ -208,25 +208,25 @@ pub(in crate::check) fn granted(ended: &Ended, asked: u32) -> Judged {
         (_, Some((0, _))) => Judged::fail(
             "zero-expiry",
             Side::Peer,
-            format!("{} with an expiry of 0 s: the binding is gone at once", answer.status),
+            format!("{} with an expiry of 0 s: the binding is gone at once", answer.status()),
             "platform fault: it takes the registration for a removal",
         ),
         (None, _) if !answer.bindings.is_empty() => Judged::fail(
             "contact-not-listed",
             Side::Peer,
-            format!("{} lists {} binding(s), ours is not among them", answer.status, answer.bindings.len()),
+            format!("{} lists {} binding(s), ours is not among them", answer.status(), answer.bindings.len()),
             "platform fault: it accepted the registration and did not keep it",
         ),
         (_, None) => Judged::fail(
             "no-expiry",
             Side::Peer,
-            format!("{} without an expiry, neither at our Contact nor in an Expires header", answer.status),
+            format!("{} without an expiry, neither at our Contact nor in an Expires header", answer.status()),
             "platform fault: a phone cannot know when to refresh (RFC 3261 sec. 10.3)",
         ),
         (None, Some(_)) => Judged::fail(
             "contact-not-listed",
             Side::Peer,
-            format!("{} lists no binding at all", answer.status),
+            format!("{} lists no binding at all", answer.status()),
             "platform fault: a 200 has to list the bindings (RFC 3261 sec. 10.3)",
         ),
         (Some(_), Some((seconds, by))) => {

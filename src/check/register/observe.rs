@@ -123,12 +123,12 @@ fn challenges(run: &mut Run, session: &Session, ended: &Ended, finished: &Finish
 }
 
 fn answer_facts(run: &mut Run, ended: &Ended, answer: &Answer) {
-    run.fact("server", answer.server.clone().unwrap_or_default());
-    run.fact("path", answer.path.join(", "));
-    run.fact("service_route", answer.service_route.join(", "));
-    run.fact("warnings", answer.warnings.join("; "));
+    run.fact("server", answer.server().unwrap_or_default());
+    run.fact("path", answer.path().join(", "));
+    run.fact("service_route", answer.service_route().join(", "));
+    run.fact("warnings", answer.warnings().join("; "));
     let local = ended.flow.local;
-    match (answer.received, answer.rport) {
+    match answer.seen_at() {
         (received, Some(port)) => {
             let seen = received.unwrap_or(local.ip());
             run.fact("seen_as", std::net::SocketAddr::new(seen, port).to_string());

@@ -315,7 +315,7 @@ impl Session {
 
 /// A REGISTER that was refused by a final response, whatever the reason, has bound nothing; nor has one that reached a closed port.
 fn bound_nothing(ended: &Ended) -> bool {
-    let refused = ended.answer().is_some_and(|answer| answer.status >= 300);
+    let refused = ended.answer().is_some_and(|answer| answer.status() >= 300);
     refused || ended.failure.as_ref().is_some_and(|failure| failure.kind == TransportErrorKind::Refused)
 }
 

@@ -8,39 +8,18 @@ use std::fmt;
 use std::net::IpAddr;
 use std::time::Duration;
 
-/// What a response said.
+/// What a response said. What our binding depends on is read at once, the rest when it is asked for.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct Answer {
-    /// Status code.
-    pub status: u16,
-    /// Reason phrase.
-    pub reason: String,
-    /// `Server` or `User-Agent` of the registrar.
-    pub server: Option<String>,
+    message: Message,
     /// All bindings that it lists; in a 3xx the contacts to try instead.
     pub bindings: Vec<Binding>,
-    /// Contact and other values that could not be read, and why; at most [`MAX_UNREADABLE`].
+    /// Contact values that could not be read, and why; at most [`MAX_UNREADABLE`].
     pub unreadable: Vec<String>,
     /// Expiry granted to our own binding, in seconds, and where it stood; `None` when it is nowhere. Without any Contact in the answer, the
     /// Expires header stands for ours; with Contacts of which none is ours, it stands for nothing.
     pub granted: Option<(u32, GrantedBy)>,
-    /// Path values.
-    pub path: Vec<String>,
-    /// Service-Route values.
-    pub service_route: Vec<String>,
-    /// Retry-After.
-    pub retry_after: Option<Duration>,
-    /// Warning texts.
-    pub warnings: Vec<String>,
-    /// Unsupported option tags.
-    pub unsupported: Vec<String>,
-    /// `received` of our Via.
-    pub received: Option<IpAddr>,
-    /// `rport` of our Via: `None` when it was not filled in.
-    pub rport: Option<u16>,
-    /// Feature tags, `Supported`.
-    pub supported: Vec<String>,
 }
 
 /// Where a granted expiry stood.
@@ -120,15 +99,12 @@ enum Likeness {
 }
 
 impl Answer {
-    pub(super) fn read(response: &Message, own: &Own<'_>) -> Answer {
-        let (received, rport) = seen_at(response);
+    pub(super) fn read(message: Message, own: &Own<'_>) -> Answer {
         let mut unreadable = Vec::new();
         let mut ranked: Vec<(Likeness, Binding)> = Vec::with_capacity(1);
-        for contact in response.contacts() {
+        for contact in message.contacts() {
             match contact {
-                Ok(Contact::Addr(addr)) => {
-                    ranked.push((own.likeness(&addr, received, rport), Binding::read(&addr)));
-                }
+                Ok(Contact::Addr(addr)) => ranked.push((own.likeness(&addr, &message), Binding::read(&addr))),
                 Ok(Contact::Star) => unreadable.push("a Contact of * in a response".to_owned()),
                 Err(error) => unreadable.push(error.to_string()),
             }
@@ -141,29 +117,59 @@ impl Answer {
             .collect();
         let header = || {
             let stands_for_ours = bindings.is_empty() || bindings.iter().any(|b| b.own);
-            response.seconds(HeaderName::Expires).and_then(Result::ok).filter(|_| stands_for_ours)
+            message.seconds(HeaderName::Expires).and_then(Result::ok).filter(|_| stands_for_ours)
         };
         let param = bindings.iter().filter(|b| b.own).filter_map(|b| b.expires).max();
         let granted = match param {
             Some(seconds) => Some((seconds, GrantedBy::ContactParam)),
             None => header().map(|seconds| (seconds, GrantedBy::ExpiresHeader)),
         };
-        Answer {
-            status: response.status().unwrap_or_default(),
-            reason: reason(response),
-            server: server(response),
-            unreadable,
-            granted,
-            path: routes(response, HeaderName::Path),
-            service_route: routes(response, HeaderName::ServiceRoute),
-            retry_after: retry_after(response),
-            warnings: values(response, HeaderName::Warning),
-            unsupported: tokens(response, HeaderName::Unsupported),
-            supported: tokens(response, HeaderName::Supported),
-            received,
-            rport,
-            bindings,
-        }
+        Answer { message, bindings, unreadable, granted }
+    }
+
+    /// The response itself.
+    pub fn message(&self) -> &Message {
+        &self.message
+    }
+    /// Status code.
+    pub fn status(&self) -> u16 {
+        self.message.status().unwrap_or_default()
+    }
+    /// Reason phrase.
+    pub fn reason(&self) -> String {
+        reason(&self.message)
+    }
+    /// `Server` or `User-Agent` of the registrar.
+    pub fn server(&self) -> Option<String> {
+        server(&self.message)
+    }
+    /// Path values.
+    pub fn path(&self) -> Vec<String> {
+        routes(&self.message, HeaderName::Path)
+    }
+    /// Service-Route values.
+    pub fn service_route(&self) -> Vec<String> {
+        routes(&self.message, HeaderName::ServiceRoute)
+    }
+    /// Retry-After.
+    pub fn retry_after(&self) -> Option<Duration> {
+        retry_after(&self.message)
+    }
+    /// Warning texts.
+    pub fn warnings(&self) -> Vec<String> {
+        values(&self.message, HeaderName::Warning)
+    }
+    /// Unsupported option tags.
+    pub fn unsupported(&self) -> Vec<String> {
+        tokens(&self.message, HeaderName::Unsupported)
+    }
+    /// Where the far side saw us: `received` and `rport` of our Via, each `None` when it was not filled in.
+    pub fn seen_at(&self) -> (Option<IpAddr>, Option<u16>) {
+        seen_at(&self.message)
+    }
+    /// Feature tags, `Supported`.
+    pub fn supported(&self) -> Vec<String> {
+        tokens(&self.message, HeaderName::Supported)
     }
 }
 
@@ -225,7 +231,7 @@ impl<'a> Own<'a> {
         Own { contact, token, instance: config.instance.as_deref() }
     }
 
-    fn likeness(&self, addr: &NameAddr<'_>, received: Option<IpAddr>, rport: Option<u16>) -> Likeness {
+    fn likeness(&self, addr: &NameAddr<'_>, response: &Message) -> Likeness {
         let uri = addr.uri();
         let token = uri.params().get(TOKEN.as_bytes()).and_then(|p| p.value);
         if token.is_some_and(|t| t.eq_ignore_ascii_case(self.token.as_bytes())) {
@@ -251,6 +257,7 @@ impl<'a> Own<'a> {
         if same_host(uri.host(), own.host()) && port(&uri) == port(&own) {
             return Likeness::Address;
         }
+        let (received, rport) = seen_at(response);
         let seen = received.or(own.host().and_then(|h| h.ip()));
         let at_seen = seen.is_some() && uri.host().and_then(|h| h.ip()) == seen && Some(port(&uri)) == rport;
         if at_seen { Likeness::SeenAddress } else { Likeness::None }

@@ -198,15 +198,15 @@ impl Registration {
             }
             200..300 => {
                 let own = Own::of(&self.contact, &self.token, &self.config);
-                let answer = Answer::read(&response, &own);
+                let answer = Answer::read(response, &own);
                 if running.command == Command::Bind {
                     self.refresh_at = answer
                         .granted
                         .and_then(|(seconds, _)| refresh_after(seconds))
                         .map(|after| now + after);
                 }
+                self.challenged.handle_final(answer.message(), &mut self.ids);
                 running.said = Said::Read(Box::new(answer));
-                self.challenged.handle_final(&response, &mut self.ids);
                 match self.challenged.nonce_refused() {
                     true => self.finish(End::NonceRefusedWithoutStale { recovered: true }),
                     false => self.finish(End::Accepted),
@@ -241,7 +241,7 @@ impl Registration {
         let own = Own::of(&self.contact, &self.token, &self.config);
         let answer = match running.said {
             Said::Nothing => None,
-            Said::Unread(response) => Some(Answer::read(&response, &own)),
+            Said::Unread(response) => Some(Answer::read(*response, &own)),
             Said::Read(answer) => Some(*answer),
         };
         self.outputs.push_back(Output::Finished(Box::new(Finished {

@@ -112,13 +112,13 @@ fn path_service_route_server_and_where_we_were_seen_are_told() {
     ];
     play.command(Command::Bind).respond("200 Welcome", &headers);
     let answer = play.answer();
-    assert_eq!((answer.status, answer.reason.as_str()), (200, "Welcome"));
-    assert_eq!(answer.path, ["<sip:edge.example;lr;ob>", "<sip:edge2.example;lr>"]);
-    assert_eq!(answer.service_route, ["<sip:orig@scscf.example;lr>"]);
-    assert_eq!(answer.server.as_deref(), Some("Example PBX 20.5.0"));
-    assert_eq!(answer.supported, ["path", "gruu"]);
-    assert_eq!(answer.warnings, ["399 host \"nearly full\""]);
-    assert_eq!((answer.received, answer.rport), ("192.0.2.9".parse().ok(), Some(40404)));
+    assert_eq!((answer.status(), answer.reason().as_str()), (200, "Welcome"));
+    assert_eq!(answer.path(), ["<sip:edge.example;lr;ob>", "<sip:edge2.example;lr>"]);
+    assert_eq!(answer.service_route(), ["<sip:orig@scscf.example;lr>"]);
+    assert_eq!(answer.server().as_deref(), Some("Example PBX 20.5.0"));
+    assert_eq!(answer.supported(), ["path", "gruu"]);
+    assert_eq!(answer.warnings(), ["399 host \"nearly full\""]);
+    assert_eq!(answer.seen_at(), ("192.0.2.9".parse().ok(), Some(40404)));
 }
 
 #[test]

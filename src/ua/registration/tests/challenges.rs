@@ -15,7 +15,7 @@ fn a_correct_answer_that_is_refused_again_is_not_repeated() {
     assert_eq!(play.finished().end, End::CredentialsRefused { stale: false });
     assert_eq!(play.sent(), 2);
     assert_eq!(play.finished().challenges.iter().map(|c| c.answered).collect::<Vec<_>>(), [true, false]);
-    assert_eq!(play.answer().status, 401);
+    assert_eq!(play.answer().status(), 401);
     assert_eq!(play.registration.poll_timeout(), None);
 }
 

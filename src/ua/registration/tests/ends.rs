@@ -11,7 +11,7 @@ fn a_refusal_keeps_what_it_said() {
         &["Retry-After: 120 (maintenance)", "Contact: <sip:alice@192.0.2.1>"],
     );
     assert_eq!(play.finished().end, End::Refused);
-    assert_eq!(play.answer().retry_after, Some(Duration::from_secs(120)));
+    assert_eq!(play.answer().retry_after(), Some(Duration::from_secs(120)));
     assert_eq!(play.answer().bindings.len(), 1);
     assert_eq!(play.sent(), 1, "and is not asked again");
 }
@@ -20,7 +20,7 @@ fn a_refusal_keeps_what_it_said() {
 fn an_unsupported_extension_is_told() {
     let mut play = Play::new();
     play.command(Command::Bind).respond("420 Bad Extension", &["Unsupported: path, outbound"]);
-    assert_eq!(play.answer().unsupported, ["path", "outbound"]);
+    assert_eq!(play.answer().unsupported(), ["path", "outbound"]);
 }
 
 #[test]
@@ -63,7 +63,7 @@ fn silence_after_a_challenge_keeps_the_challenge() {
     play.respond("401 Unauthorized", &[&challenge("n1", "")]).input(Input::Timeout);
     assert_eq!(play.finished().end, End::Timeout);
     assert_eq!(play.finished().challenges.len(), 1);
-    assert_eq!(play.answer().status, 401);
+    assert_eq!(play.answer().status(), 401);
 }
 
 #[test]
