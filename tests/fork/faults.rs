@@ -194,8 +194,18 @@ async fn u14_a_member_that_is_called_by_the_contact_of_another_is_told_from_one_
 #[tokio::test(start_paused = true)]
 async fn b06_a_binding_that_was_dropped_is_told_from_one_that_is_not_rung() {
     let outcome = with_fault("B06", Of::Devices, |fork| fork).await;
-    let words = ["rings bob#3, and not bob#1 and bob#2", "dropped the binding when another device", "B06"];
+    let words =
+        ["rings bob#3, and not bob#1 and bob#2", "the registrar no longer listed that binding", "B06"];
     fails(&outcome, ("rings", "binding-replaced", Side::Peer), &words);
+}
+
+#[tokio::test(start_paused = true)]
+async fn f06_only_the_first_devices_of_a_group_are_rung() {
+    for (fault, words) in [("F06", "and not dan"), ("F06:1", "rings bob, and not carol and dan")] {
+        let outcome = with_fault(fault, Of::Group, |fork| fork.trials([ForkTrial::Answer])).await;
+        fails(&outcome, ("rings", "branch-not-rung", Side::Peer), &[words]);
+        assert!(finding(&outcome, "branch-not-rung").advice.contains("limit of devices"), "{outcome}");
+    }
 }
 
 #[tokio::test(start_paused = true)]

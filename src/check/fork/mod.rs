@@ -3,6 +3,7 @@
 //! A phone that rings proves little: the check plays each end of the call itself, lets one answer, two at once, one refuse, and a second call
 //! come in, and says after each who was rung, who hears whom, how the others were stopped, and what is left of it.
 
+mod call;
 mod name;
 mod play;
 mod result;

@@ -1,7 +1,8 @@
 //! What is tried with a call that rings.
 
+use super::call::{END, RELEASE};
 use super::name;
-use super::play::{CALLER, END, Play, RELEASE, is_over, is_up, leg_since};
+use super::play::{CALLER, Play, is_over, is_up, leg_since};
 use super::{RingOrder, SecondCall};
 use crate::check::cancel::reason_lost;
 use crate::check::judged::{Judged, interrupted};

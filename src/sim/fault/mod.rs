@@ -115,6 +115,8 @@ use std::str::FromStr;
 /// | `F02` | when one device answers, the others get no CANCEL |
 /// | `F04` | when one device answers, the others get no CANCEL; who answers as well gets an ACK and no media, and its leg stays |
 /// | `F05` | a user with a call gets no second one: 486, and the device is not asked |
+/// | `F06` | of the devices that are called as one only the first two are rung |
+/// | `F06:NUMBER` | the same with another number |
 /// | `U14` | of several devices of a user only the one that registered last is rung |
 /// | `U14:contact` | the members of a group are all called by the user part of one member's Contact |
 /// | `H01` | a hold with the address 0.0.0.0 is told to nobody, and after 10 s the call is dropped with Reason "RTP timeout" |
@@ -269,6 +271,7 @@ pub(super) enum Kind {
     LosersRing,
     BothAnswered,
     OneCall,
+    FirstDevices(u32),
     OneBinding,
     OtherContact,
     TransferCodeIgnored(Option<Way>),

@@ -137,7 +137,11 @@ impl Pbx {
                 Err(status) => refused = refused.max(status),
             }
         }
-        placed.truncate(MAX_BRANCHES);
+        let most = faults.find(|kind| match kind {
+            Kind::FirstDevices(most) => usize::try_from(most).ok(),
+            _ => None,
+        });
+        placed.truncate(most.unwrap_or(MAX_BRANCHES).min(MAX_BRANCHES));
         if faults.has(Kind::OtherContact)
             && let Some(first) = placed.first().map(|first| first.user.clone())
         {
