@@ -147,7 +147,7 @@ async fn whether_a_second_call_rings_is_judged_by_what_is_expected() {
         ("F05", Of::Group, Busy, Some(ELSE)),
         ("F05", Of::Devices, Busy, None),
         ("F05", Of::Devices, Any, None),
-        ("F05", Of::Devices, Elsewhere, Some(ELSE)),
+        ("F05", Of::Devices, Elsewhere, Some(REFUSED)),
         ("F05", Of::Devices, Rings, Some(REFUSED)),
     ];
     for (fault, of, expected, code) in cases {
@@ -215,6 +215,42 @@ async fn a_member_that_the_group_does_not_have_is_named() {
     let words = ["rings bob and dan, and not carol"];
     fails(&outcome, ("rings", "branch-not-rung", Side::Peer), &words);
     assert!(finding(&outcome, "branch-not-rung").advice.contains("members of the group"), "{outcome}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_member_that_stands_twice_in_the_group_is_a_warning() {
+    let scene = Scene::with(&[], |lab| lab.group("600", ["bob", "carol", "dan", "bob"])).await;
+    let outcome = scene.check(scene.group().trials([ForkTrial::Answer])).await;
+    assert_eq!((outcome.verdict, errors(&outcome)), (Verdict::Pass, vec![]), "{outcome}");
+    let twice = finding(&outcome, "rung-twice");
+    assert_eq!(twice.severity, Severity::Warning);
+    assert!(twice.seen.contains("bob got 2 INVITEs for one call"), "{outcome}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_platform_that_gives_up_before_anybody_can_answer_is_named() {
+    let mut pbx = ringback::sim::pbx::Config::default();
+    pbx.no_answer = Duration::from_millis(300);
+    let scene = Scene::with(&[], |lab| lab.pbx(pbx).group("600", ["bob", "carol", "dan"])).await;
+    let outcome = scene.check(scene.group().trials([ForkTrial::Answer])).await;
+    let words = ["all stopped ringing before anybody answered", "alice got 480"];
+    fails(&outcome, ("answer", "ringing-stopped", Side::Peer), &words);
+}
+
+#[tokio::test(start_paused = true)]
+async fn devices_of_others_that_ring_along_are_a_warning_and_stay_registered() {
+    use ringback::sim::{Device, User};
+    let desk = Device::new("sip:erin@203.0.113.99:5060");
+    let scene = Scene::with(&[], |lab| lab.user(User::new("erin", "pw").device(desk))).await;
+    let check = Fork::bindings(&scene.account("alice"), &scene.account("erin"), 2).unwrap();
+    let outcome = scene.check(check.trials([ForkTrial::Answer])).await;
+    assert_eq!((outcome.verdict, errors(&outcome)), (Verdict::Pass, vec![]), "{outcome}");
+    assert!(
+        finding(&outcome, "rings-other-devices").seen.contains("erin has 1 other live binding"),
+        "{outcome}"
+    );
+    let left: Vec<String> = scene.lab.bindings("erin").into_iter().map(|binding| binding.contact).collect();
+    assert_eq!(left, ["sip:erin@203.0.113.99:5060"], "{outcome}");
 }
 
 #[tokio::test(start_paused = true)]

@@ -147,6 +147,10 @@ impl Play<'_> {
     /// released by us, so that it is not in the way of the next call.
     pub(super) async fn finish(&mut self, known: &[usize]) -> Judged {
         let from = self.caller;
+        // What comes late for this call is none of the next.
+        for party in &mut self.stage.parties {
+            party.expect = None;
+        }
         let mut left = known.to_vec();
         left.retain(|party| !is_over(self.stage, self.leg(*party)));
         for leg in self.stage.legs.iter().skip(from).filter(|leg| leg.is_caller && !leg.seen.is_over()) {

@@ -241,3 +241,89 @@ pub(super) fn legs_left(check: &Fork, left: &[usize]) -> Judged {
         "platform: a BYE or CANCEL of the caller has to end every leg of the call",
     )
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use crate::check::fork::SecondCall;
+    use crate::check::{Account, Verdict};
+
+    /// Alice calls bob (party 1), carol (2) and dan (3).
+    fn fork() -> Fork {
+        let account = |name: &str| Account::new(&format!("sip:{name}@h"), "pw").unwrap().named(name);
+        Fork::group(&account("alice"), "600", &["bob", "carol", "dan"].map(account)).unwrap()
+    }
+
+    fn ear(listener: usize, speakers: &[usize]) -> Ear {
+        // The legs have the numbers of their parties.
+        Ear { listener, leg: listener, speakers: speakers.to_vec() }
+    }
+
+    #[track_caller]
+    fn found(judged: Judged, code: &str, words: &str) {
+        let finding = judged.finding.unwrap();
+        assert_eq!((judged.verdict, finding.code), (Verdict::Fail, code));
+        assert!(finding.seen.contains(words), "{words:?} is not in {:?}", finding.seen);
+    }
+
+    #[test]
+    fn who_may_hear_whom_after_an_answer_is_the_caller_and_the_winner_alone() {
+        let check = fork();
+        let audio = |ears: &[Ear]| audio(&check, 2, (0, 2), ears);
+        assert_eq!(audio(&[ear(0, &[2]), ear(2, &[0])]).verdict, Verdict::Pass);
+        found(
+            audio(&[ear(0, &[1]), ear(1, &[0]), ear(2, &[])]),
+            "wrong-end-heard",
+            "carol answered, and alice hears bob",
+        );
+        found(audio(&[ear(0, &[1, 2]), ear(2, &[0])]), "wrong-end-heard", "alice hears bob");
+        found(audio(&[ear(0, &[2]), ear(2, &[0]), ear(3, &[0])]), "loser-hears", "dan hears alice");
+        found(audio(&[ear(0, &[2]), ear(2, &[])]), "winner-not-heard", "carol does not hear alice");
+        // A leg that is not up is heard nowhere.
+        found(audio(&[ear(0, &[])]), "winner-not-heard", "do not hear each other");
+    }
+
+    #[test]
+    fn what_happens_to_the_answers_of_a_race_has_a_name() {
+        let check = fork();
+        found(both_dropped(&check, [1, 3]), "both-answers-dropped", "bob and dan answered at once, and both");
+        found(
+            both_up(&check, [1, 3], Some(2)),
+            "second-answer-left-open",
+            "talks to dan, and the leg of bob",
+        );
+        found(both_up(&check, [1, 3], None), "second-answer-left-open", "alice hears neither");
+        found(
+            not_passed_on(&check, &[1], None),
+            "answer-not-passed-on",
+            "bob answered, and the call did not come up",
+        );
+    }
+
+    #[test]
+    fn what_is_left_of_a_call_is_named_with_whose_it_is() {
+        let check = fork();
+        found(legs_left(&check, &[1]), "leg-left-open", "the leg of bob is still there 3 s later");
+        found(
+            legs_left(&check, &[0, 1, 2]),
+            "leg-left-open",
+            "the legs of alice, bob and carol are still there",
+        );
+        found(rings_on(&check, &[3]), "rings-on", "dan is still ringing");
+        found(
+            first_call_lost(&check, 1, "alice and bob do not hear each other"),
+            "first-call-lost",
+            "first one of bob",
+        );
+        found(second_call(&check, 1, None, &[], None), "second-call-lost", "rang nobody and was not refused");
+    }
+
+    #[test]
+    fn a_second_call_that_is_refused_otherwise_than_as_busy_is_not_what_is_expected() {
+        let check = fork().second_call(SecondCall::Busy);
+        let came = |status| second_call(&check, 1, Some(SecondCall::Busy), &[], Some(status));
+        assert_eq!(came(486).verdict, Verdict::Pass);
+        found(came(503), "second-call-refused", "refused with 503");
+    }
+}

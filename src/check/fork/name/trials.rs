@@ -170,6 +170,12 @@ pub(in crate::check::fork) fn second_call(
             format!("{seen}; it is not to"),
             "switch off call waiting, or let the group leave out who is busy; if it is on purpose, say so (--second-call rings)",
         ),
+        (_, Some(SecondCall::Busy)) => Judged::fail(
+            "second-call-refused",
+            Side::Peer,
+            format!("{seen}; expected was: {expected}"),
+            "see what the status says; 486 is busy",
+        ),
         _ => Judged::fail(
             "second-call-elsewhere",
             Side::Peer,
