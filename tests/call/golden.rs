@@ -1,11 +1,11 @@
 //! What a person reads: outcomes and ladders. `UPDATE_GOLDEN=1 cargo test` writes them anew.
 
 use crate::pbx::World;
-use crate::scene::{End, PEER, Scene, Script, probe};
-use ringback::check::Transfer;
-use ringback::message::Transport;
+use crate::scene::{End, Scene, Script};
+use crate::transfer::Three;
+use ringback::check::TransferKind;
 use ringback::report::ladder;
-use ringback::sim::{Lab, Link, MemoryNetwork, User};
+use ringback::sim::Link;
 use std::path::Path;
 use std::time::Duration;
 
@@ -44,16 +44,8 @@ async fn calls_with_one_end_look_like_this() {
 /// What a telephony engineer draws: alice, the PBX, bob, carol.
 #[tokio::test(start_paused = true)]
 async fn a_transfer_looks_like_this() {
-    let network = MemoryNetwork::new([1; 32]);
-    let host = network.host([PEER.parse::<std::net::SocketAddr>().unwrap().ip()]);
-    let users = ["alice", "bob", "carol"];
-    let lab = users.into_iter().fold(Lab::builder().on(&host).seed([4; 32]), |lab, name| {
-        lab.user(User::new(name, format!("{name}pw")))
-    });
-    let lab = lab.relay_refer().start().await.unwrap();
-    let probe = probe(&network).await;
-    network.link_all(Link::new().delay(Duration::from_millis(10)));
-    let [a, b, c] = users.map(|name| lab.account(name, Transport::Udp).unwrap().named(name));
-    let outcome = probe.check(Transfer::attended(&a, &b, &c)).await;
+    let three = Three::new().await;
+    three.network.link_all(Link::new().delay(Duration::from_millis(10)));
+    let outcome = three.probe.check(three.transfer(TransferKind::Attended)).await;
     assert_golden("transfer.ladder", &ladder(&outcome.transcript));
 }

@@ -8,4 +8,5 @@ mod pbx;
 mod refusals;
 mod scene;
 mod switch;
+mod transfer;
 mod two_ends;

@@ -9,6 +9,7 @@ mod matrix;
 mod name;
 mod park;
 mod play;
+mod steady;
 
 use super::target::request_uri;
 use super::{Account, Check, Run};

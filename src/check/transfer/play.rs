@@ -2,6 +2,7 @@
 
 use super::keys::{self, Keyed};
 use super::matrix::{Heard, listen};
+use super::steady::listen_for;
 use super::{Transfer, TransferKind, TransferResult, TransferTarget};
 use super::{name, park};
 use crate::check::judged::{Judged, interrupted};
@@ -104,7 +105,7 @@ async fn transfer(
     let (ours, theirs) = if check.by_callee { (to, from) } else { (from, to) };
 
     let mark = run.begin("before");
-    let before = listen(run, stage).await;
+    let before = listen_for(run, stage, (0, 1)).await;
     let Some(before) = before else {
         end(run, mark, interrupted(Interrupted::Stopped));
         return None;
@@ -264,7 +265,7 @@ async fn refer(
         run.skip("notify", "the REFER was not accepted");
         back(run, stage, ours, consult).await;
     }
-    let after = listen(run, stage).await?;
+    let after = listen_for(run, stage, (transferee, target)).await?;
     let seen = stage.seen(ours)?;
     let alerted = stage.parties.get(target).map_or(0, |party| {
         let new = party.invitations.iter().skip(invited_before);
@@ -480,7 +481,7 @@ async fn release(
         + extra(transferee)
         + extra(target);
     result.legs_left = left;
-    let still = listen(run, stage).await.unwrap_or_default();
+    let still = listen_for(run, stage, (transferee, target)).await.unwrap_or_default();
     let names = check.names();
     let judged = if left > 0 {
         name::legs_left(left)

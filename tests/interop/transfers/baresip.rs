@@ -110,7 +110,7 @@ async fn it_is_moved(attended: bool, transport: Transport) {
     assert_eq!(replacement.map(|replacement| replacement.decision), attended.then_some(Ok(())));
     if let Some((mut asking, mut asked)) = consultation {
         asked.replaced_by(&last).await;
-        assert_eq!(asking.ended().await.0, By::Peer);
+        assert_eq!(asking.gone().await, By::Peer);
     }
     let (told, end) = first.told().await;
     assert_eq!((told.last(), end), (Some(&200), done()), "{}", lab.phone.log());
@@ -172,7 +172,7 @@ async fn is_moved_to_it(attended: bool, transport: Transport) {
     lab.phone.wait_in(number, "CALL_INCOMING");
     if let Some(mut asking) = asking {
         // It hangs up the call that is replaced before the new one is answered: sooner than RFC 3891 sec. 3 has it.
-        assert_eq!(asking.ended().await.0, By::Peer, "{}", lab.phone.log());
+        assert_eq!(asking.gone().await, By::Peer, "{}", lab.phone.log());
         lab.phone.wait_in(0, "CALL_CLOSED");
     }
     lab.phone.command("accept", &number.to_string());
@@ -181,7 +181,7 @@ async fn is_moved_to_it(attended: bool, transport: Transport) {
     let (told, end) = first.told().await;
     assert_eq!((told.last(), end), (Some(&200), done()));
     first.over().await;
-    at_bob.ended().await;
+    at_bob.gone().await;
     last.hears_party(lab.tone).await;
     lab.hears(number, bob.party());
     last.hang_up().await;
@@ -231,12 +231,12 @@ async fn it_moves(attended: bool, status: u16, transport: Transport) {
     }
     first.notifies(referral, 200).await;
     // It was told, and leaves.
-    assert_eq!(first.ended().await.0, By::Peer);
+    assert_eq!(first.gone().await, By::Peer);
     lab.phone.wait("DONE", 2);
     lab.phone.wait_in(0, "CALL_CLOSED");
     last.hears(&carol).await;
     at_carol.hears(&bob).await;
     last.hang_up().await;
-    assert_eq!(at_carol.ended().await.0, By::Peer);
+    assert_eq!(at_carol.gone().await, By::Peer);
     assert_eq!((bob.sent("BYE"), bob.sent("REFER")), (1, 0));
 }

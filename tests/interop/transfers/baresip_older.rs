@@ -96,7 +96,7 @@ async fn somebody_is_moved_to_it() {
     let (told, end) = first.told().await;
     assert_eq!((told.last(), end), (Some(&200), done()));
     first.over().await;
-    at_bob.ended().await;
+    at_bob.gone().await;
     last.hears_party(lab.tone).await;
     last.hang_up().await;
 }
@@ -152,16 +152,16 @@ async fn it_moves(status: u16) {
         first.notifies(referral, status).await;
         eventually("its word on it", || lab.phone.log().contains("transfer failure: 404").then_some(()));
         // It hangs up for that: who was to be moved is cut off.
-        assert_eq!(first.ended().await.0, By::Peer);
+        assert_eq!(first.gone().await, By::Peer);
         return;
     }
     let (mut at_carol, _) = carol.answers().await;
     last.answered().await;
     first.notifies(referral, 200).await;
-    assert_eq!(first.ended().await.0, By::Peer);
+    assert_eq!(first.gone().await, By::Peer);
     lab.phone.wait("CALL_CLOSED", 1);
     last.hears(&carol).await;
     at_carol.hears(&bob).await;
     last.hang_up().await;
-    assert_eq!(at_carol.ended().await.0, By::Peer);
+    assert_eq!(at_carol.gone().await, By::Peer);
 }

@@ -73,7 +73,7 @@ async fn fifty_at_once_end_as_each_alone() {
     let alone = [told(&answered), told(&busy)];
 
     let began = Instant::now();
-    let pace = Pace { concurrency: AT_ONCE, per_second: None };
+    let pace = Pace { concurrency: AT_ONCE, per_second: Some(25.0) };
     let outcomes: Vec<Outcome> = probe.check_many(checks, pace).collect().await;
     let took = began.elapsed();
     let mut seen: Vec<usize> = outcomes.iter().map(number).collect();

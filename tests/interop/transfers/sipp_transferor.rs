@@ -84,7 +84,7 @@ async fn a_notify_without_answer_is_given_up_and_the_call_goes_on() {
     let (bob, mut talk, player, _, _) = accepted(scenario).await;
     referral_over(&mut talk).await;
     assert_eq!(answers(&talk), [None]);
-    assert_eq!(talk.ended().await.0, By::Peer);
+    assert_eq!(talk.gone().await, By::Peer);
     player.finished();
     assert_eq!((bob.sent("NOTIFY"), bob.sent("BYE")), (1, 0));
 }
@@ -103,7 +103,7 @@ async fn a_transferor_that_hangs_up_at_once_is_told_all_the_same() {
         .reply("200 OK", &[], "");
     let (bob, mut talk, player, referral, referred) = accepted(scenario).await;
     assert_eq!(referred.referred_by.as_deref(), Some("<sip:sipp@127.0.0.1>"));
-    assert_eq!(talk.ended().await.0, By::Peer);
+    assert_eq!(talk.gone().await, By::Peer);
     talk.command(Command::Notify { referral, status: 180, phrase: None }).await;
     talk.notifies(referral, 486).await;
     assert_eq!(answers(&talk), [Some(200); 3]);
@@ -120,7 +120,7 @@ async fn a_refer_that_wants_no_notify_gets_none() {
         .expect(200, &[]);
     let (bob, mut talk, player, referral, _) = accepted(scenario).await;
     talk.command(Command::Notify { referral, status: 200, phrase: None }).await;
-    assert_eq!(talk.ended().await.0, By::Peer);
+    assert_eq!(talk.gone().await, By::Peer);
     player.finished();
     assert_eq!(bob.sent("NOTIFY"), 0);
 }
@@ -137,7 +137,7 @@ async fn a_refer_that_cannot_be_taken_is_refused_by_itself() {
         let scenario =
             refers(headers).expect(status, &[pattern]).request("BYE", "", &[], "").expect(200, &[]);
         let (bob, mut talk, player) = up(scenario).await;
-        assert_eq!(talk.ended().await.0, By::Peer, "{headers:?}");
+        assert_eq!(talk.gone().await, By::Peer, "{headers:?}");
         let declined =
             Event::Transferee { referral: 0, event: TransfereeEvent::Declined(Declined::Unusable(status)) };
         assert!(talk.signals().contains(&&declined), "{headers:?}: {:#?}", talk.signals());
@@ -199,7 +199,7 @@ async fn a_replaces_of_a_call_that_just_ended_gets_603() {
         if hangs_up == "we" {
             old.hang_up().await;
         } else {
-            assert_eq!(old.ended().await.0, By::Peer);
+            assert_eq!(old.gone().await, By::Peer);
         }
         replaced.finished();
         tokio::time::sleep(Duration::from_millis(wait)).await;
