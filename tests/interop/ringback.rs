@@ -99,9 +99,10 @@ impl Outcome {
         self.0["findings"].as_array().unwrap().iter().find(|finding| finding["code"] == code)
     }
 
-    /// The code of the finding that matters most.
-    pub(crate) fn first_finding(&self) -> Option<&str> {
-        self.0["findings"][0]["code"].as_str()
+    /// The codes of all findings, the one that matters most first.
+    pub(crate) fn findings(&self) -> Vec<&str> {
+        let findings = self.0["findings"].as_array().unwrap();
+        findings.iter().map(|finding| finding["code"].as_str().unwrap()).collect()
     }
 
     /// All values of the fact of this name.

@@ -26,12 +26,12 @@ const CASES: &[Case] = &[
 fn each_wrong_way_of_a_platform_is_named() {
     each(CASES, |(definition, more, code, words, fate)| {
         let args = [*more, &["--wait", "5s"]].concat();
-        let ran = through(&[definition], "udp", &args);
+        let ran = through(&[definition], "127.0.0.1", "udp", &args);
         let outcome = ran.outcome();
         assert_eq!((ran.status, outcome.verdict()), (1, "fail"), "{definition}\n{outcome}");
         let finding = outcome.finding(code).unwrap_or_else(|| panic!("{definition}: no {code}\n{outcome}"));
         assert_eq!(finding["severity"], "error", "{definition}\n{outcome}");
-        assert_eq!(outcome.first_finding(), Some(*code), "{definition}\n{outcome}");
+        assert_eq!(outcome.findings().first(), Some(code), "{definition}\n{outcome}");
         assert!(finding["seen"].as_str().unwrap().contains(words), "{definition}: {finding:#}");
         let row = outcome.transfer();
         assert_eq!(row["transferee"], *fate, "{definition}\n{row:#}");

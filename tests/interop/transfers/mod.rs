@@ -2,6 +2,7 @@
 
 mod baresip;
 mod baresip_older;
+mod lossy;
 mod many;
 mod misled;
 mod ours;
@@ -14,8 +15,8 @@ use crate::peer::kamailio::Kamailio;
 use std::path::Path;
 
 /// Alice, bob and carol at this Kamailio, in a file.
-fn accounts(kamailio: &Kamailio, dir: &Path, transport: &str) -> String {
-    let registrar = format!("sip:127.0.0.1:{};transport={transport}", kamailio.port());
+fn accounts(kamailio: &Kamailio, dir: &Path, host: &str, transport: &str) -> String {
+    let registrar = format!("sip:{host}:{};transport={transport}", kamailio.port());
     let account = |name: &str| {
         format!(
             "[[account]]\nname = \"{name}\"\naor = \"sip:{name}@lab.example\"\npassword = \"{name}pw\"\nregistrar = \"{registrar}\"\n"

@@ -10,16 +10,16 @@ const KINDS: [&str; 3] = ["blind", "attended", "semi-attended"];
 
 /// Runs the check, and sees that Kamailio's bindings are what they were.
 fn transfer(transport: &str, more: &[&str]) -> Ran {
-    through(&[], transport, more)
+    through(&[], "127.0.0.1", transport, more)
 }
 
-/// The same through a Kamailio with these definitions.
-pub(super) fn through(definitions: &[&str], transport: &str, more: &[&str]) -> Ran {
+/// The same through a Kamailio with these definitions, at this address.
+pub(super) fn through(definitions: &[&str], host: &str, transport: &str, more: &[&str]) -> Ran {
     let kamailio = Kamailio::start(definitions);
     let dir = tempfile::tempdir().unwrap();
-    let file = accounts(&kamailio, dir.path(), transport);
-    let mut args =
-        vec!["transfer", "--accounts", &file, "--bind", "udp:127.0.0.1:0", "--json", "alice", "bob", "carol"];
+    let file = accounts(&kamailio, dir.path(), host, transport);
+    let bind = format!("udp:{host}:0");
+    let mut args = vec!["transfer", "--accounts", &file, "--bind", &bind, "--json", "alice", "bob", "carol"];
     args.extend(more);
     let before = kamailio.bindings();
     let ran = ringback("alicepw", &args);
@@ -110,5 +110,26 @@ fn a_target_that_refuses_fails_with_the_fate_of_the_transferee() {
         );
         assert_eq!(statuses(row).last(), Some(&486), "{row:#}");
         assert_eq!(row["transfer_ms"], Value::Null, "{row:#}");
+    });
+}
+
+#[test]
+fn a_proxy_that_asks_for_the_password_in_every_request_and_ipv6_change_nothing() {
+    const ASKS: &[&str] = &["CHALLENGE_DIALOGS", "ALGORITHM=\"SHA-256\""];
+    let cases = [
+        (ASKS, "127.0.0.1", "udp", "blind"),
+        (ASKS, "127.0.0.1", "tcp", "attended"),
+        (&["CHALLENGE_DIALOGS", "ONE_TIME_NONCE"], "127.0.0.1", "udp", "semi-attended"),
+        (&[], "[::1]", "udp", "attended"),
+        (&[], "[::1]", "tcp", "blind"),
+    ];
+    each(&cases, |(definitions, host, transport, kind)| {
+        let outcome = through(definitions, host, transport, &["--kind", kind]).outcome();
+        assert_eq!(outcome.verdict(), "pass", "{definitions:?} {host} {transport} {kind}\n{outcome}");
+        let row = outcome.transfer();
+        assert_eq!(row["legs_left"], 0, "{row:#}");
+        assert_eq!(row["heard"]["after"]["bob"], json!(["carol"]), "{row:#}");
+        assert_eq!(statuses(row).last(), Some(&200), "{row:#}");
+        assert_eq!(outcome.findings(), Vec::<&str>::new(), "{definitions:?} {host}\n{outcome}");
     });
 }

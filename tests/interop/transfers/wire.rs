@@ -10,7 +10,7 @@ use std::path::Path;
 fn transfer(transport: &str, kind: &str, more: &[&str]) -> (Outcome, String, u16) {
     let kamailio = Kamailio::start(&[]);
     let dir = tempfile::tempdir().unwrap();
-    let file = accounts(&kamailio, dir.path(), transport);
+    let file = accounts(&kamailio, dir.path(), "127.0.0.1", transport);
     let mut args = vec!["transfer", "--accounts", &file, "--bind", "udp:127.0.0.1:0", "--json"];
     args.extend(["alice", "bob", "carol", "--kind", kind]);
     args.extend(more);
@@ -70,10 +70,11 @@ fn judge(transport: &str, kind: &str) {
     assert_eq!(refer_to[0][0].contains("Replaces="), kind == "attended", "{refer_to:?}");
 }
 
-/// Requests of this method that left an end of ours.
+/// Requests of this method that left an end of ours, retransmissions not counted.
 fn methods(capture: &Path, port: u16, method: &str) -> usize {
     let filter = format!("sip.Method == \"{method}\" && (udp.dstport == {port} || tcp.dstport == {port})");
-    tshark::fields(capture, port, &filter, &["sip.CSeq"]).len()
+    let rows = tshark::fields(capture, port, &filter, &["sip.Call-ID", "sip.CSeq"]);
+    rows.into_iter().collect::<std::collections::BTreeSet<_>>().len()
 }
 
 /// An arrow: the time, from which lane to which, and what.

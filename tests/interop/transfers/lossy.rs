@@ -1,0 +1,68 @@
+//! Referrals over a path on which every tenth message is lost: told once, and to the end.
+
+use super::referral::{decides, done};
+use crate::calls::phone::{Phone, all_at_once};
+use crate::peer::lossy::{Faults, Link};
+use ringback::ua::call::{self, Command, Event};
+use ringback::ua::transfer::TransfereeEvent;
+use std::net::{Ipv4Addr, SocketAddr};
+
+const FAULTS: Faults = Faults { lost: 100, reordered: 50, doubled: 100 };
+
+async fn referral(seed: u8) {
+    let (alice, mut bob) = (Phone::with_t1("alice", 50).await, Phone::with_t1("bob", 50).await);
+    let links = Link::between(alice.address(), bob.address(), FAULTS, seed);
+    let [to_bob, to_alice] = [0, 1].map(|at| SocketAddr::from((Ipv4Addr::LOCALHOST, links[at].port())));
+    let alices = |config: &mut call::Config| config.contact = format!("sip:alice@{to_alice}");
+    let mut from = alice.dial_with("bob", to_bob, alices, None).await;
+    let bobs = |config: &mut call::Config| {
+        decides(config);
+        config.contact = format!("sip:bob@{to_bob}");
+    };
+    let mut to = bob.take_with(bobs, None).await;
+    to.command(Command::Answer).await;
+    from.answered().await;
+
+    from.refers_to("sip:carol@127.0.0.1:9", None).await;
+    let (number, _) = to.referred().await;
+    to.command(Command::AcceptRefer { referral: number }).await;
+    from.refer_answered().await;
+    let hangs_up_first = seed % 2 == 0;
+    if hangs_up_first {
+        from.handle.hang_up(None).await;
+    }
+    for status in [180, 183] {
+        to.command(Command::Notify { referral: number, status, phrase: None }).await;
+    }
+    to.notifies(number, 200).await;
+    assert_eq!(from.told().await, (vec![100, 180, 183, 200], done()), "seed {seed}");
+    if !hangs_up_first {
+        from.handle.hang_up(None).await;
+    }
+    from.gone().await;
+    to.gone().await;
+    // Each once, whatever came twice.
+    let referred = |event: &&&Event| match event {
+        Event::Transferee { event: TransfereeEvent::Referred(_), .. } => true,
+        Event::Transferee { event: TransfereeEvent::Declined(why), .. } => panic!("{why:?}"),
+        _ => false,
+    };
+    assert_eq!(to.signals().iter().filter(referred).count(), 1, "seed {seed}");
+    assert_eq!((alice.sent("REFER"), bob.sent("NOTIFY")), (1, 4), "seed {seed}");
+    assert!(links.iter().any(|link| link.counts()[1] > 0), "seed {seed}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_tenth_of_the_messages_is_lost() {
+    all_at_once([
+        ("seed 1", referral(1)),
+        ("seed 2", referral(2)),
+        ("seed 3", referral(3)),
+        ("seed 4", referral(4)),
+        ("seed 5", referral(5)),
+        ("seed 6", referral(6)),
+        ("seed 7", referral(7)),
+        ("seed 8", referral(8)),
+    ])
+    .await;
+}
