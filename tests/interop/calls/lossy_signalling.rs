@@ -18,7 +18,7 @@ async fn lossy_call(seed: u8) {
     let (alice, mut bob) = (Phone::with_t1("alice", 50).await, Phone::with_t1("bob", 50).await);
     let links = Link::between(alice.address(), bob.address(), FAULTS, seed);
     let [to_bob, to_alice] = [at(&links[0]), at(&links[1])];
-    let reliable = seed % 2 == 0;
+    let reliable = seed.is_multiple_of(2);
     let alices = |config: &mut call::Config| {
         config.contact = format!("sip:alice@{to_alice}");
         config.require_reliable = reliable;
@@ -50,7 +50,7 @@ async fn lossy_call(seed: u8) {
     to.command(Command::Hold(Hold::Inactive)).await;
     assert_eq!((to.held().await, from.held().await), (By::Local, By::Peer));
 
-    let (one, other) = if seed % 3 == 0 { (&mut to, &mut from) } else { (&mut from, &mut to) };
+    let (one, other) = if seed.is_multiple_of(3) { (&mut to, &mut from) } else { (&mut from, &mut to) };
     one.hang_up().await;
     let (by, cause, _) = other.ended().await;
     assert_eq!((by, cause), (By::Peer, Cause::HungUp));

@@ -64,7 +64,10 @@ async fn several_early_dialogs_and_two_that_answer() {
     assert_eq!(talk.progress(180).await, Some(2));
     talk.answered().await;
     talk.signal("the end of the other fork", |event| match event {
-        Event::ForkHungUp { fork } => Some(assert_eq!(*fork, 0)),
+        Event::ForkHungUp { fork } => {
+            assert_eq!(*fork, 0);
+            Some(())
+        }
         _ => None,
     })
     .await;

@@ -83,7 +83,10 @@ async fn reliable_responses_are_sent_where_they_are_required() {
     talk.command(Command::Ring { status: 183, media: true }).await;
     talk.command(RING).await;
     talk.until("a PRACK", |what| match what {
-        What::Request(request) => Some(assert_eq!(request.method(), Some(Method::Prack))),
+        What::Request(request) => {
+            assert_eq!(request.method(), Some(Method::Prack));
+            Some(())
+        }
         _ => None,
     })
     .await;

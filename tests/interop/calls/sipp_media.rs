@@ -5,8 +5,6 @@ use crate::peer::scenario::{AUDIO, Scenario};
 use ringback::media::dtmf::{Defect, Expected, Way, judge};
 use std::time::Duration;
 
-const ALL: &str = "1234567890*#ABCD";
-
 #[tokio::test(flavor = "multi_thread")]
 async fn an_echo_gives_back_our_tone_and_digits() {
     let player = Scenario::called()

@@ -27,7 +27,7 @@ async fn referral(seed: u8) {
     let (number, _) = to.referred().await;
     to.command(Command::AcceptRefer { referral: number }).await;
     from.refer_answered().await;
-    let hangs_up_first = seed % 2 == 0;
+    let hangs_up_first = seed.is_multiple_of(2);
     if hangs_up_first {
         from.handle.hang_up(None).await;
     }
