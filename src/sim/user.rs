@@ -39,6 +39,7 @@ pub struct User {
     pub(super) faults: Vec<Fault>,
     pub(super) extensions: Vec<String>,
     pub(super) max_calls: Option<usize>,
+    pub(super) trunk: bool,
 }
 
 impl fmt::Debug for User {
@@ -72,6 +73,7 @@ impl User {
             faults: Vec::new(),
             extensions: Vec::new(),
             max_calls: None,
+            trunk: false,
         }
     }
     /// The user part of its address of record.
@@ -163,6 +165,12 @@ impl User {
     #[must_use]
     pub fn max_calls(mut self, calls: usize) -> User {
         self.max_calls = Some(calls);
+        self
+    }
+    /// Its device is a PBX behind a trunk: the Request-URI of calls names the number that was called, not the user of its Contact.
+    #[must_use]
+    pub fn trunk(mut self) -> User {
+        self.trunk = true;
         self
     }
     /// The numbers under which the user is called, its name not among them.

@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod announcement;
+mod delivery;
 mod golden;
 mod one_end;
 mod pbx;

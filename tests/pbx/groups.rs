@@ -1,6 +1,6 @@
 //! Several devices that are rung as one: groups, and several bindings of one user.
 
-use crate::phone::{BOB, Call, Phone, wait};
+use crate::phone::{BOB, Call, Phone, user, wait};
 use crate::transfers::{Office, answer, done, gone, is_over, legs, talk, to, told};
 use ringback::sim::{Device, LabBuilder, User};
 use ringback::ua::call::{Cause, Command, Event};
@@ -178,6 +178,35 @@ async fn u14_only_one_device_of_a_user_is_rung() {
     };
     alice.watch(1_000).await;
     assert_eq!(legs(&office).await, ["alice", "erin"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn u05_u14_the_number_or_another_line_stands_where_the_account_should_or_the_other_way_round() {
+    for (faults, trunk, uri, to) in [
+        (&[][..], false, "bob", "bob"),
+        (&[], true, "202", "202"),
+        (&["U05"], false, "bob", "202"),
+        (&["U05"], true, "bob", "202"),
+        (&["U14:line"], false, "alice", "alice"),
+    ] {
+        let mut office = Office::new(faults, |lab| {
+            let bob = user("bob", BOB).extension("202");
+            lab.user(if trunk { bob.trunk() } else { bob })
+        })
+        .await;
+        let mut alice = office.alice.dial("202").await;
+        let bob = answer(&mut office.bob).await;
+        alice.until_answered().await;
+        let invite = bob.invite.as_ref().unwrap();
+        let named =
+            |uri: ringback::syntax::Uri<'_>| String::from_utf8_lossy(uri.user().unwrap()).into_owned();
+        assert_eq!(named(invite.request_uri().unwrap().unwrap()), uri, "{faults:?} {trunk}");
+        assert_eq!(named(invite.to().unwrap().uri()), to, "{faults:?} {trunk}");
+        assert_eq!((alice.hears().await, bob.hears().await), (vec![1], vec![0]), "{faults:?}");
+        bob.handle.hang_up(None).await;
+        alice.until_over().await;
+        assert!(legs(&office).await.is_empty());
+    }
 }
 
 #[tokio::test(start_paused = true)]

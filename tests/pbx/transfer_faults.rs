@@ -2,11 +2,8 @@
 
 use crate::phone::{ALICE, BOB, user, wait};
 use crate::transfers::{
-    Office, answer, done, far, follow, gone, header, is_over, legs, press, talk, to, told, with,
+    Office, answer, done, far, follow, gone, header, is_over, legs, talk, to, told, with,
 };
-use ringback::endpoint::agent::What;
-use ringback::media::dtmf::Way;
-use ringback::media::stream;
 use ringback::sim::LabBuilder;
 use ringback::syntax::HeaderName;
 use ringback::ua::call::{Cause, Command, Event, Hold};

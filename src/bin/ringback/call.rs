@@ -55,6 +55,9 @@ struct CallOptions {
     /// Two accounts: dial this number or SIP URI to reach the second, instead of its address of record.
     #[arg(long, value_name = "NUMBER")]
     dial: Option<String>,
+    /// With --dial: the second account is a PBX behind a trunk, and the Request-URI of the call has to name the number.
+    #[arg(long, requires = "dial")]
+    expect_number: bool,
     /// Two accounts: how long the second rings before it answers; default: 500ms.
     #[arg(long, value_name = "TIME", value_parser = duration)]
     ring_for: Option<Duration>,
@@ -117,6 +120,9 @@ pub(crate) async fn run(arguments: Arguments) -> Result<Exit, Failure> {
     }
     if let Some(number) = &options.dial {
         check = check.dial(number)?;
+    }
+    if options.expect_number {
+        check = check.expect_number();
     }
     if let Some(time) = options.ring_for {
         check = check.ring(time);

@@ -1,7 +1,7 @@
 //! The course of the check: which step follows which, and what is left out when one fails.
 
 use super::trace::Trace;
-use super::{Call, audio, ending, facts, play, setup};
+use super::{Call, audio, delivery, ending, facts, play, setup};
 use crate::check::judged::{Judged, PATIENCE, interrupted};
 use crate::check::stage::{Expect, Leg, Party, Seen, Stage, Until};
 use crate::check::{Finding, Interrupted, Run, StepMark, Verdict};
@@ -51,6 +51,7 @@ impl<'a> Act<'a> {
         self.from = self.run.record_count();
         setup::dial(self).await?;
         setup::answer(self).await?;
+        delivery::judge(self);
         if self.call.play.is_some() {
             play::play(self).await?;
         } else {

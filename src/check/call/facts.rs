@@ -73,6 +73,8 @@ pub(super) fn write_down(act: &mut Act<'_>) {
         let from = header(invite, HeaderName::From);
         facts.push(("caller-id", from.split_once(";tag=").map_or(from.as_str(), |(who, _)| who).to_owned()));
         facts.push(("caller-id-asserted", header(invite, HeaderName::PAssertedIdentity)));
+        let [as_uri, as_to] = super::delivery::called(invite);
+        facts.extend([("called-as", as_uri), ("called-to", as_to)]);
     }
     if let Some(ended) = &seen.ended {
         let by = match (ended.by, act.call.callee_hangs_up && callee.is_some()) {

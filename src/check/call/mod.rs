@@ -2,6 +2,7 @@
 
 mod act;
 mod audio;
+mod delivery;
 pub(super) mod dropped;
 mod ending;
 pub(super) mod facts;
@@ -24,7 +25,7 @@ use std::time::Duration;
 /// whether each hears the other: each end sends a tone of its own. Every call is hung up, whatever happens, and what was bound is removed.
 ///
 /// The outcome's steps are `party-a`, `party-b` (both ends ours), `dial`, `answer`, `audio-a-to-b` (both ends ours), `audio-b-to-a` or
-/// `play`, and `hang-up`. It passes when the call was answered, audio came, and the hang-up arrived; the fact `result` says in one or two
+/// `play`, and `hang-up`; behind `answer` there is `delivery` where a number is expected ([`Call::expect_number`]) or the wrong line rang. It passes when the call was answered, audio came, and the hang-up arrived; the fact `result` says in one or two
 /// words what became of it (`answered`, `busy`, `not answered`, `refused`, ...).
 ///
 /// Metrics: `srd` and `sdd` (session request and disconnect delay, RFC 6076 sec. 4.3, 4.4), `ring` (from ringing to the answer); of each
@@ -54,6 +55,7 @@ pub struct Call {
     listen: Duration,
     play: Option<Arc<[i16]>>,
     callee_hangs_up: bool,
+    expect_number: bool,
     time_limit: Option<Duration>,
 }
 
@@ -86,6 +88,7 @@ impl Call {
             listen: Duration::from_secs(3),
             play: None,
             callee_hangs_up: false,
+            expect_number: false,
             time_limit: None,
         }
     }
@@ -151,6 +154,14 @@ impl Call {
     #[must_use]
     pub fn hang_up_by_callee(mut self) -> Call {
         self.callee_hangs_up = true;
+        self
+    }
+
+    /// The callee is a PBX behind a trunk: the Request-URI of the call has to name the number that was dialled (see [`Call::dial`]). Where it
+    /// does not the check fails at the step `delivery`; without this, a number that came in To only is a warning.
+    #[must_use]
+    pub fn expect_number(mut self) -> Call {
+        self.expect_number = true;
         self
     }
 

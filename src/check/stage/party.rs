@@ -10,6 +10,7 @@ use crate::media::party_tone;
 use crate::media::tone::Tone;
 use crate::message::{Flow, Message};
 use crate::sdp::Local;
+use crate::syntax::Uri;
 use crate::ua::call;
 use crate::ua::registration::Command;
 use std::time::{Duration, Instant};
@@ -124,6 +125,13 @@ impl Party {
                 run.find(crate::check::register::left_behind(&self.session, &removed));
             }
         }
+    }
+
+    /// The user of the Contact that it registers.
+    pub(in crate::check) fn contact_user(&self) -> String {
+        let uri = Uri::parse(self.session.contact().as_bytes()).ok();
+        let user = uri.and_then(|uri| uri.user().map(|user| String::from_utf8_lossy(user).into_owned()));
+        user.unwrap_or_default()
     }
 
     /// Where its requests go.

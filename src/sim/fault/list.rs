@@ -121,6 +121,8 @@ pub(super) const ENTRIES: &[Entry] = &[
     entry("F05", "", "a second call to the user gets 486", |_| Kind::OneCall),
     entry("F06", "", "only the first two devices of a group ring", |_| Kind::FirstDevices(2)),
     entry("F06", "NUMBER", "only so many devices of a group ring", Kind::FirstDevices),
+    entry("U05", "", "the number that was called stands in To only", |_| Kind::NumberInToOnly),
+    entry("U14", "line", "calls name another user's line in the Request-URI", |_| Kind::OtherLine),
     entry("U14", "", "of several bindings only the latest is rung", |_| Kind::OneBinding),
     entry("U14", "contact", "members of a group are called by the user part of another's Contact", |_| Kind::OtherContact),
     entry("H01", "", "a hold with the address 0.0.0.0 is not understood", |_| Kind::ZeroAddressLive),

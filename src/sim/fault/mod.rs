@@ -12,7 +12,7 @@ use std::str::FromStr;
 
 /// One fault of one account, read from its spelling: an id, or an id, a colon and a variant.
 ///
-/// A fault of registration is met by the user's own REGISTERs. One of calls (D, N12, H, S, F, X, A14, U14) is met in every call that the user makes or
+/// A fault of registration is met by the user's own REGISTERs. One of calls (D, N12, H, S, F, X, A14, U05, U14) is met in every call that the user makes or
 /// takes, in both directions where none is named; a menu may have faults of its own ([`Ivr::fault`](super::Ivr::fault)).
 ///
 /// | spelling | what goes wrong |
@@ -119,6 +119,8 @@ use std::str::FromStr;
 /// | `F06:NUMBER` | the same with another number |
 /// | `U14` | of several devices of a user only the one that registered last is rung |
 /// | `U14:contact` | the members of a group are all called by the user part of one member's Contact |
+/// | `U14:line` | the Request-URI of a call names another user than the one who is called: a device with several accounts rings the wrong line |
+/// | `U05` | the number that was called stands in To only; the Request-URI names the user of the Contact, on a [trunk](super::User::trunk) too |
 /// | `H01` | a hold with the address 0.0.0.0 is told to nobody, and after 10 s the call is dropped with Reason "RTP timeout" |
 /// | `H07` | after a transfer the audio of the target still goes to the transferor's leg, which stays; the transferee hears nothing |
 /// | `X01` | REFER gets 405, with an Allow that does not name it |
@@ -274,6 +276,8 @@ pub(super) enum Kind {
     FirstDevices(u32),
     OneBinding,
     OtherContact,
+    OtherLine,
+    NumberInToOnly,
     TransferCodeIgnored(Option<Way>),
     TransferCodeSwallowed,
 }

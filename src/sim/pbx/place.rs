@@ -30,6 +30,8 @@ pub(super) struct Placed {
     from: String,
     codec: Option<Codec>,
     faults: Faults,
+    /// To of its INVITE, where it is not the Request-URI.
+    to: Option<String>,
     /// Referred-By of its INVITE.
     pub(super) referred_by: Option<String>,
 }
@@ -124,9 +126,10 @@ impl Pbx {
         let (mut placed, mut refused) = (Vec::new(), 480);
         for user in called {
             match self.devices(user, faults).await {
-                Ok(devices) => placed.extend(devices.into_iter().map(|(flow, target)| Placed {
+                Ok(devices) => placed.extend(devices.into_iter().map(|(flow, contact)| Placed {
                     flow,
-                    target,
+                    target: self.request_uri(user, number, contact, faults),
+                    to: faults.has(Kind::NumberInToOnly).then(|| self.aor(number)),
                     user: user.name().to_owned(),
                     number: number.to_owned(),
                     from: self.aor(caller),
@@ -150,6 +153,16 @@ impl Pbx {
             }
         }
         if placed.is_empty() { Err(refused) } else { Ok(placed) }
+    }
+
+    /// Whom an INVITE to a device names: the user of its Contact, or on a trunk the number.
+    fn request_uri(&self, user: &User, number: &str, contact: String, faults: &Faults) -> String {
+        if faults.has(Kind::OtherLine) {
+            let registrar = self.registrar();
+            let other = registrar.users().find(|other| other.name() != user.name());
+            return with_user(&contact, other.map_or("nobody", User::name));
+        }
+        if user.trunk && !faults.has(Kind::NumberInToOnly) { with_user(&contact, number) } else { contact }
     }
 
     /// The devices of a user: all that registered, the latest first; those that were there from the start when no other did.
@@ -206,12 +219,11 @@ impl Pbx {
     }
 }
 
-/// A Contact with another user part.
+/// A Contact URI with another user. A number may hold `#`, a URI may not (RFC 3261 sec. 25.1).
 fn with_user(contact: &str, user: &str) -> String {
-    match (contact.split_once(':'), contact.split_once('@')) {
-        (Some((scheme, _)), Some((_, host))) => format!("{scheme}:{user}@{host}"),
-        _ => contact.to_owned(),
-    }
+    let (scheme, rest) = contact.split_once(':').unwrap_or(("sip", contact));
+    let place = rest.split_once('@').map_or(rest, |(_, place)| place);
+    format!("{scheme}:{}@{place}", user.replace('#', "%23"))
 }
 
 /// The codec that a caller's offer gives: the called device is asked for it first.
@@ -226,7 +238,7 @@ pub(super) fn offered_codec(invite: &Message) -> Option<Codec> {
 impl Placed {
     /// Calls it; a status when that is not possible.
     pub(super) async fn dial(self, pbx: &Pbx) -> Result<Side, u16> {
-        let Placed { flow, target, user, number, from, codec, faults, referred_by } = self;
+        let Placed { flow, target, user, number, from, codec, faults, to, referred_by } = self;
         // A connection may have ended since its registration.
         let flow = pbx.agent.scope().flow(flow.transport, flow.remote).await.map_err(|_| 480_u16)?;
         // A network on loopback calls nobody outside of it, whatever a binding says.
@@ -247,7 +259,7 @@ impl Placed {
             }
             let mut config = pbx.config(from, flow, local, &faults);
             config.require_reliable = faults.has(Kind::RequiresReliable);
-            config.referred_by = referred_by;
+            (config.to, config.referred_by) = (to, referred_by);
             config
         };
         let hands = hands(&party, &faults, &flags);

@@ -105,6 +105,8 @@ pub struct Config {
     pub require_replaces: bool,
     /// The value of Referred-By (RFC 3892) in a call that we make because of a REFER; default none.
     pub referred_by: Option<String>,
+    /// To of the INVITE (a URI without `<>`), where it is not the Request-URI; default none.
+    pub to: Option<String>,
     /// Further headers of the INVITE, name and value; default none.
     pub headers: Vec<(String, String)>,
     /// Tell the owner of each REFER of the peer, who then accepts or refuses it; default no: it is answered 405.
@@ -139,6 +141,7 @@ impl Config {
             replaces: None,
             require_replaces: false,
             referred_by: None,
+            to: None,
             headers: Vec::new(),
             referrals: false,
             referral_linger: Duration::from_secs(60),

@@ -36,11 +36,12 @@ impl Call {
     /// A call to this URI (no `<>`), not yet made; `ids` gives Call-ID, tags and chance.
     pub fn outgoing(config: Config, target: impl Into<String>, mut ids: Ids) -> Call {
         let target = target.into();
+        let to = config.to.clone().unwrap_or_else(|| target.clone());
         let (call_id, max) = (ids.call_id(), config.max_requests);
         let challenged = Challenged::new(config.credentials.clone(), max);
         let mut call = Call::new(config, ids, call_id, true);
         call.inviting = Some(Inviting {
-            to: target.clone(),
+            to,
             target,
             challenged,
             cseq: 0,
