@@ -27,7 +27,7 @@ async fn check(scene: &Scene, kind: TransferKind, code: FeatureCode) -> Outcome 
 }
 
 fn steps(outcome: &Outcome) -> Vec<&str> {
-    outcome.steps.iter().map(|step| &*step.name).collect()
+    outcome.steps.iter().map(|step| step.name).collect()
 }
 
 #[tokio::test(start_paused = true)]

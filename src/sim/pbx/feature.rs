@@ -109,7 +109,7 @@ impl Keys {
                 });
             }
             let code = self.codes.iter().find(|(_, code)| *code == typed.digits);
-            let Some((feature, _)) = code else { return None };
+            let (feature, _) = code?;
             (typed.behind, typed.digits) = (Some(*feature), Vec::new());
         } else if typed.digits.len() > MAX_DIGITS {
             (*typed, self.due) = (Typed::default(), None);
@@ -134,11 +134,13 @@ mod tests {
     use super::*;
 
     fn keys(transfer: &str) -> Option<Keys> {
-        let mut config = Config::default();
-        config.transfer_code = Some(transfer.to_owned());
-        config.consult_code = Some("*2".to_owned());
-        config.complete_code = Some("#9".to_owned());
-        Keys::of(&config)
+        let code = |code: &str| Some(code.to_owned());
+        Keys::of(&Config {
+            transfer_code: code(transfer),
+            consult_code: code("*2"),
+            complete_code: code("#9"),
+            ..Config::default()
+        })
     }
 
     fn typed(keys: &mut Keys, digits: &str, consults: bool) -> Option<Pressed> {
