@@ -66,7 +66,7 @@ async fn u14_the_wrong_line_is_told_apart_from_u05() {
         let outcome = world.check(if expected { call.expect_number() } else { call }).await;
         assert_verdict(&outcome, Verdict::Fail);
         assert_eq!(outcome.findings.len(), 1, "{outcome}");
-        let found = finding(&outcome, "wrong-line");
+        let found = finding(&outcome, "wrong-line-rang");
         assert_eq!((found.severity, found.side), (Severity::Error, Side::Peer));
         assert!(found.seen.contains("the INVITE that came to bob is for alice"), "{outcome}");
     }

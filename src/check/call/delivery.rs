@@ -67,7 +67,7 @@ pub(super) fn judge(act: &mut Act<'_>) {
     let expected = act.call.expect_number;
     let judged = match delivery(&dialled, &own, [&uri, &to]) {
         Delivery::Other => Judged::fail(
-            "wrong-line",
+            "wrong-line-rang",
             Side::Peer,
             format!(
                 "the INVITE that came to {name} is for {uri}: a device with several accounts rings that line"
