@@ -2,6 +2,7 @@
 
 use super::dtmf::DtmfResult;
 use super::fork::ForkResult;
+use super::judged::interrupted;
 use super::reply::{Answered, Reply, Unreached};
 use super::restraint::Restraint;
 use super::transfer::TransferResult;
@@ -15,7 +16,7 @@ use crate::message::{Flow, Ids, Message, Transport};
 use crate::transport::{Direction, Record, RecordEvent, resolve};
 use std::net::SocketAddr;
 use std::ops::Range;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
 use tokio::time::Instant as Clock;
 use tokio_util::sync::CancellationToken;
@@ -41,6 +42,10 @@ pub struct Run {
     summary: Option<String>,
     findings: Vec<Finding>,
     steps: Vec<Step>,
+    /// The step that was begun last, until it ends.
+    open: Mutex<Option<&'static str>>,
+    /// Something that was waited for had to be given up.
+    cut: OnceLock<Interrupted>,
     facts: Vec<Fact>,
     metrics: Vec<Metric>,
     dtmf: Vec<DtmfResult>,
@@ -114,6 +119,8 @@ impl Run {
             summary: None,
             findings: Vec::new(),
             steps: Vec::new(),
+            open: Mutex::default(),
+            cut: OnceLock::new(),
             facts: Vec::new(),
             metrics: Vec::new(),
             dtmf: Vec::new(),
@@ -328,11 +335,13 @@ impl Run {
 
     /// Begins a step.
     pub fn begin(&self, name: &'static str) -> StepMark {
+        *self.open.lock().unwrap_or_else(PoisonError::into_inner) = Some(name);
         StepMark { name, began: self.now(), from: self.scope.record_count() }
     }
 
     /// Ends a step with its verdict and one sentence on what happened.
     pub fn end(&mut self, mark: StepMark, verdict: Verdict, detail: impl Into<String>) {
+        self.open.get_mut().unwrap_or_else(PoisonError::into_inner).take_if(|open| *open == mark.name);
         let took = self.now().saturating_duration_since(mark.began);
         let evidence = mark.from..self.scope.record_count();
         self.steps.push(Step { name: mark.name, verdict, detail: detail.into(), took, evidence });
@@ -435,14 +444,31 @@ impl Run {
     ///
     pub(super) async fn wait<T>(&self, until: Clock, something: impl Future<Output = T>) -> Waited<T> {
         let (stop, limit) = self.waits();
-        tokio::select! {
+        let waited = tokio::select! {
             biased;
             something = something => Waited::Came(something),
             () = stop => Waited::Interrupted(Interrupted::Stopped),
             () = tokio::time::sleep_until(until.min(limit)) => {
                 if limit <= until { Waited::Interrupted(Interrupted::TimeLimit) } else { Waited::TimedOut }
             }
+        };
+        if let Waited::Interrupted(why) = waited
+            && !self.cleaning
+        {
+            self.cut.get_or_init(|| why);
         }
+        waited
+    }
+
+    /// A check that had to be given up says so in a step; where it did not, that is said here: what is left out proves nothing.
+    fn tell_cut(&mut self) {
+        let says = |step: &Step| matches!(step.verdict, Verdict::Fail | Verdict::Inconclusive);
+        let Some(why) = self.cut.get().copied().filter(|_| !self.steps.iter().any(says)) else { return };
+        let open = self.open.get_mut().unwrap_or_else(PoisonError::into_inner).take();
+        let judged = interrupted(why);
+        self.skip(open.unwrap_or("rest"), judged.detail);
+        self.steps.iter_mut().rev().take(1).for_each(|step| step.verdict = judged.verdict);
+        judged.finding.into_iter().for_each(|finding| self.find(finding));
     }
 
     /// Did any message of this Call-ID come?
@@ -461,6 +487,7 @@ impl Run {
     }
 
     pub(super) fn finish(mut self) -> Outcome {
+        self.tell_cut();
         let verdict = verdict_of(&self.steps);
         self.findings.sort_by_key(|finding| std::cmp::Reverse(finding.severity));
         let gravest = self.findings.first().filter(|finding| finding.severity == Severity::Error);

@@ -6,3 +6,4 @@ mod healthy;
 mod keys;
 mod parking;
 mod scene;
+mod stopped;

@@ -481,7 +481,10 @@ async fn release(
         + extra(transferee)
         + extra(target);
     result.legs_left = left;
-    let still = listen_for(run, stage, (transferee, target)).await.unwrap_or_default();
+    let Some(still) = listen_for(run, stage, (transferee, target)).await else {
+        end(run, mark, interrupted(run.interrupted().unwrap_or(Interrupted::Stopped)));
+        return;
+    };
     let names = check.names();
     let judged = if left > 0 {
         name::legs_left(left)
