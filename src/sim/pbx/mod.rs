@@ -138,7 +138,7 @@ impl Pbx {
             Admission::Caller(caller) => {
                 let invitation = self.replacing(invitation, &caller).await?;
                 let pbx = self.clone();
-                Some(async move { pbx.route(invitation, *caller).await })
+                Some(async move { Box::pin(pbx.route(invitation, *caller)).await })
             }
             Admission::Refused(response) => {
                 invitation.refuse_with(Some(response)).await;
