@@ -56,12 +56,29 @@ impl Draft {
         self.head.add(&self.text, id, at, name_length, end);
         self.text.extend_from_slice(b"\r\n");
     }
-    fn line(&mut self, id: HeaderName, name: &str, parts: &[&[u8]]) {
+    /// Writes a line up to its end; gives where it begins.
+    fn write(&mut self, name: &str, parts: &[&[u8]]) -> usize {
+        let length = parts.iter().fold(name.len() + 4, |all, part| all + part.len());
+        self.text.reserve(length);
         let at = self.begin(name.as_bytes());
         for part in parts {
             self.text.extend_from_slice(part);
         }
+        at
+    }
+    fn line(&mut self, id: HeaderName, name: &str, parts: &[&[u8]]) {
+        let at = self.write(name, parts);
         self.end(id, at, name.len());
+    }
+    /// The same for parts that may hold what must not stand in a value: then there is no line, and it is false.
+    fn checked_line(&mut self, id: HeaderName, name: &str, parts: &[&[u8]]) -> bool {
+        let at = self.write(name, parts);
+        let is_good = is_text(&self.text[at + name.len() + 2..]);
+        match is_good {
+            true => self.end(id, at, name.len()),
+            false => self.text.truncate(at),
+        }
+        is_good
     }
 }
 
@@ -239,10 +256,8 @@ impl Builder {
     pub(crate) fn joined(mut self, name: HeaderName, parts: &[&[u8]]) -> Builder {
         if matches!(name, HeaderName::ContentLength | HeaderName::Other) {
             self.0.refuse(if name == HeaderName::Other { "a header name" } else { name.as_str() });
-        } else if !parts.iter().all(|part| is_text(part)) {
+        } else if !self.0.checked_line(name, name.as_str(), parts) {
             self.0.refuse(name.as_str());
-        } else {
-            self.0.line(name, name.as_str(), parts);
         }
         self
     }
@@ -253,10 +268,8 @@ impl Builder {
         let id = HeaderName::from_bytes(name.as_bytes());
         if !class::all(name.as_bytes(), class::TOKEN) {
             self.0.refuse("a header name");
-        } else if id == HeaderName::ContentLength || !is_text(value) {
+        } else if id == HeaderName::ContentLength || !self.0.checked_line(id, name, &[value]) {
             self.0.refuse(name);
-        } else {
-            self.0.line(id, name, &[value]);
         }
         self
     }

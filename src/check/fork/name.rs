@@ -257,7 +257,7 @@ mod tests {
 
     fn ear(listener: usize, speakers: &[usize]) -> Ear {
         // The legs have the numbers of their parties.
-        Ear { listener, leg: listener, speakers: speakers.to_vec() }
+        Ear { listener, leg: listener, speakers: speakers.to_vec(), else_heard: std::time::Duration::ZERO }
     }
 
     #[track_caller]
