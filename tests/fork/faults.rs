@@ -2,6 +2,7 @@
 
 use crate::scene::{Scene, errors, finding, step};
 use ringback::check::{Fork, ForkTrial, Outcome, SecondCall, Severity, Side, Verdict};
+use ringback::sim::{LabBuilder, User};
 use std::time::Duration;
 
 /// Of whom the fault is asked.
@@ -184,11 +185,30 @@ async fn u14_of_several_devices_only_the_latest_is_rung() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn u14_a_member_that_is_called_by_the_contact_of_another_is_told_from_one_that_is_not_rung() {
-    let outcome = with_fault("U14:contact", Of::Group, |fork| fork.trials([ForkTrial::Answer])).await;
-    let words = ["was called as sip:", "on a phone with several lines another one rings (U14)"];
-    fails(&outcome, ("rings", "wrong-line-rang", Side::Peer), &words);
-    assert_eq!(outcome.fork.as_ref().unwrap().rounds[0].rang.len(), 3, "{outcome}");
+async fn u14_an_end_that_is_called_as_another_line_is_told_from_one_that_is_not_rung() {
+    for of in [Of::Group, Of::Devices] {
+        let outcome = with_fault("U14:line", of, |fork| fork.trials([ForkTrial::Answer])).await;
+        let words = ["was called as sip:alice@", "on a phone with several lines another one rings (U14)"];
+        fails(&outcome, ("rings", "wrong-line-rang", Side::Peer), &words);
+        assert_eq!(outcome.fork.as_ref().unwrap().rounds[0].rang.len(), 3, "{outcome}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_trunk_that_is_called_by_the_number_is_no_other_line() {
+    let trunks = |lab: LabBuilder| {
+        ["erin", "fay"]
+            .into_iter()
+            .fold(lab, |lab, name| lab.user(User::new(name, "pw").trunk()))
+            .group("600", ["erin", "fay"])
+    };
+    let scene = Scene::with(&[], trunks).await;
+    let members = ["erin", "fay"].map(|name| scene.account(name));
+    let check = Fork::group(&scene.account("alice"), "600", &members).unwrap();
+    let outcome = scene.check(check.trials([ForkTrial::Answer])).await;
+    assert_eq!((outcome.verdict, errors(&outcome)), (Verdict::Pass, vec![]), "{outcome}");
+    let rung = &outcome.fork.as_ref().unwrap().rounds[0].rang[0];
+    assert!(rung.request_uri.starts_with("sip:600@"), "{outcome}");
 }
 
 #[tokio::test(start_paused = true)]
@@ -239,7 +259,7 @@ async fn a_platform_that_gives_up_before_anybody_can_answer_is_named() {
 
 #[tokio::test(start_paused = true)]
 async fn devices_of_others_that_ring_along_are_a_warning_and_stay_registered() {
-    use ringback::sim::{Device, User};
+    use ringback::sim::Device;
     let desk = Device::new("sip:erin@203.0.113.99:5060");
     let scene = Scene::with(&[], |lab| lab.user(User::new("erin", "pw").device(desk))).await;
     let check = Fork::bindings(&scene.account("alice"), &scene.account("erin"), 2).unwrap();

@@ -21,7 +21,7 @@ pub(super) fn called(invite: &Message) -> [String; 2] {
 }
 
 /// Do both name the same number?
-fn same(one: &str, other: &str) -> bool {
+pub(in crate::check) fn same(one: &str, other: &str) -> bool {
     let digits = |text: &str| -> Vec<u8> { text.bytes().filter(u8::is_ascii_digit).rev().collect() };
     let (ours, theirs) = (digits(one), digits(other));
     let compared = ours.len().min(theirs.len()).min(SAME_DIGITS);

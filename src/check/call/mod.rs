@@ -2,7 +2,7 @@
 
 mod act;
 mod audio;
-mod delivery;
+pub(super) mod delivery;
 pub(super) mod dropped;
 mod ending;
 pub(super) mod facts;

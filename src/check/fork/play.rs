@@ -2,6 +2,7 @@
 
 use super::result::{ForkResult, ForkRound, ForkRung, RingOrder};
 use super::{Fork, ForkTrial, name};
+use crate::check::call::delivery::same;
 use crate::check::call::facts::other_bindings;
 use crate::check::call::trace::header;
 use crate::check::judged::{Judged, interrupted};
@@ -9,7 +10,7 @@ use crate::check::pair::Pair;
 use crate::check::stage::{Expect, Party, Seen, Stage, Until};
 use crate::check::{Interrupted, MetricValue, Run, Side, StepMark, Verdict};
 use crate::message::Message;
-use crate::syntax::{HeaderName, unescape};
+use crate::syntax::HeaderName;
 use std::time::{Duration, Instant};
 
 /// Time that all ring together before anybody does something: branches that come late are seen in it.
@@ -280,7 +281,10 @@ impl Play<'_> {
         if let Some(order) = self.round.order {
             self.run.fact("ringing", name::order(order));
         }
-        let wrong = rang.iter().find(|rung| !names_account(&rung.request_uri, self.check, rung.end));
+        let wrong = rang.iter().find(|rung| {
+            let party = self.stage.parties.get(rung.end + 1);
+            party.is_some_and(|party| !names_account(&rung.request_uri, self.check, party))
+        });
         match wrong {
             Some(rung) => name::wrong_line(self.check, rung),
             None => name::rings(self.check, &self.round, &self.displaced),
@@ -293,9 +297,16 @@ fn request_uri(invite: &Message) -> String {
     invite.request_uri_bytes().map(|uri| String::from_utf8_lossy(uri).into_owned()).unwrap_or_default()
 }
 
-/// Does this Request-URI name the account of this end? Host and port may have been changed on the way.
-fn names_account(uri: &str, check: &Fork, end: usize) -> bool {
-    let Some(account) = check.ends.get(end) else { return true };
-    let Ok(uri) = crate::syntax::Uri::parse(uri.as_bytes()) else { return true };
-    uri.user().is_none_or(|user| unescape(user) == unescape(account.user().as_bytes()))
+/// Does this Request-URI name the account of this end, or the number that was dialled, as on a trunk? Host and port may have been changed on
+/// the way.
+fn names_account(uri: &str, check: &Fork, party: &Party) -> bool {
+    let user = |uri: &str| {
+        let uri = crate::syntax::Uri::parse(uri.as_bytes()).ok()?;
+        uri.user().map(|user| String::from_utf8_lossy(user).into_owned())
+    };
+    // What cannot be read, or names nobody, is no other line.
+    let Some(called) = user(uri) else { return true };
+    called == party.account.user()
+        || called == party.contact_user()
+        || user(&check.target).is_some_and(|dialled| same(&called, &dialled))
 }

@@ -124,7 +124,6 @@ pub(super) const ENTRIES: &[Entry] = &[
     entry("U05", "", "the number that was called stands in To only", |_| Kind::NumberInToOnly),
     entry("U14", "line", "calls name another user's line in the Request-URI", |_| Kind::OtherLine),
     entry("U14", "", "of several bindings only the latest is rung", |_| Kind::OneBinding),
-    entry("U14", "contact", "members of a group are called by the user part of another's Contact", |_| Kind::OtherContact),
     entry("H01", "", "a hold with the address 0.0.0.0 is not understood", |_| Kind::ZeroAddressLive),
     entry("H07", "", "after a transfer the audio of the target goes to the transferor", |_| Kind::OldMedia),
     entry("X01", "", "REFER gets 405", |_| Kind::ReferRefused(405)),

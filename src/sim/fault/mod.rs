@@ -118,7 +118,6 @@ use std::str::FromStr;
 /// | `F06` | of the devices that are called as one only the first two are rung |
 /// | `F06:NUMBER` | the same with another number |
 /// | `U14` | of several devices of a user only the one that registered last is rung |
-/// | `U14:contact` | the members of a group are all called by the user part of one member's Contact |
 /// | `U14:line` | the Request-URI of a call names another user than the one who is called: a device with several accounts rings the wrong line |
 /// | `U05` | the number that was called stands in To only; the Request-URI names the user of the Contact, on a [trunk](super::User::trunk) too |
 /// | `H01` | a hold with the address 0.0.0.0 is told to nobody, and after 10 s the call is dropped with Reason "RTP timeout" |
@@ -275,7 +274,6 @@ pub(super) enum Kind {
     OneCall,
     FirstDevices(u32),
     OneBinding,
-    OtherContact,
     OtherLine,
     NumberInToOnly,
     TransferCodeIgnored(Option<Way>),

@@ -145,13 +145,6 @@ impl Pbx {
             _ => None,
         });
         placed.truncate(most.unwrap_or(MAX_BRANCHES).min(MAX_BRANCHES));
-        if faults.has(Kind::OtherContact)
-            && let Some(first) = placed.first().map(|first| first.user.clone())
-        {
-            for device in &mut placed {
-                device.target = with_user(&device.target, &first);
-            }
-        }
         if placed.is_empty() { Err(refused) } else { Ok(placed) }
     }
 
