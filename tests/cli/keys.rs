@@ -1,6 +1,6 @@
 //! `ringback transfer` by keys and to a park orbit, on the embedded network.
 
-use crate::program::ringback;
+use crate::program::{Sim, ringback};
 
 #[test]
 fn a_transfer_by_keys_is_one_json_line_without_refer_and_notify() {
@@ -57,4 +57,23 @@ fn keys_that_cannot_be_pressed_are_wrong_usage() {
         assert_eq!(ran.status, 2, "{ran}");
         assert!(ran.stderr.contains(words), "{words}: {ran}");
     }
+}
+
+#[test]
+fn the_network_as_a_server_takes_keys_and_parks() {
+    let users = ["alice:alicepw", "bob:bobpw", "carol:carolpw"];
+    let sim = Sim::start_with(&users, &["--transfer-code", "##", "--park", "70/3"]);
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("accounts.toml");
+    let account = |name: &str| {
+        format!("[[account]]\nname = \"{name}\"\naor = \"{}\"\npassword = \"{name}pw\"\n", sim.aor(name))
+    };
+    std::fs::write(&file, ["alice", "bob", "carol"].map(account).concat()).unwrap();
+    let file = file.display().to_string();
+    let named = ["transfer", "--accounts", &file, "alice", "bob", "carol"];
+    let parked = ringback(&[&named[..], &["--park", "703", "--by-keys", "--end-key", "#"]].concat());
+    assert_eq!(parked.status, 0, "{parked}");
+    let unnumbered = ringback(&[&named[..], &["--by-keys"]].concat());
+    assert_eq!(unnumbered.status, 2, "{unnumbered}");
+    assert!(unnumbered.stderr.contains("carol") && unnumbered.stderr.contains("--number"), "{unnumbered}");
 }

@@ -3,6 +3,7 @@
 use crate::exit::{Exit, Failure};
 use crate::interrupt;
 use crate::output::{say, tell};
+use ringback::media::digit::{Key, parse_digits};
 use ringback::message::Transport;
 use ringback::sim::{Fault, Ivr, Lab, User, pbx};
 use std::collections::HashSet;
@@ -32,6 +33,15 @@ pub(crate) struct Arguments {
     /// Callers hear a tone of 425 Hz in early media while it rings.
     #[arg(long)]
     ringback_tone: bool,
+    /// Keys that transfer blindly in a call, with the number behind them, e.g. '##'.
+    #[arg(long, value_name = "KEYS", value_parser = keys)]
+    transfer_code: Option<String>,
+    /// The same with a consultation, e.g. '*2'; the hang-up joins the other two.
+    #[arg(long, value_name = "KEYS", value_parser = keys)]
+    consult_code: Option<String>,
+    /// A park orbit: its number, and how many places it has behind it, e.g. 70/9 for 701 to 709.
+    #[arg(long, value_name = "NUMBER/PLACES", value_parser = orbit)]
+    park: Option<(String, u16)>,
     /// The domain that is served, and the realm.
     #[arg(long, value_name = "NAME", default_value = "lab.example")]
     domain: String,
@@ -49,6 +59,8 @@ Examples:
       Two menus: at 700 the digits 1, 2 and # ring bob, and 9 is the echo; the one at 701 never answers.
   ringback sim --user alice:pw --user bob:pw --user carol:pw --group 600=bob,carol
       600 rings bob and carol as one.
+  ringback sim --user alice:pw --user bob:pw --user carol:pw --transfer-code '##' --park 70/9
+      ## and 203, pressed in a call, moves the other one to carol; ## and 701 parks it, and a call to 701 fetches it.
   ringback sim --faults                            every fault, and what is seen of it";
 
 /// An account of the network.
@@ -88,7 +100,10 @@ pub(crate) async fn run(arguments: Arguments) -> Result<Exit, Failure> {
             arguments.bind
         ));
     }
-    let mut builder = Lab::builder().domain(&arguments.domain);
+    let mut config = pbx::Config::default();
+    (config.transfer_code, config.consult_code) = (arguments.transfer_code, arguments.consult_code);
+    config.park = arguments.park;
+    let mut builder = Lab::builder().domain(&arguments.domain).pbx(config.clone());
     let menus = if arguments.menus.is_empty() { vec![default_menu(&users)?] } else { arguments.menus };
     for menu in &menus {
         builder = builder.ivr(menu.clone());
@@ -118,7 +133,7 @@ pub(crate) async fn run(arguments: Arguments) -> Result<Exit, Failure> {
     // From here on a signal ends it in order, also while the lines below are written.
     let end = tokio::spawn(interrupt::signal());
     let address = lab.addr(Transport::Udp).unwrap_or(arguments.bind);
-    say(&describe(address, &arguments.domain, &users, (&menus, &arguments.groups)));
+    say(&describe(address, &arguments.domain, &users, (&config, &menus, &arguments.groups)));
     let _ = end.await;
     lab.shutdown().await;
     Ok(Exit::Passed)
@@ -142,7 +157,7 @@ fn describe(
     address: SocketAddr,
     domain: &str,
     users: &[SimAccount],
-    (menus, groups): (&[Ivr], &[Group]),
+    (config, menus, groups): (&pbx::Config, &[Ivr], &[Group]),
 ) -> String {
     let mut text = format!("sip:{address} answers by UDP and TCP for {domain}; Ctrl-C ends it\n\n");
     let width = |of: fn(&SimAccount) -> &str, least: usize| {
@@ -157,7 +172,7 @@ fn describe(
         let line = format!("{name:<names$}  {password:<passwords$}  {number:<6}  {}", faults.join("; "));
         text += &format!("{}\n", line.trim_end());
     }
-    text += &numbers(menus, groups);
+    text += &numbers(config, menus, groups);
     if let Some(first) = users.first() {
         let SimAccount { name, password, .. } = first;
         text += &format!(
@@ -168,12 +183,16 @@ fn describe(
 }
 
 /// What else can be called.
-fn numbers(menus: &[Ivr], groups: &[Group]) -> String {
-    let config = pbx::Config::default();
+fn numbers(config: &pbx::Config, menus: &[Ivr], groups: &[Group]) -> String {
     let mut lines = Vec::new();
-    lines.extend(config.echo.map(|number| (number, "echo: sends back what it hears, digits too".to_owned())));
     lines.extend(
-        config.announcement.map(|number| (number, "announcement: plays some tones and hangs up".to_owned())),
+        config.echo.clone().map(|number| (number, "echo: sends back what it hears, digits too".to_owned())),
+    );
+    lines.extend(
+        config
+            .announcement
+            .clone()
+            .map(|number| (number, "announcement: plays some tones and hangs up".to_owned())),
     );
     for menu in menus {
         let options: Vec<String> =
@@ -185,6 +204,19 @@ fn numbers(menus: &[Ivr], groups: &[Group]) -> String {
     }
     let group = |(number, members): &Group| (number.clone(), format!("group: rings {}", members.join(", ")));
     lines.extend(groups.iter().map(group));
+    if let Some((number, places)) = &config.park {
+        lines.push((
+            format!("{number}1"),
+            format!("whoever was transferred there to wait; so up to {number}{places}"),
+        ));
+    }
+    let codes = [(&config.transfer_code, ""), (&config.consult_code, " after a consultation")];
+    for (code, how) in codes {
+        let who = |code: &String| {
+            (format!("{code}..."), format!("in a call: moves the other one to the number behind it{how}"))
+        };
+        lines.extend(code.as_ref().map(who));
+    }
     let width = lines.iter().map(|(number, _)| number.len()).max().unwrap_or(0).max(6);
     let mut text = format!("\n{:<width$}  WHO ANSWERS\n", "NUMBER");
     for (number, who) in lines {
@@ -218,6 +250,23 @@ fn group(text: &str) -> Result<Group, String> {
         return Err(wrong.into());
     }
     Ok((number.to_owned(), members))
+}
+
+fn keys(text: &str) -> Result<String, String> {
+    let keys = parse_digits(text).map_err(|error| error.to_string())?;
+    if keys.contains(&Key::Pause) { Err("no pauses here".into()) } else { Ok(text.to_owned()) }
+}
+
+fn orbit(text: &str) -> Result<(String, u16), String> {
+    let places = text.split_once('/').map(|(number, places)| (number, places.parse::<u16>()));
+    match places {
+        Some((number, Ok(places @ 1..)))
+            if number.bytes().all(|b| b.is_ascii_digit()) && !number.is_empty() =>
+        {
+            Ok((number.to_owned(), places))
+        }
+        _ => Err("write NUMBER/PLACES, e.g. 70/9".into()),
+    }
 }
 
 fn address(text: &str) -> Result<SocketAddr, String> {
