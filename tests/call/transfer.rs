@@ -1,7 +1,7 @@
 //! The check `Transfer` where the machine or the path is busy for a moment.
 
 use crate::scene::{PEER, probe};
-use ringback::check::{Probe, Transfer, TransferKind, Verdict};
+use ringback::check::{Probe, Side, Transfer, TransferKind, Verdict};
 use ringback::message::Transport;
 use ringback::sim::{Lab, Link, MemoryNetwork, User};
 use std::net::SocketAddr;
@@ -53,4 +53,23 @@ async fn a_second_without_media_is_no_verdict_and_longer_silence_is() {
     let (verdict, told) = with_silence(Duration::from_millis(4_200)).await;
     assert_eq!(verdict, Verdict::Fail, "{told}");
     assert!(told.contains("no-audio-before"), "{told}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_machine_that_does_not_get_to_its_packets_blames_itself() {
+    let three = Three::new().await;
+    let stalls = async {
+        tokio::time::sleep(Duration::from_millis(300)).await;
+        loop {
+            tokio::time::advance(Duration::from_millis(450)).await;
+        }
+    };
+    let outcome = tokio::select! {
+        outcome = three.probe.check(three.transfer(TransferKind::Blind)) => outcome,
+        () = stalls => unreachable!("they go on"),
+    };
+    assert_eq!(outcome.verdict, Verdict::Inconclusive, "{outcome}");
+    let codes: Vec<_> = outcome.findings.iter().map(|finding| (finding.code, finding.side)).collect();
+    assert_eq!(codes, [("probe-limit", Side::Probe)], "{outcome}");
+    assert!(outcome.summary.contains("of our own packets only"), "{outcome}");
 }

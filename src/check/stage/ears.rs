@@ -2,6 +2,7 @@
 
 use super::{Stage, Until};
 use crate::check::Run;
+use crate::endpoint::agent::MediaReport;
 use std::time::Duration;
 
 /// A tone heard for this long is heard.
@@ -35,19 +36,24 @@ impl Stage {
         }
         let up: Vec<usize> =
             (0..self.legs.len()).filter(|leg| self.seen(*leg).is_some_and(|seen| seen.is_up())).collect();
-        let mut audible = Vec::with_capacity(up.len());
+        let mut reports = Vec::with_capacity(up.len());
         for number in up {
             let Some(leg) = self.legs.get(number) else { continue };
             leg.handle.listen_anew().await;
-            audible.push((number, leg.report().await.audible));
+            reports.push((number, leg.report().await));
         }
+        let began = run.now();
         if let Until::Interrupted(_) = self.rest(run, LISTEN).await {
             return None;
         }
         let mut ears = Vec::new();
-        for (number, before) in audible {
+        let mut pace = Pace::default();
+        for (number, before) in reports {
             let Some(leg) = self.legs.get(number) else { continue };
             let report = leg.report().await;
+            if leg.seen.is_up() {
+                pace.add(&before, &report, run.now().saturating_duration_since(began));
+            }
             let tones: Duration = self.parties.iter().map(|party| report.heard_for(party.tone)).sum();
             let speakers = self.parties.iter().enumerate();
             let speakers = speakers.filter(|(_, party)| report.heard_for(party.tone) >= HEARD);
@@ -55,9 +61,33 @@ impl Stage {
                 listener: leg.party,
                 leg: number,
                 speakers: speakers.map(|(number, _)| number).collect(),
-                else_heard: report.audible.saturating_sub(before).saturating_sub(tones + EDGES),
+                else_heard: report.audible.saturating_sub(before.audible).saturating_sub(tones + EDGES),
             });
         }
+        self.sent_share = pace.share();
         Some(ears)
+    }
+}
+
+/// How many of the packets that were due while it was listened did go out: fewer where the machine does not get to them.
+#[derive(Debug, Default)]
+struct Pace {
+    due: f64,
+    sent: u64,
+}
+
+impl Pace {
+    fn add(&mut self, before: &MediaReport, after: &MediaReport, time: Duration) {
+        let sends = |report: &MediaReport| report.plan.as_ref().is_some_and(|plan| plan.direction.sends());
+        let packet_time = after.plan.as_ref().map(|plan| plan.ptime).filter(|time| !time.is_zero());
+        if let Some(packet_time) = packet_time.filter(|_| sends(before) && sends(after)) {
+            self.due += time.as_secs_f64() / packet_time.as_secs_f64();
+            self.sent += after.sent.saturating_sub(before.sent);
+        }
+    }
+
+    /// `None` where nothing was due.
+    fn share(&self) -> Option<f64> {
+        (self.due > 0.0).then(|| self.sent as f64 / self.due)
     }
 }

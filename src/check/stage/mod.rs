@@ -33,6 +33,8 @@ pub(in crate::check) struct Stage {
     pub(in crate::check) referrals: Vec<referral::Referral>,
     /// Calls that ring and will be answered.
     answers: Vec<(Instant, usize)>,
+    /// The part of our packets that went out in time while it was listened last; `None` where none was due.
+    pub(in crate::check) sent_share: Option<f64>,
 }
 
 /// How waiting for something ended.

@@ -2,7 +2,7 @@
 
 use super::keys::{self, Keyed};
 use super::matrix::{Heard, listen};
-use super::steady::listen_for;
+use super::steady::{doubted, listen_for};
 use super::{Transfer, TransferKind, TransferResult, TransferTarget};
 use super::{name, park};
 use crate::check::judged::{Judged, interrupted};
@@ -114,7 +114,7 @@ async fn transfer(
     let judged = if before.joined(0, 1) {
         Judged::pass(before.told(&names).to_string())
     } else {
-        name::no_audio_before(&names, before)
+        doubted(stage, name::no_audio_before(&names, before))
     };
     if !end(run, mark, judged) {
         return None;
@@ -144,7 +144,7 @@ async fn transfer(
     }
 
     let played = refer(check, run, stage, (ours, consult), replaces, result).await?;
-    let judged = name::judge(check, &played);
+    let judged = doubted(stage, name::judge(check, &played));
     finish(check, run, stage, (&played, judged), (ours, consult), result).await;
     Some(())
 }
@@ -489,7 +489,7 @@ async fn release(
     let judged = if left > 0 {
         name::legs_left(left)
     } else if !still.joined(transferee, target) {
-        name::dropped(&names, (transferor, transferee, target), still)
+        doubted(stage, name::dropped(&names, (transferor, transferee, target), still))
     } else {
         result.after = Some(still);
         Judged::pass(format!("{} has no call any more; {}", names[transferor], still.told(&names)))

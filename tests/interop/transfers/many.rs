@@ -74,15 +74,33 @@ async fn fifty_at_once_end_as_each_alone() {
 
     let began = Instant::now();
     let pace = Pace { concurrency: AT_ONCE, per_second: Some(25.0) };
-    let outcomes: Vec<Outcome> = probe.check_many(checks, pace).collect().await;
-    let took = began.elapsed();
-    let mut seen: Vec<usize> = outcomes.iter().map(number).collect();
-    seen.sort_unstable();
-    assert_eq!(seen, (0..AT_ONCE).collect::<Vec<_>>());
-    for outcome in &outcomes {
-        assert_eq!(told(outcome), alone[usize::from(is_busy(number(outcome)))], "{outcome}");
+    let (mut left, mut done): (Vec<usize>, usize) = ((0..AT_ONCE).collect(), 0);
+    // A machine that has other things to do as well says so of itself, and is asked again; nobody else is ever blamed for it.
+    for _ in 0..3 {
+        let again: Vec<Transfer> = left.iter().map(|number| checks[*number].clone()).collect();
+        let outcomes: Vec<Outcome> = probe.check_many(again, pace).collect().await;
+        let mut seen: Vec<usize> = outcomes.iter().map(number).collect();
+        seen.sort_unstable();
+        assert_eq!(seen, left);
+        left.clear();
+        for outcome in &outcomes {
+            let number = number(outcome);
+            if outcome.findings.iter().any(|finding| finding.code == "probe-limit") {
+                assert_eq!(outcome.verdict, Verdict::Inconclusive, "{outcome}");
+                left.push(number);
+            } else {
+                assert_eq!(told(outcome), alone[usize::from(is_busy(number))], "{outcome}");
+                done += 1;
+            }
+        }
+        left.sort_unstable();
+        if left.is_empty() {
+            break;
+        }
+        eprintln!("{} are asked again: this machine was too busy", left.len());
     }
+    assert_eq!((done, left.len()), (AT_ONCE, 0));
     // One takes eight seconds, most of them listening.
-    assert!(took < Duration::from_secs(40), "{took:?}");
+    assert!(began.elapsed() < Duration::from_secs(90), "{:?}", began.elapsed());
     sim.stop();
 }

@@ -21,14 +21,23 @@ fn refers(headers: &[&str]) -> Scenario {
 
 /// Bob takes the call, and knows REFER.
 async fn up(scenario: Scenario) -> (Phone, Talk, Player) {
-    let mut bob = Phone::quick("bob").await;
+    up_with(scenario, 500).await
+}
+
+/// The same with another T1, in milliseconds: who has to wait gives up sooner.
+async fn up_with(scenario: Scenario, t1: u64) -> (Phone, Talk, Player) {
+    let mut bob = Phone::with_t1("bob", t1).await;
     let player = scenario.call("bob", bob.address());
     let (talk, _) = bob.answers().await;
     (bob, talk, player)
 }
 
 async fn accepted(scenario: Scenario) -> (Phone, Talk, Player, u32, Referred) {
-    let (bob, mut talk, player) = up(scenario).await;
+    accepted_with(scenario, 500).await
+}
+
+async fn accepted_with(scenario: Scenario, t1: u64) -> (Phone, Talk, Player, u32, Referred) {
+    let (bob, mut talk, player) = up_with(scenario, t1).await;
     let (referral, referred) = talk.referred().await;
     talk.command(Command::AcceptRefer { referral }).await;
     (bob, talk, player, referral, referred)
@@ -78,10 +87,10 @@ async fn a_notify_without_answer_is_given_up_and_the_call_goes_on() {
     let scenario = refers(&[REFER_TO])
         .expect(202, &[])
         .recv("NOTIFY")
-        .pause(1_800)
+        .pause(4_500)
         .request("BYE", "", &[], "")
         .expect(200, &[]);
-    let (bob, mut talk, player, _, _) = accepted(scenario).await;
+    let (bob, mut talk, player, _, _) = accepted_with(scenario, 50).await;
     referral_over(&mut talk).await;
     assert_eq!(answers(&talk), [None]);
     assert_eq!(talk.gone().await, By::Peer);
@@ -166,7 +175,7 @@ async fn replaceable(carol: &mut Phone, more: impl FnOnce(Scenario) -> Scenario)
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_replaces_of_a_call_that_is_up_takes_its_place() {
-    let mut carol = Phone::quick("carol").await;
+    let mut carol = Phone::new("carol").await;
     let (mut old, replaced, value) =
         replaceable(&mut carol, |scenario| scenario.recv("BYE").reply("200 OK", &[], "")).await;
     let taking = Scenario::calls()
@@ -188,9 +197,9 @@ async fn a_replaces_of_a_call_that_is_up_takes_its_place() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_replaces_of_a_call_that_just_ended_gets_603() {
-    // After 64*T1 (1.28 s) carol's agent has no such call any more, and remembers its dialog only.
-    for (hangs_up, wait) in [("we", 0), ("SIPp", 0), ("we", 2_000)] {
-        let mut carol = Phone::quick("carol").await;
+    // After 64*T1 (3.2 s) carol's agent has no such call any more, and remembers its dialog only.
+    for (hangs_up, wait) in [("we", 0), ("SIPp", 0), ("we", 4_000)] {
+        let mut carol = Phone::with_t1("carol", 50).await;
         let more = |scenario: Scenario| match hangs_up {
             "we" => scenario.recv("BYE").reply("200 OK", &[], ""),
             _ => scenario.pause(300).request("BYE", "", &[], "").expect(200, &[]),
@@ -218,7 +227,7 @@ async fn a_replaces_of_a_call_that_just_ended_gets_603() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_replaces_that_names_no_call_or_the_wrong_way_round_gets_481() {
-    let mut carol = Phone::quick("carol").await;
+    let mut carol = Phone::new("carol").await;
     let (mut old, replaced, value) =
         replaceable(&mut carol, |scenario| scenario.recv("BYE").reply("200 OK", &[], "")).await;
     // A gateway that hides tags mixes them up.
