@@ -1,7 +1,7 @@
 //! Referrals over a path on which every tenth message is lost: told once, and to the end.
 
 use super::referral::{decides, done};
-use crate::calls::phone::{Phone, all_at_once};
+use crate::calls::phone::Phone;
 use crate::peer::lossy::{Faults, Link};
 use ringback::ua::call::{self, Command, Event};
 use ringback::ua::transfer::TransfereeEvent;
@@ -9,7 +9,8 @@ use std::net::{Ipv4Addr, SocketAddr};
 
 const FAULTS: Faults = Faults { lost: 100, reordered: 50, doubled: 100 };
 
-async fn referral(seed: u8) {
+/// Gives how many messages were lost.
+async fn referral(seed: u8) -> u64 {
     let (alice, mut bob) = (Phone::with_t1("alice", 50).await, Phone::with_t1("bob", 50).await);
     let links = Link::between(alice.address(), bob.address(), FAULTS, seed);
     let [to_bob, to_alice] = [0, 1].map(|at| SocketAddr::from((Ipv4Addr::LOCALHOST, links[at].port())));
@@ -49,20 +50,15 @@ async fn referral(seed: u8) {
     };
     assert_eq!(to.signals().iter().filter(referred).count(), 1, "seed {seed}");
     assert_eq!((alice.sent("REFER"), bob.sent("NOTIFY")), (1, 4), "seed {seed}");
-    assert!(links.iter().any(|link| link.counts()[1] > 0), "seed {seed}");
+    links.iter().map(|link| link.counts()[1]).sum()
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_tenth_of_the_messages_is_lost() {
-    all_at_once([
-        ("seed 1", referral(1)),
-        ("seed 2", referral(2)),
-        ("seed 3", referral(3)),
-        ("seed 4", referral(4)),
-        ("seed 5", referral(5)),
-        ("seed 6", referral(6)),
-        ("seed 7", referral(7)),
-        ("seed 8", referral(8)),
-    ])
-    .await;
+    let referrals: Vec<_> = (1..=8).map(|seed| (seed, tokio::spawn(referral(seed)))).collect();
+    let mut lost = 0;
+    for (seed, referral) in referrals {
+        lost += referral.await.unwrap_or_else(|failed| panic!("seed {seed}: {failed}"));
+    }
+    assert!(lost > 0);
 }

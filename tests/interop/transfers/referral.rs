@@ -68,12 +68,15 @@ impl Talk {
 
     /// The status of the REFER's answer: 2xx or not.
     pub(super) async fn refer_answered(&mut self) -> u16 {
-        self.signal("the answer to REFER", |event| match event {
+        let status = |event: &Event| match event {
             Event::Transferor { event: TransferorEvent::Accepted { status, .. }, .. }
             | Event::Transferor { event: TransferorEvent::Refused { status, .. }, .. } => Some(*status),
             _ => None,
-        })
-        .await
+        };
+        match self.signals().into_iter().find_map(status) {
+            Some(status) => status,
+            None => self.signal("the answer to REFER", status).await,
+        }
     }
 
     /// Waits until nothing more is told: all statuses that NOTIFYs told, and how the subscription ended.

@@ -3,6 +3,7 @@
 use super::referral::done;
 use crate::calls::phone::{Phone, Talk};
 use crate::peer::scenario::{AUDIO, Player, Scenario};
+use ringback::endpoint::agent::What;
 use ringback::ua::call::{By, Cause, Event};
 use ringback::ua::transfer::{SubscriptionEnd, TransferorEvent};
 use std::time::{Duration, Instant};
@@ -33,6 +34,14 @@ async fn refer_with(scenario: Scenario, t1: u64) -> (Phone, Talk, Player) {
     (alice, talk, player)
 }
 
+/// Did a NOTIFY come, whatever the call made of it?
+fn is_notified(talk: &Talk) -> bool {
+    talk.seen.iter().any(|what| match what {
+        What::Request(request) => request.as_bytes().starts_with(b"NOTIFY "),
+        _ => false,
+    })
+}
+
 /// Everything that the transferor was told, in order.
 fn told(talk: &Talk) -> Vec<TransferorEvent> {
     let event = |event: &Event| match event {
@@ -45,12 +54,12 @@ fn told(talk: &Talk) -> Vec<TransferorEvent> {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_202_and_silence_is_waited_for_no_longer_than_64_t1_and_the_call_goes_on() {
     let (alice, mut talk, player) =
-        refer_with(hung_up(answered().recv("REFER").reply("202 Accepted", &[], "")), 50).await;
+        refer_with(hung_up(answered().recv("REFER").reply("202 Accepted", &[], "")), 100).await;
     assert_eq!(talk.refer_answered().await, 202);
     let since = Instant::now();
     assert_eq!(talk.told().await, (vec![], SubscriptionEnd::NeverCame));
     let waited = since.elapsed();
-    assert!((2_900..8_000).contains(&waited.as_millis()), "{waited:?}");
+    assert!((5_900..12_000).contains(&waited.as_millis()), "{waited:?}");
     talk.hang_up().await;
     player.finished();
     assert_eq!((alice.sent("REFER"), alice.sent("BYE")), (1, 1));
@@ -67,10 +76,11 @@ async fn a_notify_before_the_202_counts() {
         .expect(200, &["CSeq: [0-9]+ NOTIFY"]);
     let (alice, mut talk, player) = refer(hung_up(scenario)).await;
     assert_eq!(talk.told().await, (vec![100, 200], done()));
+    assert_eq!(talk.refer_answered().await, 202);
     let told = told(&talk);
+    // Requests and responses come to us by different ways: the 202 may be told after the second NOTIFY as well.
     assert!(matches!(told[0], TransferorEvent::Notified(_)), "{told:#?}");
-    assert_eq!(told[1], TransferorEvent::Accepted { status: 202, subscribed: true });
-    assert_eq!(told.len(), 4, "{told:#?}");
+    assert!(told.contains(&TransferorEvent::Accepted { status: 202, subscribed: true }), "{told:#?}");
     talk.hang_up().await;
     player.finished();
     assert_eq!(alice.sent("REFER"), 1);
@@ -83,10 +93,10 @@ async fn notifies_without_any_answer_to_the_refer_are_believed() {
         .kept("REFER")
         .notify("active;expires=60", "100 Trying")
         .expect(200, &[])
-        .pause(4_000)
+        .pause(7_500)
         .notify("terminated;reason=noresource", "200 OK")
         .expect(200, &[]);
-    let (_alice, mut talk, player) = refer_with(hung_up(scenario), 50).await;
+    let (_alice, mut talk, player) = refer_with(hung_up(scenario), 100).await;
     assert_eq!(talk.told().await, (vec![100, 200], done()));
     assert!(told(&talk).contains(&TransferorEvent::Unanswered), "{:#?}", told(&talk));
     talk.hang_up().await;
@@ -172,15 +182,13 @@ async fn a_refer_that_is_refused_is_not_tried_again_and_leaves_the_call_alone() 
         let (alice, mut talk, player) = refer(hung_up(scenario)).await;
         let (number, phrase) = status.split_once(' ').unwrap();
         assert_eq!(talk.refer_answered().await.to_string(), number);
-        talk.signal("the INFO", |event| matches!(event, Event::InfoReceived { .. }).then_some(())).await;
-        // Its NOTIFY comes next.
-        talk.until("the NOTIFY", |what| match what {
-            ringback::endpoint::agent::What::Request(request) => {
-                request.as_bytes().starts_with(b"NOTIFY").then_some(())
-            }
-            _ => None,
-        })
-        .await;
+        let infos = |talk: &Talk| {
+            talk.signals().iter().filter(|event| matches!(event, Event::InfoReceived { .. })).count()
+        };
+        // Both come, and the INFO may be told before the refusal.
+        while infos(&talk) == 0 || !is_notified(&talk) {
+            talk.until("the INFO and the NOTIFY", |_| Some(())).await;
+        }
         let told = told(&talk);
         let reasons = if number == "603" { vec!["Q.850;cause=21".to_owned()] } else { Vec::new() };
         assert_eq!(
@@ -200,14 +208,14 @@ async fn a_refer_that_is_refused_is_not_tried_again_and_leaves_the_call_alone() 
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_refer_without_any_answer_is_given_up() {
-    let (alice, mut talk, player) = refer_with(hung_up(answered().recv("REFER")), 50).await;
+    let (alice, mut talk, player) = refer_with(hung_up(answered().recv("REFER")), 100).await;
     let since = Instant::now();
     talk.signal("the end of patience", |event| match event {
         Event::Transferor { event: TransferorEvent::Unanswered, .. } => Some(()),
         _ => None,
     })
     .await;
-    assert!(since.elapsed() < Duration::from_secs(8));
+    assert!(since.elapsed() < Duration::from_secs(12));
     talk.hang_up().await;
     player.finished();
     assert_eq!(alice.sent("REFER"), 1);

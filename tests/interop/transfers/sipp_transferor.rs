@@ -87,10 +87,10 @@ async fn a_notify_without_answer_is_given_up_and_the_call_goes_on() {
     let scenario = refers(&[REFER_TO])
         .expect(202, &[])
         .recv("NOTIFY")
-        .pause(4_500)
+        .pause(8_000)
         .request("BYE", "", &[], "")
         .expect(200, &[]);
-    let (bob, mut talk, player, _, _) = accepted_with(scenario, 50).await;
+    let (bob, mut talk, player, _, _) = accepted_with(scenario, 100).await;
     referral_over(&mut talk).await;
     assert_eq!(answers(&talk), [None]);
     assert_eq!(talk.gone().await, By::Peer);
@@ -197,9 +197,9 @@ async fn a_replaces_of_a_call_that_is_up_takes_its_place() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_replaces_of_a_call_that_just_ended_gets_603() {
-    // After 64*T1 (3.2 s) carol's agent has no such call any more, and remembers its dialog only.
-    for (hangs_up, wait) in [("we", 0), ("SIPp", 0), ("we", 4_000)] {
-        let mut carol = Phone::with_t1("carol", 50).await;
+    // After 64*T1 (6.4 s) carol's agent has no such call any more, and remembers its dialog only.
+    for (hangs_up, wait) in [("we", 0), ("SIPp", 0), ("we", 7_500)] {
+        let mut carol = Phone::with_t1("carol", 100).await;
         let more = |scenario: Scenario| match hangs_up {
             "we" => scenario.recv("BYE").reply("200 OK", &[], ""),
             _ => scenario.pause(300).request("BYE", "", &[], "").expect(200, &[]),
