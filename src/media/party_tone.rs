@@ -18,6 +18,8 @@ const LEAST_PART: f32 = 0.08;
 const BLOCK: usize = 400;
 /// Who was heard for less than this was not heard.
 pub const LEAST_HEARD: Duration = Duration::from_millis(200);
+/// The same in blocks.
+const LEAST_BLOCKS: u32 = 4;
 
 /// One of the parties of a call, 0 to 7.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -49,6 +51,21 @@ pub struct PartyListener {
     pending: Vec<i16>,
     blocks: [u32; PARTIES],
     now: [bool; PARTIES],
+    /// Samples in whole blocks so far.
+    samples: u64,
+    runs: [Run; PARTIES],
+}
+
+/// A tone without a break.
+#[derive(Debug, Clone, Copy, Default)]
+struct Run {
+    blocks: u32,
+    /// The level in its first block, of which the tone may fill a part only.
+    first: f32,
+    /// The sample that it began with.
+    began: u64,
+    /// The same of the first run that counts as heard.
+    heard_from: Option<u64>,
 }
 
 impl Default for PartyListener {
@@ -65,6 +82,8 @@ impl PartyListener {
             pending: Vec::with_capacity(BLOCK),
             blocks: [0; PARTIES],
             now: [false; PARTIES],
+            samples: 0,
+            runs: [Run::default(); PARTIES],
         }
     }
     /// Takes samples.
@@ -87,12 +106,20 @@ impl PartyListener {
             let heard = peak >= LEAST * PEAK_AT_0_DBM0 as f32 && part >= LEAST_PART;
             self.now[party] = heard;
             self.blocks[party] += u32::from(heard);
+            self.runs[party].block(heard.then_some(peak), self.samples);
         }
+        self.samples += BLOCK as u64;
     }
     /// For how long a party was heard so far.
     pub fn heard_for(&self, party: Party) -> Duration {
         let samples = u64::from(self.blocks[usize::from(party.0) % PARTIES]) * BLOCK as u64;
         Duration::from_micros(samples * 1_000_000 / u64::from(RATE_HZ))
+    }
+    /// How many of the samples taken so far came since a party was heard first; `None` while it was not heard for [`LEAST_HEARD`] without a
+    /// break. Exact to some milliseconds.
+    pub fn heard_ago(&self, party: Party) -> Option<u64> {
+        let from = self.runs[usize::from(party.0) % PARTIES].heard_from?;
+        Some((self.samples + self.pending.len() as u64).saturating_sub(from))
     }
     /// The parties heard so far, each for at least [`LEAST_HEARD`].
     pub fn heard(&self) -> impl Iterator<Item = Party> + '_ {
@@ -108,8 +135,32 @@ impl PartyListener {
     }
 }
 
+impl Run {
+    /// A block that begins with this sample, and the level of the tone in it.
+    fn block(&mut self, heard: Option<f32>, start: u64) {
+        let Some(level) = heard else {
+            self.blocks = 0;
+            return;
+        };
+        self.blocks += 1;
+        match self.blocks {
+            1 => (self.first, self.began) = (level, start),
+            2 => {
+                // As much weaker as the first block was, so much of it was over when the tone began.
+                let filled = (self.first / level).clamp(0.0, 1.0);
+                self.began += ((1.0 - filled) * BLOCK as f32) as u64;
+            }
+            LEAST_BLOCKS => {
+                self.heard_from.get_or_insert(self.began);
+            }
+            _ => {}
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used)]
     use super::*;
     use crate::media::digit::Digit;
     use crate::media::g711::Law;
@@ -161,5 +212,25 @@ mod tests {
         samples.truncate(1_200);
         samples.resize(8_000, 0);
         assert_eq!(heard(&samples), [0_u8; 0]);
+    }
+    #[test]
+    fn the_moment_in_which_a_party_is_heard_first_is_exact_to_some_milliseconds() {
+        let two = Party(2);
+        for silence in [0, 130, 400, 401, 777, 8_000] {
+            let mut listener = PartyListener::new();
+            let mut samples = vec![0; silence];
+            samples.extend(mixed(&[2]).into_iter().take(700));
+            // What is heard for a moment only does not count.
+            samples.splice(0..0, mixed(&[2]).into_iter().take(700).chain([0; 800]));
+            samples.chunks(160).for_each(|packet| listener.feed(packet));
+            assert_eq!(listener.heard_ago(two), None, "{silence}");
+            listener.reset();
+            let mut samples = vec![0; silence];
+            samples.extend(mixed(&[2]));
+            samples.chunks(160).for_each(|packet| listener.feed(packet));
+            let ago = listener.heard_ago(two).unwrap();
+            assert!(ago.abs_diff(8_000) <= 40, "{silence}: {ago}");
+            assert_eq!(listener.heard_ago(Party(3)), None);
+        }
     }
 }

@@ -311,7 +311,11 @@ impl Media {
                 .filter(|(_, time)| !time.is_zero())
                 .collect();
             report.hears_now = parties().filter(|party| listener.hears(*party)).collect();
+            report.heard_since =
+                parties().filter_map(|party| Some((party, stream.heard_since(party)?))).collect();
             report.audible = stream.audible();
+            report.loud = stream.loud();
+            report.comfort_noise = stream.comfort_noise();
             report.received = stream.statistics();
             report.malformed = stream.malformed();
             report.other_payloads = stream.other_payloads();

@@ -4,7 +4,7 @@ use crate::media::party_tone::Party;
 use crate::media::stats::Summary;
 use crate::sdp::MediaPlan;
 use std::net::SocketAddr;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// How the media of a call went so far.
 #[derive(Debug, Clone, Default)]
@@ -32,8 +32,14 @@ pub struct MediaReport {
     pub sources: Vec<SocketAddr>,
     /// How much of the received audio was louder than silence (-50 dBm0).
     pub audible: Duration,
+    /// How much of it was more than noise (-40 dBm0).
+    pub loud: Duration,
+    /// Packets of comfort noise (RFC 3389).
+    pub comfort_noise: u64,
     /// Whose tone was heard, and for how long.
     pub heard: Vec<(Party, Duration)>,
+    /// Since when a tone is heard that was heard for 200 ms at least.
+    pub heard_since: Vec<(Party, Instant)>,
     /// Whose tone was heard in the last 50 ms of audio.
     pub hears_now: Vec<Party>,
     /// What RTCP told.
@@ -44,6 +50,11 @@ impl MediaReport {
     /// For how long this party's tone was heard.
     pub fn heard_for(&self, party: Party) -> Duration {
         self.heard.iter().find(|(heard, _)| *heard == party).map_or(Duration::ZERO, |(_, time)| *time)
+    }
+
+    /// Since when this party's tone is heard, as far as it was listened for.
+    pub fn heard_since(&self, party: Party) -> Option<Instant> {
+        self.heard_since.iter().find(|(heard, _)| *heard == party).map(|(_, since)| *since)
     }
 }
 

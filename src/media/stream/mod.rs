@@ -269,6 +269,19 @@ impl Stream {
     pub fn audible(&self) -> Duration {
         self.receiver.audible()
     }
+    /// How much of the received audio was louder than -40 dBm0: more than noise.
+    pub fn loud(&self) -> Duration {
+        self.receiver.loud()
+    }
+    /// Packets of comfort noise (RFC 3389).
+    pub fn comfort_noise(&self) -> u64 {
+        self.receiver.comfort_noise()
+    }
+    /// Since when a party's tone is heard, exact to some 20 ms; `None` while it was not heard for
+    /// [`LEAST_HEARD`](crate::media::party_tone::LEAST_HEARD) without a break.
+    pub fn heard_since(&self, party: Party) -> Option<Instant> {
+        self.receiver.heard_since(party)
+    }
     /// Whose tones were heard.
     pub fn heard(&self) -> impl Iterator<Item = Party> + '_ {
         self.listener().heard()

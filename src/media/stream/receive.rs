@@ -4,7 +4,7 @@ use super::{Config, Event, Output};
 use crate::media::dtmf::Observation;
 use crate::media::dtmf_detector::{DtmfDetector, Heard};
 use crate::media::g711::Law;
-use crate::media::party_tone::PartyListener;
+use crate::media::party_tone::{PARTIES, Party, PartyListener};
 use crate::media::rtcp::ReportBlock;
 use crate::media::rtp::{Packet, is_rtcp};
 use crate::media::stats::{Statistics, Summary};
@@ -23,6 +23,8 @@ const MAX_SAMPLES: usize = 960;
 const QUIET: Duration = Duration::from_millis(200);
 /// What is below this level is silence.
 const SILENCE_DBM0: f64 = -50.0;
+/// What is below this level is noise at most: music and speech are louder, if not all the time.
+const NOISE_DBM0: f64 = -40.0;
 
 /// What a packet holds for the ear: nothing in an event.
 #[derive(Debug)]
@@ -44,6 +46,10 @@ pub(super) struct Receiver {
     last_voice: Option<Instant>,
     voice_len: usize,
     audible_samples: u64,
+    loud_samples: u64,
+    comfort_noise: u64,
+    /// Since when the parties are heard.
+    heard_since: [Option<Instant>; PARTIES],
     malformed: u64,
     other: u64,
     ordered: Vec<Ordered<Sound>>,
@@ -66,6 +72,9 @@ impl Receiver {
             last_voice: None,
             voice_len: 0,
             audible_samples: 0,
+            loud_samples: 0,
+            comfort_noise: 0,
+            heard_since: [None; PARTIES],
             malformed: 0,
             other: 0,
             ordered: Vec::new(),
@@ -87,11 +96,21 @@ impl Receiver {
     pub(super) fn audible(&self) -> Duration {
         Duration::from_micros(self.audible_samples * 125)
     }
+    pub(super) fn loud(&self) -> Duration {
+        Duration::from_micros(self.loud_samples * 125)
+    }
+    pub(super) fn comfort_noise(&self) -> u64 {
+        self.comfort_noise
+    }
+    pub(super) fn heard_since(&self, party: Party) -> Option<Instant> {
+        self.heard_since.get(usize::from(party.number())).copied().flatten()
+    }
     pub(super) fn listener(&self) -> &PartyListener {
         &self.listener
     }
     pub(super) fn listen_anew(&mut self) {
         self.listener.reset();
+        self.heard_since = [None; PARTIES];
     }
     pub(super) fn report_block(
         &mut self,
@@ -133,7 +152,9 @@ impl Receiver {
                 let codes = &packet.payload[..packet.payload.len().min(MAX_SAMPLES)];
                 self.voice_len = codes.len();
                 law.decode_into(codes, &mut samples);
-            } else if packet.payload_type != COMFORT_NOISE {
+            } else if packet.payload_type == COMFORT_NOISE {
+                self.comfort_noise += 1;
+            } else {
                 self.other += 1;
             }
         }
@@ -147,7 +168,9 @@ impl Receiver {
             match ordered {
                 Ordered::Packet(Sound(samples)) => {
                     self.listener.feed(&samples);
-                    self.audible_samples += if is_audible(&samples) { samples.len() as u64 } else { 0 };
+                    let louder = |level| if is_louder(&samples, level) { samples.len() as u64 } else { 0 };
+                    self.audible_samples += louder(SILENCE_DBM0);
+                    self.loud_samples += louder(NOISE_DBM0);
                     self.samples += samples.len() as u64;
                     if self.detect {
                         self.detector.feed(&samples, &mut self.heard);
@@ -161,7 +184,15 @@ impl Receiver {
                 }
             }
         }
+        self.note_heard(now);
         self.tell_heard(now, out);
+    }
+    fn note_heard(&mut self, now: Instant) {
+        for (number, since) in self.heard_since.iter_mut().enumerate().filter(|(_, since)| since.is_none()) {
+            let party = u8::try_from(number).ok().and_then(Party::new);
+            let ago = party.and_then(|party| self.listener.heard_ago(party));
+            *since = ago.and_then(|samples| now.checked_sub(Duration::from_micros(samples * 125)));
+        }
     }
     fn tell_heard(&mut self, now: Instant, out: &mut VecDeque<Output>) {
         for heard in self.heard.drain(..) {
@@ -202,8 +233,8 @@ impl Receiver {
     }
 }
 
-/// Is the mean power of these samples above silence?
-fn is_audible(samples: &[i16]) -> bool {
+/// Is the mean power of these samples above that of a sine of this level?
+fn is_louder(samples: &[i16], dbm0: f64) -> bool {
     let energy: f64 = samples.iter().map(|sample| f64::from(*sample).powi(2)).sum();
-    energy > peak(SILENCE_DBM0).powi(2) / 2.0 * samples.len() as f64
+    energy > peak(dbm0).powi(2) / 2.0 * samples.len() as f64
 }
