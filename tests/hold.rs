@@ -5,14 +5,35 @@
 #[allow(dead_code)]
 mod scene;
 
-use ringback::check::{Cancel, Check, Hold, MetricValue, Outcome, Severity, Verdict};
+use ringback::check::{
+    Cancel, Check, HeardOnHold, Hold, HoldResult, MetricValue, Outcome, Severity, Side, Verdict,
+};
+use ringback::sim::LabBuilder;
 use ringback::ua::call::Hold as How;
 use scene::{Scene, errors, finding, step};
 use std::time::Duration;
 
 async fn hold_with(faults: &[&str], change: impl FnOnce(Hold) -> Hold) -> Outcome {
-    let scene = Scene::new(faults).await;
+    hold_at(faults, |lab| lab, change).await
+}
+
+async fn hold_at(
+    faults: &[&str],
+    pbx: impl FnOnce(LabBuilder) -> LabBuilder,
+    change: impl FnOnce(Hold) -> Hold,
+) -> Outcome {
+    let scene = Scene::with(faults, pbx).await;
     scene.check(change(Hold::between(&scene.alice, &scene.bob))).await
+}
+
+fn result(outcome: &Outcome) -> &HoldResult {
+    outcome.hold.as_deref().unwrap_or_else(|| panic!("no hold:\n{outcome}"))
+}
+
+/// The line for programs, read back.
+fn hold_of_json(outcome: &Outcome) -> serde_json::Value {
+    let line: serde_json::Value = serde_json::from_str(&ringback::report::json::line(outcome)).unwrap();
+    line["hold"].clone()
 }
 
 fn fact<'a>(outcome: &'a Outcome, name: &str) -> &'a str {
@@ -36,7 +57,22 @@ async fn either_end_holds_and_resumes_in_each_of_the_three_ways() {
             }
             let hears = fact(&outcome, "held-end-hears");
             let holder = if by_callee { "bob's tone" } else { "alice's tone" };
-            assert_eq!(hears, if how == How::Inactive { "silence" } else { holder }, "{how:?}\n{outcome}");
+            assert_eq!(
+                hears,
+                if how == How::Inactive { "nothing (no RTP)" } else { holder },
+                "{how:?}\n{outcome}"
+            );
+            let result = result(&outcome);
+            let number = usize::from(by_callee);
+            assert_eq!((result.holder, result.how, result.passed_on), (number, how, Some(true)), "{outcome}");
+            assert_eq!(
+                (result.heard_on_hold, result.holder_hears),
+                match how {
+                    How::Inactive => (Some(HeardOnHold::NoPackets), Some(HeardOnHold::NoPackets)),
+                    _ => (Some(HeardOnHold::Tone(number)), Some(HeardOnHold::NoPackets)),
+                },
+                "{how:?}\n{outcome}"
+            );
             assert!(
                 outcome
                     .metrics
@@ -108,4 +144,77 @@ async fn a_cancel_without_its_reason_is_named() {
     let lost = finding(&outcome, "cancel-reason-lost");
     assert!(lost.severity == Severity::Warning && lost.seen.contains("F03"), "{outcome}");
     assert!(Cancel::between(&scene.alice, &scene.bob).time_limit().is_some());
+}
+
+#[tokio::test(start_paused = true)]
+async fn music_on_hold_is_known_as_a_sound_that_is_nobodys_tone_from_either_end() {
+    for how in [How::SendOnly, How::Inactive, How::ZeroAddress] {
+        for by_callee in [false, true] {
+            let set = |hold: Hold| if by_callee { hold.how(how).by_callee() } else { hold.how(how) };
+            let outcome = hold_at(&[], LabBuilder::music_on_hold, set).await;
+            assert_eq!(outcome.verdict, Verdict::Pass, "{how:?} {by_callee}\n{outcome}");
+            assert!(outcome.findings.is_empty(), "{outcome}");
+            let result = result(&outcome);
+            assert_eq!(result.heard_on_hold, Some(HeardOnHold::OtherSound), "{how:?} {by_callee}\n{outcome}");
+            assert_eq!(result.holder_hears, Some(HeardOnHold::NoPackets), "{how:?} {by_callee}\n{outcome}");
+            assert_eq!(result.passed_on, Some(false), "the PBX plays it itself\n{outcome}");
+            assert!(fact(&outcome, "held-end-hears").contains("music"), "{outcome}");
+            let json = hold_of_json(&outcome);
+            assert_eq!(json["heard_on_hold"], serde_json::json!({ "sound": "other-sound" }));
+            assert_eq!(json["holder"], if by_callee { "bob" } else { "alice" });
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_held_party_that_is_heard_on_is_the_fault_and_music_for_it_does_not_hide_that() {
+    for by_callee in [false, true] {
+        let set = |hold: Hold| if by_callee { hold.by_callee() } else { hold };
+        let outcome = hold_with(&["leaky-hold"], set).await;
+        assert_eq!(
+            (outcome.verdict, errors(&outcome)),
+            (Verdict::Fail, vec!["held-party-heard"]),
+            "{outcome}"
+        );
+        let (holder, held, number) = if by_callee { ("bob", "alice", 0) } else { ("alice", "bob", 1) };
+        let found = finding(&outcome, "held-party-heard");
+        assert!(
+            found.seen.contains(&format!(
+                "{holder} has put {held} on hold (answered recvonly) and still hears {held}"
+            )) && found.side == Side::Peer,
+            "{outcome}"
+        );
+        assert_eq!(result(&outcome).holder_hears, Some(HeardOnHold::Tone(number)), "{outcome}");
+        assert_eq!(
+            hold_of_json(&outcome)["holder_hears"],
+            serde_json::json!({ "sound": "tone", "party": held })
+        );
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_hold_of_the_old_kind_that_nobody_understands_is_told_from_a_platform_that_ends_silent_calls() {
+    let long = |hold: Hold| hold.time(Duration::from_secs(40));
+    let old = |hold: Hold| long(hold).how(How::ZeroAddress);
+    // The first is met in the old way of hold alone, the second in every way.
+    let cases = [
+        ("H01", true, Verdict::Fail, Some("old-hold-not-known"), "H01"),
+        ("H01", false, Verdict::Pass, None, ""),
+        ("H15", true, Verdict::Fail, Some("media-timeout"), "H15"),
+        ("H15", false, Verdict::Fail, Some("media-timeout"), "H15"),
+    ];
+    for (fault, zero, verdict, code, words) in cases {
+        let outcome = hold_with(&[fault], |hold| if zero { old(hold) } else { long(hold) }).await;
+        assert_eq!(outcome.verdict, verdict, "{fault} {zero}\n{outcome}");
+        assert_eq!(errors(&outcome), code.into_iter().collect::<Vec<_>>(), "{fault} {zero}\n{outcome}");
+        if let Some(code) = code {
+            let found = finding(&outcome, code);
+            assert!(found.seen.contains(words) && found.seen.contains("RTP timeout"), "{outcome}");
+            assert_eq!(found.side, Side::Peer);
+        }
+    }
+    // Too short to be dropped: what can be seen is that nobody was told, and that nothing is heard.
+    let outcome = hold_with(&["H01"], |hold| hold.how(How::ZeroAddress)).await;
+    assert_eq!((outcome.verdict, errors(&outcome)), (Verdict::Pass, vec![]), "{outcome}");
+    assert_eq!(finding(&outcome, "old-hold-unnoticed").severity, Severity::Warning);
 }

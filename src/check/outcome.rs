@@ -2,6 +2,7 @@
 
 use super::dtmf::DtmfResult;
 use super::fork::ForkResult;
+use super::hold::HoldResult;
 use super::transfer::TransferResult;
 use crate::transport::{MediaRecord, Record};
 use std::fmt;
@@ -200,6 +201,8 @@ pub struct Outcome {
     pub transfer: Option<Box<TransferResult>>,
     /// What a check of forking came to; `None` for other checks.
     pub fork: Option<Box<ForkResult>>,
+    /// What a hold came to; `None` for other checks.
+    pub hold: Option<Box<HoldResult>>,
     /// The evidence.
     pub transcript: Transcript,
     /// How long all of it took.

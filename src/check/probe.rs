@@ -186,6 +186,7 @@ fn without_evidence(check: &'static str, subject: String, verdict: Verdict, find
         dtmf: Vec::new(),
         transfer: None,
         fork: None,
+        hold: None,
         transcript: Transcript::empty(now, SystemTime::now()),
         took: Duration::ZERO,
     }

@@ -2,6 +2,7 @@
 
 use super::dtmf::DtmfResult;
 use super::fork::ForkResult;
+use super::hold::HoldResult;
 use super::judged::interrupted;
 use super::reply::{Answered, Reply, Unreached};
 use super::restraint::Restraint;
@@ -51,6 +52,7 @@ pub struct Run {
     dtmf: Vec<DtmfResult>,
     transfer: Option<Box<TransferResult>>,
     fork: Option<Box<ForkResult>>,
+    hold: Option<Box<HoldResult>>,
     began: Instant,
     began_at: SystemTime,
 }
@@ -126,6 +128,7 @@ impl Run {
             dtmf: Vec::new(),
             transfer: None,
             fork: None,
+            hold: None,
             began: now.into_std(),
             began_at: SystemTime::now(),
         }
@@ -390,6 +393,10 @@ impl Run {
         self.fork = Some(Box::new(result));
     }
 
+    pub(super) fn held(&mut self, result: HoldResult) {
+        self.hold = Some(Box::new(result));
+    }
+
     pub(super) fn digits(&mut self, result: DtmfResult) {
         self.dtmf.push(result);
     }
@@ -520,6 +527,7 @@ impl Run {
             dtmf: self.dtmf,
             transfer: self.transfer,
             fork: self.fork,
+            hold: self.hold,
             transcript,
             took: Clock::now().into_std().saturating_duration_since(self.began),
         }

@@ -16,6 +16,7 @@
 //! | `dtmf` | what became of digits; only in outcomes of `dtmf`: `step`, `method`, `sent`, `received`, `arrived_by`, `defects` (codes of findings), `loss`, `digits` (each sent one: `digit`, and when it arrived `duration_ms`, `level_dbm0`, `payload_type`, `at_ms`), `observed` (all that came, by every way) |
 //! | `transfer` | what a transfer came to; only in outcomes of `transfer`: `kind`, `parties`, `transferor`, `heard` (`before` and `after`: of each party whom it hears), `refer`, `notify` (statuses in order), `legs_left`, `transferee` (its fate in words), `transfer_ms` |
 //! | `fork` | what became of several that were called as one; only in outcomes of `fork`: `target`, `caller`, `ends`, `legs_left`, and of each call in `rounds` `trial`, `rang` (in order: `end`, `after_ms`, `request_uri`, `from`, `asserted`), `not_rung`, `order` (`parallel`, `serial`), `refused`, `answered`, `winner`, `answer_ms`, `released` (`end`, `by`, `after_ms`, `reason`, `acknowledged`), `heard` (of each party whom it hears), `second_rang`, `refusal` (a status), `legs_left` |
+//! | `hold` | what a hold came to; only in outcomes of `hold`: `parties`, `holder`, `way` (`sendonly`, `inactive`, `zero`), `answer` and `resume_answer` (directions), `passed_on` (was the other end told), `heard_on_hold` and `holder_hears` (`sound`: `no-packets`, `silence`, `comfort-noise`, `other-sound`, `tone`; with `tone` its `party`) |
 //! | `took_ms` | how long all of it took |
 //! | `started` | when it began, RFC 3339 in UTC with milliseconds |
 //! | `messages` | messages sent and received, retransmissions too |
@@ -33,6 +34,7 @@
 
 mod dtmf;
 mod fork;
+mod hold;
 mod transfer;
 
 use crate::check::{MetricValue, Outcome};
@@ -117,7 +119,7 @@ impl Serialize for Line<'_> {
             .collect();
         let facts: Vec<Fact<'_>> =
             outcome.facts.iter().map(|f| Fact { name: f.name, value: &f.value }).collect();
-        let mut line = serializer.serialize_struct("Outcome", 18)?;
+        let mut line = serializer.serialize_struct("Outcome", 19)?;
         line.serialize_field("schema", SCHEMA)?;
         line.serialize_field("check", outcome.check)?;
         line.serialize_field("subject", &outcome.subject)?;
@@ -142,6 +144,10 @@ impl Serialize for Line<'_> {
         match &outcome.fork {
             None => line.skip_field("fork")?,
             Some(result) => line.serialize_field("fork", &fork::row(result))?,
+        }
+        match &outcome.hold {
+            None => line.skip_field("hold")?,
+            Some(result) => line.serialize_field("hold", &hold::row(result))?,
         }
         line.serialize_field("took_ms", &milliseconds(outcome.took))?;
         line.serialize_field("started", &timestamp(outcome.transcript.began_at))?;

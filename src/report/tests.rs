@@ -141,6 +141,7 @@ fn outcome() -> Outcome {
         dtmf: Vec::new(),
         transfer: None,
         fork: None,
+        hold: None,
         transcript: Transcript {
             records,
             dropped: 2,

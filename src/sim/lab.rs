@@ -124,6 +124,11 @@ impl LabBuilder {
         self.pbx.refer = pbx::ReferMode::Relay;
         self
     }
+    /// Who is held hears music, and is told nothing of the hold.
+    pub fn music_on_hold(mut self) -> LabBuilder {
+        self.pbx.music_on_hold = true;
+        self
+    }
     /// Adds a voice menu.
     pub fn ivr(mut self, menu: Ivr) -> LabBuilder {
         self.pbx.menus.push(menu);

@@ -63,6 +63,7 @@ pub(super) enum Command {
     Call(call::Command),
     Media(stream::Command),
     Rtp(Bytes),
+    RtpAnyway(Bytes),
     ListenAnew,
     Report(oneshot::Sender<MediaReport>),
     Dialog(oneshot::Sender<Option<DialogId>>),
@@ -88,6 +89,10 @@ impl CallHandle {
     /// Sends a datagram to the peer's RTP port, if it is known and we may send. It is dropped when the call does not keep up.
     pub fn send_rtp(&self, datagram: Bytes) {
         let _ = self.commands.try_send(Command::Rtp(datagram));
+    }
+    /// The same, although the directions that were agreed on forbid it: for networks that misbehave on purpose.
+    pub fn send_rtp_anyway(&self, datagram: Bytes) {
+        let _ = self.commands.try_send(Command::RtpAnyway(datagram));
     }
     /// Asks anew whose tones are heard.
     pub async fn listen_anew(&self) {

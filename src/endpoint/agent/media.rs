@@ -131,8 +131,13 @@ impl Media {
 
     /// Where RTP goes, while we may send.
     fn remote(&self) -> Option<SocketAddr> {
-        let plan = self.plan.as_ref().filter(|plan| plan.direction.sends())?;
-        Some(plan.remote).filter(|remote| !remote.ip().is_unspecified() && remote.port() != 0)
+        self.address().filter(|_| self.plan.as_ref().is_some_and(|plan| plan.direction.sends()))
+    }
+
+    /// Where the peer listens.
+    fn address(&self) -> Option<SocketAddr> {
+        let remote = self.plan.as_ref()?.remote;
+        Some(remote).filter(|remote| !remote.ip().is_unspecified() && remote.port() != 0)
     }
 
     pub(super) fn command(&mut self, now: Instant, command: Command) {
@@ -155,8 +160,18 @@ impl Media {
         self.send(now, datagram);
     }
 
+    /// The same, whatever the directions say.
+    pub(super) fn relay_anyway(&mut self, now: Instant, datagram: Bytes) {
+        self.relayed += 1;
+        self.send_to(now, self.address(), datagram);
+    }
+
     fn send(&mut self, now: Instant, datagram: Bytes) {
-        let (Some(remote), Some(ports)) = (self.remote(), &self.ports) else { return };
+        self.send_to(now, self.remote(), datagram);
+    }
+
+    fn send_to(&mut self, now: Instant, remote: Option<SocketAddr>, datagram: Bytes) {
+        let (Some(remote), Some(ports)) = (remote, &self.ports) else { return };
         if ports.rtp.try_send(&datagram, remote).is_err() {
             self.not_sent += 1;
         }

@@ -227,6 +227,7 @@ impl Task {
             Wake::Command(Command::Call(command)) => self.call.handle_input(now, Input::Command(command)),
             Wake::Command(Command::Media(command)) => self.media.command(now, command),
             Wake::Command(Command::Rtp(datagram)) => self.media.relay(now, datagram),
+            Wake::Command(Command::RtpAnyway(datagram)) => self.media.relay_anyway(now, datagram),
             Wake::Command(Command::ListenAnew) => self.media.listen_anew(),
             Wake::Command(Command::Report(reply)) => {
                 let _ = reply.send(self.media.report());

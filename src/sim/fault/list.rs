@@ -1,6 +1,6 @@
 //! Every fault: its id and variant, what is seen of it, and what it does.
 
-use super::{Brief, InfoType, Kind};
+use super::{Brief, InfoType, Instead, Kind};
 use crate::media::dtmf::Way;
 use crate::message::Transport;
 use crate::sdp::Direction;
@@ -157,11 +157,14 @@ pub(super) const ENTRIES: &[Entry] = &[
     entry("X20", "483", "202, and a NOTIFY of 483", |_| Kind::ReferredCallGets(483)),
     entry("X21", "", "202, and a NOTIFY of 404 where the target is named by an extension", |_| Kind::NumbersUnknown(404)),
     entry("X21", "484", "the same with 484", |_| Kind::NumbersUnknown(484)),
-    entry("X22", "", "the target sees the transferor, and no Referred-By", |_| Kind::IdentityLost),
+    entry("X22", "", "the target sees the transferor, and no Referred-By", |_| Kind::IdentityLost(Instead::Transferor)),
+    entry("X22", "anonymous", "the target sees Anonymous, and no Referred-By", |_| Kind::IdentityLost(Instead::Anonymous)),
+    entry("X22", "empty", "the target sees an address without a user, and no Referred-By", |_| Kind::IdentityLost(Instead::Empty)),
     entry("X23", "", "keys that ask for a transfer are ignored", |_| Kind::TransferCodeIgnored(None)),
     entry("X23", "rfc4733", "the same with keys by RFC 4733 only", |_| Kind::TransferCodeIgnored(Some(Way::Rfc4733))),
     entry("X23", "info", "the same with keys by INFO only", |_| Kind::TransferCodeIgnored(Some(Way::Info))),
     entry("X23", "swallowed", "keys that ask for a transfer are taken, and nothing follows", |_| Kind::TransferCodeSwallowed),
+    entry("leaky-hold", "", "a hold is answered as it should be, and the held one is told nothing and heard on", |_| Kind::HoldLeaks),
     entry("raise-expires", "", "less than 600 s is raised silently", |_| Kind::RaisesExpires(600)),
     entry("raise-expires", "SECONDS", "less than so many seconds is raised silently", Kind::RaisesExpires),
     entry("rewrite-contact", "", "our own Contact comes back changed", |_| Kind::RewritesContact),

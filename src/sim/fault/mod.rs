@@ -154,7 +154,10 @@ use std::str::FromStr;
 /// | `X21` | a referred call finds users by name only: an extension or a group gets 404, in the NOTIFY |
 /// | `X21:484` | the same with 484 |
 /// | `X22` | the call to the target says that the transferor calls, without Referred-By, and nobody is told of the new far party |
+/// | `X22:anonymous` | the same, and that an anonymous caller calls |
+/// | `X22:empty` | the same, and that an address without a user calls |
 /// | `F03` | a CANCEL has no Reason, whatever Reason the PBX was given |
+/// | `leaky-hold` | a hold is answered as it should be, nobody is told, and what the held one says is passed on all the same (in no catalogue) |
 /// | `raise-expires` | a shorter time than 600 s is raised silently instead of refused (in no catalogue: what some registrars do) |
 /// | `raise-expires:SECONDS` | the same with another minimum |
 /// | `rewrite-contact` | our own Contact is listed with the address that it came from, TRANSPORT in capitals and one second less (in no catalogue) |
@@ -264,7 +267,8 @@ pub(super) enum Kind {
     ByeEndsTransfer,
     WrongParties,
     LegLeftOpen,
-    IdentityLost,
+    IdentityLost(Instead),
+    HoldLeaks,
     OldMedia,
     ZeroAddressLive,
     ChallengesInDialog,
@@ -278,6 +282,14 @@ pub(super) enum Kind {
     NumberInToOnly,
     TransferCodeIgnored(Option<Way>),
     TransferCodeSwallowed,
+}
+
+/// Who calls the target instead of the transferee, as far as it is told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Instead {
+    Transferor,
+    Anonymous,
+    Empty,
 }
 
 /// The only type of INFO that is taken.

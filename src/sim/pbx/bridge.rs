@@ -38,6 +38,8 @@ pub(super) struct Bridge {
     /// Somebody hears a tone of ours while it rings.
     pub(super) tone: Option<(Which, Player)>,
     pub(super) rings: bool,
+    /// Somebody is held, and hears music of ours.
+    pub(super) music: Option<(Which, Player)>,
     pub(super) desk: Desk,
     questions: mpsc::Receiver<Ask>,
     /// A transfer that we carry out.
@@ -115,6 +117,7 @@ impl Bridge {
             faults,
             tone: None,
             rings: false,
+            music: None,
             desk,
             questions,
             transfer: None,
@@ -234,7 +237,8 @@ impl Bridge {
     }
 
     fn due(&self) -> Option<Instant> {
-        let tone = self.tone.as_ref().and_then(|(_, tone)| tone.due());
+        let tones = self.tone.iter().chain(&self.music);
+        let tone = tones.filter_map(|(_, tone)| tone.due()).min();
         let drop_at = self.drop_at.map(|(at, _)| at);
         let typed = self.keys.as_ref().and_then(|keys| keys.due).map(|(at, _)| at);
         let music = self.waiting.as_ref().and_then(Waiting::due);
@@ -254,6 +258,7 @@ impl Bridge {
         if let Some(waiting) = &mut self.waiting {
             waiting.play(now);
         }
+        self.play_music();
         if let Some((_, which)) = self.keys.as_mut().and_then(|keys| keys.due.take_if(|(at, _)| *at <= now)) {
             self.pressed(which, None, None).await;
         }

@@ -36,6 +36,8 @@ pub struct Config {
     pub park_time: Duration,
     /// What is done with the REFER of a device; default: carried out.
     pub refer: ReferMode,
+    /// Who is held hears music of the PBX, and is told nothing of the hold, instead of what the holder sends; default no.
+    pub music_on_hold: bool,
     /// Callers get 183 with a description and hear a tone of 425 Hz while it rings, instead of 180; default no.
     pub ringback_tone: bool,
     /// The payload type for telephone-events (96 to 127) in what is offered to called devices; default 101.
@@ -60,6 +62,7 @@ impl Default for Config {
             park: None,
             park_time: Duration::from_secs(60),
             refer: ReferMode::CarryOut,
+            music_on_hold: false,
             ringback_tone: false,
             telephone_event: 101,
             no_answer: Duration::from_secs(120),

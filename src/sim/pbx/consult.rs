@@ -110,7 +110,7 @@ impl Bridge {
     async fn consult(&mut self, by: Which, number: String) {
         let who = self.side(by).as_ref().map(|side| side.user.clone()).unwrap_or_default();
         let sides = match self.pbx.destination(&number) {
-            Destination::Users(called) => self.target_legs(called, &number, (&who, by), None).await,
+            Destination::Users(called) => self.target_legs(called, &number, (&who, by, None), None).await,
             _ => Err(404),
         };
         let Ok(sides) = sides else { return self.tell_wrong(by) };

@@ -1,6 +1,6 @@
 //! The faults of one call.
 
-use crate::sim::fault::{Fault, Kind};
+use crate::sim::fault::{Fault, Instead, Kind};
 
 /// The faults of all who take part in a call; cheap to clone.
 #[derive(Debug, Clone, Default)]
@@ -20,6 +20,13 @@ impl Faults {
     /// What the first fault gives that `pick` knows.
     pub(super) fn find<T>(&self, pick: impl Fn(Kind) -> Option<T>) -> Option<T> {
         self.0.iter().find_map(|kind| pick(*kind))
+    }
+    /// Whom the target of a transfer sees instead of the transferee.
+    pub(super) fn identity_lost(&self) -> Option<Instead> {
+        self.find(|kind| match kind {
+            Kind::IdentityLost(instead) => Some(instead),
+            _ => None,
+        })
     }
     /// Whether no RTP is passed on from the caller, and none to it.
     pub(super) fn blocks(&self) -> (bool, bool) {

@@ -1,8 +1,10 @@
 //! What the legs of a call pass on to each other: audio, keys, hold and resume.
 
 use super::bridge::{Bridge, Which, now};
+use super::player::{Player, music};
 use super::relay::key_of;
 use crate::media::dtmf::Way;
+use crate::media::stream;
 use crate::sdp::{Direction, MediaPlan};
 use crate::sim::fault::Kind;
 use crate::ua::call::{By, Hold};
@@ -44,6 +46,10 @@ impl Bridge {
             Which::Called => (second, first),
         };
         let Some(from) = from else { return };
+        if self.music.is_some() {
+            // One of them hears music, the other one nothing.
+            return;
+        }
         from.heard_at = from.heard_at.map(|_| at);
         let mut early = self.ring.iter_mut().flat_map(|ring| &mut ring.branches);
         let to = match &mut self.old {
@@ -74,8 +80,16 @@ impl Bridge {
             }
             self.drop_at = None;
         }
+        let leaks = self.faults.has(Kind::HoldLeaks);
         if let Some(side) = self.side(which) {
             side.holds = held;
+            side.leaks = held && leaks;
+        }
+        if leaks {
+            return;
+        }
+        if self.pbx.config.music_on_hold {
+            return self.begin_or_end_music(held.then_some(which.other()));
         }
         let how = match held {
             true if direction == Direction::RecvOnly => Some(Hold::SendOnly),
@@ -84,6 +98,24 @@ impl Bridge {
         };
         if let Some(other) = self.side(which.other()) {
             other.hold(how, true).await;
+        }
+    }
+    /// Who is held hears music now, or nobody does.
+    pub(super) fn begin_or_end_music(&mut self, listener: Option<Which>) {
+        self.music = listener.and_then(|which| {
+            let plan = self.sides[which as usize].as_ref()?.plan.as_ref()?;
+            let mut player = Player::new(now(), plan, &mut self.ids, false);
+            player.play(now(), music());
+            Some((which, player))
+        });
+    }
+
+    pub(super) fn play_music(&mut self) {
+        let Some((which, player)) = &mut self.music else { return };
+        let Some(side) = &mut self.sides[*which as usize] else { return };
+        let over = side.play(now(), player).contains(&stream::Event::Played);
+        if over {
+            player.play(now(), music());
         }
     }
 }

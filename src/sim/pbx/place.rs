@@ -27,7 +27,7 @@ pub(super) struct Placed {
     user: String,
     number: String,
     /// The caller's address of record, and the name that it shows.
-    from: String,
+    pub(super) from: String,
     codec: Option<Codec>,
     faults: Faults,
     /// To of its INVITE, where it is not the Request-URI.

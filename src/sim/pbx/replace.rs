@@ -94,7 +94,7 @@ impl Bridge {
                 None => return,
             },
         };
-        (self.no_answer_at, self.tone) = (None, None);
+        (self.no_answer_at, self.tone, self.music) = (None, None, None);
         reply.give(Far { sides });
         if self.faults.has(Kind::LegLeftOpen) {
             return;

@@ -10,11 +10,14 @@ use super::side::Side;
 use crate::media::g711::Law;
 use crate::sdp::Codec;
 use crate::sim::User;
-use crate::sim::fault::Kind;
+use crate::sim::fault::{Instead, Kind};
 use crate::syntax::Uri;
 use crate::ua::call::{Command, Hold};
 use crate::ua::transfer::{MAX_REFERRALS, Refer, Referred, Replaces, TransfereeEvent, TransferorEvent};
 use std::sync::PoisonError;
+
+/// The address of who is anonymous (RFC 3323 sec. 4.1.1.3).
+const ANONYMOUS: &str = "sip:anonymous@anonymous.invalid";
 
 /// A transfer that the PBX carries out.
 #[derive(Debug)]
@@ -134,16 +137,16 @@ impl Bridge {
         let Some(transferor) = self.transfer.as_ref().map(|transfer| transfer.transferor) else { return };
         let own_name = |side: &Option<Side>| side.as_ref().map(|side| side.user.clone()).unwrap_or_default();
         let (by, who) = (own_name(self.side(transferor)), own_name(self.side(transferor.other())));
-        let lost = self.faults.has(Kind::IdentityLost);
         match self.pbx.destination(&number) {
             Destination::Nobody => self.failed(404).await,
             Destination::Users(called) => {
-                let lost = lost
-                    || called.iter().any(|user| user.faults().iter().any(|f| f.kind == Kind::IdentityLost));
-                let shown = if lost { by.clone() } else { who };
+                let named = called.iter().fold(self.faults.clone(), |all, user| all.and(user.faults()));
+                let lost = named.identity_lost();
+                let shown = if lost.is_some() { by.clone() } else { who };
                 let referred_by = referred_by.unwrap_or_else(|| format!("<{}>", self.pbx.aor(&by)));
-                let referred_by = Some(referred_by).filter(|_| !lost);
-                match self.target_legs(called, &number, (&shown, transferor.other()), referred_by).await {
+                let referred_by = Some(referred_by).filter(|_| lost.is_none());
+                let caller = (shown.as_str(), transferor.other(), lost);
+                match self.target_legs(called, &number, caller, referred_by).await {
                     Ok(sides) => self.ring_for_transfer(sides),
                     Err(status) => self.failed(status).await,
                 }
@@ -175,12 +178,12 @@ impl Bridge {
         }
     }
 
-    /// Calls who is at a number, on behalf of the leg that is named with its user.
+    /// Calls who is at a number, on behalf of the leg that is named with its user, and with what is shown instead of it.
     pub(super) async fn target_legs(
         &mut self,
         called: Vec<User>,
         number: &str,
-        (who, leg): (&str, Which),
+        (who, leg, lost): (&str, Which, Option<Instead>),
         referred_by: Option<String>,
     ) -> Result<Vec<Side>, u16> {
         let unknown = self.faults.find(|kind| match kind {
@@ -196,6 +199,11 @@ impl Bridge {
         let mut placed = self.pbx.place(&called, number, who, &faults, codec).await?;
         for device in &mut placed {
             device.referred_by.clone_from(&referred_by);
+            match lost {
+                Some(Instead::Anonymous) => device.from = ANONYMOUS.to_owned(),
+                Some(Instead::Empty) => device.from = device.from.replace(&format!("{who}@"), ""),
+                Some(Instead::Transferor) | None => {}
+            }
         }
         let sides = self.pbx.dial(placed).await?;
         self.faults = faults;
@@ -235,6 +243,7 @@ impl Bridge {
         let place = if wrong { transferor.other() } else { transferor };
         let before = self.side(place).replace(target);
         self.began();
+        self.music = None;
         if let Some(before) = before.filter(|before| !before.ended) {
             if self.faults.has(Kind::OldMedia) && !wrong {
                 self.old = Some((place, before));
@@ -247,7 +256,7 @@ impl Bridge {
 
     /// Two legs that were not joined before are joined now: each is told who is at the other end, and held as that one wants it.
     pub(super) async fn introduce(&mut self) {
-        let lost = self.faults.has(Kind::IdentityLost);
+        let lost = self.faults.identity_lost().is_some();
         let [Some(caller), Some(called)] = &self.sides else { return };
         caller.entry.join(&called.entry);
         let seen = [called, caller].map(|side| (self.pbx.aor(&side.user), side.holds));

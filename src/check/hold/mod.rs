@@ -1,22 +1,24 @@
 //! Hold and resume: does each end hear what the directions say?
 
-use super::call::trace::{Trace, What};
+mod answer;
+pub(super) mod heard;
+
+pub(crate) use heard::way as hold_name;
+pub use heard::{HeardOnHold, HoldResult};
+
 use super::judged::{Judged, interrupted};
 use super::pair::{Pair, hang_up, hears};
 use super::stage::{Stage, Until};
 use super::{Account, Check, Finding, MetricValue, Run, Severity, Side, Verdict};
 use crate::error::Error;
-use crate::syntax::Method;
-use crate::transport::Direction;
 use crate::ua::call::{By, Command, Event, Hold as How};
+use heard::HEARD;
 use std::time::Duration;
 
 /// Time for a re-INVITE and its answer.
 const ANSWER: Duration = Duration::from_secs(5);
 /// Time for both ends to hear each other.
 const HEAR: Duration = Duration::from_secs(5);
-/// A tone heard for this long is heard.
-const HEARD: Duration = Duration::from_millis(300);
 /// What was on its way when the directions changed.
 const SETTLE: Duration = Duration::from_millis(300);
 
@@ -24,7 +26,8 @@ const SETTLE: Duration = Duration::from_millis(300);
 ///
 /// One account of ours calls another; one end holds, both listen, it resumes, both listen again. Steps: `party-a`, `party-b`, `call`,
 /// `before`, `hold`, `held`, `resume`, `after`, `hang-up`. Facts: `hold-answer` and `resume-answer` (the direction of the answers),
-/// `held-end-hears` (the holder's tone, music or another sound, or silence). Metrics: `hold` and `resume` (from the re-INVITE to its answer).
+/// `held-end-hears` (the holder's tone, music or another sound, comfort noise, silence, or nothing); the same as data in
+/// [`Outcome::hold`](super::Outcome::hold). Metrics: `hold` and `resume` (from the re-INVITE to its answer).
 ///
 /// ```no_run
 /// use ringback::check::{Account, Hold, Probe};
@@ -115,7 +118,18 @@ impl Check for Hold {
         if pair.open(run, &mut stage).await
             && let Some((from, to)) = pair.connect(run, &mut stage).await
         {
-            self.hold(run, &mut stage, (from, to)).await;
+            let mut result = HoldResult {
+                parties: [self.a.name().to_owned(), self.b.name().to_owned()],
+                holder: usize::from(self.by_callee),
+                how: self.how,
+                answer: None,
+                passed_on: None,
+                heard_on_hold: None,
+                holder_hears: None,
+                resume_answer: None,
+            };
+            self.hold(run, &mut stage, (from, to), &mut result).await;
+            run.held(result);
             hang_up(run, &mut stage, from, to).await;
         }
         stage.clear(run).await;
@@ -128,21 +142,30 @@ fn skip(run: &mut Run, steps: &[&'static str], why: &str) {
 }
 
 impl Hold {
-    async fn hold(&self, run: &mut Run, stage: &mut Stage, (from, to): (usize, usize)) {
+    async fn hold(
+        &self,
+        run: &mut Run,
+        stage: &mut Stage,
+        (from, to): (usize, usize),
+        result: &mut HoldResult,
+    ) {
         let (holder, held) = if self.by_callee { (to, from) } else { (from, to) };
         if !self.both_hear(run, stage, "before", (holder, held), None).await {
             return skip(run, &["hold", "held", "resume", "after"], "not both heard each other before");
         }
         let hold = Command::Hold(self.how);
-        let Some(answer) = self.change(run, stage, "hold", hold, (holder, held)).await else {
+        let Some((answer, passed_on)) = self.change(run, stage, "hold", hold, (holder, held)).await else {
             return skip(run, &["held", "resume", "after"], "the hold did not come about");
         };
-        if !self.held(run, stage, (holder, held), &answer).await {
+        (result.answer, result.passed_on) = (Some(answer), Some(passed_on));
+        if !self.held(run, stage, (holder, held), result).await {
             return skip(run, &["resume", "after"], "the call was over");
         }
-        let Some(answer) = self.change(run, stage, "resume", Command::Resume, (holder, held)).await else {
+        let resumed = self.change(run, stage, "resume", Command::Resume, (holder, held)).await;
+        let Some((answer, _)) = resumed else {
             return skip(run, &["after"], "the call was not resumed");
         };
+        result.resume_answer = Some(answer.clone());
         if self.both_hear(run, stage, "after", (holder, held), Some(&answer)).await {
             run.conclude("held and resumed; each end heard what it should");
         }
@@ -203,7 +226,7 @@ impl Hold {
         false
     }
 
-    /// A re-INVITE of the holder; gives the direction of its answer.
+    /// A re-INVITE of the holder; gives the direction of its answer, and whether the other end was told.
     async fn change(
         &self,
         run: &mut Run,
@@ -211,7 +234,7 @@ impl Hold {
         step: &'static str,
         command: Command,
         (holder, held): (usize, usize),
-    ) -> Option<String> {
+    ) -> Option<(String, bool)> {
         let mark = run.begin(step);
         let before = stage.seen(holder)?.changes.len();
         let told_before = stage.seen(held)?.changes.len();
@@ -247,11 +270,11 @@ impl Hold {
                     |stage: &Stage| stage.seen(held).is_none_or(|seen| seen.changes.len() > told_before);
                 let _ = stage.until(run, SETTLE, told).await;
                 let passed_on = stage.seen(held).is_some_and(|seen| seen.changes.len() > told_before);
-                let answer = answer_direction(run, stage.legs.get(holder)?.handle.call_id());
+                let answer = answer::direction(run, stage.legs.get(holder)?.handle.call_id());
                 run.fact(if step == "hold" { "hold-answer" } else { "resume-answer" }, answer.clone());
-                let how = if passed_on { "passed on" } else { "kept by the platform" };
+                let how = if passed_on { "passed on" } else { "not told" };
                 if step == "hold"
-                    && let Some(finding) = wrong_answer(self.how, &answer, holder_name)
+                    && let Some(finding) = answer::wrong(self.how, &answer, holder_name)
                 {
                     let is_error = finding.severity == Severity::Error;
                     run.end(
@@ -260,10 +283,10 @@ impl Hold {
                         format!("answered {answer}; {how} to {held_name}"),
                     );
                     run.find(finding);
-                    return Some(answer);
+                    return Some((answer, passed_on));
                 }
                 run.end(mark, Verdict::Pass, format!("answered {answer}; {how} to {held_name}"));
-                return Some(answer);
+                return Some((answer, passed_on));
             }
             Some((_, Err(Some(status)))) => Judged::fail(
                 "reinvite-refused",
@@ -288,7 +311,7 @@ impl Hold {
         run: &mut Run,
         stage: &mut Stage,
         (holder, held): (usize, usize),
-        answer: &str,
+        result: &mut HoldResult,
     ) -> bool {
         let mark = run.begin("held");
         let (holder_name, held_name) = self.names();
@@ -313,26 +336,7 @@ impl Hold {
         if over(stage) {
             let ended = [holder, held].iter().find_map(|leg| stage.seen(*leg)?.ended.clone());
             let reasons = ended.map(|ended| ended.reasons.join(", ")).unwrap_or_default();
-            let timeout = super::call::dropped::is_media_timeout(&reasons);
-            let judged = if timeout {
-                Judged::fail(
-                    "media-timeout",
-                    Side::Peer,
-                    format!("the platform ended the held call: {reasons} (H15)"),
-                    "platform: no media is what a hold is; a longer timeout for held calls, or none",
-                )
-            } else {
-                Judged::fail(
-                    "dropped-on-hold",
-                    Side::Peer,
-                    format!(
-                        "the call ended while it was held{}",
-                        if reasons.is_empty() { String::new() } else { format!(": {reasons}") }
-                    ),
-                    "second line: the platform's log of this Call-ID",
-                )
-            };
-            end(run, mark, judged);
+            end(run, mark, self.dropped(&reasons, result));
             return false;
         }
         let mut after = Vec::new();
@@ -340,44 +344,77 @@ impl Hold {
             let Some(leg) = stage.legs.get(leg) else { return false };
             after.push(leg.report().await);
         }
-        let (Some(holder_tone), Some(held_tone)) = (tone_of(stage, holder), tone_of(stage, held)) else {
+        let tones = || stage.parties.iter().map(|party| party.tone);
+        let ([holder_before, held_before], [holder_after, held_after]) =
+            (before.as_slice(), after.as_slice())
+        else {
             return false;
         };
-        let ([holder_report, held_report], [_, held_before]) = (after.as_slice(), before.as_slice()) else {
-            return false;
-        };
-        let audible = held_report.audible.saturating_sub(held_before.audible);
-        let sound = if held_report.heard_for(holder_tone) >= HEARD {
-            format!("{holder_name}'s tone")
-        } else if audible >= HEARD {
-            "music, or another sound that is neither's tone".to_owned()
-        } else {
-            "silence".to_owned()
-        };
+        let holder_hears = HeardOnHold::between(holder_before, holder_after, tones());
+        let held_hears = HeardOnHold::between(held_before, held_after, tones());
+        (result.holder_hears, result.heard_on_hold) = (Some(holder_hears), Some(held_hears));
+        let sound = held_hears.told(&result.parties).to_string();
         run.fact("held-end-hears", sound.clone());
-        if holder_report.heard_for(held_tone) >= HEARD {
-            end(
-                run,
-                mark,
-                Judged::fail(
-                    "held-party-heard",
-                    Side::Peer,
-                    format!(
-                        "{holder_name} has put {held_name} on hold (answered {answer}) and still hears {held_name}"
-                    ),
-                    "platform: apply the direction of the offer; what is said on hold is heard",
-                ),
+        if holder_hears.party().is_some_and(|party| party != result.holder) {
+            let answer = result.answer.as_deref().unwrap_or_default();
+            let seen = format!(
+                "{holder_name} has put {held_name} on hold (answered {answer}) and still hears {held_name}; {held_name} hears {sound}"
             );
+            let advice = "platform: apply the direction of the offer; what is said on hold is heard";
+            end(run, mark, Judged::fail("held-party-heard", Side::Peer, seen, advice));
             return true;
         }
-        run.end(
-            mark,
-            Verdict::Pass,
-            format!("{holder_name} does not hear {held_name}; {held_name} hears {sound}"),
-        );
+        let heard = format!("{holder_name} does not hear {held_name}; {held_name} hears {sound}");
+        run.end(mark, Verdict::Pass, heard);
+        if self.how == How::ZeroAddress
+            && result.passed_on == Some(false)
+            && held_hears != HeardOnHold::OtherSound
+        {
+            run.find(Finding::new(
+                "old-hold-unnoticed",
+                Severity::Warning,
+                Side::Peer,
+                format!(
+                    "{held_name} was not told of the hold by the address 0.0.0.0, and hears no music but {sound} (H01)"
+                ),
+                ZERO_ADVICE,
+            ));
+        }
         true
     }
+
+    /// The call was ended while it was held.
+    fn dropped(&self, reasons: &str, result: &HoldResult) -> Judged {
+        let why = if reasons.is_empty() { String::new() } else { format!(": {reasons}") };
+        if !super::call::dropped::is_media_timeout(reasons) {
+            return Judged::fail(
+                "dropped-on-hold",
+                Side::Peer,
+                format!("the call ended while it was held{why}"),
+                "second line: the platform's log of this Call-ID",
+            );
+        }
+        // A platform that knows this way of hold tells the other end, or plays music to it.
+        if self.how == How::ZeroAddress && result.passed_on == Some(false) {
+            return Judged::fail(
+                "old-hold-not-known",
+                Side::Peer,
+                format!(
+                    "the hold by the address 0.0.0.0 was taken for a live address, and the platform ended the call{why} (H01)"
+                ),
+                ZERO_ADVICE,
+            );
+        }
+        Judged::fail(
+            "media-timeout",
+            Side::Peer,
+            format!("the platform ended the held call{why} (H15)"),
+            "platform: no media is what a hold is; a longer timeout for held calls, or none",
+        )
+    }
 }
+
+const ZERO_ADVICE: &str = "platform: c=0.0.0.0 is a hold (RFC 3264 sec. 8.4); phone: newer firmware, or the setting for hold by a=sendonly";
 
 fn end(run: &mut Run, mark: super::StepMark, judged: Judged) {
     let judged = judged.shown_by(&(0..run.record_count()));
@@ -388,48 +425,6 @@ fn end(run: &mut Run, mark: super::StepMark, judged: Judged) {
 fn tone_of(stage: &Stage, leg: usize) -> Option<crate::media::party_tone::Party> {
     let party = stage.legs.get(leg)?.party;
     stage.parties.get(party).map(|party| party.tone)
-}
-
-/// The direction in the last answer that this call got to a re-INVITE; without an attribute it is `sendrecv` (RFC 3264 sec. 5.1).
-fn answer_direction(run: &Run, call_id: &str) -> String {
-    let trace = Trace::of(run, call_id);
-    let answer = trace.all(Direction::Received, What::Response(Method::Invite, 200, 299)).next_back();
-    let Some(answer) = answer else { return "unknown".to_owned() };
-    let body = String::from_utf8_lossy(answer.message.body()).into_owned();
-    let attribute = body
-        .lines()
-        .filter_map(|line| line.trim().strip_prefix("a="))
-        .rfind(|attribute| ["sendrecv", "sendonly", "recvonly", "inactive"].contains(attribute));
-    attribute.unwrap_or("sendrecv").to_owned()
-}
-
-/// What is wrong with the answer to a hold (RFC 3264 sec. 6.1).
-fn wrong_answer(how: How, answer: &str, holder: &str) -> Option<Finding> {
-    let allowed: &[&str] = match how {
-        How::SendOnly => &["recvonly", "inactive"],
-        How::Inactive => &["inactive"],
-        // RFC 2543 knows no directions: whatever is answered, nothing is sent to no address.
-        How::ZeroAddress => return None,
-    };
-    let offered = if how == How::SendOnly { "sendonly" } else { "inactive" };
-    if !allowed.contains(&answer) {
-        return Some(Finding::new(
-            "hold-answer-wrong",
-            Severity::Error,
-            Side::Peer,
-            format!("{holder}'s hold ({offered}) was answered {answer}, which no answer to it may be (H02)"),
-            "platform fault: sendonly is answered recvonly or inactive (RFC 3264 sec. 6.1)",
-        ));
-    }
-    (how == How::SendOnly && answer == "inactive").then(|| {
-        Finding::new(
-            "hold-answered-inactive",
-            Severity::Warning,
-            Side::Peer,
-            format!("{holder}'s hold (sendonly) was answered inactive: allowed, and its music reaches nobody (H02)"),
-            "platform: answer recvonly, so that the held party hears the holder's music",
-        )
-    })
 }
 
 /// How a hold is called on command lines.
