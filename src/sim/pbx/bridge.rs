@@ -39,7 +39,7 @@ pub(super) struct Bridge {
     pub(super) tone: Option<(Which, Player)>,
     pub(super) rings: bool,
     /// Somebody is held, and hears music of ours.
-    pub(super) music: Option<(Which, Player)>,
+    pub(super) music: Option<(Which, Box<Player>)>,
     pub(super) desk: Desk,
     questions: mpsc::Receiver<Ask>,
     /// A transfer that we carry out.
@@ -237,13 +237,13 @@ impl Bridge {
     }
 
     fn due(&self) -> Option<Instant> {
-        let tones = self.tone.iter().chain(&self.music);
-        let tone = tones.filter_map(|(_, tone)| tone.due()).min();
+        let tone = self.tone.as_ref().and_then(|(_, tone)| tone.due());
+        let held = self.music.as_ref().and_then(|(_, music)| music.due());
         let drop_at = self.drop_at.map(|(at, _)| at);
         let typed = self.keys.as_ref().and_then(|keys| keys.due).map(|(at, _)| at);
         let music = self.waiting.as_ref().and_then(Waiting::due);
         let turn = self.hunt.as_ref().and_then(Hunt::due);
-        let all = [turn, tone, music, self.no_answer_at, self.silent_at(), drop_at, typed];
+        let all = [turn, tone, held, music, self.no_answer_at, self.silent_at(), drop_at, typed];
         all.into_iter().flatten().min()
     }
 

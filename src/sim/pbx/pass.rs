@@ -106,7 +106,7 @@ impl Bridge {
             let plan = self.sides[which as usize].as_ref()?.plan.as_ref()?;
             let mut player = Player::new(now(), plan, &mut self.ids, false);
             player.play(now(), music());
-            Some((which, player))
+            Some((which, Box::new(player)))
         });
     }
 
