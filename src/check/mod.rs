@@ -57,7 +57,10 @@ pub use register::Register;
 pub use reply::{Answered, Reply, Unreached};
 pub use restraint::{Courtesy, Withheld};
 pub use run::{Interrupted, Run, StepMark};
-pub use transfer::{FeatureCode, Heard, Transfer, TransferKind, TransferResult, TransferTarget};
+pub use transfer::{
+    FeatureCode, Heard, Identity, ReferTo, Sees, Shown, Transfer, TransferKind, TransferResult,
+    TransferTarget,
+};
 
 use std::time::Duration;
 

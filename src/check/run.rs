@@ -385,6 +385,11 @@ impl Run {
         }
     }
 
+    /// A number below this one, by chance out of the probe's seed.
+    pub(super) fn below(&mut self, bound: u64) -> u64 {
+        self.ids.below(bound)
+    }
+
     pub(super) fn transferred(&mut self, result: TransferResult) {
         self.transfer = Some(Box::new(result));
     }

@@ -2,8 +2,12 @@
 #![allow(clippy::unwrap_used, clippy::panic)]
 
 mod faults;
+mod forms;
 mod healthy;
+mod identity;
 mod keys;
 mod parking;
+mod refusals;
 mod scene;
 mod stopped;
+mod timing;

@@ -9,6 +9,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
 pub(crate) struct Scene {
+    pub(crate) network: MemoryNetwork,
     pub(crate) lab: Lab,
     pub(crate) probe: Probe,
 }
@@ -34,7 +35,7 @@ impl Scene {
         config.endpoint.network = Some(Arc::new(network.host([ours])));
         config.endpoint.udp = vec![SocketAddr::new(ours, 5070)];
         config.endpoint.seed = Some([2; 32]);
-        Scene { lab, probe: Probe::with(config).await.unwrap() }
+        Scene { network, lab, probe: Probe::with(config).await.unwrap() }
     }
 
     pub(crate) fn account(&self, name: &str) -> Account {

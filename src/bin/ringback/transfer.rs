@@ -4,7 +4,7 @@ use crate::ends::{EndOptions, ask};
 use crate::exit::{Exit, Failure};
 use crate::output::OutputOptions;
 use crate::probe::{ProbeOptions, duration};
-use ringback::check::{DtmfMethod, FeatureCode, Transfer, TransferKind, TransferTarget};
+use ringback::check::{DtmfMethod, FeatureCode, ReferTo, Transfer, TransferKind, TransferTarget};
 use ringback::sim::{LabBuilder, pbx};
 use std::time::Duration;
 
@@ -33,6 +33,21 @@ pub(crate) struct Arguments {
     /// What C does: answers, busy, or rings without an answer.
     #[arg(long, value_name = "WHAT", default_value = "answers", value_parser = ["answers", "busy", "rings"])]
     target: String,
+    /// What C does when A asks it first (attended): answers, busy, or rings without an answer.
+    #[arg(long, value_name = "WHAT", default_value = "answers", value_parser = ["answers", "busy", "rings"])]
+    asked: String,
+    /// How the target is named in Refer-To: aor, a number in its domain (203), or a URI (tel:+15550103).
+    #[arg(long, value_name = "FORM", default_value = "aor")]
+    refer_to: ReferTo,
+    /// Semi-attended by Replaces of the call that still rings, as some phones do.
+    #[arg(long)]
+    early_replaces: bool,
+    /// The transferor hangs up as soon as the REFER is accepted, as many phones do.
+    #[arg(long)]
+    hang_up_early: bool,
+    /// Hold and REFER in one go, without a pause, as phones with one key for it do.
+    #[arg(long)]
+    at_once: bool,
     /// A transfers by these keys in the call instead of REFER, e.g. '##': the code, and then the number of C.
     #[arg(long, value_name = "CODE", num_args = 0..=1, default_missing_value = "##")]
     by_keys: Option<String>,
@@ -69,6 +84,8 @@ Examples:
   ringback transfer --accounts accounts.toml alice bob carol
   ringback transfer --accounts accounts.toml alice bob carol --kind attended --ladder
   ringback transfer --accounts accounts.toml alice bob carol --target busy --json
+  ringback transfer --accounts accounts.toml alice bob carol --refer-to tel:+15550103
+  ringback transfer alice bob carol --hang-up-early --fault X18  who hangs up too early for the platform
 
   ringback transfer alice bob carol --by-keys '##'               by a feature code, on the embedded network
   ringback transfer --accounts accounts.toml alice bob carol --kind attended --by-keys '*2' --number 203
@@ -98,18 +115,35 @@ impl Arguments {
     }
 }
 
+/// What the target does, by the word for it.
+fn manner(word: &str) -> TransferTarget {
+    match word {
+        "busy" => TransferTarget::Refuses(486),
+        "rings" => TransferTarget::Rings,
+        _ => TransferTarget::Answers,
+    }
+}
+
 pub(crate) async fn run(arguments: Arguments) -> Result<Exit, Failure> {
     let names = [arguments.a.as_str(), &arguments.b, &arguments.c];
     let ends = arguments.ends.open_with(&names, |lab| Ok(arguments.set_up(lab))).await?;
     let [a, b, c] = ends.accounts.as_slice() else { return Err(Failure::usage("three accounts are needed")) };
-    let mut check =
-        Transfer::new(a, b, c, arguments.kind).wait(arguments.wait).target(match arguments.target.as_str() {
-            "busy" => TransferTarget::Refuses(486),
-            "rings" => TransferTarget::Rings,
-            _ => TransferTarget::Answers,
-        });
+    let mut check = Transfer::new(a, b, c, arguments.kind)
+        .wait(arguments.wait)
+        .target(manner(&arguments.target))
+        .asked(manner(&arguments.asked))
+        .refer_to(arguments.refer_to.clone());
     if arguments.by == "callee" {
         check = check.by_callee();
+    }
+    if arguments.early_replaces {
+        check = check.early_replaces();
+    }
+    if arguments.hang_up_early {
+        check = check.hang_up_early();
+    }
+    if arguments.at_once {
+        check = check.at_once();
     }
     if let Some(place) = &arguments.park {
         check = check.park(place)?;

@@ -3,7 +3,7 @@
 use crate::check::Run;
 use crate::check::stage::Stage;
 use std::fmt;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// Who hears whom: `0.[listener][speaker]`, by the numbers of the parties.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -55,6 +55,29 @@ pub(super) struct Ears {
     pub(super) heard: Heard,
     /// How long each party heard a sound that is no party's tone: music, prompts.
     pub(super) else_heard: [Duration; 3],
+}
+
+/// Asks in every leg that is up anew who is heard, and since when.
+pub(super) async fn listen_anew(stage: &Stage) {
+    for leg in stage.legs.iter().filter(|leg| leg.seen.is_up()) {
+        leg.handle.listen_anew().await;
+    }
+}
+
+/// Since when these two hear each other, as far as it was listened for.
+pub(super) async fn joined_since(stage: &Stage, one: usize, other: usize) -> Option<Instant> {
+    let there = hears_since(stage, one, other).await?;
+    Some(there.max(hears_since(stage, other, one).await?))
+}
+
+async fn hears_since(stage: &Stage, listener: usize, speaker: usize) -> Option<Instant> {
+    let tone = stage.parties.get(speaker)?.tone;
+    let mut first = None;
+    for leg in stage.legs.iter().filter(|leg| leg.party == listener && leg.seen.is_up()) {
+        let since = leg.report().await.heard_since(tone);
+        first = first.into_iter().chain(since).min();
+    }
+    first
 }
 
 /// Listens anew in every leg that is up; `None` when the check has to end.

@@ -3,15 +3,23 @@
 //! A 202 says that a REFER was understood, a NOTIFY what somebody believes. The proof is in the audio: each party sends a tone of its own and
 //! listens for those of all others, before and after.
 
+mod ask;
 mod code;
+mod consult;
+mod ending;
+mod identity;
 mod keys;
 mod matrix;
 mod name;
+mod notify;
+mod options;
 mod park;
 mod play;
+mod refer_to;
 mod steady;
+mod told;
 
-use super::target::request_uri;
+use super::hold::HeardOnHold;
 use super::{Account, Check, Run};
 use crate::error::Error;
 use code::Dialled;
@@ -20,7 +28,9 @@ use std::str::FromStr;
 use std::time::Duration;
 
 pub use code::FeatureCode;
+pub use identity::{Identity, Sees, Shown};
 pub use matrix::Heard;
+pub use refer_to::ReferTo;
 
 /// How a call is transferred (RFC 5589).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -84,6 +94,10 @@ pub struct TransferResult {
     pub transferor: usize,
     /// Who heard whom before; `None` when it did not come to that.
     pub before: Option<Heard>,
+    /// Who heard whom while the transferor talked to the target; `None` when it did not.
+    pub during: Option<Heard>,
+    /// What the transferee heard meanwhile, on hold.
+    pub heard_on_hold: Option<HeardOnHold>,
     /// Who heard whom after.
     pub after: Option<Heard>,
     /// The keys that asked for it instead of a REFER, e.g. `##,203`.
@@ -94,8 +108,14 @@ pub struct TransferResult {
     pub refer_status: Option<u16>,
     /// The statuses that NOTIFYs told the transferor, in order.
     pub notified: Vec<u16>,
-    /// From the REFER, or the last key, to the right two hearing each other.
+    /// From the REFER, or the last key, to the right two hearing each other: to the moment in which the later one of them begins to, exact to 50 ms (by keys and with a park orbit to a second or two).
     pub took: Option<Duration>,
+    /// From the REFER to its answer.
+    pub answered_after: Option<Duration>,
+    /// From the REFER to the NOTIFY with a final status.
+    pub told_after: Option<Duration>,
+    /// How the parties were shown to each other.
+    pub identity: Identity,
     /// Legs that were still up and should not be.
     pub legs_left: usize,
     /// What became of the transferee, in words.
@@ -110,6 +130,11 @@ pub struct TransferResult {
 ///
 /// By keys ([`Transfer::by_keys`]) the steps are `keys`, (not blind) `consult` and `complete`, and `carried-out` in the place of `consult`, `refer` and
 /// `notify`; with a park orbit ([`Transfer::park`]) `parked` and `fetch` come before `after`.
+///
+/// A REFER that comes too early for the peer (491) is sent once more after the time of RFC 3261 sec. 14.1, or its Retry-After; one that names the
+/// target by another URI than `sip:` and is refused for it is sent once more with the address of record. What the parties were shown of each
+/// other is in [`TransferResult::identity`]. Metrics: `srd` and `sdd` of the first and the last call (RFC 6076), `refer` (to its answer), `notify` (to the
+/// final one), `transfer` (to the right two hearing each other), all from the moment in which the REFER was sent.
 #[derive(Debug, Clone)]
 pub struct Transfer {
     pub(super) a: Account,
@@ -118,111 +143,16 @@ pub struct Transfer {
     pub(super) kind: TransferKind,
     pub(super) by_callee: bool,
     pub(super) target: TransferTarget,
+    pub(super) asked: TransferTarget,
+    pub(super) refer_to: ReferTo,
+    pub(super) early_replaces: bool,
+    pub(super) hang_up_early: bool,
+    pub(super) at_once: bool,
     pub(super) wait: Duration,
     keys: Option<Dialled>,
     /// As it was written, and its Request-URI.
     slot: Option<(String, String)>,
     time_limit: Option<Duration>,
-}
-
-impl Transfer {
-    /// Blind.
-    pub fn blind(a: &Account, b: &Account, c: &Account) -> Transfer {
-        Transfer::new(a, b, c, TransferKind::Blind)
-    }
-
-    /// Attended.
-    pub fn attended(a: &Account, b: &Account, c: &Account) -> Transfer {
-        Transfer::new(a, b, c, TransferKind::Attended)
-    }
-
-    /// Semi-attended.
-    pub fn semi_attended(a: &Account, b: &Account, c: &Account) -> Transfer {
-        Transfer::new(a, b, c, TransferKind::SemiAttended)
-    }
-
-    /// Of this kind.
-    pub fn new(a: &Account, b: &Account, c: &Account, kind: TransferKind) -> Transfer {
-        Transfer {
-            a: a.clone(),
-            b: b.clone(),
-            c: c.clone(),
-            kind,
-            by_callee: false,
-            target: TransferTarget::Answers,
-            wait: Duration::from_secs(20),
-            keys: None,
-            slot: None,
-            time_limit: None,
-        }
-    }
-
-    /// The transferor presses keys in the call instead of sending a REFER: no NOTIFY is due then. With a consultation the target is called
-    /// inside the same call. With [`Transfer::park`], say that first.
-    ///
-    /// ```
-    /// use ringback::check::{Account, FeatureCode, Transfer};
-    /// let account = |user: &str| Account::new(&format!("sip:{user}@pbx.example.com"), "secret");
-    /// let (alice, bob, carol) = (account("alice")?, account("bob")?, account("carol")?);
-    /// let blind = Transfer::blind(&alice, &bob, &carol).by_keys(FeatureCode::new("##")?.number("203")?)?;
-    /// let attended = Transfer::attended(&alice, &bob, &account("203")?).by_keys(FeatureCode::new("*2")?)?;
-    /// assert!(Transfer::blind(&alice, &bob, &carol).by_keys(FeatureCode::default()).is_err(), "carol is no number");
-    /// # Ok::<(), ringback::error::Error>(())
-    /// ```
-    ///
-    /// # Errors
-    /// [`Error::Usage`] where the code says no number, and the target's account has none for its user.
-    pub fn by_keys(mut self, code: FeatureCode) -> Result<Transfer, Error> {
-        let number = self.slot.as_ref().map_or(self.c.user(), |(slot, _)| slot.as_str());
-        self.keys = Some(code.dialling(number)?);
-        Ok(self)
-    }
-
-    /// The transferee is moved to this place of a park orbit, where it waits until the target calls the place and fetches it.
-    ///
-    /// # Errors
-    /// [`Error::Usage`] for what cannot be dialled.
-    pub fn park(mut self, place: &str) -> Result<Transfer, Error> {
-        self.slot = Some((place.to_owned(), request_uri(place, self.a.domain())?));
-        Ok(self)
-    }
-
-    /// The one that was called transfers the caller.
-    #[must_use]
-    pub fn by_callee(mut self) -> Transfer {
-        self.by_callee = true;
-        self
-    }
-
-    /// What the target does; it answers unless told. What it does otherwise fails the check, which then says what became of the transferee.
-    #[must_use]
-    pub fn target(mut self, target: TransferTarget) -> Transfer {
-        self.target = target;
-        self
-    }
-
-    /// Time for each call to be answered and for the transfer to be carried out; 20 s unless told.
-    #[must_use]
-    pub fn wait(mut self, time: Duration) -> Transfer {
-        self.wait = time;
-        self
-    }
-
-    /// The time for the whole check, cleaning up not counted.
-    #[must_use]
-    pub fn timeout(mut self, limit: Duration) -> Transfer {
-        self.time_limit = Some(limit);
-        self
-    }
-
-    /// The transferor, the transferee and the target, by their numbers.
-    pub(super) fn roles(&self) -> (usize, usize, usize) {
-        if self.by_callee { (1, 0, 2) } else { (0, 1, 2) }
-    }
-
-    pub(super) fn names(&self) -> [String; 3] {
-        [&self.a, &self.b, &self.c].map(|account| account.name().to_owned())
-    }
 }
 
 impl Check for Transfer {

@@ -2,7 +2,7 @@
 
 use super::matrix::Heard;
 use super::play::{Played, ReferAnswer};
-use super::{Transfer, TransferTarget};
+use super::{Transfer, TransferTarget, told};
 use crate::check::judged::Judged;
 use crate::check::{Finding, Severity, Side};
 
@@ -12,28 +12,6 @@ pub(super) fn no_audio_before(names: &[String; 3], heard: Heard) -> Judged {
         Side::Path,
         format!("before any transfer, {}", heard.told(names)),
         "mend the audio of plain calls first: see `ringback call`",
-    )
-}
-
-pub(super) fn refused(status: u16, phrase: &str) -> Judged {
-    let advice = match status {
-        405 | 501 => {
-            "the far side knows no REFER: transfer by the PBX's feature code, or let the platform take REFER"
-        }
-        403 | 603 => "the platform forbids transfer for this account or class of service",
-        420 => "an extension in Require is not known there",
-        481 => "the platform does not know this call any more: the dialog is misrouted",
-        _ => "see the status in the ladder",
-    };
-    Judged::fail("refer-refused", Side::Peer, format!("the REFER was refused: {status} {phrase}"), advice)
-}
-
-pub(super) fn refer_lost(why: &str) -> Judged {
-    Judged::fail(
-        "refer-not-answered",
-        Side::Peer,
-        format!("the REFER came to nothing: {why}"),
-        "platform: requests in the call get lost; look at the route of the dialog",
     )
 }
 
@@ -139,7 +117,7 @@ pub(super) fn judge(check: &Transfer, played: &Played) -> Judged {
                 "platform: pass the NOTIFYs of the transferee on to the transferor, whose phone waits for the last of them",
             );
         }
-        if check.kind == super::TransferKind::Attended && played.alerted > 0 {
+        if check.replaces() && played.alerted > 0 {
             return Judged::fail(
                 "replaces-ignored",
                 Side::Peer,
@@ -154,16 +132,12 @@ pub(super) fn judge(check: &Transfer, played: &Played) -> Judged {
         }
         return Judged::pass(after.told(&names).to_string());
     }
-    match played.refer {
-        ReferAnswer::Refused(..) | ReferAnswer::Lost(_) => {
-            return Judged::fail(
-                "not-transferred",
-                Side::Peer,
-                format!("the REFER was not taken; {e} {fate}"),
-                "see the finding about the REFER",
-            );
-        }
-        ReferAnswer::Accepted(_) | ReferAnswer::NotSent => {}
+    if !matches!(played.refer, ReferAnswer::Accepted(_)) {
+        // The finding about the REFER says the rest.
+        return match played.is_back(check) {
+            true => Judged::pass(format!("the REFER was not taken; {e} {fate}")),
+            false => dropped_for_nothing(&format!("the REFER was not taken; {e} {fate}")),
+        };
     }
     if let Some(judged) = one_way(check, after) {
         return judged;
@@ -176,44 +150,57 @@ pub(super) fn judge(check: &Transfer, played: &Played) -> Judged {
             "platform: it joins the wrong two legs; second line with the ladder",
         );
     }
-    if let (Some(status), TransferTarget::Refuses(_) | TransferTarget::Rings) =
-        (last.filter(|s| *s >= 300), check.target)
-    {
-        return Judged::fail(
-            "target-refused",
-            Side::Peer,
-            format!("{c} did not take the call, and {t} was told {status}; {e} {fate}"),
-            "as it should be, when the one to be transferred is back with the transferor",
-        );
-    }
     if told_done {
         return Judged::fail(
             "notify-untrue",
             Side::Peer,
-            format!("{t} was told 200, and {e} does not talk to {c}: {e} {fate}"),
-            "platform: NOTIFY 200 only when the target has answered the transferee",
+            format!("{t} was told {}, and {e} does not talk to {c}: {e} {fate}", last.unwrap_or_default()),
+            "platform: NOTIFY 200 only when the target has answered the transferee; phone: read the status in the NOTIFY",
         );
     }
     if let Some(status) = last.filter(|status| *status >= 300) {
-        return Judged::fail(
-            "transfer-failed",
-            Side::Peer,
-            format!("{c} was not reached: {t} was told {status}; {e} {fate}"),
-            "see what the status says: 404 unknown, 480 nobody registered, 486 busy, 482 a loop",
-        );
+        return told::failed(check, played, status);
     }
     if !played.transferee_up {
+        let (code, seen, advice) = if check.hang_up_early {
+            (
+                "dropped-with-transferor",
+                format!(
+                    "{t} hung up as soon as the REFER was accepted, and {e} was cut off before {c} answered"
+                ),
+                "platform: keep the transferee until the NOTIFY of 200, whenever the transferor's BYE comes; phone: hang up only then",
+            )
+        } else {
+            (
+                "transferee-dropped",
+                format!("the REFER was accepted, and {e} was cut off"),
+                "platform or phone: the old call may end only when the new one is there",
+            )
+        };
+        return Judged::fail(code, Side::Peer, seen, advice);
+    }
+    let so_far = match played.notified.as_slice() {
+        [] => "no NOTIFY came".to_owned(),
+        all => format!(
+            "{t} was told {} and no more",
+            all.iter().map(u16::to_string).collect::<Vec<_>>().join(", ")
+        ),
+    };
+    if played.alerted > 0 && check.target == TransferTarget::Rings {
         return Judged::fail(
-            "transferee-dropped",
+            "target-not-answered",
             Side::Peer,
-            format!("the REFER was accepted, and {e} was cut off"),
-            "platform or phone: the old call may end only when the new one is there",
+            format!(
+                "{c} rang for {:.0} s and did not answer; {so_far}; {e} {fate}",
+                check.wait.as_secs_f32()
+            ),
+            "as it should be, when the one to be transferred is back with the transferor; a shorter ringing time lets the platform say so itself",
         );
     }
     Judged::fail(
         "not-carried-out",
         Side::Peer,
-        format!("the REFER was accepted and nothing came of it; {e} {fate}"),
+        format!("the REFER was accepted and nothing came of it; {e} {fate}; {so_far}"),
         "platform: a 202 has to be followed by the call to the target, and by NOTIFYs",
     )
 }
@@ -228,6 +215,27 @@ pub(super) fn still_heard(check: &Transfer, after: Heard) -> Judged {
         format!("{e} and {c} are joined, and {t} is still heard: {}", after.told(&names)),
         "platform: the transferor is to be taken out of the call",
     )
+}
+
+pub(super) fn dropped_for_nothing(seen: &str) -> Judged {
+    Judged::fail(
+        "transferee-dropped",
+        Side::Peer,
+        seen.to_owned(),
+        "platform or phone: the old call may end only when the new one is there",
+    )
+}
+
+/// The target did not take the transferor's own call, as it was told: nothing is to be transferred.
+pub(super) fn not_consulted(check: &Transfer, played: &Played, seen: &str) -> Judged {
+    let names = check.names();
+    let fate = format!("{seen}; {} {}", names[check.roles().1], fate(check, played));
+    if !played.is_back(check) {
+        return dropped_for_nothing(&fate);
+    }
+    let code = if check.asked == TransferTarget::Rings { "target-not-answered" } else { "target-refused" };
+    let advice = "as it should be: the one to be transferred is back with the transferor";
+    Judged::fail(code, Side::Peer, fate, advice)
 }
 
 /// Does only one of the two that should talk hear the other?
@@ -247,6 +255,22 @@ pub(super) fn one_way(check: &Transfer, after: Heard) -> Option<Judged> {
     ))
 }
 
+/// The target should have ended the transferor's call to it when that was taken over (RFC 3891 sec. 3).
+pub(super) fn consult_kept(
+    names: &[String; 3],
+    (transferor, transferee, target): (usize, usize, usize),
+) -> Judged {
+    Judged::fail(
+        "leg-left-open",
+        Side::Peer,
+        format!(
+            "{} and {} are joined, and the call of {} with {} was not ended with it: {}'s phone shows it until somebody hangs up",
+            names[transferee], names[target], names[transferor], names[target], names[transferor]
+        ),
+        "platform: who obeys Replaces ends the call that it replaces (RFC 3891 sec. 3)",
+    )
+}
+
 fn untrue(told_done: bool, transferor: &str) -> String {
     if told_done { format!(", and {transferor} was told 200") } else { String::new() }
 }
@@ -257,29 +281,52 @@ pub(super) fn beside(check: &Transfer, played: &Played) -> Vec<Finding> {
     let (transferor, transferee, target) = check.roles();
     let joined = played.after.joined(transferee, target);
     let mut findings = Vec::new();
-    let mut warn = |code, seen: String, advice: &str| {
-        findings.push(Finding::new(code, Severity::Warning, Side::Peer, seen, advice));
-    };
+    let warning =
+        |code, seen: String, advice: &str| Finding::new(code, Severity::Warning, Side::Peer, seen, advice);
     let accepted = matches!(played.refer, ReferAnswer::Accepted(_));
     if accepted && joined && played.notified.is_empty() {
-        warn(
+        findings.push(warning(
             "no-notify",
             format!("the transfer came about, and {} was told nothing: no NOTIFY came", names[transferor]),
             "platform: each REFER has an implicit subscription (RFC 3515 sec. 2.4.4); phones show an error without NOTIFY",
-        );
-    } else if accepted && !played.notified.is_empty() && !played.terminated {
-        warn(
+        ));
+    } else if accepted
+        && joined
+        && played.after.is_alone(transferor)
+        && played.notified.iter().all(|status| *status < 200)
+    {
+        let told: Vec<String> = played.notified.iter().map(u16::to_string).collect();
+        findings.push(warning(
+            "no-final-notify",
+            format!(
+                "the transfer came about, and {} was told {} and no more",
+                names[transferor],
+                told.join(", ")
+            ),
+            "platform: NOTIFY the final status too; phones show an error, or keep the call, without it",
+        ));
+    } else if accepted && played.notified.iter().any(|status| *status >= 200) && !played.terminated {
+        findings.push(warning(
             "subscription-not-ended",
             "no NOTIFY said that the subscription is over".to_owned(),
             "platform: the last NOTIFY carries Subscription-State: terminated;reason=noresource",
-        );
+        ));
+    }
+    if joined && check.target != TransferTarget::Answers && !played.target_asked {
+        findings.push(Finding::new(
+            "target-not-asked",
+            Severity::Info,
+            Side::Peer,
+            format!("the two calls were joined without asking {} again: it could not refuse", names[target]),
+            "",
+        ));
     }
     if played.alerted > 1 {
-        warn(
+        findings.push(warning(
             "target-alerted-twice",
             format!("{} was called once more for the transfer, as if it had no call yet", names[target]),
             "platform: one call to the target is enough; look for a retry, or for two ways to the same phone",
-        );
+        ));
     }
     findings
 }

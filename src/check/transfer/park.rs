@@ -1,10 +1,12 @@
 //! A transfer to a park orbit: one is moved to a place, waits there with music, and is fetched by another.
 
+use super::ending::back;
 use super::keys::name::untaken;
 use super::keys::{Effect, Keyed, played};
 use super::matrix::{Ears, listen, overhear};
 use super::name::{fate, one_way};
-use super::play::{Played, REST, ReferAnswer, ask, back, end, finish, is_terminated, is_up, statuses};
+use super::notify::{is_terminated, statuses};
+use super::play::{Played, REST, ReferAnswer, ask, end, finish, is_up};
 use super::{Transfer, TransferResult};
 use crate::check::judged::{Judged, interrupted};
 use crate::check::stage::{Stage, Until};
@@ -101,7 +103,8 @@ impl Parking<'_> {
             return Some(ReferAnswer::NotSent);
         }
         let asked = format!("{} was asked to go to {}", self.names[transferee], self.place);
-        let refer = ask(run, stage, self.ours, Target::new(self.uri), asked, result).await?;
+        let to = Target::new(self.uri);
+        let (refer, _) = ask(self.check, run, stage, self.ours, (to, asked), result).await?;
         if !matches!(refer, ReferAnswer::Accepted(_)) {
             run.skip("notify", "the REFER was not accepted");
             return Some(refer);

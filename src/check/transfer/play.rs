@@ -1,22 +1,30 @@
 //! The course of the check.
 
+use super::ask::ask as send_refer;
+use super::consult::{Consulted, Failed, consult, hold, leak};
+use super::ending::{back, hang_up, release, trace};
+use super::identity::{self, Cast, Identity};
 use super::keys::{self, Keyed};
-use super::matrix::{Heard, listen};
+use super::matrix::{Heard, listen, listen_anew};
+use super::notify::{is_terminated, notified, statuses};
 use super::steady::{doubted, listen_for};
 use super::{Transfer, TransferKind, TransferResult, TransferTarget};
 use super::{name, park};
 use crate::check::judged::{Judged, interrupted};
 use crate::check::pair::Pair;
-use crate::check::stage::{Expect, Party, Seen, Stage, Until};
+use crate::check::stage::{Expect, Party, Stage};
 use crate::check::{Interrupted, MetricValue, Run, StepMark, Verdict};
-use crate::ua::call::{Command, Event, Hold};
-use crate::ua::transfer::{Refer, Replaces, SubscriptionEnd, Target, TransferorEvent};
+use crate::message::Message;
+use crate::syntax::{Limits, Method};
+use crate::transport::{Direction, Record, RecordEvent};
+use crate::ua::call::Command;
+use crate::ua::transfer::{Replaces, Target};
 use std::time::{Duration, Instant};
 
 /// Time that a target rings before it answers.
 pub(super) const RING: Duration = Duration::from_millis(300);
 /// Time for the answer to a REFER or re-INVITE.
-const ANSWER: Duration = Duration::from_secs(10);
+pub(super) const ANSWER: Duration = Duration::from_secs(10);
 /// What is left to happen once the right two hear each other, or the last NOTIFY came.
 pub(super) const REST: Duration = Duration::from_millis(700);
 /// Time for legs to end.
@@ -34,6 +42,20 @@ pub(super) struct Played {
     pub(super) alerted: usize,
     /// Has the transferee a call that is up?
     pub(super) transferee_up: bool,
+    /// Replaces reached the transferee otherwise than it was sent.
+    pub(super) is_mangled: bool,
+    /// The target did not end the call that was taken over.
+    pub(super) consult_kept: bool,
+    /// Something of the transfer reached the target, so that it could refuse.
+    pub(super) target_asked: bool,
+}
+
+impl Played {
+    /// Is the transferee where it was before?
+    pub(super) fn is_back(&self, check: &Transfer) -> bool {
+        let (transferor, transferee, _) = check.roles();
+        self.after.joined(transferee, transferor)
+    }
 }
 
 /// What the REFER was answered.
@@ -55,12 +77,17 @@ pub(super) async fn run(check: &Transfer, run: &mut Run) {
             parties: check.names(),
             transferor: check.roles().0,
             before: None,
+            during: None,
+            heard_on_hold: None,
             after: None,
             keys: check.keys.as_ref().map(ToString::to_string),
             park: check.slot.as_ref().map(|(place, _)| place.clone()),
             refer_status: None,
             notified: Vec::new(),
             took: None,
+            answered_after: None,
+            told_after: None,
+            identity: Identity::default(),
             legs_left: 0,
             transferee: String::new(),
         };
@@ -103,6 +130,9 @@ async fn transfer(
         Pair { a: &check.a, b: &check.b, target: check.b.aor().to_owned(), wait: check.wait, direct: true };
     let (from, to) = pair.connect(run, stage).await?;
     let (ours, theirs) = if check.by_callee { (to, from) } else { (from, to) };
+    if let Some(delay) = trace(run, stage, from).and_then(|trace| trace.request_delay()) {
+        run.metric("srd", MetricValue::Duration(delay));
+    }
 
     let mark = run.begin("before");
     let before = listen_for(run, stage, (0, 1)).await;
@@ -126,26 +156,92 @@ async fn transfer(
     if let Some(keys) = &check.keys {
         return keys::transfer(&Keyed { check, keys, ours, theirs }, run, stage, result).await;
     }
-    let mut replaces = None;
-    let mut consult = None;
-    if check.kind != TransferKind::Blind {
+    let (mut replaces, mut leg) = (None, None);
+    if check.kind == TransferKind::Blind {
+        if check.at_once
+            && let Err(judged) = hold(run, stage, ours).await
+        {
+            let mark = run.begin("refer");
+            end(run, mark, judged);
+            return None;
+        }
+    } else {
         let mark = run.begin("consult");
-        match consulted(check, run, stage, ours).await {
-            Ok((leg, named)) => {
-                consult = Some(leg);
-                replaces = named;
-                run.end(mark, Verdict::Pass, format!("{} reached {}", names[transferor], names[target]));
+        match consult(check, run, stage, (ours, theirs)).await {
+            Ok(consulted) => {
+                let Consulted { during, on_hold, .. } = consulted;
+                (result.during, result.heard_on_hold) = (during, on_hold);
+                (leg, replaces) = (Some(consulted.leg), consulted.replaces);
+                let heard = on_hold.map_or_else(String::new, |heard| {
+                    format!("; on hold {} hears {}", names[check.roles().1], heard.told(&names))
+                });
+                let reached = format!("{} reached {}{heard}", names[transferor], names[target]);
+                run.end(mark, Verdict::Pass, reached);
+                if let Some(finding) = during.and_then(|during| leak(check, during)) {
+                    run.find(finding.shown_by(0..run.record_count()));
+                }
             }
-            Err(judged) => {
-                end(run, mark, judged);
-                return None;
-            }
+            Err(failed) => return not_consulted(check, run, stage, (mark, ours, failed), result).await,
         }
     }
 
-    let played = refer(check, run, stage, (ours, consult), replaces, result).await?;
+    let invited_before = stage.parties.get(target).map_or(0, |party| party.invitations.len());
+    let (played, since) = refer(check, run, stage, (ours, leg), replaces, result).await?;
+    if matches!(played.refer, ReferAnswer::Accepted(_)) {
+        let cast = Cast { check, stage, ours, invited_before, since };
+        let mut seen = cast.identity(run);
+        if played.after.joined(check.roles().1, target) {
+            cast.judge(&mut seen);
+            identity::tell(check, &seen, run);
+        }
+        result.identity = seen;
+    }
     let judged = doubted(stage, name::judge(check, &played));
-    finish(check, run, stage, (&played, judged), (ours, consult), result).await;
+    finish(check, run, stage, (&played, judged), (ours, leg), result).await;
+    Some(())
+}
+
+/// The transferor could not ask the target: it takes the transferee back.
+async fn not_consulted(
+    check: &Transfer,
+    run: &mut Run,
+    stage: &mut Stage,
+    (mark, ours, failed): (StepMark, usize, Failed),
+    result: &mut TransferResult,
+) -> Option<()> {
+    let Failed { leg, judged, as_told } = failed;
+    if judged.verdict == Verdict::Inconclusive || leg.is_none() {
+        end(run, mark, judged);
+        return None;
+    }
+    back(run, stage, ours, leg).await;
+    let after = listen(run, stage).await?;
+    let played = Played {
+        refer: ReferAnswer::Lost("it was not sent".to_owned()),
+        notified: Vec::new(),
+        terminated: false,
+        after,
+        alerted: 0,
+        transferee_up: is_up(stage, check.roles().1),
+        is_mangled: false,
+        consult_kept: false,
+        target_asked: false,
+    };
+    result.after = Some(after);
+    result.transferee = name::fate(check, &played);
+    let judged = match as_told {
+        Some(seen) => name::not_consulted(check, &played, &seen),
+        None => judged,
+    };
+    end(run, mark, judged);
+    run.skip("refer", "the target was not reached");
+    run.skip("notify", "nothing was asked for");
+    let mark = run.begin("after");
+    let fate = format!("{} {}", check.names()[check.roles().1], result.transferee);
+    let judged = if played.is_back(check) { Judged::pass(fate) } else { name::dropped_for_nothing(&fate) };
+    end(run, mark, judged);
+    let mark = run.begin("hang-up");
+    hang_up(check, run, stage, mark, check.roles().1).await;
     Some(())
 }
 
@@ -169,78 +265,12 @@ pub(super) async fn finish(
         run.find(finding.shown_by(0..run.record_count()));
     }
 
-    release(check, run, stage, (ours, consult), result).await;
+    release(check, run, stage, (ours, consult, played.consult_kept), result).await;
     let mark = run.begin("hang-up");
     hang_up(check, run, stage, mark, transferee).await;
 }
 
-/// The call of the transferor to the target; with the name of its dialog where the transfer takes it over.
-async fn consulted(
-    check: &Transfer,
-    run: &mut Run,
-    stage: &mut Stage,
-    ours: usize,
-) -> Result<(usize, Option<Replaces>), Judged> {
-    let (transferor, _, target) = check.roles();
-    // A phone holds the one to be transferred while it talks to the other.
-    if let Some(leg) = stage.legs.get(ours) {
-        let before = leg.seen.changes.len();
-        leg.handle.command(Command::Hold(Hold::SendOnly)).await;
-        let held =
-            |stage: &Stage| stage.seen(ours).is_none_or(|seen| seen.is_over() || seen.changes.len() > before);
-        if let Until::Interrupted(why) = stage.until(run, ANSWER, held).await {
-            return Err(interrupted(why));
-        }
-    }
-    let attended = check.kind == TransferKind::Attended;
-    if let Some(party) = stage.parties.get_mut(target) {
-        party.expect = Some(Expect { answer_after: attended.then_some(RING), refuse: None });
-    }
-    let leg = stage.dial(transferor, check.c.aor()).await.map_err(|error| {
-        Judged::open("probe-limit", crate::check::Side::Probe, error.to_string(), "free a port")
-    })?;
-    let done = |stage: &Stage| {
-        stage.seen(leg).is_none_or(|seen| {
-            seen.is_over() || if attended { seen.answered.is_some() } else { seen.rang().is_some() }
-        }) && (!attended
-            || stage.called(target).is_none_or(|called| {
-                stage.seen(called).is_none_or(|seen| seen.answered.is_some() || seen.is_over())
-            }))
-    };
-    let until = stage.until(run, check.wait, done).await;
-    if let Until::Interrupted(why) = until {
-        return Err(interrupted(why));
-    }
-    let reached = stage.seen(leg).is_some_and(|seen| {
-        !seen.is_over() && if attended { seen.answered.is_some() } else { seen.rang().is_some() }
-    });
-    if !reached {
-        let pair = Pair {
-            a: &check.a,
-            b: &check.c,
-            target: check.c.aor().to_owned(),
-            wait: check.wait,
-            direct: true,
-        };
-        return Err(pair.not_up(run, stage, leg, until));
-    }
-    if attended {
-        let named = match stage.legs.get(leg) {
-            Some(leg) => leg.handle.replaces().await,
-            None => None,
-        };
-        return Ok((leg, named));
-    }
-    // Semi-attended: the transferor gives its own call up first.
-    if let Some(leg) = stage.legs.get(leg) {
-        leg.handle.hang_up(None).await;
-    }
-    let over = |stage: &Stage| stage.seen(leg).is_none_or(Seen::is_over);
-    stage.until(run, END, over).await;
-    Ok((leg, None))
-}
-
-/// The REFER, and what comes of it.
+/// The REFER, and what comes of it; with the moment in which it was sent.
 async fn refer(
     check: &Transfer,
     run: &mut Run,
@@ -248,19 +278,28 @@ async fn refer(
     (ours, consult): (usize, Option<usize>),
     replaces: Option<Replaces>,
     result: &mut TransferResult,
-) -> Option<Played> {
+) -> Option<(Played, Instant)> {
     let names = check.names();
     let (_, transferee, target) = check.roles();
     let attended = replaces.is_some();
-    let invited_before = stage.parties.get(target).map_or(0, |party| party.invitations.len());
+    let invited = |stage: &Stage| stage.parties.get(target).map_or(0, |party| party.invitations.len());
+    let invited_before = invited(stage);
     expect(check, stage, RING);
-    let mut to = Target::new(check.c.aor());
-    to.replaces = replaces;
-    let sent_at = run.now();
+    let mut to = Target::new(check.refer_to.uri(check.c.aor()));
+    to.replaces = replaces.clone();
     let asked = format!("{} was asked to call {}", names[transferee], names[target]);
-    let refer = ask(run, stage, ours, to, asked, result).await?;
+    let (refer, sent_at) = ask(check, run, stage, ours, (to, asked), result).await?;
+    let mut consult_kept = false;
     if matches!(refer, ReferAnswer::Accepted(_)) {
-        notified(check, run, stage, (ours, consult), sent_at, result).await?;
+        if check.early_replaces {
+            answer_early(check, stage).await;
+        }
+        if check.hang_up_early
+            && let Some(leg) = stage.legs.get(ours)
+        {
+            leg.handle.hang_up(None).await;
+        }
+        consult_kept = notified(check, run, stage, (ours, consult), sent_at, result).await?;
     } else {
         run.skip("notify", "the REFER was not accepted");
         back(run, stage, ours, consult).await;
@@ -271,19 +310,46 @@ async fn refer(
         let new = party.invitations.iter().skip(invited_before);
         new.filter(|(_, invite)| !attended || Replaces::of_invite(invite).is_none()).count()
     });
-    Some(Played {
+    let played = Played {
         refer,
         notified: statuses(seen),
         terminated: is_terminated(seen),
         after,
         alerted,
         transferee_up: is_up(stage, transferee),
-    })
+        is_mangled: replaces.as_ref().is_some_and(|sent| is_mangled(run, stage, transferee, sent)),
+        target_asked: check.early_replaces || invited(stage) > invited_before,
+        // Where Replaces was ignored nobody had to end it.
+        consult_kept: consult_kept && alerted == 0,
+    };
+    Some((played, sent_at))
 }
 
 /// Has this party a call that is up?
 pub(super) fn is_up(stage: &Stage, party: usize) -> bool {
     stage.legs.iter().any(|leg| leg.party == party && leg.seen.is_up())
+}
+
+/// Did the Replaces that was sent arrive otherwise, at the transferee in the REFER or at anybody in the INVITE that follows it? One that a
+/// platform has translated names another dialog as a whole: another Call-ID.
+fn is_mangled(run: &Run, stage: &Stage, transferee: usize, sent: &Replaces) -> bool {
+    let escaped = |replaces: &Replaces| replaces.dialog.call_id.contains(&b'%');
+    let mut referrals = stage.referrals.iter();
+    let in_refer = referrals.any(|referral| {
+        stage.legs.get(referral.leg).is_some_and(|leg| leg.party == transferee)
+            && referral.referred.target.replaces.as_ref().is_none_or(|got| escaped(got) && !escaped(sent))
+    });
+    let in_invite = |record: Record| match record.event {
+        RecordEvent::Message { direction: Direction::Received, bytes, .. } => {
+            let invite = Message::parse(bytes, &Limits::default()).ok();
+            let invite = invite.filter(|message| message.method() == Some(Method::Invite));
+            invite.and_then(|invite| Replaces::of_invite(&invite)).is_some_and(|got| {
+                got.map_or(true, |got| got.dialog.call_id == sent.dialog.call_id && got.dialog != sent.dialog)
+            })
+        }
+        _ => false,
+    };
+    in_refer || run.records().into_iter().any(in_invite)
 }
 
 /// Tells the target what to do with the call of the transferee; where it answers, after this time.
@@ -297,223 +363,49 @@ pub(super) fn expect(check: &Transfer, stage: &mut Stage, ring: Duration) {
     }
 }
 
-/// The step `refer`.
+/// The target rings for the transferor's call, and that is the one that is transferred.
+async fn answer_early(check: &Transfer, stage: &Stage) {
+    let ringing = stage.called(check.roles().2).and_then(|leg| stage.legs.get(leg));
+    let Some(leg) = ringing.filter(|leg| leg.seen.answered.is_none() && !leg.seen.is_over()) else { return };
+    match check.target {
+        TransferTarget::Answers => leg.handle.command(Command::Answer).await,
+        TransferTarget::Refuses(status) => leg.handle.command(Command::Refuse { status, reason: None }).await,
+        TransferTarget::Rings => {}
+    }
+}
+
+/// The step `refer`; gives the answer, and when the REFER went out.
 pub(super) async fn ask(
+    check: &Transfer,
     run: &mut Run,
     stage: &mut Stage,
     ours: usize,
-    to: Target,
-    asked: String,
+    (to, asked): (Target, String),
     result: &mut TransferResult,
-) -> Option<ReferAnswer> {
+) -> Option<(ReferAnswer, Instant)> {
     let mark = run.begin("refer");
-    stage.legs.get(ours)?.handle.refer(Refer::new(1, to)).await;
-    let answered = |stage: &Stage| stage.seen(ours).is_none_or(|seen| answer(seen).is_some());
-    if let Until::Interrupted(why) = stage.until(run, ANSWER, answered).await {
-        end(run, mark, interrupted(why));
-        return None;
-    }
-    let refer = stage
-        .seen(ours)
-        .and_then(answer)
-        .unwrap_or_else(|| ReferAnswer::Lost("it was not answered".to_owned()));
-    let judged = match &refer {
-        ReferAnswer::Accepted(status) => {
-            result.refer_status = Some(*status);
-            Judged::pass(format!("{asked}: {status}"))
+    listen_anew(stage).await;
+    let got = match send_refer(check, run, stage, ours, to).await {
+        Ok(got) => got,
+        Err(judged) => {
+            end(run, mark, judged);
+            return None;
         }
-        ReferAnswer::Refused(status, phrase) => {
-            result.refer_status = Some(*status);
-            name::refused(*status, phrase)
-        }
-        ReferAnswer::Lost(why) => name::refer_lost(why),
-        ReferAnswer::NotSent => Judged::not_run("no REFER was sent"),
     };
-    end(run, mark, judged);
-    Some(refer)
-}
-
-/// The step `notify`: waits for what the transferor is told, and for the audio.
-async fn notified(
-    check: &Transfer,
-    run: &mut Run,
-    stage: &mut Stage,
-    (ours, consult): (usize, Option<usize>),
-    sent_at: Instant,
-    result: &mut TransferResult,
-) -> Option<()> {
-    let mark = run.begin("notify");
-    let (transferor, transferee, target) = check.roles();
-    let end_at = run.elapsed() + check.wait;
-    let mut told_final = false;
-    // Not a NOTIFY but the audio says that it is done; where nobody hears anybody, the last NOTIFY or the time.
-    loop {
-        let heard = listen(run, stage).await?;
-        if heard.joined(transferee, target) && result.took.is_none() {
-            result.took = Some(run.now().saturating_duration_since(sent_at));
-        }
-        let seen = stage.seen(ours)?;
-        let last = statuses(seen).last().copied().unwrap_or_default();
-        let final_status = last >= 200;
-        if final_status && !told_final {
-            told_final = true;
-            let heard = if heard.joined(transferee, target) { heard } else { listen(run, stage).await? };
-            if last < 300 && !heard.joined(transferee, target) {
-                // What was told is not so: who hears whom now is the evidence, and nobody hangs up before it is judged.
-                break;
-            }
-            if last < 300 {
-                // So does a phone: with its part done it leaves.
-                for leg in stage.legs.iter().filter(|leg| leg.party == transferor && leg.seen.is_up()) {
-                    leg.handle.hang_up(None).await;
-                }
-            } else {
-                back(run, stage, ours, consult).await;
-            }
-            if let Until::Interrupted(why) = stage.rest(run, REST).await {
-                end(run, mark, interrupted(why));
-                return None;
-            }
-            continue;
-        }
-        if told_final {
-            break;
-        }
-        if run.elapsed() >= end_at {
-            if !heard.joined(transferee, target) {
-                back(run, stage, ours, consult).await;
-            }
-            break;
-        }
+    result.answered_after = got.answered_at.map(|at| at.saturating_duration_since(got.sent_at));
+    if let Some(time) = result.answered_after {
+        run.metric("refer", MetricValue::Duration(time));
     }
-    if let Some(took) = result.took {
-        run.metric("transfer", MetricValue::Duration(took));
+    if let ReferAnswer::Accepted(status) | ReferAnswer::Refused(status, _) = &got.answer {
+        result.refer_status = Some(*status);
     }
-    let seen = stage.seen(ours)?;
-    let told: Vec<String> = statuses(seen).iter().map(u16::to_string).collect();
-    let judged = match told.last() {
-        Some(_) => Judged::pass(format!("told {}", told.join(", "))),
-        None => Judged::pass("no NOTIFY came"),
+    let accepted = match &got.answer {
+        ReferAnswer::Accepted(status) => format!("{asked}: {status}"),
+        _ => String::new(),
     };
-    end(run, mark, judged);
-    Some(())
-}
-
-/// The transfer failed: the transferor leaves the target, and takes its first call back from hold.
-pub(super) async fn back(run: &mut Run, stage: &mut Stage, ours: usize, consult: Option<usize>) {
-    if let Some(leg) = consult.and_then(|consult| stage.legs.get(consult)).filter(|leg| leg.seen.is_up()) {
-        leg.handle.hang_up(None).await;
+    end(run, mark, got.judged.unwrap_or_else(|| Judged::pass(accepted)));
+    if let Some(finding) = got.warning {
+        run.find(finding.shown_by(0..run.record_count()));
     }
-    let held = stage.seen(ours).is_some_and(|seen| {
-        seen.is_up()
-            && matches!(
-                seen.changes
-                    .iter()
-                    .rev()
-                    .find(|(_, event)| matches!(event, Event::Held { .. } | Event::Resumed { .. })),
-                Some((_, Event::Held { .. }))
-            )
-    });
-    if let Some(leg) = stage.legs.get(ours).filter(|_| held) {
-        let before = leg.seen.changes.len();
-        leg.handle.command(Command::Resume).await;
-        let done =
-            |stage: &Stage| stage.seen(ours).is_none_or(|seen| seen.is_over() || seen.changes.len() > before);
-        stage.until(run, END, done).await;
-    }
-}
-
-fn answer(seen: &Seen) -> Option<ReferAnswer> {
-    seen.transferor.iter().find_map(|(_, event)| match event {
-        TransferorEvent::Accepted { status, .. } => Some(ReferAnswer::Accepted(*status)),
-        TransferorEvent::Refused { status, phrase, .. } => {
-            Some(ReferAnswer::Refused(*status, phrase.clone()))
-        }
-        TransferorEvent::Unanswered => Some(ReferAnswer::Lost("it was not answered".to_owned())),
-        TransferorEvent::NotSent(why) => Some(ReferAnswer::Lost(why.clone())),
-        _ => None,
-    })
-}
-
-/// What NOTIFYs told, in order.
-pub(super) fn statuses(seen: &Seen) -> Vec<u16> {
-    let status = |event: &TransferorEvent| match event {
-        TransferorEvent::Notified(notification) => notification.status,
-        _ => None,
-    };
-    seen.transferor.iter().filter_map(|(_, event)| status(event)).collect()
-}
-
-pub(super) fn is_terminated(seen: &Seen) -> bool {
-    seen.transferor.iter().any(|(_, event)| match event {
-        TransferorEvent::Notified(notification) => notification.is_terminated(),
-        TransferorEvent::Over(SubscriptionEnd::Terminated { .. } | SubscriptionEnd::Suppressed) => true,
-        _ => false,
-    })
-}
-
-/// The step `release`: the transferor has no call any more, after a transfer that came about.
-async fn release(
-    check: &Transfer,
-    run: &mut Run,
-    stage: &mut Stage,
-    (ours, consult): (usize, Option<usize>),
-    result: &mut TransferResult,
-) {
-    let mark = run.begin("release");
-    let (transferor, transferee, target) = check.roles();
-    let joined = result.after.is_some_and(|after| after.joined(transferee, target));
-    if !joined {
-        return run.end(mark, Verdict::NotRun, "the transfer did not come about");
-    }
-    for leg in [Some(ours), consult].into_iter().flatten() {
-        if let Some(leg) = stage.legs.get(leg).filter(|leg| leg.seen.is_up()) {
-            leg.handle.hang_up(None).await;
-        }
-    }
-    let gone = |stage: &Stage| !stage.legs.iter().any(|leg| leg.party == transferor && !leg.seen.is_over());
-    let _ = stage.until(run, END, gone).await;
-    // One call each is left to the two that talk.
-    let extra = |party: usize| {
-        stage.legs.iter().filter(|leg| leg.party == party && leg.seen.is_up()).count().saturating_sub(1)
-    };
-    let left = stage.legs.iter().filter(|leg| leg.party == transferor && !leg.seen.is_over()).count()
-        + extra(transferee)
-        + extra(target);
-    result.legs_left = left;
-    let Some(still) = listen_for(run, stage, (transferee, target)).await else {
-        end(run, mark, interrupted(run.interrupted().unwrap_or(Interrupted::Stopped)));
-        return;
-    };
-    let names = check.names();
-    let judged = if left > 0 {
-        name::legs_left(left)
-    } else if !still.joined(transferee, target) {
-        doubted(stage, name::dropped(&names, (transferor, transferee, target), still))
-    } else {
-        result.after = Some(still);
-        Judged::pass(format!("{} has no call any more; {}", names[transferor], still.told(&names)))
-    };
-    if end(run, mark, judged) {
-        run.conclude(format!("{} ({})", name::done(check), still.told(&names)));
-    }
-}
-
-/// One of the two that are left hangs up, and the other has to hear of it.
-async fn hang_up(check: &Transfer, run: &mut Run, stage: &mut Stage, mark: StepMark, transferee: usize) {
-    let Some(leg) = stage.legs.iter().find(|leg| leg.party == transferee && leg.seen.is_up()) else {
-        return run.end(mark, Verdict::NotRun, "the transferee has no call any more");
-    };
-    leg.handle.hang_up(None).await;
-    let over = |stage: &Stage| stage.legs.iter().all(|leg| leg.seen.is_over());
-    match stage.until(run, END, over).await {
-        Until::Done => run.end(mark, Verdict::Pass, "all are released"),
-        Until::Interrupted(why) => {
-            end(run, mark, interrupted(why));
-        }
-        Until::TimedOut => {
-            let left = stage.legs.iter().filter(|leg| !leg.seen.is_over()).count();
-            end(run, mark, name::not_released(left, &check.names()[transferee]));
-        }
-    }
+    Some((got.answer, got.sent_at))
 }

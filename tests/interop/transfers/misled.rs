@@ -12,14 +12,14 @@ const BACK: &str = "is back with alice";
 const CASES: &[Case] = &[
     ("REFER_STATUS=\"405\"", &["--kind", "blind"],                 "refer-refused",    "405 By The Proxy", BACK),
     ("REFER_STATUS=\"420\"", &["--kind", "attended"],              "refer-refused",    "420 By The Proxy", BACK),
-    ("REFER_STATUS=\"429\"", &["--kind", "semi-attended"],         "refer-refused",    "429 By The Proxy", BACK),
+    ("REFER_STATUS=\"429\"", &["--kind", "semi-attended"],         "referred-by-required",  "429 By The Proxy", BACK),
     ("REFER_STATUS=\"603\"", &["--kind", "blind"],                 "refer-refused",    "603 By The Proxy", BACK),
     ("REFER_STATUS=\"200\"", &["--kind", "blind"],                 "not-carried-out",  "nothing came of it", BACK),
     ("REFER_STATUS=\"202\"", &["--kind", "attended"],              "not-carried-out",  "nothing came of it", BACK),
     ("NOTIFY_KEPT",          &["--kind", "blind"],                 "no-final-notify",  "alice was never told", "talks to carol"),
     ("NOTIFY_UNTRUE",        &["--kind", "blind", "--target", "busy"], "notify-untrue", "alice was told 200", BACK),
     ("REPLACES_LOST",        &["--kind", "attended"],              "replaces-ignored", "a second time", "talks to carol"),
-    ("REPLACES_MANGLED",     &["--kind", "attended"],              "transfer-failed",  "told 481", BACK),
+    ("REPLACES_MANGLED",     &["--kind", "attended"],              "replaces-mangled", "told 481", BACK),
 ];
 
 #[test]

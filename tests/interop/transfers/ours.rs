@@ -54,23 +54,33 @@ fn all_three_kinds_join_the_right_two_over_udp_and_tcp() {
         assert_eq!(outcome.steps(), wanted, "{transport} {kind}\n{outcome}");
 
         let row = outcome.transfer();
+        let mut heard = json!({
+            "before": {"alice": ["bob"], "bob": ["alice"], "carol": []},
+            "after": {"alice": [], "bob": ["carol"], "carol": ["bob"]},
+        });
+        if *kind == "attended" {
+            // Bob is on hold, and hears what alice sends instead of music.
+            heard["during"] = json!({"alice": ["carol"], "bob": ["alice"], "carol": ["alice"]});
+            assert_eq!(row["heard_on_hold"], json!({"sound": "tone", "party": "alice"}), "{row:#}");
+        }
+        assert_eq!(row["heard"], heard, "{transport} {kind}\n{row:#}");
+        // Kamailio lets the transferee's own call through as it is, and what it says of who wanted it.
+        let shown = &row["identity"]["to_target"];
         assert_eq!(
-            row["heard"],
-            json!({
-                "before": {"alice": ["bob"], "bob": ["alice"], "carol": []},
-                "after": {"alice": [], "bob": ["carol"], "carol": ["bob"]},
-            }),
-            "{transport} {kind}\n{row:#}"
+            (&row["identity"]["target_sees"], &shown["uri"]),
+            (&json!("right"), &json!("sip:bob@lab.example")),
+            "{row:#}"
         );
+        assert_eq!(shown["referred_by"], "<sip:alice@lab.example>", "{row:#}");
         assert_eq!((&row["kind"], &row["transferor"]), (&json!(kind), &json!("alice")));
         assert_eq!((&row["legs_left"], &row["refer"]), (&json!(0), &json!(202)), "{row:#}");
         assert_eq!(row["transferee"], "talks to carol", "{row:#}");
         let told = statuses(row);
         assert_eq!((told.first(), told.last()), (Some(&100), Some(&200)), "{row:#}");
-        // What is heard is looked at every 1.4 s.
+        // The target rings for 300 ms, unless its call is taken over. The machine may be slow.
         let took = row["transfer_ms"].as_f64().unwrap();
         assert_eq!(outcome.metric("transfer_ms"), Some(took));
-        assert!((200.0..10_000.0).contains(&took), "{took} ms");
+        assert!((200.0..5_000.0).contains(&took), "{took} ms");
     });
 }
 

@@ -101,6 +101,9 @@ pub(super) fn played(stage: &Stage, after: Heard, alerted: usize, transferee: us
         after,
         alerted,
         transferee_up: is_up(stage, transferee),
+        is_mangled: false,
+        consult_kept: false,
+        target_asked: true,
     }
 }
 

@@ -1,0 +1,158 @@
+//! How a transfer is asked for: by which kind, naming the target in which way, with the manners of which phones.
+
+use super::code::FeatureCode;
+use super::{ReferTo, Transfer, TransferKind, TransferTarget};
+use crate::check::Account;
+use crate::check::target::request_uri;
+use crate::error::Error;
+use std::time::Duration;
+
+impl Transfer {
+    /// Blind.
+    pub fn blind(a: &Account, b: &Account, c: &Account) -> Transfer {
+        Transfer::new(a, b, c, TransferKind::Blind)
+    }
+
+    /// Attended.
+    pub fn attended(a: &Account, b: &Account, c: &Account) -> Transfer {
+        Transfer::new(a, b, c, TransferKind::Attended)
+    }
+
+    /// Semi-attended.
+    pub fn semi_attended(a: &Account, b: &Account, c: &Account) -> Transfer {
+        Transfer::new(a, b, c, TransferKind::SemiAttended)
+    }
+
+    /// Of this kind.
+    pub fn new(a: &Account, b: &Account, c: &Account, kind: TransferKind) -> Transfer {
+        Transfer {
+            a: a.clone(),
+            b: b.clone(),
+            c: c.clone(),
+            kind,
+            by_callee: false,
+            target: TransferTarget::Answers,
+            asked: TransferTarget::Answers,
+            refer_to: ReferTo::Aor,
+            early_replaces: false,
+            hang_up_early: false,
+            at_once: false,
+            wait: Duration::from_secs(20),
+            keys: None,
+            slot: None,
+            time_limit: None,
+        }
+    }
+
+    /// The transferor presses keys in the call instead of sending a REFER: no NOTIFY is due then. With a consultation the target is called
+    /// inside the same call. With [`Transfer::park`], say that first.
+    ///
+    /// ```
+    /// use ringback::check::{Account, FeatureCode, Transfer};
+    /// let account = |user: &str| Account::new(&format!("sip:{user}@pbx.example.com"), "secret");
+    /// let (alice, bob, carol) = (account("alice")?, account("bob")?, account("carol")?);
+    /// let blind = Transfer::blind(&alice, &bob, &carol).by_keys(FeatureCode::new("##")?.number("203")?)?;
+    /// let attended = Transfer::attended(&alice, &bob, &account("203")?).by_keys(FeatureCode::new("*2")?)?;
+    /// assert!(Transfer::blind(&alice, &bob, &carol).by_keys(FeatureCode::default()).is_err(), "carol is no number");
+    /// # Ok::<(), ringback::error::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`Error::Usage`] where the code says no number, and the target's account has none for its user.
+    pub fn by_keys(mut self, code: FeatureCode) -> Result<Transfer, Error> {
+        let number = self.slot.as_ref().map_or(self.c.user(), |(slot, _)| slot.as_str());
+        self.keys = Some(code.dialling(number)?);
+        Ok(self)
+    }
+
+    /// The transferee is moved to this place of a park orbit, where it waits until the target calls the place and fetches it.
+    ///
+    /// # Errors
+    /// [`Error::Usage`] for what cannot be dialled.
+    pub fn park(mut self, place: &str) -> Result<Transfer, Error> {
+        self.slot = Some((place.to_owned(), request_uri(place, self.a.domain())?));
+        Ok(self)
+    }
+
+    /// The one that was called transfers the caller.
+    #[must_use]
+    pub fn by_callee(mut self) -> Transfer {
+        self.by_callee = true;
+        self
+    }
+
+    /// What the target does when the transferee calls it, or would take its call with the transferor over; it answers unless told. What it does
+    /// otherwise fails the check, which then says what became of the transferee.
+    #[must_use]
+    pub fn target(mut self, target: TransferTarget) -> Transfer {
+        self.target = target;
+        self
+    }
+
+    /// What the target does when the transferor calls it first, in an attended transfer; it answers unless told. Where it does not, nothing is
+    /// transferred, and the check fails with what became of the transferee.
+    #[must_use]
+    pub fn asked(mut self, target: TransferTarget) -> Transfer {
+        self.asked = target;
+        self
+    }
+
+    /// How the target is named, in the Refer-To and where the transferor calls it; by its address of record unless told.
+    #[must_use]
+    pub fn refer_to(mut self, form: ReferTo) -> Transfer {
+        self.refer_to = form;
+        self
+    }
+
+    /// Semi-attended in the way of phones that do not give their call to the target up: the REFER names it with Replaces while the target
+    /// rings. RFC 3891 lets that match at the side only that began the call, so that a platform has to carry it out itself.
+    #[must_use]
+    pub fn early_replaces(mut self) -> Transfer {
+        self.kind = TransferKind::SemiAttended;
+        self.early_replaces = true;
+        self
+    }
+
+    /// The transferor hangs up as soon as its REFER is accepted, as many phones do, not when it is told that the target has answered.
+    #[must_use]
+    pub fn hang_up_early(mut self) -> Transfer {
+        self.hang_up_early = true;
+        self
+    }
+
+    /// The transferor holds the transferee and sends the REFER in the moment in which that is answered, as phones with one key for it do; it
+    /// does not listen while it talks to the target either.
+    #[must_use]
+    pub fn at_once(mut self) -> Transfer {
+        self.at_once = true;
+        self
+    }
+
+    /// Time for each call to be answered and for the transfer to be carried out; 20 s unless told.
+    #[must_use]
+    pub fn wait(mut self, time: Duration) -> Transfer {
+        self.wait = time;
+        self
+    }
+
+    /// The time for the whole check, cleaning up not counted.
+    #[must_use]
+    pub fn timeout(mut self, limit: Duration) -> Transfer {
+        self.time_limit = Some(limit);
+        self
+    }
+
+    /// The transferor, the transferee and the target, by their numbers.
+    pub(super) fn roles(&self) -> (usize, usize, usize) {
+        if self.by_callee { (1, 0, 2) } else { (0, 1, 2) }
+    }
+
+    pub(super) fn names(&self) -> [String; 3] {
+        [&self.a, &self.b, &self.c].map(|account| account.name().to_owned())
+    }
+
+    /// The transferor's call has to take over, or be taken over by, something: not so where it gives its call to the target up.
+    pub(super) fn replaces(&self) -> bool {
+        self.kind == TransferKind::Attended || self.early_replaces
+    }
+}
