@@ -13,12 +13,14 @@ impl Interrupt {
     pub(crate) fn watch(stop: impl FnOnce() + Send + 'static) -> Interrupt {
         let interrupt = Interrupt::default();
         let flag = Arc::clone(&interrupt.0);
+        let first = signal();
         tokio::spawn(async move {
-            signal().await;
+            first.await;
+            let second = signal();
             flag.store(true, Ordering::Relaxed);
             tell("stopping: running checks remove what they bound; once more to quit at once");
             stop();
-            signal().await;
+            second.await;
             std::process::exit(130);
         });
         interrupt
@@ -29,24 +31,26 @@ impl Interrupt {
     }
 }
 
-/// Waits for one signal. Where signals cannot be had, for ever: the system then ends the program as it always does.
-pub(crate) async fn signal() {
+/// Waits for one signal, and takes note of those that come from now on, not only once it is awaited. Where signals cannot be had, for ever:
+/// the system then ends the program as it always does.
+pub(crate) fn signal() -> impl Future<Output = ()> + Send {
     #[cfg(unix)]
-    {
+    let came = {
         use tokio::signal::unix::{SignalKind, signal};
-        if let (Ok(mut interrupt), Ok(mut terminate)) =
-            (signal(SignalKind::interrupt()), signal(SignalKind::terminate()))
-        {
+        let both = (signal(SignalKind::interrupt()), signal(SignalKind::terminate()));
+        async move {
+            let (Ok(mut interrupt), Ok(mut terminate)) = both else { return std::future::pending().await };
             tokio::select! {
                 _ = interrupt.recv() => {}
                 _ = terminate.recv() => {}
             }
-            return;
         }
-    }
+    };
     #[cfg(not(unix))]
-    if tokio::signal::ctrl_c().await.is_ok() {
-        return;
-    }
-    std::future::pending().await
+    let came = async {
+        if tokio::signal::ctrl_c().await.is_err() {
+            std::future::pending().await
+        }
+    };
+    came
 }

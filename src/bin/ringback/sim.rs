@@ -131,10 +131,10 @@ pub(crate) async fn run(arguments: Arguments) -> Result<Exit, Failure> {
     }
     let lab = builder.start().await?;
     // From here on a signal ends it in order, also while the lines below are written.
-    let end = tokio::spawn(interrupt::signal());
+    let end = interrupt::signal();
     let address = lab.addr(Transport::Udp).unwrap_or(arguments.bind);
     say(&describe(address, &arguments.domain, &users, (&config, &menus, &arguments.groups)));
-    let _ = end.await;
+    end.await;
     lab.shutdown().await;
     Ok(Exit::Passed)
 }
