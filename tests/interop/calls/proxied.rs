@@ -300,6 +300,8 @@ async fn both_hold_at_once_and_both_come_to_hold() {
 async fn the_proxy_is_gone_and_both_hang_up_in_vain() {
     let (kamailio, alice, mut bob) = lab((V4, Transport::Tcp), (V4, Transport::Tcp)).await;
     let (mut from, mut to) = connected(&kamailio, &alice, &mut bob).await;
+    // The callee asks for nothing before the ACK has come, and without one it could not hang up either (RFC 3261 sec. 15).
+    hold_and_resume(&mut to, &mut from, Hold::SendOnly).await;
     drop(kamailio);
     let began = Instant::now();
     tokio::join!(from.hang_up(), to.hang_up());

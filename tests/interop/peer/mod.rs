@@ -13,6 +13,7 @@ pub(crate) mod tshark;
 
 use std::ffi::OsStr;
 use std::fs::{self, File};
+use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::thread;
@@ -83,6 +84,7 @@ impl Peer {
             .args(["--foreground", "-k", "5", LIFE_SECONDS, program])
             .args(args)
             .current_dir(dir.path())
+            .process_group(0)
             .stdin(Stdio::null())
             .stdout(log.try_clone().unwrap())
             .stderr(log)
@@ -112,8 +114,16 @@ impl Peer {
         self.dir.path()
     }
 
-    /// Asks it to end (SIGTERM), waits, and kills it when it does not.
+    /// Asks it to end (SIGTERM), waits, and kills it when it does not; then what it has left behind: now and then a process of Kamailio
+    /// outlives its main one, keeps the ports, and answers nothing.
     pub(crate) fn stop(&mut self) -> ExitStatus {
+        let status = self.end();
+        let group = format!("-{}", self.child.id());
+        let _ = Command::new("sh").args(["-c", "kill -KILL -- \"$0\" 2>/dev/null", &group]).status();
+        status
+    }
+
+    fn end(&mut self) -> ExitStatus {
         if let Some(status) = self.child.try_wait().unwrap() {
             return status;
         }
