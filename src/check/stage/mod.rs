@@ -64,8 +64,9 @@ impl Stage {
         };
         let media = MediaSetup::Stream { background: party.background(), detect_tones: true };
         let setup = party.call_config();
-        let handle = party.agent.dial(party.flow(), target, media, setup).await?;
+        // Before: by the time that the handle is here the call may have rung already.
         let now = Clock::now().into_std();
+        let handle = party.agent.dial(party.flow(), target, media, setup).await?;
         self.legs.push(Leg::new(caller, handle, true, now));
         Ok(self.legs.len() - 1)
     }
