@@ -46,7 +46,6 @@ pub use dtmf::{Dtmf, DtmfMethod, DtmfResult, MAX_KEYS};
 pub use fork::{
     Fork, ForkReleased, ForkResult, ForkRound, ForkRung, ForkTrial, MAX_FORK_ENDS, RingOrder, SecondCall,
 };
-pub(crate) use hold::hold_name;
 pub use hold::{HeardOnHold, Hold, HoldResult, hold_way};
 pub use many::Pace;
 pub use outcome::{Fact, Finding, Metric, MetricValue, Outcome, Severity, Side, Step, Transcript, Verdict};

@@ -114,15 +114,6 @@ pub struct HoldResult {
     pub resume_answer: Option<String>,
 }
 
-/// How a hold is called on command lines and in reports.
-pub(crate) const fn way(how: How) -> &'static str {
-    match how {
-        How::SendOnly => "sendonly",
-        How::Inactive => "inactive",
-        How::ZeroAddress => "zero",
-    }
-}
-
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]

@@ -3,7 +3,6 @@
 mod answer;
 pub(super) mod heard;
 
-pub(crate) use heard::way as hold_name;
 pub use heard::{HeardOnHold, HoldResult};
 
 use super::judged::{Judged, interrupted};

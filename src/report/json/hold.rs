@@ -1,6 +1,7 @@
 //! The part of a line about a hold.
 
-use crate::check::{HeardOnHold, HoldResult, hold_name};
+use crate::check::{HeardOnHold, HoldResult};
+use crate::ua::call::Hold as How;
 
 #[derive(serde::Serialize)]
 pub(super) struct Row<'a> {
@@ -37,11 +38,20 @@ pub(super) fn row(result: &HoldResult) -> Row<'_> {
     Row {
         parties: &result.parties,
         holder: result.parties.get(result.holder).map_or("", String::as_str),
-        way: hold_name(result.how),
+        way: way(result.how),
         answer: result.answer.as_deref(),
         passed_on: result.passed_on,
         heard_on_hold: heard(result.heard_on_hold),
         holder_hears: heard(result.holder_hears),
         resume_answer: result.resume_answer.as_deref(),
+    }
+}
+
+/// How a hold is called on command lines as well.
+const fn way(how: How) -> &'static str {
+    match how {
+        How::SendOnly => "sendonly",
+        How::Inactive => "inactive",
+        How::ZeroAddress => "zero",
     }
 }
