@@ -272,6 +272,9 @@ impl Driver {
     }
 
     fn poll_listeners(&mut self, cx: &mut Context<'_>) -> bool {
+        if self.listeners.is_empty() {
+            return false;
+        }
         let now = now();
         if self.accepts_at.is_some_and(|at| now < at) {
             return false;
@@ -304,11 +307,10 @@ impl Driver {
 
     fn poll_tasks(&mut self, cx: &mut Context<'_>) -> bool {
         for _ in 0..BATCH {
-            let now = now();
             match self.tasks.poll_join_next(cx) {
-                Poll::Ready(Some(Ok(Done::Opened { route, result }))) => self.opened(now, route, result),
+                Poll::Ready(Some(Ok(Done::Opened { route, result }))) => self.opened(now(), route, result),
                 Poll::Ready(Some(Ok(Done::Probed { remote, is_refused }))) => {
-                    self.probed(now, remote, is_refused)
+                    self.probed(now(), remote, is_refused)
                 }
                 Poll::Ready(Some(Err(error))) => tracing::error!(%error, "a task of the endpoint failed"),
                 Poll::Ready(None) | Poll::Pending => return false,
@@ -318,6 +320,9 @@ impl Driver {
     }
 
     fn flush(&mut self, cx: &mut Context<'_>) -> bool {
+        if !self.sockets.iter().any(Socket::wants_flush) {
+            return false;
+        }
         let now = now();
         let mut more = false;
         let mut failed = Vec::new();
