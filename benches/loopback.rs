@@ -20,7 +20,8 @@
 //! The driver sends datagrams of one size to one remote with one call (UDP_SEGMENT). `sendmmsg` would not help: on loopback a
 //! datagram of 420 bytes costs the sender 0.86 us by `sendto` and 0.81 us by `sendmmsg` of 32, because the way through the stack
 //! counts, not the call. With UDP_SEGMENT that way is gone once: 0.59 us each of four, 0.46 us of eight, 0.35 us of 32. Reading
-//! stays one call for each: 0.26 us, 0.25 us by `recvmmsg`.
+//! by `recvmmsg` would cost 0.25 us each, and 0.26 us one by one; what arrives as it was sent, in one piece, is read with one call
+//! (UDP_GRO), and the sender need not cut it up. Both together took 19 % off a registration, 25 % off an OPTIONS.
 //!
 //! The allocator is the binary's; an embedder's may be another.
 

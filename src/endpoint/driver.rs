@@ -257,7 +257,14 @@ impl Driver {
         let mut more = false;
         for turn in 0..count {
             let index = (self.first + turn) % count;
-            more |= (0..BATCH).all(|_| self.read_datagram(index, cx));
+            let mut read = 0;
+            while read < BATCH {
+                match self.read_datagrams(index, cx) {
+                    0 => break,
+                    count => read += count,
+                }
+            }
+            more |= read >= BATCH;
         }
         more
     }

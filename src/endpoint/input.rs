@@ -9,7 +9,7 @@ use crate::message::{Flow, Message, Transport, branch_of, call_id_of};
 use crate::syntax::{Method, SyntaxError};
 use crate::transaction::{ClientId, Full, Input};
 use crate::transport::{
-    Carried, ConnectionEvent, End, MALFORMED_KEPT, RecordEvent, TransportError, TransportErrorKind,
+    Carried, ConnectionEvent, End, MALFORMED_KEPT, RecordEvent, Train, TransportError, TransportErrorKind,
 };
 use bytes::Bytes;
 use std::net::SocketAddr;
@@ -82,33 +82,42 @@ impl Driver {
         }
     }
 
-    /// Reads one datagram; false when there is none.
-    pub(super) fn read_datagram(&mut self, index: usize, cx: &mut Context<'_>) -> bool {
+    /// Reads one datagram or several that came together; how many, where an error counts too.
+    pub(super) fn read_datagrams(&mut self, index: usize, cx: &mut Context<'_>) -> usize {
         let now = now();
-        let Some(socket) = self.sockets.get_mut(index) else { return false };
+        let Some(socket) = self.sockets.get_mut(index) else { return 0 };
         let bound = socket.bound();
         match socket.read(now, cx, &mut self.buffer) {
-            Read::Nothing => false,
-            Read::Error => true,
-            Read::Datagram(length, remote) => {
-                let bytes = self.buffer.get(..length).unwrap_or_default();
-                // Keep-alives hold nothing, or nothing but line ends.
-                if bytes.iter().all(|b| matches!(b, b'\r' | b'\n' | 0)) {
-                    return true;
+            Read::Nothing => 0,
+            Read::Error => 1,
+            Read::Datagrams(Train { length, size, remote }) => {
+                let buffer = std::mem::take(&mut self.buffer);
+                let datagrams = buffer.get(..length).unwrap_or(&buffer).chunks(size.max(1));
+                let count = datagrams.len().max(1);
+                for bytes in datagrams {
+                    self.receive_datagram(now, bytes, bound, remote);
                 }
-                // Not a clone of these bytes for the case that they are no message: that would cost every message its counter.
-                match Message::parse(Bytes::copy_from_slice(bytes), &self.shared.config.limits) {
-                    Ok(message) => {
-                        let flow = self.udp_flow(bound, remote);
-                        self.receive(now, now, message, flow);
-                    }
-                    Err(error) => {
-                        let bytes = Bytes::copy_from_slice(bytes);
-                        let flow = Flow { transport: Transport::Udp, local: bound, remote };
-                        self.receive_malformed(now, bytes, error, flow);
-                    }
-                }
-                true
+                self.buffer = buffer;
+                count
+            }
+        }
+    }
+
+    fn receive_datagram(&mut self, now: Instant, bytes: &[u8], bound: SocketAddr, remote: SocketAddr) {
+        // Keep-alives hold nothing, or nothing but line ends.
+        if bytes.iter().all(|b| matches!(b, b'\r' | b'\n' | 0)) {
+            return;
+        }
+        // Not a clone of these bytes for the case that they are no message: that would cost every message its counter.
+        match Message::parse(Bytes::copy_from_slice(bytes), &self.shared.config.limits) {
+            Ok(message) => {
+                let flow = self.udp_flow(bound, remote);
+                self.receive(now, now, message, flow);
+            }
+            Err(error) => {
+                let bytes = Bytes::copy_from_slice(bytes);
+                let flow = Flow { transport: Transport::Udp, local: bound, remote };
+                self.receive_malformed(now, bytes, error, flow);
             }
         }
     }

@@ -5,7 +5,7 @@
 
 use crate::message::Transport;
 use crate::transaction::Owner;
-use crate::transport::{Datagrams, TransportError, TransportErrorKind};
+use crate::transport::{Datagrams, Train, TransportError, TransportErrorKind};
 use bytes::Bytes;
 use std::collections::VecDeque;
 use std::io;
@@ -49,7 +49,7 @@ struct Waiting {
 
 /// What reading gave.
 pub(super) enum Read {
-    Datagram(usize, SocketAddr),
+    Datagrams(Train),
     /// An error that concerns no message of ours.
     Error,
     Nothing,
@@ -58,6 +58,7 @@ pub(super) enum Read {
 impl Socket {
     pub(super) fn new(io: Box<dyn Datagrams>, max: usize) -> io::Result<Socket> {
         let bound = io.local_addr()?;
+        io.read_trains();
         Ok(Socket {
             io,
             bound,
@@ -96,10 +97,10 @@ impl Socket {
             return Read::Nothing;
         }
         self.rests_until = None;
-        match self.io.poll_recv(cx, buffer) {
-            Poll::Ready(Ok((length, remote))) => {
+        match self.io.poll_recv_train(cx, buffer) {
+            Poll::Ready(Ok(train)) => {
                 self.errors = 0;
-                Read::Datagram(length.min(buffer.len()), remote)
+                Read::Datagrams(train)
             }
             Poll::Ready(Err(error)) => {
                 tracing::debug!(%error, local = %self.bound, "cannot receive");

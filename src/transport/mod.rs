@@ -60,10 +60,28 @@ pub trait Network: Send + Sync + fmt::Debug {
 /// A boxed future.
 pub type BoxFuture<'a, T> = std::pin::Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
+/// Datagrams that were read together.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Train {
+    /// Bytes of all of them.
+    pub length: usize,
+    /// Bytes of each but the last, which may be shorter.
+    pub size: usize,
+    /// Where they came from.
+    pub remote: SocketAddr,
+}
+
 /// A datagram socket.
 pub trait Datagrams: Send + Sync + fmt::Debug {
     /// Receives one datagram into `buffer`.
     fn poll_recv(&self, cx: &mut Context<'_>, buffer: &mut [u8]) -> Poll<io::Result<(usize, SocketAddr)>>;
+    /// From now on [`Datagrams::poll_recv_train`] is called and [`Datagrams::poll_recv`] no more, so that what arrives together may be
+    /// read together. One that reads datagrams singly need not know.
+    fn read_trains(&self) {}
+    /// Receives one datagram into `buffer`, or several of one size from one remote, in order, one behind the other.
+    fn poll_recv_train(&self, cx: &mut Context<'_>, buffer: &mut [u8]) -> Poll<io::Result<Train>> {
+        self.poll_recv(cx, buffer).map_ok(|(length, remote)| Train { length, size: length, remote })
+    }
     /// Sends one datagram now; `WouldBlock` when the socket's buffer is full.
     fn try_send(&self, bytes: &[u8], remote: SocketAddr) -> io::Result<()>;
     /// Sends datagrams of one size (the last may be shorter), in order, to one remote, with one call; `WouldBlock` when the socket's

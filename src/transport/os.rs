@@ -1,5 +1,7 @@
 //! Sockets of the operating system.
 
+#[cfg(target_os = "linux")]
+use super::Train;
 use super::{BoxFuture, Datagrams, Listener, Network, Stream};
 use socket2::{Domain, Protocol, Socket, Type};
 use std::io;
@@ -44,6 +46,12 @@ fn socket(local: SocketAddr, kind: Type, protocol: Protocol) -> io::Result<Socke
     }
     socket.set_nonblocking(true)?;
     Ok(socket)
+}
+
+#[cfg(target_os = "linux")]
+fn socket_address(from: nix::sys::socket::SockaddrStorage) -> Option<SocketAddr> {
+    let v4 = from.as_sockaddr_in().map(|v4| SocketAddr::V4((*v4).into()));
+    v4.or_else(|| from.as_sockaddr_in6().map(|v6| SocketAddr::V6((*v6).into())))
 }
 
 fn wildcard(like: SocketAddr) -> IpAddr {
@@ -121,6 +129,47 @@ impl Datagrams for UdpSocket {
         let mut buffer = ReadBuf::new(buffer);
         let remote = ready!(self.poll_recv_from(cx, &mut buffer))?;
         Poll::Ready(Ok((buffer.filled().len(), remote)))
+    }
+
+    /// By UDP_GRO (Linux 5.0).
+    #[cfg(target_os = "linux")]
+    fn read_trains(&self) {
+        if let Err(error) =
+            nix::sys::socket::setsockopt(self, nix::sys::socket::sockopt::UdpGroSegment, &true)
+        {
+            tracing::debug!(%error, "the system reads datagrams one by one");
+        }
+    }
+
+    #[cfg(target_os = "linux")]
+    fn poll_recv_train(&self, cx: &mut Context<'_>, buffer: &mut [u8]) -> Poll<io::Result<Train>> {
+        use nix::sys::socket::{ControlMessageOwned, MsgFlags, SockaddrStorage, recvmsg};
+        use std::os::fd::AsRawFd;
+        loop {
+            ready!(self.poll_recv_ready(cx))?;
+            let read = self.try_io(tokio::io::Interest::READABLE, || {
+                // The one message that was asked for, an int.
+                let mut control = [0; 64];
+                let mut into = [io::IoSliceMut::new(buffer)];
+                let what = recvmsg::<SockaddrStorage>(
+                    self.as_raw_fd(),
+                    &mut into,
+                    Some(&mut control),
+                    MsgFlags::empty(),
+                )?;
+                let size = what.cmsgs()?.find_map(|message| match message {
+                    ControlMessageOwned::UdpGroSegments(size) => usize::try_from(size).ok(),
+                    _ => None,
+                });
+                let length = what.bytes;
+                let remote = what.address.and_then(socket_address).ok_or(io::ErrorKind::InvalidData)?;
+                Ok(Train { length, size: size.unwrap_or(length), remote })
+            });
+            match read {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                read => return Poll::Ready(read),
+            }
+        }
     }
 
     fn try_send(&self, bytes: &[u8], remote: SocketAddr) -> io::Result<()> {
@@ -219,6 +268,31 @@ mod tests {
                 let mut buffer = [0; 16];
                 let received = std::future::poll_fn(|cx| to.poll_recv(cx, &mut buffer)).await.unwrap();
                 assert_eq!((received.1, &buffer[..received.0]), (from.local_addr().unwrap(), text));
+            }
+        }
+    }
+
+    #[cfg(target_os = "linux")]
+    #[tokio::test]
+    async fn who_reads_trains_gets_what_was_sent_together_with_the_size_of_each() {
+        let network = OsNetwork::new();
+        for any in ["127.0.0.1:0", "[::1]:0"] {
+            let (from, to) =
+                (UdpSocket::bind(any).await.unwrap(), network.bind_udp(any.parse().unwrap()).unwrap());
+            to.read_trains();
+            let remote = from.local_addr().unwrap();
+            from.writable().await.unwrap();
+            for (sent, size) in [(&["one", "two", "3"][..], 3), (&["alone"], 5), (&[""], 0)] {
+                let slices: Vec<_> = sent.iter().map(|text| io::IoSlice::new(text.as_bytes())).collect();
+                match sent {
+                    [one] => Datagrams::try_send(&from, one.as_bytes(), to.local_addr().unwrap()).unwrap(),
+                    _ => Datagrams::try_send_train(&from, &slices, to.local_addr().unwrap()).unwrap(),
+                }
+                let mut buffer = [0; 16];
+                let train = std::future::poll_fn(|cx| to.poll_recv_train(cx, &mut buffer)).await.unwrap();
+                let all = sent.concat();
+                assert_eq!(train, Train { length: all.len(), size, remote });
+                assert_eq!(&buffer[..train.length], all.as_bytes());
             }
         }
     }

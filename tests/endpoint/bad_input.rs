@@ -55,6 +55,28 @@ async fn answers_that_match_nothing_are_counted_and_recorded_where_they_belong()
     assert_eq!((stats.stray, stats.malformed), (2, 1));
 }
 
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn what_a_peer_sends_with_one_call_is_told_apart() {
+    use ringback::transport::{Network, OsNetwork};
+    use std::io::IoSlice;
+    let (client, _) = bind(&["127.0.0.1:0"], &[]).await;
+    let peer = OsNetwork::new().bind_udp("127.0.0.1:0".parse().unwrap()).unwrap();
+    let flow = client.flow(Transport::Udp, peer.local_addr().unwrap()).await.unwrap();
+    let (scope, mut transaction) = ask(&client, flow).await;
+    let mut buffer = vec![0; 4_096];
+    let received = std::future::poll_fn(|cx| peer.poll_recv(cx, &mut buffer));
+    let (length, _) = tokio::time::timeout(SOON, received).await.unwrap().unwrap();
+    let request = Message::parse(buffer[..length].to_vec().into(), &Limits::default()).unwrap();
+    let right = String::from_utf8(ok(&request).as_bytes().to_vec()).unwrap();
+    let broken = right.replace("SIP/2.0 200", "SIP/2.0 2xx");
+    let train = [&*broken, &*broken, &*right, "\r\n\r\n"].map(|text| IoSlice::new(text.as_bytes()));
+    peer.try_send_train(&train, flow.local).unwrap();
+    assert_eq!(answer(&mut transaction).await.message.as_bytes(), right.as_bytes());
+    assert_eq!(ladder(&scope.records()), ["> OPTIONS", "malformed", "malformed", "< 200"]);
+    assert_eq!((client.stats().malformed, client.stats().received), (2, 1));
+}
+
 #[tokio::test]
 async fn keep_alives_and_empty_datagrams_are_no_garbage() {
     let (client, _) = bind(&["127.0.0.1:0"], &[]).await;
