@@ -73,14 +73,9 @@ const fn fault(kind: SyntaxErrorKind, offset: usize) -> SyntaxError {
 
 /// One line at `at`, line ends of folds included: where its text ends and where the next line begins.
 #[inline(always)]
-fn line(
-    text: &[u8],
-    at: usize,
-    ends: &mut LineEnds<'_>,
-    longest: usize,
-) -> Result<(usize, usize), SyntaxError> {
+fn line(text: &[u8], at: usize, ends: &mut LineEnds, longest: usize) -> Result<(usize, usize), SyntaxError> {
     loop {
-        let Some(lf) = ends.next() else {
+        let Some(lf) = ends.next(text) else {
             return Err(fault(SyntaxErrorKind::Truncated, text.len()));
         };
         if lf - at > longest {
@@ -117,8 +112,8 @@ impl Head {
     /// Fills in place: the table is some hundred bytes, which would else be carried from return to return.
     pub(crate) fn read(&mut self, text: &[u8], limits: &Limits) -> Result<(), SyntaxError> {
         let longest = limits.header_length.min(LONGEST_HEAD);
-        let count = limits.header_count.min(usize::from(u16::MAX));
-        let mut ends = LineEnds::new(text);
+        let (most, mut count) = (limits.header_count.min(usize::from(u16::MAX)), 0);
+        let mut ends = LineEnds::new();
         let (end, mut at) = line(text, 0, &mut ends, longest)?;
         self.start = start_line(&text[..end])?;
         self.headers_offset = at as u32;
@@ -131,18 +126,21 @@ impl Head {
             if end > LONGEST_HEAD {
                 return Err(fault(SyntaxErrorKind::Limit(Limit::HeaderLength), at));
             }
-            if usize::from(self.count) >= count {
+            if count >= most {
                 return Err(fault(SyntaxErrorKind::Limit(Limit::HeaderCount), at));
             }
-            self.header(text, at, end)?;
+            self.header(text, at, end, count)?;
+            count += 1;
             at = next;
         }
+        self.count = count as u16;
         self.body_offset = at as u32;
         Ok(())
     }
 
+    /// Reads the line from `at` to `end`, the one of this number.
     #[inline(always)]
-    fn header(&mut self, text: &[u8], at: usize, end: usize) -> Result<(), SyntaxError> {
+    fn header(&mut self, text: &[u8], at: usize, end: usize, index: usize) -> Result<(), SyntaxError> {
         // Sixteen bytes from the start of the line may reach into the next one: a colon that counts is in front of `end`.
         let quick = text[at..].first_chunk().and_then(HeaderName::at_line_start);
         let (id, after_colon) = match quick {
@@ -150,7 +148,7 @@ impl Head {
             _ => named(text, at, end)?,
         };
         let (value_start, value_end) = trimmed(text, after_colon, end);
-        if id == HeaderName::ContentLength {
+        if id == HeaderName::ContentLength as u8 {
             let length = content_length(&text[value_start..value_end])
                 .filter(|length| self.content_length.is_none_or(|before| before == *length))
                 .ok_or(fault(SyntaxErrorKind::ContentLength, value_start))?;
@@ -161,14 +159,12 @@ impl Head {
             value_start: value_start as u16,
             value_length: (value_end - value_start) as u16,
         };
-        let index = usize::from(self.count);
         if index < INLINE {
-            self.ids[index] = id as u8;
+            self.ids[index] = id;
             self.spans[index] = span;
         } else {
-            self.push_behind((id as u8, span));
+            self.push_behind((id, span));
         }
-        self.count += 1;
         Ok(())
     }
 
@@ -265,7 +261,7 @@ impl Head {
 /// The header lines of a text that has no start line: id, name, value. It ends at the empty line or at a line that is none.
 pub(super) fn fields(text: &[u8]) -> impl Iterator<Item = (HeaderName, &[u8], &[u8])> {
     let mut at = 0;
-    let mut ends = LineEnds::new(text);
+    let mut ends = LineEnds::new();
     std::iter::from_fn(move || {
         // The last line of a part may have lost its line end to the delimiter.
         let (end, next) = line(text, at, &mut ends, LONGEST_HEAD).unwrap_or((text.len(), text.len()));
@@ -280,26 +276,26 @@ pub(super) fn fields(text: &[u8]) -> impl Iterator<Item = (HeaderName, &[u8], &[
     })
 }
 
-/// The id of any name, and where the text behind its colon begins.
+/// The number of the id of any name, and where the text behind its colon begins.
 #[cold]
-fn named(text: &[u8], at: usize, end: usize) -> Result<(HeaderName, usize), SyntaxError> {
+fn named(text: &[u8], at: usize, end: usize) -> Result<(u8, usize), SyntaxError> {
     let mut scan = Scan { text: &text[..end], at };
     let name = scan.run(TOKEN);
     scan.run_while(|b| matches!(b, b' ' | b'\t'));
     if name.is_empty() || !scan.eat(b':') {
         return Err(scan.error(SyntaxErrorKind::HeaderLine));
     }
-    Ok((HeaderName::from_bytes(name), scan.at))
+    Ok((HeaderName::from_bytes(name) as u8, scan.at))
 }
 
 /// Where the text of a value begins and ends: outer white space and folds left out.
 #[inline(always)]
 fn trimmed(text: &[u8], mut start: usize, mut end: usize) -> (usize, usize) {
     // One space in front and none behind is what nearly every value has.
-    if let Some([b' ', first]) = text.get(start..start + 2)
+    if let Some([b' ', rest @ ..]) = text.get(start..end)
+        && let ([first, ..], [.., last]) = (rest, rest)
         && *first > b' '
-        && start + 1 < end
-        && text[end - 1] > b' '
+        && *last > b' '
     {
         return (start + 1, end);
     }

@@ -138,17 +138,17 @@ impl HeaderName {
             at = (at + 1) % SLOTS;
         }
     }
-    /// The id and the length of the name in front of the first colon of a line, when it is a known name of at most fifteen
+    /// The number of the id and the length of the name in front of the first colon of a line, when it is a known name of at most fifteen
     /// letters with nothing between it and its colon. `line` is the text from the start of the line on.
     ///
     /// Two words are looked at as wholes: no byte of a name is looked at by itself.
     #[inline(always)]
-    pub(crate) fn at_line_start(line: &[u8; 16]) -> Option<(HeaderName, usize)> {
+    pub(crate) fn at_line_start(line: &[u8; 16]) -> Option<(u8, usize)> {
         const COLONS: u64 = 0x3a3a_3a3a_3a3a_3a3a;
         const ONES: u64 = 0x0101_0101_0101_0101;
         const HIGHS: u64 = 0x8080_8080_8080_8080;
-        let all = u128::from_le_bytes(*line);
-        let (low, high) = (all as u64, (all >> 64) as u64);
+        let (Some(low), Some(high)) = (line.first_chunk(), line.last_chunk()) else { return None };
+        let (low, high) = (u64::from_le_bytes(*low), u64::from_le_bytes(*high));
         // The lowest set bit marks the first colon; those above it may be wrong.
         let marks = |word: u64| {
             let zeros = word ^ COLONS;
@@ -166,8 +166,8 @@ impl HeaderName {
             marks => ((fold(low & below(marks)), 0), marks.trailing_zeros() as usize / 8),
         };
         if length == 1 {
-            let id = LETTERS[usize::from(line[0])];
-            return (id != OTHER).then(|| (HeaderName::from_number(id), 1));
+            let id = LETTERS[usize::from(low as u8)];
+            return (id != OTHER).then_some((id, 1));
         }
         let mut at = slot(found);
         loop {
@@ -176,7 +176,7 @@ impl HeaderName {
                 return None;
             }
             if WORDS[usize::from(id)] == found {
-                return Some((HeaderName::from_number(id), length));
+                return Some((id, length));
             }
             at = (at + 1) % SLOTS;
         }
@@ -202,7 +202,7 @@ mod tests {
             assert_eq!(HeaderName::from_bytes(name.to_ascii_lowercase().as_bytes()), id);
             assert_eq!(HeaderName::from_bytes(format!("{name}x").as_bytes()), HeaderName::Other);
             let line = |text: String| HeaderName::at_line_start(text.as_bytes().first_chunk().unwrap());
-            let quick = (name.len() < 16).then_some((id, name.len()));
+            let quick = (name.len() < 16).then_some((id as u8, name.len()));
             assert_eq!(line(format!("{}: \u{3b}:::::::::::::::", name.to_ascii_uppercase())), quick);
             assert_eq!(line(format!("{name} :               ")), None);
             assert_eq!(

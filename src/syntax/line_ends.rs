@@ -7,9 +7,8 @@ use wide::{CmpEq, i8x16};
 /// Bytes that are looked at together: as many as there are bits in `marks`.
 const CHUNK: usize = 64;
 
-/// The places of all line feeds in order.
-pub(super) struct LineEnds<'a> {
-    text: &'a [u8],
+/// The places of all line feeds of a text in order. The text is handed in each time, so that who reads it need not hold it twice.
+pub(super) struct LineEnds {
     /// Where the chunk starts that `marks` speaks of.
     base: usize,
     /// A bit for each line feed of the chunk that has not been given.
@@ -43,51 +42,49 @@ pub(super) fn holds_line_break(text: &[u8]) -> bool {
     }
 }
 
-impl<'a> LineEnds<'a> {
+impl LineEnds {
     #[inline(always)]
-    pub(super) const fn new(text: &'a [u8]) -> LineEnds<'a> {
-        LineEnds { text, base: 0, marks: 0, next: 0 }
+    pub(super) const fn new() -> LineEnds {
+        LineEnds { base: 0, marks: 0, next: 0 }
     }
 
     /// The place of the next line feed.
     #[inline(always)]
-    pub(super) fn next(&mut self) -> Option<usize> {
+    pub(super) fn next(&mut self, text: &[u8]) -> Option<usize> {
         while self.marks == 0 {
-            match self.text.get(self.next..).and_then(<[u8]>::first_chunk) {
+            match text.get(self.next..).and_then(<[u8]>::first_chunk) {
                 Some(chunk) => {
                     self.marks = marks(chunk);
                     self.base = self.next;
                     self.next += CHUNK;
                 }
-                None => self.last()?,
+                None => *self = last(text, self.next)?,
             }
         }
         let at = self.base + self.marks.trailing_zeros() as usize;
         self.marks &= self.marks - 1;
         Some(at)
     }
+}
 
-    /// Looks at what is less than a chunk; `None` when nothing is left.
-    #[inline(never)]
-    fn last(&mut self) -> Option<()> {
-        let length = self.text.len();
-        let rest = self.text.get(self.next..).filter(|rest| !rest.is_empty())?;
-        match self.text.last_chunk() {
-            // The last chunk again, without what has been given of it.
-            Some(chunk) => {
-                self.base = length - CHUNK;
-                self.marks = marks(chunk) & u64::MAX << (self.next - self.base);
-            }
-            None => {
-                let mut chunk = [0; CHUNK];
-                chunk[..rest.len()].copy_from_slice(rest);
-                self.base = self.next;
-                self.marks = marks(&chunk);
-            }
+/// Looks at what is less than a chunk, from `next` on; `None` when nothing is left. It gives a whole new state, so that the one of who
+/// reads can stay in registers.
+#[inline(never)]
+fn last(text: &[u8], next: usize) -> Option<LineEnds> {
+    let rest = text.get(next..).filter(|rest| !rest.is_empty())?;
+    let (base, marks) = match text.last_chunk() {
+        // The last chunk again, without what has been given of it.
+        Some(chunk) => {
+            let base = text.len() - CHUNK;
+            (base, marks(chunk) & u64::MAX << (next - base))
         }
-        self.next = length;
-        Some(())
-    }
+        None => {
+            let mut chunk = [0; CHUNK];
+            chunk[..rest.len()].copy_from_slice(rest);
+            (next, marks(&chunk))
+        }
+    };
+    Some(LineEnds { base, marks, next: text.len() })
 }
 
 #[cfg(test)]
@@ -100,8 +97,8 @@ mod tests {
             for step in 1..70 {
                 let text: Vec<u8> =
                     (0..length).map(|at| if at % step == step / 2 { b'\n' } else { b'\r' }).collect();
-                let mut ends = LineEnds::new(&text);
-                let found: Vec<_> = std::iter::from_fn(|| ends.next()).collect();
+                let mut ends = LineEnds::new();
+                let found: Vec<_> = std::iter::from_fn(|| ends.next(&text)).collect();
                 let wanted: Vec<_> = (0..length).filter(|&at| text[at] == b'\n').collect();
                 assert_eq!(found, wanted, "{length} {step}");
             }
@@ -126,7 +123,7 @@ mod tests {
     #[test]
     fn takes_no_other_byte_for_a_line_feed() {
         let text: Vec<u8> = (0..=255).collect();
-        let mut ends = LineEnds::new(&text);
-        assert_eq!((ends.next(), ends.next()), (Some(10), None));
+        let mut ends = LineEnds::new();
+        assert_eq!((ends.next(&text), ends.next(&text)), (Some(10), None));
     }
 }
