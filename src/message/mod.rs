@@ -292,6 +292,8 @@ mod tests {
             ("OPTIONS sip:h SIP/2.0\r\nSub\rject: x\r\n\r\n", K::HeaderLine, 26),
             ("OPTIONS sip:h SIP/2.0\r\nVia\r\n\r\n", K::HeaderLine, 26),
             ("OPTIONS sip:h SIP/2.0\r\n: x\r\n\r\n", K::HeaderLine, 23),
+            ("OPTIONS sip:h SIP/2.0\r\nVia\0: x\r\n\r\n", K::HeaderLine, 26),
+            ("OPTIONS sip:h SIP/2.0\r\nContent-Length\0: 1\r\n\r\nab", K::HeaderLine, 37),
             ("OPTIONS sip:h SIP/2.0\r\nl: 5\r\n\r\nabc", K::ContentLength, 31),
             ("OPTIONS sip:h SIP/2.0\r\nl: -5\r\n\r\nabc", K::ContentLength, 26),
             ("OPTIONS sip:h SIP/2.0\r\nl: 0\r\nl: 1\r\n\r\nabc", K::ContentLength, 32),

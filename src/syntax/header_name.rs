@@ -58,13 +58,16 @@ const fn fold(word: u64) -> u64 {
     word | (word & 0x4040_4040_4040_4040) >> 1
 }
 
-/// The first sixteen bytes of a name as two words without case, zeros behind a shorter one.
+/// The first sixteen bytes of a name as two words without case; behind a shorter one its colon, which says where it ends, and zeros.
 const fn words(name: &[u8]) -> (u64, u64) {
     let mut bytes = [0; 16];
     let mut at = 0;
     while at < name.len() && at < 16 {
         bytes[at] = name[at];
         at += 1;
+    }
+    if at < 16 {
+        bytes[at] = b':';
     }
     let all = u128::from_le_bytes(bytes);
     (fold(all as u64), fold((all >> 64) as u64))
@@ -154,16 +157,17 @@ impl HeaderName {
             let zeros = word ^ COLONS;
             zeros.wrapping_sub(ONES) & !zeros & HIGHS
         };
-        let below = |marks: u64| (marks & marks.wrapping_neg()).wrapping_sub(1) >> 7;
+        // Up to the colon and with it: else a name would be equal to itself with zeros behind it.
+        let upto = |marks: u64| marks ^ marks.wrapping_sub(1);
         let (found, length) = match marks(low) {
             0 => match marks(high) {
                 0 => return None,
                 marks => {
                     let bits = marks.trailing_zeros();
-                    ((fold(low), fold(high & below(marks))), 8 + bits as usize / 8)
+                    ((fold(low), fold(high & upto(marks))), 8 + bits as usize / 8)
                 }
             },
-            marks => ((fold(low & below(marks)), 0), marks.trailing_zeros() as usize / 8),
+            marks => ((fold(low & upto(marks)), 0), marks.trailing_zeros() as usize / 8),
         };
         if length == 1 {
             let id = LETTERS[usize::from(low as u8)];
@@ -209,6 +213,11 @@ mod tests {
                 line(format!("{}:               ", name.replace('-', "\r"))),
                 quick.filter(|_| !name.contains('-'))
             );
+            for zeros in 1..4 {
+                let longer = format!("{name}{}", "\0".repeat(zeros));
+                assert_eq!(line(format!("{longer}:               ")), None, "{longer:?}");
+                assert_eq!(HeaderName::from_bytes(longer.as_bytes()), HeaderName::Other, "{longer:?}");
+            }
             if short != 0 {
                 assert_eq!(HeaderName::from_bytes(&[short]), id);
                 assert_eq!(HeaderName::from_bytes(&[short.to_ascii_uppercase()]), id);
