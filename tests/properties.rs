@@ -269,6 +269,15 @@ proptest! {
     }
 }
 
+/// The values of a list that is no header: nothing has been trimmed.
+fn contacts(mut text: &[u8]) -> usize {
+    let mut seen = 0;
+    while let Ok((_, rest)) = Contact::parse_first(text) {
+        (text, seen) = (rest, seen + 1);
+    }
+    seen
+}
+
 /// Each header once.
 fn read_once(m: &Message) -> usize {
     let mut seen = m.vias().count() + m.contacts().count() + usize::from(m.check_mandatory().is_ok());
@@ -280,7 +289,7 @@ fn read_once(m: &Message) -> usize {
     seen + m.with_received_from("198.51.100.7:5060".parse().unwrap()).body().len()
 }
 
-/// 64 KB of the nastiest bytes cost no more per byte than a small multiple of ordinary ones: quadratic work would be thousands of times over.
+/// 64 KB of the nastiest bytes cost no more per byte than ten times the ordinary ones: quadratic work would be thousands of times over.
 #[test]
 fn time_is_linear_in_nasty_input() {
     const SIZE: usize = 64_000;
@@ -315,6 +324,7 @@ fn time_is_linear_in_nasty_input() {
         request(&format!("c: multipart/mixed;boundary=-\r\n\r\n{}", fill("---\n"))),
         request(&format!("c: multipart/mixed;boundary=b\r\n\r\n--b\r\n{}", fill("\n--b "))),
         request(&format!("c: multipart/mixed;boundary=\"{}\"\r\n\r\n{}", "-".repeat(70), fill("-"))),
+        format!("{}{}", "<sip:a>,".repeat(SIZE / 16), " ".repeat(SIZE / 2)),
         fill("sip:a:b@"),
         fill("sip:a:"),
         fill("@:"),
@@ -336,6 +346,7 @@ fn time_is_linear_in_nasty_input() {
                 Challenge::parse_first(text).is_ok(),
                 Via::parse_first(text).is_ok(),
                 Uri::parse(text).is_ok(),
+                contacts(text),
             ));
             let mut decoder = StreamDecoder::new(limits);
             for piece in text.chunks(16) {
@@ -355,9 +366,7 @@ fn time_is_linear_in_nasty_input() {
     let mut worst = (0.0, "");
     for text in &nasty {
         let ratio = cost(text.as_bytes()).as_nanos() as f64 / text.len() as f64 / per_byte;
-        // Ten is the promise; without optimization the ratios say less, and only a wrong order of growth is looked for.
-        let most = if cfg!(debug_assertions) { 50.0 } else { 10.0 };
-        assert!(ratio < most, "{ratio:.1} times the ordinary cost: {:?}...", &text[..60.min(text.len())]);
+        assert!(ratio < 10.0, "{ratio:.1} times the ordinary cost: {:?}...", &text[..60.min(text.len())]);
         if ratio > worst.0 {
             worst = (ratio, &text[..60.min(text.len())]);
         }

@@ -119,7 +119,9 @@ impl<'a> Contact<'a> {
     /// # Errors
     /// Text that does not begin with a Contact value.
     pub fn parse_first(text: &'a [u8]) -> Result<(Contact<'a>, &'a [u8]), SyntaxError> {
-        if class::trim(text) == b"*" {
+        // Looked at to its end only where it begins so: a long list must not be, for each of its values.
+        let start = text.iter().position(|&b| !class::is(b, LWS));
+        if start.is_some_and(|start| text[start] == b'*' && class::trim(&text[start + 1..]).is_empty()) {
             return Ok((Contact::Star, &[]));
         }
         NameAddr::parse_first(text).map(|(addr, rest)| (Contact::Addr(addr), rest))
@@ -212,6 +214,7 @@ mod tests {
     fn reads_contact_parameters() {
         let contact = |t: &'static str| Contact::parse_first(t.as_bytes()).unwrap().0;
         assert!(matches!(contact(" * "), Contact::Star));
+        assert!(Contact::parse_first(b"*;expires=0").is_err() && Contact::parse_first(b" ").is_err());
         assert_eq!(contact("<sip:a@b>;expires=280297596632815").expires(), Some(u32::MAX));
         assert_eq!(contact("<sip:a@b>;expires=\"60\"").expires(), Some(60));
         for (text, q) in [
