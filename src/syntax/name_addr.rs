@@ -76,7 +76,7 @@ impl<'a> NameAddr<'a> {
     pub fn display_name(&self) -> &'a [u8] {
         self.display_name
     }
-    /// The display name without quotes and escapes.
+    /// The display name without quotes, escapes and folds.
     pub fn display_name_unquoted(&self) -> Cow<'a, [u8]> {
         unquote(self.display_name)
     }
@@ -176,6 +176,7 @@ mod tests {
                 .display_name_unquoted(),
             b"J Rosenberg \\\""
         );
+        assert_eq!(&*one("T.\r\n\t Watson\r\n <sip:t@h>").display_name_unquoted(), b"T. Watson");
         assert_eq!(one("caller<sip:caller@example.com>;tag=323").tag(), Some(&b"323"[..]));
         assert_eq!(one("T. Watson  <sip:t@example.org>").display_name(), b"T. Watson");
         assert_eq!(NameAddr::parse_first(b"J\xfcrgen <sip:j@h>").unwrap().0.display_name(), b"J\xfcrgen");

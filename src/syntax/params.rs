@@ -113,11 +113,10 @@ pub(super) fn pick<'a, const N: usize>(
     picked
 }
 
-/// A text without its quotes and escapes; as it is when it is no quoted string.
+/// A text without folds and, when it is a quoted string, without its quotes and escapes.
 pub(super) fn unquote(text: &[u8]) -> Cow<'_, [u8]> {
-    let Some(inner) = text.strip_prefix(b"\"").and_then(|t| t.strip_suffix(b"\"")) else {
-        return Cow::Borrowed(text);
-    };
+    let quoted = text.strip_prefix(b"\"").and_then(|t| t.strip_suffix(b"\""));
+    let inner = quoted.unwrap_or(text);
     if memchr::memchr3(b'\\', b'\r', b'\n', inner).is_none() {
         return Cow::Borrowed(inner);
     }
@@ -125,7 +124,7 @@ pub(super) fn unquote(text: &[u8]) -> Cow<'_, [u8]> {
     let mut bytes = inner.iter().copied().peekable();
     while let Some(b) = bytes.next() {
         match b {
-            b'\\' => out.extend(bytes.next()),
+            b'\\' if quoted.is_some() => out.extend(bytes.next()),
             // A fold is one space (RFC 3261 sec. 7.3.1).
             b'\r' | b'\n' => {
                 while bytes.next_if(|&b| is(b, LWS)).is_some() {}
