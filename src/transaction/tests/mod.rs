@@ -8,6 +8,7 @@ mod matching;
 mod model;
 mod non_invite_client;
 mod non_invite_server;
+mod timers;
 
 use super::*;
 use crate::message::{Builder, Ids, Transport};
