@@ -256,3 +256,49 @@ impl Digest {
         Key { high: hash.h1, low: hash.h2 & !1 }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use crate::syntax::Limits;
+    use crate::transaction::branch::Branch;
+
+    /// Every key that a peer could choose the parts of, by the secret of this seed.
+    fn keys(seed: u8) -> Vec<Key> {
+        let keys = Keys::new(&mut Ids::from_seed([seed; 32]));
+        let request = |via: &str| {
+            let text = format!(
+                "INVITE sip:h SIP/2.0\r\nVia: SIP/2.0/UDP h{via}\r\nFrom: <sip:a>;tag=1\r\nTo: <sip:b>\r\n\
+                 Call-ID: 1\r\nCSeq: 1 INVITE\r\n\r\n"
+            );
+            Message::parse(text.into(), &Limits::default()).unwrap()
+        };
+        let (new, old) = (request(";branch=z9hG4bK1"), request(""));
+        let by_branch = keys.request(&new).unwrap();
+        let by_rfc2543 = keys.request(&old).unwrap();
+        let Match::Rfc2543(Rfc2543Match { base, .. }) = by_rfc2543 else { panic!("not by the old rules") };
+        let (of_branch, mask) = keys.client_of_branch(Branch::of_bits(1).chance, Method::Invite);
+        vec![
+            keys.server(by_branch, Method::Invite),
+            keys.server(by_rfc2543, Method::Invite),
+            keys.rfc2543_ack(base, Some(b"1")),
+            keys.merged(&new).unwrap(),
+            keys.client(b"z9hG4bK1", Method::Cancel),
+            keys.client(&[b'a'; 200], Method::Cancel),
+            of_branch,
+            Key { high: 0, low: mask.into() },
+        ]
+    }
+
+    #[test]
+    fn without_the_secret_of_a_layer_nobody_knows_its_keys() {
+        let (ours, again, other) = (keys(1), keys(1), keys(2));
+        assert_eq!(ours, again, "the same for each copy of a request");
+        for (at, (ours, other)) in ours.iter().zip(&other).enumerate() {
+            assert_ne!(ours, other, "key {at}");
+            // What the table sorts by; that of a branch does not stand in it.
+            assert!(ours.tag() != other.tag() || at >= 6, "key {at}");
+        }
+    }
+}

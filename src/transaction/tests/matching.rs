@@ -148,6 +148,36 @@ fn by_the_rfc_2543_rules_another_uri_number_or_call_id_is_another_request() {
 }
 
 #[test]
+fn by_the_rfc_2543_rules_another_top_via_or_to_tag_is_another_request() {
+    // Inside a dialog, so that none is taken for a merged copy.
+    let request = |via: &str| incoming_with("OPTIONS", via, ";tag=b1");
+    let via = "SIP/2.0/UDP pc.lab.example:5062;branch=1;x=y";
+    let mut trial = Trial::new();
+    trial.receive(request(via));
+    trial.receive(request(&via.to_uppercase().replace("X=Y", "X=y")));
+    // What a transport adds on the way is no part of the comparison.
+    trial.receive(request(&format!("{via};received=192.0.2.9")));
+    trial.receive(request(&format!("{via};rport=40000")));
+    assert_eq!(trial.log(), ["0 request OPTIONS"]);
+    let others = [
+        ("UDP", "TCP"),
+        ("pc.lab", "mac.lab"),
+        (":5062", ""),
+        ("branch=1", "branch=2"),
+        (";x=y", ""),
+        ("x=y", "x=z"),
+        ("branch=1;x=y", "x=y"),
+    ];
+    for (part, other) in others {
+        trial.receive(request(&via.replace(part, other)));
+        assert_eq!(trial.log(), ["0 request OPTIONS"], "{part} {other}");
+    }
+    trial.receive(incoming_with("OPTIONS", via, ";tag=b2"));
+    trial.receive(incoming_with("INFO", via, ";tag=b1"));
+    assert_eq!(trial.log(), ["0 request OPTIONS", "0 request INFO"]);
+}
+
+#[test]
 fn a_request_without_a_mandatory_field_is_answered_400_outside_any_transaction() {
     let text = String::from_utf8(incoming("OPTIONS", "z9hG4bK1").as_bytes().to_vec()).unwrap();
     let mut trial = Trial::new();
