@@ -331,3 +331,26 @@ fn is_byte_exact() {
         assert!(other == *bytes, "{name} differs from {}", path.display());
     }
 }
+
+/// In the same folder stands `expect.tsv`: name, section, class, what it tries, what it must give. The table above says the same.
+#[test]
+fn expects_what_others_expect() {
+    let Some(corpus) = std::env::var_os("RINGBACK_CORPUS") else { return };
+    let text = std::fs::read_to_string(Path::new(&corpus).join("rfc4475/expect.tsv")).unwrap();
+    let rows: Vec<Vec<&str>> = text.lines().skip(1).map(|line| line.split('\t').collect()).collect();
+    assert_eq!(rows.len(), CASES.len());
+    let number = |class: &str| rows.iter().filter(|row| row[2] == class).count();
+    assert_eq!((number("valid"), number("invalid")), (13, 19));
+    for row in rows {
+        let (name, class, must) = (row[0], row[2], row[4]);
+        let (_, _, expect) = CASES.iter().find(|case| case.0 == name).unwrap();
+        let agrees = match (class, expect) {
+            ("valid", expect) => matches!(expect, Valid(_)),
+            // "In the typed value": framing takes it.
+            ("invalid", Typed(_)) => true,
+            ("invalid", expect) => matches!(expect, Refused(_)) && !must.contains("value"),
+            (_, expect) => must.starts_with("parses") != matches!(expect, Refused(_)),
+        };
+        assert!(agrees, "{name}: {class}, {must}");
+    }
+}
