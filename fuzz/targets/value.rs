@@ -3,10 +3,10 @@
 
 use libfuzzer_sys::fuzz_target;
 use ringback::syntax::{
-    AuthParams, AuthenticationInfo, CSeq, Challenge, Contact, Credentials, Date, Diversion, Event,
-    HeaderName, HistoryInfo, HostPort, Limits, MediaType, Multipart, NameAddr, Params, RAck, Reason, ReferTo,
-    ReferredBy, RemotePartyId, Replaces, RetryAfter, SessionExpires, SipFrag, SubscriptionState, Tel, Uri,
-    Via, Warning, multipart, unescape,
+    AuthParams, AuthenticationInfo, CSeq, Challenge, Contact, ContentDisposition, Credentials, Date,
+    Diversion, Event, HeaderName, HistoryInfo, HostPort, Limits, MediaType, Multipart, NameAddr, Params,
+    RAck, Reason, ReferTo, ReferredBy, RemotePartyId, Replaces, RetryAfter, SessionExpires, SipFrag,
+    SubscriptionState, Tel, Uri, Via, Warning, multipart, unescape,
 };
 
 /// Takes a comma list apart: each step must take something away.
@@ -97,6 +97,7 @@ fuzz_target!(|data: &[u8]| {
     });
     let _ = ReferTo::parse(data).map(|target| target.replaces().map(|text| Replaces::parse(&text).is_ok()));
     let _ = ReferredBy::parse(data).map(|by| by.cid());
+    let _ = ContentDisposition::parse(data).map(|disposition| disposition.is_optional());
     let _ = AuthenticationInfo::parse(data).map(|info| (info.next_nonce(), info.nonce_count()));
     if let Ok(fragment) = SipFrag::parse(data) {
         let _ = fragment.part.headers().count();

@@ -149,13 +149,18 @@ impl Message {
         };
         Some(parse(span.value(&self.bytes)).map_err(error))
     }
-    /// All values of a header that is a comma list, by one of the `parse_first` of [`syntax`](crate::syntax).
+    /// All values of a header that is a comma list, by one of the `parse_first` of [`syntax`](crate::syntax). A line without any, as it is
+    /// allowed for Accept (RFC 3261 sec. 20.1), gives none.
     pub fn parsed_list<'a, T>(
         &'a self,
         name: HeaderName,
         parse_first: impl Fn(&'a [u8]) -> Result<(T, &'a [u8]), SyntaxError>,
     ) -> impl Iterator<Item = Result<T, FieldError>> {
-        List::new(self, name, parse_first)
+        let one_or_none = move |text: &'a [u8]| match text {
+            [] => Ok((None, text)),
+            _ => parse_first(text).map(|(value, rest)| (Some(value), rest)),
+        };
+        List::new(self, name, one_or_none).filter_map(Result::transpose)
     }
     /// The parts of a multipart body (RFC 2046 sec. 5.1, RFC 5621); `None` when Content-Type is no `multipart/...`. Offsets of errors count
     /// from the start of the body.
@@ -165,6 +170,15 @@ impl Message {
     pub fn parts(&self, limits: &Limits) -> Option<Result<Multipart<'_>, SyntaxError>> {
         let kind = MediaType::parse(self.header(HeaderName::ContentType)?).ok()?;
         kind.kind.eq_ignore_ascii_case(b"multipart").then(|| multipart(&kind, self.body(), limits))
+    }
+    /// RSeq (RFC 3262 sec. 7.1): the number of a provisional response that wants a PRACK; `None` when it is not there. 1 to 2^32-1, and 0
+    /// from those who begin with it.
+    pub fn rseq(&self) -> Option<Result<u32, FieldError>> {
+        let (_, span) = self.find(HeaderName::RSeq, 0)?;
+        let text = span.value(&self.bytes);
+        let number = if class::all(text, class::DIGIT) { std::str::from_utf8(text).ok() } else { None };
+        let error = syntax(HeaderName::RSeq, SyntaxErrorKind::Number, span.value_offset());
+        Some(number.and_then(|text| text.parse().ok()).ok_or(error))
     }
     /// Max-Forwards, 0 to 255 (RFC 3261 sec. 20.22); `None` when it is not there.
     pub fn max_forwards(&self) -> Option<Result<u8, FieldError>> {
@@ -272,6 +286,10 @@ mod tests {
         assert_eq!(seconds("949302838503028349304023988"), Some(u32::MAX));
         assert_eq!((seconds("x"), seconds(""), seconds("1x"), seconds("-1")), (None, None, None, None));
         assert!(message("").seconds(HeaderName::Expires).is_none());
+        let rseq = |value: &str| message(&format!("RSeq: {value}\r\n")).rseq().unwrap().ok();
+        assert_eq!((rseq("0071"), rseq("4294967295"), rseq("0")), (Some(71), Some(u32::MAX), Some(0)));
+        assert_eq!((rseq("4294967296"), rseq("+1"), rseq("1 2"), rseq("")), (None, None, None, None));
+        assert!(message("").rseq().is_none());
         assert_eq!(message("Max-Forwards: 0068\r\n").max_forwards(), Some(Ok(68)));
         assert!(message("Max-Forwards: 300\r\n").max_forwards().unwrap().is_err());
     }

@@ -25,6 +25,7 @@
 mod authentication_info;
 mod challenge;
 pub(crate) mod class;
+mod content_disposition;
 mod cseq;
 mod date;
 mod diversion;
@@ -60,6 +61,7 @@ mod warning;
 
 pub use authentication_info::AuthenticationInfo;
 pub use challenge::{AuthParams, Challenge, Credentials};
+pub use content_disposition::ContentDisposition;
 pub use cseq::CSeq;
 pub use date::Date;
 pub use diversion::Diversion;

@@ -193,9 +193,7 @@ impl Call {
         let Some(leg) = has_tag.then(|| self.leg_for(response).ok()).flatten() else {
             return self.event(Event::Progress { status, fork: None });
         };
-        let rseq = response
-            .header(HeaderName::RSeq)
-            .and_then(|value| std::str::from_utf8(value).ok()?.parse::<u32>().ok());
+        let rseq = response.rseq().and_then(Result::ok);
         if let Some(rseq) = rseq.filter(|_| lists(response, HeaderName::Require, "100rel")) {
             let Some(this) = self.legs.get_mut(leg) else { return };
             // Repeated, or one before it is missing (RFC 3262 sec. 4); or there is no end to them.
