@@ -173,6 +173,45 @@ mod tests {
     }
 
     #[test]
+    fn each_part_that_counts_makes_a_difference() {
+        let whole =
+            "sip:al:pass@h:5070;user=phone;ttl=15;method=INVITE;maddr=239.255.255.1;transport=udp;x=1?a=b";
+        assert!(compare(whole, whole));
+        for (part, other) in [
+            ("al", "Al"),
+            ("al", "bo"),
+            (":pass", ":Pass"),
+            (":pass", ""),
+            (":pass", ":"),
+            ("al:pass@", ""),
+            ("@h", "@i"),
+            (":5070", ":5071"),
+            (":5070", ""),
+            (";user=phone", ""),
+            ("phone", "ip"),
+            (";ttl=15", ""),
+            ("15", "16"),
+            (";method=INVITE", ""),
+            ("INVITE", "BYE"),
+            (";maddr=239.255.255.1", ""),
+            ("239.255.255.1", "239.255.255.2"),
+            (";transport=udp", ""),
+            ("udp", "tcp"),
+            ("x=1", "x=2"),
+            ("?a=b", ""),
+            ("a=b", "a=c"),
+            ("a=b", "c=b"),
+            ("a=b", "a=b&a=b"),
+        ] {
+            assert!(!compare(whole, &whole.replacen(part, other, 1)), "{part} {other}");
+        }
+        // Another parameter that only one of them has does not; and these have no case.
+        for (part, other) in [(";x=1", ""), (";x=1", ";y=2"), ("x=1", "X=1"), ("@h", "@H")] {
+            assert!(compare(whole, &whole.replacen(part, other, 1)), "{part} {other}");
+        }
+    }
+
+    #[test]
     fn agrees_with_the_examples_of_the_rfc() {
         for (a, b) in [
             ("sip:%61lice@atlanta.com;transport=TCP", "sip:alice@AtlanTa.CoM;Transport=tcp"),
