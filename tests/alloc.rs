@@ -1,9 +1,10 @@
-//! Parsing and full typed access do not touch the heap.
+//! Parsing and full typed access do not touch the heap; a transaction takes little of it.
 #![allow(clippy::unwrap_used)]
 
 use bytes::Bytes;
-use ringback::message::Message;
+use ringback::message::{Builder, Flow, Ids, Message, Transport};
 use ringback::syntax::{HeaderName, Limits, Method, Multipart, Tel, Uri};
+use ringback::transaction::{Config, Layer, Output};
 
 /// Allocations of this thread while `work` runs; a buffer that grows counts each time.
 fn allocations<T>(work: impl FnOnce() -> T) -> (u64, T) {
@@ -101,6 +102,39 @@ fn parts_in_parts_do_not_allocate() {
     let message = Message::parse(Bytes::from_static(text), &limits).unwrap();
     let (count, seen) = allocations(|| count_parts(message.parts(&limits).unwrap().unwrap()));
     assert_eq!((count, seen), (0, 5));
+}
+
+#[test]
+fn a_live_transaction_takes_less_than_a_kibibyte_beside_its_request() {
+    let flow = Flow {
+        transport: Transport::Udp,
+        local: "192.0.2.1:5070".parse().unwrap(),
+        remote: "192.0.2.2:5060".parse().unwrap(),
+    };
+    let request = Builder::request(Method::Options, "sip:pbx.example.com")
+        .header(HeaderName::From, "<sip:probe@192.0.2.1>;tag=a73kszlfl")
+        .header(HeaderName::To, "<sip:pbx.example.com>")
+        .header(HeaderName::CallId, "1j9FpLxk3uxtm8tn@192.0.2.1")
+        .header(HeaderName::CSeq, "2 OPTIONS")
+        .build()
+        .unwrap();
+    for live in [1_000, 20_000] {
+        let (mut layer, mut requests) = (Layer::new(Config::default(), Ids::from_seed([1; 32])), 0);
+        let now = std::time::Instant::now();
+        let info = allocation_counter::measure(|| {
+            for _ in 0..live {
+                layer.send(now, &request, flow).unwrap();
+                while let Some(output) = layer.poll_output() {
+                    if let Output::Transmit { bytes, .. } = output {
+                        requests += bytes.len() as i64;
+                    }
+                }
+            }
+        });
+        assert_eq!(layer.len(), live);
+        let beside = (info.bytes_current - requests) / live as i64;
+        assert!((100..1_024).contains(&beside), "{beside} bytes each");
+    }
 }
 
 #[test]
