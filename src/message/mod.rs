@@ -327,6 +327,43 @@ mod tests {
     }
 
     #[test]
+    fn a_head_is_no_longer_than_its_table_can_say_whatever_the_limits() {
+        let most = usize::MAX;
+        let wide =
+            Limits { message_size: most, header_count: most, header_length: most, ..Limits::default() };
+        // The last header's line ends where the head does, without its line end.
+        let of = |length: usize| {
+            let (start, last) = ("OPTIONS sip:h SIP/2.0\r\nX: ", "\r\nSubject: last");
+            let text = format!("{start}{}{last}\r\n\r\nbody", "x".repeat(length - start.len() - last.len()));
+            Message::parse(Bytes::from(text), &wide)
+        };
+        let m = of(65_535).unwrap();
+        assert_eq!((m.header(HeaderName::Subject), m.body()), (Some(&b"last"[..]), &b"body"[..]));
+        for length in [65_536, 65_600, 200_000] {
+            let kind = of(length).unwrap_err().kind;
+            assert_eq!(kind, SyntaxErrorKind::Limit(Limit::HeaderLength), "{length}");
+        }
+    }
+
+    #[test]
+    fn each_limit_is_the_most_that_is_taken() {
+        let text = "OPTIONS sip:h SIP/2.0\r\nTo: x\r\nSubject: 0123456789\r\n 0123456789\r\n\r\nbody";
+        let line = "Subject: 0123456789\r\n 0123456789\r".len();
+        let exact =
+            Limits { message_size: text.len(), header_count: 2, header_length: line, ..Limits::default() };
+        let parse = |limits: &Limits| Message::parse(Bytes::from(text), limits).map_err(|error| error.kind);
+        assert!(parse(&exact).is_ok());
+        for (limits, reached) in [
+            (Limits { message_size: text.len() - 1, ..exact }, Limit::MessageSize),
+            (Limits { header_count: 1, ..exact }, Limit::HeaderCount),
+            (Limits { header_length: line - 1, ..exact }, Limit::HeaderLength),
+        ] {
+            assert_eq!(parse(&limits).unwrap_err(), SyntaxErrorKind::Limit(reached));
+            assert!(SyntaxErrorKind::Limit(reached).to_string().ends_with(&reached.to_string()));
+        }
+    }
+
+    #[test]
     fn keeps_headers_beyond_the_inline_table() {
         let mut text = String::from("OPTIONS sip:h SIP/2.0\r\n");
         for n in 0..100 {

@@ -142,7 +142,11 @@ mod tests {
         assert_eq!(host("1.example.com").host, Host::Name(b"1.example.com"));
         assert_eq!(host("192.0.2.1:5060").socket_addr(1), Some("192.0.2.1:5060".parse().unwrap()));
         assert_eq!(host("[2001:db8::1]").socket_addr(5060), Some("[2001:db8::1]:5060".parse().unwrap()));
-        assert_eq!(host("256.0.0.1").host, Host::Name(b"256.0.0.1"));
+        for name in
+            ["256.0.0.1", "0192.0.2.1", "99999999.0.0.1", "1.2.3.99999999999999999999", "1.2.3.", "1.2.3.4.5"]
+        {
+            assert_eq!(host(name).host, Host::Name(name.as_bytes()), "{name}");
+        }
         for bad in ["", ":5060", "a:", "a:70000", "a b", "[::1", "[fe80::1%eth0]", "[::1]x", "a:5060x"] {
             assert!(HostPort::parse(bad.as_bytes()).is_err(), "{bad}");
         }

@@ -185,6 +185,7 @@ mod tests {
         );
         assert_eq!((second.headers().count(), second.body), (0, &b"no\r\nhead"[..]));
         assert_eq!(parts(kind, "--b-1\r\nA: b\r\n\r\ncut", &Limits::default())[0].unwrap().body, b"cut");
+        assert_eq!(parts(kind, "--b-1\n\na\n--b-1-- \t\r\n--b-1\n\nb", &Limits::default()).len(), 1);
         for empty in ["--b-1--", "--b-1", "--b-1\n"] {
             assert!(parts(kind, empty, &Limits::default()).is_empty(), "{empty}");
         }

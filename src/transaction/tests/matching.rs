@@ -81,6 +81,16 @@ fn a_retransmission_matches_by_branch_sent_by_and_method_without_regard_to_what_
     let info = incoming_with("INFO", &via("pc.lab.example", "z9hG4bKabc"), ";tag=b1");
     trial.receive(info);
     assert_eq!(trial.log(), ["0 request INFO"]);
+    // Where no port is written, it is the transport's.
+    for (transport, port) in [("TCP", 5060), ("TLS", 5061), ("tls", 5061)] {
+        let request = |sent_by: &str| {
+            request(&format!("SIP/2.0/{transport} {sent_by};branch=z9hG4bK{transport}{transport}"))
+        };
+        trial.receive(request("tls.lab.example"));
+        trial.log();
+        trial.receive(request(&format!("tls.lab.example:{port}")));
+        assert_eq!(trial.log(), [""; 0], "{transport}");
+    }
 }
 
 #[test]
