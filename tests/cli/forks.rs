@@ -105,7 +105,8 @@ fn what_cannot_be_rung_as_one_is_refused_before_a_call() {
     for (arguments, said) in [
         (&["fork", "alice"][..], "<TARGET>"),
         (&["fork", "alice", "600", "bob"], "2 to 6"),
-        (&["fork", "alice", "bob", "--bindings", "7"], "2 to 6"),
+        (&["fork", "alice", "bob", "--bindings", "7"], "2 to 6 can be rung as one, not 7"),
+        (&["fork", "alice", "bob", "--bindings", "99"], "2 to 6 can be rung as one, not 99"),
         (&["fork", "alice", "bob", "--bindings", "1"], "2 to 6"),
         (&["fork", "alice", "sip:600@lab.example"], "name the accounts that ring"),
         (&["fork", "alice", "600", "bob", "bob"], "twice"),

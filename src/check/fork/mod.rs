@@ -187,8 +187,7 @@ impl Fork {
             let problem = "it would call itself; another account has to call";
             return Err(Error::usage(format!("account \"{}\"", account.name()), problem));
         }
-        // One more than there may be is enough to be refused.
-        let bindings = bindings.min(MAX_FORK_ENDS + 1);
+        can_be_rung(bindings)?;
         let ends = vec![account.clone(); bindings];
         let names = (1..=bindings).map(|number| format!("{}#{number}", account.name())).collect();
         Fork::new(caller, account.aor().to_owned(), ends, names, true)
@@ -201,10 +200,7 @@ impl Fork {
         names: Vec<String>,
         one_account: bool,
     ) -> Result<Fork, Error> {
-        if !(2..=MAX_FORK_ENDS).contains(&ends.len()) {
-            let problem = format!("2 to {MAX_FORK_ENDS} can be rung as one, not {}", names.len());
-            return Err(Error::usage("ends", problem));
-        }
+        can_be_rung(ends.len())?;
         Ok(Fork {
             caller: caller.clone(),
             second_caller: None,
@@ -289,6 +285,14 @@ impl Fork {
             Some(end) => self.names.get(end).map_or_else(last, String::as_str),
         }
     }
+}
+
+/// So many ends can be rung as one.
+fn can_be_rung(ends: usize) -> Result<(), Error> {
+    if (2..=MAX_FORK_ENDS).contains(&ends) {
+        return Ok(());
+    }
+    Err(Error::usage("ends", format!("2 to {MAX_FORK_ENDS} can be rung as one, not {ends}")))
 }
 
 impl Check for Fork {
