@@ -52,11 +52,47 @@ fn keys_that_cannot_be_pressed_are_wrong_usage() {
         (&["--number", "203"], "--by-keys"),
         (&["--by-keys", "##", "--number", "x"], "number"),
         (&["--park", "701", "--kind", "attended"], "--kind"),
+        (&["--by-keys", "##", "--complete-by", "*3"], "only an attended"),
+        (&["--park", "701", "--by-keys", "##", "--complete-by", "*3"], "'--complete-by <KEYS>'"),
     ] {
         let ran = ringback(&[&named[..], more].concat());
-        assert_eq!(ran.status, 2, "{ran}");
+        assert_eq!((ran.status, ran.stdout.as_str()), (2, ""), "{ran}");
         assert!(ran.stderr.contains(words), "{words}: {ran}");
     }
+}
+
+#[test]
+fn what_only_a_refer_has_is_wrong_usage_beside_keys_and_a_park_orbit() {
+    for of_refer in [
+        &["--refer-to", "203"][..],
+        &["--early-replaces"],
+        &["--hang-up-early"],
+        &["--at-once"],
+        &["--asked", "busy"],
+    ] {
+        for other in [&["--by-keys", "##"][..], &["--park", "701"]] {
+            let ran = ringback(&[&["transfer", "alice", "bob", "carol"][..], other, of_refer].concat());
+            assert_eq!((ran.status, ran.stdout.as_str()), (2, ""), "{ran}");
+            for option in [other[0], of_refer[0]] {
+                assert!(
+                    ran.stderr.lines().next().is_some_and(|line| line.contains(option)),
+                    "{option}: {ran}"
+                );
+            }
+            assert!(ran.stderr.contains("cannot be used with"), "{ran}");
+        }
+    }
+}
+
+#[test]
+fn a_place_that_the_embedded_network_cannot_have_is_wrong_usage_and_tells_what_a_place_is() {
+    for place in ["abc", "700", "7", "70-1", "sip:701@lab.example", ""] {
+        let ran = ringback(&["transfer", "alice", "bob", "carol", "--park", place]);
+        assert_eq!((ran.status, ran.stdout.as_str()), (2, ""), "{place}: {ran}");
+        assert!(ran.stderr.contains(&format!("--park \"{place}\"")) && ran.stderr.contains("701"), "{ran}");
+    }
+    let ran = ringback(&["transfer", "alice", "bob", "carol", "--park", "7110"]);
+    assert_eq!(ran.status, 0, "{ran}");
 }
 
 #[test]
@@ -73,6 +109,11 @@ fn the_network_as_a_server_takes_keys_and_parks() {
     let named = ["transfer", "--accounts", &file, "alice", "bob", "carol"];
     let parked = ringback(&[&named[..], &["--park", "703", "--by-keys", "--end-key", "#"]].concat());
     assert_eq!(parked.status, 0, "{parked}");
+    // A place that cannot be dialled, and one that can and does not exist.
+    let spaced = ringback(&[&named[..], &["--park", "7 o 1"]].concat());
+    assert_eq!((spaced.status, spaced.stdout.as_str()), (2, ""), "{spaced}");
+    let missing = ringback(&[&named[..], &["--park", "abc"]].concat());
+    assert!(missing.status == 1 && missing.stdout.contains("404"), "{missing}");
     let unnumbered = ringback(&[&named[..], &["--by-keys"]].concat());
     assert_eq!(unnumbered.status, 2, "{unnumbered}");
     assert!(unnumbered.stderr.contains("carol") && unnumbered.stderr.contains("--number"), "{unnumbered}");

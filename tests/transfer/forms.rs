@@ -1,8 +1,11 @@
 //! What comes of the manners of phones: other names of the target, Replaces of a call that rings, haste; and faults that look alike.
 
 use crate::scene::{Scene, USERS, codes};
+use ringback::Error;
 use ringback::check::TransferKind::{self, Attended, Blind, SemiAttended};
-use ringback::check::{Outcome, ReferTo, Severity, Side, Transfer, TransferTarget, Verdict};
+use ringback::check::{
+    Account, FeatureCode, Outcome, ReferTo, Severity, Side, Transfer, TransferTarget, Verdict,
+};
 use ringback::sim::User;
 
 /// One transfer, with these faults at every user; carol has the extension 203.
@@ -22,15 +25,23 @@ pub(crate) async fn transfer(
 }
 
 fn tel(check: Transfer) -> Transfer {
-    check.refer_to(ReferTo::Uri("tel:+15550103".to_owned()))
+    check.refer_to(ReferTo::Uri("tel:+15550103".to_owned())).unwrap()
 }
 
 fn number(check: Transfer) -> Transfer {
-    check.refer_to(ReferTo::Number("203".to_owned()))
+    check.refer_to(ReferTo::Number("203".to_owned())).unwrap()
 }
 
 fn nobody(check: Transfer) -> Transfer {
-    check.refer_to(ReferTo::Number("999".to_owned()))
+    check.refer_to(ReferTo::Number("999".to_owned())).unwrap()
+}
+
+fn early(check: Transfer) -> Transfer {
+    check.early_replaces().unwrap()
+}
+
+fn hasty(check: Transfer) -> Transfer {
+    check.hang_up_early().unwrap()
 }
 
 fn plain(check: Transfer) -> Transfer {
@@ -55,10 +66,10 @@ const CASES: &[Case] = &[
     ("",        true,  Blind, number, None),
     ("",        false, Attended, number, None),
     // A call that rings.
-    ("X12",     false, SemiAttended, Transfer::early_replaces, Some(("early-replaces-refused", "carol rang for alice, and that call could not be taken over: alice was told 481; bob is back with alice"))),
+    ("X12",     false, SemiAttended, early, Some(("early-replaces-refused", "carol rang for alice, and that call could not be taken over: alice was told 481; bob is back with alice"))),
     ("X12",     false, SemiAttended, plain, None),
-    ("",        false, SemiAttended, Transfer::early_replaces, None),
-    ("",        true,  SemiAttended, Transfer::early_replaces, Some(("early-replaces-refused", "alice was told 481"))),
+    ("",        false, SemiAttended, early, None),
+    ("",        true,  SemiAttended, early, Some(("early-replaces-refused", "alice was told 481"))),
     // Replaces on its way.
     ("X10",     false, Attended, plain, Some(("replaces-not-found", "481"))),
     ("X10",     true,  Attended, plain, Some(("replaces-mangled", "the Replaces that arrived is not the one that alice sent: alice was told 481"))),
@@ -68,14 +79,14 @@ const CASES: &[Case] = &[
     ("X13",     true,  Attended, plain, Some(("replaces-ignored", "carol was called a second time"))),
     // Accepted, and then: nothing, a lie, a dropped call, a loop.
     ("X14",     false, Blind, plain, Some(("not-carried-out", "nothing came of it"))),
-    ("X14",     false, Blind, Transfer::hang_up_early, Some(("dropped-with-transferor", "bob was cut off before carol answered"))),
+    ("X14",     false, Blind, hasty, Some(("dropped-with-transferor", "bob was cut off before carol answered"))),
     ("X15",     false, Blind, busy, Some(("notify-untrue", "alice was told 200, and bob does not talk to carol: bob is back with alice"))),
-    ("X18",     false, Blind, Transfer::hang_up_early, Some(("dropped-with-transferor", "alice hung up as soon as the REFER was accepted, and bob was cut off before carol answered"))),
+    ("X18",     false, Blind, hasty, Some(("dropped-with-transferor", "alice hung up as soon as the REFER was accepted, and bob was cut off before carol answered"))),
     ("X18",     false, Blind, plain, None),
-    ("",        false, Blind, Transfer::hang_up_early, None),
-    ("",        true,  Blind, Transfer::hang_up_early, None),
-    ("",        false, Attended, Transfer::hang_up_early, None),
-    ("",        true,  Attended, Transfer::hang_up_early, None),
+    ("",        false, Blind, hasty, None),
+    ("",        true,  Blind, hasty, None),
+    ("",        false, Attended, hasty, None),
+    ("",        true,  Attended, hasty, None),
     ("X20",     false, Blind, plain, Some(("transfer-loops", "alice was told 482; bob is back with alice"))),
     ("",        false, Blind, nobody, Some(("target-unknown", "sip:999@lab.example is not known where the transfer is carried out: alice was told 404; bob is back with alice"))),
     // The wrong two, or one leg too many.
@@ -110,7 +121,7 @@ async fn a_refer_that_came_too_early_is_sent_again_and_only_that_is_told() {
     for kind in [Blind, Attended] {
         for by_callee in [false, true] {
             let set = |check: Transfer| {
-                let check = check.at_once();
+                let check = check.at_once().unwrap();
                 if by_callee { check.by_callee() } else { check }
             };
             let outcome = transfer(&["X17"], false, kind, set).await;
@@ -131,4 +142,37 @@ async fn a_refer_that_came_too_early_is_sent_again_and_only_that_is_told() {
     // Who waits as people do meets nothing of it.
     let outcome = transfer(&["X17"], false, Blind, |check| check).await;
     assert_eq!((outcome.verdict, outcome.findings.len()), (Verdict::Pass, 0), "{outcome}");
+}
+
+#[test]
+fn what_only_a_refer_has_is_refused_beside_keys_and_a_park_orbit_in_either_order() {
+    type Change = fn(Transfer) -> Result<Transfer, Error>;
+    let account = |name: &str| Account::new(&format!("sip:{name}@lab.example"), "pw").unwrap();
+    let blind = Transfer::blind(&account("alice"), &account("bob"), &account("203"));
+    let of_refer: [(&str, Change); 5] = [
+        ("Refer-To", |check| check.refer_to(ReferTo::Number("203".to_owned()))),
+        ("Replaces", Transfer::early_replaces),
+        ("hanging up", Transfer::hang_up_early),
+        ("in one go", Transfer::at_once),
+        ("asked first", |check| check.asked(TransferTarget::Rings)),
+    ];
+    let others: [(&str, Change); 2] = [
+        ("a transfer by keys", |check| check.by_keys(FeatureCode::default())),
+        ("a call that is parked", |check| check.park("701")),
+    ];
+    for (what, of_refer) in of_refer {
+        for (other, change) in others {
+            for said in [of_refer(blind.clone()).and_then(change), change(blind.clone()).and_then(of_refer)] {
+                let said = said.unwrap_err().to_string();
+                assert!(said.contains(what) && said.contains(other), "{said}");
+            }
+        }
+    }
+    // What changes nothing does no harm.
+    assert!(blind.clone().park("701").and_then(|check| check.refer_to(ReferTo::Aor)).is_ok());
+    let completed = || FeatureCode::new("*2").unwrap().complete_by("*3").unwrap();
+    assert!(blind.clone().by_keys(completed()).unwrap_err().to_string().contains("completing code"));
+    let attended = Transfer::attended(&account("alice"), &account("bob"), &account("203"));
+    assert!(attended.clone().by_keys(completed()).is_ok());
+    assert!(attended.park("701").unwrap().by_keys(completed()).is_err());
 }

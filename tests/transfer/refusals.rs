@@ -81,7 +81,7 @@ async fn a_target_that_the_transferor_asks_and_that_does_not_answer_means_that_n
         for relay in [false, true] {
             for by_callee in [false, true] {
                 let set = |check: Transfer| {
-                    let check = check.asked(target).wait(Duration::from_secs(4));
+                    let check = check.asked(target).unwrap().wait(Duration::from_secs(4));
                     if by_callee { check.by_callee() } else { check }
                 };
                 let outcome = transfer(&[], relay, Attended, set).await;
@@ -113,7 +113,7 @@ async fn a_platform_that_joins_two_calls_itself_asks_no_target_that_could_refuse
 
 #[tokio::test(start_paused = true)]
 async fn a_target_that_is_not_known_is_named_as_the_refer_named_it() {
-    let unknown = |check: Transfer| check.refer_to(ReferTo::Number("999".to_owned()));
+    let unknown = |check: Transfer| check.refer_to(ReferTo::Number("999".to_owned())).unwrap();
     for relay in [false, true] {
         for by_callee in [false, true] {
             let set = |check: Transfer| if by_callee { unknown(check).by_callee() } else { unknown(check) };
@@ -140,7 +140,8 @@ async fn a_target_that_is_not_known_is_named_as_the_refer_named_it() {
 #[tokio::test(start_paused = true)]
 async fn a_call_that_rings_and_is_refused_after_it_was_taken_over_comes_back_too() {
     for (target, last) in [(TransferTarget::Refuses(486), 486), (TransferTarget::Refuses(603), 603)] {
-        let outcome = transfer(&[], false, SemiAttended, |check| check.early_replaces().target(target)).await;
+        let outcome =
+            transfer(&[], false, SemiAttended, |check| check.early_replaces().unwrap().target(target)).await;
         assert_eq!((outcome.verdict, codes(&outcome)), (Verdict::Fail, vec!["target-refused"]), "{outcome}");
         let result = outcome.transfer.as_ref().unwrap();
         assert_eq!((result.notified.last(), result.transferee.as_str()), (Some(&last), "is back with alice"));
@@ -149,7 +150,7 @@ async fn a_call_that_rings_and_is_refused_after_it_was_taken_over_comes_back_too
 
 #[tokio::test(start_paused = true)]
 async fn who_has_hung_up_early_has_nobody_come_back() {
-    let set = |check: Transfer| check.hang_up_early().target(TransferTarget::Refuses(486));
+    let set = |check: Transfer| check.hang_up_early().unwrap().target(TransferTarget::Refuses(486));
     let outcome = transfer(&[], false, Blind, set).await;
     assert_eq!((outcome.verdict, codes(&outcome)), (Verdict::Fail, vec!["transferee-dropped"]), "{outcome}");
     assert!(

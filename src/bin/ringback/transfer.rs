@@ -8,6 +8,9 @@ use ringback::check::{DtmfMethod, FeatureCode, ReferTo, Transfer, TransferKind, 
 use ringback::sim::{LabBuilder, pbx};
 use std::time::Duration;
 
+/// Options that say how a REFER is sent, or that need a target who is asked.
+const OF_REFER: [&str; 5] = ["refer_to", "early_replaces", "hang_up_early", "at_once", "asked"];
+
 /// Is a call transferred, and who hears whom afterwards?
 ///
 /// A calls B, and A moves B to C (--by callee: B moves A to C). Each party sends a tone of its own and listens for those of the others: it
@@ -49,7 +52,7 @@ pub(crate) struct Arguments {
     #[arg(long)]
     at_once: bool,
     /// A transfers by these keys in the call instead of REFER, e.g. '##': the code, and then the number of C.
-    #[arg(long, value_name = "CODE", num_args = 0..=1, default_missing_value = "##")]
+    #[arg(long, value_name = "CODE", num_args = 0..=1, default_missing_value = "##", conflicts_with_all = OF_REFER)]
     by_keys: Option<String>,
     /// The number of C (or, with --park, of the place) as it is pressed on a phone; default: the user of its account.
     #[arg(long, value_name = "DIGITS", requires = "by_keys")]
@@ -64,7 +67,8 @@ pub(crate) struct Arguments {
     #[arg(long, value_name = "METHOD", requires = "by_keys", default_value = "rfc4733")]
     method: DtmfMethod,
     /// B is parked at this place, e.g. 701, and C fetches it there.
-    #[arg(long, value_name = "PLACE", conflicts_with_all = ["kind", "target"])]
+    #[arg(long, value_name = "PLACE", conflicts_with_all = OF_REFER)]
+    #[arg(conflicts_with_all = ["kind", "target", "complete_by"])]
     park: Option<String>,
     /// Time for each call to be answered, and for the transfer.
     #[arg(long, value_name = "TIME", value_parser = duration, default_value = "20s")]
@@ -99,20 +103,28 @@ const EMBEDDED_C: &str = "203";
 
 impl Arguments {
     /// The embedded network takes the keys that are to be tried, and has the place.
-    fn set_up(&self, lab: LabBuilder) -> LabBuilder {
+    fn set_up(&self, lab: LabBuilder) -> Result<LabBuilder, Failure> {
         let mut config = pbx::Config::default();
         let blind = self.kind == TransferKind::Blind;
         config.transfer_code = self.by_keys.clone().filter(|_| blind);
         config.consult_code = self.by_keys.clone().filter(|_| !blind);
         config.complete_code.clone_from(&self.complete_by);
-        // The last digit of a place is its number in the orbit.
-        config.park = self.park.as_ref().and_then(|place| {
-            let (orbit, last) = place.split_at_checked(place.len().checked_sub(1)?)?;
-            let last = last.parse().ok().filter(|last| *last > 0)?;
-            (!orbit.is_empty()).then(|| (orbit.to_owned(), last))
-        });
-        lab.pbx(config)
+        config.park = self.park.as_deref().map(orbit).transpose()?;
+        Ok(lab.pbx(config))
     }
+}
+
+/// The park orbit of the embedded network that has this place: 701 is the first place of 70, 710 the tenth of 7.
+fn orbit(place: &str) -> Result<(String, u16), Failure> {
+    let is_number = place.bytes().all(|b| b.is_ascii_digit() || b == b'*');
+    let split = place.rfind(|c| c != '0').filter(|at| is_number && *at > 0);
+    let orbit = split.and_then(|at| Some((place.get(..at)?.to_owned(), place.get(at..)?.parse().ok()?)));
+    orbit.ok_or_else(|| {
+        Failure::usage(format!(
+            "--park \"{}\": the places of the embedded network are numbers like 701, of an orbit (70) and a place in it (1)",
+            place.escape_default()
+        ))
+    })
 }
 
 /// What the target does, by the word for it.
@@ -126,24 +138,24 @@ fn manner(word: &str) -> TransferTarget {
 
 pub(crate) async fn run(arguments: Arguments) -> Result<Exit, Failure> {
     let names = [arguments.a.as_str(), &arguments.b, &arguments.c];
-    let ends = arguments.ends.open_with(&names, |lab| Ok(arguments.set_up(lab))).await?;
+    let ends = arguments.ends.open_with(&names, |lab| arguments.set_up(lab)).await?;
     let [a, b, c] = ends.accounts.as_slice() else { return Err(Failure::usage("three accounts are needed")) };
     let mut check = Transfer::new(a, b, c, arguments.kind)
         .wait(arguments.wait)
         .target(manner(&arguments.target))
-        .asked(manner(&arguments.asked))
-        .refer_to(arguments.refer_to.clone());
+        .asked(manner(&arguments.asked))?
+        .refer_to(arguments.refer_to.clone())?;
     if arguments.by == "callee" {
         check = check.by_callee();
     }
     if arguments.early_replaces {
-        check = check.early_replaces();
+        check = check.early_replaces()?;
     }
     if arguments.hang_up_early {
-        check = check.hang_up_early();
+        check = check.hang_up_early()?;
     }
     if arguments.at_once {
-        check = check.at_once();
+        check = check.at_once()?;
     }
     if let Some(place) = &arguments.park {
         check = check.park(place)?;

@@ -58,20 +58,23 @@ impl Transfer {
     /// ```
     ///
     /// # Errors
-    /// [`Error::Usage`] where the code says no number, and the target's account has none for its user.
+    /// [`Error::Usage`] where the code says no number, and the target's account has none for its user; for a completing code where nothing is to
+    /// be completed (blind, or with a park orbit); and beside what only a REFER has: [`Transfer::refer_to`], [`Transfer::early_replaces`],
+    /// [`Transfer::hang_up_early`], [`Transfer::at_once`], [`Transfer::asked`].
     pub fn by_keys(mut self, code: FeatureCode) -> Result<Transfer, Error> {
         let number = self.slot.as_ref().map_or(self.c.user(), |(slot, _)| slot.as_str());
         self.keys = Some(code.dialling(number)?);
-        Ok(self)
+        self.consistent()
     }
 
-    /// The transferee is moved to this place of a park orbit, where it waits until the target calls the place and fetches it.
+    /// The transferee is moved to this place of a park orbit, where it waits until the target calls the place and fetches it. The kind has no
+    /// meaning then: nobody is consulted.
     ///
     /// # Errors
-    /// [`Error::Usage`] for what cannot be dialled.
+    /// [`Error::Usage`] for what cannot be dialled, and beside what has no meaning for a place: that of [`Transfer::by_keys`].
     pub fn park(mut self, place: &str) -> Result<Transfer, Error> {
         self.slot = Some((place.to_owned(), request_uri(place, self.a.domain())?));
-        Ok(self)
+        self.consistent()
     }
 
     /// The one that was called transfers the caller.
@@ -91,41 +94,76 @@ impl Transfer {
 
     /// What the target does when the transferor calls it first, in an attended transfer; it answers unless told. Where it does not, nothing is
     /// transferred, and the check fails with what became of the transferee.
-    #[must_use]
-    pub fn asked(mut self, target: TransferTarget) -> Transfer {
+    ///
+    /// # Errors
+    /// [`Error::Usage`] with [`Transfer::by_keys`] or [`Transfer::park`].
+    pub fn asked(mut self, target: TransferTarget) -> Result<Transfer, Error> {
         self.asked = target;
-        self
+        self.consistent()
     }
 
     /// How the target is named, in the Refer-To and where the transferor calls it; by its address of record unless told.
-    #[must_use]
-    pub fn refer_to(mut self, form: ReferTo) -> Transfer {
+    ///
+    /// # Errors
+    /// [`Error::Usage`] with [`Transfer::by_keys`] or [`Transfer::park`].
+    pub fn refer_to(mut self, form: ReferTo) -> Result<Transfer, Error> {
         self.refer_to = form;
-        self
+        self.consistent()
     }
 
     /// Semi-attended in the way of phones that do not give their call to the target up: the REFER names it with Replaces while the target
     /// rings. RFC 3891 lets that match at the side only that began the call, so that a platform has to carry it out itself.
-    #[must_use]
-    pub fn early_replaces(mut self) -> Transfer {
+    ///
+    /// # Errors
+    /// [`Error::Usage`] with [`Transfer::by_keys`] or [`Transfer::park`].
+    pub fn early_replaces(mut self) -> Result<Transfer, Error> {
         self.kind = TransferKind::SemiAttended;
         self.early_replaces = true;
-        self
+        self.consistent()
     }
 
     /// The transferor hangs up as soon as its REFER is accepted, as many phones do, not when it is told that the target has answered.
-    #[must_use]
-    pub fn hang_up_early(mut self) -> Transfer {
+    ///
+    /// # Errors
+    /// [`Error::Usage`] with [`Transfer::by_keys`] or [`Transfer::park`].
+    pub fn hang_up_early(mut self) -> Result<Transfer, Error> {
         self.hang_up_early = true;
-        self
+        self.consistent()
     }
 
     /// The transferor holds the transferee and sends the REFER in the moment in which that is answered, as phones with one key for it do; it
     /// does not listen while it talks to the target either.
-    #[must_use]
-    pub fn at_once(mut self) -> Transfer {
+    ///
+    /// # Errors
+    /// [`Error::Usage`] with [`Transfer::by_keys`] or [`Transfer::park`].
+    pub fn at_once(mut self) -> Result<Transfer, Error> {
         self.at_once = true;
-        self
+        self.consistent()
+    }
+
+    /// Everything that was asked for has a meaning.
+    fn consistent(self) -> Result<Transfer, Error> {
+        let without = match (&self.keys, &self.slot) {
+            (None, None) => return Ok(self),
+            (_, Some(_)) => "a call that is parked",
+            (Some(_), None) => "a transfer by keys",
+        };
+        let only_of_refer = [
+            (self.refer_to != ReferTo::Aor, "another form of Refer-To"),
+            (self.early_replaces, "Replaces of a call that rings"),
+            (self.hang_up_early, "hanging up when the REFER is accepted"),
+            (self.at_once, "hold and REFER in one go"),
+            (self.asked != TransferTarget::Answers, "what the target does when it is asked first"),
+        ];
+        if let Some((_, what)) = only_of_refer.into_iter().find(|(is_asked_for, _)| *is_asked_for) {
+            return Err(Error::usage(what, format!("{without} has no such thing; leave one of the two out")));
+        }
+        let completes = self.keys.as_ref().is_some_and(|keys| keys.complete().is_some());
+        if completes && (self.slot.is_some() || self.kind == TransferKind::Blind) {
+            let problem = "only an attended or semi-attended transfer is completed; leave it out";
+            return Err(Error::usage("completing code", problem));
+        }
+        Ok(self)
     }
 
     /// Time for each call to be answered and for the transfer to be carried out; 20 s unless told.
