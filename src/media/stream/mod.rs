@@ -36,6 +36,7 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+mod arrivals;
 mod order;
 mod receive;
 mod send;
@@ -277,7 +278,7 @@ impl Stream {
     pub fn comfort_noise(&self) -> u64 {
         self.receiver.comfort_noise()
     }
-    /// Since when a party's tone is heard, exact to some 20 ms; `None` while it was not heard for
+    /// Since when a party's tone is heard: its packet has arrived, and what stands before it there was played; exact to some milliseconds. `None` while it was not heard for
     /// [`LEAST_HEARD`](crate::media::party_tone::LEAST_HEARD) without a break.
     pub fn heard_since(&self, party: Party) -> Option<Instant> {
         self.receiver.heard_since(party)

@@ -1,4 +1,5 @@
 //! The receiving half: every packet goes to the statistics, its content to whom it concerns.
+use super::arrivals::Arrivals;
 use super::order::{Order, Ordered};
 use super::{Config, Event, Output};
 use crate::media::dtmf::Observation;
@@ -26,9 +27,9 @@ const SILENCE_DBM0: f64 = -50.0;
 /// What is below this level is noise at most: music and speech are louder, if not all the time.
 const NOISE_DBM0: f64 = -40.0;
 
-/// What a packet holds for the ear: nothing in an event.
+/// What a packet holds for the ear, nothing in an event; and when it came.
 #[derive(Debug)]
-struct Sound(Vec<i16>);
+struct Sound(Vec<i16>, Instant);
 
 #[derive(Debug)]
 pub(super) struct Receiver {
@@ -41,6 +42,8 @@ pub(super) struct Receiver {
     order: Order<Sound>,
     detector: DtmfDetector,
     listener: PartyListener,
+    /// Of what the listener was given.
+    arrivals: Arrivals,
     /// Samples given to the detector so far, and when the last of them came.
     samples: u64,
     last_voice: Option<Instant>,
@@ -68,6 +71,7 @@ impl Receiver {
             order: Order::default(),
             detector: DtmfDetector::new(),
             listener: PartyListener::new(),
+            arrivals: Arrivals::default(),
             samples: 0,
             last_voice: None,
             voice_len: 0,
@@ -110,6 +114,7 @@ impl Receiver {
     }
     pub(super) fn listen_anew(&mut self) {
         self.listener.reset();
+        self.arrivals.clear();
         self.heard_since = [None; PARTIES];
     }
     pub(super) fn report_block(
@@ -158,7 +163,7 @@ impl Receiver {
                 self.other += 1;
             }
         }
-        self.order.push(packet.ssrc, packet.sequence_number, Sound(samples), &mut self.ordered);
+        self.order.push(packet.ssrc, packet.sequence_number, Sound(samples, now), &mut self.ordered);
         self.last_voice = Some(now);
         self.listen(now, out);
     }
@@ -166,8 +171,9 @@ impl Receiver {
     fn listen(&mut self, now: Instant, out: &mut VecDeque<Output>) {
         for ordered in self.ordered.drain(..) {
             match ordered {
-                Ordered::Packet(Sound(samples)) => {
+                Ordered::Packet(Sound(samples, at)) => {
                     self.listener.feed(&samples);
+                    self.arrivals.push(at, samples.len());
                     let louder = |level| if is_louder(&samples, level) { samples.len() as u64 } else { 0 };
                     self.audible_samples += louder(SILENCE_DBM0);
                     self.loud_samples += louder(NOISE_DBM0);
@@ -184,14 +190,14 @@ impl Receiver {
                 }
             }
         }
-        self.note_heard(now);
+        self.note_heard();
         self.tell_heard(now, out);
     }
-    fn note_heard(&mut self, now: Instant) {
+    fn note_heard(&mut self) {
         for (number, since) in self.heard_since.iter_mut().enumerate().filter(|(_, since)| since.is_none()) {
             let party = u8::try_from(number).ok().and_then(Party::new);
             let ago = party.and_then(|party| self.listener.heard_ago(party));
-            *since = ago.and_then(|samples| now.checked_sub(Duration::from_micros(samples * 125)));
+            *since = ago.and_then(|samples| self.arrivals.heard(samples));
         }
     }
     fn tell_heard(&mut self, now: Instant, out: &mut VecDeque<Output>) {
