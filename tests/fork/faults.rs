@@ -1,7 +1,7 @@
 //! Each fault of the catalogue that a check of forking meets: its verdict, the one error that names it, whose it is, and the words.
 
-use crate::scene::{Scene, errors, finding, step};
-use ringback::check::{Fork, ForkTrial, Outcome, SecondCall, Severity, Side, Verdict};
+use crate::scene::{MEMBERS, Scene, errors, finding, step};
+use ringback::check::{Account, Fork, ForkTrial, Outcome, SecondCall, Severity, Side, Verdict};
 use ringback::sim::{LabBuilder, User};
 use std::time::Duration;
 
@@ -278,9 +278,25 @@ async fn a_number_that_nobody_has_rings_nobody_and_nothing_more_is_tried() {
     let scene = Scene::with(&[], |lab| lab).await;
     let outcome = scene.check(scene.group()).await;
     fails(&outcome, ("rings", "number-unknown", Side::Setup), &["404"]);
+    assert_eq!(step(&outcome, "rings").took, Duration::ZERO, "{outcome}");
     for name in ["race", "refuse", "second-call"] {
         assert_eq!(step(&outcome, name).verdict, Verdict::NotRun, "{name}\n{outcome}");
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_call_that_is_refused_is_over_at_once_and_rings_for_nobody() {
+    let scene = Scene::new(&[]).await;
+    let wrong = Account::new("sip:alice@lab.example", "wrong").unwrap();
+    let wrong = wrong.registrar("sip:203.0.113.1").unwrap();
+    let check = Fork::group(&wrong, "600", &MEMBERS.map(|name| scene.account(name))).unwrap();
+    let outcome = scene.check(check).await;
+    fails(&outcome, ("rings", "credentials-refused", Side::Setup), &["alice"]);
+    // There is no delay in this network: nothing was waited for.
+    assert_eq!(step(&outcome, "rings").took, Duration::ZERO, "{outcome}");
+    // Where it rings, the others have time to ring as well.
+    let outcome = scene.check(scene.group()).await;
+    assert!(step(&outcome, "rings").took >= Duration::from_millis(600), "{outcome}");
 }
 
 #[tokio::test(start_paused = true)]

@@ -200,11 +200,16 @@ impl Play<'_> {
                 || if in_turn { rings.any(|rings| rings) } else { rings.all(|rings| rings) }
         };
         let until = self.stage.until(self.run, self.check.wait, all).await;
-        let rest = self.stage.rest(self.run, RING).await;
-        for waited in [until, rest] {
-            if let Until::Interrupted(why) = waited {
-                return Err(interrupted(why));
-            }
+        // A call that is over before anybody rang rings nobody any more.
+        let refused = is_over(self.stage, caller)
+            && !expected.iter().any(|party| leg_since(self.stage, caller, *party).is_some());
+        let rest = match until {
+            Until::Done if refused => until,
+            Until::Interrupted(_) => until,
+            _ => self.stage.rest(self.run, RING).await,
+        };
+        if let Until::Interrupted(why) = rest {
+            return Err(interrupted(why));
         }
         self.note_rung();
         if self.round.rang.is_empty() {
