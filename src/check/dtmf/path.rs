@@ -5,10 +5,10 @@ use super::phase::{self, Fate, Phase};
 use super::{Dtmf, DtmfMethod, DtmfResult};
 use crate::check::judged::interrupted;
 use crate::check::pair::hang_up;
-use crate::check::stage::{Stage, Until};
+use crate::check::stage::{Change, Seen, Stage, Until};
 use crate::check::{Finding, MetricValue, Run, Severity, Side, Verdict};
 use crate::media::dtmf::{Judged, Observation, Way};
-use crate::ua::call::{Command, Event, Hold};
+use crate::ua::call::{Command, Hold};
 use std::time::Duration;
 
 /// Time for both ends to hear each other before the first digit.
@@ -101,32 +101,14 @@ fn end(run: &mut Run, step: crate::check::StepMark, named: Named) {
 async fn after_hold(check: &Dtmf, run: &mut Run, stage: &mut Stage, from: usize, to: usize) {
     let step = run.begin("rfc4733-after-hold");
     for (command, wanted) in [(Command::Hold(Hold::SendOnly), "hold"), (Command::Resume, "resume")] {
-        let Some(leg) = stage.legs.get(from) else { return };
-        let before = leg.seen.changes.len();
-        leg.handle.command(command).await;
-        let changed = |stage: &Stage| {
-            stage.seen(from).is_none_or(|seen| {
-                seen.is_over()
-                    || seen
-                        .changes
-                        .iter()
-                        .skip(before)
-                        .any(|(_, event)| !matches!(event, Event::Glare { .. }))
-            })
+        let change = match stage.change(run, from, command, HOLD).await {
+            Ok(change) => change,
+            Err(why) => return run.end(step, Verdict::Inconclusive, interrupted(why).detail),
         };
-        let until = stage.until(run, HOLD, changed).await;
-        let failed = stage.seen(from).and_then(|seen| {
-            seen.changes.iter().skip(before).find_map(|(_, event)| match event {
-                Event::ChangeFailed { status } => Some(*status),
-                _ => None,
-            })
-        });
-        if let Until::Interrupted(why) = until {
-            return run.end(step, Verdict::Inconclusive, interrupted(why).detail);
-        }
-        if until == Until::TimedOut || failed.is_some() || stage.seen(from).is_none_or(|seen| !seen.is_up()) {
-            let how = match failed {
-                Some(Some(status)) => format!("refused with {status}"),
+        let is_up = stage.seen(from).is_some_and(Seen::is_up);
+        if !is_up || !matches!(change, Change::Made(_)) {
+            let how = match change {
+                Change::Refused(status) => format!("refused with {status}"),
                 _ => "not answered".to_owned(),
             };
             let seen = format!("a re-INVITE ({wanted}) was {how}");

@@ -7,10 +7,10 @@ pub use heard::{HeardOnHold, HoldResult};
 
 use super::judged::{Judged, interrupted};
 use super::pair::{Pair, hang_up, hears};
-use super::stage::{Stage, Until};
+use super::stage::{Change, Stage, Until};
 use super::{Account, Check, Finding, MetricValue, Run, Severity, Side, Verdict};
 use crate::error::Error;
-use crate::ua::call::{By, Command, Event, Hold as How};
+use crate::ua::call::{Command, Hold as How};
 use heard::HEARD;
 use std::time::Duration;
 
@@ -235,33 +235,18 @@ impl Hold {
         (holder, held): (usize, usize),
     ) -> Option<(String, bool)> {
         let mark = run.begin(step);
-        let before = stage.seen(holder)?.changes.len();
         let told_before = stage.seen(held)?.changes.len();
         let began = run.now();
-        stage.legs.get(holder)?.handle.command(command).await;
-        let changed = |stage: &Stage| {
-            stage.seen(holder).is_none_or(|seen| {
-                seen.is_over()
-                    || seen
-                        .changes
-                        .iter()
-                        .skip(before)
-                        .any(|(_, event)| !matches!(event, Event::Glare { .. }))
-            })
+        let change = match stage.change(run, holder, command, ANSWER).await {
+            Ok(change) => change,
+            Err(why) => {
+                end(run, mark, interrupted(why));
+                return None;
+            }
         };
-        let until = stage.until(run, ANSWER, changed).await;
-        if let Until::Interrupted(why) = until {
-            end(run, mark, interrupted(why));
-            return None;
-        }
-        let result = stage.seen(holder)?.changes.iter().skip(before).find_map(|(at, event)| match event {
-            Event::ChangeFailed { status } => Some((*at, Err(*status))),
-            Event::Held { by: By::Local, .. } | Event::Resumed { by: By::Local, .. } => Some((*at, Ok(()))),
-            _ => None,
-        });
         let (holder_name, held_name) = self.names();
-        let judged = match result {
-            Some((at, Ok(()))) => {
+        let judged = match change {
+            Change::Made(at) => {
                 let took = at.saturating_duration_since(began);
                 run.metric(step, MetricValue::Duration(took));
                 // A platform that passes it on has told the other end by now, or does so soon.
@@ -287,13 +272,13 @@ impl Hold {
                 run.end(mark, Verdict::Pass, format!("answered {answer}; {how} to {held_name}"));
                 return Some((answer, passed_on));
             }
-            Some((_, Err(Some(status)))) => Judged::fail(
+            Change::Refused(status) => Judged::fail(
                 "reinvite-refused",
                 Side::Peer,
                 format!("the re-INVITE ({step}) was refused with {status}"),
                 "platform: hold needs re-INVITE; 491 that never ends is a transaction that was not cleared (H05)",
             ),
-            _ => Judged::fail(
+            Change::Unanswered => Judged::fail(
                 "reinvite-not-answered",
                 Side::Peer,
                 format!("the re-INVITE ({step}) was not answered in {} s", ANSWER.as_secs()),

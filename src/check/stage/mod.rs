@@ -1,10 +1,12 @@
 //! The stage of a check that owns several ends: parties, their calls, and what happens in all of them in one order.
 
+mod change;
 mod ears;
 mod leg;
 mod party;
 mod referral;
 
+pub(super) use change::Change;
 pub(super) use ears::Ear;
 pub(super) use leg::{Ended, Leg, Seen};
 pub(super) use party::{Expect, Party};

@@ -39,15 +39,8 @@ impl From<Judged> for Failed {
 
 /// Holds the transferee, as a phone does before it calls somebody else or asks for a transfer.
 pub(super) async fn hold(run: &mut Run, stage: &mut Stage, ours: usize) -> Result<(), Judged> {
-    let Some(leg) = stage.legs.get(ours) else { return Ok(()) };
-    let before = leg.seen.changes.len();
-    leg.handle.command(Command::Hold(Hold::SendOnly)).await;
-    let held =
-        |stage: &Stage| stage.seen(ours).is_none_or(|seen| seen.is_over() || seen.changes.len() > before);
-    match stage.until(run, ANSWER, held).await {
-        Until::Interrupted(why) => Err(interrupted(why)),
-        _ => Ok(()),
-    }
+    let hold = Command::Hold(Hold::SendOnly);
+    stage.change(run, ours, hold, ANSWER).await.map(|_| ()).map_err(interrupted)
 }
 
 /// The transferor holds `ours` and calls the target; `theirs` is the transferee's leg.

@@ -24,12 +24,9 @@ pub(super) async fn back(run: &mut Run, stage: &mut Stage, ours: usize, consult:
                 Some((_, Event::Held { .. }))
             )
     });
-    if let Some(leg) = stage.legs.get(ours).filter(|_| held) {
-        let before = leg.seen.changes.len();
-        leg.handle.command(Command::Resume).await;
-        let done =
-            |stage: &Stage| stage.seen(ours).is_none_or(|seen| seen.is_over() || seen.changes.len() > before);
-        stage.until(run, END, done).await;
+    if held {
+        // When the check has to end, it ends with the next step.
+        let _ = stage.change(run, ours, Command::Resume, END).await;
     }
 }
 
