@@ -1,7 +1,7 @@
 //! Devices of others at our own registrar: seen as registered, refreshing, and gone when they leave.
 
 use crate::eventually;
-use crate::peer::baresip::Baresip;
+use crate::peer::baresip::{Baresip, Line};
 use crate::peer::{Peer, port, sipsak};
 use ringback::message::Transport;
 use ringback::sim::registrar::Config;
@@ -20,7 +20,7 @@ async fn lab(user: User) -> Lab {
 async fn registers_refreshes_and_leaves(user: User, transport: Transport) {
     let lab = lab(user).await;
     let registrar = lab.addr(transport).unwrap();
-    let phone = Baresip::start("phone", "phonepw", registrar, &transport.to_string(), EXPIRES_SECONDS);
+    let phone = Baresip::start(Line { user: "phone", registrar, transport }, EXPIRES_SECONDS);
 
     let first = eventually("baresip's binding", || lab.bindings("phone").pop());
     assert!(first.user_agent.as_deref().is_some_and(|agent| agent.starts_with("baresip")), "{first:?}");
@@ -56,7 +56,9 @@ async fn baresip_registers_by_tcp() {
 #[tokio::test(flavor = "multi_thread")]
 async fn baresip_with_a_wrong_password_is_not_registered() {
     let lab = lab(User::new("phone", "another")).await;
-    let phone = Baresip::start("phone", "phonepw", lab.addr(Transport::Udp).unwrap(), "udp", 60);
+    let transport = Transport::Udp;
+    let registrar = lab.addr(transport).unwrap();
+    let phone = Baresip::start(Line { user: "phone", registrar, transport }, 60);
     eventually("the refusal", || lab.seen().iter().any(|seen| seen.with_credentials).then_some(()));
     eventually("baresip's word on it", || phone.log().contains("401").then_some(()));
     assert_eq!(lab.bindings("phone"), []);

@@ -1,7 +1,7 @@
 //! Several that are called as one through Kamailio, which forks to all bindings and members at once and passes every 200 on.
 
 use crate::eventually;
-use crate::peer::baresip::Baresip;
+use crate::peer::baresip::{Baresip, Line};
 use crate::peer::kamailio::Kamailio;
 use ringback::check::{Account, Fork, ForkResult, ForkTrial, Outcome, Probe, RingOrder, Severity, Verdict};
 use ringback::message::Transport;
@@ -129,7 +129,7 @@ async fn a_486_ends_its_own_branch_and_a_603_the_whole_call() {
 async fn a_telephone_that_we_did_not_write_rings_along_and_is_cancelled_each_time() {
     let kamailio = Kamailio::start(&[]);
     let registrar = SocketAddr::from((Ipv4Addr::LOCALHOST, kamailio.port()));
-    let phone = Baresip::phone("bob", "bobpw", registrar, Transport::Udp, &[0; 8_000]);
+    let phone = Baresip::phone(Line { user: "bob", registrar, transport: Transport::Udp }, &[0; 8_000]);
     eventually("baresip's binding", || kamailio.bindings().pop());
     let outcome = check(&kamailio, devices(&kamailio, 2, Transport::Udp)).await;
     passed(&outcome);

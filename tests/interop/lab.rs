@@ -1,11 +1,12 @@
 //! The peers do what the tests beside this one rely on: seen by other hands than ours.
 
 use crate::eventually;
-use crate::peer::baresip::Baresip;
+use crate::peer::baresip::{Baresip, Line};
 use crate::peer::kamailio::Kamailio;
 use crate::peer::port;
 use crate::peer::sipp::Sipp;
 use crate::peer::sipsak;
+use ringback::message::Transport;
 use std::net::SocketAddr;
 use std::time::Duration;
 
@@ -52,7 +53,7 @@ fn kamailio_challenges_with_sha_256_when_told() {
 fn baresip_registers_refreshes_and_leaves() {
     let kamailio = Kamailio::start(&[]);
     let registrar = SocketAddr::from(([127, 0, 0, 1], kamailio.port()));
-    let phone = Baresip::start("alice", "alicepw", registrar, "udp", 3);
+    let phone = Baresip::start(Line { user: "alice", registrar, transport: Transport::Udp }, 3);
     let first = eventually("baresip's binding", || kamailio.bindings().pop());
     assert!(first.user_agent.starts_with("baresip"), "{first:?}");
     let refreshed =

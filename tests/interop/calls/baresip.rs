@@ -1,7 +1,7 @@
 //! A telephone that we did not write at the far end, with Kamailio between.
 
 use super::phone::{Phone, text};
-use crate::peer::baresip::{self, Baresip};
+use crate::peer::baresip::{self, Baresip, Line};
 use crate::peer::kamailio::Kamailio;
 use ringback::endpoint::agent::What;
 use ringback::media::dtmf::Way;
@@ -20,7 +20,7 @@ async fn lab(transport: Transport) -> (Kamailio, SocketAddr, Phone, baresip::Pho
     let alice = Phone::at("alice", proxy.ip(), transport).await;
     let mut tone = Vec::new();
     bob().tone().write(8_000 * 30, &mut tone);
-    let phone = Baresip::phone("bob", "bobpw", proxy, transport, &tone);
+    let phone = Baresip::phone(Line { user: "bob", registrar: proxy, transport }, &tone);
     crate::eventually("baresip's binding", || kamailio.bindings().pop());
     alice.register(proxy).await;
     (kamailio, proxy, alice, phone)

@@ -1,6 +1,6 @@
 //! The check of calls through Kamailio: both ends ours, and a telephone that we did not write.
 
-use crate::peer::baresip::Baresip;
+use crate::peer::baresip::{Baresip, Line};
 use crate::peer::kamailio::Kamailio;
 use ringback::check::{Account, Call, Outcome, Probe, Verdict};
 use ringback::message::Transport;
@@ -58,7 +58,7 @@ async fn a_telephone_that_we_did_not_write_is_reached_busy_absent_and_played_to(
     finding(&absent, "unavailable");
 
     let tone: Vec<i16> = (0..8_000 * 30).map(|n| if n / 8 % 2 == 0 { 6_000 } else { -6_000 }).collect();
-    let phone = Baresip::phone("bob", "bobpw", proxy, Transport::Udp, &tone);
+    let phone = Baresip::phone(Line { user: "bob", registrar: proxy, transport: Transport::Udp }, &tone);
     crate::eventually("baresip's binding", || kamailio.bindings().pop());
     let checked = tokio::spawn({
         let (probe, call) = (probe.clone(), call());

@@ -13,6 +13,20 @@ use std::sync::{Arc, Mutex, OnceLock};
 use std::thread;
 use tempfile::TempDir;
 
+/// Whose phone it is: this user, whose password is the name with `pw` behind it.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Line<'a> {
+    pub(crate) user: &'a str,
+    pub(crate) registrar: SocketAddr,
+    pub(crate) transport: Transport,
+}
+
+impl Line<'_> {
+    fn password(&self) -> String {
+        format!("{}pw", self.user)
+    }
+}
+
 /// A running baresip with one account.
 #[derive(Debug)]
 pub(crate) struct Baresip {
@@ -20,58 +34,34 @@ pub(crate) struct Baresip {
 }
 
 impl Baresip {
-    /// Starts one that registers `user` with `password` at `registrar` by `transport` (`udp` or `tcp`), every `expires` seconds.
-    pub(crate) fn start(
-        user: &str,
-        password: &str,
-        registrar: SocketAddr,
-        transport: &str,
-        expires: u32,
-    ) -> Baresip {
-        let dir = tempfile::Builder::new().prefix("ringback-baresip-").tempdir().unwrap();
-        let config = include_str!("../baresip.config");
-        Baresip::launch(dir, config, user, password, registrar, transport, expires)
+    /// Starts one that registers every `expires` seconds.
+    pub(crate) fn start(line: Line<'_>, expires: u32) -> Baresip {
+        Baresip::launch(directory(), include_str!("../baresip.config"), line, expires)
     }
 
     /// One that also calls and is called: it sends the samples (16 bits, 8,000 a second) again and again, keeps what it hears in a file,
     /// and is driven over TCP.
-    pub(crate) fn phone(
-        user: &str,
-        password: &str,
-        registrar: SocketAddr,
-        transport: Transport,
-        samples: &[i16],
-    ) -> Phone {
-        let dir = tempfile::Builder::new().prefix("ringback-baresip-").tempdir().unwrap();
-        let (at, port) = (dir.path().display().to_string(), port::free());
-        fs::write(dir.path().join("tone.wav"), wav(samples)).unwrap();
+    pub(crate) fn phone(line: Line<'_>, samples: &[i16]) -> Phone {
+        let (dir, port) = (directory_with(samples), port::free());
+        let at = dir.path().display();
         let config = format!(
             "{}module_app menu.so\nmodule_app ctrl_tcp.so\nmodule g711.so\nmodule aufile.so\nmodule aubridge.so\n\
              module sndfile.so\nsnd_path {at}\naudio_source aufile,{at}/tone.wav\naudio_player aubridge,out\n\
              audio_srate 8000\naudio_channels 1\ncall_max_calls 1\nctrl_tcp_listen 127.0.0.1:{port}\n",
             include_str!("../baresip.config")
         );
-        let baresip = Baresip::launch(dir, &config, user, password, registrar, &transport.to_string(), 60);
-        baresip.driven(port)
+        Baresip::launch(dir, &config, line, 60).driven(port)
     }
 
     /// One of the current generation, which knows Replaces: `baresip_phone.py`, whose commands it takes.
-    pub(crate) fn current(
-        user: &str,
-        password: &str,
-        registrar: SocketAddr,
-        transport: Transport,
-        samples: &[i16],
-    ) -> Phone {
-        let dir = tempfile::Builder::new().prefix("ringback-baresip-").tempdir().unwrap();
-        let port = port::free();
-        fs::write(dir.path().join("tone.wav"), wav(samples)).unwrap();
+    pub(crate) fn current(line: Line<'_>, samples: &[i16]) -> Phone {
+        let (dir, port) = (directory_with(samples), port::free());
         let args = [
             file("baresip_phone.py").display().to_string(),
-            user.to_owned(),
-            password.to_owned(),
-            registrar.to_string(),
-            transport.to_string(),
+            line.user.to_owned(),
+            line.password(),
+            line.registrar.to_string(),
+            line.transport.to_string(),
             port.to_string(),
         ];
         let log = dir.path().join("log");
@@ -89,15 +79,9 @@ impl Baresip {
         Phone { baresip: self, control, events }
     }
 
-    fn launch(
-        dir: TempDir,
-        config: &str,
-        user: &str,
-        password: &str,
-        registrar: SocketAddr,
-        transport: &str,
-        expires: u32,
-    ) -> Baresip {
+    fn launch(dir: TempDir, config: &str, line: Line<'_>, expires: u32) -> Baresip {
+        let Line { user, registrar, transport } = line;
+        let password = line.password();
         fs::write(dir.path().join("config"), config).unwrap();
         fs::write(dir.path().join("contacts"), "").unwrap();
         let account =
@@ -120,6 +104,17 @@ impl Baresip {
     pub(crate) fn quit(mut self) {
         self.peer.stop();
     }
+}
+
+fn directory() -> TempDir {
+    tempfile::Builder::new().prefix("ringback-baresip-").tempdir().unwrap()
+}
+
+/// With these samples to be sent.
+fn directory_with(samples: &[i16]) -> TempDir {
+    let dir = directory();
+    fs::write(dir.path().join("tone.wav"), wav(samples)).unwrap();
+    dir
 }
 
 /// A baresip that is driven over TCP (its module ctrl_tcp: JSON in netstrings).

@@ -1,9 +1,9 @@
 //! baresip in each of the three roles, with two agents of ours in the others and Kamailio between all of them.
 
-use super::referral::{decides, done, registered};
+use super::referral::{concluded, decides, done, registered};
 use crate::calls::phone::{Phone, Talk, all_at_once};
 use crate::eventually;
-use crate::peer::baresip::{self, Baresip};
+use crate::peer::baresip::{self, Baresip, Line};
 use crate::peer::kamailio::Kamailio;
 use ringback::media::party_tone::{Party, PartyListener};
 use ringback::message::Transport;
@@ -25,7 +25,7 @@ fn party(user: &str) -> Party {
     Party::new(user.as_bytes()[0] % 8).unwrap()
 }
 
-type Start = fn(&str, &str, SocketAddr, Transport, &[i16]) -> baresip::Phone;
+type Start = fn(Line<'_>, &[i16]) -> baresip::Phone;
 
 impl Lab {
     fn new(user: &str, transport: Transport, start: Start) -> Lab {
@@ -33,7 +33,7 @@ impl Lab {
         let proxy = SocketAddr::from(([127, 0, 0, 1], kamailio.port()));
         let (tone, mut samples) = (party(user), Vec::new());
         tone.tone().write(8_000 * 30, &mut samples);
-        let phone = start(user, &format!("{user}pw"), proxy, transport, &samples);
+        let phone = start(Line { user, registrar: proxy, transport }, &samples);
         eventually("baresip's binding", || kamailio.bindings().pop());
         Lab { _kamailio: kamailio, proxy, transport, phone, tone }
     }
@@ -165,9 +165,7 @@ async fn is_moved_to_it(attended: bool, transport: Transport) {
         asking = Some(talk);
     }
     first.refers_to("sip:carol@lab.example", replaces).await;
-    let (referral, asked) = at_bob.referred().await;
-    at_bob.command(Command::AcceptRefer { referral }).await;
-    let mut last = bob.follows(&asked, lab.proxy).await;
+    let (referral, _, mut last) = bob.obeys(&mut at_bob, lab.proxy).await;
     let number = u64::from(attended);
     lab.phone.wait_in(number, "CALL_INCOMING");
     if let Some(mut asking) = asking {
@@ -177,11 +175,7 @@ async fn is_moved_to_it(attended: bool, transport: Transport) {
     }
     lab.phone.command("accept", &number.to_string());
     last.answered().await;
-    at_bob.notifies(referral, 200).await;
-    let (told, end) = first.told().await;
-    assert_eq!((told.last(), end), (Some(&200), done()));
-    first.over().await;
-    at_bob.gone().await;
+    concluded(&mut first, (&mut at_bob, referral)).await;
     last.hears_party(lab.tone).await;
     lab.hears(number, bob.party());
     last.hang_up().await;
@@ -209,10 +203,8 @@ async fn it_moves(attended: bool, status: u16, transport: Transport) {
     } else {
         lab.phone.command("transfer", "0 sip:carol@lab.example");
     }
-    let (referral, asked) = first.referred().await;
+    let (referral, asked, mut last) = bob.obeys(&mut first, lab.proxy).await;
     assert_eq!(asked.target.replaces.is_some(), attended, "{asked:?}");
-    first.command(Command::AcceptRefer { referral }).await;
-    let mut last = bob.follows(&asked, lab.proxy).await;
     if status != 200 {
         carol.invited().await.refuse(status).await;
         assert_eq!(last.rejected().await.status, Some(status));

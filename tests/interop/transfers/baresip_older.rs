@@ -1,9 +1,9 @@
 //! Debian's baresip 1.0, which carries out and asks for blind transfers and knows no Replaces, with Kamailio between.
 
-use super::referral::{decides, done, registered};
+use super::referral::{concluded, decides, done, registered};
 use crate::calls::phone::{Phone, Talk, all_at_once};
 use crate::eventually;
-use crate::peer::baresip::{self, Baresip};
+use crate::peer::baresip::{self, Baresip, Line};
 use crate::peer::kamailio::Kamailio;
 use ringback::media::party_tone::{Party, PartyListener};
 use ringback::message::Transport;
@@ -23,7 +23,7 @@ impl Lab {
         let proxy = SocketAddr::from(([127, 0, 0, 1], kamailio.port()));
         let (tone, mut samples) = (Party::new(user.as_bytes()[0] % 8).unwrap(), Vec::new());
         tone.tone().write(8_000 * 30, &mut samples);
-        let phone = Baresip::phone(user, &format!("{user}pw"), proxy, Transport::Udp, &samples);
+        let phone = Baresip::phone(Line { user, registrar: proxy, transport: Transport::Udp }, &samples);
         eventually("baresip's binding", || kamailio.bindings().pop());
         Lab { _kamailio: kamailio, proxy, phone, tone }
     }
@@ -86,17 +86,11 @@ async fn somebody_is_moved_to_it() {
     let (mut at_bob, _) = bob.answers().await;
     first.answered().await;
     first.refers_to("sip:carol@lab.example", None).await;
-    let (referral, asked) = at_bob.referred().await;
-    at_bob.command(Command::AcceptRefer { referral }).await;
-    let mut last = bob.follows(&asked, lab.proxy).await;
+    let (referral, _, mut last) = bob.obeys(&mut at_bob, lab.proxy).await;
     last.progress(180).await;
     lab.phone.command("accept", "");
     last.answered().await;
-    at_bob.notifies(referral, 200).await;
-    let (told, end) = first.told().await;
-    assert_eq!((told.last(), end), (Some(&200), done()));
-    first.over().await;
-    at_bob.gone().await;
+    concluded(&mut first, (&mut at_bob, referral)).await;
     last.hears_party(lab.tone).await;
     last.hang_up().await;
 }
@@ -113,9 +107,8 @@ async fn who_is_moved_to_it_with_replaces_is_refused_as_by_one_that_is_busy() {
     assert_eq!(first.held().await, By::Local);
     let mut asking = lab.dialled(&alice, "carol").await;
     first.refers_to("sip:carol@lab.example", asking.handle.replaces().await).await;
-    let (referral, asked) = at_bob.referred().await;
-    at_bob.command(Command::AcceptRefer { referral }).await;
-    let status = bob.follows(&asked, lab.proxy).await.rejected().await.status.unwrap();
+    let (referral, _, mut last) = bob.obeys(&mut at_bob, lab.proxy).await;
+    let status = last.rejected().await.status.unwrap();
     assert_eq!(status, 486, "{}", lab.phone.log());
     at_bob.notifies(referral, status).await;
     let (told, end) = first.told().await;
@@ -143,10 +136,8 @@ async fn it_moves(status: u16) {
     first.hears_party(lab.tone).await;
     let target = if status == 200 { "carol" } else { "nobody" };
     lab.phone.command("transfer", &format!("sip:{target}@{}", lab.proxy));
-    let (referral, asked) = first.referred().await;
+    let (referral, asked, mut last) = bob.obeys(&mut first, lab.proxy).await;
     assert_eq!(asked.target.replaces, None);
-    first.command(Command::AcceptRefer { referral }).await;
-    let mut last = bob.follows(&asked, lab.proxy).await;
     if status != 200 {
         assert_eq!(last.rejected().await.status, Some(status));
         first.notifies(referral, status).await;

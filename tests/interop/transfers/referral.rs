@@ -27,6 +27,15 @@ pub(super) fn done() -> SubscriptionEnd {
     SubscriptionEnd::Terminated { reason: Some("noresource".to_owned()) }
 }
 
+/// The target has answered: the transferee tells the transferor, who leaves.
+pub(super) async fn concluded(transferor: &mut Talk, (transferee, referral): (&mut Talk, u32)) {
+    transferee.notifies(referral, 200).await;
+    let (told, end) = transferor.told().await;
+    assert_eq!((told.last(), end), (Some(&200), done()));
+    transferor.over().await;
+    transferee.gone().await;
+}
+
 impl Phone {
     /// Takes the next call and answers it; with what its Replaces came to.
     pub(super) async fn answers(&mut self) -> (Talk, Option<Replacement>) {
@@ -43,6 +52,14 @@ impl Phone {
     pub(super) async fn follows(&self, referred: &Referred, proxy: SocketAddr) -> Talk {
         let adjust = |config: &mut call::Config| *config = config.clone().referred(referred);
         self.dial_uri(&referred.target.uri, proxy, adjust, None).await
+    }
+
+    /// Obeys the next REFER of this call: its number, what it asked for, and the new call.
+    pub(super) async fn obeys(&self, talk: &mut Talk, proxy: SocketAddr) -> (u32, Referred, Talk) {
+        let (referral, asked) = talk.referred().await;
+        talk.command(Command::AcceptRefer { referral }).await;
+        let new = self.follows(&asked, proxy).await;
+        (referral, asked, new)
     }
 
     /// Requests of this method that it sent, retransmissions not counted.
