@@ -8,7 +8,7 @@ pub use heard::{HeardOnHold, HoldResult};
 use super::judged::{Judged, interrupted};
 use super::pair::{Pair, hang_up, hears};
 use super::stage::{Change, Stage, Until};
-use super::{Account, Check, Finding, MetricValue, Run, Severity, Side, Verdict};
+use super::{Account, Check, Finding, Interrupted, MetricValue, Run, Severity, Side, Verdict};
 use crate::error::Error;
 use crate::ua::call::{Command, Hold as How};
 use heard::HEARD;
@@ -195,7 +195,8 @@ impl Hold {
                 Some(true) => {}
                 Some(false) => deaf.push(format!("{name} does not hear {other_name}")),
                 None => {
-                    run.end(mark, Verdict::Inconclusive, "stopped");
+                    let why = run.interrupted().unwrap_or(Interrupted::Stopped);
+                    end(run, mark, interrupted(why));
                     return false;
                 }
             }

@@ -137,7 +137,8 @@ async fn transfer(
     let mark = run.begin("before");
     let before = listen_for(run, stage, (0, 1)).await;
     let Some(before) = before else {
-        end(run, mark, interrupted(Interrupted::Stopped));
+        let why = run.interrupted().unwrap_or(Interrupted::Stopped);
+        end(run, mark, interrupted(why));
         return None;
     };
     result.before = Some(before);
