@@ -31,6 +31,22 @@ fn a_menu_that_rings_whom_it_should_is_status_0() {
 }
 
 #[test]
+fn the_time_limit_is_kept_by_every_question_about_calls() {
+    let limit = ["--timeout", "300ms"];
+    for question in [
+        &["call", "alice", "bob"][..],
+        &["dtmf", "alice", "bob"],
+        &["hold", "alice", "bob"],
+        &["cancel", "alice", "bob", "--ring-for", "20s"],
+        &["transfer", "alice", "bob", "carol"],
+        &["fork", "alice", "bob"],
+    ] {
+        let ran = ringback(&[question, &limit].concat());
+        assert!(ran.status == 3 && ran.stdout.contains("[time-limit]"), "{question:?}: {ran}");
+    }
+}
+
+#[test]
 fn hold_cancel_and_transfer_are_checked_on_the_embedded_network() {
     for (arguments, status, said) in [
         (&["hold", "alice", "bob", "--by", "callee", "--for", "1s"][..], 0, "each end heard what it should"),

@@ -1,11 +1,10 @@
 //! `ringback call`: does a call get through?
 
 use crate::account::DetailOptions;
-use crate::ends::{EndOptions, Ends};
+use crate::asking::Asking;
+use crate::ends::Ends;
 use crate::exit::{Exit, Failure};
-use crate::interrupt::Interrupt;
-use crate::output::OutputOptions;
-use crate::probe::{ProbeOptions, duration};
+use crate::probe::duration;
 use crate::wav;
 use ringback::check::Call;
 use std::path::PathBuf;
@@ -28,13 +27,9 @@ pub(crate) struct Arguments {
     #[command(flatten)]
     call: CallOptions,
     #[command(flatten)]
-    ends: EndOptions,
-    #[command(flatten)]
     details: DetailOptions,
     #[command(flatten)]
-    probe: ProbeOptions,
-    #[command(flatten)]
-    output: OutputOptions,
+    asking: Asking,
 }
 
 #[derive(Debug, clap::Args)]
@@ -88,24 +83,16 @@ Examples:
 Exit status: 0 the call gets through, 1 it does not, 2 wrong usage, 3 inconclusive or not run.
 Ctrl-C cancels or hangs up, removes what was bound, and shows the results so far.";
 
-/// What the two arguments mean.
-struct Meaning {
-    /// Accounts: one, or two when both ends are ours.
-    ends: Ends,
-    embedded: bool,
-}
-
 pub(crate) async fn run(arguments: Arguments) -> Result<Exit, Failure> {
     // What can be wrong in the arguments is said before anything is started.
     let announcement = arguments.call.play.as_deref().map(wav::read).transpose()?;
-    let mut output = arguments.output.open()?;
-    let meaning = meaning(&arguments).await?;
-    let mut check = match meaning.ends.accounts.as_slice() {
+    let ends = ends(&arguments).await?;
+    let mut check = match ends.accounts.as_slice() {
         [a, b] => Call::between(a, b),
         [a] => Call::to(a, &arguments.target)?,
         _ => return Err(Failure::usage("one account or two are needed")),
     };
-    let both = meaning.ends.accounts.len() == 2;
+    let both = ends.accounts.len() == 2;
     let options = &arguments.call;
     let for_two = [
         (options.dial.is_some(), "--dial"),
@@ -134,25 +121,13 @@ pub(crate) async fn run(arguments: Arguments) -> Result<Exit, Failure> {
         check = check.play(samples)?;
     }
     check = check.max_ring(options.max_ring).listen(options.listen).register_caller(options.register_caller);
-    if let Some(limit) = arguments.probe.timeout {
-        check = check.timeout(limit);
-    }
-    let probe = arguments.probe.for_calls_to(&arguments.ends, meaning.embedded).await?;
-    let stopper = probe.clone();
-    let interrupt = Interrupt::watch(move || stopper.stop());
-    let outcome = probe.check(check).await;
-    output.one(&outcome);
-    probe.endpoint().close().await;
-    meaning.ends.close().await;
-    let complete = output.finish();
-    Ok(match Exit::from(outcome.verdict) {
-        Exit::Passed if !complete || interrupt.is_set() => Exit::Open,
-        exit => exit,
-    })
+    arguments.asking.ask(check, ends).await
 }
 
-async fn meaning(arguments: &Arguments) -> Result<Meaning, Failure> {
-    let Arguments { a, target, ends, details, .. } = arguments;
+/// What the two arguments mean: one account, or two when both ends are ours.
+async fn ends(arguments: &Arguments) -> Result<Ends, Failure> {
+    let Arguments { a, target, details, .. } = arguments;
+    let ends = &arguments.asking.ends;
     let is_address = a.contains('@');
     if details.is_given() && (!ends.embedded() || !is_address) {
         return Err(Failure::usage(
@@ -170,7 +145,7 @@ async fn meaning(arguments: &Arguments) -> Result<Meaning, Failure> {
             )));
         }
         let names: Vec<&str> = if both { vec![a, target] } else { vec![a] };
-        return Ok(Meaning { ends: ends.open(&names, None).await?, embedded: false });
+        return ends.open(&names, None).await;
     }
     if is_address {
         if ends.has_fault() {
@@ -179,10 +154,10 @@ async fn meaning(arguments: &Arguments) -> Result<Meaning, Failure> {
             ));
         }
         let account = details.account(a, ends.transport())?;
-        return Ok(Meaning { ends: Ends::of(vec![account]), embedded: false });
+        return Ok(Ends::of(vec![account]));
     }
     let names: Vec<&str> = if is_dialled(target) { vec![a] } else { vec![a, target] };
-    Ok(Meaning { ends: ends.open(&names, None).await?, embedded: true })
+    ends.open(&names, None).await
 }
 
 /// Is it a number or a URI, and not a name?

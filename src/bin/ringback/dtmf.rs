@@ -1,9 +1,8 @@
 //! `ringback dtmf`: do digits arrive, and as what?
 
-use crate::ends::{EndOptions, ask};
+use crate::asking::Asking;
 use crate::exit::{Exit, Failure};
-use crate::output::OutputOptions;
-use crate::probe::{ProbeOptions, duration};
+use crate::probe::duration;
 use ringback::check::{Dtmf, DtmfMethod};
 use ringback::media::stream::Timing;
 use std::time::Duration;
@@ -49,11 +48,7 @@ pub(crate) struct Arguments {
     #[arg(long, value_name = "TIME", value_parser = duration, default_value = "20s")]
     wait: Duration,
     #[command(flatten)]
-    ends: EndOptions,
-    #[command(flatten)]
-    probe: ProbeOptions,
-    #[command(flatten)]
-    output: OutputOptions,
+    asking: Asking,
 }
 
 const EXAMPLES: &str = "\
@@ -71,7 +66,8 @@ pub(crate) async fn run(arguments: Arguments) -> Result<Exit, Failure> {
     let b = arguments.b.as_deref().or(arguments.expect_ring.as_deref()).unwrap_or_default();
     let names = [arguments.a.as_str(), b];
     let menu = arguments.expect_ring.as_ref().and(arguments.dial.as_deref());
-    let ends = arguments.ends.open(&names, menu.map(|number| (number, arguments.digits.as_str()))).await?;
+    let ends =
+        arguments.asking.ends.open(&names, menu.map(|number| (number, arguments.digits.as_str()))).await?;
     let [from, to] = ends.accounts.as_slice() else { return Err(Failure::usage("two accounts are needed")) };
     let mut check = match (&arguments.expect_ring, &arguments.dial) {
         (Some(_), Some(number)) => Dtmf::routing(from, number, to)?,
@@ -85,8 +81,5 @@ pub(crate) async fn run(arguments: Arguments) -> Result<Exit, Failure> {
     let timing =
         Timing { on: arguments.on, gap: arguments.gap, volume: arguments.volume, ..Timing::default() };
     check = check.timing(timing);
-    if let Some(limit) = arguments.probe.timeout {
-        check = check.timeout(limit);
-    }
-    ask(check, ends, &arguments.ends, &arguments.probe, &arguments.output).await
+    arguments.asking.ask(check, ends).await
 }

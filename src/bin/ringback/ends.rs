@@ -1,15 +1,11 @@
 //! Whose calls: accounts of a file by their names, or users of the embedded network.
 
 use crate::account::transport;
-use crate::exit::{Exit, Failure};
-use crate::interrupt::Interrupt;
-use crate::output::{OutputOptions, tell};
-use crate::probe::ProbeOptions;
+use crate::exit::Failure;
 use ringback::campaign::inventory::Inventory;
-use ringback::check::{Account, Check};
+use ringback::check::Account;
 use ringback::message::Transport;
 use ringback::sim::{Ivr, Lab, LabBuilder, User};
-use std::io::IsTerminal;
 use std::ops::RangeInclusive;
 use std::path::PathBuf;
 
@@ -128,39 +124,17 @@ impl Ends {
         Ends { accounts, lab: None }
     }
 
+    /// Do they live in the embedded network?
+    pub(crate) fn is_embedded(&self) -> bool {
+        self.lab.is_some()
+    }
+
     /// Ends the embedded network.
     pub(crate) async fn close(self) {
         if let Some(lab) = self.lab {
             lab.shutdown().await;
         }
     }
-}
-
-/// Asks one question about calls of these accounts: shows what comes, also when it is interrupted, and closes everything.
-pub(crate) async fn ask(
-    check: impl Check,
-    ends: Ends,
-    options: &EndOptions,
-    probe: &ProbeOptions,
-    output: &OutputOptions,
-) -> Result<Exit, Failure> {
-    let mut output = output.open()?;
-    let probe = probe.for_calls(options).await?;
-    let stopper = probe.clone();
-    let interrupt = Interrupt::watch(move || stopper.stop());
-    if std::io::stderr().is_terminal() {
-        // A call takes some seconds, in which nothing else is to be seen.
-        tell(&format!("{}: {} ... (Ctrl-C hangs up)", check.name(), check.subject()));
-    }
-    let outcome = probe.check(check).await;
-    output.one(&outcome);
-    probe.endpoint().close().await;
-    ends.close().await;
-    let complete = output.finish();
-    Ok(match Exit::from(outcome.verdict) {
-        Exit::Passed if !complete || interrupt.is_set() => Exit::Open,
-        exit => exit,
-    })
 }
 
 /// `10000-10100`: at least one even port and the next.

@@ -1,9 +1,8 @@
 //! `ringback fork`: several accounts, or several devices of one, that are called as one.
 
-use crate::ends::{EndOptions, ask};
+use crate::asking::Asking;
 use crate::exit::{Exit, Failure};
-use crate::output::OutputOptions;
-use crate::probe::{ProbeOptions, duration};
+use crate::probe::duration;
 use ringback::check::{Fork, ForkTrial, MAX_FORK_ENDS, SecondCall};
 use std::time::Duration;
 
@@ -53,11 +52,7 @@ pub(crate) struct Arguments {
     #[arg(long, value_name = "TIME", value_parser = duration, default_value = "10s")]
     wait: Duration,
     #[command(flatten)]
-    ends: EndOptions,
-    #[command(flatten)]
-    probe: ProbeOptions,
-    #[command(flatten)]
-    output: OutputOptions,
+    asking: Asking,
 }
 
 const EXAMPLES: &str = "\
@@ -97,6 +92,7 @@ pub(crate) async fn run(arguments: Arguments) -> Result<Exit, Failure> {
     let number = arguments.target.clone();
     let members = group.clone();
     let ends = arguments
+        .asking
         .ends
         .open_with(&names, |lab| Ok(if is_group { lab.group(number, members) } else { lab }))
         .await?;
@@ -115,8 +111,5 @@ pub(crate) async fn run(arguments: Arguments) -> Result<Exit, Failure> {
     if let Some(second) = second.first() {
         check = check.second_caller(second);
     }
-    if let Some(limit) = arguments.probe.timeout {
-        check = check.timeout(limit);
-    }
-    ask(check, ends, &arguments.ends, &arguments.probe, &arguments.output).await
+    arguments.asking.ask(check, ends).await
 }

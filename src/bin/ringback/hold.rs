@@ -1,9 +1,8 @@
 //! `ringback hold` and `ringback cancel`: what may happen to a call between two accounts besides talking.
 
-use crate::ends::{EndOptions, ask};
+use crate::asking::Asking;
 use crate::exit::{Exit, Failure};
-use crate::output::OutputOptions;
-use crate::probe::{ProbeOptions, duration};
+use crate::probe::duration;
 use ringback::check::{Cancel, Check, Hold, hold_way};
 use ringback::ua::call::Hold as How;
 use std::time::Duration;
@@ -18,11 +17,7 @@ struct PairOptions {
     #[arg(value_name = "B")]
     b: String,
     #[command(flatten)]
-    ends: EndOptions,
-    #[command(flatten)]
-    probe: ProbeOptions,
-    #[command(flatten)]
-    output: OutputOptions,
+    asking: Asking,
 }
 
 /// Can a call between two accounts be held and resumed?
@@ -75,16 +70,9 @@ Exit status: 0 it stops, 1 it does not, 2 wrong usage, 3 inconclusive or not run
 
 pub(crate) async fn hold(arguments: HoldArguments) -> Result<Exit, Failure> {
     let HoldArguments { pair, by, how, time } = arguments;
-    let limit = pair.probe.timeout;
     of_pair(pair, |a, b| {
-        let mut check = Hold::between(a, b).how(how).time(time);
-        if by == "callee" {
-            check = check.by_callee();
-        }
-        match limit {
-            Some(limit) => check.timeout(limit),
-            None => check,
-        }
+        let check = Hold::between(a, b).how(how).time(time);
+        if by == "callee" { check.by_callee() } else { check }
     })
     .await
 }
@@ -98,8 +86,8 @@ async fn of_pair<C: Check>(
     pair: PairOptions,
     question: impl FnOnce(&ringback::Account, &ringback::Account) -> C,
 ) -> Result<Exit, Failure> {
-    let ends = pair.ends.open(&[&pair.a, &pair.b], None).await?;
+    let ends = pair.asking.ends.open(&[&pair.a, &pair.b], None).await?;
     let [from, to] = ends.accounts.as_slice() else { return Err(Failure::usage("two accounts are needed")) };
     let check = question(from, to);
-    ask(check, ends, &pair.ends, &pair.probe, &pair.output).await
+    pair.asking.ask(check, ends).await
 }

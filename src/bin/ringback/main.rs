@@ -3,6 +3,7 @@
 #![forbid(unsafe_code)]
 
 mod account;
+mod asking;
 mod call;
 mod demo;
 mod dtmf;

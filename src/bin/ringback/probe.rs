@@ -1,8 +1,8 @@
 //! Options of whatever asks a question: our own address, and how long to wait.
 
-use crate::ends::EndOptions;
 use crate::exit::Failure;
 use ringback::check::{Probe, ProbeConfig};
+use std::ops::RangeInclusive;
 use std::time::Duration;
 
 #[derive(Debug, clap::Args)]
@@ -22,14 +22,13 @@ impl ProbeOptions {
     }
 
     /// For calls: with the ports of the media, and on 127.0.0.1, unless told, where the embedded network is asked.
-    pub(crate) async fn for_calls(&self, ends: &EndOptions) -> Result<Probe, Failure> {
-        self.for_calls_to(ends, ends.embedded()).await
-    }
-
-    /// The same, where it is known otherwise whether the embedded network is asked.
-    pub(crate) async fn for_calls_to(&self, ends: &EndOptions, embedded: bool) -> Result<Probe, Failure> {
+    pub(crate) async fn for_calls(
+        &self,
+        rtp_ports: Option<RangeInclusive<u16>>,
+        embedded: bool,
+    ) -> Result<Probe, Failure> {
         let mut config = ProbeConfig::default();
-        config.rtp_ports = ends.rtp_ports();
+        config.rtp_ports = rtp_ports;
         let here = embedded && self.bind.is_empty();
         self.with(if here { config.bind("udp:127.0.0.1:0")? } else { config }).await
     }

@@ -1,9 +1,8 @@
 //! `ringback transfer`: is a call transferred, and who hears whom afterwards?
 
-use crate::ends::{EndOptions, ask};
+use crate::asking::Asking;
 use crate::exit::{Exit, Failure};
-use crate::output::OutputOptions;
-use crate::probe::{ProbeOptions, duration};
+use crate::probe::duration;
 use ringback::check::{DtmfMethod, FeatureCode, ReferTo, Transfer, TransferKind, TransferTarget};
 use ringback::sim::{LabBuilder, pbx};
 use std::time::Duration;
@@ -74,11 +73,7 @@ pub(crate) struct Arguments {
     #[arg(long, value_name = "TIME", value_parser = duration, default_value = "20s")]
     wait: Duration,
     #[command(flatten)]
-    ends: EndOptions,
-    #[command(flatten)]
-    probe: ProbeOptions,
-    #[command(flatten)]
-    output: OutputOptions,
+    asking: Asking,
 }
 
 const EXAMPLES: &str = "\
@@ -138,7 +133,7 @@ fn manner(word: &str) -> TransferTarget {
 
 pub(crate) async fn run(arguments: Arguments) -> Result<Exit, Failure> {
     let names = [arguments.a.as_str(), &arguments.b, &arguments.c];
-    let ends = arguments.ends.open_with(&names, |lab| arguments.set_up(lab)).await?;
+    let ends = arguments.asking.ends.open_with(&names, |lab| arguments.set_up(lab)).await?;
     let [a, b, c] = ends.accounts.as_slice() else { return Err(Failure::usage("three accounts are needed")) };
     let mut check = Transfer::new(a, b, c, arguments.kind)
         .wait(arguments.wait)
@@ -163,7 +158,7 @@ pub(crate) async fn run(arguments: Arguments) -> Result<Exit, Failure> {
     if let Some(code) = &arguments.by_keys {
         let mut code = FeatureCode::new(code)?.method(arguments.method);
         // The users of the embedded network have names, and numbers beside them.
-        let number = arguments.number.as_deref().or(arguments.ends.embedded().then_some(EMBEDDED_C));
+        let number = arguments.number.as_deref().or(arguments.asking.ends.embedded().then_some(EMBEDDED_C));
         if let Some(number) = number.filter(|_| arguments.number.is_some() || arguments.park.is_none()) {
             code = code.number(number)?;
         }
@@ -175,8 +170,5 @@ pub(crate) async fn run(arguments: Arguments) -> Result<Exit, Failure> {
         }
         check = check.by_keys(code)?;
     }
-    if let Some(limit) = arguments.probe.timeout {
-        check = check.timeout(limit);
-    }
-    ask(check, ends, &arguments.ends, &arguments.probe, &arguments.output).await
+    arguments.asking.ask(check, ends).await
 }
