@@ -180,7 +180,7 @@ pub(super) fn not_acknowledged(who: &str) -> Finding {
     )
 }
 
-/// The caller and the winner hear each other, and nobody else hears anything. Legs: the caller's and the winner's.
+/// The caller and the winner hear each other, and nobody else, for nobody else has a call that is up. Legs: the caller's and the winner's.
 pub(super) fn audio(check: &Fork, winner: usize, (caller_leg, leg): (usize, usize), ears: &[Ear]) -> Judged {
     let (caller, who) = (check.party(0), check.party(winner));
     let heard = |leg: usize| ears.iter().find(|ear| ear.leg == leg).map(|ear| ear.speakers.as_slice());
@@ -192,20 +192,6 @@ pub(super) fn audio(check: &Fork, winner: usize, (caller_leg, leg): (usize, usiz
             Side::Peer,
             format!("{who} answered, and {caller} hears {}", listed(check, strangers)),
             "platform: it joins the caller with a device that has not won",
-        );
-    }
-    if let Some(ear) =
-        ears.iter().find(|ear| ear.leg != caller_leg && ear.leg != leg && !ear.speakers.is_empty())
-    {
-        return Judged::fail(
-            "loser-hears",
-            Side::Peer,
-            format!(
-                "{who} answered, and {} hears {}",
-                check.party(ear.listener),
-                listed(check, ear.speakers.iter().copied())
-            ),
-            "platform: only the device that has won is joined with the caller",
         );
     }
     let deaf = match (by_caller.contains(&winner), by_winner.contains(&0)) {
@@ -278,7 +264,6 @@ mod tests {
             "carol answered, and alice hears bob",
         );
         found(audio(&[ear(0, &[1, 2]), ear(2, &[0])]), "wrong-end-heard", "alice hears bob");
-        found(audio(&[ear(0, &[2]), ear(2, &[0]), ear(3, &[0])]), "loser-hears", "dan hears alice");
         found(audio(&[ear(0, &[2]), ear(2, &[])]), "winner-not-heard", "carol does not hear alice");
         // A leg that is not up is heard nowhere.
         found(audio(&[ear(0, &[])]), "winner-not-heard", "do not hear each other");
@@ -289,11 +274,13 @@ mod tests {
         let check = fork();
         found(both_dropped(&check, [1, 3]), "both-answers-dropped", "bob and dan answered at once, and both");
         found(
-            both_up(&check, [1, 3], Some(2)),
+            both_up(&check, [1, 3], Some(2), &[ear(0, &[3]), ear(3, &[0]), ear(1, &[])]),
             "second-answer-left-open",
             "talks to dan, and the leg of bob",
         );
-        found(both_up(&check, [1, 3], None), "second-answer-left-open", "alice hears neither");
+        found(both_up(&check, [1, 3], None, &[]), "second-answer-left-open", "alice hears neither");
+        let conference = [ear(0, &[1, 3]), ear(1, &[0, 3]), ear(3, &[0, 1])];
+        found(both_up(&check, [1, 3], Some(0), &conference), "loser-hears", "dan hears alice and bob");
         found(
             not_passed_on(&check, &[1], None),
             "answer-not-passed-on",

@@ -142,7 +142,7 @@ impl Play<'_> {
                 self.round.winner = both.iter().find(joined).map(|party| party - 1);
                 let winner = self.round.winner.map(|end| end + 1);
                 let open = ringing.iter().copied().filter(|party| Some(*party) != winner).collect();
-                (name::both_up(self.check, racers, self.round.winner), open)
+                (name::both_up(self.check, racers, self.round.winner, &ears), open)
             }
         };
         // Who did not race and rings on was told by the trial of one answer.

@@ -5,7 +5,7 @@ use crate::check::Side;
 use crate::check::display::Took;
 use crate::check::fork::{Fork, RingOrder, SecondCall};
 use crate::check::judged::Judged;
-use crate::check::stage::Seen;
+use crate::check::stage::{Ear, Seen};
 use std::time::Duration;
 
 /// Why two could not do something at the same time.
@@ -25,8 +25,28 @@ pub(in crate::check::fork) fn both_dropped(check: &Fork, racers: [usize; 2]) -> 
     )
 }
 
-pub(in crate::check::fork) fn both_up(check: &Fork, racers: [usize; 2], joined: Option<usize>) -> Judged {
+/// Neither was released; the caller is joined with this end, or with none.
+pub(in crate::check::fork) fn both_up(
+    check: &Fork,
+    racers: [usize; 2],
+    joined: Option<usize>,
+    ears: &[Ear],
+) -> Judged {
     let caller = check.party(0);
+    let is_second = |ear: &&Ear| ear.listener != 0 && joined.is_some_and(|end| ear.listener != end + 1);
+    if let Some(ear) = ears.iter().find(|ear| is_second(ear) && !ear.speakers.is_empty()) {
+        return Judged::fail(
+            "loser-hears",
+            Side::Peer,
+            format!(
+                "{} answered at once, neither was hung up, and {} hears {}",
+                listed(check, racers),
+                check.party(ear.listener),
+                listed(check, ear.speakers.iter().copied())
+            ),
+            "platform: of two answers one stays, and that one alone is joined with the caller (RFC 3261 sec. 13.2.2.4)",
+        );
+    }
     let seconds = crate::check::fork::call::RELEASE.as_secs();
     let open = match joined {
         Some(end) => {
