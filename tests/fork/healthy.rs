@@ -62,6 +62,21 @@ async fn a_group_of_three_is_rung_at_once_and_one_of_them_wins() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_group_and_devices_are_rung_over_ipv6_by_their_contacts() {
+    let addresses = ["2001:db8::1", "2001:db8::7"];
+    let scene = Scene::between(addresses, &[], |lab, _| lab.group(GROUP, MEMBERS)).await;
+    for check in [scene.group(), scene.devices(3)] {
+        let outcome = scene.check(check).await;
+        passes(&outcome);
+        let rang = &outcome.fork.as_ref().unwrap().round(ForkTrial::Answer).unwrap().rang;
+        assert!(
+            rang.len() == 3 && rang.iter().all(|rung| rung.request_uri.contains("@[2001:db8::7]:")),
+            "{outcome}"
+        );
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn two_and_three_devices_of_one_account_are_rung_at_once_and_each_removes_its_own_binding() {
     for number in [2, 3] {
         let scene = Scene::new(&[]).await;

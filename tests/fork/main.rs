@@ -3,4 +3,6 @@
 
 mod faults;
 mod healthy;
+mod meddler;
+mod platforms;
 mod scene;

@@ -1,8 +1,9 @@
 //! A PBX with a group of three, and a probe, in one network in memory.
 
+use crate::meddler::{Edit, Meddler};
 use ringback::check::{Account, Finding, Fork, Outcome, Probe, ProbeConfig, Severity, Step};
 use ringback::message::Transport;
-use ringback::sim::{Lab, LabBuilder, MemoryNetwork, User};
+use ringback::sim::{Lab, LabBuilder, MemoryHost, MemoryNetwork, User};
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
@@ -22,15 +23,32 @@ impl Scene {
     }
 
     pub(crate) async fn with(faults: &[&str], more: impl FnOnce(LabBuilder) -> LabBuilder) -> Scene {
+        Scene::between(["203.0.113.1", "192.0.2.7"], faults, |lab, _| more(lab)).await
+    }
+
+    /// The group, and this is done to all that the PBX sends.
+    pub(crate) async fn meddled(faults: &[&str], edit: Edit) -> Scene {
+        let meddle = |lab: LabBuilder, host: &MemoryHost| {
+            lab.network(Arc::new(Meddler::new(host, edit))).group(GROUP, MEMBERS)
+        };
+        Scene::between(["203.0.113.1", "192.0.2.7"], faults, meddle).await
+    }
+
+    /// The PBX and the probe have these addresses.
+    pub(crate) async fn between(
+        addresses: [&str; 2],
+        faults: &[&str],
+        more: impl FnOnce(LabBuilder, &MemoryHost) -> LabBuilder,
+    ) -> Scene {
         let network = MemoryNetwork::new([7; 32]);
-        let (pbx, ours): (IpAddr, IpAddr) = ("203.0.113.1".parse().unwrap(), "192.0.2.7".parse().unwrap());
-        let mut builder =
-            Lab::builder().seed([1; 32]).on(&network.host([pbx])).user(User::new("alice", "pw"));
+        let [pbx, ours] = addresses.map(|address| address.parse::<IpAddr>().unwrap());
+        let host = network.host([pbx]);
+        let mut builder = Lab::builder().seed([1; 32]).on(&host).user(User::new("alice", "pw"));
         for name in MEMBERS {
             let user = faults.iter().fold(User::new(name, "pw"), |user, fault| user.fault(fault).unwrap());
             builder = builder.user(user);
         }
-        let lab = more(builder).start().await.unwrap();
+        let lab = more(builder, &host).start().await.unwrap();
         let mut config = ProbeConfig::default();
         config.endpoint.network = Some(Arc::new(network.host([ours])));
         config.endpoint.udp = vec![SocketAddr::new(ours, 5070)];

@@ -28,7 +28,8 @@ impl Play<'_> {
         if let Err(judged) = self.connect(winner).await {
             self.end(mark, judged);
             self.skip(&["cancel", "audio"], "the call did not come up");
-            return self.hang_up(&[]).await;
+            // Its leg is up, and the caller has none that could end it.
+            return self.hang_up(&[winner]).await;
         }
         if let Some(time) = self.round.answer {
             self.run.metric("answer", MetricValue::Duration(time));
@@ -130,7 +131,13 @@ impl Play<'_> {
                 self.round.winner = Some(winner - 1);
                 let _ = self.released(&losers).await;
                 let audio = self.audio(*winner).await;
-                (self.raced(*winner, racers, audio), losers)
+                if audio.verdict == Verdict::Fail && is_over(self.stage, self.leg(*winner)) {
+                    // The one is hung up a moment after the other.
+                    self.round.winner = None;
+                    (name::both_dropped(self.check, racers), Vec::new())
+                } else {
+                    (self.raced(*winner, racers, audio), losers)
+                }
             }
             both => {
                 let Some(ears) = self.listen().await else {
