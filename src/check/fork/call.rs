@@ -172,7 +172,8 @@ impl Play<'_> {
         }
         self.round.legs_left = left.len() + news.len();
         match news.as_slice() {
-            [] => Judged::pass("all are released"),
+            [] if left.is_empty() => Judged::pass("all are released"),
+            [] => Judged::pass("all others are released"),
             left => name::legs_left(self.check, left),
         }
     }
