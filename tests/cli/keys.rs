@@ -85,6 +85,20 @@ fn what_only_a_refer_has_is_wrong_usage_beside_keys_and_a_park_orbit() {
 }
 
 #[test]
+fn options_of_another_kind_of_transfer_are_wrong_usage() {
+    for (more, words) in [
+        (&["--kind", "attended", "--early-replaces"][..], "semi-attended"),
+        (&["--kind", "blind", "--early-replaces"], "semi-attended"),
+        (&["--asked", "busy"], "only an attended transfer"),
+        (&["--asked", "rings", "--kind", "semi-attended"], "only an attended transfer"),
+    ] {
+        let ran = ringback(&[&["transfer", "alice", "bob", "carol"][..], more].concat());
+        assert_eq!((ran.status, ran.stdout.as_str()), (2, ""), "{ran}");
+        assert!(ran.stderr.contains(words) && ran.stderr.lines().count() == 1, "{words}: {ran}");
+    }
+}
+
+#[test]
 fn a_place_that_the_embedded_network_cannot_have_is_wrong_usage_and_tells_what_a_place_is() {
     for place in ["abc", "700", "7", "70-1", "sip:701@lab.example", ""] {
         let ran = ringback(&["transfer", "alice", "bob", "carol", "--park", place]);

@@ -149,12 +149,11 @@ fn what_only_a_refer_has_is_refused_beside_keys_and_a_park_orbit_in_either_order
     type Change = fn(Transfer) -> Result<Transfer, Error>;
     let account = |name: &str| Account::new(&format!("sip:{name}@lab.example"), "pw").unwrap();
     let blind = Transfer::blind(&account("alice"), &account("bob"), &account("203"));
-    let of_refer: [(&str, Change); 5] = [
+    let of_refer: [(&str, Change); 4] = [
         ("Refer-To", |check| check.refer_to(ReferTo::Number("203".to_owned()))),
         ("Replaces", Transfer::early_replaces),
         ("hanging up", Transfer::hang_up_early),
         ("in one go", Transfer::at_once),
-        ("asked first", |check| check.asked(TransferTarget::Rings)),
     ];
     let others: [(&str, Change); 2] = [
         ("a transfer by keys", |check| check.by_keys(FeatureCode::default())),
@@ -168,11 +167,21 @@ fn what_only_a_refer_has_is_refused_beside_keys_and_a_park_orbit_in_either_order
             }
         }
     }
+    // Who is asked first can be none but the target of an attended transfer by REFER.
+    let attended = Transfer::attended(&account("alice"), &account("bob"), &account("203"));
+    let busy: Change = |check| check.asked(TransferTarget::Refuses(486));
+    assert!(busy(attended.clone()).is_ok());
+    let keyed = others.map(|(_, change)| change(attended.clone()).and_then(busy));
+    for said in keyed
+        .into_iter()
+        .chain([busy(blind.clone()), busy(attended.clone()).and_then(Transfer::early_replaces)])
+    {
+        assert!(said.unwrap_err().to_string().contains("only an attended transfer by REFER asks it"));
+    }
     // What changes nothing does no harm.
     assert!(blind.clone().park("701").and_then(|check| check.refer_to(ReferTo::Aor)).is_ok());
     let completed = || FeatureCode::new("*2").unwrap().complete_by("*3").unwrap();
     assert!(blind.clone().by_keys(completed()).unwrap_err().to_string().contains("completing code"));
-    let attended = Transfer::attended(&account("alice"), &account("bob"), &account("203"));
     assert!(attended.clone().by_keys(completed()).is_ok());
     assert!(attended.park("701").unwrap().by_keys(completed()).is_err());
 }

@@ -26,9 +26,9 @@ pub(crate) struct Arguments {
     /// The account that one of them is moved to.
     #[arg(value_name = "C")]
     c: String,
-    /// How: blind, attended or semi-attended.
-    #[arg(long, value_name = "KIND", default_value = "blind")]
-    kind: TransferKind,
+    /// How: blind, attended or semi-attended; default: blind.
+    #[arg(long, value_name = "KIND")]
+    kind: Option<TransferKind>,
     /// Who transfers: caller or callee.
     #[arg(long, value_name = "END", default_value = "caller", value_parser = ["caller", "callee"])]
     by: String,
@@ -97,10 +97,20 @@ Ctrl-C hangs up every call and removes what was bound.";
 const EMBEDDED_C: &str = "203";
 
 impl Arguments {
+    fn kind(&self) -> Result<TransferKind, Failure> {
+        match (self.kind, self.early_replaces) {
+            (Some(TransferKind::Blind | TransferKind::Attended), true) => {
+                Err(Failure::usage("--early-replaces is a semi-attended transfer; leave --kind out"))
+            }
+            (None, true) => Ok(TransferKind::SemiAttended),
+            (kind, _) => Ok(kind.unwrap_or(TransferKind::Blind)),
+        }
+    }
+
     /// The embedded network takes the keys that are to be tried, and has the place.
-    fn set_up(&self, lab: LabBuilder) -> Result<LabBuilder, Failure> {
+    fn set_up(&self, kind: TransferKind, lab: LabBuilder) -> Result<LabBuilder, Failure> {
         let mut config = pbx::Config::default();
-        let blind = self.kind == TransferKind::Blind;
+        let blind = kind == TransferKind::Blind;
         config.transfer_code = self.by_keys.clone().filter(|_| blind);
         config.consult_code = self.by_keys.clone().filter(|_| !blind);
         config.complete_code.clone_from(&self.complete_by);
@@ -132,10 +142,11 @@ fn manner(word: &str) -> TransferTarget {
 }
 
 pub(crate) async fn run(arguments: Arguments) -> Result<Exit, Failure> {
+    let kind = arguments.kind()?;
     let names = [arguments.a.as_str(), &arguments.b, &arguments.c];
-    let ends = arguments.asking.ends.open_with(&names, |lab| arguments.set_up(lab)).await?;
+    let ends = arguments.asking.ends.open_with(&names, |lab| arguments.set_up(kind, lab)).await?;
     let [a, b, c] = ends.accounts.as_slice() else { return Err(Failure::usage("three accounts are needed")) };
-    let mut check = Transfer::new(a, b, c, arguments.kind)
+    let mut check = Transfer::new(a, b, c, kind)
         .wait(arguments.wait)
         .target(manner(&arguments.target))
         .asked(manner(&arguments.asked))?

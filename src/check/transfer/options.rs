@@ -96,7 +96,7 @@ impl Transfer {
     /// transferred, and the check fails with what became of the transferee.
     ///
     /// # Errors
-    /// [`Error::Usage`] with [`Transfer::by_keys`] or [`Transfer::park`].
+    /// [`Error::Usage`] for another kind, where it is not asked, and with [`Transfer::by_keys`] or [`Transfer::park`].
     pub fn asked(mut self, target: TransferTarget) -> Result<Transfer, Error> {
         self.asked = target;
         self.consistent()
@@ -143,6 +143,11 @@ impl Transfer {
 
     /// Everything that was asked for has a meaning.
     fn consistent(self) -> Result<Transfer, Error> {
+        let asks = self.kind == TransferKind::Attended && self.keys.is_none() && self.slot.is_none();
+        if self.asked != TransferTarget::Answers && !asks {
+            let problem = "only an attended transfer by REFER asks it; leave it out";
+            return Err(Error::usage("what the target does when it is asked first", problem));
+        }
         let without = match (&self.keys, &self.slot) {
             (None, None) => return Ok(self),
             (_, Some(_)) => "a call that is parked",
@@ -153,7 +158,6 @@ impl Transfer {
             (self.early_replaces, "Replaces of a call that rings"),
             (self.hang_up_early, "hanging up when the REFER is accepted"),
             (self.at_once, "hold and REFER in one go"),
-            (self.asked != TransferTarget::Answers, "what the target does when it is asked first"),
         ];
         if let Some((_, what)) = only_of_refer.into_iter().find(|(is_asked_for, _)| *is_asked_for) {
             return Err(Error::usage(what, format!("{without} has no such thing; leave one of the two out")));
