@@ -122,7 +122,7 @@ fn the_ladder_has_all_three_parties_and_the_proxy_where_an_engineer_would_draw_t
     let along = |after: usize, steps: &[(usize, usize, &str)]| {
         steps.iter().fold(after, |after, (from, to, begins)| next(after, (*from, *to), begins))
     };
-    let carried_out = along(
+    let referred = along(
         0,
         &[
             (alice, proxy, "INVITE sip:bob@"),
@@ -138,13 +138,12 @@ fn the_ladder_has_all_three_parties_and_the_proxy_where_an_engineer_would_draw_t
             (alice, proxy, "ACK"),
             (alice, proxy, "REFER sip:bob@"),
             (proxy, bob, "REFER sip:bob@"),
-            (bob, proxy, "202 Accepted"),
-            (bob, proxy, "INVITE sip:carol@"),
-            (proxy, carol, "INVITE sip:carol@"),
-            (carol, proxy, "200 OK"),
         ],
     );
-    // Nothing says which of these comes first.
+    // Nothing says which of these comes first, nor which of those behind.
+    along(referred, &[(bob, proxy, "202 Accepted"), (proxy, alice, "202 Accepted")]);
+    let called = [(bob, proxy, "INVITE sip:carol@"), (proxy, carol, "INVITE sip:carol@")];
+    let carried_out = next(along(referred, &called), (carol, proxy), "200 OK");
     let told = along(carried_out, &[(bob, proxy, "NOTIFY"), (proxy, alice, "NOTIFY")]);
     let replaced = along(carried_out, &[(carol, proxy, "BYE"), (proxy, alice, "BYE")]);
     let left = along(told.max(replaced), &[(alice, proxy, "BYE"), (proxy, bob, "BYE")]);
