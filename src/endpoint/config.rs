@@ -108,6 +108,9 @@ pub struct Stats {
     pub stray: u64,
     /// Messages that could not be sent because the socket or a queue was full.
     pub dropped: u64,
+    /// Datagrams that the system dropped because a socket's receive buffer was full: we did not read fast enough. It says so (Linux does) with
+    /// the next datagram that it has room for.
+    pub receive_dropped: u64,
     /// Requests answered 503 because nobody took them from [`Incoming`](super::Incoming), or for want of transactions.
     pub refused: u64,
     /// Connections not accepted because of [`Config::max_connections`].
@@ -144,21 +147,23 @@ impl Stats {
     pub const LATE: Duration = Duration::from_millis(250);
 
     /// Was the endpoint itself the limit at some time after `before`? In words, if it was: because something was handled later than
-    /// [`Stats::LATE`], or because a queue of ours was full and something was not sent. What did not come since then says nothing
-    /// about a peer.
+    /// [`Stats::LATE`], or because a queue or buffer of ours was full and something was not sent or not read. What did not come since then
+    /// says nothing about a peer.
     pub fn limited_since(&self, before: &Stats) -> Option<String> {
         let late = self.late.saturating_sub(before.late);
-        let dropped = self.dropped.saturating_sub(before.dropped);
+        let unsent = self.dropped.saturating_sub(before.dropped);
+        let unread = self.receive_dropped.saturating_sub(before.receive_dropped);
         let lag = self.deadline_lag_max.max(self.command_lag_max).as_millis();
-        match (late, dropped) {
-            (0, 0) => None,
-            (0, dropped) => {
-                Some(format!("{dropped} messages were not sent because a queue of ours was full"))
-            }
-            (late, 0) => Some(format!("our own loop was late {late} times, by up to {lag} ms")),
-            (late, dropped) => Some(format!(
-                "our own loop was late {late} times, by up to {lag} ms, and {dropped} messages were not sent because a queue was full"
-            )),
+        let mut limits = Vec::new();
+        if late > 0 {
+            limits.push(format!("our own loop was late {late} times, by up to {lag} ms"));
         }
+        if unsent > 0 {
+            limits.push(format!("{unsent} messages were not sent because a queue of ours was full"));
+        }
+        if unread > 0 {
+            limits.push(format!("{unread} datagrams were lost because a receive buffer of ours was full"));
+        }
+        (!limits.is_empty()).then(|| limits.join(", and "))
     }
 }

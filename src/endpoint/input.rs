@@ -90,7 +90,8 @@ impl Driver {
         match socket.read(now, cx, &mut self.buffer) {
             Read::Nothing => 0,
             Read::Error => 1,
-            Read::Datagrams(Train { length, size, remote }) => {
+            Read::Datagrams(Train { length, size, remote, .. }, dropped) => {
+                self.stats.receive_dropped += u64::from(dropped);
                 let buffer = std::mem::take(&mut self.buffer);
                 let datagrams = buffer.get(..length).unwrap_or(&buffer).chunks(size.max(1));
                 let count = datagrams.len().max(1);

@@ -35,6 +35,8 @@ pub(super) struct Socket {
     sends_trains: bool,
     /// What could not be sent and was not told yet.
     failed: Vec<(Owner, TransportError)>,
+    /// What the system had dropped for want of room, when it last said so.
+    dropped: u32,
     errors: u32,
     rests_until: Option<Instant>,
 }
@@ -49,7 +51,8 @@ struct Waiting {
 
 /// What reading gave.
 pub(super) enum Read {
-    Datagrams(Train),
+    /// Datagrams, and how many the system has dropped since the last ones.
+    Datagrams(Train, u32),
     /// An error that concerns no message of ours.
     Error,
     Nothing,
@@ -67,6 +70,7 @@ impl Socket {
             train: Vec::new(),
             sends_trains: true,
             failed: Vec::new(),
+            dropped: 0,
             errors: 0,
             rests_until: None,
         })
@@ -100,7 +104,8 @@ impl Socket {
         match self.io.poll_recv_train(cx, buffer) {
             Poll::Ready(Ok(train)) => {
                 self.errors = 0;
-                Read::Datagrams(train)
+                let before = std::mem::replace(&mut self.dropped, train.dropped);
+                Read::Datagrams(train, train.dropped.wrapping_sub(before))
             }
             Poll::Ready(Err(error)) => {
                 tracing::debug!(%error, local = %self.bound, "cannot receive");

@@ -69,6 +69,9 @@ pub struct Train {
     pub size: usize,
     /// Where they came from.
     pub remote: SocketAddr,
+    /// What the system had dropped for this socket when they arrived, since it was bound: there was no room for it. 0 where the system does
+    /// not say.
+    pub dropped: u32,
 }
 
 /// A datagram socket.
@@ -76,11 +79,16 @@ pub trait Datagrams: Send + Sync + fmt::Debug {
     /// Receives one datagram into `buffer`.
     fn poll_recv(&self, cx: &mut Context<'_>, buffer: &mut [u8]) -> Poll<io::Result<(usize, SocketAddr)>>;
     /// From now on [`Datagrams::poll_recv_train`] is called and [`Datagrams::poll_recv`] no more, so that what arrives together may be
-    /// read together. One that reads datagrams singly need not know.
+    /// read together, and what was dropped is told. One that reads datagrams singly need not know.
     fn read_trains(&self) {}
     /// Receives one datagram into `buffer`, or several of one size from one remote, in order, one behind the other.
     fn poll_recv_train(&self, cx: &mut Context<'_>, buffer: &mut [u8]) -> Poll<io::Result<Train>> {
-        self.poll_recv(cx, buffer).map_ok(|(length, remote)| Train { length, size: length, remote })
+        self.poll_recv(cx, buffer).map_ok(|(length, remote)| Train {
+            length,
+            size: length,
+            remote,
+            dropped: 0,
+        })
     }
     /// Sends one datagram now; `WouldBlock` when the socket's buffer is full.
     fn try_send(&self, bytes: &[u8], remote: SocketAddr) -> io::Result<()>;

@@ -131,13 +131,15 @@ impl Datagrams for UdpSocket {
         Poll::Ready(Ok((buffer.filled().len(), remote)))
     }
 
-    /// By UDP_GRO (Linux 5.0).
+    /// By UDP_GRO (Linux 5.0) and SO_RXQ_OVFL.
     #[cfg(target_os = "linux")]
     fn read_trains(&self) {
-        if let Err(error) =
-            nix::sys::socket::setsockopt(self, nix::sys::socket::sockopt::UdpGroSegment, &true)
-        {
+        use nix::sys::socket::{setsockopt, sockopt};
+        if let Err(error) = setsockopt(self, sockopt::UdpGroSegment, &true) {
             tracing::debug!(%error, "the system reads datagrams one by one");
+        }
+        if let Err(error) = setsockopt(self, sockopt::RxqOvfl, &1) {
+            tracing::debug!(%error, "the system does not say what it drops");
         }
     }
 
@@ -145,25 +147,28 @@ impl Datagrams for UdpSocket {
     fn poll_recv_train(&self, cx: &mut Context<'_>, buffer: &mut [u8]) -> Poll<io::Result<Train>> {
         use nix::sys::socket::{ControlMessageOwned, MsgFlags, SockaddrStorage, recvmsg};
         use std::os::fd::AsRawFd;
+        /// Room for the two that are asked for, an int each; where the system wants them.
+        #[repr(align(8))]
+        struct Control([u8; 64]);
         loop {
             ready!(self.poll_recv_ready(cx))?;
             let read = self.try_io(tokio::io::Interest::READABLE, || {
-                // The one message that was asked for, an int.
-                let mut control = [0; 64];
-                let mut into = [io::IoSliceMut::new(buffer)];
-                let what = recvmsg::<SockaddrStorage>(
-                    self.as_raw_fd(),
-                    &mut into,
-                    Some(&mut control),
-                    MsgFlags::empty(),
-                )?;
-                let size = what.cmsgs()?.find_map(|message| match message {
-                    ControlMessageOwned::UdpGroSegments(size) => usize::try_from(size).ok(),
-                    _ => None,
-                });
-                let length = what.bytes;
+                let mut control = Control([0; 64]);
+                let (fd, mut into) = (self.as_raw_fd(), [io::IoSliceMut::new(buffer)]);
+                let what =
+                    recvmsg::<SockaddrStorage>(fd, &mut into, Some(&mut control.0), MsgFlags::empty())?;
                 let remote = what.address.and_then(socket_address).ok_or(io::ErrorKind::InvalidData)?;
-                Ok(Train { length, size: size.unwrap_or(length), remote })
+                let mut train = Train { length: what.bytes, size: what.bytes, remote, dropped: 0 };
+                for message in what.cmsgs()? {
+                    match message {
+                        ControlMessageOwned::UdpGroSegments(size) => {
+                            train.size = usize::try_from(size).unwrap_or(train.size);
+                        }
+                        ControlMessageOwned::RxqOvfl(dropped) => train.dropped = dropped,
+                        _ => {}
+                    }
+                }
+                Ok(train)
             });
             match read {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
@@ -291,7 +296,7 @@ mod tests {
                 let mut buffer = [0; 16];
                 let train = std::future::poll_fn(|cx| to.poll_recv_train(cx, &mut buffer)).await.unwrap();
                 let all = sent.concat();
-                assert_eq!(train, Train { length: all.len(), size, remote });
+                assert_eq!(train, Train { length: all.len(), size, remote, dropped: 0 });
                 assert_eq!(&buffer[..train.length], all.as_bytes());
             }
         }

@@ -169,3 +169,38 @@ async fn a_forgotten_call_id_is_recorded_nowhere() {
     drop(scope);
     assert_eq!(answer(&mut transaction).await.message.status(), Some(200));
 }
+
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn what_finds_no_room_in_the_receive_buffer_is_counted() {
+    let mut network = ringback::transport::OsNetwork::new();
+    network.udp_buffer = 4_096;
+    let mut config = config(&["127.0.0.1:0"], &[]);
+    config.network = Some(std::sync::Arc::new(network));
+    let (client, _) = Endpoint::bind(config).await.unwrap();
+    let peer = UdpSocket::bind("127.0.0.1:0").await.unwrap();
+    let flow = client.flow(Transport::Udp, peer.local_addr().unwrap()).await.unwrap();
+    let before = client.stats();
+    // Nobody reads meanwhile: there is one thread, and it sends.
+    let flood = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
+    for _ in 0..100 {
+        flood.send_to(&[b'x'; 1_000], flow.local).unwrap();
+    }
+    let (_scope, mut transaction) = ask(&client, flow).await;
+    let mut buffer = [0; 2_048];
+    let (length, _) = tokio::time::timeout(SOON, peer.recv_from(&mut buffer)).await.unwrap().unwrap();
+    assert_eq!(client.stats().receive_dropped, 0, "the system says so with what comes next");
+    let request =
+        ringback::message::Message::parse(buffer[..length].to_vec().into(), &Default::default()).unwrap();
+    peer.send_to(ok(&request).as_bytes(), flow.local).await.unwrap();
+    answer(&mut transaction).await;
+    let stats = client.stats();
+    assert!(stats.malformed > 0 && stats.receive_dropped > 0, "{stats:?}");
+    assert_eq!(stats.malformed + stats.receive_dropped, 100);
+    let said = stats.limited_since(&before).unwrap();
+    assert_eq!(
+        said,
+        format!("{} datagrams were lost because a receive buffer of ours was full", stats.receive_dropped)
+    );
+    assert_eq!(stats.limited_since(&stats), None);
+}
