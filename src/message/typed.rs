@@ -98,7 +98,8 @@ impl Message {
             _ => Ok(cseq),
         }
     }
-    /// All Contact values.
+    /// All Contact values. A `*` is given also behind others, where the grammar has none (RFC 3261 sec. 20.10): who removes bindings has to see
+    /// that it stands alone.
     pub fn contacts(&self) -> impl Iterator<Item = Result<Contact<'_>, FieldError>> {
         List::new(self, HeaderName::Contact, Contact::parse_first)
     }
