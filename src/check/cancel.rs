@@ -2,7 +2,7 @@
 
 use super::judged::{Judged, interrupted};
 use super::pair::Pair;
-use super::stage::{Expect, Stage, Until};
+use super::scene::{Ends, Expect, Until};
 use super::{Account, Check, Finding, MetricValue, Run, Severity, Side, Verdict};
 use crate::ua::call::{By, Cause};
 use std::time::Duration;
@@ -54,7 +54,7 @@ impl Check for Cancel {
     async fn run(&self, run: &mut Run) {
         let pair =
             Pair { a: &self.a, b: &self.b, target: self.b.aor().to_owned(), wait: self.wait, direct: true };
-        let mut stage = Stage::default();
+        let mut stage = Ends::default();
         if pair.open(run, &mut stage).await {
             self.cancel(run, &mut stage, &pair).await;
         }
@@ -63,7 +63,7 @@ impl Check for Cancel {
 }
 
 impl Cancel {
-    async fn cancel(&self, run: &mut Run, stage: &mut Stage, pair: &Pair<'_>) {
+    async fn cancel(&self, run: &mut Run, stage: &mut Ends, pair: &Pair<'_>) {
         let step = run.begin("ring");
         if let Some(party) = stage.parties.get_mut(1) {
             party.expect = Some(Expect { answer_after: None, refuse: None });
@@ -72,7 +72,7 @@ impl Cancel {
             Ok(leg) => leg,
             Err(error) => return run.end(step, Verdict::Inconclusive, error.to_string()),
         };
-        let rings = |stage: &Stage| {
+        let rings = |stage: &Ends| {
             stage
                 .seen(from)
                 .is_none_or(|seen| seen.is_over() || seen.rang().is_some() && stage.called(1).is_some())
@@ -93,7 +93,7 @@ impl Cancel {
             leg.handle.hang_up(Some(REASON.to_owned())).await;
         }
         let both =
-            |stage: &Stage| [from, to].iter().all(|leg| stage.seen(*leg).is_none_or(|seen| seen.is_over()));
+            |stage: &Ends| [from, to].iter().all(|leg| stage.seen(*leg).is_none_or(|seen| seen.is_over()));
         let until = stage.until(run, PATIENCE, both).await;
         if let Until::Interrupted(why) = until {
             return end(run, step, interrupted(why));

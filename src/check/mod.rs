@@ -21,6 +21,7 @@ mod display;
 mod dtmf;
 mod fork;
 mod hold;
+mod judge;
 mod judged;
 mod many;
 mod outcome;
@@ -33,7 +34,7 @@ mod register;
 mod reply;
 mod restraint;
 mod run;
-mod stage;
+mod scene;
 mod target;
 mod transfer;
 

@@ -1,8 +1,8 @@
 //! Two accounts of ours in one call: what every check of such a call begins and ends with.
 
-use super::call::refusal::{self, Refused};
+use super::judge::refusal::{self, Refused};
 use super::judged::{Judged, interrupted};
-use super::stage::{Expect, Party, Stage, Until};
+use super::scene::{Ends, Expect, Party, Until};
 use super::{Account, Finding, Interrupted, Run, Severity, Side, Verdict};
 use crate::media::party_tone;
 use crate::ua::End;
@@ -29,7 +29,7 @@ pub(super) struct Pair<'a> {
 
 impl Pair<'_> {
     /// Both parties on the stage, as steps `party-a` and `party-b`; the second is registered.
-    pub(super) async fn open(&self, run: &mut Run, stage: &mut Stage) -> bool {
+    pub(super) async fn open(&self, run: &mut Run, stage: &mut Ends) -> bool {
         for (number, account, step, register) in [(0, self.a, "party-a", false), (1, self.b, "party-b", true)]
         {
             match Party::open(run, account, number, step, register).await {
@@ -41,7 +41,7 @@ impl Pair<'_> {
     }
 
     /// The step `call`: brings the call up. Gives both legs, the caller's first.
-    pub(super) async fn connect(&self, run: &mut Run, stage: &mut Stage) -> Option<(usize, usize)> {
+    pub(super) async fn connect(&self, run: &mut Run, stage: &mut Ends) -> Option<(usize, usize)> {
         let step = run.begin("call");
         if let Some(party) = stage.parties.get_mut(1) {
             party.expect = Some(Expect::answer(RING));
@@ -53,7 +53,7 @@ impl Pair<'_> {
                 return None;
             }
         };
-        let up = |stage: &Stage, leg: Option<usize>| {
+        let up = |stage: &Ends, leg: Option<usize>| {
             leg.and_then(|leg| stage.seen(leg)).is_some_and(|seen| seen.is_up())
         };
         let ready = stage
@@ -81,7 +81,7 @@ impl Pair<'_> {
     }
 
     /// Why a call did not come up.
-    pub(super) fn not_up(&self, run: &Run, stage: &Stage, from: usize, waited: Until) -> Judged {
+    pub(super) fn not_up(&self, run: &Run, stage: &Ends, from: usize, waited: Until) -> Judged {
         if let Until::Interrupted(why) = waited {
             return interrupted(why);
         }
@@ -134,7 +134,7 @@ impl Pair<'_> {
 /// Waits until leg `leg` has heard this party for `least` since it last listened anew; `None` when the check has to end.
 pub(super) async fn hears(
     run: &mut Run,
-    stage: &mut Stage,
+    stage: &mut Ends,
     (leg, party): (usize, party_tone::Party),
     least: Duration,
     limit: Duration,
@@ -156,14 +156,13 @@ pub(super) async fn hears(
 }
 
 /// The step `hang-up`: our BYE, and its arrival at the other end.
-pub(super) async fn hang_up(run: &mut Run, stage: &mut Stage, from: usize, to: usize) {
+pub(super) async fn hang_up(run: &mut Run, stage: &mut Ends, from: usize, to: usize) {
     let step = run.begin("hang-up");
     let Some(leg) = stage.legs.get(from).filter(|leg| leg.seen.is_up()) else {
         return run.end(step, Verdict::NotRun, "the call was over before");
     };
     leg.handle.hang_up(None).await;
-    let both =
-        |stage: &Stage| [from, to].iter().all(|leg| stage.seen(*leg).is_none_or(|seen| seen.is_over()));
+    let both = |stage: &Ends| [from, to].iter().all(|leg| stage.seen(*leg).is_none_or(|seen| seen.is_over()));
     match stage.until(run, HANG_UP, both).await {
         Until::Done => run.end(step, Verdict::Pass, "both ends are released"),
         Until::Interrupted(why) => run.end(step, Verdict::Inconclusive, interrupted(why).detail),

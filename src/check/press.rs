@@ -1,7 +1,7 @@
 //! Digits that one end presses in a call, at the pace of a phone.
 
 use super::Run;
-use super::stage::{Stage, Until};
+use super::scene::{Ends, Until};
 use crate::media::digit::{Digit, Key};
 use crate::media::dtmf::Way;
 use crate::media::stream::{self, Timing};
@@ -48,7 +48,7 @@ impl Press<'_> {
     pub(super) async fn run(
         &self,
         run: &mut Run,
-        stage: &mut Stage,
+        stage: &mut Ends,
         leg: usize,
         plain: &mut bool,
     ) -> Result<Until, Unpressed> {
@@ -62,12 +62,12 @@ impl Press<'_> {
     }
 
     /// Digits inside the running stream.
-    async fn in_stream(&self, run: &mut Run, stage: &mut Stage, from: usize) -> Until {
+    async fn in_stream(&self, run: &mut Run, stage: &mut Ends, from: usize) -> Until {
         let Some(leg) = stage.legs.get(from) else { return Until::TimedOut };
         let played = leg.seen.played;
         let digits = stream::Command::Digits { keys: self.keys.to_vec(), way: self.way, timing: self.timing };
         leg.handle.media(digits).await;
-        let done = |stage: &Stage| stage.seen(from).is_none_or(|seen| seen.played > played || seen.is_over());
+        let done = |stage: &Ends| stage.seen(from).is_none_or(|seen| seen.played > played || seen.is_over());
         stage.until(run, self.time() + LATE, done).await
     }
 
@@ -75,7 +75,7 @@ impl Press<'_> {
     async fn infos(
         &self,
         run: &mut Run,
-        stage: &mut Stage,
+        stage: &mut Ends,
         from: usize,
         plain: &mut bool,
     ) -> Result<Until, Unpressed> {
@@ -105,7 +105,7 @@ impl Press<'_> {
     async fn info(
         &self,
         run: &mut Run,
-        stage: &mut Stage,
+        stage: &mut Ends,
         from: usize,
         (digit, at): (Digit, usize),
         plain: &mut bool,
@@ -120,7 +120,7 @@ impl Press<'_> {
             let answers = leg.seen.info_answers.len();
             let token = answers as u64 + 1;
             leg.handle.command(Command::Info { token, content_type: content_type.to_owned(), body }).await;
-            let done = |stage: &Stage| {
+            let done = |stage: &Ends| {
                 stage.seen(from).is_none_or(|seen| seen.info_answers.len() > answers || seen.is_over())
             };
             if let interrupted @ Until::Interrupted(_) = stage.until(run, INFO_ANSWER, done).await {

@@ -1,9 +1,9 @@
 //! The course of the check: which step follows which, and what is left out when one fails.
 
-use super::trace::Trace;
 use super::{Call, audio, delivery, ending, facts, play, setup};
 use crate::check::judged::{Judged, PATIENCE, interrupted};
-use crate::check::stage::{Expect, Leg, Party, Seen, Stage, Until};
+use crate::check::scene::trace::Trace;
+use crate::check::scene::{Ends, Expect, Leg, Party, Seen, Until};
 use crate::check::{Finding, Interrupted, Run, StepMark, Verdict};
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ use std::time::Duration;
 pub(super) struct Act<'a> {
     pub(super) call: &'a Call,
     pub(super) run: &'a mut Run,
-    pub(super) stage: Stage,
+    pub(super) stage: Ends,
     /// Where the caller's leg begins in the record.
     pub(super) from: usize,
 }
@@ -30,7 +30,7 @@ pub(super) async fn run(call: &Call, run: &mut Run) {
             run.fact("account", account.name());
         }
     }
-    let mut act = Act { call, run, stage: Stage::default(), from: 0 };
+    let mut act = Act { call, run, stage: Ends::default(), from: 0 };
     let reached = act.play_out().await;
     if let Err(step) = reached {
         act.skip_after(step);
@@ -133,7 +133,7 @@ impl<'a> Act<'a> {
         Trace::of(self.run, leg.handle.call_id())
     }
 
-    pub(super) async fn until(&mut self, time: Duration, done: impl Fn(&Stage) -> bool) -> Until {
+    pub(super) async fn until(&mut self, time: Duration, done: impl Fn(&Ends) -> bool) -> Until {
         self.stage.until(self.run, time, done).await
     }
 

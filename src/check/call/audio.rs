@@ -2,7 +2,7 @@
 
 use super::act::{Act, B, CALLER};
 use super::{play, sound};
-use crate::check::stage::{Seen, Until};
+use crate::check::scene::{Seen, Until};
 use crate::check::{Finding, MetricValue, Run, Severity, Side};
 use crate::endpoint::agent::MediaReport;
 use std::time::{Duration, Instant};
@@ -150,7 +150,7 @@ pub(super) async fn listen(act: &mut Act<'_>) -> Result<(), &'static str> {
     Ok(())
 }
 
-fn is_over(stage: &crate::check::stage::Stage) -> bool {
+fn is_over(stage: &crate::check::scene::Ends) -> bool {
     let over = |leg: Option<usize>| leg.and_then(|leg| stage.seen(leg)).is_some_and(Seen::is_over);
     over(Some(CALLER)) || over(stage.called(B))
 }

@@ -1,10 +1,10 @@
 //! A call that ended although nobody of ours hung up, or that would have: why.
 
 use super::act::Act;
-use super::trace::Trace;
 use crate::check::Side;
 use crate::check::judged::Judged;
-use crate::check::stage::{Ended, Leg};
+use crate::check::scene::trace::Trace;
+use crate::check::scene::{Ended, Leg};
 use crate::syntax::{HeaderName, Method, SessionExpires};
 use crate::ua::call::{By, Cause};
 use std::time::Duration;
@@ -122,8 +122,8 @@ pub(in crate::check) fn is_media_timeout(reasons: &str) -> bool {
 
 /// What the answer says of the session's interval.
 fn session_interval(trace: &Trace) -> Option<Duration> {
-    use super::trace::What::Response;
-    let of = |entry: &super::trace::Entry| {
+    use crate::check::scene::trace::What::Response;
+    let of = |entry: &crate::check::scene::trace::Entry| {
         let value = entry.message.parsed(HeaderName::SessionExpires, SessionExpires::parse)?.ok()?;
         Some(Duration::from_secs(value.seconds.into()))
     };

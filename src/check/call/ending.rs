@@ -2,9 +2,9 @@
 
 use super::act::{Act, CALLER};
 use super::dropped;
-use super::trace::What;
 use crate::check::judged::{Judged, interrupted};
-use crate::check::stage::{Leg, Seen, Until};
+use crate::check::scene::trace::What;
+use crate::check::scene::{Leg, Seen, Until};
 use crate::check::{Finding, Severity, Side, Verdict};
 use crate::syntax::Method;
 use std::time::Duration;

@@ -1,8 +1,8 @@
 //! Facts and figures of a call, written down at its end whatever became of it.
 
 use super::act::{Act, B};
-use super::refusal;
-use super::trace::{Trace, What, header};
+use crate::check::judge::refusal;
+use crate::check::scene::trace::{Trace, What, header};
 use crate::check::{Finding, MetricValue, Run, Severity, Side};
 use crate::message::Message;
 use crate::sdp::MediaPlan;

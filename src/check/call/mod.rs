@@ -7,10 +7,8 @@ pub(super) mod dropped;
 mod ending;
 pub(super) mod facts;
 mod play;
-pub(super) mod refusal;
 mod setup;
 mod sound;
-pub(super) mod trace;
 
 use super::target::request_uri;
 use super::{Account, Check, Run};

@@ -4,7 +4,7 @@ use super::act::{Act, CALLER};
 use super::audio::{self, B_TO_A, Way};
 use super::sound;
 use crate::check::judged::Judged;
-use crate::check::stage::{Seen, Until};
+use crate::check::scene::{Seen, Until};
 use crate::check::{MetricValue, Side};
 use crate::media::stream::Command;
 use std::time::Duration;
@@ -102,6 +102,6 @@ pub(super) async fn play(act: &mut Act<'_>) -> Result<(), &'static str> {
     Ok(())
 }
 
-fn is_over(stage: &crate::check::stage::Stage) -> bool {
+fn is_over(stage: &crate::check::scene::Ends) -> bool {
     stage.seen(CALLER).is_some_and(Seen::is_over)
 }

@@ -1,10 +1,10 @@
 //! The steps `dial` and `answer`: from the INVITE to the final response.
 
 use super::act::{A, Act, B, CALLER};
-use super::refusal::{self, Refused};
-use super::trace::What;
+use crate::check::judge::refusal::{self, Refused};
 use crate::check::judged::{self, Judged, Silence};
-use crate::check::stage::{Seen, Until};
+use crate::check::scene::trace::What;
+use crate::check::scene::{Seen, Until};
 use crate::check::{Finding, Interrupted, Severity, Side, Verdict};
 use crate::message::reason_phrase;
 use crate::syntax::Method;

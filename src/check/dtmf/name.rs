@@ -3,7 +3,7 @@
 use super::phase::{Fate, Phase};
 use crate::check::judged::{Judged as Verdicted, interrupted};
 use crate::check::press::Unpressed;
-use crate::check::stage::Until;
+use crate::check::scene::Until;
 use crate::check::{Finding, Severity, Side, Verdict};
 use crate::media::digit::Digit;
 use crate::media::dtmf::{By, Defect, Judged, Way};

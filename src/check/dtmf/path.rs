@@ -5,7 +5,7 @@ use super::phase::{self, Fate, Phase};
 use super::{Dtmf, DtmfMethod, DtmfResult};
 use crate::check::judged::interrupted;
 use crate::check::pair::hang_up;
-use crate::check::stage::{Change, Seen, Stage, Until};
+use crate::check::scene::{Change, Ends, Seen, Until};
 use crate::check::{Finding, MetricValue, Run, Severity, Side, Verdict};
 use crate::media::dtmf::{Judged, Observation, Way};
 use crate::ua::call::{Command, Hold};
@@ -19,14 +19,14 @@ const HEARD: Duration = Duration::from_millis(200);
 const HOLD: Duration = Duration::from_secs(5);
 
 pub(super) async fn run(check: &Dtmf, run: &mut Run) {
-    let mut stage = Stage::default();
+    let mut stage = Ends::default();
     if check.pair().open(run, &mut stage).await {
         talk(check, run, &mut stage).await;
     }
     stage.clear(run).await;
 }
 
-async fn talk(check: &Dtmf, run: &mut Run, stage: &mut Stage) {
+async fn talk(check: &Dtmf, run: &mut Run, stage: &mut Ends) {
     let Some((from, to)) = check.pair().connect(run, stage).await else { return };
     run.metric(
         "digits_sent",
@@ -44,7 +44,7 @@ fn is_digit(key: &crate::media::digit::Key) -> bool {
 }
 
 /// Until the far end hears us: digits before that would be lost for another reason.
-async fn warm_up(run: &mut Run, stage: &mut Stage, to: usize) -> Until {
+async fn warm_up(run: &mut Run, stage: &mut Ends, to: usize) -> Until {
     let tone = stage.parties.first().map(|party| party.tone);
     let end = run.elapsed() + WARM_UP;
     loop {
@@ -58,7 +58,7 @@ async fn warm_up(run: &mut Run, stage: &mut Stage, to: usize) -> Until {
     }
 }
 
-async fn methods(check: &Dtmf, run: &mut Run, stage: &mut Stage, from: usize, to: usize) {
+async fn methods(check: &Dtmf, run: &mut Run, stage: &mut Ends, from: usize, to: usize) {
     let (methods, alone): (&[DtmfMethod], bool) = match &check.method {
         DtmfMethod::All => (&[DtmfMethod::Rfc4733, DtmfMethod::Info, DtmfMethod::InBand], false),
         one => (std::slice::from_ref(one), true),
@@ -98,7 +98,7 @@ fn end(run: &mut Run, step: crate::check::StepMark, named: Named) {
 }
 
 /// Digits that were good before must be good after a re-INVITE too (failure D16).
-async fn after_hold(check: &Dtmf, run: &mut Run, stage: &mut Stage, from: usize, to: usize) {
+async fn after_hold(check: &Dtmf, run: &mut Run, stage: &mut Ends, from: usize, to: usize) {
     let step = run.begin("rfc4733-after-hold");
     for (command, wanted) in [(Command::Hold(Hold::SendOnly), "hold"), (Command::Resume, "resume")] {
         let change = match stage.change(run, from, command, HOLD).await {

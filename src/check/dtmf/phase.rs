@@ -3,7 +3,7 @@
 use super::{Dtmf, DtmfMethod};
 use crate::check::Run;
 use crate::check::press::Unpressed;
-use crate::check::stage::{Stage, Until};
+use crate::check::scene::{Ends, Until};
 use crate::media::digit::{Digit, Key};
 use crate::media::dtmf::{Expected, Judged, Observation, Way, judge};
 use std::time::Duration;
@@ -58,7 +58,7 @@ impl From<Unpressed> for Fate {
 pub(super) async fn run(
     check: &Dtmf,
     run: &mut Run,
-    stage: &mut Stage,
+    stage: &mut Ends,
     from: usize,
     to: usize,
     method: DtmfMethod,
@@ -77,7 +77,7 @@ pub(super) async fn run(
 async fn attempt(
     check: &Dtmf,
     run: &mut Run,
-    stage: &mut Stage,
+    stage: &mut Ends,
     (from, to): (usize, usize),
     way: Way,
     sent: &[Digit],

@@ -4,7 +4,7 @@ use super::phase::{Fate, Phase};
 use super::{Dtmf, DtmfMethod, name, phase};
 use crate::check::judged::{Judged, interrupted};
 use crate::check::pair::hang_up;
-use crate::check::stage::{Expect, Stage, Until};
+use crate::check::scene::{Ends, Expect, Until};
 use crate::check::{Finding, MetricValue, Run, Severity, Side, Verdict};
 use crate::media::digit::Key;
 use crate::media::dtmf::Way;
@@ -17,14 +17,14 @@ const HEAR: Duration = Duration::from_secs(5);
 const HEARD: Duration = Duration::from_millis(500);
 
 pub(super) async fn run(check: &Dtmf, run: &mut Run) {
-    let mut stage = Stage::default();
+    let mut stage = Ends::default();
     if check.pair().open(run, &mut stage).await {
         route(check, run, &mut stage).await;
     }
     stage.clear(run).await;
 }
 
-async fn route(check: &Dtmf, run: &mut Run, stage: &mut Stage) {
+async fn route(check: &Dtmf, run: &mut Run, stage: &mut Ends) {
     let step = run.begin("call");
     let from = match stage.dial(0, &check.target()).await {
         Ok(leg) => leg,
@@ -58,7 +58,7 @@ async fn route(check: &Dtmf, run: &mut Run, stage: &mut Stage) {
         }
     }
     let step = run.begin("ring");
-    let rung = |stage: &Stage| stage.called(1).is_some();
+    let rung = |stage: &Ends| stage.called(1).is_some();
     let waited = stage
         .until(run, check.wait, |stage| rung(stage) || stage.seen(from).is_none_or(|seen| seen.is_over()))
         .await;
@@ -85,11 +85,11 @@ async fn route(check: &Dtmf, run: &mut Run, stage: &mut Stage) {
 const EARLY: Duration = Duration::from_secs(4);
 
 /// Until the call is answered, or speaks without an answer for [`EARLY`].
-async fn answered_or_early(check: &Dtmf, run: &mut Run, stage: &mut Stage, from: usize) -> Until {
+async fn answered_or_early(check: &Dtmf, run: &mut Run, stage: &mut Ends, from: usize) -> Until {
     let end = run.elapsed() + check.wait;
     loop {
         let done =
-            |stage: &Stage| stage.seen(from).is_none_or(|seen| seen.answered.is_some() || seen.is_over());
+            |stage: &Ends| stage.seen(from).is_none_or(|seen| seen.answered.is_some() || seen.is_over());
         let until = stage.until(run, Duration::from_millis(250), done).await;
         let early = stage.seen(from).and_then(|seen| seen.early_media);
         let speaks = early.is_some_and(|since| run.now().saturating_duration_since(since) >= EARLY);
@@ -105,7 +105,7 @@ enum Sent {
 }
 
 /// Sends the digits to a menu, which nobody looks into: only that they could be sent is known.
-async fn send(check: &Dtmf, run: &mut Run, stage: &mut Stage, from: usize) -> Sent {
+async fn send(check: &Dtmf, run: &mut Run, stage: &mut Ends, from: usize) -> Sent {
     let method = if check.method == DtmfMethod::All { DtmfMethod::Rfc4733 } else { check.method };
     let phase: Phase = phase::run(check, run, stage, from, from, method).await;
     // The menu's own audio is what we observed; whether it took the digits shows in whom it rings.
@@ -117,7 +117,7 @@ async fn send(check: &Dtmf, run: &mut Run, stage: &mut Stage, from: usize) -> Se
     }
 }
 
-fn not_rung(check: &Dtmf, stage: &Stage, from: usize, waited: Until, early: bool) -> Judged {
+fn not_rung(check: &Dtmf, stage: &Ends, from: usize, waited: Until, early: bool) -> Judged {
     if let Until::Interrupted(why) = waited {
         return interrupted(why);
     }
@@ -166,7 +166,7 @@ fn not_rung(check: &Dtmf, stage: &Stage, from: usize, waited: Until, early: bool
 }
 
 /// The caller and the account that the menu rang must hear each other.
-async fn hears(check: &Dtmf, run: &mut Run, stage: &mut Stage, from: usize, to: usize) {
+async fn hears(check: &Dtmf, run: &mut Run, stage: &mut Ends, from: usize, to: usize) {
     let step = run.begin("hears");
     let tones: Vec<_> = stage.parties.iter().map(|party| party.tone).collect();
     let end = run.elapsed() + HEAR;

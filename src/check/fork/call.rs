@@ -5,7 +5,7 @@ use super::play::{Play, is_over, is_up, leg_since};
 use super::result::ForkReleased;
 use crate::check::Interrupted;
 use crate::check::judged::{Judged, interrupted};
-use crate::check::stage::{Ear, Stage, Until};
+use crate::check::scene::{Ear, Ends, Until};
 use crate::transport::{Direction, RecordEvent};
 use crate::ua::call::{By, Cause, Command};
 use std::time::Duration;
@@ -57,7 +57,7 @@ impl Play<'_> {
     pub(super) async fn connect(&mut self, party: usize) -> Result<(), Judged> {
         self.answer(&[party]).await;
         let (caller, leg) = (self.caller, self.leg(party));
-        let done = |stage: &Stage| {
+        let done = |stage: &Ends| {
             is_over(stage, caller) || is_over(stage, leg) || is_up(stage, caller) && is_up(stage, leg)
         };
         let until = self.stage.until(self.run, ANSWER, done).await;
@@ -81,7 +81,7 @@ impl Play<'_> {
     /// Waits for these to be released, and writes down how.
     pub(super) async fn released(&mut self, parties: &[usize]) -> Until {
         let legs: Vec<usize> = parties.iter().map(|party| self.leg(*party)).collect();
-        let gone = |stage: &Stage| legs.iter().all(|leg| is_over(stage, *leg));
+        let gone = |stage: &Ends| legs.iter().all(|leg| is_over(stage, *leg));
         let until = self.stage.until(self.run, RELEASE, gone).await;
         let end = self.run.elapsed() + ACK;
         // The ACK to what the release was answered with is still on its way.
@@ -156,7 +156,7 @@ impl Play<'_> {
         for leg in self.stage.legs.iter().skip(from).filter(|leg| leg.is_caller && !leg.seen.is_over()) {
             leg.handle.hang_up(None).await;
         }
-        let over = |stage: &Stage| stage.legs.iter().skip(from).all(|leg| leg.seen.is_over());
+        let over = |stage: &Ends| stage.legs.iter().skip(from).all(|leg| leg.seen.is_over());
         let until = self.stage.until(self.run, END, over).await;
         let open = self.stage.legs.iter().skip(from).filter(|leg| !leg.seen.is_over());
         let news: Vec<usize> = open.map(|leg| leg.party).filter(|party| !left.contains(party)).collect();

@@ -6,10 +6,10 @@ pub(super) use trials::*;
 
 use super::Fork;
 use super::result::{ForkResult, ForkRound, ForkRung, RingOrder};
-use crate::check::call::refusal;
 use crate::check::display::Took;
+use crate::check::judge::refusal;
 use crate::check::judged::Judged;
-use crate::check::stage::{Ear, Seen};
+use crate::check::scene::{Ear, Seen};
 use crate::check::{Finding, Severity, Side};
 
 /// `bob`, `bob and carol`, `bob, carol and dan`.

@@ -4,10 +4,10 @@ use super::result::{ForkResult, ForkRound, ForkRung, RingOrder};
 use super::{Fork, ForkTrial, name};
 use crate::check::call::delivery::same;
 use crate::check::call::facts::other_bindings;
-use crate::check::call::trace::header;
 use crate::check::judged::{Judged, interrupted};
 use crate::check::pair::Pair;
-use crate::check::stage::{Expect, Party, Seen, Stage, Until};
+use crate::check::scene::trace::header;
+use crate::check::scene::{Ends, Expect, Party, Seen, Until};
 use crate::check::{Interrupted, MetricValue, Run, Side, StepMark, Verdict};
 use crate::message::Message;
 use crate::syntax::HeaderName;
@@ -27,7 +27,7 @@ const END_STEPS: [&str; super::MAX_FORK_ENDS] = ["end-1", "end-2", "end-3", "end
 pub(super) struct Play<'a> {
     pub(super) check: &'a Fork,
     pub(super) run: &'a mut Run,
-    pub(super) stage: &'a mut Stage,
+    pub(super) stage: &'a mut Ends,
     /// The parties that are to ring: all ends, and after the first call those that it rang.
     pub(super) expected: Vec<usize>,
     /// Ends whose bindings the registrar dropped when another came.
@@ -45,7 +45,7 @@ pub(super) struct Play<'a> {
 }
 
 pub(super) async fn run(check: &Fork, run: &mut Run) {
-    let mut stage = Stage::default();
+    let mut stage = Ends::default();
     if let Some(displaced) = open(check, run, &mut stage).await {
         let answered_at = run.now();
         let mut play = Play {
@@ -74,7 +74,7 @@ pub(super) async fn run(check: &Fork, run: &mut Run) {
 }
 
 /// All parties on the stage; gives the ends whose bindings were dropped when another of the same account came.
-async fn open(check: &Fork, run: &mut Run, stage: &mut Stage) -> Option<Vec<usize>> {
+async fn open(check: &Fork, run: &mut Run, stage: &mut Ends) -> Option<Vec<usize>> {
     stage.parties.push(Party::open(run, &check.caller, CALLER, "caller", false).await?);
     let mut displaced = Vec::new();
     for (end, (account, step)) in check.ends.iter().zip(END_STEPS).enumerate() {
@@ -97,16 +97,16 @@ async fn open(check: &Fork, run: &mut Run, stage: &mut Stage) -> Option<Vec<usiz
 }
 
 /// The leg of a party among those from this one on.
-pub(super) fn leg_since(stage: &Stage, from: usize, party: usize) -> Option<usize> {
+pub(super) fn leg_since(stage: &Ends, from: usize, party: usize) -> Option<usize> {
     (from..stage.legs.len())
         .find(|leg| stage.legs.get(*leg).is_some_and(|leg| leg.party == party && !leg.is_caller))
 }
 
-pub(super) fn is_over(stage: &Stage, leg: usize) -> bool {
+pub(super) fn is_over(stage: &Ends, leg: usize) -> bool {
     stage.seen(leg).is_none_or(Seen::is_over)
 }
 
-pub(super) fn is_up(stage: &Stage, leg: usize) -> bool {
+pub(super) fn is_up(stage: &Ends, leg: usize) -> bool {
     stage.seen(leg).is_some_and(Seen::is_up)
 }
 
@@ -194,7 +194,7 @@ impl Play<'_> {
             .map_err(|error| Judged::open("probe-limit", Side::Probe, error.to_string(), "free a port"))?;
         self.caller = caller;
         let expected = self.expected.clone();
-        let all = |stage: &Stage| {
+        let all = |stage: &Ends| {
             let mut rings = expected.iter().map(|party| leg_since(stage, caller, *party).is_some());
             is_over(stage, caller)
                 || if in_turn { rings.any(|rings| rings) } else { rings.all(|rings| rings) }

@@ -6,7 +6,7 @@ use super::play::{CALLER, Play, is_over, is_up, leg_since};
 use super::{RingOrder, SecondCall};
 use crate::check::cancel::reason_lost;
 use crate::check::judged::{Judged, interrupted};
-use crate::check::stage::{Stage, Until};
+use crate::check::scene::{Ends, Until};
 use crate::check::{MetricValue, Side, StepMark, Verdict};
 use crate::ua::call::Command;
 use std::time::Duration;
@@ -111,7 +111,7 @@ impl Play<'_> {
         let racers = [*one, *other];
         self.answer(&racers).await;
         let (caller, legs) = (self.caller, racers.map(|party| self.leg(party)));
-        let settled = |stage: &Stage| {
+        let settled = |stage: &Ends| {
             let up = legs.iter().filter(|leg| is_up(stage, **leg)).count();
             let all = legs.iter().all(|leg| is_up(stage, *leg) || is_over(stage, *leg));
             is_over(stage, caller) || is_up(stage, caller) && all && up <= 1
@@ -182,7 +182,7 @@ impl Play<'_> {
         self.refuse(refuser).await;
         let (caller, others) = (self.caller, ringing.get(1..).unwrap_or_default().to_vec());
         let legs: Vec<usize> = others.iter().map(|party| self.leg(*party)).collect();
-        let ended = |stage: &Stage| is_over(stage, caller) || legs.iter().any(|leg| is_over(stage, *leg));
+        let ended = |stage: &Ends| is_over(stage, caller) || legs.iter().any(|leg| is_over(stage, *leg));
         if let Until::Interrupted(why) = self.stage.until(self.run, AFTER_REFUSAL, ended).await {
             return self.conclude(mark, interrupted(why), &[]).await;
         }
@@ -225,7 +225,7 @@ impl Play<'_> {
         let caller = self.caller;
         let mut others = self.expected.clone();
         others.retain(|party| *party != refuser);
-        let passed = |stage: &Stage| {
+        let passed = |stage: &Ends| {
             is_over(stage, caller) || others.iter().any(|party| leg_since(stage, caller, *party).is_some())
         };
         let until = self.stage.until(self.run, self.check.wait, passed).await;
@@ -301,9 +301,9 @@ impl Play<'_> {
             Ok(leg) => leg,
             Err(error) => return Judged::open("probe-limit", Side::Probe, error.to_string(), "free a port"),
         };
-        let rang = |stage: &Stage, party: &usize| leg_since(stage, from, *party).is_some();
-        let done = |stage: &Stage| is_over(stage, from) || wanted.iter().all(|party| rang(stage, party));
-        let any = |stage: &Stage| done(stage) || wanted.iter().any(|party| rang(stage, party));
+        let rang = |stage: &Ends, party: &usize| leg_since(stage, from, *party).is_some();
+        let done = |stage: &Ends| is_over(stage, from) || wanted.iter().all(|party| rang(stage, party));
+        let any = |stage: &Ends| done(stage) || wanted.iter().any(|party| rang(stage, party));
         let mut until = self.stage.until(self.run, self.check.wait, any).await;
         if until == Until::Done {
             // Where they are rung one after the other, each waits for its turn.
@@ -332,7 +332,7 @@ impl Play<'_> {
         }
         let legs: Vec<usize> =
             rung.iter().filter_map(|party| leg_since(self.stage, from, *party)).chain([from]).collect();
-        let gone = |stage: &Stage| legs.iter().all(|leg| is_over(stage, *leg));
+        let gone = |stage: &Ends| legs.iter().all(|leg| is_over(stage, *leg));
         if let Until::Interrupted(why) = self.stage.until(self.run, END, gone).await {
             return interrupted(why);
         }

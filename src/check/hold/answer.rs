@@ -1,7 +1,7 @@
 //! What the answer to a hold says, and what is wrong with it.
 
 use super::How;
-use crate::check::call::trace::{Trace, What};
+use crate::check::scene::trace::{Trace, What};
 use crate::check::{Finding, Run, Severity, Side};
 use crate::syntax::Method;
 use crate::transport::Direction;

@@ -7,7 +7,7 @@ pub use heard::{HeardOnHold, HoldResult};
 
 use super::judged::{Judged, interrupted};
 use super::pair::{Pair, hang_up, hears};
-use super::stage::{Change, Stage, Until};
+use super::scene::{Change, Ends, Until};
 use super::{Account, Check, Finding, Interrupted, MetricValue, Run, Severity, Side, Verdict};
 use crate::error::Error;
 use crate::ua::call::{Command, Hold as How};
@@ -113,7 +113,7 @@ impl Check for Hold {
     async fn run(&self, run: &mut Run) {
         let pair =
             Pair { a: &self.a, b: &self.b, target: self.b.aor().to_owned(), wait: self.wait, direct: true };
-        let mut stage = Stage::default();
+        let mut stage = Ends::default();
         if pair.open(run, &mut stage).await
             && let Some((from, to)) = pair.connect(run, &mut stage).await
         {
@@ -144,7 +144,7 @@ impl Hold {
     async fn hold(
         &self,
         run: &mut Run,
-        stage: &mut Stage,
+        stage: &mut Ends,
         (from, to): (usize, usize),
         result: &mut HoldResult,
     ) {
@@ -174,7 +174,7 @@ impl Hold {
     async fn both_hear(
         &self,
         run: &mut Run,
-        stage: &mut Stage,
+        stage: &mut Ends,
         step: &'static str,
         (holder, held): (usize, usize),
         answer: Option<&str>,
@@ -230,7 +230,7 @@ impl Hold {
     async fn change(
         &self,
         run: &mut Run,
-        stage: &mut Stage,
+        stage: &mut Ends,
         step: &'static str,
         command: Command,
         (holder, held): (usize, usize),
@@ -252,7 +252,7 @@ impl Hold {
                 run.metric(step, MetricValue::Duration(took));
                 // A platform that passes it on has told the other end by now, or does so soon.
                 let told =
-                    |stage: &Stage| stage.seen(held).is_none_or(|seen| seen.changes.len() > told_before);
+                    |stage: &Ends| stage.seen(held).is_none_or(|seen| seen.changes.len() > told_before);
                 let _ = stage.until(run, SETTLE, told).await;
                 let passed_on = stage.seen(held).is_some_and(|seen| seen.changes.len() > told_before);
                 let answer = answer::direction(run, stage.legs.get(holder)?.handle.call_id());
@@ -294,7 +294,7 @@ impl Hold {
     async fn held(
         &self,
         run: &mut Run,
-        stage: &mut Stage,
+        stage: &mut Ends,
         (holder, held): (usize, usize),
         result: &mut HoldResult,
     ) -> bool {
@@ -310,7 +310,7 @@ impl Hold {
             leg.handle.listen_anew().await;
             before.push(leg.report().await);
         }
-        let over = |stage: &Stage| {
+        let over = |stage: &Ends| {
             [holder, held].iter().any(|leg| stage.seen(*leg).is_none_or(|seen| seen.is_over()))
         };
         let until = stage.until(run, self.time, over).await;
@@ -407,7 +407,7 @@ fn end(run: &mut Run, mark: super::StepMark, judged: Judged) {
     judged.finding.into_iter().for_each(|finding| run.find(finding));
 }
 
-fn tone_of(stage: &Stage, leg: usize) -> Option<crate::media::party_tone::Party> {
+fn tone_of(stage: &Ends, leg: usize) -> Option<crate::media::party_tone::Party> {
     let party = stage.legs.get(leg)?.party;
     stage.parties.get(party).map(|party| party.tone)
 }

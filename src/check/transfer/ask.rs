@@ -2,9 +2,9 @@
 
 use super::play::ReferAnswer;
 use super::{Transfer, told};
-use crate::check::call::trace::{Trace, What};
 use crate::check::judged::{Judged, interrupted};
-use crate::check::stage::{Seen, Stage, Until};
+use crate::check::scene::trace::{Trace, What};
+use crate::check::scene::{Ends, Seen, Until};
 use crate::check::{Finding, Run, Severity, Side};
 use crate::message::Message;
 use crate::syntax::{HeaderName, Method};
@@ -40,7 +40,7 @@ enum Again {
 pub(super) async fn ask(
     check: &Transfer,
     run: &mut Run,
-    stage: &mut Stage,
+    stage: &mut Ends,
     ours: usize,
     mut to: Target,
 ) -> Result<Asked, Judged> {
@@ -51,7 +51,7 @@ pub(super) async fn ask(
         if let Some(leg) = stage.legs.get(ours) {
             leg.handle.refer(Refer::new(token, to.clone())).await;
         }
-        let answered = |stage: &Stage| stage.seen(ours).is_none_or(|seen| answer(seen, known).is_some());
+        let answered = |stage: &Ends| stage.seen(ours).is_none_or(|seen| answer(seen, known).is_some());
         if let Until::Interrupted(why) = stage.until(run, ANSWER, answered).await {
             return Err(interrupted(why));
         }
@@ -101,7 +101,7 @@ pub(super) async fn ask(
 fn again(
     check: &Transfer,
     run: &mut Run,
-    stage: &Stage,
+    stage: &Ends,
     (ours, sent_at): (usize, Instant),
     (status, response): (u16, Option<&Message>),
 ) -> Option<Again> {
@@ -160,7 +160,7 @@ fn too_early(refusal: &str, time: Duration) -> Finding {
 }
 
 /// What the REFER was answered with last.
-fn response(run: &Run, stage: &Stage, ours: usize) -> Option<Message> {
+fn response(run: &Run, stage: &Ends, ours: usize) -> Option<Message> {
     let trace = Trace::of(run, stage.legs.get(ours)?.handle.call_id());
     let last = trace.all(Direction::Received, What::Response(Method::Refer, 200, 699)).next_back()?;
     Some(last.message.clone())

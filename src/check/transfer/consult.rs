@@ -6,7 +6,7 @@ use super::{Transfer, TransferKind, TransferTarget};
 use crate::check::hold::HeardOnHold;
 use crate::check::judged::{Judged, interrupted};
 use crate::check::pair::Pair;
-use crate::check::stage::{Expect, Seen, Stage, Until};
+use crate::check::scene::{Ends, Expect, Seen, Until};
 use crate::check::{Finding, Run, Severity, Side};
 use crate::ua::call::{Command, Hold};
 use crate::ua::transfer::Replaces;
@@ -38,7 +38,7 @@ impl From<Judged> for Failed {
 }
 
 /// Holds the transferee, as a phone does before it calls somebody else or asks for a transfer.
-pub(super) async fn hold(run: &mut Run, stage: &mut Stage, ours: usize) -> Result<(), Judged> {
+pub(super) async fn hold(run: &mut Run, stage: &mut Ends, ours: usize) -> Result<(), Judged> {
     let hold = Command::Hold(Hold::SendOnly);
     stage.change(run, ours, hold, ANSWER).await.map(|_| ()).map_err(interrupted)
 }
@@ -47,7 +47,7 @@ pub(super) async fn hold(run: &mut Run, stage: &mut Stage, ours: usize) -> Resul
 pub(super) async fn consult(
     check: &Transfer,
     run: &mut Run,
-    stage: &mut Stage,
+    stage: &mut Ends,
     (ours, theirs): (usize, usize),
 ) -> Result<Consulted, Failed> {
     let (transferor, _, target) = check.roles();
@@ -65,7 +65,7 @@ pub(super) async fn consult(
         .dial(transferor, &uri)
         .await
         .map_err(|error| Judged::open("probe-limit", Side::Probe, error.to_string(), "free a port"))?;
-    let done = |stage: &Stage| {
+    let done = |stage: &Ends| {
         stage.seen(leg).is_none_or(|seen| {
             seen.is_over() || if attended { seen.answered.is_some() } else { seen.rang().is_some() }
         }) && (!attended
@@ -107,14 +107,14 @@ pub(super) async fn consult(
         if let Some(leg) = stage.legs.get(leg) {
             leg.handle.hang_up(None).await;
         }
-        let over = |stage: &Stage| stage.seen(leg).is_none_or(Seen::is_over);
+        let over = |stage: &Ends| stage.seen(leg).is_none_or(Seen::is_over);
         stage.until(run, END, over).await;
     }
     Ok(Consulted { leg, replaces, during, on_hold })
 }
 
 /// In words, when the target did in the transferor's call what it was told to do.
-fn as_told(check: &Transfer, stage: &Stage, leg: usize) -> Option<String> {
+fn as_told(check: &Transfer, stage: &Ends, leg: usize) -> Option<String> {
     let names = check.names();
     let (transferor, _, target) = check.roles();
     if check.kind != TransferKind::Attended {

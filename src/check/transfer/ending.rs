@@ -3,14 +3,14 @@
 use super::play::{END, end};
 use super::steady::{doubted, listen_for};
 use super::{Transfer, TransferResult, name};
-use crate::check::call::trace::Trace;
 use crate::check::judged::{Judged, interrupted};
-use crate::check::stage::{Leg, Stage, Until};
+use crate::check::scene::trace::Trace;
+use crate::check::scene::{Ends, Leg, Until};
 use crate::check::{Interrupted, MetricValue, Run, StepMark, Verdict};
 use crate::ua::call::{Command, Event};
 
 /// The transfer failed: the transferor leaves the target, and takes its first call back from hold.
-pub(super) async fn back(run: &mut Run, stage: &mut Stage, ours: usize, consult: Option<usize>) {
+pub(super) async fn back(run: &mut Run, stage: &mut Ends, ours: usize, consult: Option<usize>) {
     if let Some(leg) = consult.and_then(|consult| stage.legs.get(consult)).filter(|leg| !leg.seen.is_over()) {
         leg.handle.hang_up(None).await;
     }
@@ -34,7 +34,7 @@ pub(super) async fn back(run: &mut Run, stage: &mut Stage, ours: usize, consult:
 pub(super) async fn release(
     check: &Transfer,
     run: &mut Run,
-    stage: &mut Stage,
+    stage: &mut Ends,
     (ours, consult, consult_kept): (usize, Option<usize>, bool),
     result: &mut TransferResult,
 ) {
@@ -50,7 +50,7 @@ pub(super) async fn release(
         }
     }
     // One call each is left to the two that talk.
-    let left = |stage: &Stage| {
+    let left = |stage: &Ends| {
         let extra = |party: usize| {
             stage.legs.iter().filter(|leg| leg.party == party && leg.seen.is_up()).count().saturating_sub(1)
         };
@@ -84,7 +84,7 @@ pub(super) async fn release(
 pub(super) async fn hang_up(
     check: &Transfer,
     run: &mut Run,
-    stage: &mut Stage,
+    stage: &mut Ends,
     mark: StepMark,
     transferee: usize,
 ) {
@@ -93,7 +93,7 @@ pub(super) async fn hang_up(
         return run.end(mark, Verdict::NotRun, "the transferee has no call any more");
     };
     leg.handle.hang_up(None).await;
-    let over = |stage: &Stage| stage.legs.iter().all(|leg| leg.seen.is_over());
+    let over = |stage: &Ends| stage.legs.iter().all(|leg| leg.seen.is_over());
     let until = stage.until(run, END, over).await;
     if let Some(delay) = trace(run, stage, index).and_then(|trace| trace.disconnect_delay()) {
         run.metric("sdd", MetricValue::Duration(delay));
@@ -110,6 +110,6 @@ pub(super) async fn hang_up(
     }
 }
 
-pub(super) fn trace(run: &Run, stage: &Stage, leg: usize) -> Option<Trace> {
+pub(super) fn trace(run: &Run, stage: &Ends, leg: usize) -> Option<Trace> {
     stage.legs.get(leg).map(|leg| Trace::of(run, leg.handle.call_id()))
 }

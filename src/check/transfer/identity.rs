@@ -4,8 +4,8 @@
 //! catalogue). It does break what reads the caller's number: screens of operators, CRM.
 
 use super::Transfer;
-use crate::check::call::trace::{Trace, What};
-use crate::check::stage::Stage;
+use crate::check::scene::Ends;
+use crate::check::scene::trace::{Trace, What};
 use crate::check::{Finding, Run, Severity, Side};
 use crate::message::Message;
 use crate::syntax::{HeaderName, Method, NameAddr, Uri};
@@ -154,7 +154,7 @@ fn user_of_value(value: &str) -> String {
 /// Where the messages are that show it.
 pub(super) struct Cast<'a> {
     pub(super) check: &'a Transfer,
-    pub(super) stage: &'a Stage,
+    pub(super) stage: &'a Ends,
     /// The leg of the first call that is the transferor's.
     pub(super) ours: usize,
     /// INVITEs that the target had got before the REFER.

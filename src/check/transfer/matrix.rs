@@ -1,7 +1,7 @@
 //! Who hears whom.
 
 use crate::check::Run;
-use crate::check::stage::Stage;
+use crate::check::scene::Ends;
 use std::fmt;
 use std::time::{Duration, Instant};
 
@@ -58,19 +58,19 @@ pub(super) struct Ears {
 }
 
 /// Asks in every leg that is up anew who is heard, and since when.
-pub(super) async fn listen_anew(stage: &Stage) {
+pub(super) async fn listen_anew(stage: &Ends) {
     for leg in stage.legs.iter().filter(|leg| leg.seen.is_up()) {
         leg.handle.listen_anew().await;
     }
 }
 
 /// Since when these two hear each other, as far as it was listened for.
-pub(super) async fn joined_since(stage: &Stage, one: usize, other: usize) -> Option<Instant> {
+pub(super) async fn joined_since(stage: &Ends, one: usize, other: usize) -> Option<Instant> {
     let there = hears_since(stage, one, other).await?;
     Some(there.max(hears_since(stage, other, one).await?))
 }
 
-async fn hears_since(stage: &Stage, listener: usize, speaker: usize) -> Option<Instant> {
+async fn hears_since(stage: &Ends, listener: usize, speaker: usize) -> Option<Instant> {
     let tone = stage.parties.get(speaker)?.tone;
     let mut first = None;
     for leg in stage.legs.iter().filter(|leg| leg.party == listener && leg.seen.is_up()) {
@@ -81,12 +81,12 @@ async fn hears_since(stage: &Stage, listener: usize, speaker: usize) -> Option<I
 }
 
 /// Listens anew in every leg that is up; `None` when the check has to end.
-pub(super) async fn listen(run: &mut Run, stage: &mut Stage) -> Option<Heard> {
+pub(super) async fn listen(run: &mut Run, stage: &mut Ends) -> Option<Heard> {
     overhear(run, stage).await.map(|ears| ears.heard)
 }
 
 /// The same, for other sounds as well.
-pub(super) async fn overhear(run: &mut Run, stage: &mut Stage) -> Option<Ears> {
+pub(super) async fn overhear(run: &mut Run, stage: &mut Ends) -> Option<Ears> {
     let mut ears = Ears::default();
     for ear in stage.listen(run).await? {
         if let Some(time) = ears.else_heard.get_mut(ear.listener) {

@@ -5,7 +5,7 @@ use super::matrix::joined_since;
 use super::play::{END, REST, end};
 use super::{Transfer, TransferResult};
 use crate::check::judged::{Judged, interrupted};
-use crate::check::stage::{Leg, Seen, Stage, Until};
+use crate::check::scene::{Ends, Leg, Seen, Until};
 use crate::check::{MetricValue, Run};
 use crate::ua::transfer::{SubscriptionEnd, TransferorEvent};
 use std::time::{Duration, Instant};
@@ -25,7 +25,7 @@ const LOST: Duration = Duration::from_secs(3);
 pub(super) async fn notified(
     check: &Transfer,
     run: &mut Run,
-    stage: &mut Stage,
+    stage: &mut Ends,
     (ours, consult): (usize, Option<usize>),
     sent_at: Instant,
     result: &mut TransferResult,
@@ -47,7 +47,7 @@ pub(super) async fn notified(
             }
             if joined.is_some() {
                 if let Some(consult) = consult.filter(|_| check.replaces()) {
-                    let over = |stage: &Stage| stage.seen(consult).is_none_or(Seen::is_over);
+                    let over = |stage: &Ends| stage.seen(consult).is_none_or(Seen::is_over);
                     consult_kept = stage.until(run, REPLACED, over).await == Until::TimedOut;
                 }
                 // So does a phone: with its part done it leaves.
@@ -99,7 +99,7 @@ pub(super) async fn notified(
 }
 
 /// A transferee that calls the target itself and gets no answer gives up, and says so.
-async fn give_up(run: &mut Run, stage: &mut Stage, (ours, transferee): (usize, usize)) {
+async fn give_up(run: &mut Run, stage: &mut Ends, (ours, transferee): (usize, usize)) {
     let rings = |leg: &&Leg| leg.party == transferee && leg.seen.answered.is_none() && !leg.seen.is_over();
     let mut any = false;
     for leg in stage.legs.iter().filter(rings) {
@@ -111,7 +111,7 @@ async fn give_up(run: &mut Run, stage: &mut Stage, (ours, transferee): (usize, u
     }
 }
 
-fn told_at(stage: &Stage, ours: usize) -> Option<Instant> {
+fn told_at(stage: &Ends, ours: usize) -> Option<Instant> {
     stage.seen(ours).and_then(told).map(|(at, _)| at)
 }
 

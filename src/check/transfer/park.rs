@@ -9,7 +9,7 @@ use super::notify::{is_terminated, statuses};
 use super::play::{Played, REST, ReferAnswer, ask, end, finish, is_up};
 use super::{Transfer, TransferResult};
 use crate::check::judged::{Judged, interrupted};
-use crate::check::stage::{Stage, Until};
+use crate::check::scene::{Ends, Until};
 use crate::check::{Finding, MetricValue, Run, Severity, Side, Verdict};
 use crate::ua::transfer::Target;
 use std::time::Duration;
@@ -38,7 +38,7 @@ struct Parking<'a> {
 pub(super) async fn park(
     check: &Transfer,
     run: &mut Run,
-    stage: &mut Stage,
+    stage: &mut Ends,
     (ours, theirs): (usize, usize),
     result: &mut TransferResult,
 ) -> Option<()> {
@@ -92,7 +92,7 @@ impl Parking<'_> {
     async fn ask(
         &self,
         run: &mut Run,
-        stage: &mut Stage,
+        stage: &mut Ends,
         effect: &mut Effect,
         result: &mut TransferResult,
     ) -> Option<ReferAnswer> {
@@ -111,7 +111,7 @@ impl Parking<'_> {
         }
         let mark = run.begin("notify");
         let ours = self.ours;
-        let told = |stage: &Stage| {
+        let told = |stage: &Ends| {
             stage.seen(ours).is_none_or(|seen| statuses(seen).last().is_some_and(|status| *status >= 200))
         };
         if let Until::Interrupted(why) = stage.until(run, self.check.wait, told).await {
@@ -138,7 +138,7 @@ impl Parking<'_> {
     async fn look(
         &self,
         run: &mut Run,
-        stage: &mut Stage,
+        stage: &mut Ends,
         refer: ReferAnswer,
         effect: &mut Effect,
     ) -> Option<(Ears, Played)> {
@@ -219,7 +219,7 @@ impl Parking<'_> {
     }
 
     /// The step `fetch`: the target calls the place. False where it is not connected.
-    async fn fetch(&self, run: &mut Run, stage: &mut Stage) -> Option<bool> {
+    async fn fetch(&self, run: &mut Run, stage: &mut Ends) -> Option<bool> {
         let mark = run.begin("fetch");
         let (_, transferee, target) = self.check.roles();
         let (e, c, place) = (&self.names[transferee], &self.names[target], self.place);
@@ -232,7 +232,7 @@ impl Parking<'_> {
             }
         };
         let done =
-            |stage: &Stage| stage.seen(leg).is_none_or(|seen| seen.answered.is_some() || seen.is_over());
+            |stage: &Ends| stage.seen(leg).is_none_or(|seen| seen.answered.is_some() || seen.is_over());
         if let Until::Interrupted(why) = stage.until(run, self.check.wait, done).await {
             end(run, mark, interrupted(why));
             return None;

@@ -12,7 +12,7 @@ use super::{Transfer, TransferKind, TransferResult, TransferTarget};
 use super::{name, park};
 use crate::check::judged::{Judged, interrupted};
 use crate::check::pair::Pair;
-use crate::check::stage::{Expect, Party, Stage};
+use crate::check::scene::{Ends, Expect, Party};
 use crate::check::{Interrupted, MetricValue, Run, StepMark, Verdict};
 use crate::message::Message;
 use crate::syntax::{Limits, Method};
@@ -70,7 +70,7 @@ pub(super) enum ReferAnswer {
 }
 
 pub(super) async fn run(check: &Transfer, run: &mut Run) {
-    let mut stage = Stage::default();
+    let mut stage = Ends::default();
     if open(check, run, &mut stage).await {
         let mut result = TransferResult {
             kind: check.kind,
@@ -97,7 +97,7 @@ pub(super) async fn run(check: &Transfer, run: &mut Run) {
     stage.clear(run).await;
 }
 
-async fn open(check: &Transfer, run: &mut Run, stage: &mut Stage) -> bool {
+async fn open(check: &Transfer, run: &mut Run, stage: &mut Ends) -> bool {
     for (number, account, step, register) in
         [(0, &check.a, "party-a", false), (1, &check.b, "party-b", true), (2, &check.c, "party-c", true)]
     {
@@ -121,7 +121,7 @@ pub(super) fn end(run: &mut Run, mark: StepMark, judged: Judged) -> bool {
 async fn transfer(
     check: &Transfer,
     run: &mut Run,
-    stage: &mut Stage,
+    stage: &mut Ends,
     result: &mut TransferResult,
 ) -> Option<()> {
     let names = check.names();
@@ -206,7 +206,7 @@ async fn transfer(
 async fn not_consulted(
     check: &Transfer,
     run: &mut Run,
-    stage: &mut Stage,
+    stage: &mut Ends,
     (mark, ours, failed): (StepMark, usize, Failed),
     result: &mut TransferResult,
 ) -> Option<()> {
@@ -250,7 +250,7 @@ async fn not_consulted(
 pub(super) async fn finish(
     check: &Transfer,
     run: &mut Run,
-    stage: &mut Stage,
+    stage: &mut Ends,
     (played, judged): (&Played, Judged),
     (ours, consult): (usize, Option<usize>),
     result: &mut TransferResult,
@@ -275,7 +275,7 @@ pub(super) async fn finish(
 async fn refer(
     check: &Transfer,
     run: &mut Run,
-    stage: &mut Stage,
+    stage: &mut Ends,
     (ours, consult): (usize, Option<usize>),
     replaces: Option<Replaces>,
     result: &mut TransferResult,
@@ -283,7 +283,7 @@ async fn refer(
     let names = check.names();
     let (_, transferee, target) = check.roles();
     let attended = replaces.is_some();
-    let invited = |stage: &Stage| stage.parties.get(target).map_or(0, |party| party.invitations.len());
+    let invited = |stage: &Ends| stage.parties.get(target).map_or(0, |party| party.invitations.len());
     let invited_before = invited(stage);
     expect(check, stage, RING);
     let mut to = Target::new(check.refer_to.uri(check.c.aor()));
@@ -327,13 +327,13 @@ async fn refer(
 }
 
 /// Has this party a call that is up?
-pub(super) fn is_up(stage: &Stage, party: usize) -> bool {
+pub(super) fn is_up(stage: &Ends, party: usize) -> bool {
     stage.legs.iter().any(|leg| leg.party == party && leg.seen.is_up())
 }
 
 /// Did the Replaces that was sent arrive otherwise, at the transferee in the REFER or at anybody in the INVITE that follows it? One that a
 /// platform has translated names another dialog as a whole: another Call-ID.
-fn is_mangled(run: &Run, stage: &Stage, transferee: usize, sent: &Replaces) -> bool {
+fn is_mangled(run: &Run, stage: &Ends, transferee: usize, sent: &Replaces) -> bool {
     let escaped = |replaces: &Replaces| replaces.dialog.call_id.contains(&b'%');
     let mut referrals = stage.referrals.iter();
     let in_refer = referrals.any(|referral| {
@@ -354,7 +354,7 @@ fn is_mangled(run: &Run, stage: &Stage, transferee: usize, sent: &Replaces) -> b
 }
 
 /// Tells the target what to do with the call of the transferee; where it answers, after this time.
-pub(super) fn expect(check: &Transfer, stage: &mut Stage, ring: Duration) {
+pub(super) fn expect(check: &Transfer, stage: &mut Ends, ring: Duration) {
     if let Some(party) = stage.parties.get_mut(check.roles().2) {
         party.expect = Some(match check.target {
             TransferTarget::Answers => Expect::answer(ring),
@@ -365,7 +365,7 @@ pub(super) fn expect(check: &Transfer, stage: &mut Stage, ring: Duration) {
 }
 
 /// The target rings for the transferor's call, and that is the one that is transferred.
-async fn answer_early(check: &Transfer, stage: &Stage) {
+async fn answer_early(check: &Transfer, stage: &Ends) {
     let ringing = stage.called(check.roles().2).and_then(|leg| stage.legs.get(leg));
     let Some(leg) = ringing.filter(|leg| leg.seen.answered.is_none() && !leg.seen.is_over()) else { return };
     match check.target {
@@ -379,7 +379,7 @@ async fn answer_early(check: &Transfer, stage: &Stage) {
 pub(super) async fn ask(
     check: &Transfer,
     run: &mut Run,
-    stage: &mut Stage,
+    stage: &mut Ends,
     ours: usize,
     (to, asked): (Target, String),
     result: &mut TransferResult,

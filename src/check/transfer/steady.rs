@@ -2,7 +2,7 @@
 
 use super::matrix::{Heard, listen};
 use crate::check::judged::Judged;
-use crate::check::stage::Stage;
+use crate::check::scene::Ends;
 use crate::check::{Run, Side, Verdict};
 
 /// How often it is listened before two that should hear each other are said not to. Where many calls share a machine, a second without
@@ -12,7 +12,7 @@ const TRIES: usize = 3;
 /// Listens anew until these two hear each other, while both have a call; `None` when the check has to end.
 pub(super) async fn listen_for(
     run: &mut Run,
-    stage: &mut Stage,
+    stage: &mut Ends,
     (one, other): (usize, usize),
 ) -> Option<Heard> {
     let mut heard = listen(run, stage).await?;
@@ -30,7 +30,7 @@ pub(super) async fn listen_for(
 const ENOUGH: f64 = 0.75;
 
 /// A failure by what was heard last, on a machine that did not keep up itself, is none of the platform's.
-pub(super) fn doubted(stage: &Stage, judged: Judged) -> Judged {
+pub(super) fn doubted(stage: &Ends, judged: Judged) -> Judged {
     match stage.sent_share.filter(|share| *share < ENOUGH) {
         Some(share) if judged.verdict == Verdict::Fail => Judged::open(
             "probe-limit",

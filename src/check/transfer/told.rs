@@ -3,8 +3,8 @@
 use super::play::Played;
 use super::{Transfer, TransferTarget, name};
 use crate::check::Side;
-use crate::check::call::trace::header;
 use crate::check::judged::Judged;
+use crate::check::scene::trace::header;
 use crate::message::Message;
 use crate::syntax::HeaderName;
 use std::time::Duration;

@@ -5,7 +5,7 @@ use crate::check::Side;
 use crate::check::display::Took;
 use crate::check::fork::{Fork, RingOrder, SecondCall};
 use crate::check::judged::Judged;
-use crate::check::stage::{Ear, Seen};
+use crate::check::scene::{Ear, Seen};
 use std::time::Duration;
 
 /// Why two could not do something at the same time.

@@ -10,7 +10,7 @@ use super::{Transfer, TransferKind, TransferResult};
 use crate::check::dtmf::unpressed;
 use crate::check::judged::{Judged, interrupted};
 use crate::check::press::{Press, Unpressed};
-use crate::check::stage::{Stage, Until};
+use crate::check::scene::{Ends, Until};
 use crate::check::{MetricValue, Run, Verdict};
 use crate::media::digit::{Digit, Key};
 use std::time::Duration;
@@ -51,7 +51,7 @@ pub(super) struct Keyed<'a> {
 pub(super) async fn transfer(
     keyed: &Keyed<'_>,
     run: &mut Run,
-    stage: &mut Stage,
+    stage: &mut Ends,
     result: &mut TransferResult,
 ) -> Option<()> {
     let check = keyed.check;
@@ -89,11 +89,11 @@ pub(super) async fn transfer(
     Some(())
 }
 
-fn invitations(stage: &Stage, party: usize) -> usize {
+fn invitations(stage: &Ends, party: usize) -> usize {
     stage.parties.get(party).map_or(0, |party| party.invitations.len())
 }
 
-pub(super) fn played(stage: &Stage, after: Heard, alerted: usize, transferee: usize) -> Played {
+pub(super) fn played(stage: &Ends, after: Heard, alerted: usize, transferee: usize) -> Played {
     Played {
         refer: ReferAnswer::NotSent,
         notified: Vec::new(),
@@ -109,7 +109,7 @@ pub(super) fn played(stage: &Stage, after: Heard, alerted: usize, transferee: us
 
 impl Keyed<'_> {
     /// The step `keys`: presses code and number.
-    pub(super) async fn press(&self, run: &mut Run, stage: &mut Stage, effect: &mut Effect) -> Option<()> {
+    pub(super) async fn press(&self, run: &mut Run, stage: &mut Ends, effect: &mut Effect) -> Option<()> {
         let mark = run.begin("keys");
         let press = self.keys.ask();
         let first = stage.seen(self.theirs).map_or(0, |seen| seen.observed.len());
@@ -132,18 +132,18 @@ impl Keyed<'_> {
     async fn consult(
         &self,
         run: &mut Run,
-        stage: &mut Stage,
+        stage: &mut Ends,
         before: usize,
         effect: &mut Effect,
     ) -> Option<bool> {
         let mark = run.begin("consult");
         let (transferor, transferee, target) = self.check.roles();
         let rings_only = self.check.kind == TransferKind::SemiAttended;
-        let there = |stage: &Stage| {
+        let there = |stage: &Ends| {
             let seen = stage.called(target).and_then(|leg| stage.seen(leg));
             seen.is_some_and(|seen| !seen.is_over() && (rings_only || seen.answered.is_some()))
         };
-        let refused = |stage: &Stage| invitations(stage, target) > before && stage.called(target).is_none();
+        let refused = |stage: &Ends| invitations(stage, target) > before && stage.called(target).is_none();
         let end_at = run.elapsed() + self.check.wait;
         while !there(stage) && !refused(stage) && run.elapsed() < end_at {
             let ears = overhear(run, stage).await?;
@@ -182,7 +182,7 @@ impl Keyed<'_> {
     }
 
     /// The step `complete`: the transferor leaves.
-    async fn complete(&self, run: &mut Run, stage: &mut Stage) -> Option<()> {
+    async fn complete(&self, run: &mut Run, stage: &mut Ends) -> Option<()> {
         let mark = run.begin("complete");
         if let Some(press) = self.keys.complete() {
             let judged = pressed(run, stage, self.ours, press).await;
@@ -196,7 +196,7 @@ impl Keyed<'_> {
     }
 
     /// What a look at the audio says of the keys.
-    fn note(&self, heard: Heard, sounds: [Duration; 3], stage: &Stage, effect: &mut Effect) {
+    fn note(&self, heard: Heard, sounds: [Duration; 3], stage: &Ends, effect: &mut Effect) {
         let (transferor, transferee, _) = self.check.roles();
         let up = is_up(stage, transferor) && is_up(stage, transferee);
         let apart = !heard.hears(transferor, transferee) && !heard.hears(transferee, transferor);
@@ -208,7 +208,7 @@ impl Keyed<'_> {
     async fn watch(
         &self,
         run: &mut Run,
-        stage: &mut Stage,
+        stage: &mut Ends,
         before: usize,
         effect: &mut Effect,
     ) -> Option<bool> {
@@ -236,7 +236,7 @@ impl Keyed<'_> {
     async fn failed(
         &self,
         run: &mut Run,
-        stage: &mut Stage,
+        stage: &mut Ends,
         effect: &Effect,
         result: &mut TransferResult,
     ) -> Option<()> {
@@ -255,7 +255,7 @@ impl Keyed<'_> {
     async fn finish(
         &self,
         run: &mut Run,
-        stage: &mut Stage,
+        stage: &mut Ends,
         played: &Played,
         effect: &Effect,
         result: &mut TransferResult,
@@ -275,12 +275,12 @@ impl Keyed<'_> {
 }
 
 /// Has this party a call that it was called for, and that is not over?
-fn is_called(stage: &Stage, party: usize) -> bool {
+fn is_called(stage: &Ends, party: usize) -> bool {
     stage.legs.iter().any(|leg| leg.party == party && !leg.is_caller && !leg.seen.is_over())
 }
 
 /// Presses keys; why that could not be.
-async fn pressed(run: &mut Run, stage: &mut Stage, leg: usize, press: Press<'_>) -> Option<Judged> {
+async fn pressed(run: &mut Run, stage: &mut Ends, leg: usize, press: Press<'_>) -> Option<Judged> {
     let mut plain = false;
     match press.run(run, stage, leg, &mut plain).await {
         // A PBX that has all that it needs takes the transferor out at once.

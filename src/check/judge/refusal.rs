@@ -1,8 +1,8 @@
 //! A call that was not answered: what the final response, or its absence, means.
 
-use super::trace::header;
 use crate::check::challenged::{self, Asked};
 use crate::check::judged::Judged;
+use crate::check::scene::trace::header;
 use crate::check::{Side, Verdict};
 use crate::message::Message;
 use crate::syntax::HeaderName;

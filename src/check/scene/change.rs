@@ -1,6 +1,6 @@
 //! A hold or a resumption that we ask for in a call, and its answer.
 
-use super::{Seen, Stage, Until};
+use super::{Ends, Seen, Until};
 use crate::check::{Interrupted, Run};
 use crate::ua::call::{By, Command, Event};
 use std::time::{Duration, Instant};
@@ -16,7 +16,7 @@ pub(in crate::check) enum Change {
     Unanswered,
 }
 
-impl Stage {
+impl Ends {
     /// Holds or resumes in this leg, and waits for what becomes of it; `Err` when the check has to end.
     pub(in crate::check) async fn change(
         &mut self,
@@ -28,7 +28,7 @@ impl Stage {
         let Some(ours) = self.legs.get(leg) else { return Ok(Change::Unanswered) };
         let before = ours.seen.changes.len();
         ours.handle.command(command).await;
-        let settled = |stage: &Stage| {
+        let settled = |stage: &Ends| {
             stage.seen(leg).is_none_or(|seen| seen.is_over() || change_since(seen, before).is_some())
         };
         match self.until(run, time, settled).await {

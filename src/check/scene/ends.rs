@@ -1,18 +1,8 @@
-//! The stage of a check that owns several ends: parties, their calls, and what happens in all of them in one order.
+//! Our ends of a question: parties, their calls, and what happens in all of them in one order.
 
-mod change;
-mod ears;
-mod leg;
-mod party;
-mod referral;
-
-pub(super) use change::Change;
-pub(super) use ears::Ear;
-pub(super) use leg::{Ended, Leg, Seen};
-pub(super) use party::{Expect, Party};
-
-use super::run::Waited;
-use super::{Finding, Interrupted, Run, Severity, Side};
+use super::{Leg, Party, Seen, referral};
+use crate::check::run::Waited;
+use crate::check::{Finding, Interrupted, Run, Severity, Side};
 use crate::endpoint::agent::{Arrival, Happened, Invitation, MediaSetup, What};
 use crate::error::Error;
 use crate::ua::call::{Command, Event};
@@ -27,7 +17,7 @@ const CURTAIN: Duration = Duration::from_secs(3);
 
 /// Parties and their calls.
 #[derive(Default)]
-pub(in crate::check) struct Stage {
+pub(in crate::check) struct Ends {
     pub(in crate::check) parties: Vec<Party>,
     /// In the order in which they began; none is ever removed.
     pub(in crate::check) legs: Vec<Leg>,
@@ -55,7 +45,7 @@ enum Next {
     Arrival(usize, Option<Arrival>),
 }
 
-impl Stage {
+impl Ends {
     /// Party `caller` calls `target` (a URI without `<>`); gives the number of the leg.
     ///
     /// # Errors
@@ -88,7 +78,7 @@ impl Stage {
         &mut self,
         run: &mut Run,
         time: Duration,
-        done: impl Fn(&Stage) -> bool,
+        done: impl Fn(&Ends) -> bool,
     ) -> Until {
         let end = Clock::now() + time;
         while !done(self) {

@@ -1,6 +1,6 @@
 //! A party that is asked to call somebody else does so, and tells what came of it (RFC 3515, in the role of the transferee).
 
-use super::{Leg, Stage};
+use super::{Ends, Leg};
 use crate::endpoint::agent::MediaSetup;
 use crate::ua::call::Command;
 use crate::ua::transfer::Referred;
@@ -18,7 +18,7 @@ pub(in crate::check) struct Referral {
     told: u16,
 }
 
-impl Stage {
+impl Ends {
     /// Accepts a REFER and dials.
     pub(super) async fn obey(&mut self, index: usize, number: u32, referred: Referred) {
         let Some(leg) = self.legs.get(index) else { return };

@@ -1,6 +1,6 @@
 //! Who hears whom: in every call that is up each party sends its own tone, and each end says whose tones it hears.
 
-use super::{Stage, Until};
+use super::{Ends, Until};
 use crate::check::Run;
 use crate::endpoint::agent::MediaReport;
 use std::time::Duration;
@@ -28,7 +28,7 @@ pub(in crate::check) struct Ear {
     pub(in crate::check) else_heard: Duration,
 }
 
-impl Stage {
+impl Ends {
     /// Listens anew in every leg that is up; `None` when the check has to end.
     pub(in crate::check) async fn listen(&mut self, run: &mut Run) -> Option<Vec<Ear>> {
         if let Until::Interrupted(_) = self.rest(run, SETTLE).await {
