@@ -1,16 +1,18 @@
 //! The embedded telephone network as a server: the registrar and the PBX on an endpoint.
 
 use super::User;
-use super::memory::MemoryHost;
+use super::hosts::Memory;
+use super::memory::{MemoryHost, MemoryNetwork};
 use super::pbx::{self, Ivr, Leg, Pbx};
 use super::registrar::{self, Binding, Registrar, Seen};
 use super::serving::{lock, serve};
-use crate::check::Account;
+use crate::check::{Account, Probe, ProbeConfig};
 use crate::endpoint::agent::{Agent, AgentConfig};
 use crate::endpoint::{self, Endpoint, Incoming};
 use crate::error::Error;
 use crate::message::Transport;
 use crate::transport::Network;
+use std::collections::BTreeSet;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, UdpSocket};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
@@ -46,8 +48,10 @@ const CALL_METHODS: &str = "INVITE, ACK, CANCEL, BYE, PRACK, UPDATE, INFO, REFER
 /// lab.shutdown().await;
 /// # Ok(()) }
 /// ```
+/// For tests, [`Lab::in_memory`] gives the same without a socket and, under `tokio::time::pause`, in virtual time.
 #[derive(Debug)]
 pub struct Lab {
+    memory: Option<Memory>,
     endpoint: Endpoint,
     registrar: Arc<Mutex<Registrar>>,
     pbx: Pbx,
@@ -63,6 +67,7 @@ pub struct LabBuilder {
     pbx: pbx::Config,
     users: Vec<User>,
     v6: bool,
+    memory: Option<Memory>,
 }
 
 impl LabBuilder {
@@ -163,7 +168,7 @@ impl LabBuilder {
         self.endpoint.tcp.push(address);
         self
     }
-    /// Answers at `::1` too, when no address is named.
+    /// Answers by IPv6 too, when no address is named: at `::1`, or at `2001:db8::1` in memory.
     pub fn v6(mut self) -> LabBuilder {
         self.v6 = true;
         self
@@ -187,6 +192,11 @@ impl LabBuilder {
         self.endpoint.seed = Some(seed);
         self
     }
+    /// The host that it lives on where it was begun with [`Lab::in_memory`], for a [`Network`] of your own around it (see
+    /// [`LabBuilder::network`]) that changes, delays or drops what passes.
+    pub fn memory_host(&self) -> Option<MemoryHost> {
+        self.memory.as_ref().map(|memory| memory.pbx(self.v6))
+    }
     /// How the endpoint is set up otherwise: timers, limits, queues. Its addresses, network and seed are kept where they are set here.
     pub fn endpoint(mut self, config: endpoint::Config) -> LabBuilder {
         let before = std::mem::replace(&mut self.endpoint, config);
@@ -203,6 +213,11 @@ impl LabBuilder {
     /// # Errors
     /// [`Error::Bind`].
     pub async fn start(mut self) -> Result<Lab, Error> {
+        if let Some(host) = self.memory_host() {
+            let around = self.endpoint.network.take();
+            self = self.on(&host);
+            self.endpoint.network = around.or(self.endpoint.network);
+        }
         let (endpoint, incoming) = self.bind().await?;
         self.config.allow = format!("{CALL_METHODS}, {}", self.config.allow);
         let mut registrar = Registrar::new(self.config, seed_of(&endpoint));
@@ -216,7 +231,7 @@ impl LabBuilder {
         let (agent, arrivals) = Agent::start(endpoint.scope(), incoming, agent);
         let pbx = Pbx::new(agent, Arc::clone(&registrar), self.pbx);
         let serving = tokio::spawn(serve(endpoint.clone(), arrivals, Arc::clone(&registrar), pbx.clone()));
-        Ok(Lab { endpoint, registrar, pbx, serving })
+        Ok(Lab { memory: self.memory, endpoint, registrar, pbx, serving })
     }
 
     async fn bind(&self) -> Result<(Endpoint, Incoming), Error> {
@@ -276,6 +291,55 @@ impl Lab {
     /// A laboratory in the domain `lab.example`, without users.
     pub fn builder() -> LabBuilder {
         LabBuilder::default()
+    }
+    /// A laboratory in a [`MemoryNetwork`] of its own, at 203.0.113.1 port 5060 by UDP and TCP, without users. All chance in the network, in
+    /// the laboratory and in its [probes](Lab::probe) comes from `seed`: under `tokio::time::pause` the same seed gives the same run to the
+    /// millisecond, and no test waits in earnest.
+    ///
+    /// ```
+    /// use ringback::check::{Call, Verdict};
+    /// use ringback::message::Transport;
+    /// use ringback::sim::{Lab, User};
+    /// # fn main() -> Result<(), ringback::error::Error> {
+    /// # tokio::runtime::Builder::new_current_thread().enable_all().start_paused(true).build().unwrap().block_on(async {
+    /// let users = ["alice", "bob"].map(|name| User::new(name, "secret"));
+    /// let lab = Lab::in_memory([7; 32]).users(users).start().await?;
+    /// let probe = lab.probe().await?;
+    /// let (alice, bob) = (lab.account("alice", Transport::Udp)?, lab.account("bob", Transport::Udp)?);
+    /// let outcome = probe.check(Call::between(&alice, &bob)).await;
+    /// assert_eq!(outcome.verdict, Verdict::Pass, "{outcome}");
+    /// assert!(lab.legs().is_empty() && lab.bindings("bob").is_empty());
+    /// # Ok(()) }) }
+    /// ```
+    pub fn in_memory(seed: [u8; 32]) -> LabBuilder {
+        LabBuilder { memory: Some(Memory::new(seed)), ..LabBuilder::default() }.seed(seed)
+    }
+    /// The network in memory that it was begun in ([`Lab::in_memory`]): for links with loss and delay, and for more hosts.
+    pub fn memory_network(&self) -> Option<&MemoryNetwork> {
+        self.memory.as_ref().map(|memory| &memory.network)
+    }
+    /// A probe that reaches it: on a host of its own in the same network in memory, or on loopback.
+    ///
+    /// # Errors
+    /// [`Error::Bind`].
+    pub async fn probe(&self) -> Result<Probe, Error> {
+        Probe::with(self.probe_config()).await
+    }
+    /// What [`Lab::probe`] sets a probe up with, to be changed before [`Probe::with`]. Each has a host and a seed of its own.
+    pub fn probe_config(&self) -> ProbeConfig {
+        let mut config = ProbeConfig::default();
+        match &self.memory {
+            Some(memory) => memory.place(&mut config.endpoint, self.is_dual()),
+            None => {
+                let loopback = self.addrs().iter().map(|(_, local)| local.ip()).filter(IpAddr::is_loopback);
+                let ips: BTreeSet<IpAddr> = loopback.collect();
+                config.endpoint.udp = ips.into_iter().map(|ip| SocketAddr::new(ip, 0)).collect();
+            }
+        }
+        config
+    }
+    fn is_dual(&self) -> bool {
+        self.addrs().iter().any(|(_, local)| local.is_ipv6())
     }
     /// Where it answers.
     pub fn addrs(&self) -> &[(Transport, SocketAddr)] {

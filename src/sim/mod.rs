@@ -1,6 +1,7 @@
 //! A telephone network in one process: a registrar and a PBX with switchable faults, and a network in memory and in virtual time.
 //!
-//! [`Lab`] is the whole of it: a registrar and a PBX that answer on loopback, or on a [`MemoryHost`]. Users get their faults by the id in the
+//! [`Lab`] is the whole of it: a registrar and a PBX that answer on loopback, on a [`MemoryHost`], or with a probe in one network in memory
+//! ([`Lab::in_memory`]). Users get their faults by the id in the
 //! failure catalogue (see [`Fault`]). Below it, [`registrar`] is the machine without I/O, [`pbx`] says what can be called, and
 //! [`MemoryNetwork`] is the network in memory:
 //! ```
@@ -17,6 +18,7 @@
 //! ```
 
 mod fault;
+mod hosts;
 mod lab;
 mod memory;
 pub mod pbx;

@@ -3,6 +3,8 @@
 
 mod faults;
 mod healthy;
+#[path = "../support/meddler.rs"]
+#[allow(dead_code)]
 mod meddler;
 mod platforms;
 mod scene;
