@@ -21,7 +21,7 @@ async fn main() -> Result<ExitCode, Error> {
     let probe = Probe::bind("udp:127.0.0.1:0").await?;
     let outcome = probe.check(Dtmf::between(&alice, &bob).digits("1159#")?.method(DtmfMethod::All)).await;
     println!("{outcome}");
-    for result in &outcome.dtmf {
+    for result in outcome.dtmf() {
         println!(
             "{}: {}",
             result.step,

@@ -27,7 +27,7 @@ async fn hold_at(
 }
 
 fn result(outcome: &Outcome) -> &HoldResult {
-    outcome.hold.as_deref().unwrap_or_else(|| panic!("no hold:\n{outcome}"))
+    outcome.hold().unwrap_or_else(|| panic!("no hold:\n{outcome}"))
 }
 
 /// The line for programs, read back.

@@ -1,6 +1,6 @@
 //! Where requests are sent: host, port and transport of a SIP URI.
 
-use super::account::{host_text, parse_sip, with_scheme};
+use super::address::{host_text, parse_sip, with_scheme};
 use crate::error::Error;
 use crate::message::Transport;
 use std::fmt;

@@ -137,8 +137,8 @@ impl fmt::Display for Outcome {
             }
         }
         let names =
-            self.facts.iter().map(|fact| fact.name).chain(self.metrics.iter().map(|metric| metric.name));
-        let width = names.map(str::len).max().unwrap_or(0);
+            self.facts.iter().map(|fact| &fact.name).chain(self.metrics.iter().map(|metric| &metric.name));
+        let width = names.map(|name| name.len()).max().unwrap_or(0);
         if width > 0 {
             writeln!(f)?;
         }

@@ -13,6 +13,8 @@
 //! ```
 
 mod account;
+mod address;
+mod ask;
 mod call;
 mod cancel;
 mod challenged;
@@ -21,9 +23,11 @@ mod display;
 mod dtmf;
 mod fork;
 mod hold;
+mod interrupted;
 mod judge;
 mod judged;
 mod many;
+mod notebook;
 mod outcome;
 mod pair;
 mod press;
@@ -33,6 +37,7 @@ mod reachable;
 mod register;
 mod reply;
 mod restraint;
+mod result;
 mod run;
 mod scene;
 mod target;
@@ -43,24 +48,26 @@ pub use call::Call;
 pub use cancel::Cancel;
 pub use destination::Destination;
 pub(crate) use display::Printable;
-pub use dtmf::{Dtmf, DtmfMethod, DtmfResult, MAX_KEYS};
-pub use fork::{
-    Fork, ForkReleased, ForkResult, ForkRound, ForkRung, ForkTrial, MAX_FORK_ENDS, RingOrder, SecondCall,
-};
-pub use hold::{HeardOnHold, Hold, HoldResult, hold_way};
+pub use dtmf::{Dtmf, DtmfMethod, MAX_KEYS};
+pub use fork::{Fork, MAX_FORK_ENDS, SecondCall};
+pub use hold::{Hold, hold_way};
+pub use interrupted::Interrupted;
 pub use many::Pace;
-pub use outcome::{Fact, Finding, Metric, MetricValue, Outcome, Severity, Side, Step, Transcript, Verdict};
+pub use notebook::StepMark;
+pub use outcome::{
+    Fact, Finding, Metric, MetricValue, Name, Outcome, Severity, Side, Step, Transcript, Verdict,
+};
 pub use probe::{Probe, ProbeConfig};
-
 pub use reachable::Reachable;
 pub use register::Register;
 pub use reply::{Answered, Reply, Unreached};
 pub use restraint::{Courtesy, Withheld};
-pub use run::{Interrupted, Run, StepMark};
-pub use transfer::{
-    FeatureCode, Heard, Identity, ReferTo, Sees, Shown, Transfer, TransferKind, TransferResult,
-    TransferTarget,
+pub use result::{
+    Details, DtmfResult, ForkReleased, ForkResult, ForkRound, ForkRung, ForkTrial, Heard, HeardOnHold,
+    HoldResult, Identity, Other, RingOrder, Sees, Shown, TransferKind, TransferResult,
 };
+pub use run::Run;
+pub use transfer::{FeatureCode, ReferTo, Transfer, TransferTarget};
 
 use std::time::Duration;
 

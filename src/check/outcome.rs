@@ -1,13 +1,14 @@
 //! What a check found: plain data, with the evidence in it.
 
-use super::dtmf::DtmfResult;
-use super::fork::ForkResult;
-use super::hold::HoldResult;
-use super::transfer::TransferResult;
+use super::result::{Details, DtmfResult, ForkResult, HoldResult, TransferResult};
 use crate::transport::{MediaRecord, Record};
+use std::borrow::Cow;
 use std::fmt;
 use std::ops::Range;
 use std::time::{Duration, Instant, SystemTime};
+
+/// The stable name of a check, step, finding, fact or metric: a literal where the check says it, owned where it was read back.
+pub type Name = Cow<'static, str>;
 
 /// The answer to a check's question.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -89,9 +90,10 @@ impl Severity {
 
 /// One thing that was seen and matters.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Finding {
     /// A stable name for programs, e.g. `credentials-refused`.
-    pub code: &'static str,
+    pub code: Name,
     /// How much it matters.
     pub severity: Severity,
     /// Who has to act.
@@ -104,11 +106,39 @@ pub struct Finding {
     pub evidence: Range<usize>,
 }
 
+impl Finding {
+    /// A finding without evidence yet.
+    pub fn new(
+        code: impl Into<Name>,
+        severity: Severity,
+        side: Side,
+        seen: impl Into<String>,
+        advice: impl Into<String>,
+    ) -> Finding {
+        Finding {
+            code: code.into(),
+            severity,
+            side,
+            seen: seen.into(),
+            advice: advice.into(),
+            evidence: 0..0,
+        }
+    }
+
+    /// The records that show it.
+    #[must_use]
+    pub fn shown_by(mut self, evidence: Range<usize>) -> Finding {
+        self.evidence = evidence;
+        self
+    }
+}
+
 /// One step of a check.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Step {
     /// A stable name, e.g. `bind`.
-    pub name: &'static str,
+    pub name: Name,
     /// Its own verdict.
     pub verdict: Verdict,
     /// What happened, in one sentence without secrets.
@@ -119,22 +149,59 @@ pub struct Step {
     pub evidence: Range<usize>,
 }
 
+impl Step {
+    /// A step that took no time and has no records yet.
+    pub fn new(name: impl Into<Name>, verdict: Verdict, detail: impl Into<String>) -> Step {
+        Step { name: name.into(), verdict, detail: detail.into(), took: Duration::ZERO, evidence: 0..0 }
+    }
+
+    /// How long it took.
+    #[must_use]
+    pub fn lasting(mut self, took: Duration) -> Step {
+        self.took = took;
+        self
+    }
+
+    /// Its records in the transcript.
+    #[must_use]
+    pub fn shown_by(mut self, evidence: Range<usize>) -> Step {
+        self.evidence = evidence;
+        self
+    }
+}
+
 /// One thing that was seen, by name.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Fact {
     /// A stable name, e.g. `transport`.
-    pub name: &'static str,
+    pub name: Name,
     /// In words, without secrets.
     pub value: String,
 }
 
+impl Fact {
+    /// A fact.
+    pub fn new(name: impl Into<Name>, value: impl Into<String>) -> Fact {
+        Fact { name: name.into(), value: value.into() }
+    }
+}
+
 /// One measured value.
 #[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
 pub struct Metric {
     /// A stable name without unit, e.g. `rrd` (RFC 6076).
-    pub name: &'static str,
+    pub name: Name,
     /// The value.
     pub value: MetricValue,
+}
+
+impl Metric {
+    /// A measured value.
+    pub fn new(name: impl Into<Name>, value: MetricValue) -> Metric {
+        Metric { name: name.into(), value }
+    }
 }
 
 /// A value with its unit.
@@ -153,6 +220,7 @@ pub enum MetricValue {
 
 /// Everything that was sent and received for a check, in order, secrets included: reports redact it.
 #[derive(Debug, Clone)]
+#[non_exhaustive]
 pub struct Transcript {
     /// The entries.
     pub records: Vec<Record>,
@@ -180,7 +248,7 @@ impl Transcript {
 #[non_exhaustive]
 pub struct Outcome {
     /// Which check, e.g. `register`.
-    pub check: &'static str,
+    pub check: Name,
     /// Whom it was about, e.g. the AOR.
     pub subject: String,
     /// The answer.
@@ -195,16 +263,67 @@ pub struct Outcome {
     pub facts: Vec<Fact>,
     /// What was measured.
     pub metrics: Vec<Metric>,
-    /// What became of digits, for each method in the order in which they were sent; empty for other checks.
-    pub dtmf: Vec<DtmfResult>,
-    /// What a transfer came to; `None` for other checks.
-    pub transfer: Option<Box<TransferResult>>,
-    /// What a check of forking came to; `None` for other checks.
-    pub fork: Option<Box<ForkResult>>,
-    /// What a hold came to; `None` for other checks.
-    pub hold: Option<Box<HoldResult>>,
+    /// What a check has to tell programs beside that; `None` where it has nothing more.
+    pub details: Option<Details>,
     /// The evidence.
     pub transcript: Transcript,
     /// How long all of it took.
     pub took: Duration,
+}
+
+impl Outcome {
+    /// An outcome without anything in it but the answer: for embedders that build their own, and for tests of reports.
+    pub fn new(
+        check: impl Into<Name>,
+        subject: impl Into<String>,
+        verdict: Verdict,
+        summary: impl Into<String>,
+        transcript: Transcript,
+    ) -> Outcome {
+        Outcome {
+            check: check.into(),
+            subject: subject.into(),
+            verdict,
+            summary: summary.into(),
+            findings: Vec::new(),
+            steps: Vec::new(),
+            facts: Vec::new(),
+            metrics: Vec::new(),
+            details: None,
+            transcript,
+            took: Duration::ZERO,
+        }
+    }
+
+    /// What became of digits, for each method in the order in which they were sent; empty for checks that send none.
+    pub fn dtmf(&self) -> &[DtmfResult] {
+        match &self.details {
+            Some(Details::Dtmf(results)) => results,
+            _ => &[],
+        }
+    }
+
+    /// What a transfer came to; `None` for other checks.
+    pub fn transfer(&self) -> Option<&TransferResult> {
+        match &self.details {
+            Some(Details::Transfer(result)) => Some(result),
+            _ => None,
+        }
+    }
+
+    /// What a check of forking came to; `None` for other checks.
+    pub fn fork(&self) -> Option<&ForkResult> {
+        match &self.details {
+            Some(Details::Fork(result)) => Some(result),
+            _ => None,
+        }
+    }
+
+    /// What a hold came to; `None` for other checks.
+    pub fn hold(&self) -> Option<&HoldResult> {
+        match &self.details {
+            Some(Details::Hold(result)) => Some(result),
+            _ => None,
+        }
+    }
 }

@@ -1,7 +1,8 @@
 //! The probe: an endpoint of our own that asks questions.
 
+use super::ask::{PartyConfig, Setting};
 use super::restraint::{Courtesy, Restraint};
-use super::run::{PartyConfig, Run, Setting};
+use super::run::Run;
 use super::{Check, Finding, Outcome, Severity, Side, Transcript, Verdict};
 use crate::endpoint::agent::AgentConfig;
 use crate::endpoint::{self, Endpoint};
@@ -174,22 +175,10 @@ impl Probe {
 
 fn without_evidence(check: &'static str, subject: String, verdict: Verdict, finding: Finding) -> Outcome {
     let now = tokio::time::Instant::now().into_std();
-    Outcome {
-        check,
-        subject,
-        verdict,
-        summary: finding.seen.clone(),
-        findings: vec![finding],
-        steps: Vec::new(),
-        facts: Vec::new(),
-        metrics: Vec::new(),
-        dtmf: Vec::new(),
-        transfer: None,
-        fork: None,
-        hold: None,
-        transcript: Transcript::empty(now, SystemTime::now()),
-        took: Duration::ZERO,
-    }
+    let seen = finding.seen.clone();
+    let mut outcome = Outcome::new(check, subject, verdict, seen, Transcript::empty(now, SystemTime::now()));
+    outcome.findings.push(finding);
+    outcome
 }
 
 impl Outcome {

@@ -1,6 +1,6 @@
 //! What somebody dials, as a Request-URI.
 
-use super::account::{parse_sip, with_scheme};
+use super::address::{parse_sip, with_scheme};
 use crate::error::Error;
 use crate::syntax::{Tel, Uri};
 

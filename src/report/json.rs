@@ -17,6 +17,7 @@
 //! | `transfer` | what a transfer came to; only in outcomes of `transfer`: `kind`, `parties`, `transferor`, `heard` (`before`, `during` the talk with the target where there was one, `after`: of each party whom it hears), `refer`, `notify` (statuses in order), `legs_left`, `transferee` (its fate in words), `heard_on_hold` (as in `hold`), `identity` (how parties were shown: `transferee_first`, `transferor_first`, `to_target`, `to_transferee`, each with `uri`, `display_name`, `asserted`, `remote_party_id`, `referred_by`, or null; `target_sees` and `transferee_sees`: `right`, `transferor`, `nobody`, `other`), and from the REFER on `refer_ms` (its answer), `notify_ms` (the final one), `transfer_ms` (the right two hear each other) |
 //! | `fork` | what became of several that were called as one; only in outcomes of `fork`: `target`, `caller`, `ends`, `legs_left`, and of each call in `rounds` `trial`, `rang` (in order: `end`, `after_ms`, `request_uri`, `from`, `asserted`), `not_rung`, `order` (`parallel`, `serial`), `refused`, `answered`, `winner`, `answer_ms`, `released` (`end`, `by`, `after_ms`, `reason`, `acknowledged`), `heard` (of each party whom it hears), `second_rang`, `refusal` (a status), `legs_left` |
 //! | `hold` | what a hold came to; only in outcomes of `hold`: `parties`, `holder`, `way` (`sendonly`, `inactive`, `zero`), `answer` and `resume_answer` (directions), `passed_on` (was the other end told), `heard_on_hold` and `holder_hears` (`sound`: `no-packets`, `silence`, `comfort-noise`, `other-sound`, `tone`; with `tone` its `party`) |
+//! | `other` | what an embedder's own check attached: `name` (of the form), `text` |
 //! | `took_ms` | how long all of it took |
 //! | `started` | when it began, RFC 3339 in UTC with milliseconds |
 //! | `messages` | messages sent and received, retransmissions too |
@@ -37,7 +38,7 @@ mod fork;
 mod hold;
 mod transfer;
 
-use crate::check::{MetricValue, Outcome};
+use crate::check::{self, Details, MetricValue, Outcome};
 use serde::ser::{Serialize, SerializeMap, SerializeStruct, Serializer};
 use std::ops::Range;
 use std::time::{Duration, SystemTime};
@@ -91,6 +92,19 @@ struct Fact<'a> {
     value: &'a str,
 }
 
+/// What an embedder's own check attached.
+#[derive(serde::Serialize)]
+struct Other<'a> {
+    name: &'a str,
+    text: &'a str,
+}
+
+impl Other<'_> {
+    fn of(other: &check::Other) -> Other<'_> {
+        Other { name: &other.name, text: &other.text }
+    }
+}
+
 impl Serialize for Line<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let outcome = self.outcome;
@@ -98,7 +112,7 @@ impl Serialize for Line<'_> {
             .steps
             .iter()
             .map(|s| Step {
-                name: s.name,
+                name: &s.name,
                 verdict: s.verdict.as_str(),
                 detail: &s.detail,
                 took_ms: milliseconds(s.took),
@@ -109,7 +123,7 @@ impl Serialize for Line<'_> {
             .findings
             .iter()
             .map(|f| Finding {
-                code: f.code,
+                code: &f.code,
                 severity: f.severity.as_str(),
                 side: f.side.as_str(),
                 seen: &f.seen,
@@ -118,10 +132,10 @@ impl Serialize for Line<'_> {
             })
             .collect();
         let facts: Vec<Fact<'_>> =
-            outcome.facts.iter().map(|f| Fact { name: f.name, value: &f.value }).collect();
-        let mut line = serializer.serialize_struct("Outcome", 19)?;
+            outcome.facts.iter().map(|f| Fact { name: &f.name, value: &f.value }).collect();
+        let mut line = serializer.serialize_struct("Outcome", 20)?;
         line.serialize_field("schema", SCHEMA)?;
-        line.serialize_field("check", outcome.check)?;
+        line.serialize_field("check", &outcome.check)?;
         line.serialize_field("subject", &outcome.subject)?;
         match self.name {
             Some(name) => line.serialize_field("name", name)?,
@@ -133,21 +147,25 @@ impl Serialize for Line<'_> {
         line.serialize_field("findings", &findings)?;
         line.serialize_field("facts", &facts)?;
         line.serialize_field("metrics", &Metrics(outcome))?;
-        match outcome.dtmf.as_slice() {
+        match outcome.dtmf() {
             [] => line.skip_field("dtmf")?,
             _ => line.serialize_field("dtmf", &dtmf::rows(outcome))?,
         }
-        match &outcome.transfer {
+        match outcome.transfer() {
             None => line.skip_field("transfer")?,
             Some(result) => line.serialize_field("transfer", &transfer::row(result))?,
         }
-        match &outcome.fork {
+        match outcome.fork() {
             None => line.skip_field("fork")?,
             Some(result) => line.serialize_field("fork", &fork::row(result))?,
         }
-        match &outcome.hold {
+        match outcome.hold() {
             None => line.skip_field("hold")?,
             Some(result) => line.serialize_field("hold", &hold::row(result))?,
+        }
+        match &outcome.details {
+            Some(Details::Other(other)) => line.serialize_field("other", &Other::of(other))?,
+            _ => line.skip_field("other")?,
         }
         line.serialize_field("took_ms", &milliseconds(outcome.took))?;
         line.serialize_field("started", &timestamp(outcome.transcript.began_at))?;
@@ -169,7 +187,7 @@ impl Serialize for Metrics<'_> {
                     map.serialize_entry(&format!("{}_ms", metric.name), &milliseconds(value))?
                 }
                 MetricValue::Seconds(value) => map.serialize_entry(&format!("{}_s", metric.name), &value)?,
-                MetricValue::Count(value) => map.serialize_entry(metric.name, &value)?,
+                MetricValue::Count(value) => map.serialize_entry(&*metric.name, &value)?,
                 MetricValue::Percent(value) => {
                     map.serialize_entry(&format!("{}_percent", metric.name), &thousandths(value))?
                 }

@@ -88,67 +88,41 @@ fn outcome() -> Outcome {
     let records = events
         .map(|(us, flow, event)| Record { at: began + Duration::from_micros(us), flow, event })
         .to_vec();
-    Outcome {
-        check: "register",
-        subject: "sip:bob@lab.example".into(),
-        verdict: Verdict::Fail,
-        summary: "The registrar refused the user name or the password.".into(),
-        findings: vec![
-            Finding {
-                code: "credentials-refused",
-                severity: Severity::Error,
-                side: Side::Setup,
-                seen:
-                    "A correct answer to the challenge was refused again, then with 403 \u{1b}[31mForbidden."
-                        .into(),
-                advice: "Set the password of bob again at the registrar and here.".into(),
-                evidence: 2..11,
-            },
-            Finding {
-                code: "retransmitted",
-                severity: Severity::Info,
-                side: Side::Path,
-                seen: "1 request had to be sent again.".into(),
-                advice: String::new(),
-                evidence: 1..2,
-            },
-        ],
-        steps: vec![
-            Step {
-                name: "query",
-                verdict: Verdict::Fail,
-                detail: "403 Forbidden".into(),
-                took: Duration::from_micros(506_000),
-                evidence: 0..11,
-            },
-            Step {
-                name: "bind",
-                verdict: Verdict::NotRun,
-                detail: "needs the query".into(),
-                took: Duration::ZERO,
-                evidence: 11..11,
-            },
-        ],
-        facts: vec![
-            Fact { name: "transport", value: "tcp".into() },
-            Fact { name: "challenge", value: "Digest realm \"lab\", MD5, qop auth: answered".into() },
-        ],
-        metrics: vec![
-            Metric { name: "rrd", value: MetricValue::Duration(Duration::from_nanos(1_234_567)) },
-            Metric { name: "expires", value: MetricValue::Seconds(300) },
-            Metric { name: "retransmissions", value: MetricValue::Count(1) },
-        ],
-        dtmf: Vec::new(),
-        transfer: None,
-        fork: None,
-        hold: None,
-        transcript: Transcript {
-            records,
-            dropped: 2,
-            ..Transcript::empty(began, SystemTime::UNIX_EPOCH + Duration::from_millis(1_790_000_000_123))
-        },
-        took: Duration::from_micros(1_506_900),
-    }
+    let mut transcript =
+        Transcript::empty(began, SystemTime::UNIX_EPOCH + Duration::from_millis(1_790_000_000_123));
+    transcript.records = records;
+    transcript.dropped = 2;
+    let summary = "The registrar refused the user name or the password.";
+    let mut outcome = Outcome::new("register", "sip:bob@lab.example", Verdict::Fail, summary, transcript);
+    outcome.findings = vec![
+        Finding::new(
+            "credentials-refused",
+            Severity::Error,
+            Side::Setup,
+            "A correct answer to the challenge was refused again, then with 403 \u{1b}[31mForbidden.",
+            "Set the password of bob again at the registrar and here.",
+        )
+        .shown_by(2..11),
+        Finding::new("retransmitted", Severity::Info, Side::Path, "1 request had to be sent again.", "")
+            .shown_by(1..2),
+    ];
+    outcome.steps = vec![
+        Step::new("query", Verdict::Fail, "403 Forbidden")
+            .lasting(Duration::from_micros(506_000))
+            .shown_by(0..11),
+        Step::new("bind", Verdict::NotRun, "needs the query").shown_by(11..11),
+    ];
+    outcome.facts = vec![
+        Fact::new("transport", "tcp"),
+        Fact::new("challenge", "Digest realm \"lab\", MD5, qop auth: answered"),
+    ];
+    outcome.metrics = vec![
+        Metric::new("rrd", MetricValue::Duration(Duration::from_nanos(1_234_567))),
+        Metric::new("expires", MetricValue::Seconds(300)),
+        Metric::new("retransmissions", MetricValue::Count(1)),
+    ];
+    outcome.took = Duration::from_micros(1_506_900);
+    outcome
 }
 
 #[test]

@@ -69,7 +69,7 @@ async fn a_machine_that_does_not_get_to_its_packets_blames_itself() {
         () = stalls => unreachable!("they go on"),
     };
     assert_eq!(outcome.verdict, Verdict::Inconclusive, "{outcome}");
-    let codes: Vec<_> = outcome.findings.iter().map(|finding| (finding.code, finding.side)).collect();
+    let codes: Vec<_> = outcome.findings.iter().map(|finding| (&*finding.code, finding.side)).collect();
     assert_eq!(codes, [("probe-limit", Side::Probe)], "{outcome}");
     assert!(outcome.summary.contains("of our own packets only"), "{outcome}");
 }

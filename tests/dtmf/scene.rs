@@ -86,7 +86,7 @@ pub(crate) fn step<'a>(outcome: &'a Outcome, name: &str) -> &'a Step {
 }
 
 pub(crate) fn result<'a>(outcome: &'a Outcome, step: &str) -> &'a DtmfResult {
-    let found = outcome.dtmf.iter().find(|result| result.step == step);
+    let found = outcome.dtmf().iter().find(|result| result.step == step);
     found.unwrap_or_else(|| panic!("no digits of step {step}:\n{outcome}"))
 }
 
@@ -97,7 +97,7 @@ pub(crate) fn received<'a>(outcome: &'a Outcome, step: &str) -> &'a str {
 }
 
 /// The codes of the findings that are errors.
-pub(crate) fn errors(outcome: &Outcome) -> Vec<&'static str> {
+pub(crate) fn errors(outcome: &Outcome) -> Vec<&str> {
     let error = |f: &&Finding| f.severity == ringback::check::Severity::Error;
-    outcome.findings.iter().filter(error).map(|f| f.code).collect()
+    outcome.findings.iter().filter(error).map(|f| &*f.code).collect()
 }

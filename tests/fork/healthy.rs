@@ -20,7 +20,7 @@ async fn a_group_of_three_is_rung_at_once_and_one_of_them_wins() {
     let scene = Scene::new(&[]).await;
     let outcome = scene.check(scene.group()).await;
     passes(&outcome);
-    let result = outcome.fork.as_ref().unwrap();
+    let result = outcome.fork().unwrap();
     assert_eq!((result.ends.as_slice(), result.legs_left), (MEMBERS.map(str::to_owned).as_slice(), 0));
     assert_eq!(result.rounds.len(), 4);
     let answer = result.round(ForkTrial::Answer).unwrap();
@@ -41,7 +41,7 @@ async fn a_group_of_three_is_rung_at_once_and_one_of_them_wins() {
     // Alice hears bob, bob hears alice, and nobody else hears anything.
     assert_eq!(answer.heard, [vec![1], vec![0], vec![], vec![]]);
     let released: Vec<(usize, &str, bool)> =
-        answer.released.iter().map(|one| (one.end, one.by, one.acknowledged)).collect();
+        answer.released.iter().map(|one| (one.end, &*one.by, one.acknowledged)).collect();
     assert_eq!(released, [(1, "CANCEL", true), (2, "CANCEL", true)]);
     assert!(
         answer.released.iter().all(|one| one.reasons == ["SIP;cause=200;text=\"Call completed elsewhere\""])
@@ -68,7 +68,7 @@ async fn a_group_and_devices_are_rung_over_ipv6_by_their_contacts() {
     for check in [scene.group(), scene.devices(3)] {
         let outcome = scene.check(check).await;
         passes(&outcome);
-        let rang = &outcome.fork.as_ref().unwrap().round(ForkTrial::Answer).unwrap().rang;
+        let rang = &outcome.fork().unwrap().round(ForkTrial::Answer).unwrap().rang;
         assert!(
             rang.len() == 3 && rang.iter().all(|rung| rung.request_uri.contains("@[2001:db8::7]:")),
             "{outcome}"
@@ -82,7 +82,7 @@ async fn two_and_three_devices_of_one_account_are_rung_at_once_and_each_removes_
         let scene = Scene::new(&[]).await;
         let outcome = scene.check(scene.devices(number).answers(1)).await;
         passes(&outcome);
-        let result = outcome.fork.as_ref().unwrap();
+        let result = outcome.fork().unwrap();
         assert_eq!(result.ends.len(), number);
         assert_eq!(result.ends[1], "bob#2");
         let answer = result.round(ForkTrial::Answer).unwrap();
@@ -101,7 +101,7 @@ async fn members_that_are_rung_one_after_the_other_are_told_with_their_times() {
     let scene = Scene::with(&[], |lab| lab.hunt_group(GROUP, MEMBERS, Duration::from_secs(4))).await;
     let outcome = scene.check(scene.group()).await;
     assert_eq!((outcome.verdict, errors(&outcome)), (Verdict::Pass, vec![]), "{outcome}");
-    let answer = outcome.fork.as_ref().unwrap().round(ForkTrial::Answer).unwrap();
+    let answer = outcome.fork().unwrap().round(ForkTrial::Answer).unwrap();
     assert_eq!(answer.order, Some(RingOrder::Serial), "{outcome}");
     let rang: Vec<(usize, u64)> = answer.rang.iter().map(|rung| (rung.end, rung.after.as_secs())).collect();
     assert_eq!(rang, [(0, 0), (1, 4), (2, 8)], "{outcome}");
@@ -109,7 +109,7 @@ async fn members_that_are_rung_one_after_the_other_are_told_with_their_times() {
     assert_eq!((answer.winner, answer.released.as_slice()), (Some(2), [].as_slice()), "{outcome}");
     assert!(step(&outcome, "rings").detail.contains("one after the other"), "{outcome}");
     // The first one refuses, and the next is rung at once.
-    let refuse = outcome.fork.as_ref().unwrap().round(ForkTrial::Refuse).unwrap();
+    let refuse = outcome.fork().unwrap().round(ForkTrial::Refuse).unwrap();
     assert_eq!((refuse.refused.as_slice(), refuse.winner), ([0].as_slice(), Some(1)), "{outcome}");
     assert!(refuse.rang[1].after < Duration::from_secs(1), "{outcome}");
     for name in ["cancel", "race"] {
@@ -126,9 +126,9 @@ async fn members_that_are_rung_one_after_the_other_are_told_with_their_times() {
 async fn only_what_is_asked_for_is_tried() {
     let scene = Scene::new(&[]).await;
     let outcome = scene.check(scene.group().trials([ForkTrial::Refuse, ForkTrial::Refuse])).await;
-    let steps: Vec<&str> = outcome.steps.iter().map(|step| step.name).collect();
+    let steps: Vec<&str> = outcome.steps.iter().map(|step| &*step.name).collect();
     assert_eq!(steps, ["caller", "end-1", "end-2", "end-3", "rings", "refuse"], "{outcome}");
-    assert_eq!(outcome.fork.as_ref().unwrap().rounds.len(), 1);
+    assert_eq!(outcome.fork().unwrap().rounds.len(), 1);
 }
 
 #[tokio::test(start_paused = true)]

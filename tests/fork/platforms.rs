@@ -72,7 +72,7 @@ async fn a_487_that_gets_no_ack_is_a_warning_about_each_that_was_cancelled() {
     assert_eq!(told, wanted, "{outcome}");
     let found = finding(&outcome, "refusal-not-acknowledged");
     assert_eq!((found.severity, found.side), (Severity::Warning, Side::Peer));
-    let released = &outcome.fork.as_ref().unwrap().rounds[0].released;
+    let released = &outcome.fork().unwrap().rounds[0].released;
     assert!(released.len() == 2 && released.iter().all(|one| !one.acknowledged), "{outcome}");
     // An ACK that was lost once comes again, and nothing is said.
     let (mut of_refusals, mut lost) = (self::of_refusals(), 0);
@@ -170,7 +170,7 @@ async fn a_leg_that_is_not_ended_with_the_call_is_named_with_whose_it_is() {
     let outcome = check(ForkTrial::Answer, &[], without(|_, sent| is_to(sent, "BYE", "bob"))).await;
     let words = ["alice hung up, and the leg of bob is still there 3 s later"];
     fails(&outcome, ("hang-up", "leg-left-open"), &words);
-    assert_eq!(outcome.fork.as_ref().unwrap().legs_left, 1, "{outcome}");
+    assert_eq!(outcome.fork().unwrap().legs_left, 1, "{outcome}");
 }
 
 #[tokio::test(start_paused = true)]

@@ -83,8 +83,8 @@ impl Scene {
     }
 }
 
-pub(crate) fn errors(outcome: &Outcome) -> Vec<&'static str> {
-    outcome.findings.iter().filter(|f| f.severity == Severity::Error).map(|f| f.code).collect()
+pub(crate) fn errors(outcome: &Outcome) -> Vec<&str> {
+    outcome.findings.iter().filter(|f| f.severity == Severity::Error).map(|f| &*f.code).collect()
 }
 
 pub(crate) fn finding<'a>(outcome: &'a Outcome, code: &str) -> &'a Finding {

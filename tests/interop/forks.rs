@@ -29,14 +29,14 @@ async fn check(kamailio: &Kamailio, fork: Fork) -> Outcome {
     outcome
 }
 
-fn codes(outcome: &Outcome, severity: Severity) -> Vec<&'static str> {
-    outcome.findings.iter().filter(|found| found.severity == severity).map(|found| found.code).collect()
+fn codes(outcome: &Outcome, severity: Severity) -> Vec<&str> {
+    outcome.findings.iter().filter(|found| found.severity == severity).map(|found| &*found.code).collect()
 }
 
 /// All was as it should be; what programs get of it.
 fn passed(outcome: &Outcome) -> &ForkResult {
     assert_eq!((outcome.verdict, codes(outcome, Severity::Error)), (Verdict::Pass, vec![]), "{outcome}");
-    let result = outcome.fork.as_ref().unwrap();
+    let result = outcome.fork().unwrap();
     assert_eq!((result.rounds.len(), result.legs_left), (4, 0), "{outcome}");
     result
 }
@@ -50,7 +50,7 @@ fn all_rounds_are_right(outcome: &Outcome, ends: usize) {
     assert!(answer.heard.iter().enumerate().all(silent), "{outcome}");
     assert_eq!(answer.released.len(), ends - 1, "{outcome}");
     for one in &answer.released {
-        assert_eq!((one.by, one.acknowledged), ("CANCEL", true), "{outcome}");
+        assert_eq!((&*one.by, one.acknowledged), ("CANCEL", true), "{outcome}");
         assert_eq!(one.reasons, ["SIP;cause=200;text=\"Call completed elsewhere\""], "{outcome}");
     }
     let race = result.round(ForkTrial::Race).unwrap();
@@ -96,8 +96,8 @@ async fn of_two_answers_that_both_reach_the_caller_it_keeps_one() {
         assert_eq!(outcome.verdict, Verdict::Pass, "{outcome}");
         let race = outcome.facts.iter().find(|fact| fact.name == "race");
         if race.is_some_and(|race| race.value.contains("with BYE by the caller, which got both answers")) {
-            let released = &outcome.fork.as_ref().unwrap().rounds[0].released[0];
-            assert_eq!((released.by, released.acknowledged), ("BYE", true), "{outcome}");
+            let released = &outcome.fork().unwrap().rounds[0].released[0];
+            assert_eq!((&*released.by, released.acknowledged), ("BYE", true), "{outcome}");
             return;
         }
     }
@@ -120,7 +120,7 @@ async fn a_486_ends_its_own_branch_and_a_603_the_whole_call() {
             devices(&kamailio, 3, Transport::Udp).trials([ForkTrial::Refuse]).refuses_with(status).unwrap();
         let outcome = check(&kamailio, fork).await;
         assert_eq!(outcome.verdict, Verdict::Pass, "{outcome}");
-        let round = &outcome.fork.as_ref().unwrap().rounds[0];
+        let round = &outcome.fork().unwrap().rounds[0];
         assert_eq!((round.refusal, round.winner.is_some()), (refusal, winner), "{outcome}");
     }
 }

@@ -135,7 +135,7 @@ async fn a_refer_that_came_too_early_is_sent_again_and_only_that_is_told() {
             let range = if by_callee { 1.0..=2.1 } else { 2.1..=4.1 };
             assert!(range.contains(&refer), "{by_callee}: {refer}\n{outcome}");
             // The time of the transfer begins with the REFER that was taken.
-            let result = outcome.transfer.as_ref().unwrap();
+            let result = outcome.transfer().unwrap();
             assert!(result.took.unwrap().as_secs_f32() < 1.0, "{outcome}");
         }
     }

@@ -11,7 +11,7 @@ async fn each_kind_joins_the_right_two_by_either_end() {
             let check = scene.transfer(kind);
             let outcome = scene.check(if by_callee { check.by_callee() } else { check }).await;
             assert_eq!(outcome.verdict, Verdict::Pass, "{kind} {by_callee}\n{outcome}");
-            let result = outcome.transfer.as_ref().unwrap();
+            let result = outcome.transfer().unwrap();
             let (transferor, transferee) = if by_callee { (1, 0) } else { (0, 1) };
             let after = result.after.unwrap();
             assert!(after.joined(transferee, 2) && after.is_alone(transferor), "{kind}\n{outcome}");
@@ -31,7 +31,7 @@ async fn a_target_that_refuses_leaves_the_transferee_with_the_transferor() {
             (Verdict::Fail, vec!["target-refused"]),
             "{kind}\n{outcome}"
         );
-        assert_eq!(outcome.transfer.as_ref().unwrap().transferee, "is back with alice", "{kind}\n{outcome}");
+        assert_eq!(outcome.transfer().unwrap().transferee, "is back with alice", "{kind}\n{outcome}");
     }
 }
 

@@ -22,7 +22,7 @@ async fn a_healthy_pbx_shows_the_transferee_to_the_target_in_every_kind_of_trans
                 let outcome = transfer(&[], relay, kind, ends(by_callee)).await;
                 let told = format!("{kind} relay {relay} by_callee {by_callee}\n{outcome}");
                 assert_eq!((outcome.verdict, outcome.findings.len()), (Verdict::Pass, 0), "{told}");
-                let identity = &outcome.transfer.as_ref().unwrap().identity;
+                let identity = &outcome.transfer().unwrap().identity;
                 let (transferor, transferee) = if by_callee { ("bob", "alice") } else { ("alice", "bob") };
                 let uri = |user: &str| format!("sip:{user}@lab.example");
                 assert_eq!(identity.target_sees, Some(Sees::Right), "{told}");
@@ -62,12 +62,12 @@ async fn a_caller_that_is_lost_in_the_transfer_is_a_warning_with_what_was_shown_
         assert_eq!((outcome.verdict, codes(&outcome)), (Verdict::Pass, vec![]), "{told}");
         let lost: Vec<_> = outcome.findings.iter().filter(|f| f.severity == Severity::Warning).collect();
         assert_eq!(lost.len(), 1, "{told}");
-        assert_eq!((lost[0].code, lost[0].side), ("caller-identity-lost", Side::Peer), "{told}");
+        assert_eq!((&*lost[0].code, lost[0].side), ("caller-identity-lost", Side::Peer), "{told}");
         assert!(lost[0].seen.contains(words), "{told}");
         if *kind != Attended {
             assert!(lost[0].seen.contains("no Referred-By"), "{told}");
         }
-        let identity = &outcome.transfer.as_ref().unwrap().identity;
+        let identity = &outcome.transfer().unwrap().identity;
         assert_eq!(identity.target_sees.as_ref(), Some(sees), "{told}");
         assert_eq!(identity.transferee_sees, Some(Sees::Transferor), "bob is told nothing either\n{told}");
         let line = json(&outcome);

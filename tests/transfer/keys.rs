@@ -27,7 +27,7 @@ async fn check(scene: &Scene, kind: TransferKind, code: FeatureCode) -> Outcome 
 }
 
 fn steps(outcome: &Outcome) -> Vec<&str> {
-    outcome.steps.iter().map(|step| step.name).collect()
+    outcome.steps.iter().map(|step| &*step.name).collect()
 }
 
 #[tokio::test(start_paused = true)]
@@ -48,7 +48,7 @@ async fn each_kind_is_asked_for_by_keys_by_either_end_and_by_either_way() {
             let outcome = scene.check(check.by_keys(keys).unwrap()).await;
             assert_eq!(outcome.verdict, Verdict::Pass, "{kind} {by_callee} {method}\n{outcome}");
             assert!(outcome.findings.is_empty(), "no NOTIFY is due\n{outcome}");
-            let result = outcome.transfer.as_ref().unwrap();
+            let result = outcome.transfer().unwrap();
             let (transferor, transferee) = if by_callee { (1, 0) } else { (0, 1) };
             let after = result.after.unwrap();
             assert!(after.joined(transferee, 2) && after.is_alone(transferor), "{kind}\n{outcome}");
@@ -155,7 +155,7 @@ async fn a_target_that_refuses_or_never_answers_is_told_with_the_fate_of_the_tra
             (Verdict::Fail, vec!["target-refused"]),
             "{kind} {target:?}\n{outcome}"
         );
-        assert_eq!(outcome.transfer.as_ref().unwrap().transferee, fate, "{kind}\n{outcome}");
+        assert_eq!(outcome.transfer().unwrap().transferee, fate, "{kind}\n{outcome}");
     }
 }
 
@@ -188,7 +188,7 @@ async fn the_verdict_is_the_same_by_refer_relayed_by_refer_carried_out_and_by_ke
                 (verdict, named),
                 "{kind} {faults:?}\n{outcome}"
             );
-            let result = outcome.transfer.as_ref().unwrap();
+            let result = outcome.transfer().unwrap();
             assert_eq!(result.transferee, fate, "{kind}\n{outcome}");
             if verdict == Verdict::Pass {
                 let after = result.after.unwrap();

@@ -39,7 +39,7 @@ async fn who_is_parked_hears_music_and_is_fetched_by_another() {
         let (transferor, transferee) = if by_callee { (1, 0) } else { (0, 1) };
         let who = ["alice", "bob"][transferee];
         assert_eq!(detail(&outcome, "parked"), format!("{who} waits at 701 and hears music"));
-        let result = outcome.transfer.as_ref().unwrap();
+        let result = outcome.transfer().unwrap();
         let after = result.after.unwrap();
         assert!(
             after.joined(transferee, 2) && after.is_alone(transferor) && result.legs_left == 0,
@@ -73,7 +73,7 @@ async fn x05_a_call_that_is_lost_on_its_way_to_the_park_is_named() {
             found.seen.contains(words) && found.advice.contains("park by the platform's own code"),
             "{outcome}"
         );
-        assert_eq!(outcome.transfer.as_ref().unwrap().transferee, "was cut off");
+        assert_eq!(outcome.transfer().unwrap().transferee, "was cut off");
     }
 }
 
@@ -90,7 +90,7 @@ async fn x05_is_told_apart_from_a_place_that_is_not_there_and_from_refer_refused
         assert_eq!(codes(&outcome).first(), Some(&named), "{outcome}");
         let found = outcome.findings.iter().find(|finding| finding.severity == Severity::Error).unwrap();
         assert!(found.seen.contains(words), "{outcome}");
-        assert_eq!(outcome.transfer.as_ref().unwrap().transferee, "is back with alice", "{outcome}");
+        assert_eq!(outcome.transfer().unwrap().transferee, "is back with alice", "{outcome}");
     }
     // By a code that nobody takes.
     let scene = scene(&["X23"], |lab| lab).await;

@@ -59,8 +59,8 @@ pub(crate) const KINDS: [TransferKind; 3] =
 pub(crate) const USERS: [&str; 3] = ["alice", "bob", "carol"];
 
 /// The codes of the errors.
-pub(crate) fn codes(outcome: &Outcome) -> Vec<&'static str> {
-    outcome.findings.iter().filter(|f| f.severity == Severity::Error).map(|f| f.code).collect()
+pub(crate) fn codes(outcome: &Outcome) -> Vec<&str> {
+    outcome.findings.iter().filter(|f| f.severity == Severity::Error).map(|f| &*f.code).collect()
 }
 
 /// One transfer of this kind, with the fault at every user.

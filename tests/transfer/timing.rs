@@ -79,7 +79,7 @@ async fn the_time_of_a_transfer_is_exact_to_a_packet_and_never_before_the_audio(
                 assert_eq!(outcome.verdict, Verdict::Pass, "{told}");
                 let sent = refer_sent(&outcome);
                 let truth = first_heard(&outcome, sent, 1, 2).max(first_heard(&outcome, sent, 2, 1)) - sent;
-                let result = outcome.transfer.as_ref().unwrap();
+                let result = outcome.transfer().unwrap();
                 let took = result.took.unwrap();
                 // Nobody hears what has not arrived: the REFER has gone and a packet has come, each a way.
                 assert!(

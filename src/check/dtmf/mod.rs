@@ -26,8 +26,8 @@ use super::press::Press;
 use super::target::request_uri;
 use super::{Account, Check, Run};
 use crate::error::Error;
-use crate::media::digit::{Digit, Key, parse_digits};
-use crate::media::dtmf::{Judged, Observation, Way};
+use crate::media::digit::{Key, parse_digits};
+use crate::media::dtmf::Way;
 use crate::media::stream::Timing;
 use std::fmt;
 use std::str::FromStr;
@@ -84,26 +84,6 @@ impl FromStr for DtmfMethod {
             Error::usage(format!("method \"{text}\""), "there are rfc4733, info, inband and all")
         })
     }
-}
-
-/// What became of digits that were sent by one method.
-#[derive(Debug, Clone, PartialEq)]
-#[non_exhaustive]
-pub struct DtmfResult {
-    /// The step that it belongs to: `rfc4733`, `info`, `inband`, `rfc4733-after-hold`.
-    pub step: &'static str,
-    /// How they were sent.
-    pub way: Way,
-    /// The digits that were sent.
-    pub sent: Vec<Digit>,
-    /// What arrived, and what is wrong with it; `None` when they could not all be sent.
-    pub judged: Option<Judged>,
-    /// Everything that arrived, by every way, as it came.
-    pub observed: Vec<Observation>,
-    /// The part of the packets that was lost on the way meanwhile, 0 to 1.
-    pub loss: f64,
-    /// Codes of the findings about them.
-    pub defects: Vec<&'static str>,
 }
 
 /// Do digits arrive, and as what? Or: does a menu, given digits, ring the right account?

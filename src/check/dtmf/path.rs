@@ -2,7 +2,8 @@
 
 use super::name::{Named, name};
 use super::phase::{self, Fate, Phase};
-use super::{Dtmf, DtmfMethod, DtmfResult};
+use super::{Dtmf, DtmfMethod};
+use crate::check::DtmfResult;
 use crate::check::judged::interrupted;
 use crate::check::pair::hang_up;
 use crate::check::scene::{Change, Ends, Seen, Until};
@@ -160,9 +161,9 @@ fn keep(run: &mut Run, step: &'static str, phase: &Phase, named: &Named) {
         Fate::Sent { judged, observed, loss, .. } => (Some(judged.clone()), observed.clone(), *loss),
         _ => (None, Vec::new(), 0.0),
     };
-    let defects = named.findings.iter().map(|finding| finding.code).collect();
+    let defects = named.findings.iter().map(|finding| finding.code.clone()).collect();
     run.digits(DtmfResult {
-        step,
+        step: step.into(),
         way: phase.way,
         sent: phase.sent.clone(),
         judged,

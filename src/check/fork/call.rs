@@ -2,9 +2,9 @@
 
 use super::name;
 use super::play::{Play, is_over, is_up, leg_since};
-use super::result::ForkReleased;
 use crate::check::Interrupted;
 use crate::check::judged::{Judged, interrupted};
+use crate::check::result::ForkReleased;
 use crate::check::scene::{Ear, Ends, Until};
 use crate::transport::{Direction, RecordEvent};
 use crate::ua::call::{By, Cause, Command};
@@ -99,7 +99,7 @@ impl Play<'_> {
             }
             let released = ForkReleased {
                 end: party - 1,
-                by: if ended.cause == Cause::Cancelled { "CANCEL" } else { "BYE" },
+                by: if ended.cause == Cause::Cancelled { "CANCEL".into() } else { "BYE".into() },
                 after: ended.at.saturating_duration_since(self.answered_at),
                 reasons: ended.reasons.clone(),
                 acknowledged: self.acknowledged(*leg),

@@ -6,65 +6,17 @@
 mod call;
 mod name;
 mod play;
-mod result;
 mod rounds;
 
 use super::target::request_uri;
-use super::{Account, Check, Run};
+use super::{Account, Check, ForkTrial, Run};
 use crate::error::Error;
 use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
 
-pub use result::{ForkReleased, ForkResult, ForkRound, ForkRung, RingOrder};
-
 /// Most ends that are rung as one: beside them a caller and a second caller need a tone of their own.
 pub const MAX_FORK_ENDS: usize = 6;
-
-/// One call of the check, and what is tried with it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum ForkTrial {
-    /// One end answers: the others have to stop ringing, and to know why.
-    Answer,
-    /// Two ends answer at once: one has to stay, the other gets ACK and BYE (RFC 3261 sec. 13.2.2.4, 16.7).
-    Race,
-    /// One end refuses: the others have to ring on, and one of them answers (RFC 3261 sec. 16.7).
-    Refuse,
-    /// One end has answered, and a second call comes.
-    SecondCall,
-}
-
-impl ForkTrial {
-    /// All, in the order in which they are tried unless told.
-    pub const ALL: [ForkTrial; 4] =
-        [ForkTrial::Answer, ForkTrial::Race, ForkTrial::Refuse, ForkTrial::SecondCall];
-
-    /// `answer`, `race`, `refuse`, `second-call`.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            ForkTrial::Answer => "answer",
-            ForkTrial::Race => "race",
-            ForkTrial::Refuse => "refuse",
-            ForkTrial::SecondCall => "second-call",
-        }
-    }
-}
-
-impl fmt::Display for ForkTrial {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(self.as_str())
-    }
-}
-
-impl FromStr for ForkTrial {
-    type Err = Error;
-
-    fn from_str(text: &str) -> Result<ForkTrial, Error> {
-        ForkTrial::ALL.into_iter().find(|trial| trial.as_str().eq_ignore_ascii_case(text)).ok_or_else(|| {
-            Error::usage(format!("round \"{text}\""), "there are answer, race, refuse and second-call")
-        })
-    }
-}
 
 /// What is to become of a second call while one end is in a call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

@@ -5,10 +5,10 @@ mod trials;
 pub(super) use trials::*;
 
 use super::Fork;
-use super::result::{ForkResult, ForkRound, ForkRung, RingOrder};
 use crate::check::display::Took;
 use crate::check::judge::refusal;
 use crate::check::judged::Judged;
+use crate::check::result::{ForkResult, ForkRound, ForkRung, RingOrder};
 use crate::check::scene::{Ear, Seen};
 use crate::check::{Finding, Severity, Side};
 
@@ -249,7 +249,7 @@ mod tests {
     #[track_caller]
     fn found(judged: Judged, code: &str, words: &str) {
         let finding = judged.finding.unwrap();
-        assert_eq!((judged.verdict, finding.code), (Verdict::Fail, code));
+        assert_eq!((judged.verdict, &*finding.code), (Verdict::Fail, code));
         assert!(finding.seen.contains(words), "{words:?} is not in {:?}", finding.seen);
     }
 

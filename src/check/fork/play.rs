@@ -1,11 +1,11 @@
 //! The course of the check: opening the ends, ringing them, and what each call has in common.
 
-use super::result::{ForkResult, ForkRound, ForkRung, RingOrder};
 use super::{Fork, ForkTrial, name};
 use crate::check::call::delivery::same;
 use crate::check::call::facts::other_bindings;
 use crate::check::judged::{Judged, interrupted};
 use crate::check::pair::Pair;
+use crate::check::result::{ForkResult, ForkRound, ForkRung, RingOrder};
 use crate::check::scene::trace::header;
 use crate::check::scene::{Ends, Expect, Party, Seen, Until};
 use crate::check::{Interrupted, MetricValue, Run, Side, StepMark, Verdict};

@@ -1,9 +1,10 @@
 //! What is tried with a call that rings.
 
+use super::SecondCall;
 use super::call::{END, RELEASE};
 use super::name;
 use super::play::{CALLER, Play, is_over, is_up, leg_since};
-use super::{RingOrder, SecondCall};
+use crate::check::RingOrder;
 use crate::check::cancel::reason_lost;
 use crate::check::judged::{Judged, interrupted};
 use crate::check::scene::{Ends, Until};
@@ -80,7 +81,7 @@ impl Play<'_> {
     }
 
     fn skip(&mut self, steps: &[&'static str], why: &str) {
-        steps.iter().for_each(|step| self.run.skip(step, why));
+        steps.iter().for_each(|step| self.run.skip(*step, why));
     }
 
     /// Ends the call and then the step, which fails for the first that went wrong.
@@ -163,13 +164,13 @@ impl Play<'_> {
         let second = racers.into_iter().find(|party| *party != winner).map_or(CALLER, |party| party);
         let how = self.round.released.iter().find(|released| released.end + 1 == second);
         let by_caller = self.stage.seen(self.caller).is_some_and(|seen| seen.forks_hung_up > 0);
-        let released = how.map(|how| (how.by, how.after));
-        if let Some((by, after)) = released {
-            self.run.metric("race_release", MetricValue::Duration(after));
+        let released = how.map(|how| (how.by.clone(), how.after));
+        if let Some((by, after)) = &released {
+            self.run.metric("race_release", MetricValue::Duration(*after));
             let who = if by_caller { "the caller, which got both answers" } else { "the platform" };
             self.run.fact("race", format!("the second was released with {by} by {who}"));
         }
-        Judged::pass(name::raced(self.check, winner, second, released, by_caller))
+        Judged::pass(name::raced(self.check, winner, second, released.as_ref(), by_caller))
     }
 
     /// The step `refuse`: one refuses, the others ring on.

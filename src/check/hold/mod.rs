@@ -3,12 +3,12 @@
 mod answer;
 pub(super) mod heard;
 
-pub use heard::{HeardOnHold, HoldResult};
-
 use super::judged::{Judged, interrupted};
 use super::pair::{Pair, hang_up, hears};
 use super::scene::{Change, Ends, Until};
-use super::{Account, Check, Finding, Interrupted, MetricValue, Run, Severity, Side, Verdict};
+use super::{
+    Account, Check, Finding, HeardOnHold, HoldResult, Interrupted, MetricValue, Run, Severity, Side, Verdict,
+};
 use crate::error::Error;
 use crate::ua::call::{Command, Hold as How};
 use heard::HEARD;
@@ -137,7 +137,7 @@ impl Check for Hold {
 
 /// The steps that follow a failed one.
 fn skip(run: &mut Run, steps: &[&'static str], why: &str) {
-    steps.iter().for_each(|step| run.skip(step, why));
+    steps.iter().for_each(|step| run.skip(*step, why));
 }
 
 impl Hold {

@@ -1,7 +1,7 @@
 //! Our ends of a question: parties, their calls, and what happens in all of them in one order.
 
 use super::{Leg, Party, Seen, referral};
-use crate::check::run::Waited;
+use crate::check::ask::Waited;
 use crate::check::{Finding, Interrupted, Run, Severity, Side};
 use crate::endpoint::agent::{Arrival, Happened, Invitation, MediaSetup, What};
 use crate::error::Error;

@@ -1,13 +1,13 @@
 //! The transferor's call to the target, while the transferee is on hold.
 
-use super::matrix::{Heard, listen};
+use super::matrix::listen;
 use super::play::{ANSWER, END, RING};
 use super::{Transfer, TransferKind, TransferTarget};
-use crate::check::hold::HeardOnHold;
 use crate::check::judged::{Judged, interrupted};
 use crate::check::pair::Pair;
 use crate::check::scene::{Ends, Expect, Seen, Until};
 use crate::check::{Finding, Run, Severity, Side};
+use crate::check::{Heard, HeardOnHold};
 use crate::ua::call::{Command, Hold};
 use crate::ua::transfer::Replaces;
 

@@ -6,72 +6,10 @@
 use super::Transfer;
 use crate::check::scene::Ends;
 use crate::check::scene::trace::{Trace, What};
-use crate::check::{Finding, Run, Severity, Side};
+use crate::check::{Finding, Identity, Run, Sees, Severity, Shown, Side};
 use crate::message::Message;
 use crate::syntax::{HeaderName, Method, NameAddr, Uri};
-use std::fmt;
 use std::time::Instant;
-
-/// What one message says of the party behind it.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-#[non_exhaustive]
-pub struct Shown {
-    /// The URI in its From; of a response, in its To.
-    pub uri: String,
-    /// The display name with it, without quotes.
-    pub display_name: Option<String>,
-    /// P-Asserted-Identity as it came (RFC 3325); of several values the first.
-    pub asserted: Option<String>,
-    /// Remote-Party-ID as it came.
-    pub remote_party_id: Option<String>,
-    /// Referred-By as it came (RFC 3892): who wanted this call.
-    pub referred_by: Option<String>,
-}
-
-/// Whom a party takes the other one for, after the transfer.
-#[derive(Debug, Clone, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Sees {
-    /// The one that it talks to.
-    Right,
-    /// The transferor, who is gone: by what it was told for the transfer, or because it was told nothing new.
-    Transferor,
-    /// An anonymous caller, or an address without a user.
-    Nobody,
-    /// Somebody else: this user.
-    Other(String),
-}
-
-impl Sees {
-    /// `right`, `transferor`, `nobody`, `other`.
-    pub const fn as_str(&self) -> &'static str {
-        match self {
-            Sees::Right => "right",
-            Sees::Transferor => "transferor",
-            Sees::Nobody => "nobody",
-            Sees::Other(_) => "other",
-        }
-    }
-}
-
-/// How the parties were shown to each other.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-#[non_exhaustive]
-pub struct Identity {
-    /// The transferee in the first call, to the transferor.
-    pub transferee_first: Option<Shown>,
-    /// The transferor in its call to the target, to the target; where it made none, in the first call to the transferee.
-    pub transferor_first: Option<Shown>,
-    /// Who calls, or talks now, to the target after the transfer: by the INVITE for it, or by the last re-INVITE or UPDATE that names
-    /// somebody. `None` when it was told nothing.
-    pub to_target: Option<Shown>,
-    /// The same to the transferee; `None` also where it called the target itself.
-    pub to_transferee: Option<Shown>,
-    /// Whom the target sees; `None` when the two are not joined.
-    pub target_sees: Option<Sees>,
-    /// Whom the transferee sees.
-    pub transferee_sees: Option<Sees>,
-}
 
 impl Shown {
     fn of(message: &Message) -> Shown {
@@ -106,25 +44,6 @@ impl Shown {
         user.is_empty()
             || user.eq_ignore_ascii_case("anonymous")
             || self.asserted.is_none() && self.uri.ends_with("anonymous.invalid")
-    }
-}
-
-impl fmt::Display for Shown {
-    /// `"Bob" <sip:bob@lab.example>, asserted <sip:bob@lab.example>, referred by <sip:alice@lab.example>`.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if let Some(name) = &self.display_name {
-            write!(f, "\"{name}\" ")?;
-        }
-        write!(f, "<{}>", self.uri)?;
-        let more = [
-            ("asserted", &self.asserted),
-            ("Remote-Party-ID", &self.remote_party_id),
-            ("referred by", &self.referred_by),
-        ];
-        for (what, value) in more.into_iter().filter_map(|(what, value)| Some((what, value.as_ref()?))) {
-            write!(f, ", {what} {value}")?;
-        }
-        Ok(())
     }
 }
 

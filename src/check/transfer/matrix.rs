@@ -1,53 +1,8 @@
 //! Who hears whom.
 
-use crate::check::Run;
 use crate::check::scene::Ends;
-use std::fmt;
+use crate::check::{Heard, Run};
 use std::time::{Duration, Instant};
-
-/// Who hears whom: `0.[listener][speaker]`, by the numbers of the parties.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Heard(pub [[bool; 3]; 3]);
-
-impl Heard {
-    /// Does `listener` hear `speaker`?
-    pub fn hears(self, listener: usize, speaker: usize) -> bool {
-        self.0.get(listener).and_then(|row| row.get(speaker)).copied().unwrap_or_default()
-    }
-
-    /// Do these two hear each other?
-    pub fn joined(self, one: usize, other: usize) -> bool {
-        self.hears(one, other) && self.hears(other, one)
-    }
-
-    /// Nobody hears this party, and it hears nobody.
-    pub fn is_alone(self, party: usize) -> bool {
-        (0..3).all(|other| other == party || !self.hears(party, other) && !self.hears(other, party))
-    }
-
-    /// In words, e.g. `alice hears bob; bob hears alice`.
-    pub fn told<'a>(&'a self, names: &'a [String; 3]) -> impl fmt::Display + 'a {
-        struct Told<'a>(&'a Heard, &'a [String; 3]);
-        impl fmt::Display for Told<'_> {
-            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                let mut any = false;
-                for (listener, name) in self.1.iter().enumerate() {
-                    let speakers: Vec<&str> = (0..3)
-                        .filter(|speaker| self.0.hears(listener, *speaker))
-                        .filter_map(|speaker| self.1.get(speaker).map(String::as_str))
-                        .collect();
-                    if !speakers.is_empty() {
-                        f.write_str(if any { "; " } else { "" })?;
-                        write!(f, "{name} hears {}", speakers.join(" and "))?;
-                        any = true;
-                    }
-                }
-                if any { Ok(()) } else { f.write_str("nobody hears anybody") }
-            }
-        }
-        Told(self, names)
-    }
-}
 
 /// Who hears whom, and what else.
 #[derive(Debug, Clone, Copy, Default)]

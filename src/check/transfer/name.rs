@@ -1,8 +1,8 @@
 //! What can go wrong with a transfer, and what it is called.
 
-use super::matrix::Heard;
 use super::play::{Played, ReferAnswer};
 use super::{Transfer, TransferTarget, told};
+use crate::check::Heard;
 use crate::check::judged::Judged;
 use crate::check::{Finding, Severity, Side};
 

@@ -1,6 +1,7 @@
 //! Listening until two hear each other, on a machine or path that is busy for a moment; and what is not blamed on the platform.
 
-use super::matrix::{Heard, listen};
+use super::matrix::listen;
+use crate::check::Heard;
 use crate::check::judged::Judged;
 use crate::check::scene::Ends;
 use crate::check::{Run, Side, Verdict};

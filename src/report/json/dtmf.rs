@@ -1,7 +1,7 @@
 //! The part of a line about digits.
 
 use super::milliseconds;
-use crate::check::{DtmfResult, Outcome};
+use crate::check::{DtmfResult, Name, Outcome};
 use crate::media::digit::Digit;
 use crate::media::dtmf::{Observation, Way};
 use std::time::Instant;
@@ -15,7 +15,7 @@ pub(super) struct Row<'a> {
     received: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     arrived_by: Option<&'a str>,
-    defects: &'a [&'static str],
+    defects: &'a [Name],
     /// With three decimals.
     loss: f64,
     digits: Vec<One>,
@@ -38,7 +38,7 @@ struct One {
 }
 
 pub(super) fn rows(outcome: &Outcome) -> Vec<Row<'_>> {
-    outcome.dtmf.iter().map(|result| row(result, outcome.transcript.began)).collect()
+    outcome.dtmf().iter().map(|result| row(result, outcome.transcript.began)).collect()
 }
 
 fn row(result: &DtmfResult, began: Instant) -> Row<'_> {
@@ -52,7 +52,7 @@ fn row(result: &DtmfResult, began: Instant) -> Row<'_> {
         None => result.sent.iter().map(|digit| one(Some(*digit), None, began)).collect(),
     };
     Row {
-        step: result.step,
+        step: &result.step,
         method: name(result.way),
         sent: result.sent.iter().map(|digit| digit.character()).collect(),
         received: judged.map(|judged| judged.received.as_str()),

@@ -111,7 +111,7 @@ fn rang<'a>(result: &'a ForkResult, rung: &'a ForkRung) -> Rung<'a> {
 fn released<'a>(result: &'a ForkResult, released: &'a ForkReleased) -> Released<'a> {
     Released {
         end: end(result, released.end),
-        by: released.by,
+        by: &released.by,
         after_ms: milliseconds(released.after),
         reason: &released.reasons,
         acknowledged: released.acknowledged,

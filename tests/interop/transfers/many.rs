@@ -30,10 +30,10 @@ fn sim(names: &[String]) -> (Peer, u16) {
 
 /// What a transfer came to, without what differs from one to the next: names, times, and whether the target was asked first.
 fn told(outcome: &Outcome) -> String {
-    let codes: Vec<&str> = outcome.findings.iter().map(|finding| finding.code).collect();
+    let codes: Vec<&str> = outcome.findings.iter().map(|finding| &*finding.code).collect();
     let steps = outcome.steps.iter().filter(|step| step.name != "consult");
     let steps: Vec<String> = steps.map(|step| format!("{}:{}", step.name, step.verdict)).collect();
-    let result = outcome.transfer.as_ref().unwrap_or_else(|| panic!("{outcome}"));
+    let result = outcome.transfer().unwrap_or_else(|| panic!("{outcome}"));
     let fate = result.transferee.replace(|c: char| c.is_ascii_digit(), "");
     let (after, last) = (result.after, result.notified.last());
     format!("{} {codes:?} {steps:?} {after:?} {} {last:?} {fate}", outcome.verdict, result.legs_left)

@@ -97,7 +97,7 @@ fn objection(name: &str, (verdict, code): (Verdict, &str), outcome: &Outcome) ->
     if outcome.verdict == verdict && has_code {
         return None;
     }
-    let codes: Vec<&str> = outcome.findings.iter().map(|finding| finding.code).collect();
+    let codes: Vec<&str> = outcome.findings.iter().map(|finding| &*finding.code).collect();
     Some(format!("{name}: expected {verdict} [{code}], got {} [{}]", outcome.verdict, codes.join(", ")))
 }
 

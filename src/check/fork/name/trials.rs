@@ -3,9 +3,10 @@
 use super::{fate, is_or_are, listed};
 use crate::check::Side;
 use crate::check::display::Took;
-use crate::check::fork::{Fork, RingOrder, SecondCall};
+use crate::check::fork::{Fork, SecondCall};
 use crate::check::judged::Judged;
 use crate::check::scene::{Ear, Seen};
+use crate::check::{Name, RingOrder};
 use std::time::Duration;
 
 /// Why two could not do something at the same time.
@@ -72,7 +73,7 @@ pub(in crate::check::fork) fn raced(
     check: &Fork,
     winner: usize,
     second: usize,
-    released: Option<(&'static str, Duration)>,
+    released: Option<&(Name, Duration)>,
     by_caller: bool,
 ) -> String {
     let (who, second) = (check.party(winner), check.party(second));
@@ -80,7 +81,7 @@ pub(in crate::check::fork) fn raced(
     match released {
         Some((how, after)) => format!(
             "both answered: {who} stays and is heard; {second} got {how} from {by} after {}",
-            Took(after)
+            Took(*after)
         ),
         None => format!("both answered: {who} stays and is heard; {second} is released"),
     }

@@ -3,10 +3,11 @@
 pub(super) mod name;
 
 use super::code::Dialled;
-use super::matrix::{Heard, listen, overhear};
+use super::matrix::{listen, overhear};
 use super::name::fate;
 use super::play::{END, Played, REST, RING, ReferAnswer, end, expect, finish, is_up};
 use super::{Transfer, TransferKind, TransferResult};
+use crate::check::Heard;
 use crate::check::dtmf::unpressed;
 use crate::check::judged::{Judged, interrupted};
 use crate::check::press::{Press, Unpressed};

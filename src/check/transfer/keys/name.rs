@@ -1,9 +1,9 @@
 //! What can go wrong with a transfer by keys, and what it is called.
 
 use super::{Effect, Keyed};
+use crate::check::Heard;
 use crate::check::Side;
 use crate::check::judged::Judged;
-use crate::check::transfer::matrix::Heard;
 use crate::check::transfer::name::{fate, one_way, still_heard};
 use crate::check::transfer::play::Played;
 use crate::check::transfer::{Transfer, TransferTarget};

@@ -1,8 +1,55 @@
-//! What the check saw, for programs.
+//! What a check of forking saw, for programs.
 
-use super::ForkTrial;
+use crate::check::Name;
+use crate::error::Error;
 use std::fmt;
+use std::str::FromStr;
 use std::time::Duration;
+
+/// One call of the check, and what is tried with it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum ForkTrial {
+    /// One end answers: the others have to stop ringing, and to know why.
+    Answer,
+    /// Two ends answer at once: one has to stay, the other gets ACK and BYE (RFC 3261 sec. 13.2.2.4, 16.7).
+    Race,
+    /// One end refuses: the others have to ring on, and one of them answers (RFC 3261 sec. 16.7).
+    Refuse,
+    /// One end has answered, and a second call comes.
+    SecondCall,
+}
+
+impl ForkTrial {
+    /// All, in the order in which they are tried unless told.
+    pub const ALL: [ForkTrial; 4] =
+        [ForkTrial::Answer, ForkTrial::Race, ForkTrial::Refuse, ForkTrial::SecondCall];
+
+    /// `answer`, `race`, `refuse`, `second-call`.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            ForkTrial::Answer => "answer",
+            ForkTrial::Race => "race",
+            ForkTrial::Refuse => "refuse",
+            ForkTrial::SecondCall => "second-call",
+        }
+    }
+}
+
+impl fmt::Display for ForkTrial {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
+}
+
+impl FromStr for ForkTrial {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<ForkTrial, Error> {
+        ForkTrial::ALL.into_iter().find(|trial| trial.as_str().eq_ignore_ascii_case(text)).ok_or_else(|| {
+            Error::usage(format!("round \"{text}\""), "there are answer, race, refuse and second-call")
+        })
+    }
+}
 
 /// What a check of forking came to. Ends are numbered from 0.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -83,7 +130,8 @@ pub struct ForkRound {
 }
 
 impl ForkRound {
-    pub(super) fn new(trial: ForkTrial) -> ForkRound {
+    /// A call in which nothing happened yet.
+    pub fn new(trial: ForkTrial) -> ForkRound {
         ForkRound {
             trial,
             rang: Vec::new(),
@@ -124,7 +172,7 @@ pub struct ForkReleased {
     /// Which.
     pub end: usize,
     /// By `CANCEL` or `BYE`.
-    pub by: &'static str,
+    pub by: Name,
     /// From the (first) answer.
     pub after: Duration,
     /// Reason values of the request, as they came.

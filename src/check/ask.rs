@@ -1,0 +1,278 @@
+//! How a running check asks: its way to the peer, its restraint, and how long it may wait.
+
+use super::reply::{Answered, Reply, Unreached};
+use super::restraint::Restraint;
+use super::{Destination, Interrupted};
+use crate::endpoint::agent::{Agent, AgentConfig, Arrivals};
+use crate::endpoint::{self, ClientEvent, Endpoint, Scope, Stats};
+use crate::error::Error;
+use crate::message::{Flow, Ids, Message, Transport};
+use crate::transport::resolve;
+use std::net::SocketAddr;
+use std::sync::{Arc, OnceLock};
+use std::time::{Duration, Instant};
+use tokio::time::Instant as Clock;
+use tokio_util::sync::CancellationToken;
+
+/// What a check gets from its probe.
+pub(super) struct Setting {
+    pub(super) endpoint: Endpoint,
+    pub(super) parties: PartyConfig,
+    pub(super) user_agent: String,
+    pub(super) restraint: Arc<Restraint>,
+    pub(super) stop: CancellationToken,
+    pub(super) time_limit: Duration,
+    pub(super) grace: Duration,
+}
+
+/// What the ends of a call get that is ours: each has an endpoint of its own.
+#[derive(Debug, Clone)]
+pub(super) struct PartyConfig {
+    pub(super) endpoint: endpoint::Config,
+    pub(super) agent: AgentConfig,
+}
+
+/// How a wait ended.
+#[derive(Debug)]
+pub(super) enum Waited<T> {
+    Came(T),
+    TimedOut,
+    Interrupted(Interrupted),
+}
+
+/// The way to the peer, the clock and the restraint of one check.
+#[derive(Debug)]
+pub(super) struct Ask {
+    pub(super) scope: Arc<Scope>,
+    /// Endpoints that worked for this check, with their counters when they began.
+    endpoints: Vec<(Endpoint, Stats)>,
+    parties: PartyConfig,
+    pub(super) ids: Ids,
+    pub(super) user_agent: String,
+    restraint: Arc<Restraint>,
+    stop: CancellationToken,
+    until: Clock,
+    grace: Duration,
+    cleaning: bool,
+    silence_noted: bool,
+    pub(super) answers: u64,
+    /// Something that was waited for had to be given up.
+    pub(super) cut: OnceLock<Interrupted>,
+}
+
+impl Ask {
+    pub(super) fn new(setting: Setting) -> Ask {
+        Ask {
+            endpoints: vec![(setting.endpoint.clone(), setting.endpoint.stats())],
+            parties: setting.parties,
+            scope: Arc::new(setting.endpoint.scope()),
+            ids: setting.endpoint.ids(),
+            user_agent: setting.user_agent,
+            restraint: setting.restraint,
+            stop: setting.stop,
+            until: Clock::now() + setting.time_limit,
+            grace: setting.grace,
+            cleaning: false,
+            silence_noted: false,
+            answers: 0,
+            cut: OnceLock::new(),
+        }
+    }
+
+    fn now(&self) -> Instant {
+        Clock::now().into_std()
+    }
+
+    /// A flow to a destination, from the endpoint of this scope.
+    pub(super) async fn reach_by(
+        &mut self,
+        scope: &Scope,
+        destination: &Destination,
+    ) -> Result<Flow, Unreached> {
+        if let Some(why) = self.interrupted() {
+            return Err(Unreached::Interrupted(why));
+        }
+        let transport = destination.transport.unwrap_or(Transport::Udp);
+        let (stop, until) = self.waits();
+        let found = tokio::select! {
+            biased;
+            found = resolve(&destination.host, destination.port) => found,
+            () = stop => return Err(Unreached::Interrupted(Interrupted::Stopped)),
+            () = tokio::time::sleep_until(until) => return Err(Unreached::Interrupted(Interrupted::TimeLimit)),
+        };
+        let addresses = found.map_err(|error| Unreached::Resolve(error.to_string()))?;
+        let mut last = Unreached::Resolve(format!("{destination} has no address"));
+        for remote in addresses {
+            if !self.cleaning
+                && let Err(withheld) = self.restraint.permit(remote, self.now())
+            {
+                last = withheld.into();
+                continue;
+            }
+            let (stop, until) = self.waits();
+            let opened = tokio::select! {
+                biased;
+                opened = scope.flow(transport, remote) => opened,
+                () = stop => return Err(Unreached::Interrupted(Interrupted::Stopped)),
+                () = tokio::time::sleep_until(until) => return Err(Unreached::Interrupted(Interrupted::TimeLimit)),
+            };
+            match opened {
+                Ok(flow) => return Ok(flow),
+                Err(error) => last = error.into(),
+            }
+        }
+        Err(last)
+    }
+
+    /// Sends a request by this scope and waits for its final response.
+    pub(super) async fn request_by(&mut self, scope: &Scope, request: Message, flow: Flow) -> Reply {
+        let from = self.scope.record_count();
+        let now = self.now();
+        let mut reply = Reply {
+            answered: Answered::Timeout,
+            flow,
+            sent_at: now,
+            ended_at: now,
+            retransmissions: 0,
+            provisional: false,
+            evidence: from..from,
+        };
+        if let Some(why) = self.interrupted() {
+            reply.answered = Answered::Interrupted(why);
+            return reply;
+        }
+        let Ok(mut transaction) = scope.request(request, flow).await else {
+            reply.answered = Answered::Interrupted(Interrupted::Stopped);
+            return reply;
+        };
+        reply.answered = loop {
+            let (stop, until) = self.waits();
+            let event = tokio::select! {
+                biased;
+                event = transaction.next() => event,
+                () = stop => break Answered::Interrupted(Interrupted::Stopped),
+                () = tokio::time::sleep_until(until) => break Answered::Interrupted(Interrupted::TimeLimit),
+            };
+            match event {
+                Some(ClientEvent::Provisional(_)) => reply.provisional = true,
+                Some(ClientEvent::Final(received)) => break Answered::Final(received),
+                Some(ClientEvent::Timeout) => break Answered::Timeout,
+                Some(ClientEvent::Failed(error)) => break Answered::Failed(error),
+                None => break Answered::Interrupted(Interrupted::Stopped),
+            }
+        };
+        reply.flow = transaction.flow();
+        reply.sent_at = transaction.sent_at();
+        reply.retransmissions = transaction.retransmissions();
+        reply.ended_at = match &reply.answered {
+            Answered::Final(received) => received.at,
+            _ => self.now(),
+        };
+        reply.evidence = from..self.scope.record_count();
+        self.note_manners(&reply);
+        reply
+    }
+
+    /// What the answer, or its absence, means for the checks that come after this one.
+    fn note_manners(&mut self, reply: &Reply) {
+        let (remote, now) = (reply.flow.remote, self.now());
+        match &reply.answered {
+            Answered::Final(received) => {
+                self.answers += 1;
+                self.restraint.answered(remote);
+                if received.message.status() == Some(503)
+                    && let Some(Ok(seconds)) = received.message.seconds(crate::syntax::HeaderName::RetryAfter)
+                {
+                    self.restraint.retry_after(remote, now, Duration::from_secs(seconds.into()));
+                }
+            }
+            // The silence of a peer that we did not hear out is no sign of a ban.
+            Answered::Timeout | Answered::Interrupted(Interrupted::TimeLimit)
+                if !reply.provisional
+                    && self.probe_limit().is_none()
+                    && !std::mem::replace(&mut self.silence_noted, true) =>
+            {
+                self.restraint.silent(remote, now);
+            }
+            _ => {}
+        }
+    }
+
+    /// A call of this check was answered there, or (`false`) not at all: what that means for the checks that come after this one.
+    pub(super) fn note_call(&mut self, remote: SocketAddr, is_answered: bool, retry_after: Option<Duration>) {
+        let now = self.now();
+        if is_answered {
+            self.answers += 1;
+            self.restraint.answered(remote);
+        } else if self.probe_limit().is_none() && !std::mem::replace(&mut self.silence_noted, true) {
+            self.restraint.silent(remote, now);
+        }
+        if let Some(time) = retry_after {
+            self.restraint.retry_after(remote, now, time);
+        }
+    }
+
+    /// Must the check end now? `None` while it may go on, and while it cleans up in time.
+    pub(super) fn interrupted(&self) -> Option<Interrupted> {
+        if Clock::now() >= self.until {
+            Some(Interrupted::TimeLimit)
+        } else if self.stop.is_cancelled() && !self.cleaning {
+            Some(Interrupted::Stopped)
+        } else {
+            None
+        }
+    }
+
+    /// From here on the check only removes what it left at the peer: a stop no longer interrupts it, and it has the probe's
+    /// grace (5 s unless configured), or, when nobody stopped it and the peer did answer so far, what is left of its time.
+    pub(super) fn clean_up(&mut self) {
+        if !std::mem::replace(&mut self.cleaning, true) {
+            let grace = Clock::now() + self.grace;
+            let hurry = self.stop.is_cancelled() || self.silence_noted;
+            self.until = if hurry { grace } else { self.until.max(grace) };
+        }
+    }
+
+    fn waits(&self) -> (impl Future<Output = ()> + Send + use<>, Clock) {
+        let (stop, cleaning) = (self.stop.clone(), self.cleaning);
+        let stop =
+            async move { if cleaning { std::future::pending().await } else { stop.cancelled_owned().await } };
+        (stop, self.until)
+    }
+
+    /// Was the probe itself the limit since this check began? In words, if it was ([`Stats::limited_since`]): an answer that did not come
+    /// then says nothing about the peer.
+    pub(super) fn probe_limit(&self) -> Option<String> {
+        self.endpoints.iter().find_map(|(endpoint, before)| endpoint.stats().limited_since(before))
+    }
+
+    /// An endpoint for one end of a call, with the agent on it; what it sends and receives goes into this check's record.
+    pub(super) async fn party(&mut self) -> Result<(Agent, Arrivals), Error> {
+        let mut config = self.parties.endpoint.clone();
+        config.seed = Some(std::array::from_fn(|_| self.ids.below(256) as u8));
+        let (endpoint, incoming) = endpoint::bind_anywhere(config).await?;
+        self.endpoints.push((endpoint.clone(), endpoint.stats()));
+        let scope = self.scope.beside(&endpoint);
+        scope.record_all();
+        Ok(Agent::start(scope, incoming, self.parties.agent.clone()))
+    }
+
+    /// Waits for something, unless the check has to end before.
+    pub(super) async fn wait<T>(&self, until: Clock, something: impl Future<Output = T>) -> Waited<T> {
+        let (stop, limit) = self.waits();
+        let waited = tokio::select! {
+            biased;
+            something = something => Waited::Came(something),
+            () = stop => Waited::Interrupted(Interrupted::Stopped),
+            () = tokio::time::sleep_until(until.min(limit)) => {
+                if limit <= until { Waited::Interrupted(Interrupted::TimeLimit) } else { Waited::TimedOut }
+            }
+        };
+        if let Waited::Interrupted(why) = waited
+            && !self.cleaning
+        {
+            self.cut.get_or_init(|| why);
+        }
+        waited
+    }
+}

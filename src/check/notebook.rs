@@ -1,0 +1,167 @@
+//! What a running check writes down, until it becomes the [`Outcome`].
+
+use super::judged::interrupted;
+use super::result::Details;
+use super::{
+    Fact, Finding, Interrupted, Metric, MetricValue, Name, Outcome, Severity, Step, Transcript, Verdict,
+};
+use std::ops::Range;
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant, SystemTime};
+
+/// Steps, findings, facts and measured values of one check. It reads no clock: whoever writes says when.
+#[derive(Debug)]
+pub(super) struct Notebook {
+    pub(super) check: Name,
+    pub(super) subject: String,
+    summary: Option<String>,
+    pub(super) findings: Vec<Finding>,
+    steps: Vec<Step>,
+    /// The step that was begun last, until it ends.
+    open: Mutex<Option<Name>>,
+    facts: Vec<Fact>,
+    metrics: Vec<Metric>,
+    details: Option<Details>,
+    pub(super) began: Instant,
+    pub(super) began_at: SystemTime,
+}
+
+/// The beginning of a step: see [`Run::begin`](super::Run::begin).
+#[derive(Debug)]
+#[must_use = "a step has to be ended with Run::end"]
+pub struct StepMark {
+    name: Name,
+    began: Instant,
+    from: usize,
+}
+
+impl Notebook {
+    pub(super) fn new(check: Name, subject: String, began: Instant, began_at: SystemTime) -> Notebook {
+        Notebook {
+            check,
+            subject,
+            summary: None,
+            findings: Vec::new(),
+            steps: Vec::new(),
+            open: Mutex::default(),
+            facts: Vec::new(),
+            metrics: Vec::new(),
+            details: None,
+            began,
+            began_at,
+        }
+    }
+
+    /// Begins a step; `from` is the number of records so far.
+    pub(super) fn begin(&self, name: Name, now: Instant, from: usize) -> StepMark {
+        *self.open.lock().unwrap_or_else(PoisonError::into_inner) = Some(name.clone());
+        StepMark { name, began: now, from }
+    }
+
+    /// Ends a step; its records go up to `to`.
+    pub(super) fn end(&mut self, mark: StepMark, verdict: Verdict, detail: String, now: Instant, to: usize) {
+        let StepMark { name, began, from } = mark;
+        self.open.get_mut().unwrap_or_else(PoisonError::into_inner).take_if(|open| *open == name);
+        let took = now.saturating_duration_since(began);
+        self.steps.push(Step { name, verdict, detail, took, evidence: from..to });
+    }
+
+    /// A step that was not taken.
+    pub(super) fn skip(&mut self, name: Name, why: String, at: usize) {
+        let evidence: Range<usize> = at..at;
+        self.steps.push(Step { name, verdict: Verdict::NotRun, detail: why, took: Duration::ZERO, evidence });
+    }
+
+    /// Adds a finding; one with the same code and the same sight is not added twice.
+    pub(super) fn find(&mut self, finding: Finding) {
+        if !self.findings.iter().any(|f| f.code == finding.code && f.seen == finding.seen) {
+            self.findings.push(finding);
+        }
+    }
+
+    /// Writes down a fact; an empty value, or one that is listed already, is left out.
+    pub(super) fn fact(&mut self, name: Name, value: String) {
+        if !value.is_empty() && !self.facts.iter().any(|f| f.name == name && f.value == value) {
+            self.facts.push(Fact { name, value });
+        }
+    }
+
+    /// Writes down a measured value; a later one replaces it.
+    pub(super) fn metric(&mut self, name: Name, value: MetricValue) {
+        match self.metrics.iter_mut().find(|m| m.name == name) {
+            Some(metric) => metric.value = value,
+            None => self.metrics.push(Metric { name, value }),
+        }
+    }
+
+    /// Data for programs: what became of digits is added to what is there, everything else replaces it.
+    pub(super) fn attach(&mut self, details: Details) {
+        match (&mut self.details, details) {
+            (Some(Details::Dtmf(before)), Details::Dtmf(more)) => before.extend(more),
+            (kept, details) => *kept = Some(details),
+        }
+    }
+
+    pub(super) fn conclude(&mut self, summary: String) {
+        self.summary = Some(summary);
+    }
+
+    /// A check that had to be given up says so in a step; where it did not, that is said here: what is left out proves nothing.
+    fn tell_cut(&mut self, cut: Option<Interrupted>, at: usize) {
+        let says = |step: &Step| matches!(step.verdict, Verdict::Fail | Verdict::Inconclusive);
+        let Some(why) = cut.filter(|_| !self.steps.iter().any(says)) else { return };
+        let open = self.open.get_mut().unwrap_or_else(PoisonError::into_inner).take();
+        let judged = interrupted(why);
+        self.skip(open.unwrap_or(Name::Borrowed("rest")), judged.detail, at);
+        self.steps.iter_mut().rev().take(1).for_each(|step| step.verdict = judged.verdict);
+        judged.finding.into_iter().for_each(|finding| self.find(finding));
+    }
+
+    /// The outcome; `cut` says why something that was waited for had to be given up.
+    pub(super) fn finish(
+        mut self,
+        transcript: Transcript,
+        cut: Option<Interrupted>,
+        took: Duration,
+    ) -> Outcome {
+        self.tell_cut(cut, transcript.records.len());
+        let verdict = verdict_of(&self.steps);
+        self.findings.sort_by_key(|finding| std::cmp::Reverse(finding.severity));
+        let gravest = self.findings.first().filter(|finding| finding.severity == Severity::Error);
+        let last_step = || self.steps.iter().rfind(|s| s.verdict == verdict).map(|s| s.detail.clone());
+        let summary = match (verdict, self.summary.take(), gravest) {
+            (Verdict::Pass, Some(summary), _) => summary,
+            (Verdict::Pass, None, _) => last_step().unwrap_or_default(),
+            (_, _, Some(finding)) => finding.seen.clone(),
+            (_, summary, None) => last_step().or(summary).unwrap_or_else(|| "nothing was asked".to_owned()),
+        };
+        tracing::info!(check = %self.check, subject = self.subject, %verdict, "checked");
+        Outcome {
+            check: self.check,
+            subject: self.subject,
+            verdict,
+            summary,
+            findings: self.findings,
+            steps: self.steps,
+            facts: self.facts,
+            metrics: self.metrics,
+            details: self.details,
+            transcript,
+            took,
+        }
+    }
+}
+
+/// One failed step fails the check; one that does not say leaves it open; steps that were not taken do not count unless none was.
+fn verdict_of(steps: &[Step]) -> Verdict {
+    let any = |verdict| steps.iter().any(|step| step.verdict == verdict);
+    if any(Verdict::Fail) {
+        Verdict::Fail
+    } else if any(Verdict::Inconclusive) {
+        Verdict::Inconclusive
+    } else if any(Verdict::Pass) {
+        Verdict::Pass
+    } else {
+        Verdict::NotRun
+    }
+}

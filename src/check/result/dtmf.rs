@@ -1,0 +1,25 @@
+//! What became of digits, for programs.
+
+use crate::check::Name;
+use crate::media::digit::Digit;
+use crate::media::dtmf::{Judged, Observation, Way};
+
+/// What became of digits that were sent by one method.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub struct DtmfResult {
+    /// The step that it belongs to: `rfc4733`, `info`, `inband`, `rfc4733-after-hold`.
+    pub step: Name,
+    /// How they were sent.
+    pub way: Way,
+    /// The digits that were sent.
+    pub sent: Vec<Digit>,
+    /// What arrived, and what is wrong with it; `None` when they could not all be sent.
+    pub judged: Option<Judged>,
+    /// Everything that arrived, by every way, as it came.
+    pub observed: Vec<Observation>,
+    /// The part of the packets that was lost on the way meanwhile, 0 to 1.
+    pub loss: f64,
+    /// Codes of the findings about them.
+    pub defects: Vec<Name>,
+}

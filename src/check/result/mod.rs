@@ -1,0 +1,13 @@
+//! What checks came to, as data for programs: no logic, and no check is named.
+
+mod details;
+mod dtmf;
+mod fork;
+mod hold;
+mod transfer;
+
+pub use details::{Details, Other};
+pub use dtmf::DtmfResult;
+pub use fork::{ForkReleased, ForkResult, ForkRound, ForkRung, ForkTrial, RingOrder};
+pub use hold::{HeardOnHold, HoldResult};
+pub use transfer::{Heard, Identity, Sees, Shown, TransferKind, TransferResult};
