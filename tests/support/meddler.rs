@@ -122,6 +122,9 @@ pub(crate) fn edited(text: &str, from: &str, to: &str) -> Vec<u8> {
     format!("{head}\r\n{body}").into_bytes()
 }
 
+/// What came to a socket and may be read now, and who waits for it.
+type Inbox = (VecDeque<Sent>, Option<Waker>);
+
 struct State {
     media: Media,
     meddle: Meddle,
@@ -131,8 +134,7 @@ struct State {
 /// One socket of the PBX.
 struct Passage {
     inner: Box<dyn Datagrams>,
-    /// What came, and may be read now.
-    inbox: Mutex<(VecDeque<(Vec<u8>, SocketAddr)>, Option<Waker>)>,
+    inbox: Mutex<Inbox>,
 }
 
 impl Passage {

@@ -1,0 +1,7 @@
+//! Situations that a platform brings about: what the reader is told of each by every question, in virtual time against a scripted platform.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod healthy;
+#[path = "../support/platform/mod.rs"]
+#[allow(dead_code, unused_imports)]
+mod platform;
