@@ -4,6 +4,7 @@ use super::Side;
 use super::judged::Judged;
 use crate::ua::End;
 use crate::ua::challenged::Offered;
+use crate::ua::trust::Distrust;
 
 /// What the end of a request is judged by.
 pub(super) struct Asked<'a> {
@@ -55,6 +56,18 @@ pub(super) fn judge(end: &End, asked: &Asked<'_>) -> Option<Judged> {
             Side::Peer,
             format!("only challenges that nobody here can answer: {}", offered(challenges)),
             "platform: offer Digest with MD5 or SHA-256 and qop=\"auth\"",
+        ),
+        End::NotTrusted(Distrust::Weaker) => Judged::fail(
+            "challenge-downgraded",
+            Side::Peer,
+            format!("{status}: a weaker challenge than before, not answered: {}", offered(challenges)),
+            "platform: ask for the same algorithm and qop each time; if it always does, somebody on the path takes them away",
+        ),
+        End::NotTrusted(why) => Judged::fail(
+            "challenge-not-answered",
+            Side::Peer,
+            format!("{status}: the challenge was not answered, {why}: {}", offered(challenges)),
+            "nobody but the account's own registrar and proxies gets an answer made from its password; if this is one of them, let it use the realm that the registrar uses",
         ),
         End::TooManyRequests => Judged::fail(
             "no-end",

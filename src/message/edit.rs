@@ -31,6 +31,33 @@ impl Message {
         Message::parse(Bytes::from(bytes), &Limits::PASSED).unwrap_or_else(|_| self.clone())
     }
 
+    /// A copy without Authorization and Proxy-Authorization; the message itself when it has none.
+    pub fn without_credentials(&self) -> Message {
+        let is_credentials =
+            |name| matches!(name, HeaderName::Authorization | HeaderName::ProxyAuthorization);
+        if !self.headers().any(|header| is_credentials(header.name)) {
+            return self.clone();
+        }
+        let (start, end) = (self.head.headers_offset as usize, self.head.body_offset as usize);
+        let (Some(first), Some(lines)) = (self.bytes.get(..start), self.bytes.get(start..end)) else {
+            return self.clone();
+        };
+        let mut bytes = BytesMut::with_capacity(self.bytes.len());
+        bytes.put_slice(first);
+        let mut left_out = false;
+        for line in lines.split_inclusive(|b| *b == b'\n') {
+            if !line.starts_with(b" ") && !line.starts_with(b"\t") {
+                let name = line.split(|b| *b == b':').next().unwrap_or_default();
+                left_out = is_credentials(HeaderName::from_bytes(name.trim_ascii()));
+            }
+            if !left_out {
+                bytes.put_slice(line);
+            }
+        }
+        bytes.put_slice(self.body());
+        Message::parse(bytes.freeze(), &Limits::PASSED).unwrap_or_else(|_| self.clone())
+    }
+
     /// A copy with this Via on top (a client transaction's own); everything else byte for byte, but for stray CRs
     /// ([`Message::without_stray_cr`]). Line breaks in `via` become spaces, so that it stays one header; at most 8,192 bytes of it are taken.
     pub fn with_top_via(&self, via: &[u8]) -> Message {

@@ -6,6 +6,8 @@
 //!
 //! # When it stops
 //! * A 401 or 407 without a challenge, or with none that we can answer: at once.
+//! * One whose challenges are not to be answered (see [`trust`](super::trust)): at once. Of requests that go to the account's registrar, that
+//!   is a realm that took a stronger answer before.
 //! * A fresh answer refused without `stale=true`: at once; the password is not tried again.
 //! * A fresh answer refused with `stale=true`: at the [`MAX_STALE`]th time in one exchange.
 //! * A reused nonce refused: with `stale=true` that is how nonces end, and costs nothing; without, one fresh answer is given.
@@ -36,6 +38,7 @@
 
 use super::End;
 use super::response::text;
+use super::trust::{Distrust, Realms};
 use crate::auth::{AnswerError, Credentials, DigestChallenge, DigestSession, Picked, Unsupported, strongest};
 use crate::message::{Builder, Ids, Message};
 use crate::syntax::{AuthParams, HeaderName, Method, Param};
@@ -65,6 +68,8 @@ pub struct Offered {
     pub stale: bool,
     /// This is the one that was answered.
     pub answered: bool,
+    /// It could have been answered, and was not: why.
+    pub refused: Option<Distrust>,
 }
 
 /// What to do about a response.
@@ -87,6 +92,9 @@ pub struct Challenged {
     nonce_refused: bool,
     sent_reused_nonce: bool,
     offered: Vec<Offered>,
+    /// Those before were looked at by `take_refused`.
+    told: usize,
+    realms: Realms,
 }
 
 /// One protection space.
@@ -116,6 +124,8 @@ impl Challenged {
             nonce_refused: false,
             sent_reused_nonce: false,
             offered: Vec::new(),
+            told: 0,
+            realms: Realms::all(),
         }
     }
 
@@ -123,6 +133,7 @@ impl Challenged {
     pub fn begin(&mut self) {
         (self.requests, self.stale_refusals, self.nonce_refused) = (0, 0, false);
         self.offered.clear();
+        self.told = 0;
         for space in &mut self.spaces {
             (space.fresh, space.sent) = (false, false);
         }
@@ -141,6 +152,14 @@ impl Challenged {
     /// The challenges of this exchange, in order.
     pub fn take_offered(&mut self) -> Vec<Offered> {
         std::mem::take(&mut self.offered)
+    }
+
+    /// Challenges that were not answered because they are not trusted, and not told before: realm, whether of a proxy, why.
+    pub(super) fn take_refused(&mut self) -> Vec<(String, bool, Distrust)> {
+        let all = self.offered.iter().skip(self.told);
+        let refused = all.filter_map(|o| Some((o.realm.clone(), o.proxy, o.refused?))).collect();
+        self.told = self.offered.len();
+        refused
     }
 
     /// A nonce of an earlier exchange was refused without `stale=true` in this one.
@@ -190,6 +209,20 @@ impl Challenged {
 
     /// A 401 or 407 came.
     pub fn handle_challenge(&mut self, response: &Message, ids: &mut Ids) -> Next {
+        let mut realms = std::mem::replace(&mut self.realms, Realms::all());
+        let next = self.handle_challenge_of(response, ids, &mut realms, true);
+        self.realms = realms;
+        next
+    }
+
+    /// A 401 or 407 came, of which only challenges of these realms are answered, and none when the request went to a foreign host.
+    pub(super) fn handle_challenge_of(
+        &mut self,
+        response: &Message,
+        ids: &mut Ids,
+        realms: &mut Realms,
+        is_home: bool,
+    ) -> Next {
         let mut seen = 0;
         let mut chosen = Vec::new();
         for (header, proxy) in HEADERS {
@@ -225,6 +258,19 @@ impl Challenged {
             self.forget();
             return Next::End(End::NoSupportedChallenge);
         }
+        let mut distrust = None;
+        chosen.retain(|Chosen { offered, challenge, .. }| {
+            let judged = if is_home { realms.judge(challenge) } else { Err(Distrust::Host) };
+            if let (Some(offered), Err(why)) = (self.offered.get_mut(*offered), judged) {
+                offered.refused = Some(why);
+            }
+            distrust = distrust.or(judged.err());
+            judged.is_ok()
+        });
+        if let (true, Some(why)) = (chosen.is_empty(), distrust) {
+            self.forget();
+            return Next::End(End::NotTrusted(why));
+        }
         if let Some(end) = self.refused(&chosen) {
             self.forget();
             return Next::End(end);
@@ -236,6 +282,7 @@ impl Challenged {
             if let Some(offered) = self.offered.get_mut(offered) {
                 offered.answered = true;
             }
+            realms.learn(&challenge);
             self.answer(proxy, challenge, ids.nonce());
         }
         Next::Again
@@ -342,6 +389,7 @@ fn describe(scheme: &[u8], picked: &Picked<'_>, proxy: bool) -> Offered {
         qop: unquoted(picked.qop),
         stale: picked.stale.is_some_and(is_true),
         answered: false,
+        refused: None,
     }
 }
 
@@ -354,5 +402,6 @@ fn unreadable(proxy: bool) -> Offered {
         qop: None,
         stale: false,
         answered: false,
+        refused: None,
     }
 }

@@ -1,5 +1,7 @@
 //! How a request, with everything that was needed to get it answered, ended.
 
+use super::trust::Distrust;
+
 /// Why a command ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
@@ -22,6 +24,8 @@ pub enum End {
     NoChallenge,
     /// Challenges, but none that we can answer.
     NoSupportedChallenge,
+    /// Challenges that could be answered, and were not: they are none of the account's registrar or proxies, or weaker than before.
+    NotTrusted(Distrust),
     /// A 423 without (or with a useless) Min-Expires, or a second one after obeying.
     IntervalTooBrief {
         /// The 423 had no usable Min-Expires.

@@ -18,5 +18,6 @@ pub mod options;
 pub mod registration;
 mod response;
 pub mod transfer;
+pub mod trust;
 
 pub use end::End;

@@ -109,14 +109,13 @@ async fn a_session_interval_that_is_obeyed_is_a_warning_and_the_second_refusal_a
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_redirection_is_followed_once_and_said() {
-    // The first INVITE is for 201, the second for 202 at the same peer: it redirects again.
+async fn a_redirection_is_not_followed_unasked_and_said() {
     let scene = Scene::new(with_header(302, || adding("Contact: <sip:202@203.0.113.1:5060>"))).await;
     let outcome = scene.check(scene.call()).await;
     assert_verdict(&outcome, Verdict::Fail);
     assert!(finding(&outcome, "redirected").seen.contains("sip:202@203.0.113.1:5060"), "{outcome}");
     assert_eq!(fact(&outcome, "redirected"), "302 to sip:202@203.0.113.1:5060");
-    assert_eq!(sent(&outcome), ["INVITE", "ACK", "INVITE", "ACK"]);
+    assert_eq!(sent(&outcome), ["INVITE", "ACK"]);
 }
 
 #[tokio::test(start_paused = true)]
@@ -144,4 +143,15 @@ async fn a_target_that_cannot_be_dialled_is_refused_before_anything_is_sent() {
     assert!(error.contains("target"), "{error}");
     tokio::time::sleep(Duration::from_secs(1)).await;
     assert_eq!(scene.network.stats().sent, 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_refer_that_nobody_asked_for_is_not_dialled_and_names_its_number() {
+    let outcome = call_with(Script::ending(End::Refer("sip:+19005550000@pbx.example.com"))).await;
+    assert_verdict(&outcome, Verdict::Pass);
+    assert!(
+        finding(&outcome, "refer-unasked").seen.contains("sip:+19005550000@pbx.example.com"),
+        "{outcome}"
+    );
+    assert_eq!(sent(&outcome), ["INVITE", "ACK", "BYE"]);
 }

@@ -8,6 +8,7 @@ use ringback::endpoint::{Config, Endpoint};
 use ringback::media::tone::Tone;
 use ringback::sim::MemoryNetwork;
 use ringback::ua::call::{self, Command, Event};
+use ringback::ua::transfer::{Refer, Target};
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
@@ -35,6 +36,8 @@ pub(crate) enum End {
     /// Answers, and hangs up after this time with this Reason.
     HangUp(Duration, Option<&'static str>),
     Refuse(u16, Option<&'static str>),
+    /// Answers, and asks half a second later to call this.
+    Refer(&'static str),
     /// Rings on.
     Nothing,
 }
@@ -152,6 +155,13 @@ async fn one(invitation: Invitation, script: Arc<Script>) {
         }
         End::Refuse(status, reason) => {
             call.command(Command::Refuse { status, reason: reason.map(str::to_owned) }).await;
+        }
+        End::Refer(target) => {
+            call.command(Command::Answer).await;
+            if rest(&mut call, Duration::from_millis(500)).await {
+                return;
+            }
+            call.refer(Refer::new(1, Target::new(target))).await;
         }
         End::Nothing => {}
     }

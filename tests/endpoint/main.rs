@@ -3,6 +3,7 @@
 
 mod agent;
 mod bad_input;
+mod credentials;
 mod exchange;
 mod invite;
 mod limits;

@@ -50,7 +50,7 @@ impl Party {
         let uri = self.uri();
         move |local| {
             let mut config = Config::new(uri.clone(), uri.clone(), local);
-            config.referrals = true;
+            config.refers = ringback::ua::call::Refers::Asked;
             config
         }
     }

@@ -65,7 +65,7 @@ pub(crate) async fn talk(from: &Phone, to: &mut Phone) -> (Call, Call) {
 }
 
 pub(crate) async fn answer(phone: &mut Phone) -> Call {
-    let mut call = phone.take_as(|config| config.referrals = true).await;
+    let mut call = phone.take_as(|config| config.refers = ringback::ua::call::Refers::Asked).await;
     call.handle.command(Command::Answer).await;
     call.until_answered().await;
     call

@@ -59,7 +59,7 @@ pub(in crate::check) fn judge(refused: &Refused<'_>) -> Judged {
         300..=399 => fail(
             "redirected",
             Side::Setup,
-            format!("{status} to {}: not followed any further", or_nowhere(listed(HeaderName::Contact))),
+            format!("{status} to {}: not followed", or_nowhere(listed(HeaderName::Contact))),
             "call the number that it names; platform: follow redirections of its endpoints itself",
         ),
         402 | 403 => fail(

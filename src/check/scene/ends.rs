@@ -203,6 +203,8 @@ impl Ends {
                 "look at the platform for calls that are still up; it ends them by itself when their timers run out",
             ));
         }
+        let withheld = self.legs.iter().flat_map(|leg| super::withheld::findings(&leg.seen));
+        withheld.for_each(|finding| run.find(finding));
         for party in &mut self.parties {
             party.leave(run).await;
         }

@@ -7,7 +7,7 @@ use crate::media::stream;
 use crate::message::Message;
 use crate::sdp::{MediaPlan, SdpError};
 use crate::ua::call::{By, Cause, DtmfInfo, Event, Rejection};
-use crate::ua::transfer::TransferorEvent;
+use crate::ua::transfer::{TransfereeEvent, TransferorEvent};
 use std::time::Instant;
 
 /// A call of one party.
@@ -65,6 +65,8 @@ pub(in crate::check) struct Seen {
     pub(in crate::check) unsupported: Option<Way>,
     /// What became of REFERs of ours.
     pub(in crate::check) transferor: Vec<(Instant, TransferorEvent)>,
+    /// What the peer wanted of us and did not get: REFERs that nobody expected, answers to challenges of strangers.
+    pub(in crate::check) withheld: Vec<(Instant, Event)>,
     pub(in crate::check) forks_hung_up: usize,
     pub(in crate::check) not_sent: Vec<String>,
     /// Requests of the peer in the call.
@@ -140,6 +142,12 @@ impl Seen {
             Event::InfoAnswered { token, status } => self.info_answers.push((token, status)),
             Event::Transferor { event, .. } if self.transferor.len() < MOST => {
                 self.transferor.push((at, event))
+            }
+            Event::Transferee { event: TransfereeEvent::Unexpected(_), .. }
+            | Event::ChallengeRefused { .. }
+                if self.withheld.len() < MOST =>
+            {
+                self.withheld.push((at, event));
             }
             Event::ForkHungUp { .. } => self.forks_hung_up += 1,
             Event::Held { ref plan, .. }

@@ -7,6 +7,7 @@ mod leg;
 mod party;
 mod referral;
 pub(super) mod trace;
+mod withheld;
 
 pub(super) use change::Change;
 pub(super) use ears::Ear;

@@ -1,5 +1,6 @@
 //! One party: an account of ours with an endpoint of its own, registered where it has to be reached.
 
+use crate::check::address::host_text;
 use crate::check::judged::Judged;
 use crate::check::register::bindings::foreign;
 use crate::check::register::judge;
@@ -13,6 +14,7 @@ use crate::sdp::Local;
 use crate::syntax::Uri;
 use crate::ua::call;
 use crate::ua::registration::Command;
+use crate::ua::trust::Trust;
 use std::time::{Duration, Instant};
 
 /// Expiry that is asked for a binding that lasts as long as a check, in seconds.
@@ -31,6 +33,10 @@ pub(in crate::check) struct Party {
     /// Live bindings of others that its registration showed: their devices ring as well.
     pub(in crate::check) others: usize,
     user_agent: String,
+    /// REFERs that it obeys in its calls; none unless the check is about them.
+    pub(in crate::check) refers: call::Refers,
+    /// Realms that its registrar used when it registered.
+    realms: Vec<String>,
     /// What to do with the next call to it; without, calls are refused with 486.
     pub(in crate::check) expect: Option<Expect>,
     /// Calls that came, with their INVITEs, whatever became of them.
@@ -104,6 +110,8 @@ impl Party {
     /// Binds, so that calls come here.
     async fn register(&mut self, run: &mut Run) -> Judged {
         let ended = self.session.command(run, Command::Bind).await;
+        let challenges = ended.finished.iter().flat_map(|finished| &finished.challenges);
+        self.realms.extend(challenges.filter(|c| c.answered).map(|c| c.realm.clone()));
         self.others = ended.answer().map_or(0, |answer| foreign(&answer.bindings).len());
         let judged = judge::accepted(&self.session, &ended, "bind");
         if judged.verdict != Verdict::Pass {
@@ -144,11 +152,21 @@ impl Party {
         (!self.quiet).then(|| self.tone.tone())
     }
 
+    /// Whose challenges it answers in calls: those of its registrar and proxies.
+    fn trust(&self) -> Trust {
+        let mut realms = self.realms.clone();
+        let aor = Uri::parse(self.account.aor().as_bytes()).ok();
+        realms.extend(aor.and_then(|uri| uri.host().map(host_text)));
+        let hosts = vec![self.session.flow().remote.ip()];
+        Trust { realms, hosts, first_use: self.realms.is_empty() }
+    }
+
     /// Who it is in a call.
     pub(super) fn call_config(&self) -> impl FnOnce(Local) -> call::Config + use<> {
         let (from, contact) = (self.account.aor().to_owned(), self.session.contact().to_owned());
         let (credentials, routes) = (self.account.credentials().clone(), self.account.routes());
         let user_agent = self.user_agent.clone();
+        let (trust, refers) = (self.trust(), self.refers.clone());
         let timers = &self.agent.endpoint().config().transaction;
         let (t1, t2) = (timers.t1, timers.t2);
         move |local| {
@@ -156,8 +174,7 @@ impl Party {
             config.credentials = Some(credentials);
             config.routes = routes;
             config.user_agent = user_agent;
-            // The stage obeys a REFER; checks in which none is due see it in the ladder.
-            config.referrals = true;
+            (config.trust, config.refers) = (trust, refers);
             (config.t1, config.t2) = (t1, t2);
             config
         }
@@ -179,6 +196,8 @@ async fn open(run: &mut Run, account: &Account, tone: party_tone::Party) -> Resu
         quiet: false,
         others: 0,
         user_agent: run.user_agent().to_owned(),
+        refers: call::Refers::Declined,
+        realms: Vec::new(),
         expect: None,
         invitations: Vec::new(),
         is_closed: false,

@@ -16,9 +16,9 @@ use crate::check::scene::{Ends, Expect, Party};
 use crate::check::{Heard, Identity};
 use crate::check::{Interrupted, MetricValue, Run, StepMark, Verdict};
 use crate::message::Message;
-use crate::syntax::{Limits, Method};
+use crate::syntax::{Limits, Method, Uri};
 use crate::transport::{Direction, Record, RecordEvent};
-use crate::ua::call::Command;
+use crate::ua::call::{Command, Refers};
 use crate::ua::transfer::{Replaces, Target};
 use std::time::{Duration, Instant};
 
@@ -107,7 +107,28 @@ async fn open(check: &Transfer, run: &mut Run, stage: &mut Ends) -> bool {
             None => return false,
         }
     }
+    let expected = expected(check, stage);
+    if let Some(transferee) = stage.parties.get_mut(check.roles().1) {
+        transferee.refers = Refers::Expected(expected);
+    }
     true
+}
+
+/// Whom the transferee calls when it is asked to: the target, by each of its names, and nobody else.
+fn expected(check: &Transfer, stage: &Ends) -> Vec<String> {
+    let mut names =
+        vec![check.c.aor().to_owned(), check.refer_to.uri(check.c.aor()), check.c.user().to_owned()];
+    names.extend(stage.parties.get(check.roles().2).map(Party::contact_user));
+    names.extend(check.slot.iter().map(|(place, _)| place.clone()));
+    // Platforms put addresses of their own in the place of the host.
+    let users = names.iter().filter_map(|name| {
+        let uri = Uri::parse(name.as_bytes()).ok()?;
+        uri.user().map(|user| String::from_utf8_lossy(user).into_owned())
+    });
+    let users: Vec<String> = users.collect();
+    names.extend(users);
+    names.retain(|name| !name.is_empty());
+    names
 }
 
 pub(super) fn end(run: &mut Run, mark: StepMark, judged: Judged) -> bool {

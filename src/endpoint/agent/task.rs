@@ -13,6 +13,7 @@ use crate::transport::resolve;
 use crate::ua::call::{self, Call, Event, Input, Output, RequestId};
 use std::collections::VecDeque;
 use std::future::poll_fn;
+use std::net::IpAddr;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -50,6 +51,8 @@ struct Task {
     scope: Arc<Scope>,
     directory: Arc<Directory>,
     replaces: Option<Key>,
+    /// Addresses of the account's registrar and proxies.
+    home: Vec<IpAddr>,
     commands: mpsc::Receiver<Command>,
     /// `None` once the last was told: what is still on its way then is nobody's news.
     events: Option<mpsc::Sender<Happened>>,
@@ -98,6 +101,10 @@ pub(super) fn spawn(birth: Birth) -> CallHandle {
         rtp: birth.ports.local().rtp,
     };
     let is_caller = birth.invite.is_none();
+    let mut home = birth.call.trusted_hosts().to_vec();
+    if home.is_empty() && is_caller {
+        home.push(birth.flow.remote.ip());
+    }
     let mut task = Task {
         media: Media::new(now, birth.ports, birth.media, Arc::clone(&birth.scope)),
         call: birth.call,
@@ -109,6 +116,7 @@ pub(super) fn spawn(birth: Birth) -> CallHandle {
         scope: birth.scope,
         directory: birth.directory,
         replaces: birth.replaces,
+        home,
         commands: receiver,
         events: Some(events),
         transactions: Vec::new(),
@@ -293,7 +301,12 @@ impl Task {
             Output::SendAck(ack) => {
                 if let Some(ack) = self.rewritten(ack) {
                     match self.flow_of(&ack).await {
-                        Ok(flow) => drop(self.scope.send_outside(ack, flow).await),
+                        Ok(flow) => {
+                            // RFC 3261 sec. 13.2.2.4 has it repeat the credentials of the INVITE: for proxies that look at them, not
+                            // for a called party that we reach without them.
+                            let ack = if self.is_home(flow) { ack } else { ack.without_credentials() };
+                            drop(self.scope.send_outside(ack, flow).await);
+                        }
                         Err(why) => self.tell(now, What::NotSent(why)).await,
                     }
                 }
@@ -360,6 +373,7 @@ impl Task {
                 return self.call.handle_input(now, Input::TransportFailed(id));
             }
         };
+        self.call.handle_input(now, Input::SentTo { id, home: self.is_home(flow) });
         match self.scope.request(request, flow).await {
             Ok(transaction) => self.transactions.push(Running { id, transaction, is_invite }),
             Err(error) => {
@@ -367,6 +381,11 @@ impl Task {
                 self.call.handle_input(now, Input::TransportFailed(id));
             }
         }
+    }
+
+    /// Does a flow lead to the account's own registrar or proxy?
+    fn is_home(&self, flow: Flow) -> bool {
+        self.home.contains(&flow.remote.ip())
     }
 
     /// The flow of a request: the one that we were given for the first INVITE (or for all), else to the next hop.

@@ -71,8 +71,7 @@ impl Pbx {
         }
         let mut config = call::Config::new(from, self.contact(flow), local);
         config.user_agent.clone_from(&self.endpoint().config().user_agent);
-        config.follow_redirect = false;
-        config.referrals = true;
+        config.refers = call::Refers::Asked;
         config
     }
 

@@ -37,7 +37,7 @@ pub(super) fn lists(message: &Message, header: HeaderName, token: &str) -> bool 
 impl Config {
     /// The methods that a call understands.
     pub(super) fn allow(&self) -> &'static str {
-        if self.referrals {
+        if !self.refers.is_declined() {
             "INVITE, ACK, CANCEL, BYE, PRACK, UPDATE, INFO, OPTIONS, NOTIFY, REFER"
         } else {
             "INVITE, ACK, CANCEL, BYE, PRACK, UPDATE, INFO, OPTIONS, NOTIFY"

@@ -5,6 +5,7 @@ use crate::sdp::{MediaPlan, SdpError};
 use crate::ua::End;
 use crate::ua::challenged::Offered;
 use crate::ua::transfer::{TransfereeEvent, TransferorEvent};
+use crate::ua::trust::Distrust;
 use std::time::Duration;
 
 /// Which side did it.
@@ -40,6 +41,17 @@ pub enum Event {
         status: u16,
         /// Where the call goes now.
         target: String,
+    },
+    /// A challenge that could have been answered was not: credentials go to the account's own registrar and proxies only.
+    ChallengeRefused {
+        /// The method of the request that was challenged.
+        method: String,
+        /// The realm of the challenge.
+        realm: String,
+        /// It stood in Proxy-Authenticate (407).
+        proxy: bool,
+        /// Why it was not answered.
+        why: Distrust,
     },
     /// The call is up.
     Answered(MediaPlan),
@@ -178,6 +190,8 @@ pub struct Rejection {
     pub warnings: Vec<String>,
     /// Its Retry-After.
     pub retry_after: Option<Duration>,
+    /// Of a 3xx the URIs of its Contacts that can be read, in order, without their headers; at most [`MAX_TARGETS`](super::MAX_TARGETS).
+    pub targets: Vec<String>,
     /// Every challenge that the INVITE met, in order.
     pub challenges: Vec<Offered>,
     /// INVITEs sent, retransmissions not counted.

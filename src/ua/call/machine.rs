@@ -13,7 +13,9 @@ use crate::syntax::{HeaderName, Method, Reason};
 use crate::transaction::ServerId;
 use crate::ua::dialog::Dialog;
 use crate::ua::transfer::{Referrals, Replaces};
+use crate::ua::trust::Realms;
 use std::collections::VecDeque;
+use std::net::IpAddr;
 use std::time::Instant;
 
 /// Most dialogs of one INVITE; responses of further forks are left alone.
@@ -48,6 +50,8 @@ pub struct Call {
     pub(super) changes: Changes,
     pub(super) session: Option<Session>,
     pub(super) referrals: Referrals,
+    /// Whose challenges are answered.
+    pub(super) realms: Realms,
     /// Of the INVITE that we were called with.
     pub(super) replaces: Option<Replaces>,
     /// A BYE that waits for the ACK of our 2xx, with its Reason.
@@ -112,6 +116,7 @@ impl Call {
         let session_id = ids.below(1 << 53);
         Call {
             negotiation: Negotiation::new(config.local.clone(), session_id),
+            realms: Realms::new(&config.trust, is_caller),
             config,
             local_tag: ids.tag(),
             ids,
@@ -146,6 +151,11 @@ impl Call {
         &self.local_tag
     }
 
+    /// Addresses whose challenges are answered ([`Trust::hosts`](crate::ua::trust::Trust::hosts)).
+    pub fn trusted_hosts(&self) -> &[IpAddr] {
+        &self.config.trust.hosts
+    }
+
     /// Is this request (or ACK) of the peer for this call: does it carry our Call-ID, and our tag in To?
     pub fn owns(&self, request: &Message) -> bool {
         request.call_id().is_ok_and(|id| id == self.call_id.as_bytes())
@@ -172,6 +182,7 @@ impl Call {
         match input {
             Input::Command(_) if self.finished => {}
             Input::Command(command) => self.command(now, command),
+            Input::SentTo { id, home } => self.sent_to(id, home),
             Input::Response { id, response } => self.on_response(now, id, &response),
             Input::Timeout(id) => self.on_no_response(now, id, false),
             Input::TransportFailed(id) => self.on_no_response(now, id, true),
@@ -225,6 +236,7 @@ impl Call {
             Command::Resume => self.hold(None),
             Command::Info { token, content_type, body } => self.info(token, content_type, body),
             Command::Refer(refer) => self.refer(&refer),
+            Command::ExpectRefers(refers) => self.config.refers = refers,
             Command::AcceptRefer { referral } => self.accept_refer(now, referral),
             Command::RefuseRefer { referral, status } => self.refuse_refer(referral, status),
             Command::Notify { referral, status, phrase } => self.notify(now, referral, status, phrase),

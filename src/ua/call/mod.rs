@@ -5,7 +5,7 @@
 //!
 //! | RFC | what of it |
 //! |---|---|
-//! | 3261 | both roles; forks; ACK of every 2xx; CANCEL and the 200 that crosses it; 3xx followed once; 401 and 407; 491 with its back-off |
+//! | 3261 | both roles; forks; ACK of every 2xx; CANCEL and the 200 that crosses it; 3xx where allowed; own realms' 401 and 407; 491 |
 //! | 3262 | PRACK for reliable provisional responses; sends them where they are required |
 //! | 3264 | offer in INVITE or in its 2xx, hold and resume |
 //! | 3311 | UPDATE of the peer in early and confirmed dialogs, ours in confirmed ones |
@@ -43,6 +43,7 @@
 
 mod body;
 mod change;
+mod consent;
 mod dtmf;
 mod event;
 mod incoming;
@@ -56,9 +57,11 @@ mod session;
 #[cfg(test)]
 mod tests;
 
+pub use consent::{Redirects, Refers};
 pub use dtmf::{DTMF, DTMF_RELAY, DtmfInfo};
 pub use event::{By, Cause, Event, Rejection};
 pub use machine::{Call, MAX_FORKS, MAX_GLARES, MAX_WAITING};
+pub use outgoing::MAX_TARGETS;
 pub use party::FarParty;
 pub use session::MAX_MIN_SE;
 
@@ -67,6 +70,7 @@ use crate::message::Message;
 use crate::sdp::Local;
 use crate::transaction::ServerId;
 use crate::ua::transfer::{Refer, Referred, Replaces};
+use crate::ua::trust::Trust;
 use std::time::Duration;
 
 /// Who we are in a call, and how we behave.
@@ -81,14 +85,16 @@ pub struct Config {
     pub local: Local,
     /// What to answer challenges with; without, a challenge ends the call.
     pub credentials: Option<Credentials>,
+    /// Whose challenges are answered with them.
+    pub trust: Trust,
     /// `User-Agent`.
     pub user_agent: String,
     /// Preloaded Route values of the INVITE (an outbound proxy), e.g. `<sip:proxy.example.com;lr>`.
     pub routes: Vec<String>,
     /// Most times that one request is sent before it gives up (challenges, 422, 3xx); default 6.
     pub max_requests: u32,
-    /// Follow a 3xx to its first Contact, once; default yes.
-    pub follow_redirect: bool,
+    /// Which 3xx is followed; default none: it is the final answer.
+    pub redirects: Redirects,
     /// Say that we know reliable provisional responses (`Supported: 100rel`); default yes.
     pub reliable: bool,
     /// Call only with reliable provisional responses (`Require: 100rel`); default no.
@@ -109,8 +115,9 @@ pub struct Config {
     pub to: Option<String>,
     /// Further headers of the INVITE, name and value; default none.
     pub headers: Vec<(String, String)>,
-    /// Tell the owner of each REFER of the peer, who then accepts or refuses it; default no: it is answered 405.
-    pub referrals: bool,
+    /// Which REFERs of the peer are taken; default none. The owner then accepts or refuses each that is. [`Command::ExpectRefers`] changes it
+    /// while the call is up.
+    pub refers: Refers,
     /// How long after the end of the call NOTIFYs are still taken (and sent) for referrals that are not done; default 60 s.
     pub referral_linger: Duration,
     /// What an INFO that can be read is answered with; default 200.
@@ -129,10 +136,11 @@ impl Config {
             contact: contact.into(),
             local,
             credentials: None,
+            trust: Trust::default(),
             user_agent: concat!("ringback/", env!("CARGO_PKG_VERSION")).into(),
             routes: Vec::new(),
             max_requests: 6,
-            follow_redirect: true,
+            redirects: Redirects::Refused,
             reliable: true,
             require_reliable: false,
             session_expires: Some(1_800),
@@ -143,7 +151,7 @@ impl Config {
             referred_by: None,
             to: None,
             headers: Vec::new(),
-            referrals: false,
+            refers: Refers::Declined,
             referral_linger: Duration::from_secs(60),
             info_status: 200,
             t1: Duration::from_millis(500),
@@ -201,6 +209,8 @@ pub enum Command {
     },
     /// Asks the peer to call somebody else (RFC 3515); [`Event::Transferor`] tells what becomes of it.
     Refer(Box<Refer>),
+    /// Takes these REFERs of the peer from now on. (Allow names REFER in what is sent from then on.)
+    ExpectRefers(Refers),
     /// Accepts a REFER of the peer: 202, and a NOTIFY of 100 at once, unless it asked for none.
     AcceptRefer {
         /// From [`Event::Transferee`].
@@ -254,6 +264,14 @@ pub struct RequestId(pub(super) u64);
 pub enum Input {
     /// Something to do.
     Command(Command),
+    /// This request goes to the account's own registrar or proxy (or does not): to be said before its responses, where it is known. Challenges
+    /// from elsewhere are not answered. Unless it is said, all that goes to the host that was dialled first is at home.
+    SentTo {
+        /// Which request.
+        id: RequestId,
+        /// Is it one of [`Trust::hosts`]?
+        home: bool,
+    },
     /// A response to a request that was given out; each 2xx of an INVITE too.
     Response {
         /// Which request.

@@ -1,6 +1,7 @@
 //! The side that calls: INVITE, its forks, and CANCEL with its races.
 
 use super::body::{SDP, lists, sdp};
+use super::consent::host_of;
 use super::event::{By, Cause, Event, Rejection};
 use super::machine::{Call, Leg, MAX_FORKS, MAX_WAITING, Phase};
 use super::request::{Kind, credentials_of};
@@ -15,16 +16,22 @@ use crate::ua::dialog::Dialog;
 use crate::ua::response::{reason, retry_after, values};
 use std::time::Instant;
 
+/// Contacts of a 3xx that a [`Rejection`](super::Rejection) lists.
+pub const MAX_TARGETS: usize = 16;
+
 /// The INVITE that makes the call.
 #[derive(Debug)]
 pub(super) struct Inviting {
     target: String,
+    first_host: Option<String>,
     to: String,
     challenged: Challenged,
     cseq: u32,
     /// As it was sent last.
     sent: Option<(RequestId, Message)>,
     redirected: bool,
+    /// What was sent last goes to the account's own registrar or proxy.
+    home: bool,
     /// What 422 said, once.
     min_se: Option<u32>,
     cancelled: bool,
@@ -42,11 +49,13 @@ impl Call {
         let mut call = Call::new(config, ids, call_id, true);
         call.inviting = Some(Inviting {
             to,
+            first_host: host_of(&target),
             target,
             challenged,
             cseq: 0,
             sent: None,
             redirected: false,
+            home: true,
             min_se: None,
             cancelled: false,
             is_open: false,
@@ -103,6 +112,8 @@ impl Call {
         }
         match inviting.challenged.write(builder.body(SDP, offer), Method::Invite) {
             Ok(request) => {
+                // Until it is told otherwise: who is redirected to another host has left home.
+                inviting.home = !inviting.redirected || host_of(&inviting.target) == inviting.first_host;
                 inviting.sent = Some((id, request.clone()));
                 self.outputs.push_back(Output::Send { id, request });
             }
@@ -130,8 +141,21 @@ impl Call {
                 return self.over(By::Local, Cause::Cancelled, values(response, HeaderName::Reason));
             }
             401 | 407 => {
-                return match inviting.challenged.handle_challenge(response, &mut self.ids) {
-                    Next::Again => self.send_invite(),
+                let (home, realms) = (inviting.home, &mut self.realms);
+                if !home {
+                    realms.close();
+                }
+                let next = inviting.challenged.handle_challenge_of(response, &mut self.ids, realms, home);
+                let refused = inviting.challenged.take_refused();
+                for (realm, proxy, why) in refused {
+                    self.event(Event::ChallengeRefused { method: "INVITE".to_owned(), realm, proxy, why });
+                }
+                return match next {
+                    Next::Again => {
+                        // Who comes with another realm now stands further away.
+                        self.realms.close();
+                        self.send_invite();
+                    }
                     Next::End(end) => self.reject(end, Some(response)),
                 };
             }
@@ -143,10 +167,13 @@ impl Call {
                 return self.send_invite();
             }
         }
-        if (300..400).contains(&status) && self.config.follow_redirect && !inviting.redirected {
-            let target = redirected_to(response);
-            if let Some(target) = target {
+        if (300..400).contains(&status) && !inviting.redirected {
+            let target = targets(response).next();
+            if let Some(target) = target.filter(|target| self.config.redirects.follows(target)) {
                 (inviting.redirected, inviting.target) = (true, target.clone());
+                // Nobody there has asked for credentials, and a realm that is first seen there is a stranger's.
+                inviting.challenged.forget();
+                self.realms.close();
                 self.event(Event::Redirected { status, target });
                 return self.send_invite();
             }
@@ -185,7 +212,15 @@ impl Call {
         Ok(at)
     }
 
+    pub(super) fn invite_sent_to(&mut self, home: bool) {
+        if let Some(inviting) = &mut self.inviting {
+            inviting.home = home;
+        }
+    }
+
     fn on_provisional(&mut self, status: u16, response: &Message) {
+        // Whoever challenges from now on may be the called party.
+        self.realms.close();
         if self.phase != Phase::Ringing {
             return;
         }
@@ -221,6 +256,7 @@ impl Call {
     }
 
     fn on_success(&mut self, now: Instant, response: &Message) {
+        self.realms.close();
         let leg = match self.leg_for(response) {
             Ok(leg) => leg,
             // It cannot be acknowledged, so the peer gives it up by itself. Further forks may still answer.
@@ -294,6 +330,10 @@ impl Call {
             reasons: response.map(|r| values(r, HeaderName::Reason)).unwrap_or_default(),
             warnings: response.map(|r| values(r, HeaderName::Warning)).unwrap_or_default(),
             retry_after: response.and_then(retry_after),
+            targets: response
+                .filter(|response| response.status().is_some_and(|status| (300..400).contains(&status)))
+                .map(|response| targets(response).take(MAX_TARGETS).collect())
+                .unwrap_or_default(),
             challenges: inviting.challenged.take_offered(),
             requests: inviting.challenged.requests(),
         };
@@ -302,9 +342,9 @@ impl Call {
     }
 }
 
-/// The first Contact of a 3xx that can be called; its headers are left out.
-fn redirected_to(response: &Message) -> Option<String> {
-    response.contacts().find_map(|contact| {
+/// The Contacts of a 3xx that can be called; their headers are left out.
+fn targets(response: &Message) -> impl Iterator<Item = String> {
+    response.contacts().filter_map(|contact| {
         let Ok(Contact::Addr(address)) = contact else { return None };
         let uri = address.uri();
         matches!(uri.scheme(), Scheme::Sip | Scheme::Sips).then_some(())?;

@@ -105,9 +105,6 @@ impl Call {
 
     /// A REFER of the peer.
     pub(super) fn on_refer(&mut self, now: Instant, id: ServerId, leg: usize, request: &Message) {
-        if !self.config.referrals {
-            return self.respond_plain(id, request, 405, &[(HeaderName::Allow, self.config.allow())]);
-        }
         if self.phase != Phase::Up {
             return self.respond_plain(id, request, 491, &[]);
         }
@@ -120,6 +117,10 @@ impl Call {
                 return self.transferee(0, TransfereeEvent::Declined(Declined::Unusable(status)));
             }
         };
+        if !self.config.refers.takes(&referred.target) {
+            self.respond_plain(id, request, 603, &[]);
+            return self.transferee(0, TransfereeEvent::Unexpected(Box::new(referred)));
+        }
         let t1 = self.config.t1;
         match self.referrals.receive(now, t1, leg, (id, request.clone(), &referred)) {
             Some(number) => self.transferee(number, TransfereeEvent::Referred(Box::new(referred))),

@@ -24,6 +24,8 @@ pub(super) struct Pending {
     headers: Vec<(Cow<'static, str>, String)>,
     body: Option<(String, Vec<u8>)>,
     challenged: Challenged,
+    /// It goes to the account's own registrar or proxy.
+    home: bool,
     /// As it was sent last.
     pub(super) sent: Option<Message>,
 }
@@ -81,7 +83,7 @@ impl Call {
         let mut challenged = Challenged::new(self.config.credentials.clone(), self.config.max_requests);
         challenged.begin();
         let id = RequestId(0);
-        self.transmit(Pending { id, kind, leg, method, headers, body, challenged, sent: None });
+        self.transmit(Pending { id, kind, leg, method, headers, body, challenged, home: true, sent: None });
     }
 
     fn transmit(&mut self, mut pending: Pending) {
@@ -127,6 +129,22 @@ impl Call {
         }
     }
 
+    /// Where a request goes: to the account's own registrar or proxy, or elsewhere.
+    pub(super) fn sent_to(&mut self, id: RequestId, home: bool) {
+        if self.is_invite(id) {
+            self.invite_sent_to(home);
+        } else if let Some(pending) = self.pending.iter_mut().find(|pending| pending.id == id) {
+            pending.home = home;
+        }
+    }
+
+    /// Tells of challenges that could have been answered and were not.
+    pub(super) fn tell_refused(&mut self, method: &str, challenged: &mut Challenged) {
+        for (realm, proxy, why) in challenged.take_refused() {
+            self.event(Event::ChallengeRefused { method: method.to_owned(), realm, proxy, why });
+        }
+    }
+
     pub(super) fn bye(&mut self, leg: usize, kind: Kind, reason: Option<String>) {
         let headers = reason.map(|reason| (HeaderName::Reason, reason)).into_iter().collect();
         self.send_within(leg, kind, Method::Bye, headers, None);
@@ -158,7 +176,11 @@ impl Call {
         let mut pending = self.pending.swap_remove(at);
         match status {
             401 | 407 => {
-                if pending.challenged.handle_challenge(response, &mut self.ids) == Next::Again {
+                let Pending { challenged, home, method, .. } = &mut pending;
+                let next = challenged.handle_challenge_of(response, &mut self.ids, &mut self.realms, *home);
+                let method = method.to_string();
+                self.tell_refused(&method, &mut pending.challenged);
+                if next == Next::Again {
                     return self.transmit(pending);
                 }
             }

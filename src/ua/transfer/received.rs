@@ -68,6 +68,9 @@ impl Referred {
 pub enum TransfereeEvent {
     /// It came, and waits for our decision.
     Referred(Box<Referred>),
+    /// It names somebody whom the owner of the call did not expect ([`Refers`](crate::ua::call::Refers)): it was refused with 603, and nobody
+    /// is called.
+    Unexpected(Box<Referred>),
     /// It was refused by itself.
     Declined(Declined),
     /// A NOTIFY of ours has its answer.

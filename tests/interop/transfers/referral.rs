@@ -19,7 +19,7 @@ pub(super) async fn registered(user: &'static str, proxy: SocketAddr, transport:
 
 /// It is told of REFERs, and decides.
 pub(super) fn decides(config: &mut call::Config) {
-    config.referrals = true;
+    config.refers = call::Refers::Asked;
 }
 
 /// What a subscription ends with when all is done.

@@ -99,7 +99,7 @@ proptest! {
         let mut world = World::scripted();
         world.sides[0].config.credentials = credentials.then(|| Credentials::new("alice", "secret"));
         world.sides[0].config.prefer_update = update;
-        world.sides[0].config.referrals = true;
+        world.sides[0].config.refers = Refers::Asked;
         if calls {
             world.dial().run(5);
         } else {

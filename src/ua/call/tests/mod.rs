@@ -4,6 +4,7 @@
 mod called;
 mod caller;
 mod changes;
+mod consent;
 mod hostile;
 mod model;
 mod transfers;
@@ -373,12 +374,18 @@ fn name(event: &Event) -> String {
         },
         Event::Transferee { referral, event } => match event {
             TransfereeEvent::Referred(referred) => format!("referral {referral} to {}", referred.target.uri),
+            TransfereeEvent::Unexpected(referred) => {
+                format!("referral {referral} unexpected: {}", referred.target.uri)
+            }
             TransfereeEvent::Declined(why) => format!("referral {referral} declined {why:?}"),
             TransfereeEvent::Notified { status } => format!("referral {referral} notified {status:?}"),
             TransfereeEvent::Over => format!("referral {referral} over"),
         },
         Event::FarParty(far) => format!("far party {:?}", far.uri),
         Event::Replaced { by } => format!("replaced by {by}"),
+        Event::ChallengeRefused { method, realm, why, .. } => {
+            format!("{method}: {realm} not answered, {why:?}")
+        }
         Event::Ended { by, cause, .. } => format!("ended {by:?} {cause:?}"),
     }
 }

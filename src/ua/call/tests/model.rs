@@ -46,7 +46,7 @@ proptest! {
             side.config.prefer_update = update;
             side.config.require_reliable = reliable;
             side.config.session_expires = Some(90);
-            side.config.referrals = true;
+            side.config.refers = Refers::Asked;
         }
         world.dial();
         for act in &acts {

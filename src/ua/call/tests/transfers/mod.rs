@@ -12,7 +12,7 @@ const FRAG: &str = "message/sipfrag;version=2.0";
 /// A call of ours that the script has answered as `b`.
 fn up() -> World {
     let mut world = World::scripted();
-    world.sides[0].config.referrals = true;
+    world.sides[0].config.refers = Refers::Asked;
     world.dial().run(5);
     let invite = world.last("INVITE");
     world.reply(&invite, 200, "b", &[CONTACT], &sdp_of(7000));
@@ -56,7 +56,7 @@ fn text(message: &Message, name: HeaderName) -> String {
 #[test]
 fn two_of_ours_transfer_and_both_know_the_end() {
     let mut world = World::new();
-    world.sides.iter_mut().for_each(|side| side.config.referrals = true);
+    world.sides.iter_mut().for_each(|side| side.config.refers = Refers::Asked);
     world.dial().run(10).command(1, Command::Answer).run(100);
     let refer = Command::Refer(Box::new(Refer::new(3, Target::new(CAROL))));
     world.command(0, refer).run(10).command(1, Command::AcceptRefer { referral: 1 }).run(10);

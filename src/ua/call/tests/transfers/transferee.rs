@@ -67,15 +67,30 @@ fn a_refer_that_cannot_be_taken_is_refused_at_once() {
         assert_eq!(referred(&mut world, cseq, headers), status, "{headers:?}");
     }
     assert!(world.call(0).is_up() && !world.call(0).has_referrals());
-    world.sides[0].config.referrals = false;
+    world.sides[0].config.refers = Refers::Declined;
     hangs_up_clean(&mut world);
     let mut deaf = World::scripted();
     deaf.ask("INVITE", 1, &[], ("application/sdp", &sdp_of(7000))).command(0, Command::Answer).run(5);
     deaf.ask("ACK", 1, &[], ("", "")).ask("REFER", 2, &["Refer-To: <sip:a@b>"], ("", ""));
     assert_eq!(
         (deaf.status(), text(&deaf.last_response(), HeaderName::Allow).contains("REFER")),
-        (405, false)
+        (603, false)
     );
+    assert_eq!(deaf.events(0).last().unwrap(), "referral 0 unexpected: sip:a@b");
+}
+
+#[test]
+fn only_an_expected_refer_waits_for_a_decision_and_the_others_name_their_number() {
+    let mut world = up();
+    world.command(0, Command::ExpectRefers(Refers::Expected(vec!["sip:carol@lab.example".to_owned()])));
+    let status = referred(&mut world, 1, &["Refer-To: <sip:+19005550000@lab.example>"]);
+    assert_eq!((status, world.call(0).has_referrals()), (603, false));
+    assert_eq!(world.events(0).last().unwrap(), "referral 0 unexpected: sip:+19005550000@lab.example");
+    world.ask("REFER", 2, &["Refer-To: <sip:carol@lab.example>"], ("", ""));
+    assert_eq!(world.events(0).last().unwrap(), "referral 1 to sip:carol@lab.example");
+    world.command(0, Command::AcceptRefer { referral: 1 }).run(5);
+    assert!(world.call(0).has_referrals());
+    hangs_up_clean(&mut world);
 }
 
 #[test]

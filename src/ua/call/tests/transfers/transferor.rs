@@ -237,7 +237,8 @@ fn a_notify_that_is_none_of_a_transfer_is_refused_and_one_that_cannot_be_read_is
 fn challenges_to_refer_and_notify_are_answered() {
     let mut world = World::scripted();
     world.sides[0].config.credentials = Some(Credentials::new("alice", "secret"));
-    world.sides[0].config.referrals = true;
+    world.sides[0].config.trust.realms = vec!["lab".to_owned(), "b".to_owned()];
+    world.sides[0].config.refers = Refers::Asked;
     world.dial().run(5);
     let invite = world.last("INVITE");
     world.reply(&invite, 200, "b", &[CONTACT], &sdp_of(7000));
