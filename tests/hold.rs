@@ -120,7 +120,7 @@ async fn a_platform_that_ends_held_calls_for_want_of_media_is_named() {
 #[tokio::test(start_paused = true)]
 async fn without_audio_before_nothing_is_held() {
     let outcome = hold_with(&["N12"], |hold| hold).await;
-    assert_eq!((outcome.verdict, errors(&outcome)), (Verdict::Fail, vec!["no-audio-before"]), "{outcome}");
+    assert_eq!((outcome.verdict, errors(&outcome)), (Verdict::Fail, vec!["no-audio"]), "{outcome}");
     assert_eq!(step(&outcome, "hold").verdict, Verdict::NotRun);
 }
 

@@ -72,6 +72,21 @@ impl Notebook {
         self.steps.push(Step { name, verdict: Verdict::NotRun, detail: why, took: Duration::ZERO, evidence });
     }
 
+    /// Writes down as not run, in their places, the steps of `order` that are not there yet.
+    pub(super) fn skip_missing(&mut self, order: &[&'static str], why: &str, at: usize) {
+        for (place, name) in order.iter().enumerate() {
+            if self.steps.iter().any(|step| step.name == *name) {
+                continue;
+            }
+            let later = |step: &Step| order.iter().skip(place + 1).any(|name| *name == step.name);
+            let index = self.steps.iter().position(later).unwrap_or(self.steps.len());
+            self.skip(Name::Borrowed(name), why.to_owned(), at);
+            if let Some(step) = self.steps.pop() {
+                self.steps.insert(index, step);
+            }
+        }
+    }
+
     /// Adds a finding; one with the same code and the same sight is not added twice.
     pub(super) fn find(&mut self, finding: Finding) {
         if !self.findings.iter().any(|f| f.code == finding.code && f.seen == finding.seen) {

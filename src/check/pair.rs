@@ -4,7 +4,6 @@ use super::judge::refusal::{self, Refused};
 use super::judged::{Judged, interrupted};
 use super::scene::{Ends, Expect, Party, Until};
 use super::{Account, Finding, Interrupted, Run, Severity, Side, Verdict};
-use crate::media::party_tone;
 use crate::ua::End;
 use std::time::Duration;
 
@@ -12,8 +11,6 @@ use std::time::Duration;
 const RING: Duration = Duration::from_millis(200);
 /// Time for the far end to hear that we hung up.
 const HANG_UP: Duration = Duration::from_secs(3);
-/// How often it is looked whether a tone is heard.
-const LOOK: Duration = Duration::from_millis(250);
 
 /// A call from one account to another.
 pub(super) struct Pair<'a> {
@@ -128,30 +125,6 @@ impl Pair<'_> {
             )
         };
         judged.shown_by(&evidence)
-    }
-}
-
-/// Waits until leg `leg` has heard this party for `least` since it last listened anew; `None` when the check has to end.
-pub(super) async fn hears(
-    run: &mut Run,
-    stage: &mut Ends,
-    (leg, party): (usize, party_tone::Party),
-    least: Duration,
-    limit: Duration,
-) -> Option<bool> {
-    let end = run.elapsed() + limit;
-    loop {
-        let report = stage.legs.get(leg)?.report().await;
-        let over = stage.seen(leg).is_none_or(|seen| seen.is_over());
-        if report.heard_for(party) >= least {
-            return Some(true);
-        }
-        if over || run.elapsed() >= end {
-            return Some(false);
-        }
-        if let Until::Interrupted(_) = stage.rest(run, LOOK).await {
-            return None;
-        }
     }
 }
 

@@ -123,6 +123,12 @@ impl Run {
         self.notebook.skip(name.into(), why.into(), at);
     }
 
+    /// Writes down as not run, in their places, the steps of `order` that are not there yet.
+    pub(super) fn skip_missing(&mut self, order: &[&'static str], why: &str) {
+        let at = self.record_count();
+        self.notebook.skip_missing(order, why, at);
+    }
+
     /// Adds a finding; one with the same code and the same sight is not added twice.
     pub fn find(&mut self, finding: Finding) {
         self.notebook.find(finding);

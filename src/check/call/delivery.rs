@@ -1,7 +1,9 @@
 //! Whom the INVITE names that came to the callee: its account, or the number that was dialled, and where.
 
-use super::act::{Act, B};
+use super::Call;
+use super::course::B;
 use crate::check::judged::Judged;
+use crate::check::scene::Scene;
 use crate::check::{Finding, Severity, Side, Verdict};
 use crate::message::Message;
 use crate::syntax::Uri;
@@ -54,8 +56,8 @@ fn delivery(dialled: &str, own: &[&str], [uri, to]: [&str; 2]) -> Delivery {
 }
 
 /// The step `delivery`, where there is something to say.
-pub(super) fn judge(act: &mut Act<'_>) {
-    let (Some(party), Ok(target)) = (act.stage.parties.get(B), Uri::parse(act.call.target.as_bytes())) else {
+pub(super) fn judge(call: &Call, scene: &mut Scene<'_>) {
+    let (Some(party), Ok(target)) = (scene.ends.parties.get(B), Uri::parse(call.target().as_bytes())) else {
         return;
     };
     let Some((_, invite)) = party.invitations.first() else { return };
@@ -63,8 +65,8 @@ pub(super) fn judge(act: &mut Act<'_>) {
     let contact = party.contact_user();
     let own = [contact.as_str(), party.account.user()];
     let [uri, to] = called(invite);
-    let name = act.call.callee_name().to_owned();
-    let expected = act.call.expect_number;
+    let name = call.callee_name().to_owned();
+    let expected = call.expect_number;
     let judged = match delivery(&dialled, &own, [&uri, &to]) {
         Delivery::Other => Judged::fail(
             "wrong-line-rang",
@@ -81,7 +83,7 @@ pub(super) fn judge(act: &mut Act<'_>) {
             let advice = "a PBX at this account that looks at the Request-URI sends every call to its default: route by To there, or let the platform put the called number into the Request-URI as before (U05)";
             if !expected {
                 let finding = Finding::new("number-only-in-to", Severity::Warning, Side::Peer, seen, advice);
-                return act.find(finding);
+                return scene.note(finding);
             }
             Judged::fail("number-only-in-to", Side::Peer, seen, advice)
         }
@@ -103,8 +105,9 @@ pub(super) fn judge(act: &mut Act<'_>) {
         ),
         _ => Judged::pass(format!("the Request-URI names {uri}")),
     };
-    let step = act.run.begin("delivery");
-    act.end(step, judged);
+    let step = scene.begin("delivery");
+    // Whom the INVITE names is no reason not to listen.
+    let _ = scene.end(step, judged);
 }
 
 #[cfg(test)]

@@ -1,42 +1,20 @@
 //! Facts and figures of a call, written down at its end whatever became of it.
 
-use super::act::{Act, B};
+use super::Call;
+use super::course::{B, answerer};
 use crate::check::judge::refusal;
+use crate::check::scene::Scene;
 use crate::check::scene::trace::{Trace, What, header};
 use crate::check::{Finding, MetricValue, Run, Severity, Side};
-use crate::message::Message;
 use crate::sdp::MediaPlan;
 use crate::syntax::{HeaderName, Method};
 use crate::ua::call::{By, Cause};
 
-/// The callee's other devices ring as well.
-pub(in crate::check) fn other_bindings(run: &mut Run, name: &str, others: usize) {
-    if others > 0 {
-        run.find(Finding::new(
-            "rings-other-devices",
-            Severity::Warning,
-            Side::Setup,
-            format!(
-                "{name} has {others} other live binding(s): those devices ring too, and may answer first"
-            ),
-            "call test accounts, or accounts whose devices are switched off",
-        ));
-    }
-}
-
-/// Who sent an answer: its program, and its Contact.
-pub(super) fn answerer(response: &Message) -> String {
-    let server = header(response, HeaderName::Server);
-    let program = if server.is_empty() { header(response, HeaderName::UserAgent) } else { server };
-    let contact = header(response, HeaderName::Contact);
-    [program, contact].into_iter().filter(|text| !text.is_empty()).collect::<Vec<_>>().join(" at ")
-}
-
 /// Everything that was seen of the call.
-pub(super) fn write_down(act: &mut Act<'_>) {
-    let Some(leg) = act.caller() else { return };
-    let trace = act.trace(leg);
-    let (seen, callee) = (&leg.seen, act.callee().map(|leg| &leg.seen));
+pub(super) fn write_down(call: &Call, scene: &mut Scene<'_>) {
+    let Some(leg) = scene.ends.legs.first() else { return };
+    let trace = scene.trace(0);
+    let (seen, callee) = (&leg.seen, scene.ends.called(B));
     let mut facts: Vec<(&'static str, String)> = Vec::new();
     let status = seen.rejected.as_ref().and_then(|(_, rejection)| rejection.status);
     let result = match (seen.answered.is_some(), status) {
@@ -70,7 +48,7 @@ pub(super) fn write_down(act: &mut Act<'_>) {
     if let Some(plan) = &seen.plan {
         facts.push(("media", media(plan)));
     }
-    if let Some((_, invite)) = act.stage.parties.get(B).and_then(|party| party.invitations.first()) {
+    if let Some((_, invite)) = scene.ends.parties.get(B).and_then(|party| party.invitations.first()) {
         let from = header(invite, HeaderName::From);
         facts.push(("caller-id", from.split_once(";tag=").map_or(from.as_str(), |(who, _)| who).to_owned()));
         facts.push(("caller-id-asserted", header(invite, HeaderName::PAssertedIdentity)));
@@ -78,9 +56,9 @@ pub(super) fn write_down(act: &mut Act<'_>) {
         facts.extend([("called-as", as_uri), ("called-to", as_to)]);
     }
     if let Some(ended) = &seen.ended {
-        let by = match (ended.by, act.call.callee_hangs_up && callee.is_some()) {
-            (By::Local, _) => act.call.caller.name(),
-            (By::Peer, true) => act.call.callee_name(),
+        let by = match (ended.by, call.callee_hangs_up && callee.is_some()) {
+            (By::Local, _) => call.a.name(),
+            (By::Peer, true) => call.callee_name(),
             (By::Peer, false) => "the far side",
         };
         let how = match &ended.cause {
@@ -93,12 +71,12 @@ pub(super) fn write_down(act: &mut Act<'_>) {
         facts.push(("hung-up-by", format!("{by}{how}{why}")));
     }
     let forks = seen.forks_hung_up;
-    let rung = act.stage.parties.get(B).map_or(0, |party| party.invitations.len());
+    let rung = scene.ends.parties.get(B).map_or(0, |party| party.invitations.len());
     for (name, value) in facts {
-        act.run.fact(name, value);
+        scene.run.fact(name, value);
     }
-    metrics(act.run, &trace);
-    twice(act, forks, rung);
+    metrics(scene.run, &trace);
+    twice(call, scene, forks, rung);
 }
 
 fn metrics(run: &mut Run, trace: &Trace) {
@@ -137,9 +115,9 @@ fn media(plan: &MediaPlan) -> String {
 }
 
 /// What came more often than once.
-fn twice(act: &mut Act<'_>, forks: usize, rung: usize) {
+fn twice(call: &Call, scene: &mut Scene<'_>, forks: usize, rung: usize) {
     if forks > 0 {
-        act.find(Finding::new(
+        scene.note(Finding::new(
             "answered-twice",
             Severity::Warning,
             Side::Peer,
@@ -148,8 +126,8 @@ fn twice(act: &mut Act<'_>, forks: usize, rung: usize) {
         ));
     }
     if rung > 1 {
-        let name = act.call.callee_name().to_owned();
-        act.find(Finding::new(
+        let name = call.callee_name().to_owned();
+        scene.note(Finding::new(
             "rung-twice",
             Severity::Warning,
             Side::Peer,

@@ -1,15 +1,10 @@
 //! Does a call get through? Ring, answer, audio each way, hang up; each a step of its own.
 
-mod act;
-mod audio;
+mod course;
 pub(super) mod delivery;
-pub(super) mod dropped;
-mod ending;
-pub(super) mod facts;
-mod play;
-mod setup;
-mod sound;
+mod facts;
 
+use super::scene::{CallOptions, PATIENCE, call_options, perform};
 use super::target::request_uri;
 use super::{Account, Check, Run};
 use crate::error::Error;
@@ -43,19 +38,19 @@ use std::time::Duration;
 /// ```
 #[derive(Debug, Clone)]
 pub struct Call {
-    caller: Account,
+    a: Account,
     callee: Option<Account>,
-    /// The Request-URI.
-    target: String,
-    register_caller: bool,
+    /// What is dialled, as a Request-URI, unless told otherwise.
+    number: String,
     ring: Duration,
-    max_ring: Duration,
     listen: Duration,
     play: Option<Arc<[i16]>>,
     callee_hangs_up: bool,
     expect_number: bool,
-    time_limit: Option<Duration>,
+    options: CallOptions,
 }
+
+call_options!(Call, a);
 
 /// Time for everything around ringing and talking: registrations, challenges, hanging up.
 const AROUND: Duration = Duration::from_secs(30);
@@ -77,34 +72,16 @@ impl Call {
 
     fn new(caller: &Account, callee: Option<Account>, target: String) -> Call {
         Call {
-            caller: caller.clone(),
+            a: caller.clone(),
             callee,
-            target,
-            register_caller: false,
+            number: target,
             ring: Duration::from_millis(500),
-            max_ring: Duration::from_secs(30),
             listen: Duration::from_secs(3),
             play: None,
             callee_hangs_up: false,
             expect_number: false,
-            time_limit: None,
+            options: CallOptions::waiting(Duration::from_secs(30)),
         }
-    }
-
-    /// What the caller dials to reach the callee, instead of the callee's address of record.
-    ///
-    /// # Errors
-    /// [`Error::Usage`] for a target that cannot be dialled.
-    pub fn dial(mut self, target: &str) -> Result<Call, Error> {
-        self.target = request_uri(target, self.caller.domain())?;
-        Ok(self)
-    }
-
-    /// Registers the caller as well; needed by platforms that take calls of registered devices only. Default: no.
-    #[must_use]
-    pub fn register_caller(mut self, register: bool) -> Call {
-        self.register_caller = register;
-        self
     }
 
     /// How long a callee of ours rings before it answers; default 500 ms.
@@ -114,11 +91,10 @@ impl Call {
         self
     }
 
-    /// How long we wait for an answer before we cancel; default 30 s.
+    /// The same as [`Call::wait`]: time for an answer before the call is given up; default 30 s.
     #[must_use]
-    pub fn max_ring(mut self, time: Duration) -> Call {
-        self.max_ring = time;
-        self
+    pub fn max_ring(self, time: Duration) -> Call {
+        self.wait(time)
     }
 
     /// How long the call stays up after the answer, and is listened to; default 3 s.
@@ -163,13 +139,6 @@ impl Call {
         self
     }
 
-    /// The time for the whole check, cleaning up not counted; unless told, what ringing and listening may take, and 30 s.
-    #[must_use]
-    pub fn timeout(mut self, limit: Duration) -> Call {
-        self.time_limit = Some(limit);
-        self
-    }
-
     /// How long the announcement is.
     fn play_time(&self) -> Duration {
         let samples = self.play.as_ref().map_or(0, |samples| samples.len());
@@ -178,7 +147,12 @@ impl Call {
 
     /// How the callee is called in words.
     fn callee_name(&self) -> &str {
-        self.callee.as_ref().map_or(&self.target, Account::name)
+        self.callee.as_ref().map_or(self.target(), Account::name)
+    }
+
+    /// The Request-URI.
+    fn target(&self) -> &str {
+        self.options.target(&self.number)
     }
 }
 
@@ -188,15 +162,15 @@ impl Check for Call {
     }
 
     fn subject(&self) -> String {
-        format!("{} -> {}", self.caller.aor(), self.target)
+        format!("{} -> {}", self.a.aor(), self.target())
     }
 
     fn time_limit(&self) -> Option<Duration> {
-        let usual = self.max_ring + self.listen.max(audio::PATIENCE) + self.play_time() + AROUND;
-        Some(self.time_limit.unwrap_or(usual))
+        let usual = self.options.wait + self.listen.max(PATIENCE) + self.play_time() + AROUND;
+        Some(self.options.time_limit.unwrap_or(usual))
     }
 
     async fn run(&self, run: &mut Run) {
-        act::run(self, run).await;
+        perform(self, run).await;
     }
 }

@@ -2,12 +2,11 @@
 
 use super::{Fork, ForkTrial, name};
 use crate::check::call::delivery::same;
-use crate::check::call::facts::other_bindings;
 use crate::check::judged::{Judged, interrupted};
 use crate::check::pair::Pair;
 use crate::check::result::{ForkResult, ForkRound, ForkRung, RingOrder};
 use crate::check::scene::trace::header;
-use crate::check::scene::{Ends, Expect, Party, Seen, Until};
+use crate::check::scene::{Ends, Expect, Party, Seen, Until, other_bindings};
 use crate::check::{Interrupted, MetricValue, Run, Side, StepMark, Verdict};
 use crate::message::Message;
 use crate::syntax::HeaderName;

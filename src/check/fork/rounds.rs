@@ -5,7 +5,7 @@ use super::call::{END, RELEASE};
 use super::name;
 use super::play::{CALLER, Play, is_over, is_up, leg_since};
 use crate::check::RingOrder;
-use crate::check::cancel::reason_lost;
+use crate::check::judge::cancel::reason_lost;
 use crate::check::judged::{Judged, interrupted};
 use crate::check::scene::{Ends, Until};
 use crate::check::{MetricValue, Side, StepMark, Verdict};

@@ -1,3 +1,23 @@
 //! What was seen, judged: pure functions from facts to the verdict of a step. No socket, no clock, no waiting; tested by tables.
 
+pub(super) mod audio;
+pub(super) mod cancel;
+pub(super) mod change;
+pub(super) mod hold;
+pub(super) mod play;
 pub(super) mod refusal;
+pub(super) mod release;
+pub(super) mod setup;
+
+use super::judged::Judged as StepVerdict;
+
+impl StepVerdict {
+    /// The same, with what came before it and is its cause.
+    fn because(mut self, cause: &str) -> StepVerdict {
+        self.detail = format!("{cause}; {}", self.detail);
+        if let Some(finding) = &mut self.finding {
+            finding.seen = format!("{cause}; {}", finding.seen);
+        }
+        self
+    }
+}

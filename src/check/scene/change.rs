@@ -1,6 +1,7 @@
 //! A hold or a resumption that we ask for in a call, and its answer.
 
-use super::{Ends, Seen, Until};
+use super::trace::Trace;
+use super::{Ends, Scene, Seen, Until};
 use crate::check::{Interrupted, Run};
 use crate::ua::call::{By, Command, Event};
 use std::time::{Duration, Instant};
@@ -12,7 +13,11 @@ pub(in crate::check) enum Change {
     Made(Instant),
     /// It was refused with this status.
     Refused(u16),
-    /// No answer came that can be used, or the call ended.
+    /// It was answered with this 2xx, which has no description that can be used.
+    WithoutDescription(u16),
+    /// The call ended before.
+    CallEnded,
+    /// No answer came.
     Unanswered,
 }
 
@@ -34,10 +39,34 @@ impl Ends {
         match self.until(run, time, settled).await {
             Until::Interrupted(why) => Err(why),
             _ => {
-                let change = self.seen(leg).and_then(|seen| change_since(seen, before));
-                Ok(change.unwrap_or(Change::Unanswered))
+                let Some(ours) = self.legs.get(leg) else { return Ok(Change::Unanswered) };
+                let change = change_since(&ours.seen, before);
+                Ok(match change {
+                    Some(Change::Unanswered) => match Trace::of(run, ours.handle.call_id()).last_answer() {
+                        Some(status) => Change::WithoutDescription(status),
+                        None => Change::Unanswered,
+                    },
+                    Some(change) => change,
+                    None if ours.seen.is_over() => Change::CallEnded,
+                    None => Change::Unanswered,
+                })
             }
         }
+    }
+}
+
+impl Scene<'_> {
+    /// Holds or resumes in this leg, and waits for what becomes of it.
+    ///
+    /// # Errors
+    /// The check has to end.
+    pub(in crate::check) async fn change(
+        &mut self,
+        leg: usize,
+        command: Command,
+        time: Duration,
+    ) -> Result<Change, Interrupted> {
+        self.ends.change(self.run, leg, command, time).await
     }
 }
 

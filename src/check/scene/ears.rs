@@ -71,13 +71,13 @@ impl Ends {
 
 /// How many of the packets that were due while it was listened did go out: fewer where the machine does not get to them.
 #[derive(Debug, Default)]
-struct Pace {
+pub(super) struct Pace {
     due: f64,
     sent: u64,
 }
 
 impl Pace {
-    fn add(&mut self, before: &MediaReport, after: &MediaReport, time: Duration) {
+    pub(super) fn add(&mut self, before: &MediaReport, after: &MediaReport, time: Duration) {
         let sends = |report: &MediaReport| report.plan.as_ref().is_some_and(|plan| plan.direction.sends());
         let packet_time = after.plan.as_ref().map(|plan| plan.ptime).filter(|time| !time.is_zero());
         if let Some(packet_time) = packet_time.filter(|_| sends(before) && sends(after)) {
@@ -87,7 +87,7 @@ impl Pace {
     }
 
     /// `None` where nothing was due.
-    fn share(&self) -> Option<f64> {
+    pub(super) fn share(&self) -> Option<f64> {
         (self.due > 0.0).then(|| self.sent as f64 / self.due)
     }
 }

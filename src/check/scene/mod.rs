@@ -1,16 +1,233 @@
-//! The scene of a question about calls: our ends, their calls, and what happens in all of them in one order.
+//! The scene of a question about calls: our ends, their calls, and the verbs that a course is written in.
+//!
+//! A question says its cast and its steps, and plays its [`Course`]; everything that happens on the wire goes through the verbs here, so that
+//! the same peer gets the same verdict whichever question it is asked. What was seen is judged in [`judge`](super::judge).
 
+mod call;
+mod cast;
 mod change;
 mod ears;
 mod ends;
+mod hear;
 mod leg;
+mod options;
 mod party;
 mod referral;
+mod release;
 pub(super) mod trace;
 mod withheld;
 
+pub(super) use call::{Dial, JoinedLegs};
+pub(super) use cast::{Cast, Role, other_bindings};
 pub(super) use change::Change;
 pub(super) use ears::Ear;
 pub(super) use ends::{Ends, Until};
+pub(super) use hear::PATIENCE;
 pub(super) use leg::{Ended, Leg, Seen};
+pub(super) use options::{CallOptions, call_options};
 pub(super) use party::{Expect, Party};
+
+use super::judged::{self, Judged as StepVerdict};
+use super::{Finding, Interrupted, Run, StepMark, Verdict};
+use std::borrow::Cow;
+use std::ops::Range;
+use std::time::Duration;
+use trace::Trace;
+
+/// A question about calls.
+pub(super) trait Course: Sync {
+    /// What comes out beside the verdict, for programs.
+    type Result: Default + Send;
+
+    /// The names of all steps, in their order. Those that were not reached are written down as not run.
+    fn steps(&self) -> Vec<&'static str>;
+
+    /// Who takes part.
+    fn cast(&self) -> Cast<'_>;
+
+    /// The steps behind the opening of the ends, until one keeps out the rest.
+    ///
+    /// # Errors
+    /// Why the steps that are left were not taken.
+    fn play(&self, scene: &mut Scene<'_>, result: &mut Self::Result) -> impl Future<Output = Step> + Send;
+
+    /// Writes down what came out, also where it did not come to its end.
+    fn keep(&self, _result: Self::Result, _run: &mut Run) {}
+}
+
+/// Opens the ends, plays the course, and leaves nothing behind.
+pub(super) async fn perform<C: Course>(course: &C, run: &mut Run) {
+    let mut scene = Scene { run, ends: Ends::default(), calls_from: 0, end_is_told: false };
+    let mut result = C::Result::default();
+    let ended = match scene.open(course.cast()).await {
+        Ok(()) => course.play(&mut scene, &mut result).await,
+        Err(stopped) => Err(stopped),
+    };
+    let why = ended.err().map_or(Cow::Borrowed("nothing was left to be tried"), |stopped| stopped.why);
+    scene.note_restraint();
+    let Scene { run, mut ends, .. } = scene;
+    run.skip_missing(&course.steps(), &why);
+    course.keep(result, run);
+    ends.clear(run).await;
+}
+
+/// What a verb gives that ends a step: what it is about, or why the rest is not tried.
+pub(super) type Step<T = ()> = Result<T, Stopped>;
+
+/// The steps that are left are not taken.
+#[derive(Debug)]
+pub(super) struct Stopped {
+    /// For each of them.
+    why: Cow<'static, str>,
+}
+
+impl Stopped {
+    /// Without another step having failed.
+    pub(super) fn because(why: impl Into<Cow<'static, str>>) -> Stopped {
+        Stopped { why: why.into() }
+    }
+
+    /// What those that follow a failed step are told.
+    fn after(step: &str) -> Stopped {
+        Stopped::because(match step {
+            "caller" | "second-caller" => Cow::Borrowed("not all parties are there"),
+            _ if step.starts_with("party-") || step.starts_with("end-") => "not all parties are there".into(),
+            "dial" | "answer" | "call" | "ring" => "the call was not answered".into(),
+            _ => format!("the step {step} did not pass").into(),
+        })
+    }
+}
+
+impl From<Interrupted> for Stopped {
+    fn from(_: Interrupted) -> Stopped {
+        Stopped::because("the check had to end before")
+    }
+}
+
+impl From<Interrupted> for StepVerdict {
+    fn from(why: Interrupted) -> StepVerdict {
+        judged::interrupted(why)
+    }
+}
+
+impl<E: Into<StepVerdict>> From<Result<StepVerdict, E>> for StepVerdict {
+    fn from(judged: Result<StepVerdict, E>) -> StepVerdict {
+        judged.unwrap_or_else(Into::into)
+    }
+}
+
+/// A question that is being asked.
+pub(super) struct Scene<'a> {
+    pub(super) run: &'a mut Run,
+    pub(super) ends: Ends,
+    /// The first record behind the opening of the ends.
+    calls_from: usize,
+    /// A step has told already why a call is over.
+    pub(super) end_is_told: bool,
+}
+
+/// A step that was begun: see [`Scene::begin`].
+#[derive(Debug)]
+#[must_use = "a step has to be ended with Scene::end"]
+pub(super) struct Mark {
+    step: &'static str,
+    inner: StepMark,
+    from: usize,
+}
+
+impl Scene<'_> {
+    /// Begins a step.
+    pub(super) fn begin(&mut self, step: &'static str) -> Mark {
+        Mark { step, inner: self.run.begin(step), from: self.run.record_count() }
+    }
+
+    /// Ends a step; the rest is to be tried only where it passed. Its finding is shown by the records of the step.
+    ///
+    /// # Errors
+    /// It did not pass.
+    pub(super) fn end(&mut self, mark: Mark, verdict: impl Into<StepVerdict>) -> Step {
+        let StepVerdict { verdict, detail, finding } = verdict.into();
+        let (step, from) = (mark.step, mark.from);
+        self.run.end(mark.inner, verdict, detail);
+        if let Some(finding) = finding {
+            self.note_since(finding, from);
+        }
+        if verdict == Verdict::Pass { Ok(()) } else { Err(Stopped::after(step)) }
+    }
+
+    /// Ends a step that did not pass, whatever it says: the rest is not tried.
+    pub(super) fn stop(&mut self, mark: Mark, verdict: impl Into<StepVerdict>) -> Stopped {
+        let step = mark.step;
+        self.end(mark, verdict).err().unwrap_or_else(|| Stopped::after(step))
+    }
+
+    /// Adds a finding that the records of all calls show, unless it says which.
+    pub(super) fn note(&mut self, finding: Finding) {
+        self.note_since(finding, self.run.record_count());
+    }
+
+    fn note_since(&mut self, mut finding: Finding, from: usize) {
+        if finding.evidence.is_empty() {
+            finding.evidence = self.records_since(from);
+        }
+        self.run.find(finding);
+    }
+
+    /// The records from this one on; of all calls where there are none.
+    fn records_since(&self, from: usize) -> Range<usize> {
+        let now = self.run.record_count();
+        if from < now { from..now } else { self.calls_from.min(now)..now }
+    }
+
+    /// Lets things happen until `done` says so (`true`), or `time` is over (`false`).
+    ///
+    /// # Errors
+    /// The check has to end.
+    pub(super) async fn until(
+        &mut self,
+        time: Duration,
+        done: impl Fn(&Ends) -> bool,
+    ) -> Result<bool, Interrupted> {
+        match self.ends.until(self.run, time, done).await {
+            Until::Done => Ok(true),
+            Until::TimedOut => Ok(false),
+            Until::Interrupted(why) => Err(why),
+        }
+    }
+
+    /// Lets things happen for some time.
+    ///
+    /// # Errors
+    /// The check has to end.
+    pub(super) async fn rest(&mut self, time: Duration) -> Result<(), Interrupted> {
+        self.until(time, |_| false).await.map(|_| ())
+    }
+
+    /// What the next call to this party is met with.
+    pub(super) fn expect(&mut self, party: usize, expect: Expect) {
+        if let Some(party) = self.ends.parties.get_mut(party) {
+            party.expect = Some(expect);
+        }
+    }
+
+    /// How this party is called in words.
+    pub(super) fn name(&self, party: usize) -> &str {
+        self.ends.parties.get(party).map_or("somebody", |party| party.account.name())
+    }
+
+    /// A leg that a verb has given.
+    pub(super) fn leg(&self, leg: usize) -> &Leg {
+        // None is ever removed.
+        &self.ends.legs[leg]
+    }
+
+    /// What a leg that a verb has given has seen.
+    pub(super) fn seen(&self, leg: usize) -> &Seen {
+        &self.leg(leg).seen
+    }
+
+    /// The messages of a leg.
+    pub(super) fn trace(&self, leg: usize) -> Trace {
+        Trace::of(self.run, self.leg(leg).handle.call_id())
+    }
+}

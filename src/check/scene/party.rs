@@ -54,6 +54,11 @@ pub(in crate::check) struct Expect {
 }
 
 impl Expect {
+    /// Rings, and nothing more.
+    pub(in crate::check) fn ring() -> Expect {
+        Expect { answer_after: None, refuse: None }
+    }
+
     /// Rings, and answers after this time.
     pub(in crate::check) fn answer(after: Duration) -> Expect {
         Expect { answer_after: Some(after), refuse: None }
@@ -140,6 +145,11 @@ impl Party {
         let uri = Uri::parse(self.session.contact().as_bytes()).ok();
         let user = uri.and_then(|uri| uri.user().map(|user| String::from_utf8_lossy(user).into_owned()));
         user.unwrap_or_default()
+    }
+
+    /// Has it a binding of its own?
+    pub(in crate::check) fn is_registered(&self) -> bool {
+        self.session.may_be_bound()
     }
 
     /// Where its requests go.

@@ -62,6 +62,17 @@ impl Trace {
         self.all(Direction::Received, what).next()
     }
 
+    pub(in crate::check) fn received_last<'a>(&'a self, what: What<'a>) -> Option<&'a Entry> {
+        self.all(Direction::Received, what).next_back()
+    }
+
+    /// The 2xx to the last INVITE of ours.
+    pub(in crate::check) fn last_answer(&self) -> Option<u16> {
+        let asked = self.all(Direction::Sent, What::Request(Method::Invite)).next_back()?.number();
+        let answers = self.all(Direction::Received, What::Response(Method::Invite, 200, 299));
+        answers.filter(|answer| answer.number() == asked).find_map(|answer| answer.message.status())
+    }
+
     /// The session request delay of RFC 6076 sec. 4.3: from the first INVITE to the first sign that the far side is there, ringing or
     /// the final response.
     pub(in crate::check) fn request_delay(&self) -> Option<Duration> {

@@ -1,0 +1,102 @@
+//! The course of the check: ring, give up, and see who is told.
+
+use super::Cancel;
+use crate::check::MetricValue;
+use crate::check::judge::cancel::{self, Cancelled};
+use crate::check::judged::Judged as StepVerdict;
+use crate::check::scene::{Cast, Course, Dial, Expect, JoinedLegs, Scene, Seen, Step};
+use std::time::Duration;
+
+/// Time for the other phone to hear of it.
+const PATIENCE: Duration = Duration::from_secs(5);
+/// What we say why: as a platform does when another phone of a group has taken the call (RFC 3326).
+const REASON: &str = "SIP;cause=200;text=\"Call completed elsewhere\"";
+
+impl Course for Cancel {
+    type Result = ();
+
+    fn steps(&self) -> Vec<&'static str> {
+        vec!["party-a", "party-b", "ring", "cancel"]
+    }
+
+    fn cast(&self) -> Cast<'_> {
+        Cast::pair(&self.a, &self.b, self.options.register_caller)
+    }
+
+    async fn play(&self, scene: &mut Scene<'_>, (): &mut ()) -> Step {
+        let dial = Dial::direct(self.options.target(self.b.aor()), self.options.wait);
+        let mark = scene.begin("ring");
+        scene.expect(1, Expect::ring());
+        let legs = match self.let_ring(scene, &dial).await {
+            Ok(legs) => {
+                scene.end(mark, StepVerdict::pass(format!("{} rings", self.b.aor())))?;
+                legs
+            }
+            Err(judged) => return Err(scene.stop(mark, judged)),
+        };
+        let mark = scene.begin("cancel");
+        let judged = self.cancel(scene, legs).await;
+        scene.end(mark, judged)?;
+        let reasons =
+            scene.seen(legs.callee).ended.as_ref().map(|ended| ended.reasons.clone()).unwrap_or_default();
+        scene.run.fact("cancel-reason", reasons.join(", "));
+        match cancel::reason_lost(&reasons, "the phone") {
+            None => {
+                scene.run.conclude("the phone stopped ringing, and knows that the call was taken elsewhere")
+            }
+            Some(finding) => {
+                scene.run.conclude(
+                    "the phone stopped ringing, but was not told that the call was taken elsewhere",
+                );
+                scene.note(finding);
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Cancel {
+    /// It rings at both ends, and does so for its time.
+    async fn let_ring(&self, scene: &mut Scene<'_>, dial: &Dial<'_>) -> Result<JoinedLegs, StepVerdict> {
+        let caller = scene.dial(dial).await?;
+        let Some(callee) = scene.until_rings(dial, caller).await? else {
+            return Err(StepVerdict::not_run("there is no call"));
+        };
+        let legs = JoinedLegs { caller, callee };
+        let settled = |ends: &crate::check::scene::Ends| {
+            legs.both()
+                .into_iter()
+                .any(|leg| ends.seen(leg).is_none_or(|seen| seen.is_over() || seen.answered.is_some()))
+        };
+        if scene.until(self.ring, settled).await? {
+            // Both ends hear of it.
+            scene.settle(legs).await?;
+            let judged = cancel::too_late(self.b.name(), scene.seen(caller), scene.seen(callee));
+            return Err(judged);
+        }
+        Ok(legs)
+    }
+
+    /// The caller gives up.
+    async fn cancel(&self, scene: &mut Scene<'_>, legs: JoinedLegs) -> Result<StepVerdict, StepVerdict> {
+        let began = scene.run.now();
+        scene.leg(legs.caller).handle.hang_up(Some(REASON.to_owned())).await;
+        scene
+            .until(PATIENCE, |ends| {
+                legs.both().into_iter().all(|leg| ends.seen(leg).is_none_or(Seen::is_over))
+            })
+            .await?;
+        let judged = cancel::judge(&Cancelled {
+            callee_name: self.b.name(),
+            caller: scene.seen(legs.caller),
+            trace: &scene.trace(legs.caller),
+            callee: scene.seen(legs.callee),
+            waited: PATIENCE,
+        });
+        if let Some(ended) = &scene.seen(legs.callee).ended {
+            let took = ended.at.saturating_duration_since(began);
+            scene.run.metric("cancel", MetricValue::Duration(took));
+        }
+        Ok(judged)
+    }
+}

@@ -1,0 +1,177 @@
+//! The course of the check: both listen before, during and after.
+
+use super::Hold;
+
+use crate::check::judge::hold::Holding;
+use crate::check::judge::{change, hold};
+use crate::check::judged::Judged as StepVerdict;
+use crate::check::scene::{Cast, Change, Course, Dial, Ends, JoinedLegs, Scene, Seen, Step};
+use crate::check::{HeardOnHold, HoldResult, MetricValue, Run};
+use crate::ua::call::Command;
+use std::time::Duration;
+
+/// Time that the far end rings.
+const RING: Duration = Duration::from_millis(200);
+/// Time for a re-INVITE and its answer.
+const ANSWER: Duration = Duration::from_secs(5);
+/// What was on its way when the directions changed.
+const SETTLE: Duration = Duration::from_millis(300);
+
+/// The legs of who holds, and of who is held.
+#[derive(Clone, Copy)]
+struct Held {
+    holder: usize,
+    held: usize,
+}
+
+impl Course for Hold {
+    type Result = Option<HoldResult>;
+
+    fn steps(&self) -> Vec<&'static str> {
+        vec!["party-a", "party-b", "call", "before", "hold", "held", "resume", "after", "hang-up"]
+    }
+
+    fn cast(&self) -> Cast<'_> {
+        Cast::pair(&self.a, &self.b, self.options.register_caller)
+    }
+
+    async fn play(&self, scene: &mut Scene<'_>, result: &mut Self::Result) -> Step {
+        let dial = Dial::direct(self.options.target(self.b.aor()), self.options.wait);
+        let legs = scene.call(&dial, RING).await?;
+        let result = result.insert(HoldResult {
+            parties: [self.a.name().to_owned(), self.b.name().to_owned()],
+            holder: usize::from(self.by_callee),
+            how: self.how,
+            answer: None,
+            passed_on: None,
+            heard_on_hold: None,
+            holder_hears: None,
+            resume_answer: None,
+        });
+        let held = self.hold(scene, legs, result).await;
+        let ended = scene.hang_up(&legs.both()).await;
+        held.and(ended)
+    }
+
+    fn keep(&self, result: Self::Result, run: &mut Run) {
+        result.into_iter().for_each(|result| run.held(result));
+    }
+}
+
+impl Hold {
+    async fn hold(&self, scene: &mut Scene<'_>, legs: JoinedLegs, result: &mut HoldResult) -> Step {
+        scene.both_hear("before", legs).await?;
+        let who = match self.by_callee {
+            true => Held { holder: legs.callee, held: legs.caller },
+            false => Held { holder: legs.caller, held: legs.callee },
+        };
+        let (answer, passed_on) = self.change(scene, "hold", Command::Hold(self.how), who).await?;
+        (result.answer, result.passed_on) = (Some(answer), Some(passed_on));
+        self.held(scene, who, result).await?;
+        let (answer, _) = self.change(scene, "resume", Command::Resume, who).await?;
+        result.resume_answer = Some(answer.clone());
+        let mark = scene.begin("after");
+        let judged = scene.mutual(legs).await.map(|mutual| hold::resumed(mutual, &answer));
+        scene.end(mark, judged)?;
+        scene.run.conclude("held and resumed; each end heard what it should");
+        Ok(())
+    }
+
+    fn holding<'a>(&'a self, answer: &'a str, passed_on: bool) -> Holding<'a> {
+        let (holder, held) = self.names();
+        Holding { how: self.how, holder, held, answer, passed_on }
+    }
+
+    /// A re-INVITE of the holder; gives the direction of its answer, and whether the other end was told.
+    async fn change(
+        &self,
+        scene: &mut Scene<'_>,
+        step: &'static str,
+        command: Command,
+        Held { holder, held }: Held,
+    ) -> Step<(String, bool)> {
+        let mark = scene.begin(step);
+        let told_before = scene.seen(held).changes.len();
+        let began = scene.run.now();
+        let change = match scene.change(holder, command, ANSWER).await {
+            Ok(change) => change,
+            Err(why) => return Err(scene.stop(mark, why)),
+        };
+        let at = match change {
+            Change::Made(at) => at,
+            failed => {
+                scene.end_is_told = failed == Change::CallEnded;
+                return Err(scene.stop(mark, change::failed(step, failed, ANSWER)));
+            }
+        };
+        scene.run.metric(step, MetricValue::Duration(at.saturating_duration_since(began)));
+        // A platform that passes it on has told the other end by now, or does so soon.
+        let told = |ends: &Ends| ends.seen(held).is_none_or(|seen| seen.changes.len() > told_before);
+        let passed_on = scene.until(SETTLE, told).await.unwrap_or_default();
+        let answer = hold::direction(&scene.trace(holder));
+        scene.run.fact(if step == "hold" { "hold-answer" } else { "resume-answer" }, answer.clone());
+        if step == "hold" {
+            let (judged, warning) = hold::answered(&self.holding(&answer, passed_on));
+            // A wrong answer is no reason not to listen.
+            let _ = scene.end(mark, judged);
+            warning.into_iter().for_each(|finding| scene.note(finding));
+        } else {
+            let how = if passed_on { "passed on" } else { "not told" };
+            let detail = format!("answered {answer}; {how} to {}", self.names().1);
+            scene.end(mark, StepVerdict::pass(detail))?;
+        }
+        Ok((answer, passed_on))
+    }
+
+    /// What both hear while one holds.
+    async fn held(&self, scene: &mut Scene<'_>, who: Held, result: &mut HoldResult) -> Step {
+        let mark = scene.begin("held");
+        let (answer, passed_on) = (result.answer.clone().unwrap_or_default(), result.passed_on == Some(true));
+        let holding = self.holding(&answer, passed_on);
+        let heard = match self.overhear(scene, who).await {
+            Ok(heard) => heard,
+            Err(why) => return Err(scene.stop(mark, why)),
+        };
+        let Some([holder_hears, held_hears]) = heard else {
+            let ended = [who.holder, who.held].iter().find_map(|leg| scene.seen(*leg).ended.clone());
+            let reasons = ended.map(|ended| ended.reasons.join(", ")).unwrap_or_default();
+            scene.end_is_told = true;
+            return Err(scene.stop(mark, hold::dropped(&holding, &reasons)));
+        };
+        (result.holder_hears, result.heard_on_hold) = (Some(holder_hears), Some(held_hears));
+        let sound = held_hears.told(&result.parties).to_string();
+        scene.run.fact("held-end-hears", sound.clone());
+        let leaks = holder_hears.party().is_some_and(|party| party != result.holder);
+        let (judged, warning) = hold::heard(&holding, leaks, held_hears, &sound);
+        // What is heard on hold is no reason not to resume.
+        let _ = scene.end(mark, judged);
+        warning.into_iter().for_each(|finding| scene.note(finding));
+        Ok(())
+    }
+
+    /// What the holder and the held one hear for the time of the hold; `None` when the call ended meanwhile.
+    async fn overhear(
+        &self,
+        scene: &mut Scene<'_>,
+        Held { holder, held }: Held,
+    ) -> Result<Option<[HeardOnHold; 2]>, crate::check::Interrupted> {
+        scene.rest(SETTLE).await?;
+        let legs = [holder, held];
+        let mut before = Vec::new();
+        for leg in legs {
+            scene.leg(leg).handle.listen_anew().await;
+            before.push(scene.leg(leg).report().await);
+        }
+        let over = |ends: &Ends| legs.iter().any(|leg| ends.seen(*leg).is_none_or(Seen::is_over));
+        if scene.until(self.time, over).await? {
+            return Ok(None);
+        }
+        let mut heard = Vec::new();
+        for (leg, before) in legs.into_iter().zip(&before) {
+            let after = scene.leg(leg).report().await;
+            let tones = scene.ends.parties.iter().map(|party| party.tone);
+            heard.push(HeardOnHold::between(before, &after, tones));
+        }
+        Ok(heard.try_into().ok())
+    }
+}

@@ -1,0 +1,459 @@
+//! What arrived in one direction of a call, by its sound.
+
+use crate::check::judged::Judged as StepVerdict;
+use crate::check::{Finding, Severity, Side, Verdict};
+use crate::endpoint::agent::MediaReport;
+use crate::media::party_tone::Party;
+use crate::media::stats::Summary;
+use std::time::{Duration, Instant};
+
+/// Length of tone that counts as heard.
+pub(in crate::check) const HEARD: Duration = Duration::from_millis(500);
+/// A tone that is missing for this long has stopped.
+const STOPPED: Duration = Duration::from_secs(1);
+/// Less sound than this is silence.
+pub(in crate::check) const SOUND: Duration = Duration::from_millis(200);
+/// Time after the answer that a media path may take to open.
+const OPENING: Duration = Duration::from_millis(500);
+/// Shorter windows say nothing about how much is missing.
+const LEAST_WINDOW: Duration = Duration::from_millis(1_500);
+/// A call that ended earlier says nothing about its audio.
+const SHORT: Duration = Duration::from_millis(1_500);
+/// Share of the window in which the tone has to be there: below it a warning, and an error.
+const WARNING_SHARE: f64 = 0.9;
+const ERROR_SHARE: f64 = 0.5;
+/// Share of our own packets that has to go out in time, or what is not heard says nothing; and what little of it is missing says nothing.
+const ENOUGH_PACE: f64 = 0.75;
+const GOOD_PACE: f64 = 0.95;
+/// More is a lossy path (failure H13).
+const LOSS_PERCENT: f64 = 3.0;
+const JITTER: Duration = Duration::from_millis(30);
+/// What our descriptions ask for.
+const PACKET_TIME: Duration = Duration::from_millis(20);
+
+const MEDIA_PATH: &str = "allow the UDP range of media and the platform's new media addresses in the firewall; check the address in the SDP (see the ladder) and SIP ALG";
+
+/// One direction, and what its far end saw of it.
+pub(in crate::check) struct Hearing<'a> {
+    pub(in crate::check) figures: &'static Figures,
+    /// Who sends.
+    pub(in crate::check) from: String,
+    /// Who listens.
+    pub(in crate::check) to: String,
+    /// Packets that the sending end sent, where it is ours.
+    pub(in crate::check) sent: Option<u64>,
+    pub(in crate::check) report: &'a MediaReport,
+    /// Do packets come in the other direction? `None` where its far end is not ours.
+    pub(in crate::check) other_way: Option<bool>,
+    /// What is listened for, where the sender is ours.
+    pub(in crate::check) tones: Option<Tones>,
+    /// When the call was answered.
+    pub(in crate::check) answered: Option<Instant>,
+    /// When it was listened from.
+    pub(in crate::check) listened: Instant,
+    /// When the tone was heard last.
+    pub(in crate::check) last_heard: Option<Instant>,
+    /// When it was listened to.
+    pub(in crate::check) looked: Instant,
+    /// How long after the answer the call ended, where it did meanwhile.
+    pub(in crate::check) ended: Option<Duration>,
+    /// Share (0 to 1) of the packets due at both ends that were sent in time; `None` where none was due.
+    pub(in crate::check) pace: Option<f64>,
+    /// How the probe was the limit.
+    pub(in crate::check) probe_limit: Option<String>,
+}
+
+/// The tone of the sender, and that of the listener.
+#[derive(Debug, Clone, Copy)]
+pub(in crate::check) struct Tones {
+    pub(in crate::check) wanted: Party,
+    pub(in crate::check) own: Party,
+}
+
+/// The names of a direction's figures.
+pub(in crate::check) struct Figures {
+    pub(in crate::check) step: &'static str,
+    pub(in crate::check) packets: &'static str,
+    pub(in crate::check) loss: &'static str,
+    pub(in crate::check) reordered: &'static str,
+    pub(in crate::check) jitter: &'static str,
+    pub(in crate::check) gaps: &'static str,
+    pub(in crate::check) longest_gap: &'static str,
+    pub(in crate::check) round_trip: &'static str,
+}
+
+pub(in crate::check) const A_TO_B: Figures = Figures {
+    step: "audio-a-to-b",
+    packets: "packets_a_to_b",
+    loss: "loss_a_to_b",
+    reordered: "reordered_a_to_b",
+    jitter: "jitter_a_to_b",
+    gaps: "gaps_a_to_b",
+    longest_gap: "longest_gap_a_to_b",
+    round_trip: "round_trip_b",
+};
+pub(in crate::check) const B_TO_A: Figures = Figures {
+    step: "audio-b-to-a",
+    packets: "packets_b_to_a",
+    loss: "loss_b_to_a",
+    reordered: "reordered_b_to_a",
+    jitter: "jitter_b_to_a",
+    gaps: "gaps_b_to_a",
+    longest_gap: "longest_gap_b_to_a",
+    round_trip: "round_trip_a",
+};
+
+impl Hearing<'_> {
+    /// Time that it was listened.
+    fn time(&self) -> Duration {
+        self.looked.saturating_duration_since(self.listened)
+    }
+
+    /// The part of that in which the tone has to be there: from half a second after the answer on.
+    fn window(&self) -> Duration {
+        let open = self.answered.map_or(self.listened, |at| self.listened.max(at + OPENING));
+        self.looked.saturating_duration_since(open)
+    }
+}
+
+/// Both directions of a call, as one verdict: the first that is not as it should be.
+pub(in crate::check) fn both(hearings: &[Hearing<'_>; 2]) -> StepVerdict {
+    let mut judged = hearings.iter().map(judge);
+    let wrong = judged.find(|judged| judged.verdict != Verdict::Pass);
+    wrong.unwrap_or_else(|| StepVerdict::pass("both hear each other"))
+}
+
+/// The verdict of a direction.
+pub(in crate::check) fn judge(hearing: &Hearing<'_>) -> StepVerdict {
+    let judged = match hearing.tones {
+        Some(tones) => two_ends(hearing, tones),
+        None => one_end(hearing).0,
+    };
+    doubted(judged, hearing.pace)
+}
+
+/// A failure by what was heard on a machine that did not keep up itself is none of the platform's.
+pub(in crate::check) fn doubted(judged: StepVerdict, pace: Option<f64>) -> StepVerdict {
+    match pace.filter(|share| *share < ENOUGH_PACE) {
+        Some(share) if judged.verdict == Verdict::Fail => StepVerdict::open(
+            "probe-limit",
+            Side::Probe,
+            format!("{}; but of our own packets only {:.0} % went out in time", judged.detail, share * 100.0),
+            "this machine is too busy: check fewer at once, with less beside it",
+        ),
+        _ => judged,
+    }
+}
+
+fn two_ends(hearing: &Hearing<'_>, Tones { wanted, own }: Tones) -> StepVerdict {
+    let Hearing { from, to, report, .. } = hearing;
+    let (seconds, heard) = (hearing.time().as_secs_f64(), report.heard_for(wanted));
+    let received = &report.received;
+    if heard >= HEARD {
+        return heard_enough(hearing, wanted, heard);
+    }
+    // How a call ends that nobody of ours has ended is told by the step for it.
+    if let Some(after) = hearing.ended.filter(|after| *after < SHORT) {
+        return StepVerdict::not_run(format!(
+            "the call was over {:.1} s after the answer, before it could be heard whether {to} hears {from}",
+            after.as_secs_f64()
+        ));
+    }
+    if received.received == 0 {
+        return nothing_came(hearing);
+    }
+    let others: Vec<String> = report
+        .heard
+        .iter()
+        .filter(|(party, time)| *party != wanted && *party != own && *time >= HEARD)
+        .map(|(party, _)| format!("{} Hz", party.hz()))
+        .collect();
+    if report.heard_for(own) >= HEARD {
+        StepVerdict::fail(
+            "own-voice",
+            Side::Peer,
+            format!("{to} hears itself instead of {from}"),
+            "platform: its relay sends the media back to where it came from",
+        )
+    } else if !others.is_empty() {
+        StepVerdict::fail(
+            "wrong-party",
+            Side::Peer,
+            format!("{to} hears another party ({}) instead of {from}", others.join(", ")),
+            "platform: two calls share a media port; second line with the ladder",
+        )
+    } else if report.other_payloads > 0 && report.audible.is_zero() {
+        StepVerdict::fail(
+            "wrong-codec",
+            Side::Peer,
+            format!(
+                "{} packets came to {to} with a payload type that was not agreed on",
+                report.other_payloads
+            ),
+            "platform: send the codec of the answer; switch off transcoding for this segment",
+        )
+    } else if !heard.is_zero() {
+        StepVerdict::fail(
+            "audio-broken",
+            Side::Path,
+            format!(
+                "{to} heard {from} for {} ms of {seconds:.1} s only; {}",
+                heard.as_millis(),
+                quality(received)
+            ),
+            "look at the loss and the gaps of this direction",
+        )
+    } else if report.audible < SOUND {
+        StepVerdict::fail(
+            "silence",
+            Side::Peer,
+            format!("{} RTP packets came to {to}, and all of them are silence", received.received),
+            "platform: its relay sends silence of its own; the media of the other side does not get to it",
+        )
+    } else {
+        StepVerdict::fail(
+            "other-audio",
+            Side::Peer,
+            format!("{to} hears something for {:.1} s, and it is not {from}", report.audible.as_secs_f64()),
+            "an announcement, music on hold, voice mail or a wrong party: listen to it in the capture (--pcap)",
+        )
+    }
+}
+
+/// The tone was there; also to the end, and all the time?
+fn heard_enough(hearing: &Hearing<'_>, tone: Party, heard: Duration) -> StepVerdict {
+    let Hearing { from, to, report, .. } = hearing;
+    let silent = hearing.last_heard.map_or(hearing.time(), |at| hearing.looked.saturating_duration_since(at));
+    if silent >= STOPPED && hearing.ended.is_none() {
+        return StepVerdict::fail(
+            "audio-stopped",
+            Side::Path,
+            format!(
+                "{to} heard {from} for {:.1} s, and nothing in the last {:.1} s",
+                heard.as_secs_f64(),
+                silent.as_secs_f64()
+            ),
+            "a firewall or relay closes the media path after a while, or a re-INVITE changed it: see the ladder",
+        );
+    }
+    let window = hearing.window();
+    let share = heard.as_secs_f64() / window.as_secs_f64().max(f64::EPSILON);
+    let told = format!(
+        "{to} heard {from} for {:.1} s; {}",
+        heard.as_secs_f64().min(hearing.time().as_secs_f64()),
+        quality(&report.received)
+    );
+    let is_slow = hearing.pace.is_some_and(|pace| pace < GOOD_PACE);
+    if window < LEAST_WINDOW || share >= WARNING_SHARE || is_slow {
+        return StepVerdict::pass(told);
+    }
+    let began = report
+        .heard_since(tone)
+        .zip(hearing.answered)
+        .map(|(since, answered)| since.saturating_duration_since(answered));
+    let late = began.filter(|late| *late > OPENING);
+    // One that came late and then stayed has no holes.
+    let is_late = late.is_some_and(|late| {
+        heard + late + Duration::from_millis(250)
+            >= hearing.looked.saturating_duration_since(hearing.answered.unwrap_or(hearing.listened))
+    });
+    let (code, seen, advice) = match late.filter(|_| is_late) {
+        Some(late) => (
+            "audio-late",
+            format!("{to} heard {from} only from {:.1} s after the answer on", late.as_secs_f64()),
+            "platform: open the media path with the answer; the first words of each call are lost",
+        ),
+        None => (
+            "audio-interrupted",
+            format!(
+                "{to} heard {from} for {:.1} s of {:.1} s ({:.0} %); {}",
+                heard.as_secs_f64(),
+                window.as_secs_f64(),
+                share * 100.0,
+                quality(&report.received)
+            ),
+            "platform: it replaces or mutes a part of the voice (silence suppression, a jitter buffer that runs dry, transcoding)",
+        ),
+    };
+    if share < ERROR_SHARE {
+        return StepVerdict::fail(code, Side::Peer, seen, advice);
+    }
+    let finding = Finding::new(code, Severity::Warning, Side::Peer, seen, advice);
+    StepVerdict { verdict: Verdict::Pass, detail: told, finding: Some(finding) }
+}
+
+/// No packet at all in this direction.
+fn nothing_came(hearing: &Hearing<'_>) -> StepVerdict {
+    let Hearing { from, to, report, sent, .. } = hearing;
+    if let Some(how) = &hearing.probe_limit {
+        return StepVerdict::open(
+            "probe-limit",
+            Side::Probe,
+            format!("no RTP came to {to}, but the probe was the limit: {how}"),
+            "this host did not keep up: run it again with fewer calls at once",
+        );
+    }
+    let expected = report.plan.as_ref().is_none_or(|plan| plan.direction.receives());
+    if report.malformed > 0 {
+        return StepVerdict::fail(
+            "media-not-rtp",
+            Side::Peer,
+            format!("{} datagrams came to {to} that are no RTP", report.malformed),
+            "encrypted media (SRTP, DTLS) without agreement, or something else on this port",
+        );
+    }
+    if !expected || *sent == Some(0) {
+        return StepVerdict::fail(
+            "media-switched-off",
+            Side::Peer,
+            format!(
+                "no audio from {from} to {to}: the descriptions do not allow it (sendonly, inactive or address 0.0.0.0)"
+            ),
+            "platform: a new call begins with sendrecv; it may have taken the call for one on hold",
+        );
+    }
+    let sent = sent.map(|sent| format!(", although {from} sent {sent} packets")).unwrap_or_default();
+    let seconds = hearing.time().as_secs_f64();
+    let none = format!("no RTP came from {from} to {to} in {seconds:.1} s{sent}");
+    match hearing.other_way {
+        Some(true) => StepVerdict::fail(
+            "one-way-audio",
+            Side::Path,
+            format!("{none}; the other direction works"),
+            MEDIA_PATH,
+        ),
+        Some(false) => {
+            StepVerdict::fail("no-audio", Side::Path, format!("{none}, and none the other way"), MEDIA_PATH)
+        }
+        None => {
+            let arrives = report.rtcp.fraction_lost.map_or_else(
+                || "whether ours arrives there is not known".to_owned(),
+                |lost| format!("by its RTCP reports ours arrives there, {:.0} % lost", lost * 100.0),
+            );
+            StepVerdict::fail(
+                "no-audio",
+                Side::Path,
+                format!("{none}; {arrives}"),
+                "a callee that sends nothing, or a media path that is blocked: allow the UDP range of media and the platform's media addresses in the firewall; check the address in the SDP (see the ladder) and SIP ALG",
+            )
+        }
+    }
+}
+
+/// How well it arrived, in words.
+pub(in crate::check) fn quality(received: &Summary) -> String {
+    format!("{:.1} % lost, jitter {:.1} ms", received.loss() * 100.0, received.jitter.as_secs_f64() * 1_000.0)
+}
+
+/// The verdict where the sender is not ours, and the fact `heard`.
+pub(in crate::check) fn one_end(hearing: &Hearing<'_>) -> (StepVerdict, &'static str) {
+    let (to, report) = (&hearing.to, hearing.report);
+    if report.received.received == 0 {
+        return (nothing_came(hearing), "none");
+    }
+    let quality = quality(&report.received);
+    if report.audible >= SOUND {
+        let time = hearing.time();
+        let seconds = report.audible.min(time).as_secs_f64();
+        let detail = format!("{to} heard sound for {seconds:.1} s of {:.1} s; {quality}", time.as_secs_f64());
+        return (StepVerdict::pass(detail), "sound");
+    }
+    let finding = Finding::new(
+        "silence",
+        Severity::Info,
+        Side::Peer,
+        format!("{} RTP packets came, and all of them are silence", report.received.received),
+        "nobody spoke; if somebody did, the platform's relay sends silence of its own",
+    );
+    let detail = format!("RTP came to {to}, and all of it is silence; {quality}");
+    (StepVerdict { verdict: Verdict::Pass, detail, finding: Some(finding) }, "silence")
+}
+
+/// What is not as it should be in a direction, though it is heard.
+pub(in crate::check) fn odd(hearing: &Hearing<'_>) -> Vec<Finding> {
+    let Hearing { from, to, report, .. } = hearing;
+    let received = &report.received;
+    let mut findings = Vec::new();
+    let mut warn = |code, side, seen: String, advice: &str| {
+        findings.push(Finding::new(code, Severity::Warning, side, seen, advice));
+    };
+    if received.loss() * 100.0 > LOSS_PERCENT || received.jitter > JITTER {
+        warn(
+            "lossy-path",
+            Side::Path,
+            format!(
+                "{from} to {to}: {}, longest gap {} ms",
+                quality(received),
+                received.longest_gap.as_millis()
+            ),
+            "second line with the figures before and after: route or region of the new media servers",
+        );
+    }
+    let Some(plan) = report.plan.as_ref().filter(|_| received.received > 0) else { return findings };
+    if let (Some(source), false) = (report.sources.first(), report.sources.contains(&plan.remote)) {
+        warn(
+            "media-from-elsewhere",
+            Side::Peer,
+            format!("RTP comes to {to} from {source}, but the SDP says {}", plan.remote),
+            "platform: send media from the announced address; phone or firewall: switch off 'strict RTP'",
+        );
+    }
+    let took = report.packet_time_received.unwrap_or(PACKET_TIME);
+    if took != PACKET_TIME {
+        warn(
+            "ptime-not-obeyed",
+            Side::Peer,
+            format!(
+                "packets of {} ms come to {to}; its SDP asks for {} ms",
+                took.as_millis(),
+                PACKET_TIME.as_millis()
+            ),
+            "set ptime 20 on the device; platform: obey the ptime of the receiver",
+        );
+    }
+    if report.other_payloads > 0 && !report.audible.is_zero() {
+        warn(
+            "unagreed-payload",
+            Side::Peer,
+            format!(
+                "{} packets came to {to} with a payload type that was not agreed on",
+                report.other_payloads
+            ),
+            "platform: send what the answer says only",
+        );
+    }
+    if received.ssrc_changes > 0 || received.timestamp_jumps > 0 {
+        warn(
+            "stream-changed",
+            Side::Peer,
+            format!(
+                "the stream to {to} changed {} time(s) its source and jumped {} time(s) without a marker",
+                received.ssrc_changes, received.timestamp_jumps
+            ),
+            "platform: set the marker bit when it switches the source of media; phones click or fall silent",
+        );
+    }
+    findings
+}
+
+/// Early media that was promised from `promised` on, and did not come before the answer.
+pub(in crate::check) fn early_media(
+    promised: Option<Instant>,
+    answered: Option<Instant>,
+    first_packet: Option<Instant>,
+) -> Option<Finding> {
+    let (promised, answered) = (promised?, answered?);
+    let silent = answered.saturating_duration_since(promised);
+    (silent >= SOUND && first_packet.is_none_or(|first| first >= answered)).then(|| {
+        Finding::new(
+            "early-media-silent",
+            Severity::Warning,
+            Side::Peer,
+            format!(
+                "183 promised early media, and no RTP came in the {:.1} s until the answer: the caller hears nothing",
+                silent.as_secs_f64()
+            ),
+            "platform: send 180 without SDP, or open the media path early",
+        )
+    })
+}

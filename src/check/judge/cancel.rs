@@ -1,0 +1,136 @@
+//! A call that the caller gave up, or was to give up.
+
+use crate::check::judged::Judged as StepVerdict;
+use crate::check::scene::Seen;
+use crate::check::scene::trace::{Trace, What};
+use crate::check::{Finding, Severity, Side};
+use crate::syntax::Method;
+use crate::transport::Direction;
+use crate::ua::call::{By, Cause};
+use std::time::Duration;
+
+/// What was seen after the caller gave up.
+pub(in crate::check) struct Cancelled<'a> {
+    pub(in crate::check) callee_name: &'a str,
+    pub(in crate::check) caller: &'a Seen,
+    /// The caller's messages.
+    pub(in crate::check) trace: &'a Trace,
+    pub(in crate::check) callee: &'a Seen,
+    /// Time that both ends had to be released.
+    pub(in crate::check) waited: Duration,
+}
+
+/// The call was answered, or ended, while it was to ring: nothing was cancelled.
+pub(in crate::check) fn too_late(callee_name: &str, caller: &Seen, callee: &Seen) -> StepVerdict {
+    if caller.answered.is_some() {
+        let by = match (&callee.answered, &callee.ended) {
+            (Some(_), _) => format!("by {callee_name}"),
+            (None, Some(ended)) if !ended.reasons.is_empty() => {
+                format!(
+                    "not by {callee_name}, whose ringing was cancelled, Reason: {}",
+                    ended.reasons.join(", ")
+                )
+            }
+            (None, Some(_)) => format!("not by {callee_name}, whose ringing was ended"),
+            (None, None) => format!("not by {callee_name}, who still rings"),
+        };
+        return StepVerdict::fail(
+            "answered-before-cancel",
+            Side::Peer,
+            format!("the call was answered {by} before the caller gave up: nothing was cancelled"),
+            "a voice mailbox, forwarding or another device takes the call: check their times, or let it ring shorter (--ring)",
+        );
+    }
+    let told = caller.rejected.as_ref().and_then(|(_, rejection)| {
+        rejection.status.map(|status| format!("{status} {}", rejection.phrase).trim_end().to_owned())
+    });
+    let told = told.map_or_else(String::new, |status| format!(" with {status}"));
+    StepVerdict::open(
+        "ended-before-cancel",
+        Side::Peer,
+        format!("the platform ended the call{told} before the caller gave up: nothing was cancelled"),
+        "its no-answer time is shorter than the ringing that was asked for: let it ring shorter (--ring)",
+    )
+}
+
+/// The caller has given up.
+pub(in crate::check) fn judge(cancelled: &Cancelled<'_>) -> StepVerdict {
+    let Cancelled { callee_name, caller, trace, callee, .. } = cancelled;
+    let waited = cancelled.waited.as_secs();
+    let crossed = trace.received(What::Response(Method::Invite, 200, 299)).is_some();
+    if crossed {
+        return StepVerdict::open(
+            "answer-crossed-cancel",
+            Side::Peer,
+            format!(
+                "the call was answered in the moment in which the caller gave up: it was acknowledged and hung up at once, and may be charged; whether {callee_name} stops ringing at a CANCEL was not seen"
+            ),
+            "run it again; let it ring shorter (--ring) if a mailbox takes the call then",
+        );
+    }
+    let Some(sent) = trace.sent(What::Request(Method::Cancel)) else {
+        return StepVerdict::open(
+            "cancel-not-sent",
+            Side::Peer,
+            "no CANCEL went out: the call was over before".to_owned(),
+            "see the ladder",
+        );
+    };
+    match &callee.ended {
+        None => StepVerdict::fail(
+            "rings-on",
+            Side::Peer,
+            format!("the caller gave up {waited} s ago, and {callee_name} rings on"),
+            "platform: CANCEL has to be passed on to every phone that rings (F02)",
+        ),
+        Some(ended) if ended.at < sent.at => StepVerdict::open(
+            "ended-before-cancel",
+            Side::Peer,
+            format!("the ringing of {callee_name} was over before the CANCEL went out"),
+            "its no-answer time is shorter than the ringing that was asked for: let it ring shorter (--ring)",
+        ),
+        Some(ended) if ended.by != By::Peer || ended.cause != Cause::Cancelled => StepVerdict::fail(
+            "ended-otherwise",
+            Side::Peer,
+            format!("the ringing ended, but not by a CANCEL: {:?}", ended.cause),
+            "see the ladder",
+        ),
+        Some(_) if !caller.is_over() => {
+            let answered = trace.all(Direction::Received, What::Response(Method::Cancel, 200, 699)).next();
+            let status = answered.and_then(|entry| entry.message.status());
+            let status =
+                status.map_or_else(|| "not answered".to_owned(), |status| format!("answered {status}"));
+            StepVerdict::fail(
+                "cancel-not-answered",
+                Side::Peer,
+                format!(
+                    "the CANCEL was passed on and {status}, and the caller's INVITE got no 487 in {waited} s"
+                ),
+                "platform: an INVITE that is cancelled ends with 487 (RFC 3261 sec. 9.2)",
+            )
+        }
+        Some(_) => StepVerdict::pass("the phone stopped ringing"),
+    }
+}
+
+/// A CANCEL that reached `whom` and does not say that the call was taken elsewhere, as its Reason values should (RFC 3326).
+pub(in crate::check) fn reason_lost(reasons: &[String], whom: &str) -> Option<Finding> {
+    if reasons.iter().any(|reason| reason.to_ascii_lowercase().contains("cause=200")) {
+        return None;
+    }
+    let seen = if reasons.is_empty() {
+        format!("the CANCEL that reached {whom} has no Reason: it will list a missed call (F03)")
+    } else {
+        format!(
+            "the CANCEL that reached {whom} has another Reason ({}): it will list a missed call (F03)",
+            reasons.join(", ")
+        )
+    };
+    Some(Finding::new(
+        "cancel-reason-lost",
+        Severity::Warning,
+        Side::Peer,
+        seen,
+        "platform: keep the Reason header of a CANCEL (RFC 3326), or set \"Call completed elsewhere\" for groups",
+    ))
+}

@@ -1,0 +1,148 @@
+//! A hold and its resumption: the directions of the answers, and what is heard meanwhile.
+
+use super::release::is_media_timeout;
+use crate::check::judged::Judged as StepVerdict;
+use crate::check::scene::trace::{Trace, What};
+use crate::check::{Finding, HeardOnHold, Severity, Side};
+use crate::syntax::Method;
+use crate::ua::call::Hold as How;
+
+const ZERO_ADVICE: &str = "platform: c=0.0.0.0 is a hold (RFC 3264 sec. 8.4); phone: newer firmware, or the setting for hold by a=sendonly";
+
+/// Who holds whom, how, and what came of it.
+pub(in crate::check) struct Holding<'a> {
+    pub(in crate::check) how: How,
+    pub(in crate::check) holder: &'a str,
+    pub(in crate::check) held: &'a str,
+    /// The direction of the answer.
+    pub(in crate::check) answer: &'a str,
+    /// Was the other end told?
+    pub(in crate::check) passed_on: bool,
+}
+
+/// The direction in the last answer that this call got to a re-INVITE; without an attribute it is `sendrecv` (RFC 3264 sec. 5.1).
+pub(in crate::check) fn direction(trace: &Trace) -> String {
+    let Some(answer) = trace.received_last(What::Response(Method::Invite, 200, 299)) else {
+        return "unknown".to_owned();
+    };
+    let body = String::from_utf8_lossy(answer.message.body()).into_owned();
+    let attribute = body
+        .lines()
+        .filter_map(|line| line.trim().strip_prefix("a="))
+        .rfind(|attribute| ["sendrecv", "sendonly", "recvonly", "inactive"].contains(attribute));
+    attribute.unwrap_or("sendrecv").to_owned()
+}
+
+/// The hold was answered: as it may be (RFC 3264 sec. 6.1)? With a finding beside a pass where it is allowed and of little use.
+pub(in crate::check) fn answered(holding: &Holding<'_>) -> (StepVerdict, Option<Finding>) {
+    let Holding { how, holder, held, answer, .. } = holding;
+    let told = if holding.passed_on { "passed on" } else { "not told" };
+    let pass = StepVerdict::pass(format!("answered {answer}; {told} to {held}"));
+    let (offered, allowed): (&str, &[&str]) = match how {
+        How::SendOnly => ("sendonly", &["recvonly", "inactive"]),
+        How::Inactive => ("inactive", &["inactive"]),
+        // RFC 2543 knows no directions: whatever is answered, nothing is sent to no address.
+        How::ZeroAddress => return (pass, None),
+    };
+    if !allowed.contains(answer) {
+        let judged = StepVerdict::fail(
+            "hold-answer-wrong",
+            Side::Peer,
+            format!("{holder}'s hold ({offered}) was answered {answer}, which no answer to it may be (H02)"),
+            "platform fault: sendonly is answered recvonly or inactive (RFC 3264 sec. 6.1)",
+        );
+        return (judged, None);
+    }
+    let muted = (*how == How::SendOnly && *answer == "inactive").then(|| {
+        Finding::new(
+            "hold-answered-inactive",
+            Severity::Warning,
+            Side::Peer,
+            format!("{holder}'s hold (sendonly) was answered inactive: allowed, and its music reaches nobody (H02)"),
+            "platform: answer recvonly, so that the held party hears the holder's music",
+        )
+    });
+    (pass, muted)
+}
+
+/// What both hear while one holds.
+pub(in crate::check) fn heard(
+    holding: &Holding<'_>,
+    holder_hears_held: bool,
+    held_hears: HeardOnHold,
+    sound: &str,
+) -> (StepVerdict, Option<Finding>) {
+    let Holding { holder, held, answer, .. } = holding;
+    if holder_hears_held {
+        let judged = StepVerdict::fail(
+            "held-party-heard",
+            Side::Peer,
+            format!(
+                "{holder} has put {held} on hold (answered {answer}) and still hears {held}; {held} hears {sound}"
+            ),
+            "platform: apply the direction of the offer; what is said on hold is heard",
+        );
+        return (judged, None);
+    }
+    let is_unnoticed =
+        holding.how == How::ZeroAddress && !holding.passed_on && held_hears != HeardOnHold::OtherSound;
+    let unnoticed = is_unnoticed.then(|| {
+        Finding::new(
+            "old-hold-unnoticed",
+            Severity::Warning,
+            Side::Peer,
+            format!(
+                "{held} was not told of the hold by the address 0.0.0.0, and hears no music but {sound} (H01)"
+            ),
+            ZERO_ADVICE,
+        )
+    });
+    (StepVerdict::pass(format!("{holder} does not hear {held}; {held} hears {sound}")), unnoticed)
+}
+
+/// The call was ended while it was held.
+pub(in crate::check) fn dropped(holding: &Holding<'_>, reasons: &str) -> StepVerdict {
+    let why = if reasons.is_empty() { String::new() } else { format!(": {reasons}") };
+    if !is_media_timeout(reasons) {
+        return StepVerdict::fail(
+            "dropped-on-hold",
+            Side::Peer,
+            format!("the call ended while it was held{why}"),
+            "second line: the platform's log of this Call-ID",
+        );
+    }
+    // A platform that knows this way of hold tells the other end, or plays music to it.
+    if holding.how == How::ZeroAddress && !holding.passed_on {
+        return StepVerdict::fail(
+            "old-hold-not-known",
+            Side::Peer,
+            format!(
+                "the hold by the address 0.0.0.0 was taken for a live address, and the platform ended the call{why} (H01)"
+            ),
+            ZERO_ADVICE,
+        );
+    }
+    StepVerdict::fail(
+        "media-timeout",
+        Side::Peer,
+        format!("the platform ended the held call{why} (H15)"),
+        "platform: no media is what a hold is; a longer timeout for held calls, or none",
+    )
+}
+
+/// What was heard after the resumption, which was answered so: what does not come back is the resumption's.
+pub(in crate::check) fn resumed(mutual: StepVerdict, answer: &str) -> StepVerdict {
+    if mutual.verdict != crate::check::Verdict::Fail {
+        return mutual;
+    }
+    let detail = mutual.detail;
+    StepVerdict::fail(
+        "no-audio-after-resume",
+        Side::Peer,
+        match answer {
+            "sendrecv" => format!("after the resume, {detail}"),
+            other => format!("the resume was answered {other}: {detail} (H03)"),
+        },
+        "platform: an offer that resumes has to be answered sendrecv, and the media turned on again in both directions",
+    )
+}

@@ -1,0 +1,287 @@
+//! A call that did not come as far as it was wanted: why, by what its ends saw.
+
+use super::refusal::{self, Refused};
+use crate::check::judged::{self, Judged as StepVerdict, Silence};
+use crate::check::scene::Seen;
+use crate::check::scene::trace::{Trace, What, header};
+use crate::check::{Finding, Severity, Side};
+use crate::message::Message;
+use crate::syntax::{HeaderName, Method};
+use crate::transport::{Direction, TransportError};
+use crate::ua::End;
+use crate::ua::call::{By, Cause, Rejection};
+use std::time::Duration;
+
+/// How far the call was to come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::check) enum Wanted {
+    /// A sign of the far side: ringing, early media, an answer.
+    Sign,
+    /// Ringing, and no answer yet.
+    Ringing,
+    /// The answer, by the callee.
+    Answer,
+}
+
+/// What was seen of the setting up of a call.
+pub(in crate::check) struct Setup<'a> {
+    /// The Request-URI.
+    pub(in crate::check) target: &'a str,
+    pub(in crate::check) wanted: Wanted,
+    /// Time that it had.
+    pub(in crate::check) wait: Duration,
+    /// The user of the caller's credentials.
+    pub(in crate::check) user: &'a str,
+    pub(in crate::check) caller_registered: bool,
+    /// What the caller's leg saw.
+    pub(in crate::check) seen: &'a Seen,
+    /// Its messages.
+    pub(in crate::check) trace: &'a Trace,
+    /// The callee, where it is ours.
+    pub(in crate::check) callee: Option<Callee<'a>>,
+    /// What kept bytes from being carried, last.
+    pub(in crate::check) failed: Option<&'a TransportError>,
+    /// The circumstances, should nothing have come.
+    pub(in crate::check) silence: Silence<'a>,
+}
+
+/// The callee of a call, one of ours and registered.
+pub(in crate::check) struct Callee<'a> {
+    pub(in crate::check) name: &'a str,
+    pub(in crate::check) aor: &'a str,
+    /// The call itself is to reach it: no menu and no group lies between.
+    pub(in crate::check) is_direct: bool,
+    /// Live bindings of other devices of its account.
+    pub(in crate::check) others: usize,
+    /// What its leg saw, where the call came.
+    pub(in crate::check) seen: Option<&'a Seen>,
+}
+
+/// Judges it.
+pub(in crate::check) fn judge(setup: &Setup<'_>) -> StepVerdict {
+    let seen = setup.seen;
+    if let Some((_, rejection)) = &seen.rejected {
+        return rejected(setup, rejection);
+    }
+    if seen.answered.is_some() {
+        return answered(setup);
+    }
+    if let Some(ended) = &seen.ended {
+        return not_taken(setup, ended.by, &ended.cause);
+    }
+    if seen.rang().is_none() && seen.early_media.is_none() {
+        return judged::silence(&setup.silence);
+    }
+    not_answered(setup)
+}
+
+fn rejected(setup: &Setup<'_>, rejection: &Rejection) -> StepVerdict {
+    match (&rejection.end, setup.failed) {
+        (End::Timeout, _) => return judged::silence(&setup.silence),
+        (End::TransportFailed, Some(error)) => {
+            return judged::transport(&error.kind, &format!("the INVITE could not be sent: {error}"));
+        }
+        (End::TransportFailed, None) => {
+            let why = setup.seen.not_sent.last().map_or("the connection was lost", String::as_str);
+            return StepVerdict::fail(
+                "not-sent",
+                Side::Path,
+                format!("the INVITE could not be sent: {why}"),
+                "check server address, port and transport; a redirection may name a place that cannot be reached",
+            );
+        }
+        _ => {}
+    }
+    let callee = setup.callee.as_ref();
+    if let Some(callee) = callee.filter(|callee| callee.seen.is_some_and(|seen| seen.answered.is_some())) {
+        let status = rejection
+            .status
+            .map_or_else(|| "no response".to_owned(), |status| format!("{status} {}", rejection.phrase));
+        return StepVerdict::fail(
+            "answer-lost",
+            Side::Peer,
+            format!("{} had answered, and the caller was told {}", callee.name, status.trim_end()),
+            "second line: the answer of the callee does not reach the caller; the platform's log of both Call-IDs at that moment",
+        );
+    }
+    // Whoever was asked in its place is none of ours.
+    let redirected = setup.seen.redirected.as_ref();
+    let target = redirected.map_or(setup.target, |(_, to)| to.as_str());
+    let judged = refusal::judge(&Refused {
+        rejection,
+        response: setup.seen.final_response.as_ref(),
+        target,
+        registered_callee: callee
+            .filter(|callee| callee.is_direct && redirected.is_none())
+            .map(|callee| callee.name),
+        caller_registered: setup.caller_registered,
+        user: setup.user,
+    });
+    match redirected {
+        Some((status, to)) => judged.because(&format!("{} is redirected ({status}) to {to}", setup.target)),
+        None => judged,
+    }
+}
+
+/// Over before anybody answered, and not by a refusal.
+fn not_taken(setup: &Setup<'_>, by: By, cause: &Cause) -> StepVerdict {
+    match cause {
+        Cause::Media(error) => StepVerdict::fail(
+            "media-unusable",
+            Side::Peer,
+            format!("answered, and hung up by us: its description of the media cannot be used: {error}"),
+            "switch on PCMA or PCMU without encryption of media; platform: its answer has to fit the offer (RFC 3264)",
+        ),
+        Cause::BadConfig(what) => StepVerdict::open(
+            "bad-account",
+            Side::Setup,
+            format!("no request could be written: {what}"),
+            "look for quotes and control characters in the account and in the target",
+        ),
+        _ => StepVerdict::fail(
+            "terminated",
+            Side::Peer,
+            format!(
+                "the {} ended the call to {} before it was answered",
+                if by == By::Peer { "far side" } else { "probe" },
+                setup.target
+            ),
+            "look at the platform's log for this Call-ID",
+        ),
+    }
+}
+
+/// It rang, and nobody answered in time.
+fn not_answered(setup: &Setup<'_>) -> StepVerdict {
+    let seconds = setup.wait.as_secs_f64();
+    let target = setup.target;
+    let Some(callee) = &setup.callee else {
+        return StepVerdict::fail(
+            "not-answered",
+            Side::Peer,
+            format!("{target} rang, and nobody answered in {seconds:.0} s: cancelled"),
+            "try again, or allow more time (--max-ring)",
+        );
+    };
+    let name = callee.name;
+    match callee.seen {
+        None => {
+            not_delivered(callee, format!("{target} rings, but no INVITE came to {name}, who is registered"))
+        }
+        Some(seen) if seen.answered.is_some() => StepVerdict::fail(
+            "answer-lost",
+            Side::Peer,
+            format!("{name} answered, and the caller heard nothing of it in {seconds:.0} s"),
+            "second line: the 200 of the callee is lost on the platform; see the ladder",
+        ),
+        Some(_) if setup.wanted == Wanted::Ringing => StepVerdict::fail(
+            "no-ringing-passed-on",
+            Side::Peer,
+            format!("{name} rings, and the caller was not told in {seconds:.0} s"),
+            "platform: pass the 180 of the callee on; callers hear silence until somebody answers",
+        ),
+        Some(_) => StepVerdict::fail(
+            "not-answered",
+            Side::Peer,
+            format!("{name} rang, and was not answered in {seconds:.0} s"),
+            "the callee rings longer than the caller waits, or the platform ended its ringing",
+        ),
+    }
+}
+
+/// Answered, but not as it was wanted: by whom?
+fn answered(setup: &Setup<'_>) -> StepVerdict {
+    let Some(callee) = &setup.callee else { return StepVerdict::pass("answered") };
+    let who = match &setup.seen.redirected {
+        Some((status, to)) => format!("{to}, to which {} was redirected ({status})", setup.target),
+        None => answers(setup.trace).unwrap_or_else(|| "somebody without a name".to_owned()),
+    };
+    let by_another = |proof: String| {
+        StepVerdict::fail(
+            "answered-by-another",
+            Side::Peer,
+            format!("answered, but not by {}: {proof}; the answer is of {who}", callee.name),
+            elsewhere(callee),
+        )
+    };
+    match callee.seen {
+        None => not_delivered(
+            callee,
+            format!(
+                "answered, but not by {}: no INVITE came to {}; the answer is of {who}",
+                callee.name, callee.aor
+            ),
+        ),
+        Some(seen) => match &seen.ended {
+            Some(ended) if ended.cause == Cause::Cancelled => by_another(match ended.reasons.as_slice() {
+                [] => "its call was cancelled".to_owned(),
+                reasons => format!("its call was cancelled, Reason: {}", reasons.join(", ")),
+            }),
+            Some(_) => by_another("its call was ended by the platform".to_owned()),
+            None if seen.answered.is_some() => StepVerdict::pass("answered"),
+            None => by_another("it still rings".to_owned()),
+        },
+    }
+}
+
+fn not_delivered(callee: &Callee<'_>, seen: String) -> StepVerdict {
+    StepVerdict::fail("not-delivered", Side::Peer, seen, elsewhere(callee))
+}
+
+fn elsewhere(callee: &Callee<'_>) -> &'static str {
+    if callee.others > 0 {
+        "another device of the account, voice mail or forwarding takes the calls: call an account without other devices"
+    } else {
+        "second line: where does the platform send calls to this account? voice mail, forwarding, a menu, or a binding that calls do not look at"
+    }
+}
+
+/// Who sent an answer: its program, and its Contact.
+pub(in crate::check) fn answerer(response: &Message) -> String {
+    let server = header(response, HeaderName::Server);
+    let program = if server.is_empty() { header(response, HeaderName::UserAgent) } else { server };
+    let contact = header(response, HeaderName::Contact);
+    [program, contact].into_iter().filter(|text| !text.is_empty()).collect::<Vec<_>>().join(" at ")
+}
+
+fn answers(trace: &Trace) -> Option<String> {
+    let answer = trace.all(Direction::Received, What::Response(Method::Invite, 200, 299)).next()?;
+    Some(answerer(&answer.message)).filter(|who| !who.is_empty())
+}
+
+/// What is odd about a call that was answered, though it was.
+pub(in crate::check) fn odd(seen: &Seen, trace: &Trace, is_ours: bool) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    if seen.rang().is_none() {
+        findings.push(Finding::new(
+            "no-ringing",
+            if is_ours { Severity::Warning } else { Severity::Info },
+            Side::Peer,
+            "answered without ringing: no 180 or 183 came before the 200",
+            if is_ours {
+                "platform: pass the 180 of the callee on; callers hear silence until somebody answers"
+            } else {
+                "usual for menus and conferences; a person cannot answer that fast"
+            },
+        ));
+    }
+    if let Some((status, target)) = &seen.redirected {
+        findings.push(Finding::new(
+            "redirect-followed",
+            Severity::Info,
+            Side::Peer,
+            format!("{status} to {target}: followed once"),
+            "not every phone follows; platform: follow it itself",
+        ));
+    }
+    if trace.received(What::Response(Method::Invite, 422, 422)).is_some() {
+        findings.push(Finding::new(
+            "session-interval",
+            Severity::Warning,
+            Side::Peer,
+            "422 Session Interval Too Small: a second INVITE obeyed it",
+            "phones that do not try again cannot call: session timer 1800 or off on them, a smaller Min-SE on the platform",
+        ));
+    }
+    findings
+}

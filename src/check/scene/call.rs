@@ -1,0 +1,274 @@
+//! The verb `call`: a call is brought up, or it is said why not.
+
+use super::{Expect, Mark, Scene, Seen, Step};
+use crate::check::judge::setup::{self, Callee, Setup, Wanted};
+use crate::check::judged::{Judged as StepVerdict, PATIENCE, Silence};
+use crate::check::{Finding, Side};
+use crate::transport::RecordEvent;
+use crate::ua::call::Rejection;
+use std::time::Duration;
+
+/// Time for the end of a call that was cancelled.
+const CANCELLING: Duration = Duration::from_secs(4);
+/// Time for a callee of ours to know that its answer arrived, once the caller has it.
+const ACKNOWLEDGED: Duration = Duration::from_secs(2);
+
+/// A call as it is asked for.
+#[derive(Debug, Clone, Copy)]
+pub(in crate::check) struct Dial<'a> {
+    /// Who calls.
+    pub(in crate::check) from: usize,
+    /// The Request-URI.
+    pub(in crate::check) target: &'a str,
+    /// Who is called, where it is one of ours.
+    pub(in crate::check) callee: Option<usize>,
+    /// The call itself is to reach the callee: no menu and no group lies between.
+    pub(in crate::check) is_direct: bool,
+    /// Time for the answer.
+    pub(in crate::check) wait: Duration,
+}
+
+impl<'a> Dial<'a> {
+    /// From party 0 to party 1.
+    pub(in crate::check) fn direct(target: &'a str, wait: Duration) -> Dial<'a> {
+        Dial { from: 0, target, callee: Some(1), is_direct: true, wait }
+    }
+}
+
+/// Both ends of a call that are ours.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::check) struct JoinedLegs {
+    /// The caller's.
+    pub(in crate::check) caller: usize,
+    /// The callee's.
+    pub(in crate::check) callee: usize,
+}
+
+impl JoinedLegs {
+    pub(in crate::check) fn both(self) -> [usize; 2] {
+        [self.caller, self.callee]
+    }
+}
+
+impl Scene<'_> {
+    /// Sends the INVITE; gives the caller's leg.
+    ///
+    /// # Errors
+    /// Our own limits kept it from being sent.
+    pub(in crate::check) async fn dial(&mut self, dial: &Dial<'_>) -> Result<usize, StepVerdict> {
+        self.ends.dial(dial.from, dial.target).await.map_err(|error| {
+            StepVerdict::open(
+                "probe-limit",
+                Side::Probe,
+                error.to_string(),
+                "free some ports (--rtp-ports), or run fewer calls at once",
+            )
+        })
+    }
+
+    /// Waits for a sign of the far side: ringing, early media, or the answer.
+    ///
+    /// # Errors
+    /// None came: why.
+    pub(in crate::check) async fn until_there(
+        &mut self,
+        dial: &Dial<'_>,
+        leg: usize,
+    ) -> Result<(), StepVerdict> {
+        let there = |seen: &Seen| {
+            seen.rang().is_some() || seen.early_media.is_some() || seen.answered.is_some() || seen.is_over()
+        };
+        let came = self.until(self.left(dial, leg), |ends| ends.seen(leg).is_none_or(there)).await?;
+        let seen = self.seen(leg);
+        if came && seen.rejected.is_none() && (seen.ended.is_none() || seen.answered.is_some()) {
+            return Ok(());
+        }
+        Err(self.not_up(dial, leg, Wanted::Sign).await)
+    }
+
+    /// Waits until it rings, also at the callee where that is one of ours.
+    ///
+    /// # Errors
+    /// It does not: why.
+    pub(in crate::check) async fn until_rings(
+        &mut self,
+        dial: &Dial<'_>,
+        leg: usize,
+    ) -> Result<Option<usize>, StepVerdict> {
+        let callee = dial.callee;
+        let rings = |ends: &super::Ends| {
+            ends.seen(leg).is_none_or(|seen| {
+                seen.is_over()
+                    || seen.answered.is_some()
+                    || seen.rang().is_some() && callee.is_none_or(|party| ends.called(party).is_some())
+            })
+        };
+        let came = self.until(self.left(dial, leg), rings).await?;
+        let called = callee.and_then(|party| self.ends.called(party));
+        let seen = self.seen(leg);
+        if came && !seen.is_over() && seen.answered.is_none() {
+            return Ok(called);
+        }
+        Err(self.not_up(dial, leg, Wanted::Ringing).await)
+    }
+
+    /// Waits for the answer, also for the callee to have given it where that is one of ours.
+    ///
+    /// # Errors
+    /// It does not come, or not from whom it should: why.
+    pub(in crate::check) async fn until_answered(
+        &mut self,
+        dial: &Dial<'_>,
+        leg: usize,
+    ) -> Result<Option<usize>, StepVerdict> {
+        let up = |seen: &Seen| seen.answered.is_some() || seen.is_over();
+        let came = self.until(self.left(dial, leg), |ends| ends.seen(leg).is_none_or(up)).await?;
+        if !came || self.seen(leg).answered.is_none() {
+            return Err(self.not_up(dial, leg, Wanted::Answer).await);
+        }
+        let Some(party) = dial.callee else { return Ok(None) };
+        let known = |ends: &super::Ends| {
+            ends.called(party)
+                .and_then(|leg| ends.seen(leg))
+                .is_some_and(|seen| seen.answered.is_some() || seen.is_over())
+                || ends.seen(leg).is_none_or(Seen::is_over)
+        };
+        self.until(ACKNOWLEDGED, known).await?;
+        match self.ends.called(party) {
+            Some(callee) if self.seen(callee).answered.is_some() => Ok(Some(callee)),
+            _ => Err(self.not_up(dial, leg, Wanted::Answer).await),
+        }
+    }
+
+    /// The step `call`: dials, lets the callee ring for this time and answer, and gives both legs.
+    ///
+    /// # Errors
+    /// The call did not come up.
+    pub(in crate::check) async fn call(&mut self, dial: &Dial<'_>, ring: Duration) -> Step<JoinedLegs> {
+        let mark = self.begin("call");
+        if let Some(callee) = dial.callee {
+            self.expect(callee, Expect::answer(ring));
+        }
+        let connected = self.connect(dial).await;
+        self.called(mark, connected)
+    }
+
+    async fn connect(&mut self, dial: &Dial<'_>) -> Result<JoinedLegs, StepVerdict> {
+        let caller = self.dial(dial).await?;
+        let callee = self.until_answered(dial, caller).await?;
+        Ok(JoinedLegs { caller, callee: callee.unwrap_or(caller) })
+    }
+
+    /// Ends the step of a call that came up, or did not.
+    fn called(&mut self, mark: Mark, connected: Result<JoinedLegs, StepVerdict>) -> Step<JoinedLegs> {
+        let legs = match connected {
+            Ok(legs) => legs,
+            Err(judged) => return Err(self.stop(mark, judged)),
+        };
+        let plan = self.seen(legs.caller).plan.clone();
+        let event = match plan.as_ref().and_then(|plan| plan.send_telephone_event) {
+            Some(event) => format!("telephone-event with payload type {}", event.payload_type),
+            None => "no telephone-event".to_owned(),
+        };
+        let codec = plan.as_ref().map_or("", |plan| plan.codec.as_str());
+        self.end(mark, StepVerdict::pass(format!("answered; {codec}, {event}")))?;
+        self.run.fact("codec", codec);
+        self.run.fact("telephone-event", event);
+        Ok(legs)
+    }
+
+    /// What is left of the time for the answer.
+    fn left(&self, dial: &Dial<'_>, leg: usize) -> Duration {
+        dial.wait.saturating_sub(self.run.now().saturating_duration_since(self.leg(leg).began))
+    }
+
+    /// Why a call did not come as far as it was wanted. One that still rings is given up.
+    async fn not_up(&mut self, dial: &Dial<'_>, leg: usize, wanted: Wanted) -> StepVerdict {
+        let judged = self.judge_setup(dial, leg, wanted);
+        if !self.seen(leg).is_over() && self.seen(leg).answered.is_none() {
+            self.leg(leg).handle.hang_up(None).await;
+            // What comes of it is for the ladder.
+            let _ = self.until(CANCELLING, |ends| ends.seen(leg).is_none_or(Seen::is_over)).await;
+        }
+        judged
+    }
+
+    /// Gathers what was seen, and has it judged.
+    pub(in crate::check) fn judge_setup(&self, dial: &Dial<'_>, leg: usize, wanted: Wanted) -> StepVerdict {
+        let caller = self.leg(leg);
+        let Some(party) = self.ends.parties.get(dial.from) else {
+            return crate::check::Interrupted::Stopped.into();
+        };
+        let (limit, unreadable) = (self.run.probe_limit(), self.run.unreadable(self.records_of(leg)));
+        let failed =
+            self.run.records().into_iter().skip(self.calls_from).rev().find_map(|record| {
+                match record.event {
+                    RecordEvent::Failed(error) => Some(error),
+                    _ => None,
+                }
+            });
+        let trace = self.trace(leg);
+        let callee = dial.callee.and_then(|number| {
+            let party = self.ends.parties.get(number)?;
+            Some(Callee {
+                name: party.account.name(),
+                aor: party.account.aor(),
+                is_direct: dial.is_direct,
+                others: party.others,
+                seen: self.ends.called(number).and_then(|leg| self.ends.seen(leg)),
+            })
+        });
+        setup::judge(&Setup {
+            target: dial.target,
+            wanted,
+            wait: dial.wait,
+            user: party.account.credentials().username(),
+            caller_registered: party.is_registered(),
+            seen: &caller.seen,
+            trace: &trace,
+            callee,
+            failed: failed.as_ref(),
+            silence: Silence {
+                step: "INVITE",
+                remote: party.flow().remote,
+                transport: party.flow().transport,
+                waited: self.run.now().saturating_duration_since(caller.began),
+                provisional: trace.is_answered_at_all(),
+                answered_before: self.run.answers(),
+                unreadable: unreadable.as_deref(),
+                probe_limit: limit.as_deref(),
+            },
+        })
+    }
+
+    /// The records since a leg began.
+    fn records_of(&self, leg: usize) -> std::ops::Range<usize> {
+        let began = self.leg(leg).began;
+        let records = self.run.records();
+        records.iter().position(|record| record.at >= began).unwrap_or(records.len())..records.len()
+    }
+
+    /// A platform that asked for a pause, or said nothing, is not asked again at once.
+    pub(super) fn note_restraint(&mut self) {
+        for number in 0..self.ends.legs.len() {
+            let leg = self.leg(number);
+            let Some(party) = self.ends.parties.get(leg.party).filter(|_| leg.is_caller) else { continue };
+            let remote = party.flow().remote;
+            let is_answered = self.trace(number).is_answered_at_all();
+            let rejection = leg.seen.rejected.as_ref().map(|(_, rejection)| rejection);
+            // Other statuses speak of the callee.
+            let is_of_server = |rejection: &&Rejection| matches!(rejection.status, Some(500 | 503));
+            let retry_after = rejection.filter(is_of_server).and_then(|rejection| rejection.retry_after);
+            let waited = self.run.now().saturating_duration_since(leg.began);
+            if is_answered || waited >= PATIENCE {
+                self.run.note_call(remote, is_answered, retry_after);
+            }
+        }
+    }
+
+    /// What is odd about a call that was answered.
+    pub(in crate::check) fn note_answer(&mut self, leg: usize, is_ours: bool) {
+        let odd: Vec<Finding> = setup::odd(self.seen(leg), &self.trace(leg), is_ours);
+        odd.into_iter().for_each(|finding| self.note(finding));
+    }
+}

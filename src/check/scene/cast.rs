@@ -1,0 +1,86 @@
+//! Who takes part in a question about calls, and how they come onto the scene.
+
+use super::{Party, Scene, Step, Stopped};
+use crate::check::{Account, Finding, Run, Severity, Side};
+
+/// The parties, in the order of their numbers.
+pub(in crate::check) struct Cast<'a>(Vec<Role<'a>>);
+
+/// One of them.
+pub(in crate::check) struct Role<'a> {
+    /// The step that says whether it is there.
+    pub(in crate::check) step: &'static str,
+    pub(in crate::check) account: &'a Account,
+    /// It has a binding while the question is asked, so that calls come to it.
+    pub(in crate::check) register: bool,
+    /// It sends silence, not its tone: for ears that are not ours.
+    pub(in crate::check) quiet: bool,
+    /// Bindings of the same account that are ours as well.
+    pub(in crate::check) siblings: usize,
+}
+
+impl<'a> Role<'a> {
+    /// A party that sends its tone.
+    pub(in crate::check) fn new(step: &'static str, account: &'a Account, register: bool) -> Role<'a> {
+        Role { step, account, register, quiet: false, siblings: 0 }
+    }
+
+    /// One that sends silence.
+    pub(in crate::check) fn quiet(mut self) -> Role<'a> {
+        self.quiet = true;
+        self
+    }
+}
+
+impl<'a> Cast<'a> {
+    /// These, numbered from 0.
+    pub(in crate::check) fn new(roles: impl IntoIterator<Item = Role<'a>>) -> Cast<'a> {
+        Cast(roles.into_iter().collect())
+    }
+
+    /// A caller, number 0, and a registered callee, number 1.
+    pub(in crate::check) fn pair(a: &'a Account, b: &'a Account, register_caller: bool) -> Cast<'a> {
+        Cast::new([Role::new("party-a", a, register_caller), Role::new("party-b", b, true)])
+    }
+}
+
+impl Scene<'_> {
+    /// Brings all parties onto the scene, each with a step of its own.
+    ///
+    /// # Errors
+    /// One of them could not be reached, or not be registered.
+    pub(super) async fn open(&mut self, Cast(roles): Cast<'_>) -> Step {
+        for role in &roles {
+            if role.account.name() != role.account.aor() {
+                self.run.fact("account", role.account.name());
+            }
+        }
+        for (number, role) in roles.iter().enumerate() {
+            let opened = Party::open(self.run, role.account, number, role.step, role.register).await;
+            let mut party = opened.ok_or_else(|| Stopped::after(role.step))?;
+            party.quiet = role.quiet;
+            other_bindings(self.run, role.account.name(), party.others.saturating_sub(role.siblings));
+            self.ends.parties.push(party);
+        }
+        self.calls_from = self.run.record_count();
+        Ok(())
+    }
+}
+
+/// The party's other devices ring as well.
+pub(in crate::check) fn other_bindings(run: &mut Run, name: &str, others: usize) {
+    if others > 0 {
+        let devices = if others == 1 {
+            "1 other live binding: that device rings".to_owned()
+        } else {
+            format!("{others} other live bindings: those devices ring")
+        };
+        run.find(Finding::new(
+            "rings-other-devices",
+            Severity::Warning,
+            Side::Setup,
+            format!("{name} has {devices} too, and may answer first"),
+            "call test accounts, or accounts whose devices are switched off",
+        ));
+    }
+}

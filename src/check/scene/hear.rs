@@ -1,0 +1,187 @@
+//! The verb `hear`: whose sound arrives at which end.
+
+use super::ears::Pace;
+use super::{JoinedLegs, Scene, Seen, Step};
+use crate::check::Interrupted;
+use crate::check::MetricValue;
+use crate::check::judge::audio::{self, Figures, Hearing, Tones};
+use crate::check::judged::Judged as StepVerdict;
+use crate::endpoint::agent::MediaReport;
+use std::time::{Duration, Instant};
+
+/// A tone has to begin within this time.
+pub(in crate::check) const PATIENCE: Duration = Duration::from_secs(5);
+/// How often the reports are looked at.
+const LOOK: Duration = Duration::from_millis(100);
+/// Time for all ends of a call to learn that it is over.
+const SETTLING: Duration = Duration::from_secs(1);
+/// Time that both ends listen where nothing but the audio is in question.
+const LISTEN: Duration = Duration::from_millis(1_200);
+
+/// What each end of a call has heard of the other.
+pub(in crate::check) struct Heard {
+    /// At the caller's end.
+    pub(in crate::check) caller: HeardAt,
+    /// At the callee's end.
+    pub(in crate::check) callee: HeardAt,
+    /// When it was listened from, and to.
+    pub(in crate::check) from: Instant,
+    pub(in crate::check) to: Instant,
+    /// Share (0 to 1) of the packets due at both ends that were sent in time; `None` where none was due.
+    pub(in crate::check) pace: Option<f64>,
+}
+
+/// What one end has heard.
+#[derive(Default)]
+pub(in crate::check) struct HeardAt {
+    pub(in crate::check) report: MediaReport,
+    /// When the other's tone was heard last, as far as it was looked at.
+    pub(in crate::check) last: Option<Instant>,
+}
+
+impl Scene<'_> {
+    /// Listens at both ends for this time at least, and until each has heard the other or [`PATIENCE`] is over.
+    ///
+    /// # Errors
+    /// The check has to end.
+    pub(in crate::check) async fn listen(
+        &mut self,
+        legs: JoinedLegs,
+        time: Duration,
+    ) -> Result<Heard, Interrupted> {
+        let from = self.run.now();
+        let tones = self.tones(legs);
+        let before = [self.leg(legs.caller).report().await, self.leg(legs.callee).report().await];
+        let (mut last, mut heard_before) = ([None; 2], [Duration::ZERO; 2]);
+        loop {
+            let is_cut = self
+                .until(LOOK, |ends| {
+                    legs.both().into_iter().any(|leg| ends.seen(leg).is_none_or(Seen::is_over))
+                })
+                .await?;
+            if is_cut {
+                self.settle(legs).await?;
+            }
+            let reports = [self.leg(legs.caller).report().await, self.leg(legs.callee).report().await];
+            let to = self.run.now();
+            let passed = to.saturating_duration_since(from);
+            let heard = [reports[0].heard_for(tones[1]), reports[1].heard_for(tones[0])];
+            for end in 0..2 {
+                // It has grown since the last look: what was heard last stays so when nothing comes any more.
+                if heard[end] > heard_before[end] {
+                    (heard_before[end], last[end]) = (heard[end], Some(to));
+                }
+            }
+            let both = heard.iter().all(|time| *time >= audio::HEARD);
+            if is_cut || passed >= time && (both || passed >= PATIENCE) {
+                let mut pace = Pace::default();
+                for (before, after) in before.iter().zip(&reports).filter(|_| !is_cut) {
+                    pace.add(before, after, passed);
+                }
+                let [caller, callee] = reports;
+                return Ok(Heard {
+                    caller: HeardAt { report: caller, last: last[0] },
+                    callee: HeardAt { report: callee, last: last[1] },
+                    from,
+                    to,
+                    pace: pace.share(),
+                });
+            }
+        }
+    }
+
+    /// What was heard, from the caller to the callee and back, ready to be judged.
+    pub(in crate::check) fn hearings<'h>(&self, legs: JoinedLegs, heard: &'h Heard) -> [Hearing<'h>; 2]
+    where
+        Self: 'h,
+    {
+        let [caller_tone, callee_tone] = self.tones(legs);
+        let name = |leg: usize| self.name(self.leg(leg).party).to_owned();
+        let answered = self.seen(legs.caller).answered;
+        let limit = self.run.probe_limit();
+        let ended = self.first_end(legs).map(|at| at.saturating_duration_since(answered.unwrap_or(at)));
+        let hearing =
+            |figures, from: usize, to: usize, sender: &'h HeardAt, listener: &'h HeardAt, tones| Hearing {
+                figures,
+                from: name(from),
+                to: name(to),
+                sent: Some(sender.report.sent),
+                report: &listener.report,
+                other_way: Some(sender.report.received.received > 0),
+                tones: Some(tones),
+                answered,
+                listened: heard.from,
+                last_heard: listener.last,
+                looked: heard.to,
+                ended,
+                pace: heard.pace,
+                probe_limit: limit.clone(),
+            };
+        let (there, back) = (
+            Tones { wanted: caller_tone, own: callee_tone },
+            Tones { wanted: callee_tone, own: caller_tone },
+        );
+        [
+            hearing(&audio::A_TO_B, legs.caller, legs.callee, &heard.caller, &heard.callee, there),
+            hearing(&audio::B_TO_A, legs.callee, legs.caller, &heard.callee, &heard.caller, back),
+        ]
+    }
+
+    /// A step in which each end has to hear the other; both listen from now on.
+    ///
+    /// # Errors
+    /// One does not hear the other, or the check has to end.
+    pub(in crate::check) async fn both_hear(&mut self, step: &'static str, legs: JoinedLegs) -> Step {
+        let mark = self.begin(step);
+        let judged = match self.mutual(legs).await {
+            Ok(judged) => judged,
+            Err(why) => why.into(),
+        };
+        self.end(mark, judged)
+    }
+
+    /// Does each end hear the other, from now on?
+    pub(in crate::check) async fn mutual(&mut self, legs: JoinedLegs) -> Result<StepVerdict, Interrupted> {
+        for leg in legs.both() {
+            self.leg(leg).handle.listen_anew().await;
+        }
+        let heard = self.listen(legs, LISTEN).await?;
+        let hearings = self.hearings(legs, &heard);
+        Ok(audio::both(&hearings))
+    }
+
+    /// The figures of a direction.
+    pub(in crate::check) fn measure(&mut self, figures: &'static Figures, report: &MediaReport) {
+        let received = &report.received;
+        self.run.metric(figures.packets, MetricValue::Count(received.received));
+        if received.received > 0 {
+            self.run.metric(figures.loss, MetricValue::Percent(received.loss() * 100.0));
+            self.run.metric(figures.reordered, MetricValue::Count(received.reordered));
+            self.run.metric(figures.jitter, MetricValue::Duration(received.jitter));
+            self.run.metric(figures.gaps, MetricValue::Count(received.gaps.into()));
+            self.run.metric(figures.longest_gap, MetricValue::Duration(received.longest_gap));
+        }
+        if let Some(time) = report.rtcp.round_trip {
+            self.run.metric(figures.round_trip, MetricValue::Duration(time));
+        }
+    }
+
+    /// One end is over: lets the others hear of it, so that their last report is there.
+    pub(in crate::check) async fn settle(&mut self, legs: JoinedLegs) -> Result<(), Interrupted> {
+        self.until(SETTLING, |ends| {
+            legs.both().into_iter().all(|leg| ends.seen(leg).is_none_or(Seen::is_over))
+        })
+        .await
+        .map(|_| ())
+    }
+
+    /// When the first of two ends learned that the call is over.
+    fn first_end(&self, legs: JoinedLegs) -> Option<Instant> {
+        legs.both().into_iter().filter_map(|leg| self.seen(leg).ended.as_ref().map(|ended| ended.at)).min()
+    }
+
+    /// The tones of the caller and the callee.
+    fn tones(&self, legs: JoinedLegs) -> [crate::media::party_tone::Party; 2] {
+        legs.both().map(|leg| self.ends.parties[self.leg(leg).party].tone)
+    }
+}

@@ -1,0 +1,69 @@
+//! What every question about calls can be told, in one place.
+
+use std::time::Duration;
+
+/// What every question about calls can be told.
+#[derive(Debug, Clone)]
+pub(in crate::check) struct CallOptions {
+    /// The caller is registered as well.
+    pub(in crate::check) register_caller: bool,
+    /// What the caller dials, as it was written and as a Request-URI; the callee's address of record without.
+    pub(in crate::check) dialled: Option<(String, String)>,
+    /// Time for a call to be answered.
+    pub(in crate::check) wait: Duration,
+    /// Time for the whole check.
+    pub(in crate::check) time_limit: Option<Duration>,
+}
+
+impl CallOptions {
+    /// With this time for a call to be answered.
+    pub(in crate::check) fn waiting(wait: Duration) -> CallOptions {
+        CallOptions { register_caller: false, dialled: None, wait, time_limit: None }
+    }
+
+    /// The Request-URI of a call to `callee`, an address of record.
+    pub(in crate::check) fn target<'a>(&'a self, callee: &'a str) -> &'a str {
+        self.dialled.as_ref().map_or(callee, |(_, uri)| uri)
+    }
+}
+
+/// The builder's methods for [`CallOptions`], of a question whose field `$caller` calls.
+macro_rules! call_options {
+    ($question:ident, $caller:ident) => {
+        impl $question {
+            /// Registers the caller as well, for the time of the check; needed by platforms that take calls of registered devices only.
+            /// Default: no.
+            #[must_use]
+            pub fn register_caller(mut self, register: bool) -> $question {
+                self.options.register_caller = register;
+                self
+            }
+
+            /// What the caller dials to reach the callee, instead of the callee's address of record: a number of the platform, or a SIP URI.
+            ///
+            /// # Errors
+            /// [`Error::Usage`](crate::error::Error::Usage) for what cannot be dialled.
+            pub fn dial(mut self, target: &str) -> Result<$question, crate::error::Error> {
+                let uri = crate::check::target::request_uri(target, self.$caller.domain())?;
+                self.options.dialled = Some((target.to_owned(), uri));
+                Ok(self)
+            }
+
+            /// Time for a call to be answered; default 20 s.
+            #[must_use]
+            pub fn wait(mut self, time: std::time::Duration) -> $question {
+                self.options.wait = time;
+                self
+            }
+
+            /// Time for the whole check, cleaning up not counted; default: enough for everything that was asked.
+            #[must_use]
+            pub fn timeout(mut self, limit: std::time::Duration) -> $question {
+                self.options.time_limit = Some(limit);
+                self
+            }
+        }
+    };
+}
+
+pub(in crate::check) use call_options;

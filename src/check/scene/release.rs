@@ -1,0 +1,67 @@
+//! The verb `hang_up`: the end of a call, ours or not.
+
+use super::{Scene, Seen, Step};
+use crate::check::Interrupted;
+use crate::check::judge::release::{self, End};
+use crate::check::judged::Judged as StepVerdict;
+use std::time::Duration;
+
+/// Time for BYE, its answer, and its arrival at the other end.
+const PATIENCE: Duration = Duration::from_secs(4);
+
+impl Scene<'_> {
+    /// The step `hang-up` of a call whose ends are `legs`: one of ours, or two. The first hangs up, where nobody has, and it is judged how the
+    /// call ended.
+    ///
+    /// # Errors
+    /// Not all ends were released as they should be.
+    pub(in crate::check) async fn hang_up(&mut self, legs: &[usize]) -> Step {
+        let mark = self.begin("hang-up");
+        let judged = self.released(legs).await;
+        self.end(mark, judged)
+    }
+
+    /// The same without a step of its own.
+    pub(in crate::check) async fn released(&mut self, legs: &[usize]) -> Result<StepVerdict, Interrupted> {
+        let over = |ends: &super::Ends| legs.iter().all(|leg| ends.seen(*leg).is_none_or(Seen::is_over));
+        if legs.iter().any(|leg| self.seen(*leg).is_over()) {
+            if self.end_is_told {
+                return Ok(StepVerdict::not_run("the call was over before"));
+            }
+            // Both ends hear of an end; the later one only by the network's delay.
+            self.until(PATIENCE, over).await?;
+            let ends = self.all_ends(legs);
+            let judged = release::dropped(&ends, legs.len() > 1);
+            self.give_up(legs).await;
+            return Ok(judged);
+        }
+        // Asked now: afterwards the end of the call explains it.
+        let unconfirmed = release::unconfirmed(&self.all_ends(legs), self.run.now());
+        if let Some(own) = legs.first() {
+            self.leg(*own).handle.hang_up(None).await;
+        }
+        self.until(PATIENCE, over).await?;
+        let (judged, warning) = release::ended(&self.all_ends(legs), PATIENCE);
+        warning.into_iter().for_each(|finding| self.note(finding));
+        self.give_up(legs).await;
+        Ok(unconfirmed.unwrap_or(judged))
+    }
+
+    /// Hangs up what is still up, without waiting.
+    async fn give_up(&mut self, legs: &[usize]) {
+        for leg in legs.iter().filter(|leg| !self.seen(**leg).is_over()) {
+            self.leg(*leg).handle.hang_up(None).await;
+        }
+    }
+
+    /// The ends of a call, in the order of `legs`.
+    fn all_ends(&self, legs: &[usize]) -> Vec<End<'_>> {
+        legs.iter()
+            .map(|leg| End {
+                name: self.name(self.leg(*leg).party),
+                leg: self.leg(*leg),
+                trace: self.trace(*leg),
+            })
+            .collect()
+    }
+}
