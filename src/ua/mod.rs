@@ -14,6 +14,7 @@ pub mod call;
 pub mod challenged;
 pub mod dialog;
 mod end;
+pub mod expected;
 pub mod options;
 pub mod registration;
 mod response;
