@@ -1,7 +1,13 @@
 //! Situations that a platform brings about: what the reader is told of each by every question, in virtual time against a scripted platform.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+mod audio;
+mod beside;
+mod given_up;
 mod healthy;
 #[path = "../support/platform/mod.rs"]
 #[allow(dead_code, unused_imports)]
 mod platform;
+mod setup;
+mod transfers;
+mod unasked;

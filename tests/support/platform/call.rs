@@ -1,7 +1,7 @@
 //! What the platform does where a test says nothing else: registrations, calls, what is asked in calls.
 
 use super::core::{Core, Incoming, Leg};
-use super::media::{Player, Source, description, moved};
+use super::media::{Player, Source, description};
 use super::text::{self, Text};
 use super::{DOMAIN, PLATFORM, ms};
 use std::net::SocketAddr;
@@ -160,12 +160,36 @@ impl Core {
             text = text.with("Referred-By", referred);
         }
         if !sdp.is_empty() {
-            text = text.sdp(moved(&sdp, self.port_of(leg)));
+            text = text.sdp(self.moved(&sdp, leg));
         }
         self.legs[caller].called.push(leg);
         let then = Box::new(move |core: &mut Core, answer: &Text| core.callee_answers(leg, answer));
         self.request(leg, text, Some(then));
         // What CANCEL and a repeated answer are known by.
+        if let Some(sent) = self.last_sent("INVITE", leg) {
+            self.legs[leg].invite.text = sent;
+        }
+        leg
+    }
+
+    /// A call to a contact that no call of ours stands behind: from this address, with these header lines. What is answered gets its ACK.
+    pub(crate) fn originate(&mut self, from: &str, contact: &str, lines: &str) -> usize {
+        let mut fake = Text::request("INVITE", contact).with("From", format!("{from};tag=none"));
+        fake = fake.with("To", Core::aor(text::user(contact))).with("Call-ID", self.fresh("none"));
+        let at: SocketAddr = PLATFORM.parse().unwrap();
+        let nobody = Incoming { text: fake, from: at, at, leg: None, user: String::new() };
+        let caller = self.leg(&nobody);
+        self.legs[caller].over = true;
+        let leg = self.place(caller, contact);
+        let sdp = description("", self.port_of(leg));
+        let then = move |core: &mut Core, answer: &Text| {
+            if answer.status().is_some_and(|status| (200..300).contains(&status)) {
+                core.legs[leg].sdp.clone_from(&answer.body);
+                core.legs[leg].up = true;
+                core.acknowledge(leg, answer);
+            }
+        };
+        self.request(leg, Text::request("INVITE", "-").lines(lines).sdp(sdp), Some(Box::new(then)));
         if let Some(sent) = self.last_sent("INVITE", leg) {
             self.legs[leg].invite.text = sent;
         }
@@ -287,7 +311,7 @@ impl Core {
         let mut text = Text::response(&invite.text, status, phrase, &tag)
             .with("Contact", format!("<sip:pbx@{}>", leg.at));
         if let Some(sdp) = sdp {
-            text = text.sdp(moved(&sdp, self.port_of(caller)));
+            text = text.sdp(self.moved(&sdp, caller));
         }
         self.reply(&invite, text);
     }
@@ -397,7 +421,7 @@ impl Core {
         };
         let mut text = carried(m, Text::request(m.method(), "-"));
         if m.has_sdp() {
-            text.body = moved(&text.body, self.port_of(peer));
+            text.body = self.moved(&text.body, peer);
         }
         let asked = m.clone();
         let then = move |core: &mut Core, answer: &Text| core.pass_back(&asked, leg, peer, answer);
@@ -418,7 +442,7 @@ impl Core {
         let response = Text::response(&asked.text, status, answer.phrase(), "");
         let mut text = carried(answer, response).with("Contact", format!("<sip:pbx@{}>", asked.at));
         if answer.has_sdp() {
-            text.body = moved(&text.body, self.port_of(leg));
+            text.body = self.moved(&text.body, leg);
         }
         self.reply(asked, text);
     }

@@ -1,6 +1,6 @@
 //! The platform's sockets, timers and transactions, such as they are: a request is answered once, a repeated one gets the same again.
 
-use super::media::{Passing, Relay, wanted};
+use super::media::{Passing, Relay, moved, wanted};
 use super::text::{self, Text};
 use super::{DOMAIN, PLATFORM, ms};
 use ringback::sim::MemoryNetwork;
@@ -122,6 +122,7 @@ pub(crate) struct Core {
     pub(super) one_binding: bool,
     pub(super) challenges: bool,
     pub(super) carries_refer: bool,
+    pub(super) direct: bool,
     pub(super) log: Arc<Mutex<Vec<Logged>>>,
 }
 
@@ -150,6 +151,7 @@ impl Core {
             one_binding: false,
             challenges: false,
             carries_refer: false,
+            direct: false,
             log: Arc::default(),
         };
         core.listen(PLATFORM.parse().unwrap());
@@ -186,6 +188,11 @@ impl Core {
     pub(crate) fn port_of(&self, leg: usize) -> SocketAddr {
         let relay = self.relays.iter().find(|relay| relay.leg == leg).unwrap();
         relay.sockets[0].local_addr().unwrap()
+    }
+
+    /// What this leg is told of a description of somebody else: media goes through the platform, or past it.
+    pub(crate) fn moved(&self, sdp: &str, leg: usize) -> String {
+        if self.direct { sdp.to_owned() } else { moved(sdp, self.port_of(leg)) }
     }
 
     fn transmit(&mut self, local: SocketAddr, outgoing: Outgoing, mut text: Text) -> Option<Vec<u8>> {

@@ -130,6 +130,12 @@ impl Platform {
         self
     }
 
+    /// Media goes from end to end, past the platform.
+    pub(crate) fn direct_media(mut self) -> Platform {
+        self.core.direct = true;
+        self
+    }
+
     /// REFER is carried out by the platform, in the place of who is referred.
     pub(crate) fn carries_refer(mut self) -> Platform {
         self.core.carries_refer = true;

@@ -1,7 +1,7 @@
 //! REFER carried out by the platform, and INVITE with Replaces.
 
 use super::core::{Core, Incoming};
-use super::media::{description, moved};
+use super::media::description;
 use super::ms;
 use super::text::{self, Text};
 
@@ -85,8 +85,7 @@ impl Core {
         };
         let new = self.place(referred, &contact);
         self.legs[new].remote = Core::aor(&number);
-        let text =
-            Text::request("INVITE", "-").sdp(moved(&self.legs[referred].sdp.clone(), self.port_of(new)));
+        let text = Text::request("INVITE", "-").sdp(self.moved(&self.legs[referred].sdp, new));
         let then = move |core: &mut Core, answer: &Text| {
             let status = answer.status().unwrap_or(0);
             if (200..300).contains(&status) {

@@ -1,0 +1,213 @@
+//! What is heard in a call, and what is not: sections 23, 24, 27 and 28 of the list of situations.
+
+use crate::platform::*;
+use ringback::check::{Call, Outcome, Severity, Side, Verdict};
+use std::time::Duration;
+
+async fn call(platform: Platform) -> Outcome {
+    platform.asked(Call::between(&account("alice"), &account("bob"))).await
+}
+
+/// Voice for so long, then silence up to the end of the period, in turn; no packet is missing.
+fn in_turn(voice: Duration, period: Duration) -> Platform {
+    Platform::new().hears(move |passing, packet| {
+        if passing.since.as_millis() % period.as_millis() >= voice.as_millis() {
+            silence(packet);
+        }
+        true
+    })
+}
+
+/// Audio to alice begins this long after the answer.
+fn late_by(time: Duration) -> Platform {
+    Platform::new().hears(move |passing, _| passing.to != "alice" || passing.since >= time)
+}
+
+#[tokio::test(start_paused = true)]
+#[ignore = "red: 23"]
+async fn a_third_of_the_audio_is_not_a_pass() {
+    let outcome = call(in_turn(ms(300), ms(900))).await;
+    judged_as(&outcome, &[Verdict::Fail], &[Side::Peer, Side::Path]);
+    says(&outcome, &["%"]);
+}
+
+#[tokio::test(start_paused = true)]
+#[ignore = "red: 23"]
+async fn most_of_the_audio_is_a_warning_and_all_of_it_none() {
+    let outcome = call(in_turn(ms(700), ms(1_000))).await;
+    passes(&outcome);
+    assert!(outcome.findings.iter().any(|found| found.severity == Severity::Warning), "{outcome}");
+    says(&outcome, &["%"]);
+    spotless(&call(Platform::new()).await);
+    spotless(&call(late_by(ms(400))).await);
+}
+
+#[tokio::test(start_paused = true)]
+#[ignore = "red: 23"]
+async fn audio_that_begins_late_is_told() {
+    for late in [2_500, 1_500] {
+        let outcome = call(late_by(ms(late))).await;
+        assert!(outcome.findings.iter().any(|found| found.severity != Severity::Info), "{outcome}");
+        says(&outcome, &["began|late", "alice"]);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn audio_that_stops_fails() {
+    let outcome = call(Platform::new().hears(|passing, _| passing.since < ms(1_700))).await;
+    assert_eq!(outcome.verdict, Verdict::Fail, "{outcome}");
+    says(&outcome, &["stopped|nothing in the last"]);
+}
+
+/// The platform ends both legs this long after the answer.
+fn ended(after: Duration, reason: Option<&'static str>) -> Platform {
+    Platform::new().up(after, move |core, a, b| {
+        for leg in [Some(a), b].into_iter().flatten() {
+            core.bye(leg, reason);
+        }
+    })
+}
+
+#[tokio::test(start_paused = true)]
+#[ignore = "red: 24"]
+async fn a_call_that_the_platform_ends_at_once_is_no_matter_of_the_path() {
+    for (after, reason) in [
+        (200, Some("Q.850;cause=21")),
+        (50, None),
+        (600, Some("SIP;cause=480")),
+        (200, Some("Q.850;cause=16")),
+    ] {
+        let outcome = call(ended(ms(after), reason)).await;
+        judged(&outcome, Verdict::Fail, Side::Peer);
+        only_side(&outcome, Side::Peer);
+        says(&outcome, &["ended the call|ended by the platform|platform ended"]);
+        says_nothing_of(&outcome, &["loss", "firewall", "gaps"]);
+        if let Some(reason) = reason {
+            says(&outcome, &[reason]);
+        }
+    }
+    let outcome = call(ended(ms(200), None)).await;
+    says(&outcome, &["0.2 s"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_call_that_the_platform_ends_after_two_seconds_is_the_peers() {
+    let outcome = call(ended(ms(2_000), None)).await;
+    judged(&outcome, Verdict::Fail, Side::Peer);
+}
+
+#[tokio::test(start_paused = true)]
+#[ignore = "red: 24"]
+async fn a_number_that_ends_the_call_at_once_is_told_as_that() {
+    let platform =
+        Platform::new().answering("900", || Source::Nothing).up(ms(100), |core, leg, _| core.bye(leg, None));
+    let outcome = platform.asked(Call::to(&account("alice"), "900").unwrap()).await;
+    judged(&outcome, Verdict::Fail, Side::Peer);
+    says_nothing_of(&outcome, &["firewall", "loss", "none the other way"]);
+}
+
+#[tokio::test(start_paused = true)]
+#[ignore = "red: 27"]
+async fn of_the_direction_that_was_not_seen_nothing_is_claimed() {
+    let platform = Platform::new().answering("900", || Source::Nothing);
+    let outcome = platform.asked(Call::to(&account("alice"), "900").unwrap()).await;
+    assert_eq!(outcome.verdict, Verdict::Fail, "{outcome}");
+    says_nothing_of(&outcome, &["none the other way", "neither"]);
+    says(&outcome, &["silent|sends nothing", "blocked|blocks|drops"]);
+}
+
+/// What the answer to alice says is changed.
+async fn answered_with(edit: fn(&mut Text)) -> Outcome {
+    call(Platform::new().edits(move |text, to| {
+        if to.user == "alice" && text.answers(200, "INVITE") {
+            edit(text);
+        }
+    }))
+    .await
+}
+
+fn line(text: &mut Text, name: &str, line: &str) {
+    let with = |old: &str| if old.starts_with(name) { format!("{line}\r\n") } else { format!("{old}\r\n") };
+    text.body = text.body.lines().map(with).collect();
+}
+
+const GENERIC: &str = "switch on PCMA or PCMU without encryption";
+
+#[tokio::test(start_paused = true)]
+#[ignore = "red: 28"]
+async fn a_stream_that_is_refused_is_told() {
+    let outcome = answered_with(|text| {
+        let port = text.body.split("m=audio ").nth(1).unwrap().split(' ').next().unwrap().to_owned();
+        text.body = text.body.replace(&format!("m=audio {port} "), "m=audio 0 ");
+    })
+    .await;
+    judged(&outcome, Verdict::Fail, Side::Peer);
+    says(&outcome, &["port 0", "refused|rejected"]);
+    says_nothing_of(&outcome, &[GENERIC]);
+}
+
+#[tokio::test(start_paused = true)]
+#[ignore = "red: 28"]
+async fn an_answer_of_the_other_address_family_is_told() {
+    let outcome = answered_with(|text| line(text, "c=", "c=IN IP6 ::1")).await;
+    judged(&outcome, Verdict::Fail, Side::Peer);
+    says(&outcome, &["IPv6"]);
+    says_nothing_of(&outcome, &[GENERIC]);
+}
+
+#[tokio::test(start_paused = true)]
+#[ignore = "red: 28"]
+async fn an_answer_without_a_description_is_told() {
+    let outcome = answered_with(Text::without_body).await;
+    judged(&outcome, Verdict::Fail, Side::Peer);
+    says(&outcome, &["no description|without a description|no session description|without SDP"]);
+    says_nothing_of(&outcome, &[GENERIC]);
+}
+
+#[tokio::test(start_paused = true)]
+#[ignore = "red: 28"]
+async fn a_name_in_the_place_of_an_address_is_no_fault_of_the_peer() {
+    let outcome = answered_with(|text| line(text, "c=", "c=IN IP4 localhost")).await;
+    judged_as(&outcome, &[Verdict::Pass, Verdict::Inconclusive], &[Side::Probe]);
+    says_nothing_of(&outcome, &[GENERIC]);
+}
+
+#[tokio::test(start_paused = true)]
+#[ignore = "red: 28"]
+async fn another_codec_than_was_offered_is_told() {
+    let outcome = answered_with(|text| {
+        let port = text.body.split("m=audio ").nth(1).unwrap().split(' ').next().unwrap().to_owned();
+        text.body = text
+            .body
+            .lines()
+            .filter(|line| !line.starts_with("a="))
+            .map(|line| format!("{line}\r\n"))
+            .collect();
+        line(text, "m=audio", &format!("m=audio {port} RTP/AVP 18"));
+    })
+    .await;
+    judged(&outcome, Verdict::Fail, Side::Peer);
+    says(&outcome, &["G.729|G729"]);
+}
+
+#[tokio::test(start_paused = true)]
+#[ignore = "red: 28"]
+async fn noise_is_not_taken_for_music_on_hold() {
+    let mut dice: u32 = 7;
+    let outcome = call(Platform::new().hears(move |passing, packet| {
+        if passing.to == "alice" {
+            packet.resize(12 + 170, 0);
+            for byte in &mut packet[12..] {
+                dice ^= dice << 13;
+                dice ^= dice >> 17;
+                dice ^= dice << 5;
+                *byte = (dice >> 8) as u8;
+            }
+        }
+        true
+    }))
+    .await;
+    assert_eq!(outcome.verdict, Verdict::Fail, "{outcome}");
+    says(&outcome, &["noise", "encrypted|SRTP"]);
+    says_nothing_of(&outcome, &["music on hold", "it is not bob"]);
+}

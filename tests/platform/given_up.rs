@@ -1,0 +1,243 @@
+//! Calls that are given up, held, or not answered at all: sections 25, 31 and 32 of the list of situations.
+
+use crate::platform::*;
+use ringback::check::{Call, Cancel, Dtmf, Fork, Hold, Outcome, Side, Transfer, Verdict};
+
+fn cancel() -> Cancel {
+    Cancel::between(&account("alice"), &account("bob"))
+}
+
+fn hold() -> Hold {
+    Hold::between(&account("alice"), &account("bob"))
+}
+
+/// Bob rings; this long after, the platform gives him up with this Reason and voice mail answers alice.
+fn mailbox_after(time: u64, reason: Option<&'static str>) -> Platform {
+    Platform::new().when(move |core, m| {
+        let is_call = m.begins("INVITE");
+        if is_call {
+            core.respond(m, 100, "Trying", "");
+            let alice = core.leg(m);
+            core.route(alice);
+            core.after(ms(time), move |core| {
+                core.cancel(core.legs[alice].called[0], reason);
+                core.answer(alice, Source::Tone(440.0));
+            });
+        }
+        is_call
+    })
+}
+
+#[tokio::test(start_paused = true)]
+#[ignore = "red: 31"]
+async fn no_verdict_about_a_cancel_without_a_cancel() {
+    for (time, reason) in [(600, None), (100, Some("SIP;cause=480")), (900, Some("SIP;cause=200;text=\"x\""))]
+    {
+        let scene = mailbox_after(time, reason).start().await;
+        let outcome = scene.check(cancel()).await;
+        assert!(scene.got("CANCEL").is_empty(), "{outcome}");
+        does_not_pass(&outcome);
+        says(&outcome, &["answered", "before|no CANCEL"]);
+        says_nothing_of(&outcome, &["stopped ringing", "call was taken elsewhere"]);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+#[ignore = "red: 31"]
+async fn a_call_that_is_refused_or_ended_before_it_is_given_up_is_no_pass() {
+    for (status, phrase) in
+        [(480, "Temporarily Unavailable"), (486, "Busy Here"), (487, "Request Terminated")]
+    {
+        let platform = Platform::new().when(move |core, m| {
+            let is_call = m.begins("INVITE");
+            if is_call {
+                core.respond(m, 100, "Trying", "");
+                let alice = core.leg(m);
+                core.route(alice);
+                core.after(ms(500), move |core| {
+                    core.cancel(core.legs[alice].called[0], None);
+                    core.refuse(alice, status, phrase);
+                });
+            }
+            is_call
+        });
+        let outcome = platform.asked(cancel()).await;
+        does_not_pass(&outcome);
+        says(&outcome, &[&status.to_string()]);
+        says_nothing_of(&outcome, &["stopped ringing"]);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+#[ignore = "red: 31"]
+async fn an_answer_that_crosses_the_cancel_is_told() {
+    let platform = Platform::new().when(|core, m| {
+        let gives_up = m.is("CANCEL");
+        if gives_up {
+            let alice = m.leg.unwrap();
+            core.respond(m, 200, "OK", "");
+            core.cancel(core.legs[alice].called[0], None);
+            core.answer(alice, Source::Tone(440.0));
+        }
+        gives_up
+    });
+    let scene = platform.start().await;
+    let outcome = scene.check(cancel()).await;
+    assert_eq!((scene.got("CANCEL").len(), scene.got("BYE").len()), (1, 1), "{outcome}");
+    says(&outcome, &["answered", "charged|crossed|at the same time|same moment"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_call_that_is_given_up_and_stops_ringing_passes() {
+    spotless(&Platform::new().asked(cancel()).await);
+}
+
+/// What alice gets to her hold.
+fn held(status: u16, phrase: &'static str) -> Platform {
+    Platform::new().when(move |core, m| {
+        let is_hold = m.user == "alice" && m.continues("INVITE");
+        if is_hold {
+            core.respond(m, status, phrase, "Contact: <sip:pbx@203.0.113.1:5060>");
+        }
+        is_hold
+    })
+}
+
+#[tokio::test(start_paused = true)]
+#[ignore = "red: 25"]
+async fn a_hold_that_is_answered_without_a_description_is_told_as_that() {
+    let outcome = held(200, "OK").asked(hold()).await;
+    judged(&outcome, Verdict::Fail, Side::Peer);
+    says(&outcome, &["without a description|no description|without SDP"]);
+    says_nothing_of(&outcome, &["not answered in", "loses requests"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_hold_that_is_refused_fails_with_its_status() {
+    for (status, phrase) in [(488, "Not Acceptable Here"), (403, "Forbidden"), (501, "Not Implemented")] {
+        let outcome = held(status, phrase).asked(hold()).await;
+        judged(&outcome, Verdict::Fail, Side::Peer);
+        says(&outcome, &[&status.to_string()]);
+        says_nothing_of(&outcome, &["not answered in"]);
+    }
+    spotless(&Platform::new().asked(hold()).await);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_hold_that_is_not_answered_is_told_as_that() {
+    let platform = Platform::new().when(|_, m| m.user == "alice" && m.continues("INVITE"));
+    let outcome = platform.asked(hold()).await;
+    judged(&outcome, Verdict::Fail, Side::Peer);
+    says(&outcome, &["not answered"]);
+}
+
+/// Every question about calls, against what this makes.
+async fn all(platform: impl Fn() -> Platform) -> Vec<(&'static str, Outcome)> {
+    let [alice, bob, carol] = ["alice", "bob", "carol"].map(account);
+    vec![
+        ("call", platform().asked(Call::between(&alice, &bob)).await),
+        ("hold", platform().asked(hold()).await),
+        ("cancel", platform().asked(cancel()).await),
+        ("dtmf", platform().asked(Dtmf::between(&alice, &bob)).await),
+        ("transfer", platform().asked(Transfer::blind(&alice, &bob, &carol)).await),
+        ("fork", platform().asked(Fork::bindings(&alice, &bob, 2).unwrap()).await),
+    ]
+}
+
+#[tokio::test(start_paused = true)]
+#[ignore = "red: 32"]
+async fn a_registrar_that_answers_no_invite_gets_one_verdict() {
+    let outcomes = all(|| Platform::new().when(|_, m| m.is("INVITE"))).await;
+    let verdict = outcomes[0].1.verdict;
+    let code = first(&outcomes[0].1).unwrap().code.clone();
+    for (name, outcome) in &outcomes {
+        assert_eq!(outcome.verdict, verdict, "{name}\n{outcome}");
+        judged_as(outcome, &[Verdict::Fail, Verdict::Inconclusive], &[Side::Path, Side::Probe]);
+        assert_eq!(first(outcome).unwrap().code, code, "{name}\n{outcome}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+#[ignore = "red: 32"]
+async fn a_platform_that_rings_nobody_gets_one_verdict() {
+    // A 100, and nothing more: something came.
+    let trying = || {
+        Platform::new().when(|core, m| {
+            let is_call = m.begins("INVITE");
+            if is_call {
+                core.respond(m, 100, "Trying", "");
+            }
+            is_call
+        })
+    };
+    for (name, outcome) in all(trying).await {
+        does_not_pass(&outcome);
+        assert_eq!(first(&outcome).unwrap().side, Side::Peer, "{name}\n{outcome}");
+        says(&outcome, &["100"]);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+#[ignore = "red: 32"]
+async fn media_that_reaches_nobody_gets_one_code() {
+    let [alice, bob] = ["alice", "bob"].map(account);
+    let deaf = || Platform::new().hears(|passing, _| passing.to != "bob");
+    let outcomes = [
+        ("call", deaf().asked(Call::between(&alice, &bob)).await),
+        ("hold", deaf().asked(hold()).await),
+        ("dtmf", deaf().asked(Dtmf::between(&alice, &bob)).await),
+        ("transfer", deaf().asked(Transfer::blind(&alice, &bob, &account("carol"))).await),
+    ];
+    for (name, outcome) in &outcomes {
+        judged(outcome, Verdict::Fail, Side::Path);
+        assert_eq!(first(outcome).unwrap().code, "one-way-audio", "{name}\n{outcome}");
+        assert!(!first(outcome).unwrap().evidence.is_empty(), "{name}\n{outcome}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_mailbox_in_the_place_of_bob_is_somebody_else_for_every_question() {
+    let mailbox = || Platform::new().answering("bob", || Source::Tone(440.0));
+    for (name, outcome) in all(mailbox).await {
+        if name == "cancel" {
+            says(&outcome, &["answered"]);
+        }
+        does_not_pass(&outcome);
+        says(&outcome, &["somebody else|another|not by bob|not bob"]);
+        says_nothing_of(&outcome, &["firewall"]);
+    }
+}
+
+/// A group of bob, carol and two devices of others: one declines for all, and what alice gets comes only when the other, which is unplugged,
+/// was given up.
+#[tokio::test(start_paused = true)]
+#[ignore = "red: 51"]
+async fn a_refusal_that_takes_its_time_is_no_leg_left_open() {
+    let platform = Platform::new()
+        .number("600", |core, alice| {
+            for name in ["bob", "carol"] {
+                let contact = core.bindings[name][0].clone();
+                core.dial(alice, &contact, "");
+            }
+            core.after(ms(300), move |core| {
+                for called in core.legs[alice].called.clone() {
+                    core.cancel(called, None);
+                }
+            });
+            core.after(ms(5_300), move |core| core.refuse(alice, 603, "Decline"));
+            core.legs[alice].over = true;
+        })
+        .when(|core, m| {
+            let gives_up = m.is("CANCEL");
+            if gives_up {
+                core.respond(m, 200, "OK", "");
+            }
+            gives_up
+        });
+    let members = ["bob", "carol"].map(account);
+    let check = Fork::group(&account("alice"), "600", &members).unwrap();
+    let outcome = platform.asked(check.trials([ringback::check::ForkTrial::Answer])).await;
+    does_not_pass(&outcome);
+    says(&outcome, &["603"]);
+    says_nothing_of(&outcome, &["left open", "still up", "did not end", "time for ringing", "mailbox"]);
+}

@@ -1,0 +1,259 @@
+//! Who answers a call, and who refuses it: sections 29, 30, 35, 42 and 49 of the list of situations.
+
+use crate::platform::*;
+use ringback::check::{Call, Outcome, Side, Verdict};
+
+fn between() -> Call {
+    Call::between(&account("alice"), &account("bob"))
+}
+
+/// The INVITE to bob is changed.
+fn offered(edit: impl Fn(&mut Text) + Send + 'static) -> Platform {
+    Platform::new().edits(move |text, to| {
+        if to.user == "bob" && text.begins("INVITE") {
+            edit(text);
+        }
+    })
+}
+
+#[tokio::test(start_paused = true)]
+#[ignore = "red: 29"]
+async fn what_the_platform_offered_to_our_own_end_is_known() {
+    for profile in ["UDP/TLS/RTP/SAVPF", "RTP/SAVP"] {
+        let outcome = offered(move |text| text.edit("RTP/AVP", profile)).asked(between()).await;
+        judged(&outcome, Verdict::Fail, Side::Peer);
+        says(&outcome, &[profile, "to bob|offered bob"]);
+        says_nothing_of(&outcome, &["offered were PCMA"]);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+#[ignore = "red: 29"]
+async fn a_codec_that_only_the_platform_offered_is_named() {
+    let only_g729 = |text: &mut Text| {
+        let port = text.body.split("m=audio ").nth(1).unwrap().split(' ').next().unwrap().to_owned();
+        let head = text.body.split("m=audio").next().unwrap().to_owned();
+        text.body = format!("{head}m=audio {port} RTP/AVP 18\r\na=rtpmap:18 G729/8000\r\n");
+    };
+    let outcome = offered(only_g729).asked(between()).await;
+    judged(&outcome, Verdict::Fail, Side::Peer);
+    says(&outcome, &["G.729|G729", "to bob|offered bob"]);
+    says_nothing_of(&outcome, &["offered were PCMA"]);
+}
+
+#[tokio::test(start_paused = true)]
+#[ignore = "red: 29"]
+async fn an_answer_of_bob_that_the_platform_loses_is_told() {
+    for (status, phrase) in [(487, "Request Terminated"), (480, "Temporarily Unavailable")] {
+        let platform = Platform::new().when(move |core, m| {
+            let is_answer = m.user == "bob" && m.answers(200, "INVITE");
+            if is_answer {
+                let bob = m.leg.unwrap();
+                core.ack(bob, None, 1);
+                core.bye(bob, None);
+                core.refuse(0, status, phrase);
+            }
+            is_answer
+        });
+        let outcome = platform.asked(between()).await;
+        judged(&outcome, Verdict::Fail, Side::Peer);
+        says(&outcome, &["bob had answered|bob answered", &status.to_string()]);
+        says_nothing_of(&outcome, &["no-answer timer", "not register"]);
+    }
+}
+
+/// Bob's device is called and cancelled with this Reason; alice is connected with somebody else.
+fn taken(reason: Option<&'static str>) -> Platform {
+    Platform::new().when(move |core, m| {
+        let is_call = m.begins("INVITE");
+        if is_call {
+            core.respond(m, 100, "Trying", "");
+            let alice = core.leg(m);
+            core.route(alice);
+            core.after(ms(150), move |core| {
+                core.cancel(core.legs[alice].called[0], reason);
+                core.answer(alice, Source::Tone(440.0));
+            });
+        }
+        is_call
+    })
+}
+
+fn somebody_else(outcome: &Outcome) {
+    does_not_pass(outcome);
+    says(outcome, &["somebody else|another device|other device|elsewhere|not by bob"]);
+    says_nothing_of(outcome, &["firewall", "sendonly", "0.0.0.0", "platform ended", "the call ended"]);
+}
+
+#[tokio::test(start_paused = true)]
+#[ignore = "red: 30"]
+async fn another_device_that_answers_is_told() {
+    for reason in [
+        Some(r#"SIP;cause=200;text="Call completed elsewhere""#),
+        Some("SIP ; cause=200"),
+        Some(r#"Q.850;cause=26;text="Non-selected user clearing""#),
+        None,
+    ] {
+        let outcome = taken(reason).asked(between()).await;
+        somebody_else(&outcome);
+        says(&outcome, &["CANCEL"]);
+        if let Some(reason) = reason.filter(|reason| reason.contains("200")) {
+            says(&outcome, &[reason.split(";text").next().unwrap(), "another device|other device"]);
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+#[ignore = "red: 30"]
+async fn a_mailbox_in_the_place_of_bob_is_told_as_somebody_else() {
+    let outcome = Platform::new().answering("bob", || Source::Tone(440.0)).asked(between()).await;
+    somebody_else(&outcome);
+    says(&outcome, &["no INVITE"]);
+    // A mailbox that says nothing at first, and one that names who was called before.
+    let outcome = Platform::new().answering("bob", || Source::Nothing).asked(between()).await;
+    somebody_else(&outcome);
+    let diverted = Platform::new().answering("bob", || Source::Tone(440.0)).edits(|text, _| {
+        if text.answers(200, "INVITE") {
+            text.set(
+                "History-Info",
+                "<sip:bob@pbx.example.com>;index=1,<sip:mailbox@pbx.example.com>;index=1.1",
+            );
+        }
+    });
+    let outcome = diverted.asked(between()).await;
+    somebody_else(&outcome);
+    says(&outcome, &["History-Info", "mailbox"]);
+}
+
+/// Somebody whose address no one of us knows calls bob's port, a moment before the platform does.
+#[tokio::test(start_paused = true)]
+#[ignore = "red: 35"]
+async fn the_call_of_a_stranger_takes_no_place_and_is_not_answered() {
+    const STRANGER: &str = "198.51.100.9:5060";
+    let platform = Platform::new().listening(STRANGER).when(|core, m| {
+        let is_call = m.begins("INVITE") && m.user == "alice";
+        if is_call {
+            core.respond(m, 100, "Trying", "");
+            let alice = core.leg(m);
+            let bob = core.bindings["bob"][0].clone();
+            let to = uri(&bob).split('@').nth(1).unwrap().split(';').next().unwrap().parse().unwrap();
+            let sdp = description("", STRANGER.parse().unwrap());
+            core.stray(STRANGER, to, "INVITE sip:100@192.0.2.7", "From: <sip:scan@192.0.2.1>;tag=x", &sdp);
+            core.after(ms(100), move |core| core.route(alice));
+        }
+        is_call
+    });
+    let scene = platform.start().await;
+    let outcome = scene.check(between()).await;
+    judged_as(&outcome, &[Verdict::Pass, Verdict::Inconclusive], &[Side::Probe, Side::Path]);
+    says_nothing_of(&outcome, &["busy"]);
+    let answers = scene.received(Some(STRANGER));
+    assert!(!answers.is_empty() && answers.iter().all(|text| text.status() != Some(200)), "{answers:?}");
+}
+
+#[tokio::test(start_paused = true)]
+#[ignore = "red: 35"]
+async fn a_call_in_earnest_is_never_answered() {
+    let platform = Platform::new().number("203", |core, alice| {
+        core.ring(alice);
+        let bob = core.bindings["bob"][0].clone();
+        core.after(ms(300), move |core| {
+            let lines = "P-Asserted-Identity: <sip:carol@pbx.example.com>";
+            core.originate("<sip:carol@pbx.example.com>", &bob, lines);
+        });
+        core.after(ms(20_000), move |core| core.refuse(alice, 480, "No Answer"));
+    });
+    let scene = platform.start().await;
+    let outcome = scene.check(between().dial("203").unwrap()).await;
+    does_not_pass(&outcome);
+    says_nothing_of(&outcome, &["200 of the callee is lost", "is lost on the platform"]);
+    let answered = scene.received(None).iter().any(|text| text.answers(200, "INVITE"));
+    assert!(!answered, "carol's call was answered\n{outcome}");
+}
+
+#[tokio::test(start_paused = true)]
+#[ignore = "red: 42"]
+async fn who_was_redirected_to_is_named_and_not_who_was_called() {
+    let platform = Platform::new().when(|core, m| {
+        let is_call = m.begins("INVITE") && user(m.uri()) == "bob";
+        if is_call {
+            let lines = "Contact: <sip:carol@pbx.example.com>\nDiversion: <sip:bob@pbx.example.com>;reason=unconditional";
+            core.respond(m, 302, "Moved Temporarily", lines);
+        }
+        is_call
+    });
+    let outcome = platform.asked(between()).await;
+    does_not_pass(&outcome);
+    says(&outcome, &["302", "carol", "bob", "redirect|forward"]);
+    says_nothing_of(&outcome, &["404 for bob", "number is not attached"]);
+}
+
+#[tokio::test(start_paused = true)]
+#[ignore = "red: 49"]
+async fn an_odd_from_is_taken_or_quoted_and_not_blamed_on_who_carried_it() {
+    for (from, quoted) in [
+        ("Doe, John <sip:1001@pbx.example.com>;tag=TAG", "Doe, John"),
+        ("Bob (desk) <sip:1001@pbx.example.com>;tag=TAG", "Bob (desk)"),
+        ("Sales/Support <sip:1001@pbx.example.com>;tag=TAG", "Sales/Support"),
+        ("\"Anonymous\" <anonymous>;tag=TAG", "<anonymous>"),
+        ("sip:u@d;;tag=TAG", "sip:u@d;;"),
+    ] {
+        let odd = move |text: &mut Text| {
+            let tag = tag(text.value("From")).unwrap().to_owned();
+            text.set("From", from.replace("TAG", &tag));
+        };
+        let outcome = offered(odd).asked(between()).await;
+        says(&outcome, &[quoted]);
+        if outcome.verdict != Verdict::Pass {
+            judged_as(&outcome, &[Verdict::Fail, Verdict::Inconclusive], &[Side::Peer, Side::Probe]);
+            says(&outcome, &["cannot be read|could not be read", "From"]);
+        }
+        says_nothing_of(&outcome, &["lost on the platform", "was not answered in", "no INVITE"]);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+#[ignore = "red: 49"]
+async fn an_invite_without_a_tag_cannot_be_read_and_is_quoted() {
+    let odd = |text: &mut Text| text.set("From", "Doe, John <sip:1001@pbx.example.com>");
+    let outcome = offered(odd).asked(between()).await;
+    does_not_pass(&outcome);
+    says(&outcome, &["Doe, John", "bob"]);
+}
+
+#[tokio::test(start_paused = true)]
+#[ignore = "red: 51"]
+async fn a_dead_binding_is_not_an_account_that_is_not_registered() {
+    let platform = Platform::new().number("900", |core, alice| {
+        core.after(ms(500), move |core| core.refuse(alice, 408, "Request Timeout"));
+    });
+    let outcome = platform.asked(Call::to(&account("alice"), "900").unwrap()).await;
+    does_not_pass(&outcome);
+    says(&outcome, &["408", "unplugged|NAT"]);
+    says_nothing_of(&outcome, &["check whether the account is registered"]);
+}
+
+#[tokio::test(start_paused = true)]
+#[ignore = "red: 51"]
+async fn a_refusal_of_the_description_speaks_of_the_address_family_too() {
+    let platform =
+        Platform::new().number("900", |core, alice| core.refuse(alice, 488, "Not Acceptable Here"));
+    let outcome = platform.asked(Call::to(&account("alice"), "900").unwrap()).await;
+    does_not_pass(&outcome);
+    says(&outcome, &["488", "IPv4|IPv6|address family"]);
+}
+
+#[tokio::test(start_paused = true)]
+#[ignore = "red: 51"]
+async fn a_device_that_holds_is_told_as_that() {
+    for way in ["a=sendonly", "a=inactive"] {
+        let platform =
+            Platform::new().answering("900", || Source::Tone(440.0)).up(ms(300), move |core, leg, _| {
+                let sdp = description(&core.legs[leg].sdp, core.port_of(leg)).replace("a=sendrecv", way);
+                core.reinvite(leg, sdp);
+                core.play(leg, Source::Nothing);
+            });
+        let outcome = platform.asked(Call::to(&account("alice"), "900").unwrap()).await;
+        says(&outcome, &["hold|held"]);
+    }
+}
