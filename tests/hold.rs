@@ -167,21 +167,17 @@ async fn music_on_hold_is_known_as_a_sound_that_is_nobodys_tone_from_either_end(
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_held_party_that_is_heard_on_is_the_fault_and_music_for_it_does_not_hide_that() {
+async fn a_held_party_whose_voice_still_comes_is_a_warning_and_music_for_it_does_not_hide_that() {
     for by_callee in [false, true] {
         let set = |hold: Hold| if by_callee { hold.by_callee() } else { hold };
         let outcome = hold_with(&["leaky-hold"], set).await;
-        assert_eq!(
-            (outcome.verdict, errors(&outcome)),
-            (Verdict::Fail, vec!["held-party-heard"]),
-            "{outcome}"
-        );
+        assert_eq!(outcome.verdict, Verdict::Pass, "{outcome}");
         let (holder, held, number) = if by_callee { ("bob", "alice", 0) } else { ("alice", "bob", 1) };
         let found = finding(&outcome, "held-party-heard");
         assert!(
             found.seen.contains(&format!(
-                "{holder} has put {held} on hold (answered recvonly) and still hears {held}"
-            )) && found.side == Side::Peer,
+                "{holder} has put {held} on hold (answered recvonly), and {held}'s voice still comes to {holder}"
+            )) && (found.severity, found.side) == (Severity::Warning, Side::Peer),
             "{outcome}"
         );
         assert_eq!(result(&outcome).holder_hears, Some(HeardOnHold::Tone(number)), "{outcome}");

@@ -65,7 +65,7 @@ impl Call {
             Err(judged) => return Err(scene.stop(mark, judged)),
         };
         scene.end(mark, answered(scene, caller))?;
-        scene.note_answer(caller, callee.is_some());
+        scene.note_answer(caller, callee);
         if let Some(callee) = callee {
             delivery::judge(self, scene);
             let legs = JoinedLegs { caller, callee };

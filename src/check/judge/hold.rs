@@ -74,15 +74,20 @@ pub(in crate::check) fn heard(
 ) -> (StepVerdict, Option<Finding>) {
     let Holding { holder, held, answer, .. } = holding;
     if holder_hears_held {
-        let judged = StepVerdict::fail(
+        // A phone that holds plays nothing of what comes: the hold works all the same.
+        let leak = Finding::new(
             "held-party-heard",
+            Severity::Warning,
             Side::Peer,
             format!(
-                "{holder} has put {held} on hold (answered {answer}) and still hears {held}; {held} hears {sound}"
+                "{holder} has put {held} on hold (answered {answer}), and {held}'s voice still comes to {holder}; {held} hears {sound}"
             ),
-            "platform: apply the direction of the offer; what is said on hold is heard",
+            "platform: apply the direction of the offer; a phone that does not drop what comes while it holds lets it be heard",
         );
-        return (judged, None);
+        return (
+            StepVerdict::pass(format!("{held}'s voice still comes to {holder}; {held} hears {sound}")),
+            Some(leak),
+        );
     }
     let is_unnoticed =
         holding.how == How::ZeroAddress && !holding.passed_on && held_hears != HeardOnHold::OtherSound;

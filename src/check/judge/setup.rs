@@ -10,7 +10,7 @@ use crate::syntax::{HeaderName, Method};
 use crate::transport::{Direction, TransportError};
 use crate::ua::End;
 use crate::ua::call::{By, Cause, Rejection};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// How far the call was to come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -55,6 +55,19 @@ pub(in crate::check) struct Callee<'a> {
     pub(in crate::check) others: usize,
     /// What its leg saw, where the call came.
     pub(in crate::check) seen: Option<&'a Seen>,
+    /// When the call came to it.
+    pub(in crate::check) rang: Option<Instant>,
+}
+
+impl Callee<'_> {
+    /// How long it rang until the platform ended that, and why.
+    fn given_up(&self) -> Option<(Duration, &[String])> {
+        let ended = self.seen?.ended.as_ref()?;
+        let is_theirs = ended.by == By::Peer && ended.cause == Cause::Cancelled;
+        is_theirs.then(|| {
+            (ended.at.saturating_duration_since(self.rang.unwrap_or(ended.at)), ended.reasons.as_slice())
+        })
+    }
 }
 
 /// Judges it.
@@ -102,6 +115,25 @@ fn rejected(setup: &Setup<'_>, rejection: &Rejection) -> StepVerdict {
             Side::Peer,
             format!("{} had answered, and the caller was told {}", callee.name, status.trim_end()),
             "second line: the answer of the callee does not reach the caller; the platform's log of both Call-IDs at that moment",
+        );
+    }
+    // Whatever status it then gives: nobody refused, nobody answered.
+    if let Some((time, reasons)) = callee.and_then(Callee::given_up) {
+        let name = callee.map_or("", |callee| callee.name);
+        let status = rejection
+            .status
+            .map_or_else(String::new, |status| format!(" with {status} {}", rejection.phrase));
+        let why =
+            if reasons.is_empty() { String::new() } else { format!(", Reason: {}", reasons.join(", ")) };
+        return StepVerdict::fail(
+            "ringing-given-up",
+            Side::Peer,
+            format!(
+                "{name} rang for {:.1} s, then the platform cancelled it{why} and refused the caller{}",
+                time.as_secs_f64(),
+                status.trim_end()
+            ),
+            "its no-answer time is over: let the callee answer sooner (--ring-for), or set a longer time for the account",
         );
     }
     // Whoever was asked in its place is none of ours.
@@ -213,10 +245,16 @@ fn answered(setup: &Setup<'_>) -> StepVerdict {
             ),
         ),
         Some(seen) => match &seen.ended {
-            Some(ended) if ended.cause == Cause::Cancelled => by_another(match ended.reasons.as_slice() {
-                [] => "its call was cancelled".to_owned(),
-                reasons => format!("its call was cancelled, Reason: {}", reasons.join(", ")),
-            }),
+            Some(ended) if ended.cause == Cause::Cancelled => {
+                let rang = callee.given_up().map_or(Duration::ZERO, |(time, _)| time).as_secs_f64();
+                by_another(match ended.reasons.as_slice() {
+                    [] => format!("it rang for {rang:.1} s and was then cancelled"),
+                    reasons => format!(
+                        "it rang for {rang:.1} s and was then cancelled, Reason: {}",
+                        reasons.join(", ")
+                    ),
+                })
+            }
             Some(_) => by_another("its call was ended by the platform".to_owned()),
             None if seen.answered.is_some() => StepVerdict::pass("answered"),
             None => by_another("it still rings".to_owned()),
@@ -250,9 +288,20 @@ fn answers(trace: &Trace) -> Option<String> {
 }
 
 /// What is odd about a call that was answered, though it was.
-pub(in crate::check) fn odd(seen: &Seen, trace: &Trace, is_ours: bool) -> Vec<Finding> {
+pub(in crate::check) fn odd(seen: &Seen, trace: &Trace, called: Option<Instant>) -> Vec<Finding> {
     let mut findings = Vec::new();
-    if seen.rang().is_none() {
+    let is_ours = called.is_some();
+    let early =
+        seen.answered.zip(called).map(|(answered, called)| called.saturating_duration_since(answered));
+    if let Some(early) = early.filter(|early| !early.is_zero()) {
+        findings.push(Finding::new(
+            "answered-before-ringing",
+            Severity::Info,
+            Side::Peer,
+            format!("the call was answered {:.1} s before the callee was called", early.as_secs_f64()),
+            "usual for queues and menus; callers pay from then on, and hear music or prompts until somebody answers",
+        ));
+    } else if seen.rang().is_none() {
         findings.push(Finding::new(
             "no-ringing",
             if is_ours { Severity::Warning } else { Severity::Info },

@@ -13,6 +13,9 @@ const CANCELLING: Duration = Duration::from_secs(4);
 /// Time for a callee of ours to know that its answer arrived, once the caller has it.
 const ACKNOWLEDGED: Duration = Duration::from_secs(2);
 
+/// Time for a callee to be called after the caller was answered.
+const LATE: Duration = Duration::from_secs(10);
+
 /// A call as it is asked for.
 #[derive(Debug, Clone, Copy)]
 pub(in crate::check) struct Dial<'a> {
@@ -133,7 +136,18 @@ impl Scene<'_> {
                 .is_some_and(|seen| seen.answered.is_some() || seen.is_over())
                 || ends.seen(leg).is_none_or(Seen::is_over)
         };
-        self.until(ACKNOWLEDGED, known).await?;
+        // A queue or a menu answers first, and rings its member then.
+        let time =
+            if self.ends.called(party).is_some() { ACKNOWLEDGED } else { LATE.min(self.left(dial, leg)) };
+        self.until(time, |ends| ends.called(party).is_some() || ends.seen(leg).is_none_or(Seen::is_over))
+            .await?;
+        // It answers after its time.
+        let time = if self.ends.called(party).is_some() {
+            self.left(dial, leg).max(ACKNOWLEDGED)
+        } else {
+            Duration::ZERO
+        };
+        self.until(time, known).await?;
         match self.ends.called(party) {
             Some(callee) if self.seen(callee).answered.is_some() => Ok(Some(callee)),
             _ => Err(self.not_up(dial, leg, Wanted::Answer).await),
@@ -216,6 +230,7 @@ impl Scene<'_> {
                 is_direct: dial.is_direct,
                 others: party.others,
                 seen: self.ends.called(number).and_then(|leg| self.ends.seen(leg)),
+                rang: self.ends.called(number).map(|leg| self.leg(leg).began),
             })
         });
         setup::judge(&Setup {
@@ -267,8 +282,9 @@ impl Scene<'_> {
     }
 
     /// What is odd about a call that was answered.
-    pub(in crate::check) fn note_answer(&mut self, leg: usize, is_ours: bool) {
-        let odd: Vec<Finding> = setup::odd(self.seen(leg), &self.trace(leg), is_ours);
+    pub(in crate::check) fn note_answer(&mut self, leg: usize, callee: Option<usize>) {
+        let called = callee.map(|callee| self.leg(callee).began);
+        let odd: Vec<Finding> = setup::odd(self.seen(leg), &self.trace(leg), called);
         odd.into_iter().for_each(|finding| self.note(finding));
     }
 }
