@@ -1,9 +1,10 @@
-//! ringback against programs that we did not write: Kamailio, SIPp, baresip, tshark.
+//! ringback against programs that we did not write: Kamailio, Asterisk, SIPp, baresip, tshark.
 //!
 //! Not part of a plain `cargo test`, because these programs must be installed; `.ci/run` does that, then runs
 //! `cargo test --all-features --test interop`. A program that is missing is a failed test, never a skipped one.
 #![allow(clippy::unwrap_used, clippy::panic)]
 
+mod asterisk;
 mod calls;
 mod capture;
 mod checks;

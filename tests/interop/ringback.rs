@@ -105,6 +105,13 @@ impl Outcome {
         findings.iter().map(|finding| finding["code"].as_str().unwrap()).collect()
     }
 
+    /// Severity, side and code of all findings, the one that matters most first.
+    pub(crate) fn blamed(&self) -> Vec<String> {
+        let text = |finding: &Value, key: &str| finding[key].as_str().unwrap().to_owned();
+        let findings = self.0["findings"].as_array().unwrap().iter();
+        findings.map(|found| ["severity", "side", "code"].map(|key| text(found, key)).join(" ")).collect()
+    }
+
     /// All values of the fact of this name.
     pub(crate) fn facts(&self, name: &str) -> Vec<&str> {
         let facts = self.0["facts"].as_array().unwrap();

@@ -1,5 +1,6 @@
 //! Programs that we did not write, started for one test each: an own run directory, ports that the system chose, stopped at the end.
 
+pub(crate) mod asterisk;
 pub(crate) mod baresip;
 pub(crate) mod kamailio;
 pub(crate) mod lossy;

@@ -1,0 +1,64 @@
+//! Registration at Asterisk.
+
+use super::{ask, ask_with, did, says};
+use crate::peer::asterisk::Asterisk;
+
+/// A stock Asterisk names its realm "asterisk", whatever the domain of its users is.
+const REALM: &str = "info peer realm-differs";
+/// SHA-256 stands before MD5 in its answer, which older phones stumble over.
+const STRONG_FIRST: &str = "warning peer strong-challenge-first";
+
+#[test]
+fn registers_over_udp_and_tcp() {
+    for transport in ["udp", "tcp"] {
+        let asterisk = Asterisk::start();
+        let outcome = ask_with(&asterisk.account("alice", "alicepw", transport), &["register", "alice"]);
+        says(&outcome, "pass", &[REALM]);
+        assert!(asterisk.idle(), "{outcome}");
+        did(
+            &asterisk,
+            &[
+                "Added contact 'sip:alice@127.0.0.1:",
+                "Removed contact 'sip:alice@127.0.0.1:",
+                "due to request",
+            ],
+        );
+        let contact = format!("transport={transport}");
+        assert_eq!(asterisk.log().contains(&contact), transport == "tcp", "{}", asterisk.log());
+    }
+}
+
+#[test]
+fn answers_one_of_two_challenges() {
+    let asterisk = Asterisk::start();
+    // Two realms with MD5; one realm with SHA-256 and MD5.
+    for (name, found) in [("twice", &[REALM][..]), ("modern", &[STRONG_FIRST, REALM])] {
+        let outcome = ask(&asterisk, &["register", name]);
+        says(&outcome, "pass", found);
+        did(&asterisk, &[&format!("Added contact 'sip:{name}@"), &format!("Removed contact 'sip:{name}@")]);
+    }
+}
+
+#[test]
+fn a_wrong_password_is_the_accounts_fault() {
+    for transport in ["udp", "tcp"] {
+        let asterisk = Asterisk::start();
+        for (name, more) in [("alice", &[REALM][..]), ("twice", &[REALM]), ("modern", &[STRONG_FIRST, REALM])]
+        {
+            let outcome = ask_with(&asterisk.account(name, "wrong", transport), &["register", name]);
+            // Asterisk: 401 to each answer, and each time a fresh nonce.
+            says(&outcome, "fail", &[&["error setup credentials-refused"], more].concat());
+            did(&asterisk, &["SecurityEvent=\"ChallengeResponseFailed\"", &format!("AccountID=\"{name}\"")]);
+        }
+        assert!(asterisk.idle());
+    }
+}
+
+#[test]
+fn a_user_that_is_not_known_looks_like_a_wrong_password() {
+    let asterisk = Asterisk::start();
+    let outcome = ask_with(&asterisk.account("nobody", "nobodypw", "udp"), &["register", "nobody"]);
+    // Asterisk challenges those it does not know as well, so that names cannot be guessed.
+    says(&outcome, "fail", &["error setup credentials-refused", REALM]);
+    did(&asterisk, &["No matching endpoint found"]);
+}
