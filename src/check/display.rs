@@ -87,10 +87,11 @@ impl fmt::Display for Finding {
 }
 
 impl Outcome {
-    /// Messages in the evidence, retransmissions too, both ways.
+    /// Messages in the evidence, retransmissions too, both ways; of an outcome that was read back, those that it had.
     pub fn messages(&self) -> usize {
         let is_message = |r: &&Record| matches!(r.event, RecordEvent::Message { .. });
-        self.transcript.records.iter().filter(is_message).count()
+        let left_out = usize::try_from(self.transcript.left_out.messages).unwrap_or(usize::MAX);
+        self.transcript.records.iter().filter(is_message).count().saturating_add(left_out)
     }
 
     /// What to do, in one sentence: the advice of the finding that matters most, when there is one.

@@ -55,7 +55,7 @@ pub use interrupted::Interrupted;
 pub use many::Pace;
 pub use notebook::StepMark;
 pub use outcome::{
-    Fact, Finding, Metric, MetricValue, Name, Outcome, Severity, Side, Step, Transcript, Verdict,
+    Fact, Finding, LeftOut, Metric, MetricValue, Name, Outcome, Severity, Side, Step, Transcript, Verdict,
 };
 pub use probe::{Probe, ProbeConfig};
 pub use reachable::Reachable;
@@ -79,7 +79,12 @@ pub trait Check: Send + Sync + 'static {
     /// Whom it is about: an AOR, a URI, a name.
     fn subject(&self) -> String;
 
-    /// The time for the whole check, cleaning up not counted; the probe's default unless told.
+    /// The accounts that it uses, as the inventory calls them: the one that is asked about, or the caller, first.
+    fn accounts(&self) -> Vec<String> {
+        Vec::new()
+    }
+
+    /// The time for the whole check, cleaning up not counted; the probe's default where this is `None`.
     fn time_limit(&self) -> Option<Duration> {
         None
     }

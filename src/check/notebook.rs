@@ -3,16 +3,32 @@
 use super::judged::interrupted;
 use super::result::Details;
 use super::{
-    Fact, Finding, Interrupted, Metric, MetricValue, Name, Outcome, Severity, Step, Transcript, Verdict,
+    Check, Fact, Finding, Interrupted, Metric, MetricValue, Name, Outcome, Severity, Step, Transcript,
+    Verdict,
 };
 use std::ops::Range;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
 
+/// Which check, and about whom.
+#[derive(Debug, Clone)]
+pub(super) struct Whose {
+    pub(super) check: Name,
+    pub(super) accounts: Vec<String>,
+    pub(super) subject: String,
+}
+
+impl Whose {
+    pub(super) fn of(check: &impl Check) -> Whose {
+        Whose { check: check.name().into(), accounts: check.accounts(), subject: check.subject() }
+    }
+}
+
 /// Steps, findings, facts and measured values of one check. It reads no clock: whoever writes says when.
 #[derive(Debug)]
 pub(super) struct Notebook {
     pub(super) check: Name,
+    accounts: Vec<String>,
     pub(super) subject: String,
     summary: Option<String>,
     pub(super) findings: Vec<Finding>,
@@ -36,10 +52,11 @@ pub struct StepMark {
 }
 
 impl Notebook {
-    pub(super) fn new(check: Name, subject: String, began: Instant, began_at: SystemTime) -> Notebook {
+    pub(super) fn new(whose: Whose, began: Instant, began_at: SystemTime) -> Notebook {
         Notebook {
-            check,
-            subject,
+            check: whose.check,
+            accounts: whose.accounts,
+            subject: whose.subject,
             summary: None,
             findings: Vec::new(),
             steps: Vec::new(),
@@ -153,6 +170,7 @@ impl Notebook {
         tracing::info!(check = %self.check, subject = self.subject, %verdict, "checked");
         Outcome {
             check: self.check,
+            accounts: self.accounts,
             subject: self.subject,
             verdict,
             summary,

@@ -1,10 +1,12 @@
 //! What a check found: plain data, with the evidence in it.
 
 use super::result::{Details, DtmfResult, ForkResult, HoldResult, TransferResult};
+use crate::error::Error;
 use crate::transport::{MediaRecord, Record};
 use std::borrow::Cow;
 use std::fmt;
 use std::ops::Range;
+use std::str::FromStr;
 use std::time::{Duration, Instant, SystemTime};
 
 /// The stable name of a check, step, finding, fact or metric: a literal where the check says it, owned where it was read back.
@@ -12,6 +14,7 @@ pub type Name = Cow<'static, str>;
 
 /// The answer to a check's question.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[cfg_attr(feature = "json", derive(serde::Serialize, serde::Deserialize), serde(rename_all = "kebab-case"))]
 pub enum Verdict {
     /// It was asked, and it is so.
     Pass,
@@ -35,6 +38,39 @@ impl Verdict {
     }
 }
 
+/// The one of these that is called so.
+fn word<T: Copy>(what: &str, text: &str, all: &[T], name: fn(T) -> &'static str) -> Result<T, Error> {
+    all.iter().copied().find(|one| name(*one).eq_ignore_ascii_case(text)).ok_or_else(|| {
+        let known: Vec<&str> = all.iter().copied().map(name).collect();
+        Error::usage(format!("{what} \"{text}\""), format!("write one of {}", known.join(", ")))
+    })
+}
+
+impl FromStr for Verdict {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Verdict, Error> {
+        let all = [Verdict::Pass, Verdict::Fail, Verdict::Inconclusive, Verdict::NotRun];
+        word("verdict", text, &all, Verdict::as_str)
+    }
+}
+
+impl FromStr for Side {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Side, Error> {
+        word("side", text, &[Side::Peer, Side::Path, Side::Setup, Side::Probe], Side::as_str)
+    }
+}
+
+impl FromStr for Severity {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Severity, Error> {
+        word("severity", text, &[Severity::Info, Severity::Warning, Severity::Error], Severity::as_str)
+    }
+}
+
 impl fmt::Display for Verdict {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(self.as_str())
@@ -43,6 +79,7 @@ impl fmt::Display for Verdict {
 
 /// Who has to act on a finding.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "json", derive(serde::Serialize, serde::Deserialize), serde(rename_all = "kebab-case"))]
 pub enum Side {
     /// The registrar, platform or device that was asked.
     Peer,
@@ -68,6 +105,7 @@ impl Side {
 
 /// How much a finding matters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[cfg_attr(feature = "json", derive(serde::Serialize, serde::Deserialize), serde(rename_all = "kebab-case"))]
 pub enum Severity {
     /// Worth knowing.
     Info,
@@ -172,6 +210,7 @@ impl Step {
 
 /// One thing that was seen, by name.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[cfg_attr(feature = "json", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
 pub struct Fact {
     /// A stable name, e.g. `transport`.
@@ -234,12 +273,39 @@ pub struct Transcript {
     pub began_at: SystemTime,
     /// Entries that the limit kept out.
     pub dropped: u64,
+    /// What an outcome that was read back no longer has: its entries are not written into JSON lines, only counted.
+    pub left_out: LeftOut,
+}
+
+/// How many entries a transcript had when its outcome was written down.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub struct LeftOut {
+    /// Entries of all kinds.
+    pub records: u64,
+    /// Those of them that were messages.
+    pub messages: u64,
+}
+
+impl LeftOut {
+    /// So many records, of which so many were messages.
+    pub fn new(records: u64, messages: u64) -> LeftOut {
+        LeftOut { records, messages }
+    }
 }
 
 impl Transcript {
     /// One without entries.
     pub fn empty(began: Instant, began_at: SystemTime) -> Transcript {
-        Transcript { records: Vec::new(), media: Vec::new(), media_dropped: 0, began, began_at, dropped: 0 }
+        Transcript {
+            records: Vec::new(),
+            media: Vec::new(),
+            media_dropped: 0,
+            began,
+            began_at,
+            dropped: 0,
+            left_out: LeftOut::default(),
+        }
     }
 }
 
@@ -249,6 +315,8 @@ impl Transcript {
 pub struct Outcome {
     /// Which check, e.g. `register`.
     pub check: Name,
+    /// The accounts that it used, as the inventory calls them, in the check's order: the one that is asked about, or the caller, first.
+    pub accounts: Vec<String>,
     /// Whom it was about, e.g. the AOR.
     pub subject: String,
     /// The answer.
@@ -282,6 +350,7 @@ impl Outcome {
     ) -> Outcome {
         Outcome {
             check: check.into(),
+            accounts: Vec::new(),
             subject: subject.into(),
             verdict,
             summary: summary.into(),
@@ -293,6 +362,11 @@ impl Outcome {
             transcript,
             took: Duration::ZERO,
         }
+    }
+
+    /// The account that was asked about, or the caller, as the inventory calls it; `None` where the check has none.
+    pub fn account(&self) -> Option<&str> {
+        self.accounts.first().map(String::as_str)
     }
 
     /// What became of digits, for each method in the order in which they were sent; empty for checks that send none.

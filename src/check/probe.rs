@@ -1,9 +1,10 @@
 //! The probe: an endpoint of our own that asks questions.
 
 use super::ask::{PartyConfig, Setting};
+use super::notebook::Whose;
 use super::restraint::{Courtesy, Restraint};
 use super::run::Run;
-use super::{Check, Finding, Outcome, Severity, Side, Transcript, Verdict};
+use super::{Check, Finding, Name, Outcome, Severity, Side, Transcript, Verdict};
 use crate::endpoint::agent::AgentConfig;
 use crate::endpoint::{self, Endpoint};
 use crate::error::Error;
@@ -126,9 +127,9 @@ impl Probe {
     ///
     /// The check runs in a task of its own: when the returned future is dropped, the check is told to stop and cleans up.
     pub async fn check<C: Check>(&self, check: C) -> Outcome {
-        let (name, subject) = (check.name(), check.subject());
+        let whose = Whose::of(&check);
         if self.is_stopped() {
-            return not_run(name, subject, "the probe was stopped before this check began");
+            return not_run(whose, "the probe was stopped before this check began");
         }
         let stop = self.inner.stop.child_token();
         let setting = Setting {
@@ -140,16 +141,16 @@ impl Probe {
             time_limit: check.time_limit().unwrap_or(self.inner.config.time_limit),
             grace: self.inner.config.grace,
         };
-        let subject_of_task = subject.clone();
+        let whose_of_task = whose.clone();
         let task = tokio::spawn(async move {
-            let mut run = Run::new(setting, name, subject_of_task);
+            let mut run = Run::new(setting, whose_of_task);
             check.run(&mut run).await;
             run.finish()
         });
         let _stop_when_dropped = stop.drop_guard();
         match task.await {
             Ok(outcome) => outcome,
-            Err(error) => broken(name, subject, &error),
+            Err(error) => broken(whose, &error),
         }
     }
 
@@ -173,10 +174,12 @@ impl Probe {
     }
 }
 
-fn without_evidence(check: &'static str, subject: String, verdict: Verdict, finding: Finding) -> Outcome {
+fn without_evidence(whose: Whose, verdict: Verdict, finding: Finding) -> Outcome {
     let now = tokio::time::Instant::now().into_std();
     let seen = finding.seen.clone();
-    let mut outcome = Outcome::new(check, subject, verdict, seen, Transcript::empty(now, SystemTime::now()));
+    let mut outcome =
+        Outcome::new(whose.check, whose.subject, verdict, seen, Transcript::empty(now, SystemTime::now()));
+    outcome.accounts = whose.accounts;
     outcome.findings.push(finding);
     outcome
 }
@@ -184,22 +187,23 @@ fn without_evidence(check: &'static str, subject: String, verdict: Verdict, find
 impl Outcome {
     /// The outcome of a check that could not be asked because of its set-up, e.g. an account without a password.
     pub fn not_run(
-        check: &'static str,
+        check: impl Into<Name>,
         subject: impl Into<String>,
         why: impl Into<String>,
         advice: impl Into<String>,
     ) -> Outcome {
         let finding = Finding::new("not-asked", Severity::Error, Side::Setup, why, advice);
-        without_evidence(check, subject.into(), Verdict::NotRun, finding)
+        let whose = Whose { check: check.into(), accounts: Vec::new(), subject: subject.into() };
+        without_evidence(whose, Verdict::NotRun, finding)
     }
 }
 
-fn not_run(check: &'static str, subject: String, why: &str) -> Outcome {
+fn not_run(whose: Whose, why: &str) -> Outcome {
     let finding = Finding::new("stopped", Severity::Error, Side::Probe, why, "run it again to ask this one");
-    without_evidence(check, subject, Verdict::NotRun, finding)
+    without_evidence(whose, Verdict::NotRun, finding)
 }
 
-fn broken(check: &'static str, subject: String, error: &tokio::task::JoinError) -> Outcome {
+fn broken(whose: Whose, error: &tokio::task::JoinError) -> Outcome {
     let seen =
         if error.is_panic() { "the check itself broke off" } else { "the runtime ended before the check" };
     let finding = Finding::new(
@@ -209,5 +213,5 @@ fn broken(check: &'static str, subject: String, error: &tokio::task::JoinError) 
         seen,
         "a defect of the probe: report it with this line",
     );
-    without_evidence(check, subject, Verdict::Inconclusive, finding)
+    without_evidence(whose, Verdict::Inconclusive, finding)
 }

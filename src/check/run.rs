@@ -1,10 +1,10 @@
 //! What a running check holds: the way to its peer, the clock and the notebook.
 
 use super::ask::{Ask, Setting, Waited};
-use super::notebook::{Notebook, StepMark};
+use super::notebook::{Notebook, StepMark, Whose};
 use super::reply::{Reply, Unreached};
 use super::result::{Details, DtmfResult, ForkResult, HoldResult, TransferResult};
-use super::{Destination, Finding, Interrupted, MetricValue, Name, Outcome, Transcript, Verdict};
+use super::{Destination, Finding, Interrupted, LeftOut, MetricValue, Name, Outcome, Transcript, Verdict};
 use crate::endpoint::Scope;
 use crate::endpoint::agent::{Agent, Arrivals};
 use crate::error::Error;
@@ -24,9 +24,9 @@ pub struct Run {
 }
 
 impl Run {
-    pub(super) fn new(setting: Setting, check: impl Into<Name>, subject: String) -> Run {
+    pub(super) fn new(setting: Setting, whose: Whose) -> Run {
         let began = Clock::now().into_std();
-        let notebook = Notebook::new(check.into(), subject, began, SystemTime::now());
+        let notebook = Notebook::new(whose, began, SystemTime::now());
         Run { ask: Ask::new(setting), notebook }
     }
 
@@ -241,6 +241,7 @@ impl Run {
             began: notebook.began,
             began_at: notebook.began_at,
             dropped: ask.scope.records_dropped(),
+            left_out: LeftOut::default(),
         };
         let took = Clock::now().into_std().saturating_duration_since(notebook.began);
         notebook.finish(transcript, ask.cut.get().copied(), took)

@@ -14,6 +14,23 @@ pub const HIGH_GROUP_HZ: [f32; 4] = [1209.0, 1336.0, 1477.0, 1633.0];
 /// Event codes by row and column of the keypad.
 const KEYPAD: [[u8; 4]; 4] = [[1, 2, 3, 12], [4, 5, 6, 13], [7, 8, 9, 14], [10, 0, 11, 15]];
 
+/// As its character.
+#[cfg(feature = "json")]
+impl serde::Serialize for Digit {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_char(self.character())
+    }
+}
+
+#[cfg(feature = "json")]
+impl<'de> serde::Deserialize<'de> for Digit {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Digit, D::Error> {
+        let character = <char as serde::Deserialize>::deserialize(deserializer)?;
+        Digit::from_char(character)
+            .ok_or_else(|| serde::de::Error::custom(format_args!("{character:?} is no digit")))
+    }
+}
+
 impl Digit {
     /// All of them, in the order of their event codes.
     pub fn all() -> impl Iterator<Item = Digit> {

@@ -161,6 +161,11 @@ impl Check for Call {
         "call"
     }
 
+    fn accounts(&self) -> Vec<String> {
+        let both = [Some(&self.a), self.callee.as_ref()];
+        both.into_iter().flatten().map(|party| party.name().to_owned()).collect()
+    }
+
     fn subject(&self) -> String {
         format!("{} -> {}", self.a.aor(), self.target())
     }

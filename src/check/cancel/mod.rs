@@ -54,6 +54,10 @@ impl Check for Cancel {
         "cancel"
     }
 
+    fn accounts(&self) -> Vec<String> {
+        vec![self.a.name().to_owned(), self.b.name().to_owned()]
+    }
+
     fn subject(&self) -> String {
         format!("{} -> {}", self.a.aor(), self.options.target(self.b.aor()))
     }

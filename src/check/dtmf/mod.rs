@@ -230,6 +230,10 @@ impl Check for Dtmf {
         "dtmf"
     }
 
+    fn accounts(&self) -> Vec<String> {
+        vec![self.a.name().to_owned(), self.b.name().to_owned()]
+    }
+
     fn subject(&self) -> String {
         match (&self.dial, self.question) {
             (Some((number, _)), Question::Routing) => {

@@ -252,6 +252,15 @@ impl Check for Fork {
         "fork"
     }
 
+    fn accounts(&self) -> Vec<String> {
+        let callers = [Some(&self.caller), self.second_caller.as_ref()];
+        let mut names: Vec<String> =
+            callers.into_iter().flatten().chain(&self.ends).map(|party| party.name().to_owned()).collect();
+        // Devices of one account are several ends.
+        names.dedup();
+        names
+    }
+
     fn subject(&self) -> String {
         format!("{} -> {} ({})", self.caller.aor(), self.target, self.names.join(", "))
     }

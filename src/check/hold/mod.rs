@@ -83,6 +83,10 @@ impl Check for Hold {
         "hold"
     }
 
+    fn accounts(&self) -> Vec<String> {
+        vec![self.a.name().to_owned(), self.b.name().to_owned()]
+    }
+
     fn subject(&self) -> String {
         format!("{} -> {}", self.a.aor(), self.options.target(self.b.aor()))
     }

@@ -60,6 +60,10 @@ impl Check for Register {
         "register"
     }
 
+    fn accounts(&self) -> Vec<String> {
+        vec![self.account.name().to_owned()]
+    }
+
     fn subject(&self) -> String {
         self.account.aor().to_owned()
     }

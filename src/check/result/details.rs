@@ -21,6 +21,7 @@ pub enum Details {
 
 /// What an embedder's own check came to, in a form that only the embedder knows.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[cfg_attr(feature = "json", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
 pub struct Other {
     /// Names the form, e.g. `acme.voicemail/1`.

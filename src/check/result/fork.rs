@@ -8,6 +8,7 @@ use std::time::Duration;
 
 /// One call of the check, and what is tried with it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "json", derive(serde::Serialize, serde::Deserialize), serde(rename_all = "kebab-case"))]
 pub enum ForkTrial {
     /// One end answers: the others have to stop ringing, and to know why.
     Answer,
@@ -76,6 +77,7 @@ impl ForkResult {
 
 /// In which order the ends of a call were rung.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "json", derive(serde::Serialize, serde::Deserialize), serde(rename_all = "kebab-case"))]
 pub enum RingOrder {
     /// All at once.
     Parallel,

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 /// How a call is transferred (RFC 5589).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "json", derive(serde::Serialize, serde::Deserialize), serde(rename_all = "kebab-case"))]
 pub enum TransferKind {
     /// The transferee is sent to the target, which nobody has asked (sec. 6).
     Blind,

@@ -75,6 +75,10 @@ impl Check for Transfer {
         "transfer"
     }
 
+    fn accounts(&self) -> Vec<String> {
+        [&self.a, &self.b, &self.c].map(|party| party.name().to_owned()).into()
+    }
+
     fn subject(&self) -> String {
         let (transferor, transferee, target) = self.roles();
         let accounts = [&self.a, &self.b, &self.c];

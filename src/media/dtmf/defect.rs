@@ -4,6 +4,7 @@ use crate::media::digit::Digit;
 
 /// By what a digit came a second time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "json", derive(serde::Serialize, serde::Deserialize), serde(rename_all = "kebab-case"))]
 pub enum By {
     /// Its tones are in the audio as well (failure D04).
     InBand,
@@ -19,6 +20,11 @@ pub enum By {
 
 /// What is wrong with a digit; positions count the sent digits from 0.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[cfg_attr(
+    feature = "json",
+    derive(serde::Serialize, serde::Deserialize),
+    serde(tag = "kind", rename_all = "kebab-case")
+)]
 pub enum Defect {
     /// None of the digits came by any way.
     NothingArrived,

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 /// The way in which a digit travels.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[cfg_attr(feature = "json", derive(serde::Serialize, serde::Deserialize), serde(rename_all = "lowercase"))]
 pub enum Way {
     /// Telephone events in RTP (RFC 4733).
     Rfc4733,
@@ -29,6 +30,7 @@ impl fmt::Display for Way {
 
 /// What only a telephone event has.
 #[derive(Debug, Clone, Copy, PartialEq)]
+#[cfg_attr(feature = "json", derive(serde::Serialize, serde::Deserialize))]
 pub struct Rtp {
     /// The payload type it came with.
     pub payload_type: u8,

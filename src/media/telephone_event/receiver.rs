@@ -18,6 +18,7 @@ const SEGMENT: u16 = 0x8000;
 
 /// Whether something came that every event has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "json", derive(serde::Serialize, serde::Deserialize), serde(rename_all = "kebab-case"))]
 pub enum Seen {
     /// It came.
     Yes,

@@ -1,89 +1,91 @@
 //! The part of a line about several that are called as one.
 
-use super::milliseconds;
-use crate::check::{ForkReleased, ForkResult, ForkRound, ForkRung};
+use super::words::{self, Text, duration, milliseconds, place, places};
+use crate::check::{ForkReleased, ForkResult, ForkRound, ForkRung, ForkTrial, RingOrder};
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
-#[derive(serde::Serialize)]
+#[derive(serde::Serialize, serde::Deserialize)]
 pub(super) struct Row<'a> {
-    target: &'a str,
-    caller: &'a str,
-    ends: &'a [String],
+    target: Text<'a>,
+    caller: Text<'a>,
+    ends: Cow<'a, [String]>,
     rounds: Vec<Round<'a>>,
     legs_left: usize,
 }
 
-#[derive(serde::Serialize)]
+#[derive(serde::Serialize, serde::Deserialize)]
 struct Round<'a> {
-    trial: &'a str,
+    trial: ForkTrial,
     rang: Vec<Rung<'a>>,
-    not_rung: Vec<&'a str>,
+    not_rung: Vec<Text<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    order: Option<&'a str>,
-    refused: Vec<&'a str>,
-    answered: Vec<&'a str>,
-    winner: Option<&'a str>,
+    order: Option<RingOrder>,
+    refused: Vec<Text<'a>>,
+    answered: Vec<Text<'a>>,
+    winner: Option<Text<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     answer_ms: Option<f64>,
     released: Vec<Released<'a>>,
     /// Of each party, whom it hears.
-    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
-    heard: BTreeMap<&'a str, Vec<&'a str>>,
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    second_rang: Vec<&'a str>,
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    heard: BTreeMap<Text<'a>, Vec<Text<'a>>>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    second_rang: Vec<Text<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     refusal: Option<u16>,
     legs_left: usize,
 }
 
-#[derive(serde::Serialize)]
+#[derive(serde::Serialize, serde::Deserialize)]
 struct Rung<'a> {
-    end: &'a str,
+    end: Text<'a>,
     after_ms: f64,
-    request_uri: &'a str,
-    from: &'a str,
-    #[serde(skip_serializing_if = "str::is_empty")]
-    asserted: &'a str,
+    request_uri: Text<'a>,
+    from: Text<'a>,
+    #[serde(default, skip_serializing_if = "str::is_empty")]
+    asserted: Text<'a>,
 }
 
-#[derive(serde::Serialize)]
+#[derive(serde::Serialize, serde::Deserialize)]
 struct Released<'a> {
-    end: &'a str,
-    by: &'a str,
+    end: Text<'a>,
+    by: Text<'a>,
     after_ms: f64,
-    reason: &'a [String],
+    reason: Cow<'a, [String]>,
     acknowledged: bool,
 }
 
 pub(super) fn row(result: &ForkResult) -> Row<'_> {
     Row {
-        target: &result.target,
-        caller: &result.caller,
-        ends: &result.ends,
+        target: result.target.as_str().into(),
+        caller: result.caller.as_str().into(),
+        ends: Cow::Borrowed(&result.ends),
         rounds: result.rounds.iter().map(|of| round(result, of)).collect(),
         legs_left: result.legs_left,
     }
 }
 
-fn end(result: &ForkResult, number: usize) -> &str {
-    result.ends.get(number).map_or("", String::as_str)
+fn end(result: &ForkResult, number: usize) -> Text<'_> {
+    words::party(&result.ends, number)
 }
 
-fn ends<'a>(result: &'a ForkResult, numbers: &[usize]) -> Vec<&'a str> {
+fn ends<'a>(result: &'a ForkResult, numbers: &[usize]) -> Vec<Text<'a>> {
     numbers.iter().map(|number| end(result, *number)).collect()
 }
 
 fn round<'a>(result: &'a ForkResult, round: &'a ForkRound) -> Round<'a> {
     let silent = |number: &usize| !round.rang.iter().any(|rung| rung.end == *number);
     let silent: Vec<usize> = (0..result.ends.len()).filter(silent).collect();
-    let party =
-        |number: usize| number.checked_sub(1).map_or(result.caller.as_str(), |number| end(result, number));
+    let party = |number: usize| {
+        number.checked_sub(1).map_or(result.caller.as_str().into(), |number| end(result, number))
+    };
     let heard = round.heard.iter().enumerate();
     Round {
-        trial: round.trial.as_str(),
+        trial: round.trial,
         rang: round.rang.iter().map(|rung| rang(result, rung)).collect(),
         not_rung: ends(result, &silent),
-        order: round.order.map(|order| order.as_str()),
+        order: round.order,
         refused: ends(result, &round.refused),
         answered: ends(result, &round.answered),
         winner: round.winner.map(|winner| end(result, winner)),
@@ -102,18 +104,85 @@ fn rang<'a>(result: &'a ForkResult, rung: &'a ForkRung) -> Rung<'a> {
     Rung {
         end: end(result, rung.end),
         after_ms: milliseconds(rung.after),
-        request_uri: &rung.request_uri,
-        from: &rung.from,
-        asserted: &rung.asserted,
+        request_uri: rung.request_uri.as_str().into(),
+        from: rung.from.as_str().into(),
+        asserted: rung.asserted.as_str().into(),
     }
 }
 
 fn released<'a>(result: &'a ForkResult, released: &'a ForkReleased) -> Released<'a> {
     Released {
         end: end(result, released.end),
-        by: &released.by,
+        by: (&*released.by).into(),
         after_ms: milliseconds(released.after),
-        reason: &released.reasons,
+        reason: Cow::Borrowed(&released.reasons),
         acknowledged: released.acknowledged,
+    }
+}
+
+impl Row<'_> {
+    pub(super) fn read(self) -> Result<ForkResult, String> {
+        let mut result = ForkResult {
+            target: self.target.into_owned(),
+            caller: self.caller.into_owned(),
+            ends: self.ends.into_owned(),
+            rounds: Vec::new(),
+            legs_left: self.legs_left,
+        };
+        result.rounds = self.rounds.into_iter().map(|round| round.read(&result)).collect::<Result<_, _>>()?;
+        Ok(result)
+    }
+}
+
+impl Round<'_> {
+    fn read(self, result: &ForkResult) -> Result<ForkRound, String> {
+        let ends = &result.ends;
+        let parties: Vec<String> = std::iter::once(&result.caller).chain(ends).cloned().collect();
+        let mut heard = Vec::new();
+        for (listener, whom) in &self.heard {
+            let listener = place(&parties, listener)?;
+            if heard.len() <= listener {
+                heard.resize(listener + 1, Vec::new());
+            }
+            heard[listener] = places(&parties, whom)?;
+        }
+        Ok(ForkRound {
+            trial: self.trial,
+            rang: self.rang.into_iter().map(|rung| rung.read(ends)).collect::<Result<_, _>>()?,
+            order: self.order,
+            refused: places(ends, &self.refused)?,
+            answered: places(ends, &self.answered)?,
+            winner: self.winner.map(|winner| place(ends, &winner)).transpose()?,
+            released: self.released.into_iter().map(|one| one.read(ends)).collect::<Result<_, _>>()?,
+            heard,
+            second_rang: places(ends, &self.second_rang)?,
+            refusal: self.refusal,
+            answer: self.answer_ms.map(duration),
+            legs_left: self.legs_left,
+        })
+    }
+}
+
+impl Rung<'_> {
+    fn read(self, ends: &[String]) -> Result<ForkRung, String> {
+        Ok(ForkRung {
+            end: place(ends, &self.end)?,
+            after: duration(self.after_ms),
+            request_uri: self.request_uri.into_owned(),
+            from: self.from.into_owned(),
+            asserted: self.asserted.into_owned(),
+        })
+    }
+}
+
+impl Released<'_> {
+    fn read(self, ends: &[String]) -> Result<ForkReleased, String> {
+        Ok(ForkReleased {
+            end: place(ends, &self.end)?,
+            by: self.by.into_owned().into(),
+            after: duration(self.after_ms),
+            reasons: self.reason.into_owned(),
+            acknowledged: self.acknowledged,
+        })
     }
 }
