@@ -1,5 +1,6 @@
 //! How a running check asks: its way to the peer, its restraint, and how long it may wait.
 
+use super::judge::unused;
 use super::reply::{Answered, Reply, Unreached};
 use super::restraint::Restraint;
 use super::{Destination, Interrupted};
@@ -7,6 +8,7 @@ use crate::endpoint::agent::{Agent, AgentConfig, Arrivals};
 use crate::endpoint::{self, ClientEvent, Endpoint, Scope, Stats};
 use crate::error::Error;
 use crate::message::{Flow, Ids, Message, Transport};
+use crate::syntax::HeaderName;
 use crate::transport::resolve;
 use std::net::SocketAddr;
 use std::sync::{Arc, OnceLock};
@@ -38,6 +40,12 @@ pub(super) enum Waited<T> {
     Came(T),
     TimedOut,
     Interrupted(Interrupted),
+}
+
+/// Whom a request is about: the address of its To.
+fn about(request: &Message) -> String {
+    let to = request.to().ok();
+    to.map_or_else(String::new, |to| String::from_utf8_lossy(to.uri().as_bytes()).into_owned())
 }
 
 /// The way to the peer, the clock and the restraint of one check.
@@ -141,6 +149,7 @@ impl Ask {
             reply.answered = Answered::Interrupted(why);
             return reply;
         }
+        let asked_for = about(&request);
         let Ok(mut transaction) = scope.request(request, flow).await else {
             reply.answered = Answered::Interrupted(Interrupted::Stopped);
             return reply;
@@ -169,27 +178,29 @@ impl Ask {
             _ => self.now(),
         };
         reply.evidence = from..self.scope.record_count();
-        self.note_manners(&reply);
+        self.note_manners(&reply, &asked_for);
         reply
     }
 
     /// What the answer, or its absence, means for the checks that come after this one.
-    fn note_manners(&mut self, reply: &Reply) {
+    fn note_manners(&mut self, reply: &Reply, asked_for: &str) {
         let (remote, now) = (reply.flow.remote, self.now());
         match &reply.answered {
             Answered::Final(received) => {
                 self.answers += 1;
                 self.restraint.answered(remote);
-                if received.message.status() == Some(503)
-                    && let Some(Ok(seconds)) = received.message.seconds(crate::syntax::HeaderName::RetryAfter)
+                if let (Some(status), Some(Ok(seconds))) =
+                    (received.message.status(), received.message.seconds(HeaderName::RetryAfter))
                 {
-                    self.restraint.retry_after(remote, now, Duration::from_secs(seconds.into()));
+                    let pause = Duration::from_secs(seconds.into());
+                    self.restraint.retry_after(remote, (status, asked_for), now, pause);
                 }
             }
             // The silence of a peer that we did not hear out is no sign of a ban.
             Answered::Timeout | Answered::Interrupted(Interrupted::TimeLimit)
                 if !reply.provisional
                     && self.probe_limit().is_none()
+                    && unused::unused(&self.scope.records(), reply.evidence.clone()).is_none()
                     && !std::mem::replace(&mut self.silence_noted, true) =>
             {
                 self.restraint.silent(remote, now);
@@ -199,7 +210,14 @@ impl Ask {
     }
 
     /// A call of this check was answered there, or (`false`) not at all: what that means for the checks that come after this one.
-    pub(super) fn note_call(&mut self, remote: SocketAddr, is_answered: bool, retry_after: Option<Duration>) {
+    ///
+    /// `pause` is the Retry-After of a refusal, with its status and the URI that was called.
+    pub(super) fn note_call(
+        &mut self,
+        remote: SocketAddr,
+        is_answered: bool,
+        pause: Option<(Duration, u16, &str)>,
+    ) {
         let now = self.now();
         if is_answered {
             self.answers += 1;
@@ -207,8 +225,19 @@ impl Ask {
         } else if self.probe_limit().is_none() && !std::mem::replace(&mut self.silence_noted, true) {
             self.restraint.silent(remote, now);
         }
-        if let Some(time) = retry_after {
-            self.restraint.retry_after(remote, now, time);
+        if let Some((time, status, called)) = pause {
+            self.restraint.retry_after(remote, (status, called), now, time);
+        }
+    }
+
+    /// May this address of record be asked about there?
+    ///
+    /// # Errors
+    /// It asked for a pause that is not over.
+    pub(super) fn permit(&self, remote: SocketAddr, about: &str) -> Result<(), Unreached> {
+        match self.restraint.permit_account(remote, about, self.now()) {
+            Err(withheld) if !self.cleaning => Err(withheld.into()),
+            _ => Ok(()),
         }
     }
 

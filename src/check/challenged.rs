@@ -16,13 +16,25 @@ pub(super) struct Asked<'a> {
     pub(super) challenges: &'a [Offered],
     /// The user of the credentials.
     pub(super) user: &'a str,
+    /// What the same credentials were accepted for before, in words.
+    pub(super) accepted_before: Option<&'a str>,
 }
 
 /// Ends that have to do with challenges, or with messages that cannot be used; `None` for all others.
 pub(super) fn judge(end: &End, asked: &Asked<'_>) -> Option<Judged> {
-    let Asked { status, requests, challenges, user } = asked;
+    let Asked { status, requests, challenges, user, accepted_before } = asked;
     let judged = match end {
-        End::CredentialsRefused { stale: false } => refused(status, challenges, user),
+        End::CredentialsRefused { stale: false } => match accepted_before {
+            Some(before) => Judged::fail(
+                "refused-after-success",
+                Side::Peer,
+                format!(
+                    "{status} again to a digest answer for user \"{user}\", although {before} with the same credentials"
+                ),
+                "platform: nodes that do not share accounts or nonces, or a limit of rate; the password is right",
+            ),
+            None => refused(status, challenges, user),
+        },
         End::CredentialsRefused { stale: true } => Judged::fail(
             "stale-loop",
             Side::Peer,

@@ -1,5 +1,6 @@
 //! What every check's steps are judged by: the transport's failures, silence, and our own interruptions.
 
+use super::judge::unused::{self, Unused};
 use super::{Destination, Finding, Interrupted, Severity, Side, Unreached, Verdict, Withheld};
 use crate::message::Transport;
 use crate::transport::TransportErrorKind;
@@ -47,7 +48,7 @@ pub(super) fn unreached(next_hop: &Destination, unreached: &Unreached) -> Judged
             "check the spelling of the server's name and the resolver of this host",
         ),
         Unreached::Transport(error) => transport(&error.kind, &format!("{next_hop}: {error}")),
-        Unreached::Withheld(Withheld::RetryAfter { .. }) => Judged::of(
+        Unreached::Withheld(Withheld::RetryAfter { .. } | Withheld::AccountRetryAfter { .. }) => Judged::of(
             Verdict::NotRun,
             "withheld-retry-after",
             Side::Peer,
@@ -85,6 +86,21 @@ pub(super) fn interrupted(why: Interrupted) -> Judged {
             "the time for this check was over before it was whole".into(),
             "allow more time (--timeout) if the far side is slow",
         ),
+    }
+}
+
+/// A request whose connection was lost: by what came on it, where something did.
+pub(super) fn lost(
+    kind: &TransportErrorKind,
+    seen: &str,
+    unused: Option<&Unused>,
+    asked: (&str, SocketAddr),
+) -> Judged {
+    let by_peer = matches!(kind, TransportErrorKind::Closed | TransportErrorKind::Io(_));
+    match unused.filter(|_| by_peer) {
+        Some(Unused::Closed { .. }) if *kind != TransportErrorKind::Closed => transport(kind, seen),
+        Some(unused) => unused.judge(asked.0, asked.1),
+        None => transport(kind, seen),
     }
 }
 
@@ -131,23 +147,30 @@ pub(super) struct Silence<'a> {
     pub(super) provisional: bool,
     /// Answers that the peer gave in this check before.
     pub(super) answered_before: u64,
-    /// What came and is no message.
-    pub(super) unreadable: Option<&'a str>,
+    /// What came and was no answer.
+    pub(super) unused: Option<&'a Unused>,
+    /// Bytes of the request over UDP, and of the largest one that was answered ([`sizes`]).
+    pub(super) sizes: (usize, usize),
     /// How the probe itself was the limit.
     pub(super) probe_limit: Option<&'a str>,
+}
+
+/// The size of a request that may have been too large for the path.
+fn of_size(silence: &Silence<'_>) -> String {
+    match silence.sizes {
+        (size, _) if silence.transport == Transport::Udp && size > unused::LARGE => {
+            format!("; the request has {size} bytes, and some paths drop datagrams over 1,300 bytes")
+        }
+        _ => String::new(),
+    }
 }
 
 /// No final answer: what that says.
 pub(super) fn silence(silence: &Silence<'_>) -> Judged {
     let Silence { step, remote, transport, answered_before, .. } = silence;
     let waited = silence.waited.as_secs_f32();
-    if let Some(what) = silence.unreadable {
-        Judged::fail(
-            "answer-unreadable",
-            Side::Peer,
-            format!("an answer came that cannot be read: {what}"),
-            "platform: its answer is cut or malformed (a fixed buffer?); try TCP, fewer bindings",
-        )
+    if let Some(unused) = silence.unused.filter(|unused| !matches!(unused, Unused::Closed { .. })) {
+        unused.judge(step, *remote)
     } else if let Some(how) = silence.probe_limit {
         Judged::open(
             "probe-limit",
@@ -164,6 +187,16 @@ pub(super) fn silence(silence: &Silence<'_>) -> Judged {
             format!("{remote} sent a provisional answer to the {step} and no final one in {waited:.1} s"),
             "platform: the server behind the proxy does not answer",
         )
+    } else if *transport == Transport::Udp && unused::is_dropped_for_its_size(silence.sizes) {
+        let (size, answered) = silence.sizes;
+        Judged::fail(
+            "large-request-dropped",
+            Side::Path,
+            format!(
+                "no answer from {remote} to the {step} of {size} bytes over UDP in {waited:.1} s; requests up to {answered} bytes were answered: the path drops what is over 1,300 bytes or so"
+            ),
+            "use TCP for this account: a datagram of this size is cut into fragments, which firewalls and NATs drop (RFC 3261 sec. 18.1.1); platform: open TCP, shorter nonces and headers",
+        )
     } else if *answered_before > 0 {
         let times =
             if *answered_before == 1 { "once".to_owned() } else { format!("{answered_before} times") };
@@ -179,8 +212,15 @@ pub(super) fn silence(silence: &Silence<'_>) -> Judged {
         Judged::fail(
             "no-answer",
             Side::Path,
-            format!("no answer from {remote} over {transport} in {waited:.1} s"),
-            "try another transport (TCP); check server address, firewall and SIP ALG; the port may be blocked",
+            format!("no answer from {remote} over {transport} in {waited:.1} s{}", of_size(silence)),
+            match transport {
+                Transport::Udp => {
+                    "try another transport (TCP); check server address, firewall and SIP ALG; the port may be blocked"
+                }
+                _ => {
+                    "it takes the connection and does not answer: check server address and port, and what listens there; try another transport"
+                }
+            },
         )
     }
 }

@@ -73,7 +73,8 @@ impl Check for Reachable {
 
     async fn run(&self, run: &mut Run) {
         let step = run.begin("reach");
-        let flow = match run.reach(&self.destination).await {
+        let reached = run.reach(&self.destination).await;
+        let flow = match reached.and_then(|flow| run.permit(flow.remote, &self.uri).map(|()| flow)) {
             Ok(flow) => flow,
             Err(why) => {
                 let judged = judged::unreached(&self.destination, &why);
@@ -99,8 +100,15 @@ impl Check for Reachable {
         while let Some(output) = query.poll_output() {
             match output {
                 Output::Send(request) => {
+                    let asked = request.cseq().map(|cseq| cseq.number).ok();
                     let mut reply = run.request(request, flow).await;
                     let input = match std::mem::replace(&mut reply.answered, Answered::Timeout) {
+                        // With another number it answers another request: told with what came and was not used.
+                        Answered::Final(received)
+                            if received.message.cseq().is_ok_and(|cseq| Some(cseq.number) != asked) =>
+                        {
+                            Input::Timeout
+                        }
                         Answered::Final(received) => Input::Response(received.message),
                         Answered::Failed(error) => {
                             reply.answered = Answered::Failed(error);
@@ -140,8 +148,12 @@ fn judge(run: &mut Run, finished: &Finished, reply: &Reply) -> Judged {
         run.metric("round_trip", MetricValue::Duration(waited));
         return alive(run, said);
     }
+    let unused = run.unused(reply.evidence.clone());
     match &reply.answered {
-        Answered::Failed(error) => judged::transport(&error.kind, &error.to_string()),
+        Answered::Failed(error) => {
+            let asked = ("OPTIONS", reply.flow.remote);
+            judged::lost(&error.kind, &error.to_string(), unused.as_ref(), asked)
+        }
         Answered::Interrupted(Interrupted::Stopped) => interrupted(Interrupted::Stopped),
         Answered::Interrupted(Interrupted::TimeLimit) if waited < PATIENCE => {
             interrupted(Interrupted::TimeLimit)
@@ -161,7 +173,8 @@ fn judge(run: &mut Run, finished: &Finished, reply: &Reply) -> Judged {
                 waited,
                 provisional: reply.provisional,
                 answered_before: run.answers(),
-                unreadable: run.unreadable(reply.evidence.clone()).as_deref(),
+                unused: unused.as_ref(),
+                sizes: run.sizes(),
                 probe_limit: run.probe_limit().as_deref(),
             }),
         },

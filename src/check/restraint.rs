@@ -17,6 +17,16 @@ pub enum Withheld {
         /// How much of it is left.
         left: Duration,
     },
+    /// The peer asked for a pause for one account that is not over.
+    #[error("{remote} asked for a pause for {account} of which {} s are left", .left.as_secs())]
+    AccountRetryAfter {
+        /// Who asked.
+        remote: SocketAddr,
+        /// For which address of record.
+        account: String,
+        /// How much of it is left.
+        left: Duration,
+    },
     /// The peer answered before and then fell silent for several checks in a row: a ban of our address, or an outage.
     #[error(
         "{remote} answered {answered} requests and then left {silent} checks in a row without any answer: it may have banned this address"
@@ -75,15 +85,22 @@ struct Peer {
     paused_until: Option<Instant>,
 }
 
+/// A pause for one address of record at one peer.
+type AccountPauses = HashMap<(SocketAddr, String), Instant>;
+
+/// Accounts whose pauses together are taken for the registrar's own.
+const ACCOUNTS_ARE_ALL: usize = 3;
+
 #[derive(Debug)]
 pub(super) struct Restraint {
     courtesy: Courtesy,
     peers: Mutex<HashMap<SocketAddr, Peer>>,
+    accounts: Mutex<AccountPauses>,
 }
 
 impl Restraint {
     pub(super) fn new(courtesy: Courtesy) -> Restraint {
-        Restraint { courtesy, peers: Mutex::new(HashMap::new()) }
+        Restraint { courtesy, peers: Mutex::default(), accounts: Mutex::default() }
     }
 
     pub(super) fn permit(&self, remote: SocketAddr, now: Instant) -> Result<(), Withheld> {
@@ -119,9 +136,55 @@ impl Restraint {
         });
     }
 
-    pub(super) fn retry_after(&self, remote: SocketAddr, now: Instant, pause: Duration) {
+    /// A refusal with Retry-After (RFC 3261 sec. 20.33): of the server itself, or of the one account that was asked about. Several accounts
+    /// at a time are the server.
+    pub(super) fn retry_after(
+        &self,
+        remote: SocketAddr,
+        (status, account): (u16, &str),
+        now: Instant,
+        pause: Duration,
+    ) {
         let until = now + pause.min(self.courtesy.longest_retry_after);
-        self.update(remote, |peer| peer.paused_until = peer.paused_until.max(Some(until)));
+        let is_of_all = match status {
+            429 | 500 | 503 => true,
+            404 | 413 | 480 | 486 | 600 | 603 => self.pause_account(remote, account, now, until),
+            _ => return,
+        };
+        if is_of_all {
+            self.update(remote, |peer| peer.paused_until = peer.paused_until.max(Some(until)));
+        }
+    }
+
+    /// True when so many accounts have a pause there that all have.
+    fn pause_account(&self, remote: SocketAddr, account: &str, now: Instant, until: Instant) -> bool {
+        let mut accounts = self.accounts.lock().unwrap_or_else(PoisonError::into_inner);
+        if accounts.len() >= MAX_PEERS {
+            accounts.retain(|_, until| *until > now);
+        }
+        if accounts.len() < MAX_PEERS {
+            let pause = accounts.entry((remote, account.to_ascii_lowercase())).or_insert(until);
+            *pause = until.max(*pause);
+        }
+        let there = accounts.iter().filter(|((asked, _), until)| *asked == remote && **until > now);
+        there.take(ACCOUNTS_ARE_ALL).count() >= ACCOUNTS_ARE_ALL
+    }
+
+    /// Like [`Restraint::permit`], for one account.
+    pub(super) fn permit_account(
+        &self,
+        remote: SocketAddr,
+        account: &str,
+        now: Instant,
+    ) -> Result<(), Withheld> {
+        let accounts = self.accounts.lock().unwrap_or_else(PoisonError::into_inner);
+        match accounts.get(&(remote, account.to_ascii_lowercase())) {
+            Some(until) if *until > now => {
+                let account = account.to_owned();
+                Err(Withheld::AccountRetryAfter { remote, account, left: *until - now })
+            }
+            _ => Ok(()),
+        }
     }
 
     fn update(&self, remote: SocketAddr, change: impl FnOnce(&mut Peer)) {
@@ -184,10 +247,37 @@ mod tests {
     #[test]
     fn retry_after_holds_new_checks_back_until_it_is_over() {
         let (restraint, remote, now) = setting();
-        restraint.retry_after(remote, now, Duration::from_secs(30));
-        restraint.retry_after(remote, now, Duration::from_secs(10));
+        restraint.retry_after(remote, (503, "sip:a@x"), now, Duration::from_secs(30));
+        restraint.retry_after(remote, (500, "sip:b@x"), now, Duration::from_secs(10));
         let left = Duration::from_secs(30);
         assert_eq!(restraint.permit(remote, now), Err(Withheld::RetryAfter { remote, left }));
         assert_eq!(restraint.permit(remote, now + left), Ok(()));
+    }
+    #[test]
+    fn a_pause_for_one_account_holds_back_this_one_until_three_have_one() {
+        for status in [404, 413, 480, 486, 600, 603] {
+            let (restraint, remote, now) = setting();
+            let pause = Duration::from_secs(30);
+            restraint.retry_after(remote, (status, "sip:a@X"), now, pause);
+            restraint.retry_after(remote, (status, "sip:a@x"), now, pause);
+            restraint.retry_after(remote, (status, "sip:b@x"), now, pause);
+            let withheld = restraint.permit_account(remote, "sip:a@x", now + Duration::from_secs(10));
+            let left = Duration::from_secs(20);
+            let expected = Withheld::AccountRetryAfter { remote, account: "sip:a@x".into(), left };
+            assert_eq!(withheld, Err(expected));
+            assert_eq!(restraint.permit_account(remote, "sip:c@x", now), Ok(()));
+            assert_eq!(restraint.permit(remote, now), Ok(()), "{status}");
+            restraint.retry_after(remote, (status, "sip:c@x"), now, pause);
+            assert_eq!(restraint.permit(remote, now), Err(Withheld::RetryAfter { remote, left: pause }));
+            assert_eq!(restraint.permit(remote, now + pause), Ok(()));
+        }
+    }
+
+    #[test]
+    fn a_pause_of_a_status_that_carries_none_is_nobodys() {
+        let (restraint, remote, now) = setting();
+        restraint.retry_after(remote, (403, "sip:a@x"), now, Duration::from_secs(30));
+        assert_eq!(restraint.permit_account(remote, "sip:a@x", now), Ok(()));
+        assert_eq!(restraint.permit(remote, now), Ok(()));
     }
 }

@@ -1,6 +1,7 @@
 //! What a running check holds: the way to its peer, the clock and the notebook.
 
 use super::ask::{Ask, Setting, Waited};
+use super::judge::unused::{self, Unused};
 use super::notebook::{Notebook, StepMark, Whose};
 use super::reply::{Reply, Unreached};
 use super::result::{Details, DtmfResult, ForkResult, HoldResult, TransferResult};
@@ -86,8 +87,18 @@ impl Run {
     }
 
     /// A call of this check was answered there, or (`false`) not at all: what that means for the checks that come after this one.
-    pub(super) fn note_call(&mut self, remote: SocketAddr, is_answered: bool, retry_after: Option<Duration>) {
-        self.ask.note_call(remote, is_answered, retry_after);
+    pub(super) fn note_call(
+        &mut self,
+        remote: SocketAddr,
+        is_answered: bool,
+        pause: Option<(Duration, u16, &str)>,
+    ) {
+        self.ask.note_call(remote, is_answered, pause);
+    }
+
+    /// May this address of record be asked about there? See [`Ask::permit`].
+    pub(super) fn permit(&self, remote: SocketAddr, about: &str) -> Result<(), Unreached> {
+        self.ask.permit(remote, about)
     }
 
     /// Responses that this check got so far.
@@ -194,11 +205,21 @@ impl Run {
     /// The last thing among some records that came and is no message, in words.
     pub fn unreadable(&self, evidence: Range<usize>) -> Option<String> {
         self.records().get(evidence)?.iter().rev().find_map(|record| match &record.event {
-            RecordEvent::Malformed { bytes, error } => {
-                Some(format!("{} bytes came that are no whole SIP message: {error}", bytes.len()))
+            RecordEvent::Malformed { length, error, .. } => {
+                Some(format!("{length} bytes came that are no whole SIP message: {error}"))
             }
             _ => None,
         })
+    }
+
+    /// The last thing that came in this range and was no answer to a request of this check.
+    pub(super) fn unused(&self, range: Range<usize>) -> Option<Unused> {
+        unused::unused(&self.records(), range)
+    }
+
+    /// Sizes of requests over UDP so far: see [`unused::sizes`].
+    pub(super) fn sizes(&self) -> (usize, usize) {
+        unused::sizes(&self.records())
     }
 
     /// Was the probe itself the limit since this check began? In words, if it was ([`Stats::limited_since`](crate::endpoint::Stats::limited_since)):

@@ -9,7 +9,8 @@ use crate::message::{Flow, Message, Transport, branch_of, call_id_of};
 use crate::syntax::{Method, SyntaxError};
 use crate::transaction::{ClientId, Full, Input};
 use crate::transport::{
-    Carried, ConnectionEvent, End, MALFORMED_KEPT, RecordEvent, Train, TransportError, TransportErrorKind,
+    Carried, ConnectionEvent, Direction, End, MALFORMED_KEPT, RecordEvent, Train, TransportError,
+    TransportErrorKind,
 };
 use bytes::Bytes;
 use std::net::SocketAddr;
@@ -17,6 +18,8 @@ use std::sync::Arc;
 use std::task::Context;
 use std::time::Instant;
 
+/// Client transactions among which the ones that a stray message may be meant for are looked for.
+const STRAYS_MATCHED: usize = 1_024;
 /// Source addresses kept for sockets that are bound to a wildcard.
 const SOURCES_KEPT: usize = 4_096;
 
@@ -116,9 +119,9 @@ impl Driver {
                 self.receive(now, now, message, flow);
             }
             Err(error) => {
-                let bytes = Bytes::copy_from_slice(bytes);
+                let kept = Bytes::copy_from_slice(bytes.get(..MALFORMED_KEPT).unwrap_or(bytes));
                 let flow = Flow { transport: Transport::Udp, local: bound, remote };
-                self.receive_malformed(now, bytes, error, flow);
+                self.receive_malformed(now, (kept, bytes.len()), error, flow);
             }
         }
     }
@@ -153,21 +156,65 @@ impl Driver {
         self.drain(now);
     }
 
-    fn receive_malformed(&mut self, now: Instant, mut bytes: Bytes, error: SyntaxError, mut flow: Flow) {
+    fn receive_malformed(
+        &mut self,
+        now: Instant,
+        (bytes, length): (Bytes, usize),
+        error: SyntaxError,
+        mut flow: Flow,
+    ) {
         self.stats.malformed += 1;
-        tracing::debug!(remote = %flow.remote, transport = %flow.transport, length = bytes.len(), %error, "no SIP message");
+        tracing::debug!(remote = %flow.remote, transport = %flow.transport, length, %error, "no SIP message");
+        if flow.transport == Transport::Udp {
+            flow = self.udp_flow(flow.local, flow.remote);
+        }
         let of_branch = || {
             let id = self.layer.client_by_branch(branch_of(&bytes)?)?;
             self.clients.get(&id).map(|client| Arc::clone(&client.log))
         };
-        let Some(log) = self.shared.registry.find(|| call_id_of(&bytes)).or_else(of_branch) else { return };
+        let event = RecordEvent::Malformed { bytes: bytes.clone(), length, error };
+        match self.shared.registry.find(|| call_id_of(&bytes)).or_else(of_branch) {
+            Some(log) => log.push(now, flow, event),
+            // One with a Call-ID of somebody else is nobody's here.
+            None if call_id_of(&bytes).is_some() => {}
+            None => self.record_stray(now, flow, &event),
+        }
+    }
+
+    /// A response that belongs to no transaction. By its Call-ID it may have been recorded when it came.
+    pub(super) fn receive_stray(&mut self, message: &Message, flow: Flow) {
+        self.stats.stray += 1;
+        if message.is_request() || self.shared.registry.find(|| message.call_id().ok()).is_some() {
+            return;
+        }
+        let event = RecordEvent::Message {
+            direction: Direction::Received,
+            bytes: message.bytes().clone(),
+            retransmission: 0,
+        };
+        self.record_stray(self.read_at, flow, &event);
+    }
+
+    /// Tells those who wait for an answer from this remote what came from it, and is nobody's by what stands in it.
+    fn record_stray(&mut self, now: Instant, flow: Flow, event: &RecordEvent) {
+        let waits = |client: &&Client| !client.answered && !client.post.is_ended();
+        let mut logs: Vec<Arc<Log>> = Vec::new();
         if flow.transport == Transport::Udp {
-            flow = self.udp_flow(flow.local, flow.remote);
+            // All are looked at: with many of them, who waits for whom cannot be told apart anyhow.
+            if self.clients.len() <= STRAYS_MATCHED {
+                let there = self.clients.values().filter(|client| client.flow.remote == flow.remote);
+                logs.extend(there.filter(waits).map(|client| Arc::clone(&client.log)));
+            }
+        } else if let Some(connection) = self.connections.by_flow(&flow) {
+            let waiting = connection.waiting.values().filter_map(|id| self.clients.get(id)).filter(waits);
+            logs.extend(waiting.take(STRAYS_MATCHED).map(|client| Arc::clone(&client.log)));
+            if logs.is_empty() {
+                logs = connection.users();
+            }
         }
-        if bytes.len() > MALFORMED_KEPT {
-            bytes = Bytes::copy_from_slice(bytes.get(..MALFORMED_KEPT).unwrap_or_default());
-        }
-        log.push(now, flow, RecordEvent::Malformed { bytes, error });
+        logs.sort_unstable_by_key(Arc::as_ptr);
+        logs.dedup_by(|a, b| Arc::ptr_eq(a, b));
+        logs.iter().for_each(|log| log.push_stray(now, flow, event.clone()));
     }
 
     /// Takes what a connection says.
@@ -175,8 +222,8 @@ impl Driver {
         let Some(flow) = self.connections.get(connection).map(|c| c.flow) else { return };
         match event {
             ConnectionEvent::Message(message) => self.receive(now, at.into_std(), message, flow),
-            ConnectionEvent::Malformed { bytes, error } => {
-                self.receive_malformed(at.into_std(), bytes, error, flow)
+            ConnectionEvent::Malformed { bytes, length, error } => {
+                self.receive_malformed(at.into_std(), (bytes, length), error, flow);
             }
             ConnectionEvent::HalfClosed => {
                 let users = self.connections.get(connection).map(|c| c.users()).unwrap_or_default();

@@ -9,6 +9,9 @@ use std::collections::hash_map::Entry;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
+/// Records of one scope that are of messages which it may not be meant by.
+const STRAYS_KEPT: usize = 64;
+
 /// The record of one scope: a peer that talks without end fills it and no more.
 #[derive(Debug)]
 pub(super) struct Log {
@@ -32,6 +35,7 @@ struct Kept {
     records: Vec<Record>,
     bytes: usize,
     dropped: u64,
+    strays: usize,
 }
 
 impl Log {
@@ -72,6 +76,17 @@ impl Log {
         } else {
             kept.dropped += 1;
         }
+    }
+    /// Something that nobody can say whom it is for: it has little room, so that it never takes that of the scope's own messages.
+    pub(super) fn push_stray(&self, at: Instant, flow: Flow, event: RecordEvent) {
+        {
+            let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+            if kept.strays >= STRAYS_KEPT {
+                return;
+            }
+            kept.strays += 1;
+        }
+        self.push(at, flow, event);
     }
     pub(super) fn sent(&self, at: Instant, flow: Flow, bytes: &Bytes, retransmission: u32) {
         let event = RecordEvent::Message { direction: Direction::Sent, bytes: bytes.clone(), retransmission };

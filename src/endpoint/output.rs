@@ -49,12 +49,15 @@ impl Driver {
             }
             Output::Request { id, message, flow } => {
                 self.stats.servers += 1;
+                if self.is_ours(&message, flow) {
+                    return self.layer.abandon(now, id);
+                }
                 self.hand_over(now, id, message, flow);
             }
             Output::Ack { message, flow } => {
                 self.tell(IncomingEvent::Ack { message, flow, at: self.read_at })
             }
-            Output::Stray { .. } => self.stats.stray += 1,
+            Output::Stray { message, flow } => self.receive_stray(&message, flow),
             Output::ClientTerminated(id) => self.forget(id),
             Output::ServerTerminated(_) => self.stats.servers = self.stats.servers.saturating_sub(1),
             Output::Cancelled { invite, reasons } => {
@@ -265,6 +268,16 @@ impl Driver {
         if let Err(mpsc::error::TrySendError::Full(_)) = self.incoming.try_send(event) {
             self.stats.events_dropped += 1;
         }
+    }
+
+    /// Is it a request of our own that came back, from an echo or a loop? An answer of ours would come back as well, for an answer to it.
+    fn is_ours(&self, request: &Message, flow: Flow) -> bool {
+        if self.clients.is_empty() || self.sockets.iter().any(|socket| socket.bound() == flow.remote) {
+            return false;
+        }
+        let branch = request.top_via().ok().and_then(|via| via.branch());
+        let (Some(branch), Some(method)) = (branch, request.method()) else { return false };
+        self.layer.client_of(branch, method).is_some_and(|id| self.clients.contains_key(&id))
     }
 
     /// Hands a request to the owner, or answers it when there is none or he does not keep up.

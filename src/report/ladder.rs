@@ -209,8 +209,8 @@ impl Lanes {
                     Direction::Received => Rung::Arrow { from: peer, to: us, text },
                 }
             }
-            RecordEvent::Malformed { bytes, error } => {
-                Rung::Arrow { from: peer, to: us, text: format!("?? {} bytes, no SIP: {error}", bytes.len()) }
+            RecordEvent::Malformed { length, error, .. } => {
+                Rung::Arrow { from: peer, to: us, text: format!("?? {length} bytes, no SIP: {error}") }
             }
             RecordEvent::Opened => Rung::Bar { from: us, to: peer, text: "connection opened".into() },
             RecordEvent::Closed(why) if why.is_empty() => {

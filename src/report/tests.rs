@@ -70,6 +70,7 @@ fn outcome() -> Outcome {
             udp,
             RecordEvent::Malformed {
                 bytes: Bytes::from_static(b"\x00\x01junk"),
+                length: 6,
                 error: SyntaxError { kind: SyntaxErrorKind::StartLine, offset: 0 },
             },
         ),

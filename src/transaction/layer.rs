@@ -275,6 +275,11 @@ impl Layer {
         Method::KNOWN.iter().find_map(|&method| self.client(branch, method)).map(ClientId)
     }
 
+    /// The client transaction that sent a request of this method with this branch.
+    pub fn client_of(&self, branch: &[u8], method: Method<'_>) -> Option<ClientId> {
+        self.client(branch, method).map(ClientId)
+    }
+
     /// Number of live transactions, those included that the layer answers by itself.
     pub fn len(&self) -> usize {
         self.live

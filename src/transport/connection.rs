@@ -23,6 +23,8 @@ const WRITE_SIZE: usize = 64 * 1_024;
 pub(crate) const MALFORMED_KEPT: usize = 4_096;
 /// How long the pong of a ping of ours may take (RFC 5626 sec. 4.4.1). A CRLF that comes later is none.
 const PONG_WAIT: Duration = Duration::from_secs(10);
+/// Time without a byte after which the beginning of a message is told: its rest may never come.
+const PARTIAL_AFTER: Duration = Duration::from_secs(1);
 /// How long answers may still be written after the peer has closed its side.
 const LINGER: Duration = Duration::from_secs(5);
 /// How long the last messages and the end of the stream may take when we close.
@@ -55,6 +57,8 @@ pub(crate) enum ConnectionEvent {
     /// Bytes that are no message, cut to [`MALFORMED_KEPT`].
     Malformed {
         bytes: Bytes,
+        /// How many there were.
+        length: usize,
         error: SyntaxError,
     },
     /// The peer will send nothing more, but may still read.
@@ -178,14 +182,26 @@ async fn read(
     let mut decoder = StreamDecoder::new(settings.limits);
     let mut buffer = vec![0; READ_SIZE];
     let mut seen_ping = None;
+    // Bytes of the beginning of a message that were told already.
+    let mut told = 0;
     loop {
-        let read = match reader.read(&mut buffer).await {
+        let pending = decoder.pending().len();
+        let read = if pending > told {
+            let Ok(read) = timeout(PARTIAL_AFTER, reader.read(&mut buffer)).await else {
+                told = pending;
+                if !tell(events, connection, truncated(decoder.pending())).await {
+                    return End::Local;
+                }
+                continue;
+            };
+            read
+        } else {
+            reader.read(&mut buffer).await
+        };
+        let read = match read {
             Ok(0) => {
-                let rest = decoder.pending();
-                if !rest.is_empty() {
-                    let error = SyntaxError { kind: SyntaxErrorKind::Truncated, offset: rest.len() };
-                    let bytes = Bytes::copy_from_slice(&rest[..rest.len().min(MALFORMED_KEPT)]);
-                    tell(events, connection, ConnectionEvent::Malformed { bytes, error }).await;
+                if pending > told {
+                    tell(events, connection, truncated(decoder.pending())).await;
                 }
                 return End::Peer;
             }
@@ -207,14 +223,15 @@ async fn read(
             match decoder.next() {
                 Ok(None) => break,
                 Ok(Some(StreamItem::Message(message))) => {
+                    told = 0;
                     pulse.touch(true);
                     if !tell(events, connection, ConnectionEvent::Message(message)).await {
                         return End::Local;
                     }
                 }
                 Ok(Some(StreamItem::Malformed { bytes, error })) => {
-                    let bytes = Bytes::copy_from_slice(&bytes[..bytes.len().min(MALFORMED_KEPT)]);
-                    if !tell(events, connection, ConnectionEvent::Malformed { bytes, error }).await {
+                    told = 0;
+                    if !tell(events, connection, malformed(&bytes, error)).await {
                         return End::Local;
                     }
                 }
@@ -228,14 +245,22 @@ async fn read(
                     pulse.touch(false);
                 }
                 Err(error) => {
-                    let rest = decoder.pending();
-                    let bytes = Bytes::copy_from_slice(&rest[..rest.len().min(MALFORMED_KEPT)]);
-                    tell(events, connection, ConnectionEvent::Malformed { bytes, error }).await;
+                    tell(events, connection, malformed(decoder.pending(), error)).await;
                     return End::Framing(error);
                 }
             }
         }
     }
+}
+
+fn malformed(bytes: &[u8], error: SyntaxError) -> ConnectionEvent {
+    let kept = Bytes::copy_from_slice(&bytes[..bytes.len().min(MALFORMED_KEPT)]);
+    ConnectionEvent::Malformed { bytes: kept, length: bytes.len(), error }
+}
+
+/// The beginning of a message whose rest does not come.
+fn truncated(pending: &[u8]) -> ConnectionEvent {
+    malformed(pending, SyntaxError { kind: SyntaxErrorKind::Truncated, offset: pending.len() })
 }
 
 /// What the writer does next.

@@ -44,6 +44,8 @@ pub enum RecordEvent {
     Malformed {
         /// What came, cut to a limit.
         bytes: Bytes,
+        /// How many bytes came.
+        length: usize,
         /// What is wrong with it.
         error: crate::syntax::SyntaxError,
     },

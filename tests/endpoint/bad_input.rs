@@ -41,7 +41,7 @@ async fn answers_that_match_nothing_are_counted_and_recorded_where_they_belong()
     let branch = String::from_utf8(request.top_via().unwrap().branch().unwrap().to_vec()).unwrap();
     // Ours by its Call-ID, but of another branch.
     peer.send_to(right.replace(&branch, "z9hG4bKother").as_bytes(), flow.local).await.unwrap();
-    // Nobody's.
+    // Nobody's by what stands in it, but from whom an answer is waited for.
     let call_id = String::from_utf8(request.call_id().unwrap().to_vec()).unwrap();
     peer.send_to(right.replace(&branch, "z9hG4bKother").replace(&call_id, "nobody").as_bytes(), flow.local)
         .await
@@ -50,7 +50,7 @@ async fn answers_that_match_nothing_are_counted_and_recorded_where_they_belong()
     peer.send_to(right.replace("SIP/2.0 200", "SIP/2.0 2xx").as_bytes(), flow.local).await.unwrap();
     peer.send_to(right.as_bytes(), flow.local).await.unwrap();
     answer(&mut transaction).await;
-    assert_eq!(ladder(&scope.records()), ["> OPTIONS", "< 200", "malformed", "< 200"]);
+    assert_eq!(ladder(&scope.records()), ["> OPTIONS", "< 200", "< 200", "malformed", "< 200"]);
     let stats = client.stats();
     assert_eq!((stats.stray, stats.malformed), (2, 1));
 }

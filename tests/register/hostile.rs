@@ -62,13 +62,13 @@ fn assert_ends_soon(outcome: &Outcome) {
 }
 
 #[tokio::test(start_paused = true)]
-async fn nothing_but_garbage_is_no_answer() {
+async fn nothing_but_garbage_is_told_as_what_it_is() {
     let outcome = check_against(|_| {
         vec![(0, b"\x00\xff\x80garbage".to_vec()), (0, vec![b'A'; 60_000]), (0, b"\r\n".to_vec())]
     })
     .await;
     assert_verdict(&outcome, Verdict::Fail);
-    finding(&outcome, "no-answer");
+    finding(&outcome, "not-sip");
     assert_ends_soon(&outcome);
 }
 
@@ -106,7 +106,7 @@ async fn answers_that_match_nothing_are_not_taken() {
     })
     .await;
     assert_verdict(&outcome, Verdict::Fail);
-    finding(&outcome, "no-answer");
+    finding(&outcome, "answer-unmatched");
     assert_ends_soon(&outcome);
 }
 

@@ -10,3 +10,5 @@ mod manners;
 mod network;
 mod probe_limit;
 mod scene;
+mod scripted;
+mod strays;

@@ -5,9 +5,12 @@ pub(super) mod cancel;
 pub(super) mod change;
 pub(super) mod hold;
 pub(super) mod play;
+pub(super) mod quote;
 pub(super) mod refusal;
 pub(super) mod release;
 pub(super) mod setup;
+pub(super) mod status;
+pub(super) mod unused;
 
 use super::judged::Judged as StepVerdict;
 

@@ -45,6 +45,7 @@ pub(in crate::check) fn judge(refused: &Refused<'_>) -> Judged {
         requests: refused.rejection.requests,
         challenges: &refused.rejection.challenges,
         user: refused.user,
+        accepted_before: None,
     };
     if let Some(judged) = challenged::judge(&refused.rejection.end, &asked) {
         return judged;

@@ -92,7 +92,9 @@ fn rejected(setup: &Setup<'_>, rejection: &Rejection) -> StepVerdict {
     match (&rejection.end, setup.failed) {
         (End::Timeout, _) => return judged::silence(&setup.silence),
         (End::TransportFailed, Some(error)) => {
-            return judged::transport(&error.kind, &format!("the INVITE could not be sent: {error}"));
+            let said = format!("the INVITE could not be sent: {error}");
+            let asked = (setup.silence.step, setup.silence.remote);
+            return judged::lost(&error.kind, &said, setup.silence.unused, asked);
         }
         (End::TransportFailed, None) => {
             let why = setup.seen.not_sent.last().map_or("the connection was lost", String::as_str);

@@ -1,11 +1,11 @@
 //! What an ended command means: a verdict, one sentence, and what to do.
 
-use super::bindings::foreign;
+use super::refusal;
 use super::session::{Ended, Session};
 use crate::check::challenged::{self, Asked};
 use crate::check::judged::{self, Judged, PATIENCE, Silence, interrupted};
 use crate::check::{Finding, Interrupted, Severity, Side, Verdict};
-use crate::ua::registration::{Answer, Command, End, Finished};
+use crate::ua::registration::{End, Finished};
 
 /// Was a command accepted; if not, why?
 pub(in crate::check) fn accepted(session: &Session, ended: &Ended, step: &str) -> Judged {
@@ -14,10 +14,11 @@ pub(in crate::check) fn accepted(session: &Session, ended: &Ended, step: &str) -
         _ if ended.interrupted.is_some() && ended.took() < PATIENCE => interrupted(Interrupted::TimeLimit),
         _ if ended.failure.is_some() => {
             let text = ended.failure.as_ref().map(ToString::to_string).unwrap_or_default();
-            ended
-                .failure
-                .as_ref()
-                .map_or_else(|| interrupted(Interrupted::Stopped), |f| judged::transport(&f.kind, &text))
+            let asked = (step, ended.flow.remote);
+            ended.failure.as_ref().map_or_else(
+                || interrupted(Interrupted::Stopped),
+                |f| judged::lost(&f.kind, &text, ended.unused.as_ref(), asked),
+            )
         }
         Some(finished) => end(session, ended, finished, step),
         None => match ended.interrupted {
@@ -32,7 +33,17 @@ fn end(session: &Session, ended: &Ended, finished: &Finished, step: &str) -> Jud
     let tries = finished.requests;
     let status = status_of(finished);
     let challenges = &finished.challenges;
-    let asked = Asked { status: &status, requests: tries, challenges, user: session.user() };
+    if let Some(judged) = reused_nonce(ended, finished) {
+        return judged;
+    }
+    let before = ended.history.last(ended.ended_at()).filter(|_| ended.history.knows_credentials());
+    let asked = Asked {
+        status: &status,
+        requests: tries,
+        challenges,
+        user: session.user(),
+        accepted_before: before.as_deref(),
+    };
     if let Some(judged) = challenged::judge(&finished.end, &asked) {
         return judged;
     }
@@ -67,10 +78,23 @@ fn end(session: &Session, ended: &Ended, finished: &Finished, step: &str) -> Jud
         ),
         // What is left is a refusal: the rest was judged above.
         _ => match &finished.answer {
-            Some(answer) => refused(ended, finished, answer),
+            Some(answer) => refusal::judge(ended, finished, answer, step),
             None => Judged::open("refused", Side::Peer, "refused".into(), "see the ladder"),
         },
     }
+}
+
+/// A nonce that was good before met a refusal that is no challenge, and a fresh answer was accepted.
+fn reused_nonce(ended: &Ended, finished: &Finished) -> Option<Judged> {
+    let refusal = ended.retried_after.as_ref().filter(|_| finished.end == End::Accepted)?;
+    Some(Judged::fail(
+        "nonce-refused-without-stale",
+        Side::Peer,
+        format!(
+            "{refusal} to a nonce that was good before: to refuse its reuse, 401 with stale=true would be due (RFC 7616 sec. 3.3); a fresh answer was accepted, but a phone may stop here"
+        ),
+        "platform: answer a nonce that is used up or unknown with 401, stale=true and a new nonce; phone: newer firmware",
+    ))
 }
 
 fn plural(n: u32) -> &'static str {
@@ -97,89 +121,10 @@ fn no_answer(ended: &Ended, step: &str) -> Judged {
         waited: ended.took(),
         provisional: ended.provisional,
         answered_before: ended.answered_before,
-        unreadable: ended.unreadable.as_deref(),
+        unused: ended.unused.as_ref(),
+        sizes: ended.sizes,
         probe_limit: ended.probe_limit.as_deref(),
     })
-}
-
-fn refused(ended: &Ended, finished: &Finished, answer: &Answer) -> Judged {
-    let seen = format!("{} {}", answer.status(), answer.reason());
-    let reason = answer.reason().to_ascii_lowercase();
-    let too_many = reason.contains("too many") || reason.contains("max") || reason.contains("contacts");
-    let lists_others = !foreign(&answer.bindings).is_empty() && finished.command == Command::Bind;
-    match answer.status() {
-        403 | 503 | 603 if too_many || (lists_others && answer.retry_after().is_none()) => Judged::fail(
-            "too-many-bindings",
-            Side::Setup,
-            match answer.bindings.len() {
-                0 => format!("{seen}: the account has as many bindings as it may"),
-                listed => format!("{seen}: the account has as many bindings as it may ({listed} listed)"),
-            },
-            "remove old devices in the cabinet ('log out everywhere'), then reboot the phone",
-        ),
-        503 if answer.retry_after().is_some() => Judged::open(
-            "overloaded",
-            Side::Peer,
-            format!(
-                "{seen}, Retry-After {} s: obeyed, not asked again",
-                answer.retry_after().unwrap_or_default().as_secs()
-            ),
-            "wait; platform: smaller waves with a longer random back-off",
-        ),
-        403 if !ended.credentials_sent => Judged::fail(
-            "forbidden-before-challenge",
-            Side::Setup,
-            format!("{seen} at once, without a challenge"),
-            "check the account's status, its allowed networks and the domain in the address",
-        ),
-        403 => Judged::fail(
-            "forbidden-after-digest",
-            Side::Setup,
-            format!("{seen} to an answered challenge"),
-            "second line: the account may not be active on the new platform, or not for this transport; a wrong password looks like this on some",
-        ),
-        404 => Judged::fail(
-            "unknown-user",
-            Side::Setup,
-            format!("{seen}: the registrar does not know this address"),
-            "copy the new login exactly: prefix, domain and sub-account may have changed",
-        ),
-        513 => Judged::fail(
-            "message-too-large",
-            Side::Peer,
-            format!("{seen}: the registrar does not take messages of this size"),
-            "platform: a larger buffer; else fewer headers, or TCP",
-        ),
-        301 | 302 | 305 => Judged::fail(
-            "redirected",
-            Side::Setup,
-            format!("{seen} to {}", contacts(answer)),
-            "put the new server into the phone; few phones follow a redirected REGISTER",
-        ),
-        420 => Judged::fail(
-            "extension-refused",
-            Side::Peer,
-            format!("{seen}: {}", answer.unsupported().join(", ")),
-            "switch the extension off on the phone, or on at the edge",
-        ),
-        408 | 480 | 500..=599 => Judged::fail(
-            "registrar-failed",
-            Side::Peer,
-            seen,
-            "the platform answers and cannot register anybody now: look at its logs",
-        ),
-        _ => Judged::fail(
-            "refused",
-            Side::Peer,
-            seen,
-            "the registrar refuses; its reason phrase and log say why",
-        ),
-    }
-}
-
-fn contacts(answer: &Answer) -> String {
-    let uris: Vec<&str> = answer.bindings.iter().map(|b| b.uri.as_str()).collect();
-    if uris.is_empty() { "nowhere (no Contact)".to_owned() } else { uris.join(", ") }
 }
 
 /// Is this registrar one that binds, but answers no queries?

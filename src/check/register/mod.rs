@@ -1,8 +1,10 @@
 //! Does this account register? Query, bind, refresh, query again, remove; each a step of its own.
 
 pub(super) mod bindings;
+mod history;
 pub(super) mod judge;
 mod observe;
+mod refusal;
 pub(super) mod session;
 
 use super::{Account, Check, MetricValue, Run, Severity, Side, Verdict};

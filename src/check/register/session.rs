@@ -1,6 +1,8 @@
 //! One account's registration on the wire: the machine of [`crate::ua::registration`] driven through a [`Run`].
 
+use super::history::History;
 use crate::check::Withheld;
+use crate::check::judge::unused::Unused;
 use crate::check::judged::{self, Judged};
 use crate::check::{
     Account, Answered, Destination, Finding, Interrupted, MetricValue, Run, Severity, Side, StepMark,
@@ -29,7 +31,7 @@ pub(in crate::check) struct Session {
     granted: Option<u32>,
     requests: u32,
     retransmissions: u64,
-    authenticated: bool,
+    history: History,
 }
 
 /// How a command ended, with its circumstances.
@@ -40,11 +42,18 @@ pub(in crate::check) struct Ended {
     pub(in crate::check) interrupted: Option<Interrupted>,
     /// A provisional response came for the request that ended it.
     pub(in crate::check) provisional: bool,
-    pub(in crate::check) unreadable: Option<String>,
+    /// What came last and was no answer.
+    pub(in crate::check) unused: Option<Unused>,
+    /// Sizes of the last request and of the largest that was answered, over UDP.
+    pub(in crate::check) sizes: (usize, usize),
     /// How the probe itself was the limit.
     pub(in crate::check) probe_limit: Option<String>,
     pub(in crate::check) answered_before: u64,
     pub(in crate::check) credentials_sent: bool,
+    /// What the session had seen before this command.
+    pub(in crate::check) history: History,
+    /// The refusal of a reused nonce that a request with a fresh one was sent after.
+    pub(in crate::check) retried_after: Option<String>,
     pub(in crate::check) flow: Flow,
     pub(in crate::check) answered_from: Option<Flow>,
     pub(in crate::check) evidence: Range<usize>,
@@ -64,6 +73,37 @@ impl Ended {
     }
     pub(in crate::check) fn took(&self) -> Duration {
         self.ended.saturating_duration_since(self.began)
+    }
+    /// When it ended.
+    pub(in crate::check) fn ended_at(&self) -> Instant {
+        self.ended
+    }
+    /// A final response that refuses, as a status line.
+    pub(in crate::check) fn refusal(&self) -> Option<String> {
+        let is_refusal = self.finished.as_ref().is_some_and(|f| f.end == End::Refused);
+        self.answer().filter(|_| is_refusal).map(|a| format!("{} {}", a.status(), a.reason()))
+    }
+    /// A refusal that may mean the nonce alone, which was good before.
+    fn refuses_reused_nonce(&self) -> Option<String> {
+        let reused = self.finished.as_ref().is_some_and(|f| f.reused_nonce);
+        let status = self.answer().map(Answer::status);
+        let is_it = reused && self.history.knows_credentials() && matches!(status, Some(400 | 403));
+        self.refusal().filter(|_| is_it)
+    }
+    /// It goes on with what an attempt before it began.
+    fn follow(&mut self, first: &Ended, run: &Run) {
+        self.began = first.began;
+        self.evidence.start = first.evidence.start;
+        self.look_back(run);
+    }
+    fn look_back(&mut self, run: &Run) {
+        // Reading the record again costs more than a whole exchange: only where nothing else says what happened.
+        let unanswered =
+            self.finished.as_ref().is_none_or(|f| matches!(f.end, End::Timeout | End::TransportFailed));
+        if unanswered {
+            self.unused = run.unused(self.evidence.clone());
+            self.sizes = run.sizes();
+        }
     }
 }
 
@@ -98,7 +138,9 @@ impl Session {
         expires: u32,
     ) -> Result<Session, Judged> {
         let next_hop = account.next_hop();
-        let flow = run.reach_by(scope, &next_hop).await.map_err(|why| judged::unreached(&next_hop, &why))?;
+        let unreached = |why| judged::unreached(&next_hop, &why);
+        let flow = run.reach_by(scope, &next_hop).await.map_err(unreached)?;
+        run.permit(flow.remote, account.aor()).map_err(unreached)?;
         run.fact("registrar", format!("{} ({})", next_hop, flow.remote));
         let contact = match flow.transport {
             Transport::Udp => format!("sip:{}@{}", account.user(), flow.local),
@@ -130,25 +172,36 @@ impl Session {
             granted: None,
             requests: 0,
             retransmissions: 0,
-            authenticated: false,
+            history: History::default(),
         })
     }
 
-    /// Runs one command to its end. A connection that was lost on the way is opened again once in a session, and said.
+    /// Runs one command to its end. A connection that was lost on the way is opened again once in a session, and said. A refusal of a nonce
+    /// that was good before is answered once with a fresh one: servers that do not know a nonce any more say 400 or 403 instead of 401.
     pub(in crate::check) async fn command(&mut self, run: &mut Run, command: Command) -> Ended {
-        let first = self.attempt(run, command).await;
+        let first = self.attempt(run, command, false).await;
         let lost = first.failure.as_ref().is_some_and(|f| f.kind == TransportErrorKind::Closed);
-        if !lost || std::mem::replace(&mut self.reconnected, true) {
-            return first;
-        }
-        run.find(lost_connection(&first));
-        let mut second = self.attempt(run, command).await;
-        second.began = first.began;
-        second.evidence.start = first.evidence.start;
-        second
+        let ended = if lost && !std::mem::replace(&mut self.reconnected, true) {
+            let mut second = self.attempt(run, command, true).await;
+            if second.answer().is_some() {
+                run.find(lost_connection(&first));
+            }
+            second.follow(&first, run);
+            second
+        } else if let Some(refusal) = first.refuses_reused_nonce() {
+            let mut second = self.attempt(run, command, false).await;
+            second.follow(&first, run);
+            second.retried_after = Some(refusal);
+            second
+        } else {
+            first
+        };
+        self.history.add(command, &ended, run.now());
+        ended
     }
 
-    async fn attempt(&mut self, run: &mut Run, command: Command) -> Ended {
+    /// `was_lost`: the connection of the attempt before was lost, and is told with that.
+    async fn attempt(&mut self, run: &mut Run, command: Command, was_lost: bool) -> Ended {
         let began = run.now();
         let mark = run.record_count();
         let mut ended = Ended {
@@ -156,17 +209,20 @@ impl Session {
             failure: None,
             interrupted: None,
             provisional: false,
-            unreadable: None,
+            unused: None,
+            sizes: (0, 0),
             probe_limit: None,
             answered_before: 0,
-            credentials_sent: self.authenticated,
+            credentials_sent: self.history.credentials_sent,
+            history: self.history.clone(),
+            retried_after: None,
             flow: self.flow,
             answered_from: None,
             evidence: mark..mark,
             began,
             ended: began,
         };
-        match self.same_flow(run).await {
+        match self.same_flow(run, was_lost).await {
             Ok(()) => ended.flow = self.flow,
             Err(Unreached::Transport(error)) => {
                 ended.failure = Some(error);
@@ -196,11 +252,10 @@ impl Session {
         ended.began = first_sent.unwrap_or(began);
         ended.evidence = mark..run.record_count();
         ended.answered_before = run.answers();
-        ended.unreadable = run.unreadable(ended.evidence.clone());
+        ended.look_back(run);
         ended.probe_limit = run.probe_limit();
         if let Some(finished) = &ended.finished {
-            self.authenticated |= finished.challenges.iter().any(|c| c.answered);
-            ended.credentials_sent |= self.authenticated;
+            ended.credentials_sent |= finished.challenges.iter().any(|c| c.answered);
             if ended.accepted() {
                 match command {
                     Command::Bind => {
@@ -224,6 +279,7 @@ impl Session {
         first_sent: &mut Option<Instant>,
     ) -> Input {
         let scope = Arc::clone(&self.scope);
+        let asked = request.cseq().map(|cseq| cseq.number).ok();
         let reply = run.request_by(&scope, request, self.flow).await;
         first_sent.get_or_insert(reply.sent_at);
         self.retransmissions += u64::from(reply.retransmissions);
@@ -231,6 +287,12 @@ impl Session {
         ended.flow = reply.flow;
         ended.provisional = reply.provisional;
         match reply.answered {
+            // With another number it answers another request: told with what came and was not used.
+            Answered::Final(received)
+                if received.message.cseq().is_ok_and(|cseq| Some(cseq.number) != asked) =>
+            {
+                Input::Timeout
+            }
             Answered::Final(received) => {
                 ended.answered_from = Some(received.flow);
                 Input::Response(received.message)
@@ -248,7 +310,7 @@ impl Session {
     }
 
     /// A connection may have been closed since the last request; UDP stays as it is.
-    async fn same_flow(&mut self, run: &mut Run) -> Result<(), Unreached> {
+    async fn same_flow(&mut self, run: &mut Run, was_lost: bool) -> Result<(), Unreached> {
         if !self.flow.transport.is_reliable() {
             return Ok(());
         }
@@ -262,7 +324,9 @@ impl Session {
         };
         if flow != self.flow {
             self.flow = flow;
-            run.find(closed_between());
+            if !was_lost {
+                run.find(closed_between());
+            }
         }
         Ok(())
     }

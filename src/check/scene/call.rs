@@ -213,7 +213,11 @@ impl Scene<'_> {
         let Some(party) = self.ends.parties.get(dial.from) else {
             return crate::check::Interrupted::Stopped.into();
         };
-        let (limit, unreadable) = (self.run.probe_limit(), self.run.unreadable(self.records_of(leg)));
+        let limit = self.run.probe_limit();
+        // Only where nothing else says what happened: the record is read again for it.
+        let is_silent = caller.seen.answered.is_none();
+        let unused = is_silent.then(|| self.run.unused(self.records_of(leg))).flatten();
+        let sizes = if is_silent { self.run.sizes() } else { (0, 0) };
         let failed =
             self.run.records().into_iter().skip(self.calls_from).rev().find_map(|record| {
                 match record.event {
@@ -250,7 +254,8 @@ impl Scene<'_> {
                 waited: self.run.now().saturating_duration_since(caller.began),
                 provisional: trace.is_answered_at_all(),
                 answered_before: self.run.answers(),
-                unreadable: unreadable.as_deref(),
+                unused: unused.as_ref(),
+                sizes,
                 probe_limit: limit.as_deref(),
             },
         })
@@ -271,12 +276,13 @@ impl Scene<'_> {
             let remote = party.flow().remote;
             let is_answered = self.trace(number).is_answered_at_all();
             let rejection = leg.seen.rejected.as_ref().map(|(_, rejection)| rejection);
-            // Other statuses speak of the callee.
-            let is_of_server = |rejection: &&Rejection| matches!(rejection.status, Some(500 | 503));
-            let retry_after = rejection.filter(is_of_server).and_then(|rejection| rejection.retry_after);
+            let pause = rejection.and_then(|rejection| Some((rejection.retry_after?, rejection.status?)));
+            // What speaks of the callee is by the address that was called.
+            let target = self.trace(number).target();
             let waited = self.run.now().saturating_duration_since(leg.began);
             if is_answered || waited >= PATIENCE {
-                self.run.note_call(remote, is_answered, retry_after);
+                let pause = pause.map(|(time, status)| (time, status, target.as_str()));
+                self.run.note_call(remote, is_answered, pause);
             }
         }
     }

@@ -66,6 +66,13 @@ impl Trace {
         self.all(Direction::Received, what).next_back()
     }
 
+    /// The URI that our INVITE was for; empty without one.
+    pub(in crate::check) fn target(&self) -> String {
+        let sent = self.sent(What::Request(Method::Invite));
+        let uri = sent.and_then(|entry| entry.message.request_uri_bytes()).unwrap_or_default();
+        String::from_utf8_lossy(uri).into_owned()
+    }
+
     /// The 2xx to the last INVITE of ours.
     pub(in crate::check) fn last_answer(&self) -> Option<u16> {
         let asked = self.all(Direction::Sent, What::Request(Method::Invite)).next_back()?.number();

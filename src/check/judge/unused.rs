@@ -1,0 +1,362 @@
+//! What came while an answer was waited for, and could not be taken for it: never silence.
+
+use super::quote::quoted;
+use crate::check::Side;
+use crate::check::judged::Judged;
+use crate::message::Message;
+use crate::syntax::{HeaderName, Limit, Limits, SyntaxError, SyntaxErrorKind};
+use crate::transport::{Direction, Record, RecordEvent};
+use std::net::SocketAddr;
+use std::ops::Range;
+
+/// Datagrams beyond this size are cut into fragments on most paths, and dropped on some (RFC 3261 sec. 18.1.1).
+pub(in crate::check) const LARGE: usize = 1_300;
+
+/// Something that came and was no answer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(in crate::check) enum Unused {
+    /// A response with a branch that we did not send.
+    Branch { status: String },
+    /// A response with more than one Via (RFC 3261 sec. 8.1.3.3).
+    SecondVia { status: String, via: String },
+    /// A response with another CSeq.
+    Cseq { status: String, came: String, asked: String },
+    /// A response whose Via or CSeq cannot be read.
+    Header { status: String, problem: String },
+    /// A response with a status that there is not.
+    Status { status: String },
+    /// Our own request.
+    Reflected,
+    /// Bytes that are not SIP.
+    NotSip { what: Alien, length: usize, start: String },
+    /// The beginning of a message, and nothing behind it.
+    Partial { length: usize, body: Option<(usize, u32)> },
+    /// A message on a stream that does not say where it ends (RFC 3261 sec. 18.3).
+    NoContentLength,
+    /// A message that cannot be read; the line that is wrong.
+    Unreadable { line: String, length: usize, error: SyntaxError },
+    /// A message beyond a limit of ours.
+    OverLimit { limit: Limit, length: usize },
+    /// The connection was closed without a byte, this number of times.
+    Closed { times: usize },
+}
+
+/// Who speaks something else.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::check) enum Alien {
+    Tls,
+    Ssh,
+    Http,
+    Other,
+}
+
+/// The last thing that came in `range` of these records and is no answer to a request in them.
+pub(in crate::check) fn unused(records: &[Record], range: Range<usize>) -> Option<Unused> {
+    let until = records.get(..range.end).unwrap_or(records);
+    let within = until.get(range.start..).unwrap_or_default();
+    let sent: Vec<Message> = until.iter().filter_map(|record| message(record, Direction::Sent)).collect();
+    let came = within.iter().filter_map(|record| match &record.event {
+        RecordEvent::Malformed { bytes, length, error } => Some(malformed(bytes, *length, *error)),
+        _ => unmatched(&message(record, Direction::Received)?, &sent),
+    });
+    // A message that was nearly an answer says more than bytes that are none.
+    let is_message = |unused: &Unused| {
+        !matches!(unused, Unused::NotSip { .. } | Unused::Partial { .. } | Unused::Unreadable { .. })
+    };
+    came.max_by_key(is_message).or_else(|| closed(within))
+}
+
+/// What bytes are that could not be read; `length` is theirs before they were cut for the record.
+fn malformed(bytes: &[u8], length: usize, error: SyntaxError) -> Unused {
+    if let SyntaxErrorKind::Limit(limit) = error.kind {
+        return Unused::OverLimit { limit, length };
+    }
+    if let Some(what) = alien(bytes) {
+        return Unused::NotSip { what, length, start: start_of(bytes) };
+    }
+    let head = head_length(bytes);
+    let declared = content_length(bytes);
+    match (error.kind, head, &declared) {
+        (SyntaxErrorKind::ContentLength, Some(_), None) => Unused::NoContentLength,
+        (SyntaxErrorKind::ContentLength | SyntaxErrorKind::Truncated, Some(head), Some(Ok(wanted)))
+            if length.saturating_sub(head) < *wanted as usize =>
+        {
+            Unused::Partial { length, body: Some((length.saturating_sub(head), *wanted)) }
+        }
+        (SyntaxErrorKind::Truncated, ..) => Unused::Partial { length, body: None },
+        _ => Unused::Unreadable { line: line_at(bytes, error), length, error },
+    }
+}
+
+fn message(record: &Record, wanted: Direction) -> Option<Message> {
+    match &record.event {
+        RecordEvent::Message { direction, bytes, .. } if *direction == wanted => {
+            Message::parse(bytes.clone(), &Limits::default()).ok()
+        }
+        _ => None,
+    }
+}
+
+/// Why this message is no answer to any of these; `None` where it is one, or has nothing to do with them.
+fn unmatched(came: &Message, sent: &[Message]) -> Option<Unused> {
+    let branch_of =
+        |message: &Message| message.top_via().ok().and_then(|via| via.branch().map(<[u8]>::to_vec));
+    let branch = branch_of(came);
+    let by_branch = sent.iter().find(|request| branch.is_some() && branch_of(request) == branch);
+    let Some(status) = came.status() else {
+        let same = by_branch.filter(|request| request.method() == came.method())?;
+        return (same.call_id().ok() == came.call_id().ok()).then_some(Unused::Reflected);
+    };
+    let line = format!("{status} {}", quoted(came.reason().unwrap_or_default())).trim_end().to_owned();
+    let vias: Vec<String> = came.values(HeaderName::Via).map(quoted).collect();
+    if let [first, second, ..] = &vias[..] {
+        let ours = sent
+            .iter()
+            .filter_map(branch_of)
+            .any(|ours| second.as_bytes().windows(ours.len().max(1)).any(|w| w == ours));
+        return Some(Unused::SecondVia { status: line, via: if ours { first } else { second }.clone() });
+    }
+    let request = match by_branch {
+        Some(request) => request,
+        // Others of this probe ask the same peer: of another branch, it is ours by its Call-ID or by who asks.
+        None if !sent.iter().any(|request| is_alike(request, came)) => return None,
+        None => match came.top_via() {
+            Ok(via) if via.branch().is_some() => return Some(Unused::Branch { status: line }),
+            Ok(_) => return Some(Unused::Header { status: line, problem: "Via has no branch".to_owned() }),
+            Err(error) => return Some(Unused::Header { status: line, problem: error.to_string() }),
+        },
+    };
+    let asked = request.header(HeaderName::CSeq).map(quoted).unwrap_or_default();
+    let cseq = match came.cseq() {
+        Ok(cseq) => cseq,
+        Err(error) => return Some(Unused::Header { status: line, problem: error.to_string() }),
+    };
+    let is_same = request.cseq().is_ok_and(|ours| ours.number == cseq.number && ours.method == cseq.method);
+    if !is_same {
+        let came = came.header(HeaderName::CSeq).map(quoted).unwrap_or_default();
+        return Some(Unused::Cseq { status: line, came, asked });
+    }
+    (!(100..700).contains(&status)).then_some(Unused::Status { status: line })
+}
+
+/// Same Call-ID, or the same From address.
+fn is_alike(request: &Message, came: &Message) -> bool {
+    let from = |message: &Message| message.from().ok().map(|from| from.uri().as_bytes().to_vec());
+    let by_call_id = request.call_id().is_ok_and(|ours| came.call_id().ok() == Some(ours));
+    by_call_id || from(request).is_some_and(|ours| from(came) == Some(ours))
+}
+
+/// Connections that ended and had carried nothing to us.
+fn closed(records: &[Record]) -> Option<Unused> {
+    let times = records.iter().filter(|record| matches!(record.event, RecordEvent::Closed(_))).count();
+    (times > 0).then_some(Unused::Closed { times })
+}
+
+fn alien(bytes: &[u8]) -> Option<Alien> {
+    let starts = |text: &[u8]| bytes.get(..text.len()).is_some_and(|start| start.eq_ignore_ascii_case(text));
+    match bytes {
+        [20..=23, 3, 0..=4, ..] => Some(Alien::Tls),
+        _ if starts(b"SSH-") => Some(Alien::Ssh),
+        _ if starts(b"HTTP/") => Some(Alien::Http),
+        _ => {
+            let line = bytes.split(|&b| b == b'\n').next().unwrap_or_default();
+            let upper = line.to_ascii_uppercase();
+            match memchr::memmem::find(&upper, b"SIP/") {
+                Some(_) => None,
+                None if memchr::memmem::find(&upper, b" HTTP/").is_some() => Some(Alien::Http),
+                // The beginning of a start line may be cut in front of its version.
+                None if b"SIP/2.0".starts_with(&upper) && !upper.is_empty() => None,
+                None => Some(Alien::Other),
+            }
+        }
+    }
+}
+
+/// The first bytes: as text where they are text, else in hex.
+fn start_of(bytes: &[u8]) -> String {
+    let line = bytes.split(|&b| b == b'\n').next().unwrap_or_default().trim_ascii();
+    if line.is_empty() || line.iter().any(|b| b.is_ascii_control()) {
+        let hex: Vec<String> = bytes.iter().take(16).map(|b| format!("{b:02x}")).collect();
+        return hex.join(" ");
+    }
+    quoted(&line[..line.len().min(60)])
+}
+
+fn head_length(bytes: &[u8]) -> Option<usize> {
+    memchr::memmem::find(bytes, b"\r\n\r\n")
+        .map(|at| at + 4)
+        .or_else(|| memchr::memmem::find(bytes, b"\n\n").map(|at| at + 2))
+}
+
+/// What Content-Length says: `None` where there is none.
+fn content_length(bytes: &[u8]) -> Option<Result<u32, ()>> {
+    let head = bytes.get(..head_length(bytes).unwrap_or(bytes.len())).unwrap_or_default();
+    head.split(|&b| b == b'\n').skip(1).find_map(|line| {
+        let colon = memchr::memchr(b':', line)?;
+        let name = line[..colon].trim_ascii();
+        let is_it = HeaderName::from_bytes(name) == HeaderName::ContentLength;
+        is_it.then(|| {
+            let value = std::str::from_utf8(line[colon + 1..].trim_ascii()).unwrap_or_default();
+            value.parse().map_err(|_| ())
+        })
+    })
+}
+
+/// The line in which an error is.
+fn line_at(bytes: &[u8], error: SyntaxError) -> String {
+    let at = error.offset.min(bytes.len());
+    let start = memchr::memrchr(b'\n', &bytes[..at]).map_or(0, |lf| lf + 1);
+    let end = memchr::memchr(b'\n', &bytes[at..]).map_or(bytes.len(), |lf| at + lf);
+    quoted(bytes[start..end].trim_ascii())
+}
+
+impl Unused {
+    /// What it means for the request that it was no answer to.
+    pub(in crate::check) fn judge(&self, step: &str, remote: SocketAddr) -> Judged {
+        const REWRITTEN: &str = "platform fault, or a device on the path rewrites messages (SIP ALG): compare request and answer in the ladder";
+        let open =
+            |says: String| format!("an answer to the {step} came from {remote} and cannot be used: {says}");
+        let (side, code, seen, advice) = match self {
+            Unused::Branch { status } => (
+                Side::Peer,
+                "answer-unmatched",
+                open(format!("{status} with another Via branch than the request's (RFC 3261 sec. 8.2.6.2)")),
+                REWRITTEN,
+            ),
+            Unused::SecondVia { status, via } => (
+                Side::Peer,
+                "answer-unmatched",
+                open(format!(
+                    "{status} has a second Via ({via}), so it was not meant for us (RFC 3261 sec. 8.1.3.3)"
+                )),
+                "platform: the proxy that adds a Via has to take it off again from the answer",
+            ),
+            Unused::Cseq { status, came, asked } => (
+                Side::Peer,
+                "answer-unmatched",
+                open(format!(
+                    "{status} with CSeq \"{came}\" where \"{asked}\" was asked (RFC 3261 sec. 8.2.6.2)"
+                )),
+                "platform fault: an answer repeats the CSeq of its request, letter by letter",
+            ),
+            Unused::Header { status, problem } => {
+                (Side::Peer, "answer-unmatched", open(format!("{status}: {problem}")), REWRITTEN)
+            }
+            Unused::Status { status } => (
+                Side::Peer,
+                "answer-unmatched",
+                open(format!("{status}: there is no such status (100 to 699)")),
+                "platform fault: look at who answers so; no phone takes it",
+            ),
+            Unused::Reflected => (
+                Side::Path,
+                "request-came-back",
+                format!("our own {step} came back from {remote} unchanged: an echo or a loop, and no answer"),
+                "check server address and port: an echo service, a loop of routes or a port forwarding back to us is there",
+            ),
+            Unused::NotSip { what, length, start } => {
+                let (who, advice) = match what {
+                    Alien::Tls => (
+                        "TLS",
+                        "the port speaks TLS: take the port for plain SIP (5060), or a client with TLS (5061)",
+                    ),
+                    Alien::Ssh => ("SSH", "that is an SSH server: check the port"),
+                    Alien::Http => {
+                        ("HTTP", "that is a web server, or a gateway for HTTP: check address and port")
+                    }
+                    Alien::Other => ("no SIP", "another service has this port: check address and port"),
+                };
+                (
+                    Side::Peer,
+                    "not-sip",
+                    format!(
+                        "{length} bytes came from {remote} upon the {step} and are no SIP message but {who}: {start}"
+                    )
+                    .replace("no SIP message but no SIP", "no SIP message"),
+                    advice,
+                )
+            }
+            Unused::Partial { length, body: Some((came, wanted)) } => (
+                Side::Peer,
+                "answer-unreadable",
+                format!(
+                    "an answer came that cannot be read: a part of a message, {length} bytes: Content-Length is {wanted}, and {came} bytes of the body came"
+                ),
+                "platform: its answer is cut, or its Content-Length is wrong",
+            ),
+            Unused::Partial { length, body: None } => (
+                Side::Peer,
+                "answer-unreadable",
+                format!(
+                    "an answer came that cannot be read: a part of a message, {length} bytes without the end of the head"
+                ),
+                "platform: its answer is cut: a fixed buffer, or a relay that ends too early",
+            ),
+            Unused::NoContentLength => (
+                Side::Peer,
+                "no-content-length",
+                format!(
+                    "an answer came from {remote} over a connection without Content-Length: nobody can tell where it ends (RFC 3261 sec. 20.14)"
+                ),
+                "platform fault: Content-Length is a must on TCP and TLS (RFC 3261 sec. 18.3)",
+            ),
+            Unused::Unreadable { line, error, .. } => (
+                Side::Peer,
+                "answer-unreadable",
+                format!("an answer came that cannot be read: {}: {line}", error.kind),
+                "platform fault: look at the line that is quoted; a device on the path may write it (SIP ALG)",
+            ),
+            Unused::OverLimit { limit, length } => {
+                return Judged::open(
+                    "probe-limit",
+                    Side::Probe,
+                    format!("an answer of {length} bytes came and is over our own limit for {limit}"),
+                    "our own limit, not the platform's; phones have limits as well: fewer or shorter bindings and headers",
+                );
+            }
+            Unused::Closed { times } => (
+                Side::Peer,
+                "connection-closed",
+                format!(
+                    "{remote} closed the connection upon the {step} without a byte{}",
+                    match times {
+                        1 => String::new(),
+                        2 => ", twice".to_owned(),
+                        times => format!(", {times} times"),
+                    }
+                ),
+                "the far side hangs up at the request: another protocol on this port (TLS?), or a limit or list that has this address: see its logs",
+            ),
+        };
+        Judged::fail(code, side, seen, advice)
+    }
+}
+
+/// Sizes of requests over UDP: of the one that was sent last, and the largest of those that were answered.
+pub(in crate::check) fn sizes(records: &[Record]) -> (usize, usize) {
+    let branch = |bytes: &bytes::Bytes| crate::message::branch_of(bytes).map(<[u8]>::to_vec);
+    let mut sent: Vec<(Vec<u8>, usize, bool)> = Vec::new();
+    for record in records {
+        let RecordEvent::Message { direction, bytes, retransmission } = &record.event else { continue };
+        let Some(branch) = branch(bytes) else { continue };
+        match direction {
+            Direction::Sent if *retransmission == 0 && !bytes.starts_with(b"SIP/") => {
+                sent.push((branch, bytes.len(), false));
+            }
+            Direction::Received => {
+                sent.iter_mut()
+                    .filter(|(ours, ..)| *ours == branch)
+                    .for_each(|(_, _, answered)| *answered = true);
+            }
+            Direction::Sent => {}
+        }
+    }
+    let last = sent.iter().rfind(|(_, _, answered)| !answered).map_or(0, |(_, size, _)| *size);
+    let answered = sent.iter().filter(|(_, _, answered)| *answered).map(|(_, size, _)| *size).max();
+    (last, answered.unwrap_or_default())
+}
+
+/// A request of this size got no answer, and smaller ones did: the path drops it.
+pub(in crate::check) fn is_dropped_for_its_size((last, answered): (usize, usize)) -> bool {
+    last > LARGE && answered > 0 && answered < last
+}

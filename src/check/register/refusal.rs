@@ -1,0 +1,294 @@
+//! A REGISTER that was refused: what the status, the words beside it and what was accepted before say together.
+
+use super::bindings::foreign;
+use super::session::Ended;
+use crate::check::judge::status::{About, Meaning, Said, meaning};
+use crate::check::judged::Judged;
+use crate::check::{Side, Verdict};
+use crate::syntax::HeaderName;
+use crate::ua::registration::{Answer, Command, Finished};
+
+/// What a refusal by a final response means; `step` is the name of what was refused.
+pub(super) fn judge(ended: &Ended, finished: &Finished, answer: &Answer, step: &str) -> Judged {
+    let said = Said::read(answer.message());
+    let refused = Refused {
+        command: finished.command,
+        step,
+        credentials_sent: ended.credentials_sent,
+        listed: answer.bindings.len(),
+        lists_others: !foreign(&answer.bindings).is_empty(),
+        has_challenge: [HeaderName::WwwAuthenticate, HeaderName::ProxyAuthenticate]
+            .into_iter()
+            .any(|name| answer.message().header(name).is_some()),
+        before: ended.history.last(ended.ended_at()),
+        knew_credentials: ended.history.knows_credentials(),
+        retried_after: ended.retried_after.as_deref(),
+    };
+    let Meaning { verdict, code, side, says, advice } = of(&refused, &said);
+    Judged::of(verdict, code, side, said.sentence(&says), advice)
+}
+
+/// The circumstances of a refusal.
+#[derive(Debug, Clone)]
+struct Refused<'a> {
+    command: Command,
+    step: &'a str,
+    credentials_sent: bool,
+    /// Bindings that the refusal lists.
+    listed: usize,
+    lists_others: bool,
+    /// It carries a challenge, although it is no 401 or 407.
+    has_challenge: bool,
+    /// What was accepted last in this check.
+    before: Option<String>,
+    /// The same credentials were accepted before.
+    knew_credentials: bool,
+    /// A fresh digest answer was sent after this refusal of a reused nonce.
+    retried_after: Option<&'a str>,
+}
+
+fn of(refused: &Refused<'_>, said: &Said) -> Meaning {
+    let fail =
+        |code, side, says: String, advice| Meaning { verdict: Verdict::Fail, code, side, says, advice };
+    let words = said.about().filter(|_| matches!(said.status, 403 | 429 | 480 | 486 | 500 | 503 | 600 | 603));
+    let pauses = said.retry_after.is_some();
+    // A pause that is asked for says overload, however the phrase is worded.
+    if matches!(said.status, 429 | 503) && pauses || words == Some(About::Load) {
+        return Meaning {
+            verdict: Verdict::Inconclusive,
+            code: "overloaded",
+            side: Side::Peer,
+            says: if pauses {
+                "overloaded; its Retry-After is obeyed, it was not asked again".to_owned()
+            } else {
+                "overloaded: it takes no more at this time".to_owned()
+            },
+            advice: "wait for the time that it names, and run it again; platform: smaller waves with a longer random back-off",
+        };
+    }
+    if words == Some(About::Lock) {
+        return fail(
+            "locked-out",
+            Side::Setup,
+            "a ban or a lock after failed attempts".to_owned(),
+            "wait until the lock is over, or have the account or this address unblocked; then check the password before it is tried again",
+        );
+    }
+    // A query carries no Contact: no binding can be too many there.
+    let is_full = refused.command == Command::Bind
+        && (words == Some(About::Bindings)
+            || refused.lists_others && matches!(said.status, 403 | 503 | 603) && !pauses);
+    if is_full {
+        let listed = match refused.listed {
+            0 => String::new(),
+            listed => format!(" ({listed} listed)"),
+        };
+        return fail(
+            "too-many-bindings",
+            Side::Setup,
+            format!("the account has as many bindings as it may{listed}"),
+            "remove old devices in the cabinet ('log out everywhere'), then reboot the phone",
+        );
+    }
+    if refused.command == Command::Remove {
+        return fail(
+            "removal-refused",
+            Side::Peer,
+            format!("the removal of our binding was refused{}", after(&refused.before)),
+            "platform: a REGISTER with expires=0 removes a binding (RFC 3261 sec. 10.2.2), also one that is gone already; phones that log out see an error",
+        );
+    }
+    if let Some(before) = &refused.before
+        && !has_meaning_of_its_own(said.status)
+    {
+        return refused_after_success(refused, said, before);
+    }
+    match said.status {
+        403 if refused.has_challenge => fail(
+            "forbidden-with-challenge",
+            Side::Peer,
+            "it carries a challenge, which belongs to a 401 or 407: phones do not answer it".to_owned(),
+            "platform: send 401 with the challenge (RFC 3261 sec. 22.2)",
+        ),
+        403 if !refused.credentials_sent => fail(
+            "forbidden-before-challenge",
+            Side::Setup,
+            "at once, without a challenge".to_owned(),
+            "check the account's status, its allowed networks and the domain in the address",
+        ),
+        403 => fail(
+            "forbidden-after-digest",
+            Side::Setup,
+            "refused with an answered challenge".to_owned(),
+            "second line: the account may not be active on the new platform, or not for this transport; a wrong password looks like this on some",
+        ),
+        404 => fail(
+            "unknown-user",
+            Side::Setup,
+            "the registrar does not know this address".to_owned(),
+            "copy the new login exactly: prefix, domain and sub-account may have changed",
+        ),
+        423 => fail(
+            "interval-refused",
+            Side::Peer,
+            "an expiry is too short for it, although this request has none".to_owned(),
+            "platform: a query of bindings carries no expiry (RFC 3261 sec. 10.2.3)",
+        ),
+        480 | 486 | 600 => fail(
+            "registrar-failed",
+            Side::Peer,
+            match words {
+                Some(About::Busy) => "it says busy, which belongs to a call and not to a registration",
+                _ => "it cannot register this address now",
+            }
+            .to_owned(),
+            "platform: the status belongs to calls; look at what answers a REGISTER so",
+        ),
+        603 | 606 | 607 | 608 => fail(
+            "declined",
+            Side::Peer,
+            "the registration was declined".to_owned(),
+            "platform: a rule or list refuses this account; check the account's status and its allowed networks",
+        ),
+        _ => meaning(said).unwrap_or_else(|| unknown(said)),
+    }
+}
+
+/// Statuses that say the same thing whatever was accepted before.
+fn has_meaning_of_its_own(status: u16) -> bool {
+    matches!(status, 300..=399 | 413..=439 | 469 | 482 | 483 | 493 | 494 | 501 | 505 | 513 | 555)
+}
+
+fn refused_after_success(refused: &Refused<'_>, said: &Said, before: &str) -> Meaning {
+    let with = if refused.knew_credentials { " with the same credentials" } else { "" };
+    let again = refused.retried_after.map_or(String::new(), |first| {
+        format!("; it was refused with a used nonce ({first}), and again with a fresh one")
+    });
+    let (code, advice) = match (refused.step, said.status) {
+        (_, 500..=599) => (
+            "registrar-failed",
+            "platform: it worked and does not any more; look at its logs for this Call-ID, and whether all nodes are well",
+        ),
+        ("bind", _) => (
+            "binding-refused",
+            "second line: the login is right; look at what the account may register: its transport, its networks, its number of devices, the form of the Contact",
+        ),
+        _ => (
+            "refused-after-success",
+            "platform: nodes that do not share accounts, bindings or nonces, or a limit of rate; the phone's data are right",
+        ),
+    };
+    Meaning {
+        verdict: Verdict::Fail,
+        code,
+        side: Side::Peer,
+        says: format!("the {} was refused, although {before}{with}{again}", refused.step),
+        advice,
+    }
+}
+
+fn unknown(said: &Said) -> Meaning {
+    let says = match said.status {
+        500..=599 => "the platform answers and cannot register anybody now",
+        _ => "the registrar refuses",
+    };
+    let (code, advice) = match said.status {
+        500..=599 => ("registrar-failed", "platform: look at its logs for this Call-ID"),
+        _ if said.notes.is_empty() => ("refused", "second line: the platform's log of this Call-ID says why"),
+        _ => (
+            "refused",
+            "what stands in brackets is its reason; second line: the platform's log of this Call-ID",
+        ),
+    };
+    Meaning { verdict: Verdict::Fail, code, side: Side::Peer, says: says.to_owned(), advice }
+}
+
+fn after(before: &Option<String>) -> String {
+    before.as_ref().map_or(String::new(), |before| format!("; {before}"))
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use crate::message::Message;
+    use crate::syntax::Limits;
+    use bytes::Bytes;
+
+    fn said(head: &str) -> Said {
+        let text = format!("SIP/2.0 {head}\r\n\r\n");
+        Said::read(&Message::parse(Bytes::from(text), &Limits::default()).unwrap())
+    }
+
+    fn first(command: Command, step: &'static str) -> Refused<'static> {
+        Refused {
+            command,
+            step,
+            credentials_sent: true,
+            listed: 0,
+            lists_others: false,
+            has_challenge: false,
+            before: None,
+            knew_credentials: false,
+            retried_after: None,
+        }
+    }
+
+    #[test]
+    fn the_first_refusal_is_judged_by_its_status_and_its_words() {
+        let (query, bind) = (first(Command::Query, "query"), first(Command::Bind, "bind"));
+        for (refused, head, code, side) in [
+            (&query, "503 Maximum Calls In Progress\r\nRetry-After: 300", "overloaded", Side::Peer),
+            (&bind, "503 Maximum Calls In Progress\r\nRetry-After: 300", "overloaded", Side::Peer),
+            (&bind, "503 Too many contacts\r\nRetry-After: 300", "overloaded", Side::Peer),
+            (&bind, "503 Maximum Calls In Progress", "overloaded", Side::Peer),
+            (&query, "403 Maximum failed attempts exceeded", "locked-out", Side::Setup),
+            (&bind, "403 Maximum failed attempts exceeded", "locked-out", Side::Setup),
+            (&query, "403 Too many contacts", "forbidden-after-digest", Side::Setup),
+            (&bind, "403 Too many contacts", "too-many-bindings", Side::Setup),
+            (&bind, "603 Too many contacts", "too-many-bindings", Side::Setup),
+            (&query, "404 Not Found", "unknown-user", Side::Setup),
+            (&query, "604 Does Not Exist Anywhere", "unknown-user", Side::Setup),
+            (&query, "494 Security Agreement Required", "security-agreement", Side::Setup),
+            (&query, "420 Bad Extension\r\nUnsupported: gruu", "extension-refused", Side::Peer),
+            (&query, "699 Odd", "refused", Side::Peer),
+            (&query, "500 Oops\r\nRetry-After: 30", "registrar-failed", Side::Peer),
+        ] {
+            let meaning = of(refused, &said(head));
+            assert_eq!((meaning.code, meaning.side), (code, side), "{head}: {meaning:?}");
+        }
+    }
+
+    #[test]
+    fn what_was_accepted_before_is_no_wrong_login_now() {
+        let mut bind = first(Command::Bind, "bind");
+        (bind.before, bind.knew_credentials) =
+            (Some("the query of the bindings was accepted just before".into()), true);
+        let refresh = Refused { step: "refresh", ..bind.clone() };
+        let remove = Refused { command: Command::Remove, step: "remove", ..bind.clone() };
+        for (refused, head, code) in [
+            (&bind, "403 Forbidden", "binding-refused"),
+            (&bind, "404 Not Found", "binding-refused"),
+            (&bind, "403 Too many contacts", "too-many-bindings"),
+            (&bind, "421 Extension Required\r\nRequire: path", "extension-required"),
+            (&refresh, "403 Forbidden", "refused-after-success"),
+            (&refresh, "404 Not Found", "refused-after-success"),
+            (&refresh, "603 Decline", "refused-after-success"),
+            (&refresh, "500 Oops", "registrar-failed"),
+            (&remove, "403 Forbidden", "removal-refused"),
+            (&remove, "404 Not Found", "removal-refused"),
+            (&remove, "480 Away", "removal-refused"),
+        ] {
+            let meaning = of(refused, &said(head));
+            assert_eq!(
+                (meaning.code, meaning.side == Side::Setup),
+                (code, code == "too-many-bindings"),
+                "{head}"
+            );
+            assert!(
+                !meaning.advice.contains("password") && !meaning.advice.contains("login exactly"),
+                "{meaning:?}"
+            );
+        }
+    }
+}

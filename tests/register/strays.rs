@@ -1,0 +1,114 @@
+//! What came and could not be used is told, and is no silence.
+
+use crate::scene::{assert_verdict, steps};
+use crate::scripted::{Registrar, Reply, Scripted, blamed, told};
+use ringback::check::{Outcome, Verdict};
+use ringback::message::Message;
+use ringback::message::Transport::{self, Tcp, Udp};
+
+/// What nobody may be told who was answered, or whose wrong port was answered.
+const SILENCE: [&str; 4] = ["may be blocked", "try another transport", "fail2ban", "no answer from"];
+
+fn assert_told(outcome: &Outcome, verdicts: &[Verdict], sides: &[&str], words: &[&str]) {
+    let text = told(outcome);
+    assert!(verdicts.contains(&outcome.verdict), "{outcome}");
+    if outcome.verdict != Verdict::Pass {
+        assert!(sides.contains(&blamed(outcome).unwrap()), "{outcome}");
+    }
+    for word in words {
+        assert!(text.contains(word), "{word:?} is not told:\n{outcome}");
+    }
+    for word in SILENCE {
+        assert!(!text.contains(word), "{word:?} is told:\n{outcome}");
+    }
+}
+
+type Change = fn(&mut Registrar, &Message) -> Vec<Reply>;
+
+fn text(text: impl Into<String>) -> Vec<Reply> {
+    vec![Reply::Bytes(text.into().into_bytes())]
+}
+
+#[rustfmt::skip]
+const CASES: &[(&str, Transport, Change, &[&str])] = &[
+    ("second Via", Udp, |r, q| {
+        let answer = r.healthy(q);
+        text(match answer.contains("200 OK") {
+            true => answer.replacen("Via:", "Via: SIP/2.0/UDP 192.0.2.9:10060;branch=z9hG4bKextra\r\nVia:", 1),
+            false => answer,
+        })
+    }, &["second Via", "192.0.2.9:10060"]),
+    ("other branch", Udp, |r, q| text(r.healthy(q).replacen("branch=z9hG4bK", "branch=z9hG4bKx", 1)), &["branch"]),
+    ("other branch", Tcp, |r, q| text(r.healthy(q).replacen("branch=z9hG4bK", "branch=z9hG4bKx", 1)), &["branch"]),
+    ("other branch and Call-ID", Udp, |r, q| {
+        text(r.healthy(q).replacen("branch=z9hG4bK", "branch=z9hG4bKx", 1).replacen("Call-ID: ", "Call-ID: x", 1))
+    }, &["branch"]),
+    ("CSeq in lower case", Udp, |r, q| text(r.healthy(q).replacen(" REGISTER\r\n", " register\r\n", 1)), &["CSeq", "1 register"]),
+    ("other CSeq number", Udp, |r, q| text(r.healthy(q).replacen("CSeq: ", "CSeq: 7", 1)), &["CSeq", "71 REGISTER"]),
+    ("CSeq 0", Tcp, |r, q| text(r.healthy(q).replacen("CSeq: 1 ", "CSeq: 0 ", 1)), &["CSeq", "0 REGISTER"]),
+    ("no SIP", Udp, |_, _| text("\0\u{1}\u{2}hello"), &["no SIP"]),
+    ("HTTP", Udp, |_, _| text("HTTP/1.1 400 Bad Request\r\n\r\n"), &["HTTP", "400 Bad Request"]),
+    ("HTTP", Tcp, |_, _| vec![Reply::Bytes(b"HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n".to_vec()), Reply::Close], &["HTTP"]),
+    ("echo", Udp, |_, q| text(crate::scripted::text(q)), &["came back"]),
+    ("half a message", Tcp, |r, q| text(r.healthy(q).replacen("Content-Length: 0", "Content-Length: 40", 1)), &["part of a message", "Content-Length is 40"]),
+    ("half a head", Tcp, |r, q| text(r.healthy(q).split("CSeq").next().unwrap()), &["part of a message"]),
+    ("SSH", Tcp, |_, _| text("SSH-2.0-OpenSSH_9.2\r\n"), &["SSH"]),
+    ("TLS", Tcp, |_, _| vec![Reply::Bytes(vec![0x15, 3, 1, 0, 2, 2, 0x46]), Reply::Close], &["TLS"]),
+    ("closes", Tcp, |_, _| vec![Reply::Close], &["closed the connection upon the", "without a byte"]),
+    ("no Content-Length", Tcp, |r, q| text(r.healthy(q).replacen("Content-Length: 0\r\n", "", 1)), &["Content-Length"]),
+    ("799", Udp, |r, q| text(r.answer(q, 200, "Odd", &[]).replacen("200", "799", 1)), &["799 Odd"]),
+];
+
+#[tokio::test(start_paused = true)]
+async fn what_came_and_could_not_be_used_is_told_by_register() {
+    for (name, transport, change, words) in CASES {
+        let scene = Scripted::raw(Registrar::default(), *change).await;
+        let outcome = scene.register(*transport).await;
+        eprintln!("{name} {transport}: {}", outcome.summary);
+        assert_told(&outcome, &[Verdict::Fail, Verdict::Inconclusive], &["peer", "path"], words);
+        assert!(!told(&outcome).contains("keep-alive"), "{name}: {outcome}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_came_and_could_not_be_used_is_told_by_reachable() {
+    for (name, transport, change, words) in CASES.iter().filter(|(name, ..)| *name != "second Via") {
+        let scene = Scripted::raw(Registrar { open: true, ..Registrar::default() }, *change).await;
+        let outcome = scene.reachable(*transport).await;
+        eprintln!("{name} {transport}: {}", outcome.summary);
+        let words: Vec<String> = words.iter().map(|w| w.replace("REGISTER", "OPTIONS")).collect();
+        let words: Vec<&str> = words.iter().map(String::as_str).filter(|w| *w != "1 register").collect();
+        if *name == "CSeq in lower case" {
+            continue;
+        }
+        assert_told(&outcome, &[Verdict::Fail, Verdict::Inconclusive], &["peer", "path"], &words);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_check_that_is_cut_short_still_tells_what_came() {
+    let scene = Scripted::raw(Registrar::default(), |_, _| text("hello")).await;
+    let account = scene.account("alice", Udp);
+    let check = ringback::check::Register::new(&account).timeout(std::time::Duration::from_secs(3));
+    assert_told(&scene.check(check).await, &[Verdict::Fail], &["peer"], &["no SIP", "hello"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn silence_stays_silence() {
+    let scene = Scripted::raw(Registrar::default(), |_, _| Vec::new()).await;
+    for transport in [Udp, Tcp] {
+        let outcome = scene.register(transport).await;
+        assert_verdict(&outcome, Verdict::Fail);
+        assert_eq!(blamed(&outcome), Some("path"), "{outcome}");
+        assert!(told(&outcome).contains("no answer from"), "{outcome}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn line_ends_around_answers_are_nothing() {
+    for transport in [Udp, Tcp] {
+        let scene = Scripted::new(Registrar::default(), |r, q| format!("\r\n\r\n{}\r\n", r.healthy(q))).await;
+        let outcome = scene.register(transport).await;
+        assert_eq!(steps(&outcome), crate::scene::ALL_PASS, "{outcome}");
+    }
+}
