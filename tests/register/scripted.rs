@@ -36,6 +36,7 @@ pub(crate) const CHALLENGE: &str = "Digest realm=\"pbx.example.com\", nonce=\"ab
 
 impl Registrar {
     /// Beside these bindings of other devices.
+    #[allow(dead_code)]
     pub(crate) fn with(bindings: &[&str]) -> Registrar {
         Registrar {
             bindings: bindings.iter().map(|b| ((*b).to_owned(), 3_600)).collect(),
@@ -106,6 +107,7 @@ pub(crate) fn text(message: &Message) -> String {
 }
 
 /// Puts lines behind the start line.
+#[allow(dead_code)]
 pub(crate) fn with_lines(message: &str, lines: &str) -> String {
     message.replacen("\r\n", &format!("\r\n{lines}\r\n"), 1)
 }

@@ -202,6 +202,24 @@ pub(in crate::check) fn listed(session: &Session, ended: &Ended) -> Judged {
     judged.shown_by(&ended.evidence)
 }
 
+/// The removal, by its answer and by what the query behind it showed: a refusal of what is gone already does no harm but to who reads it.
+pub(in crate::check) fn removed(judged: Judged, removed: &Ended, gone: &Judged) -> Judged {
+    match (&judged.finding, removed.accepted(), gone.verdict) {
+        (_, true, Verdict::Pass) if judged.verdict == Verdict::Pass => {
+            Judged::pass("our own binding removed")
+        }
+        (_, true, _) if judged.verdict == Verdict::Pass => {
+            Judged::pass(format!("{} to our own removal", status_of_ended(removed)))
+        }
+        (Some(finding), false, Verdict::Pass) => {
+            let seen = format!("{}; the binding is gone all the same", finding.seen);
+            let finding = Finding { severity: Severity::Warning, seen: seen.clone(), ..finding.clone() };
+            Judged { verdict: Verdict::Pass, detail: seen, finding: Some(finding) }
+        }
+        _ => judged,
+    }
+}
+
 /// Is our binding gone after its removal?
 pub(in crate::check) fn gone(session: &Session, removed: &Ended, last: &Ended) -> Judged {
     let still = |ended: &Ended| {

@@ -209,19 +209,23 @@ async fn remove(run: &mut Run, session: &mut Session, others: Option<Vec<Foreign
     let step = run.begin("remove");
     let removed = session.command(run, Command::Remove).await;
     observe::answer(run, session, &removed);
-    let judged = judge::accepted(session, &removed, "remove");
-    let detail = if judged.verdict == Verdict::Pass { "our own binding removed" } else { &judged.detail };
-    session.end_step(run, step, &judged, detail.to_owned());
-    if !removed.accepted() {
+    let judged = judge::accepted(session, &removed, "removal");
+    if !removed.accepted() && removed.refusal().is_none() {
+        session.end_step(run, step, &judged, judged.detail.clone());
         run.find(left_behind(session, &removed));
         run.skip("gone", "the removal did not succeed");
         return;
     }
-    let step = run.begin("gone");
+    let mark = run.begin("gone");
     let last = session.command(run, Command::Query).await;
     observe::answer(run, session, &last);
-    let judged = judge::gone(session, &removed, &last);
+    let gone = judge::gone(session, &removed, &last);
+    let judged = judge::removed(judged, &removed, &gone);
     session.end_step(run, step, &judged, judged.detail.clone());
+    session.end_step(run, mark, &gone, gone.detail.clone());
+    if !removed.accepted() && gone.verdict != Verdict::Pass {
+        run.find(left_behind(session, &removed));
+    }
     if let Some(others) = others {
         observe::replaced(run, &others, last.answer().filter(|_| last.accepted()), &last);
     }

@@ -32,6 +32,8 @@ pub(in crate::check) struct Session {
     requests: u32,
     retransmissions: u64,
     history: History,
+    /// The refusal of a reused nonce was told.
+    nonce_told: bool,
 }
 
 /// How a command ended, with its circumstances.
@@ -173,6 +175,7 @@ impl Session {
             requests: 0,
             retransmissions: 0,
             history: History::default(),
+            nonce_told: false,
         })
     }
 
@@ -191,7 +194,9 @@ impl Session {
         } else if let Some(refusal) = first.refuses_reused_nonce() {
             let mut second = self.attempt(run, command, false).await;
             second.follow(&first, run);
-            second.retried_after = Some(refusal);
+            // Told once: what comes after has questions of its own.
+            second.retried_after = Some(refusal).filter(|_| !second.accepted() || !self.nonce_told);
+            self.nonce_told |= second.accepted();
             second
         } else {
             first
