@@ -5,7 +5,6 @@ use crate::check::judge::setup::{self, Callee, Setup, Wanted};
 use crate::check::judged::{Judged as StepVerdict, PATIENCE, Silence};
 use crate::check::{Finding, Side};
 use crate::transport::RecordEvent;
-use crate::ua::call::Rejection;
 use std::time::Duration;
 
 /// Time for the end of a call that was cancelled.
