@@ -146,7 +146,9 @@ fn other_caller(caller: &str, invite: &Message) -> Option<String> {
         let Ok((address, _)) = NameAddr::parse_first(value) else { continue };
         let uri = address.uri();
         let user = uri.user().map(|user| text(&unescape(user.split(|b| *b == b';').next().unwrap_or(user))));
-        shown.push(user.unwrap_or_else(|| text(uri.as_bytes()).trim_start_matches("tel:").to_owned()));
+        // A SIP address without a user shows nobody.
+        let number = || text(uri.as_bytes()).strip_prefix("tel:").map(str::to_owned);
+        shown.extend(user.or_else(number));
     }
     // Who hides in one header may be named in another.
     shown.retain(|user| !NOBODY.iter().any(|nobody| user.eq_ignore_ascii_case(nobody)));

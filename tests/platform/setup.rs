@@ -127,7 +127,6 @@ async fn a_mailbox_in_the_place_of_bob_is_told_as_somebody_else() {
 
 /// Somebody whose address no one of us knows calls bob's port, a moment before the platform does.
 #[tokio::test(start_paused = true)]
-#[ignore = "red: 35"]
 async fn the_call_of_a_stranger_takes_no_place_and_is_not_answered() {
     const STRANGER: &str = "198.51.100.9:5060";
     let platform = Platform::new().listening(STRANGER).when(|core, m| {
@@ -152,7 +151,6 @@ async fn the_call_of_a_stranger_takes_no_place_and_is_not_answered() {
 }
 
 #[tokio::test(start_paused = true)]
-#[ignore = "red: 35"]
 async fn a_call_in_earnest_is_never_answered() {
     let platform = Platform::new().number("203", |core, alice| {
         core.ring(alice);

@@ -6,6 +6,7 @@ use crate::check::{Finding, Interrupted, Run, Severity, Side};
 use crate::endpoint::agent::{Arrival, Happened, Invitation, MediaSetup, What};
 use crate::error::Error;
 use crate::ua::call::{Command, Event};
+use crate::ua::expected::Foreign;
 use crate::ua::transfer::TransfereeEvent;
 use std::future::poll_fn;
 use std::task::{Context, Poll};
@@ -14,6 +15,9 @@ use tokio::time::Instant as Clock;
 
 /// Time that calls have to end after they were hung up, before the stage is left.
 const CURTAIN: Duration = Duration::from_secs(3);
+
+/// Foreign calls that are kept of one party; later ones are refused all the same.
+const MOST_FOREIGN: usize = 64;
 
 /// Parties and their calls.
 #[derive(Default)]
@@ -151,6 +155,15 @@ impl Ends {
     }
 
     async fn invited(&mut self, index: usize, invitation: Invitation) {
+        if let Some(foreign) = self.foreign(index, &invitation) {
+            let status = foreign.status();
+            if let Some(party) =
+                self.parties.get_mut(index).filter(|party| party.foreign.len() < MOST_FOREIGN)
+            {
+                party.foreign.push((invitation.flow.remote, foreign));
+            }
+            return invitation.refuse(status).await;
+        }
         let Some(party) = self.parties.get_mut(index) else { return };
         party.invitations.push((invitation.at, invitation.message.clone()));
         let Some(expect) = party.expect.take() else { return invitation.refuse(486).await };
@@ -167,6 +180,23 @@ impl Ends {
         if let Some(after) = expect.answer_after {
             self.answers.push((at + after, self.legs.len() - 1));
         }
+    }
+
+    /// Why a call to this party is none of ours; `None` where it may be. Whoever of us has a call may be its caller, however it came to
+    /// that: by dialling, by a menu, by a transfer.
+    fn foreign(&self, index: usize, invitation: &Invitation) -> Option<Foreign> {
+        let party = self.parties.get(index)?;
+        let mut why = None;
+        for leg in self.legs.iter().filter(|leg| leg.party != index && !leg.seen.is_over()) {
+            let caller = self.parties.get(leg.party)?.account.user();
+            let call_id = leg.is_caller.then(|| leg.handle.call_id());
+            match party.expected(Some(caller), call_id).judge(&invitation.message, &invitation.flow) {
+                Ok(_) => return None,
+                Err(foreign) => why = Some(foreign),
+            }
+        }
+        // In a transfer none of us may have a call for a moment: then only where it comes from counts.
+        why.or_else(|| party.expected(None, None).judge(&invitation.message, &invitation.flow).err())
     }
 
     async fn answer_due(&mut self) {
@@ -205,6 +235,8 @@ impl Ends {
         }
         let withheld = self.legs.iter().flat_map(|leg| super::withheld::findings(&leg.seen));
         withheld.for_each(|finding| run.find(finding));
+        let foreign = self.parties.iter().flat_map(super::withheld::foreign_calls);
+        foreign.for_each(|finding| run.find(finding));
         for party in &mut self.parties {
             party.leave(run).await;
         }

@@ -13,8 +13,10 @@ use crate::message::{Flow, Message};
 use crate::sdp::Local;
 use crate::syntax::Uri;
 use crate::ua::call;
+use crate::ua::expected::{Expected, Foreign};
 use crate::ua::registration::Command;
 use crate::ua::trust::Trust;
+use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 /// Expiry that is asked for a binding that lasts as long as a check, in seconds.
@@ -41,6 +43,8 @@ pub(in crate::check) struct Party {
     pub(in crate::check) expect: Option<Expect>,
     /// Calls that came, with their INVITEs, whatever became of them.
     pub(in crate::check) invitations: Vec<(Instant, Message)>,
+    /// Calls that came and were not the expected one: from where, and why not.
+    pub(in crate::check) foreign: Vec<(SocketAddr, Foreign)>,
     pub(super) is_closed: bool,
 }
 
@@ -152,6 +156,11 @@ impl Party {
         self.session.may_be_bound()
     }
 
+    /// What is known of a call to it that `caller`, a user, may have made by an INVITE with this Call-ID.
+    pub(super) fn expected<'a>(&'a self, caller: Option<&'a str>, call_id: Option<&'a str>) -> Expected<'a> {
+        Expected { contact: self.session.contact(), flow: self.flow(), hosts: &[], caller, call_id }
+    }
+
     /// Where its requests go.
     pub(in crate::check) fn flow(&self) -> Flow {
         self.session.flow()
@@ -210,6 +219,7 @@ async fn open(run: &mut Run, account: &Account, tone: party_tone::Party) -> Resu
         realms: Vec::new(),
         expect: None,
         invitations: Vec::new(),
+        foreign: Vec::new(),
         is_closed: false,
     })
 }

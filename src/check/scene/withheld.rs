@@ -2,8 +2,10 @@
 //! answered.
 
 use super::leg::Seen;
+use super::party::Party;
 use crate::check::{Finding, Severity, Side};
 use crate::ua::call::Event;
+use crate::ua::expected::Foreign;
 use crate::ua::transfer::TransfereeEvent;
 
 /// Findings on what one call of an end withheld, each once.
@@ -29,6 +31,39 @@ pub(super) fn findings(seen: &Seen) -> Vec<Finding> {
                 "nobody but the account's own registrar and proxies gets an answer made from its password; if this is one of them, let it use the realm that the registrar uses",
             ),
             _ => continue,
+        };
+        if !findings.iter().any(|known| known.seen == finding.seen) {
+            findings.push(finding);
+        }
+    }
+    findings
+}
+
+/// Findings on calls that came to a party and were not the expected one.
+pub(super) fn foreign_calls(party: &Party) -> Vec<Finding> {
+    let name = party.account.name();
+    let mut findings: Vec<Finding> = Vec::new();
+    for (from, why) in &party.foreign {
+        let status = why.status();
+        let finding = match why {
+            Foreign::Caller(who) => Finding::new(
+                "foreign-call",
+                Severity::Warning,
+                Side::Setup,
+                format!(
+                    "{who} called {name} meanwhile: refused with {status}, so that its other devices ring on, and not counted"
+                ),
+                "somebody uses this account: take a test account, or a quiet hour; if the platform shows our own caller so, let it show the account's user or its full number",
+            ),
+            _ => Finding::new(
+                "foreign-call",
+                Severity::Info,
+                Side::Path,
+                format!(
+                    "an INVITE from {from} came to {name} that is not the expected one ({why}): refused with {status}, and not counted"
+                ),
+                "usual for scanners where the port can be reached from outside; if this is the platform, let it keep the Contact of the registration in its Request-URI",
+            ),
         };
         if !findings.iter().any(|known| known.seen == finding.seen) {
             findings.push(finding);
