@@ -70,7 +70,10 @@ pub mod report;
 #[cfg(feature = "sim")]
 pub mod sim;
 
-pub use check::{Account, Call, Check, Outcome, Pace, Probe, ProbeConfig, Reachable, Register, Verdict};
+pub use check::{
+    Account, BoxedCheck, Call, Cancel, Check, Details, Dtmf, Finding, Fork, Hold, Outcome, Pace, Probe,
+    ProbeConfig, Progress, Reachable, Register, Severity, Side, Step, Transfer, Verdict,
+};
 pub use error::Error;
 
 // The README's example compiles with every `cargo test`.

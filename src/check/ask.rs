@@ -9,7 +9,6 @@ use crate::endpoint::{self, ClientEvent, Endpoint, Scope, Stats};
 use crate::error::Error;
 use crate::message::{Flow, Ids, Message, Transport};
 use crate::syntax::HeaderName;
-use crate::transport::resolve;
 use std::net::SocketAddr;
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
@@ -104,7 +103,7 @@ impl Ask {
         let (stop, until) = self.waits();
         let found = tokio::select! {
             biased;
-            found = resolve(&destination.host, destination.port) => found,
+            found = scope.endpoint().resolve(&destination.host, destination.port) => found,
             () = stop => return Err(Unreached::Interrupted(Interrupted::Stopped)),
             () = tokio::time::sleep_until(until) => return Err(Unreached::Interrupted(Interrupted::TimeLimit)),
         };

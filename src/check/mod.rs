@@ -32,6 +32,7 @@ mod outcome;
 mod pair;
 mod press;
 mod probe;
+mod progress;
 mod reachable;
 
 mod register;
@@ -42,6 +43,7 @@ mod run;
 mod scene;
 mod target;
 mod transfer;
+mod wrapped;
 
 pub use account::Account;
 pub use call::Call;
@@ -58,6 +60,7 @@ pub use outcome::{
     Fact, Finding, LeftOut, Metric, MetricValue, Name, Outcome, Severity, Side, Step, Transcript, Verdict,
 };
 pub use probe::{Probe, ProbeConfig};
+pub use progress::{Progress, Watched};
 pub use reachable::Reachable;
 pub use register::Register;
 pub use reply::{Answered, Reply, Unreached};
@@ -68,6 +71,7 @@ pub use result::{
 };
 pub use run::Run;
 pub use transfer::{FeatureCode, ReferTo, Transfer, TransferTarget};
+pub use wrapped::BoxedCheck;
 
 use std::time::Duration;
 
@@ -94,4 +98,12 @@ pub trait Check: Send + Sync + 'static {
     /// A check that leaves something behind at the peer (a binding, a call) removes it before it returns, also when it was
     /// interrupted: see [`Run::clean_up`].
     fn run(&self, run: &mut Run) -> impl Future<Output = ()> + Send;
+
+    /// The check in a box: different checks of one type, which [`Probe::check_many`] takes as one stream.
+    fn boxed(self) -> BoxedCheck
+    where
+        Self: Sized,
+    {
+        BoxedCheck::new(self)
+    }
 }

@@ -3,12 +3,13 @@
 use super::judged::interrupted;
 use super::result::Details;
 use super::{
-    Check, Fact, Finding, Interrupted, Metric, MetricValue, Name, Outcome, Severity, Step, Transcript,
-    Verdict,
+    Check, Fact, Finding, Interrupted, Metric, MetricValue, Name, Outcome, Progress, Severity, Step,
+    Transcript, Verdict,
 };
 use std::ops::Range;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
+use tokio::sync::mpsc;
 
 /// Which check, and about whom.
 #[derive(Debug, Clone)]
@@ -38,6 +39,8 @@ pub(super) struct Notebook {
     facts: Vec<Fact>,
     metrics: Vec<Metric>,
     details: Option<Details>,
+    /// Who wants to know of steps as they begin and end.
+    progress: Option<mpsc::Sender<Progress>>,
     pub(super) began: Instant,
     pub(super) began_at: SystemTime,
 }
@@ -52,7 +55,12 @@ pub struct StepMark {
 }
 
 impl Notebook {
-    pub(super) fn new(whose: Whose, began: Instant, began_at: SystemTime) -> Notebook {
+    pub(super) fn new(
+        whose: Whose,
+        progress: Option<mpsc::Sender<Progress>>,
+        began: Instant,
+        began_at: SystemTime,
+    ) -> Notebook {
         Notebook {
             check: whose.check,
             accounts: whose.accounts,
@@ -64,6 +72,7 @@ impl Notebook {
             facts: Vec::new(),
             metrics: Vec::new(),
             details: None,
+            progress,
             began,
             began_at,
         }
@@ -72,6 +81,7 @@ impl Notebook {
     /// Begins a step; `from` is the number of records so far.
     pub(super) fn begin(&self, name: Name, now: Instant, from: usize) -> StepMark {
         *self.open.lock().unwrap_or_else(PoisonError::into_inner) = Some(name.clone());
+        self.tell(|| Progress::Began(name.clone()));
         StepMark { name, began: now, from }
     }
 
@@ -80,13 +90,25 @@ impl Notebook {
         let StepMark { name, began, from } = mark;
         self.open.get_mut().unwrap_or_else(PoisonError::into_inner).take_if(|open| *open == name);
         let took = now.saturating_duration_since(began);
-        self.steps.push(Step { name, verdict, detail, took, evidence: from..to });
+        self.keep(Step { name, verdict, detail, took, evidence: from..to });
     }
 
     /// A step that was not taken.
     pub(super) fn skip(&mut self, name: Name, why: String, at: usize) {
         let evidence: Range<usize> = at..at;
-        self.steps.push(Step { name, verdict: Verdict::NotRun, detail: why, took: Duration::ZERO, evidence });
+        self.keep(Step { name, verdict: Verdict::NotRun, detail: why, took: Duration::ZERO, evidence });
+    }
+
+    fn keep(&mut self, step: Step) {
+        self.tell(|| Progress::Ended(step.clone()));
+        self.steps.push(step);
+    }
+
+    /// Whoever reads too slowly misses something, and finds it in the outcome.
+    fn tell(&self, progress: impl FnOnce() -> Progress) {
+        if let Some(sender) = &self.progress {
+            let _ = sender.try_send(progress());
+        }
     }
 
     /// Writes down as not run, in their places, the steps of `order` that are not there yet.

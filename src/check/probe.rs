@@ -4,7 +4,8 @@ use super::ask::{PartyConfig, Setting};
 use super::notebook::Whose;
 use super::restraint::{Courtesy, Restraint};
 use super::run::Run;
-use super::{Check, Finding, Name, Outcome, Severity, Side, Transcript, Verdict};
+use super::wrapped::Within;
+use super::{Check, Finding, Name, Outcome, Progress, Severity, Side, Transcript, Verdict};
 use crate::endpoint::agent::AgentConfig;
 use crate::endpoint::{self, Endpoint};
 use crate::error::Error;
@@ -13,6 +14,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::ops::RangeInclusive;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
+use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 /// How a probe is set up.
@@ -94,6 +96,7 @@ impl ProbeConfig {
 #[derive(Debug, Clone)]
 pub struct Probe {
     inner: Arc<Inner>,
+    stop: CancellationToken,
 }
 
 #[derive(Debug)]
@@ -101,7 +104,6 @@ struct Inner {
     endpoint: Endpoint,
     config: ProbeConfig,
     restraint: Arc<Restraint>,
-    stop: CancellationToken,
 }
 
 impl Probe {
@@ -120,18 +122,33 @@ impl Probe {
     pub async fn with(config: ProbeConfig) -> Result<Probe, Error> {
         let (endpoint, _incoming) = endpoint::bind_anywhere(config.endpoint.clone()).await?;
         let restraint = Arc::new(Restraint::new(config.courtesy.clone()));
-        Ok(Probe { inner: Arc::new(Inner { endpoint, config, restraint, stop: CancellationToken::new() }) })
+        let inner = Arc::new(Inner { endpoint, config, restraint });
+        Ok(Probe { inner, stop: CancellationToken::new() })
     }
 
     /// Asks one question.
     ///
     /// The check runs in a task of its own: when the returned future is dropped, the check is told to stop and cleans up.
     pub async fn check<C: Check>(&self, check: C) -> Outcome {
+        self.check_telling(check, None).await
+    }
+
+    /// Asks one question that has this time, cleaning up not counted, whatever the check itself says.
+    pub async fn check_within<C: Check>(&self, limit: Duration, check: C) -> Outcome {
+        self.check(Within { check, limit }).await
+    }
+
+    /// The same, and tells the steps as they begin and end.
+    pub(super) async fn check_telling<C: Check>(
+        &self,
+        check: C,
+        progress: Option<mpsc::Sender<Progress>>,
+    ) -> Outcome {
         let whose = Whose::of(&check);
         if self.is_stopped() {
             return not_run(whose, "the probe was stopped before this check began");
         }
-        let stop = self.inner.stop.child_token();
+        let stop = self.stop.child_token();
         let setting = Setting {
             endpoint: self.inner.endpoint.clone(),
             parties: self.inner.config.parties(),
@@ -143,7 +160,7 @@ impl Probe {
         };
         let whose_of_task = whose.clone();
         let task = tokio::spawn(async move {
-            let mut run = Run::new(setting, whose_of_task);
+            let mut run = Run::new(setting, whose_of_task, progress);
             check.run(&mut run).await;
             run.finish()
         });
@@ -154,14 +171,21 @@ impl Probe {
         }
     }
 
-    /// Tells running checks to clean up and end, and checks that have not begun to end as [`Verdict::NotRun`].
-    pub fn stop(&self) {
-        self.inner.stop.cancel();
+    /// The same probe (sockets, configuration, restraint) with a [`Probe::stop`] of its own: it ends only what was asked through the branch, e.g.
+    /// one stream of checks among several. Stopping this probe ends its branches too.
+    #[must_use]
+    pub fn branch(&self) -> Probe {
+        Probe { inner: Arc::clone(&self.inner), stop: self.stop.child_token() }
     }
 
-    /// Was [`Probe::stop`] called?
+    /// Tells running checks to clean up and end, and checks that have not begun to end as [`Verdict::NotRun`].
+    pub fn stop(&self) {
+        self.stop.cancel();
+    }
+
+    /// Was [`Probe::stop`] called, on this one or on the one that it is a branch of?
     pub fn is_stopped(&self) -> bool {
-        self.inner.stop.is_cancelled()
+        self.stop.is_cancelled()
     }
 
     /// The endpoint under it: local addresses, counters.
@@ -170,7 +194,7 @@ impl Probe {
     }
 
     pub(super) fn stopping(&self) -> CancellationToken {
-        self.inner.stop.clone()
+        self.stop.clone()
     }
 }
 

@@ -5,7 +5,9 @@ use super::judge::unused::{self, Unused};
 use super::notebook::{Notebook, StepMark, Whose};
 use super::reply::{Reply, Unreached};
 use super::result::{Details, DtmfResult, ForkResult, HoldResult, TransferResult};
-use super::{Destination, Finding, Interrupted, LeftOut, MetricValue, Name, Outcome, Transcript, Verdict};
+use super::{
+    Destination, Finding, Interrupted, LeftOut, MetricValue, Name, Outcome, Progress, Transcript, Verdict,
+};
 use crate::endpoint::Scope;
 use crate::endpoint::agent::{Agent, Arrivals};
 use crate::error::Error;
@@ -15,6 +17,7 @@ use std::net::SocketAddr;
 use std::ops::Range;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
+use tokio::sync::mpsc;
 use tokio::time::Instant as Clock;
 
 /// A running check: sends its requests, keeps its evidence, and collects what becomes the [`Outcome`].
@@ -25,9 +28,9 @@ pub struct Run {
 }
 
 impl Run {
-    pub(super) fn new(setting: Setting, whose: Whose) -> Run {
+    pub(super) fn new(setting: Setting, whose: Whose, progress: Option<mpsc::Sender<Progress>>) -> Run {
         let began = Clock::now().into_std();
-        let notebook = Notebook::new(whose, began, SystemTime::now());
+        let notebook = Notebook::new(whose, progress, began, SystemTime::now());
         Run { ask: Ask::new(setting), notebook }
     }
 

@@ -2,7 +2,7 @@
 
 use crate::syntax::Limits;
 use crate::transaction;
-use crate::transport::Network;
+use crate::transport::{Network, Resolve};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,6 +17,8 @@ pub struct Config {
     pub tcp: Vec<SocketAddr>,
     /// Where sockets come from; the operating system unless told.
     pub network: Option<Arc<dyn Network>>,
+    /// Who looks names up; the operating system unless told.
+    pub resolver: Option<Arc<dyn Resolve>>,
     /// Seed of all identifiers; from the operating system unless told.
     pub seed: Option<[u8; 32]>,
     /// Timers and limits of transactions.
@@ -69,6 +71,7 @@ impl Default for Config {
             udp: Vec::new(),
             tcp: Vec::new(),
             network: None,
+            resolver: None,
             seed: None,
             transaction: transaction::Config::default(),
             limits: Limits::default(),

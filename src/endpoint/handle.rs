@@ -9,7 +9,10 @@ use super::{Config, Incoming, Scope, Stats};
 use crate::error::Error;
 use crate::message::{Flow, Ids, Message, Transport};
 use crate::transaction::{ClientId, ServerId};
-use crate::transport::{Listener, Network, OsNetwork, TransportError, TransportErrorKind};
+use crate::transport::{
+    Listener, Network, OsNetwork, ResolveError, SystemResolver, TransportError, TransportErrorKind,
+    resolve_by,
+};
 use bytes::Bytes;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -143,6 +146,15 @@ impl Endpoint {
     /// How it was set up.
     pub fn config(&self) -> &Config {
         &self.shared.config
+    }
+
+    /// All addresses of a host, looked up by [`Config::resolver`].
+    ///
+    /// # Errors
+    /// [`ResolveError`] when there is none in time.
+    pub async fn resolve(&self, host: &str, port: u16) -> Result<Vec<SocketAddr>, ResolveError> {
+        let resolver = self.shared.config.resolver.as_deref().unwrap_or(&SystemResolver);
+        resolve_by(resolver, host, port).await
     }
 
     /// A flow to `remote`: for UDP from the bound socket of its family, for TCP an open connection that is used again, or a new one.

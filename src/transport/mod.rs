@@ -26,7 +26,9 @@ pub(crate) use connection::{
 pub use error::{TransportError, TransportErrorKind};
 pub use os::OsNetwork;
 pub use record::{Direction, MediaRecord, Record, RecordEvent};
-pub use resolve::{RESOLVE_TIMEOUT, ResolveError, ResolveErrorKind, resolve};
+pub use resolve::{
+    RESOLVE_TIMEOUT, Resolve, ResolveError, ResolveErrorKind, SystemResolver, resolve, resolve_by,
+};
 
 use std::net::{IpAddr, SocketAddr};
 use std::task::{Context, Poll};

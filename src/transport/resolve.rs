@@ -3,6 +3,8 @@
 //! Literal addresses are taken as they are; names go to the system's resolver (A and AAAA, hosts file). NAPTR and SRV
 //! (RFC 3263) are not looked up yet.
 
+use super::BoxFuture;
+use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
@@ -37,12 +39,63 @@ pub enum ResolveErrorKind {
     System(String),
 }
 
-/// All addresses of `host` (a name, an IPv4 address, an IPv6 address with or without brackets) in the resolver's order, without
+/// Who turns names into addresses: the operating system, or an embedder's own resolver (its cache, its DNS over HTTPS, a table in a test).
+///
+/// ```
+/// use ringback::transport::{BoxFuture, Resolve, ResolveErrorKind};
+/// use std::net::IpAddr;
+///
+/// #[derive(Debug)]
+/// struct Table;
+///
+/// impl Resolve for Table {
+///     fn resolve<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Result<Vec<IpAddr>, ResolveErrorKind>> {
+///         let found = match name {
+///             "pbx.example.com" => Ok(vec![IpAddr::from([192, 0, 2, 1])]),
+///             _ => Err(ResolveErrorKind::NoAddress),
+///         };
+///         Box::pin(std::future::ready(found))
+///     }
+/// }
+/// ```
+pub trait Resolve: Send + Sync + fmt::Debug {
+    /// The addresses of a host name, the one to try first in front. Literal addresses are not asked for, and names have letters, digits,
+    /// `-`, `.` and `_` only. An answer that takes longer than [`RESOLVE_TIMEOUT`] is not waited for.
+    fn resolve<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Result<Vec<IpAddr>, ResolveErrorKind>>;
+}
+
+/// The system's resolver: A and AAAA, hosts file.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct SystemResolver;
+
+impl Resolve for SystemResolver {
+    fn resolve<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Result<Vec<IpAddr>, ResolveErrorKind>> {
+        Box::pin(async move {
+            let found = tokio::net::lookup_host((name, 0)).await;
+            let found = found.map_err(|error| ResolveErrorKind::System(error.to_string()))?;
+            Ok(found.map(|address| address.ip()).collect())
+        })
+    }
+}
+
+/// All addresses of `host` (a name, an IPv4 address, an IPv6 address with or without brackets) in the system's order, without
 /// repetitions, with `port`.
 ///
 /// # Errors
 /// [`ResolveError`] when there is none within [`RESOLVE_TIMEOUT`].
 pub async fn resolve(host: &str, port: u16) -> Result<Vec<SocketAddr>, ResolveError> {
+    resolve_by(&SystemResolver, host, port).await
+}
+
+/// Like [`resolve`], with names looked up by this resolver.
+///
+/// # Errors
+/// [`ResolveError`] when there is none within [`RESOLVE_TIMEOUT`].
+pub async fn resolve_by(
+    resolver: &dyn Resolve,
+    host: &str,
+    port: u16,
+) -> Result<Vec<SocketAddr>, ResolveError> {
     let literal = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host);
     if let Ok(ip) = literal.parse::<IpAddr>() {
         return Ok(vec![SocketAddr::new(ip, port)]);
@@ -52,12 +105,12 @@ pub async fn resolve(host: &str, port: u16) -> Result<Vec<SocketAddr>, ResolveEr
     if host.is_empty() || host.len() > 255 || !host.bytes().all(is_name) {
         return Err(fail(ResolveErrorKind::BadName));
     }
-    let found = tokio::time::timeout(RESOLVE_TIMEOUT, tokio::net::lookup_host((host, port)))
+    let found = tokio::time::timeout(RESOLVE_TIMEOUT, resolver.resolve(host))
         .await
         .map_err(|_| fail(ResolveErrorKind::Timeout(RESOLVE_TIMEOUT)))?
-        .map_err(|error| fail(ResolveErrorKind::System(error.to_string())))?;
+        .map_err(fail)?;
     let mut addresses: Vec<SocketAddr> = Vec::new();
-    for address in found {
+    for address in found.into_iter().map(|ip| SocketAddr::new(ip, port)) {
         if !addresses.contains(&address) {
             addresses.push(address);
         }

@@ -5,9 +5,8 @@ use crate::exit::{Exit, Failure};
 use crate::interrupt::Interrupt;
 use crate::output::{OutputOptions, tell};
 use crate::probe::ProbeOptions;
-use ringback::check::{Check, Run};
+use ringback::check::Check;
 use std::io::IsTerminal;
-use std::time::Duration;
 
 /// Whose calls, from which address, and where goes what is seen.
 #[derive(Debug, clap::Args)]
@@ -31,7 +30,10 @@ impl Asking {
             // A call takes some seconds, in which nothing else is to be seen.
             tell(&format!("{}: {} ... (Ctrl-C hangs up)", check.name(), check.subject()));
         }
-        let outcome = probe.check(Limited { check, limit: self.probe.timeout }).await;
+        let outcome = match self.probe.timeout {
+            Some(limit) => probe.check_within(limit, check).await,
+            None => probe.check(check).await,
+        };
         output.one(&outcome);
         probe.endpoint().close().await;
         ends.close().await;
@@ -40,29 +42,5 @@ impl Asking {
             Exit::Passed if !complete || interrupt.is_set() => Exit::Open,
             exit => exit,
         })
-    }
-}
-
-/// A check with the time that --timeout gives it.
-struct Limited<C> {
-    check: C,
-    limit: Option<Duration>,
-}
-
-impl<C: Check> Check for Limited<C> {
-    fn name(&self) -> &'static str {
-        self.check.name()
-    }
-
-    fn subject(&self) -> String {
-        self.check.subject()
-    }
-
-    fn time_limit(&self) -> Option<Duration> {
-        self.limit.or_else(|| self.check.time_limit())
-    }
-
-    async fn run(&self, run: &mut Run) {
-        self.check.run(run).await;
     }
 }

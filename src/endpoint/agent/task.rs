@@ -9,7 +9,6 @@ use super::{Hands, MediaSetup, Scope, Sifted, hop};
 use crate::endpoint::{ClientEvent, ClientTransaction};
 use crate::message::{Flow, Message};
 use crate::syntax::Method;
-use crate::transport::resolve;
 use crate::ua::call::{self, Call, Event, Input, Output, RequestId};
 use std::collections::VecDeque;
 use std::future::poll_fn;
@@ -400,7 +399,8 @@ impl Task {
                 .map_err(|error| error.to_string());
         }
         let next = hop::of(request)?;
-        let addresses = resolve(&next.host, next.port).await.map_err(|error| error.to_string())?;
+        let addresses =
+            self.scope.endpoint().resolve(&next.host, next.port).await.map_err(|error| error.to_string())?;
         let mut last = format!("{} has no address", next.host);
         for remote in addresses {
             match self.scope.flow(next.transport, remote).await {

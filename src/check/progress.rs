@@ -1,0 +1,88 @@
+//! What a running check does, as it does it: its steps as they begin and end, and at last its outcome.
+//!
+//! ```no_run
+//! use futures_util::StreamExt;
+//! use ringback::check::{Account, Probe, Progress, Register};
+//!
+//! # async fn example() -> Result<(), ringback::error::Error> {
+//! let probe = Probe::bind("udp:127.0.0.1:0").await?;
+//! let alice = Account::new("sip:alice@pbx.example.com", "secret")?;
+//! let mut watched = probe.watch(Register::new(&alice));
+//! while let Some(progress) = watched.next().await {
+//!     match progress {
+//!         Progress::Began(step) => eprint!("{step} ... "),
+//!         Progress::Ended(step) => eprintln!("{}", step.verdict),
+//!         Progress::Done(outcome) => println!("{outcome}"),
+//!         _ => {}
+//!     }
+//! }
+//! # Ok(())
+//! # }
+//! ```
+
+use super::{Check, Name, Outcome, Probe, Step};
+use crate::transport::BoxFuture;
+use futures_core::Stream;
+use std::fmt;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use tokio::sync::mpsc;
+
+/// Progress that waits to be read; what is more is left out, and stands in the outcome all the same.
+const QUEUE: usize = 256;
+
+/// What a running check just did.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub enum Progress {
+    /// It began the step of this name.
+    Began(Name),
+    /// It ended a step, or passed it over ([`Verdict::NotRun`](super::Verdict::NotRun)).
+    Ended(Step),
+    /// It is over; nothing comes after this.
+    Done(Box<Outcome>),
+}
+
+/// A running check as a stream of its [`Progress`]: see [`Probe::watch`].
+#[must_use = "nothing is asked until the stream is polled"]
+pub struct Watched {
+    steps: mpsc::Receiver<Progress>,
+    outcome: Option<BoxFuture<'static, Outcome>>,
+    done: Option<Box<Outcome>>,
+}
+
+impl fmt::Debug for Watched {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Watched").field("is_over", &self.outcome.is_none()).finish_non_exhaustive()
+    }
+}
+
+impl Probe {
+    /// Asks one question, and tells its steps as they begin and end; the last item is the outcome. Nothing is asked until the stream is polled.
+    ///
+    /// When the stream is dropped, the check is told to stop and cleans up. Of steps that nobody reads the first 256 are kept.
+    pub fn watch<C: Check>(&self, check: C) -> Watched {
+        let (sender, steps) = mpsc::channel(QUEUE);
+        let probe = self.clone();
+        let outcome = Box::pin(async move { probe.check_telling(check, Some(sender)).await });
+        Watched { steps, outcome: Some(outcome), done: None }
+    }
+}
+
+impl Stream for Watched {
+    type Item = Progress;
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Progress>> {
+        if let Some(running) = &mut self.outcome
+            && let Poll::Ready(outcome) = running.as_mut().poll(cx)
+        {
+            (self.outcome, self.done) = (None, Some(Box::new(outcome)));
+        }
+        match self.steps.poll_recv(cx) {
+            Poll::Ready(Some(progress)) => Poll::Ready(Some(progress)),
+            // The check's task holds the sender: once it is gone, all steps were told.
+            _ if self.outcome.is_none() => Poll::Ready(self.done.take().map(Progress::Done)),
+            _ => Poll::Pending,
+        }
+    }
+}
