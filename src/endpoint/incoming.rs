@@ -1,6 +1,6 @@
 //! Requests from the network, for the owner of the endpoint, and what became of them.
 
-use crate::message::{Flow, Message};
+use crate::message::{FieldError, Flow, Message};
 use crate::transaction::ServerId;
 use std::time::Instant;
 use tokio::sync::mpsc;
@@ -38,6 +38,17 @@ pub enum IncomingEvent {
         reasons: Vec<String>,
         /// When.
         at: Instant,
+    },
+    /// A request that cannot be read so far that it could be handed on: the endpoint has answered it 400.
+    Refused {
+        /// The request.
+        message: Message,
+        /// Where it came from.
+        flow: Flow,
+        /// When.
+        at: Instant,
+        /// What is wrong with it.
+        why: FieldError,
     },
     /// A response could not be sent, or a final response to an INVITE got no ACK in time.
     Failed {

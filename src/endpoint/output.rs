@@ -58,6 +58,13 @@ impl Driver {
                 self.tell(IncomingEvent::Ack { message, flow, at: self.read_at })
             }
             Output::Stray { message, flow } => self.receive_stray(&message, flow),
+            Output::Refused { message, flow, why } => {
+                self.stats.stray += 1;
+                // A flood of these leaves room for what wants an answer.
+                if self.incoming.capacity() > self.incoming.max_capacity() / 2 {
+                    self.tell(IncomingEvent::Refused { message, flow, at: self.read_at, why });
+                }
+            }
             Output::ClientTerminated(id) => self.forget(id),
             Output::ServerTerminated(_) => self.stats.servers = self.stats.servers.saturating_sub(1),
             Output::Cancelled { invite, reasons } => {

@@ -78,6 +78,21 @@ pub enum FieldError {
     },
 }
 
+impl FieldError {
+    /// In words, with the value of the header in quotes where it stands in `message`.
+    pub fn quoting(&self, message: &Message) -> String {
+        const MOST: usize = 200;
+        let name = match self {
+            FieldError::Missing(_) => return self.to_string(),
+            FieldError::Repeated(name) | FieldError::Syntax { header: name, .. } => *name,
+        };
+        let value = message.header(name).unwrap_or_default();
+        let cut = value.get(..MOST).unwrap_or(value);
+        let more = if cut.len() < value.len() { ".." } else { "" };
+        format!("{self}: \"{}{more}\"", String::from_utf8_lossy(cut))
+    }
+}
+
 /// One header line. Its `Debug` shows the name only.
 #[derive(Clone, Copy)]
 pub struct Header<'a> {

@@ -37,9 +37,22 @@ impl Message {
         let (value, base) = self.single(name)?;
         match NameAddr::parse_first(value) {
             Ok((address, [])) => Ok(address),
-            Ok((_, rest)) => Err(syntax(name, SyntaxErrorKind::Unexpected, base + value.len() - rest.len())),
-            Err(error) => Err(FieldError::Syntax { header: name, error: error.shifted(base) }),
+            _ => loose(name, value, base),
         }
+    }
+
+    /// From, To and the first Contact that break the grammar, with their values: read all the same where an address can be found in them
+    /// ([`NameAddr::parse_loosely`]), which other elements do not do.
+    pub fn loosely_read(&self) -> impl Iterator<Item = (HeaderName, &[u8])> {
+        let names = [HeaderName::From, HeaderName::To, HeaderName::Contact];
+        names.into_iter().filter_map(|name| {
+            let value = self.header(name)?;
+            let is_strict = match name {
+                HeaderName::Contact => Contact::parse_first(value).is_ok(),
+                _ => NameAddr::parse(value).is_ok(),
+            };
+            (!is_strict).then_some((name, value))
+        })
     }
 
     /// All Via values, top first.
@@ -53,14 +66,14 @@ impl Message {
     pub fn top_via(&self) -> Result<Via<'_>, FieldError> {
         self.vias().next().unwrap_or(Err(FieldError::Missing(HeaderName::Via)))
     }
-    /// From.
+    /// From, also one that breaks the grammar and has an address ([`Message::loosely_read`]).
     ///
     /// # Errors
     /// No From, several, or no address in it.
     pub fn from(&self) -> Result<NameAddr<'_>, FieldError> {
         self.address(HeaderName::From)
     }
-    /// To.
+    /// To, in the same way.
     ///
     /// # Errors
     /// No To, several, or no address in it.
@@ -201,6 +214,12 @@ impl Message {
         self.cseq()?;
         Ok(())
     }
+}
+
+#[cold]
+fn loose(name: HeaderName, value: &[u8], base: usize) -> Result<NameAddr<'_>, FieldError> {
+    NameAddr::parse_loosely(value)
+        .map_err(|error| FieldError::Syntax { header: name, error: error.shifted(base) })
 }
 
 const fn syntax(header: HeaderName, kind: SyntaxErrorKind, offset: usize) -> FieldError {

@@ -2,7 +2,7 @@
 
 use super::{Codec, DIGITS, Description, Direction, SdpError, TelephoneEvent};
 use sdp_types::Media;
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 /// Lengths of audio in a packet that are taken from a peer, in milliseconds; also multiples of 10 only.
 pub(super) const PTIME_MILLIS: std::ops::RangeInclusive<u32> = 10..=100;
@@ -26,13 +26,15 @@ pub(super) struct Audio {
 
 impl Audio {
     /// The first section that can be used, or why the first audio section cannot.
-    pub(super) fn find(description: &Description) -> Result<Audio, SdpError> {
+    ///
+    /// `ours` tells which loopback address `localhost` is.
+    pub(super) fn find(description: &Description, ours: IpAddr) -> Result<Audio, SdpError> {
         let mut problem = None;
         for (index, media) in description.session.medias.iter().enumerate() {
             if !media.media.eq_ignore_ascii_case("audio") {
                 continue;
             }
-            match Audio::read(description, index, media) {
+            match Audio::read(description, index, media, ours) {
                 Ok(audio) => return Ok(audio),
                 // A refused section says the least: what is wrong with another one counts.
                 Err(error) if matches!(problem, None | Some(SdpError::Refused)) => problem = Some(error),
@@ -42,7 +44,7 @@ impl Audio {
         Err(problem.unwrap_or(SdpError::NoAudio))
     }
 
-    fn read(description: &Description, index: usize, media: &Media) -> Result<Audio, SdpError> {
+    fn read(description: &Description, index: usize, media: &Media, ours: IpAddr) -> Result<Audio, SdpError> {
         if media.port == 0 {
             return Err(SdpError::Refused);
         }
@@ -55,7 +57,16 @@ impl Audio {
         }
         let connection = media.connections.first().or(description.session.connection.as_ref());
         let text = &connection.ok_or(SdpError::NoAddress)?.connection_address;
-        let address = address(text).ok_or_else(|| SdpError::Address(text.clone()))?;
+        let address = match address(text) {
+            Some(address) => address,
+            // RFC 6761 sec. 6.3.
+            None if text.trim_end_matches('.').eq_ignore_ascii_case("localhost") => match ours {
+                IpAddr::V4(_) => Ipv4Addr::LOCALHOST.into(),
+                IpAddr::V6(_) => Ipv6Addr::LOCALHOST.into(),
+            },
+            None if is_name(text) => return Err(SdpError::Name(text.clone())),
+            None => return Err(SdpError::Address(text.clone())),
+        };
         let said = ["sendrecv", "sendonly", "recvonly", "inactive"]
             .iter()
             .zip([Direction::SendRecv, Direction::SendOnly, Direction::RecvOnly, Direction::Inactive])
@@ -86,6 +97,15 @@ impl Audio {
         let wish = self.ptime_millis.filter(|ms| PTIME_MILLIS.contains(ms) && ms % 10 == 0);
         wish.unwrap_or(ours_millis).min(max - max % 10)
     }
+}
+
+fn is_name(text: &str) -> bool {
+    let is_label = |label: &str| {
+        !label.is_empty() && label.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_'))
+    };
+    let name = text.strip_suffix('.').unwrap_or(text);
+    name.split('.').all(is_label)
+        && name.split('.').next_back().is_some_and(|top| top.parse::<u32>().is_err())
 }
 
 fn address(text: &str) -> Option<IpAddr> {
@@ -136,11 +156,33 @@ fn encoding(media: &Media, number: u8) -> Option<String> {
             let value = value.to_ascii_uppercase();
             Some(value.strip_suffix("/1").map(str::to_owned).unwrap_or(value))
         }
-        None => [Codec::Pcmu, Codec::Pcma]
-            .iter()
-            .find(|codec| codec.payload_type() == number)
-            .map(|codec| format!("{}/8000", codec.as_str())),
+        None => STATIC.iter().find(|(known, _)| *known == number).map(|(_, name)| (*name).to_owned()),
     }
+}
+
+/// Payload types that mean something without an `rtpmap` (RFC 3551 sec. 6), of audio.
+const STATIC: [(u8, &str); 10] = [
+    (0, "PCMU/8000"),
+    (3, "GSM/8000"),
+    (4, "G723/8000"),
+    (8, "PCMA/8000"),
+    (9, "G722/8000"),
+    (10, "L16/44100/2"),
+    (11, "L16/44100"),
+    (13, "CN/8000"),
+    (15, "G728/8000"),
+    (18, "G729/8000"),
+];
+
+/// What a description offers, in a line for people: each section with its transport and formats, `audio over UDP/TLS/RTP/SAVPF: OPUS/48000/2,
+/// PCMU/8000`. Empty where it cannot be read.
+pub fn summary(description: &[u8]) -> String {
+    let Ok(description) = Description::parse(description) else { return String::new() };
+    let sections = description.session.medias.iter().map(|media| {
+        let refused = if media.port == 0 { " (port 0)" } else { "" };
+        format!("{} over {}{refused}: {}", media.media, media.proto, names(media))
+    });
+    sections.collect::<Vec<_>>().join("; ")
 }
 
 /// `0-15,66` as bits; what cannot be read counts for nothing, and a list with nothing in it as the digits.

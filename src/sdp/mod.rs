@@ -25,6 +25,7 @@ mod writing;
 #[cfg(test)]
 mod tests;
 
+pub use audio::summary;
 pub use description::{Description, MAX_BYTES, MAX_SECTIONS};
 pub use negotiation::{Local, Negotiation};
 
@@ -192,6 +193,9 @@ pub enum SdpError {
     /// There is no description where one is due.
     #[error("there is no description")]
     Missing,
+    /// We were called without an offer, offered in our 200, and the ACK has no answer (RFC 3261 sec. 13.2.1).
+    #[error("the ACK has no answer to the offer in our 200")]
+    NoAnswerInAck,
     /// It is not SDP, or a line that is needed cannot be read.
     #[error("not readable as SDP: {0}")]
     Syntax(String),
@@ -210,15 +214,26 @@ pub enum SdpError {
     /// No `c=` line for the audio section.
     #[error("there is no c= line for the audio stream")]
     NoAddress,
-    /// An address that is none of IPv4 or IPv6 (a name, for one).
+    /// An address that is neither an IP address nor a name.
     #[error("the address of the audio stream is {0}, no IP address")]
     Address(String),
+    /// A name instead of an address, which RFC 8866 sec. 5.7 allows, and which we do not look up ([`SdpError::is_our_limit`]). `localhost` is
+    /// taken.
+    #[error("the address of the audio stream is the name {0}, which this probe does not look up")]
+    Name(String),
     /// An address of the other family than ours.
     #[error("the peer's audio is on {0}, another address family than ours")]
     Family(std::net::IpAddr),
     /// An answer without an offer of ours.
     #[error("an answer without an offer")]
     NoOffer,
+}
+
+impl SdpError {
+    /// Is it our own limit, and no fault of the peer's?
+    pub fn is_our_limit(&self) -> bool {
+        matches!(self, SdpError::Name(_) | SdpError::TooLarge(_))
+    }
 }
 
 /// Which bound a description reached.

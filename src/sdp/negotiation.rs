@@ -149,7 +149,7 @@ impl Negotiation {
     pub fn accept(&mut self, answer: &[u8]) -> Result<MediaPlan, SdpError> {
         let offered = self.offered.as_ref().ok_or(SdpError::NoOffer)?;
         let description = Description::parse(answer)?;
-        let audio = self.checked(Audio::find(&description)?)?;
+        let audio = self.checked(Audio::find(&description, self.local.rtp.ip())?)?;
         let same = |codec: Codec| offered.codecs.iter().find(|(ours, _)| *ours == codec);
         let both =
             audio.codecs.iter().find_map(|(codec, number)| same(*codec).map(|o| (*codec, *number, o.1)));
@@ -182,7 +182,7 @@ impl Negotiation {
     /// An offer that gives no plan (answer it with 488); what was agreed on before stays.
     pub fn answer(&mut self, offer: &[u8]) -> Result<(String, MediaPlan), SdpError> {
         let description = Description::parse(offer)?;
-        let audio = self.checked(Audio::find(&description)?)?;
+        let audio = self.checked(Audio::find(&description, self.local.rtp.ip())?)?;
         let ours = audio.codecs.iter().find(|(codec, _)| self.local.codecs.contains(codec));
         let Some(&(codec, number)) = ours else {
             let names: Vec<&str> = audio.codecs.iter().map(|(codec, _)| codec.as_str()).collect();

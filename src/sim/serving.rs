@@ -44,6 +44,7 @@ pub(super) async fn serve(
                     asked = Some((id, flow));
                     lock(&registrar).handle_input(at, Input::Request { token: 0, message, flow });
                 }
+                Some(Arrival::Refused { .. }) => {}
             },
             Some(_) = calls.join_next() => {}
             () = until(deadline) => lock(&registrar).handle_timeout(now()),

@@ -61,6 +61,37 @@ impl<'a> NameAddr<'a> {
         }
     }
 
+    /// Reads a value that stands alone (From, To) and breaks the grammar, as most stacks do: a display name without quotes whatever is in it
+    /// (`Doe, John <sip:j@h>`), blanks inside of `<>`, parameters that are empty or cannot be read. An address has to be in it, and all that
+    /// is taken of parameters behind such ones is the `tag`.
+    ///
+    /// # Errors
+    /// Text without an address, or with a comma behind it.
+    pub fn parse_loosely(text: &'a [u8]) -> Result<NameAddr<'a>, SyntaxError> {
+        let strict = match NameAddr::parse(text) {
+            Ok(address) => return Ok(address),
+            Err(error) => error,
+        };
+        let mut from = 0;
+        for _ in 0..MAX_BRACKETS {
+            let Some(open) = memchr::memchr(b'<', &text[from..]).map(|at| from + at) else { break };
+            let Some(length) = memchr::memchr(b'>', &text[open..]) else { break };
+            if let Ok(uri) = Uri::parse(class::trim(&text[open + 1..open + length])) {
+                let params = loose_params(&text[open + length + 1..]).ok_or(strict)?;
+                return Ok(NameAddr { display_name: class::trim(&text[..open]), uri, params });
+            }
+            from = open + 1;
+        }
+        if from > 0 {
+            return Err(strict);
+        }
+        let start = text.iter().position(|&b| !class::is(b, LWS)).unwrap_or(text.len());
+        let mut scan = Scan { text, at: start };
+        let uri = Uri::parse(scan.run(VALUE)).map_err(|_| strict)?;
+        let params = loose_params(scan.rest()).ok_or(strict)?;
+        Ok(NameAddr { display_name: &[], uri, params })
+    }
+
     /// A URI without `<>`: it ends at the first `;`, `,` or white space, and must not hold a `?` (RFC 3261 sec. 20.10).
     fn addr_spec(text: &'a [u8], start: usize) -> Result<(NameAddr<'a>, &'a [u8]), SyntaxError> {
         let mut scan = Scan { text, at: start };
@@ -102,6 +133,36 @@ impl<'a> NameAddr<'a> {
     pub fn tag(&self) -> Option<&'a [u8]> {
         self.params.get(b"tag").and_then(|p| p.value)
     }
+}
+
+/// Places of `<` that are tried as the beginning of an address.
+const MAX_BRACKETS: usize = 8;
+
+/// What can be used of parameters that break the grammar: all where only empty ones are too many, else the tag. `None` when there are further
+/// values behind a comma.
+fn loose_params(text: &[u8]) -> Option<Params<'_>> {
+    let mut rest = class::trim(text);
+    while let [b';', after @ ..] = rest
+        && matches!(class::trim(after), [b';', ..] | [])
+    {
+        rest = class::trim(after);
+    }
+    if let Ok(params) = Params::parse(rest) {
+        return Some(params);
+    }
+    if rest.contains(&b',') {
+        return None;
+    }
+    let mut from = 0;
+    while let Some(at) = memchr::memchr(b';', &rest[from..]).map(|at| from + at) {
+        let end = memchr::memchr(b';', &rest[at + 1..]).map_or(rest.len(), |length| at + 1 + length);
+        let param = Params::parse(class::trim(&rest[at..end])).ok();
+        if let Some(params) = param.filter(|params| params.get(b"tag").is_some()) {
+            return Some(params);
+        }
+        from = end;
+    }
+    Some(Params::default())
 }
 
 /// One Contact value.
@@ -208,6 +269,40 @@ mod tests {
             ("", 0),
         ] {
             assert_eq!(NameAddr::parse_first(bad.as_bytes()).unwrap_err().offset, offset, "{bad}");
+        }
+    }
+
+    #[test]
+    fn reads_loosely_what_has_an_address_and_a_tag() {
+        for (text, display, uri, tag) in [
+            ("Doe, John <sip:1@h>;tag=1", "Doe, John", "sip:1@h", Some("1")),
+            ("Bob (desk) <sip:1@h>;tag=1", "Bob (desk)", "sip:1@h", Some("1")),
+            ("Sales/Support <sip:1@h;user=phone> ; tag=1", "Sales/Support", "sip:1@h;user=phone", Some("1")),
+            ("a@b.example <sip:1@h>;tag=1", "a@b.example", "sip:1@h", Some("1")),
+            ("\"Anonymous\" <anonymous>;tag=1", "", "", None),
+            ("\"Mr. J. User <sip:1@h>;tag=1", "\"Mr. J. User", "sip:1@h", Some("1")),
+            ("\"W\" < sip:1@h >;tag=1", "\"W\"", "sip:1@h", Some("1")),
+            ("<b> <sip:1@h>;tag=1", "<b>", "sip:1@h", Some("1")),
+            ("sip:1@h;;tag=1", "", "sip:1@h", Some("1")),
+            ("<sip:1@h>;;;tag=1;", "", "sip:1@h", Some("1")),
+            ("<sip:1@h>;tag=1;;x=y", "", "sip:1@h", Some("1")),
+            ("<sip:1@h>;a b;tag=1;=", "", "sip:1@h", Some("1")),
+            ("<sip:1@h>;tag", "", "sip:1@h", None),
+            ("<sip:1@h> x", "", "sip:1@h", None),
+            ("sip:1@h?Subject=x;tag=1", "", "sip:1@h?Subject=x", Some("1")),
+        ] {
+            let read = NameAddr::parse_loosely(text.as_bytes());
+            if uri.is_empty() {
+                assert!(read.is_err(), "{text}");
+                continue;
+            }
+            let read = read.unwrap();
+            assert_eq!(read.display_name(), display.as_bytes(), "{text}");
+            assert_eq!(read.uri().as_bytes(), uri.as_bytes(), "{text}");
+            assert_eq!(read.tag(), tag.map(str::as_bytes), "{text}");
+        }
+        for bad in ["", "Bob", "<sip:a@b", "<sip:a@b>;tag=1, <sip:c@d>;tag=2", "<>", "<<<<", "Bob <x y>"] {
+            assert!(NameAddr::parse_loosely(bad.as_bytes()).is_err(), "{bad}");
         }
     }
 

@@ -12,7 +12,7 @@
 //! | a response with more Vias than ours (RFC 3261 sec. 8.1.3.3) | [`Output::Stray`] |
 //! | a CANCEL | answered 200 (with the To tag of the INVITE's responses) or 481; [`Output::Cancelled`] for an INVITE that is not yet answered |
 //! | an ACK | absorbed, or [`Output::Ack`] when it is for a 2xx |
-//! | a request without a mandatory field | answered 400; [`Output::Stray`] when that cannot be |
+//! | a request without a mandatory field | answered 400, [`Output::Refused`]; [`Output::Stray`] when that cannot be |
 //! | a request beyond [`Config::max_transactions`] | answered 503, counted by [`Layer::refused`] |
 //!
 //! A 2xx to an INVITE is sent again by its user, not here, and so is the ACK for it (RFC 6026 sec. 7.1). A timeout is
@@ -79,7 +79,7 @@ mod tests;
 
 pub use layer::Layer;
 
-use crate::message::{Flow, Message};
+use crate::message::{FieldError, Flow, Message};
 use bytes::Bytes;
 use std::fmt;
 use std::time::Duration;
@@ -215,6 +215,15 @@ pub enum Output {
         /// Where it came from.
         flow: Flow,
     },
+    /// A request that lacks what matching or answering needs, or has it unreadable: it was answered 400.
+    Refused {
+        /// The request.
+        message: Message,
+        /// Where it came from.
+        flow: Flow,
+        /// What is wrong with it.
+        why: FieldError,
+    },
     /// A client transaction is gone.
     ClientTerminated(ClientId),
     /// A server transaction is gone; also, without more words, one that nobody answered for 64*T1 (not
@@ -242,6 +251,9 @@ impl fmt::Debug for Output {
             }
             Output::Ack { message, flow } => f.debug_tuple("Ack").field(message).field(flow).finish(),
             Output::Stray { message, flow } => f.debug_tuple("Stray").field(message).field(flow).finish(),
+            Output::Refused { message, flow, why } => {
+                f.debug_tuple("Refused").field(message).field(flow).field(why).finish()
+            }
             Output::Timeout { id } => one(f, "Timeout", id),
             Output::ClientTransportFailed { id } => one(f, "ClientTransportFailed", id),
             Output::Cancelled { invite, .. } => one(f, "Cancelled", invite),

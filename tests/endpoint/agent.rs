@@ -57,3 +57,34 @@ async fn a_call_that_has_ended_holds_neither_ports_nor_a_place() {
         }
     }
 }
+
+#[tokio::test]
+async fn what_no_call_can_have_is_refused_and_told() {
+    let (bob, incoming) = bind(&["127.0.0.1:0"], &[]).await;
+    let (_agent, mut arrivals) = Agent::start(bob.scope(), incoming, AgentConfig::default());
+    let to = local(&bob, Transport::Udp);
+    let peer = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+    let request = |method: &str, from: &str, to_tag: &str| {
+        let at = peer.local_addr().unwrap();
+        format!(
+            "{method} sip:bob@{to} SIP/2.0\r\nVia: SIP/2.0/UDP {at};branch=z9hG4bK{method}\r\nFrom: {from}\r\nTo: <sip:bob@lab>{to_tag}\r\n\
+             Call-ID: {method}\r\nCSeq: 1 {method}\r\nContent-Length: 0\r\n\r\n"
+        )
+    };
+    for (text, status, told) in [
+        (request("INVITE", "Nobody at all", ""), 400, "\"Nobody at all\""),
+        (request("NOTIFY", "<sip:a@lab>;tag=x", ";tag=unknown"), 481, "no call here has"),
+    ] {
+        peer.send_to(text.as_bytes(), to).unwrap();
+        let Some(Arrival::Refused { status: answered, why, .. }) =
+            timeout(SOON, arrivals.next()).await.unwrap()
+        else {
+            panic!("not told")
+        };
+        assert_eq!(answered, status);
+        assert!(why.contains(told), "{why}");
+        let mut buffer = [0; 2_000];
+        let length = peer.recv(&mut buffer).unwrap();
+        assert!(buffer[..length].starts_with(format!("SIP/2.0 {status} ").as_bytes()));
+    }
+}

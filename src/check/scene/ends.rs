@@ -1,5 +1,6 @@
 //! Our ends of a question: parties, their calls, and what happens in all of them in one order.
 
+use super::party::Stray;
 use super::{Leg, Party, Seen, referral};
 use crate::check::ask::Waited;
 use crate::check::{Finding, Interrupted, Run, Severity, Side};
@@ -15,6 +16,8 @@ use tokio::time::Instant as Clock;
 
 /// Time that calls have to end after they were hung up, before the stage is left.
 const CURTAIN: Duration = Duration::from_secs(3);
+/// Requests that were refused before any call had them, and that are kept of each party.
+const STRAYS: usize = 64;
 
 /// Foreign calls that are kept of one party; later ones are refused all the same.
 const MOST_FOREIGN: usize = 64;
@@ -146,6 +149,11 @@ impl Ends {
                 }
             }
             Next::Arrival(index, Some(Arrival::Call(invitation))) => self.invited(index, invitation).await,
+            Next::Arrival(index, Some(Arrival::Refused { message, status, why, .. })) => {
+                if let Some(party) = self.parties.get_mut(index).filter(|party| party.strays.len() < STRAYS) {
+                    party.strays.push(Stray { message, status, why });
+                }
+            }
             Next::Arrival(index, Some(Arrival::Request(request))) => {
                 if let Some(party) = self.parties.get(index) {
                     party.agent.answer_by_itself(request).await;
@@ -234,9 +242,9 @@ impl Ends {
             ));
         }
         let withheld = self.legs.iter().flat_map(|leg| super::withheld::findings(&leg.seen));
-        withheld.for_each(|finding| run.find(finding));
         let foreign = self.parties.iter().flat_map(super::withheld::foreign_calls);
-        foreign.for_each(|finding| run.find(finding));
+        let strays = self.parties.iter().flat_map(super::withheld::strays);
+        withheld.chain(foreign).chain(strays).for_each(|finding| run.find(finding));
         for party in &mut self.parties {
             party.leave(run).await;
         }

@@ -67,6 +67,8 @@ pub(in crate::check) struct Seen {
     pub(in crate::check) transferor: Vec<(Instant, TransferorEvent)>,
     /// What the peer wanted of us and did not get: REFERs that nobody expected, answers to challenges of strangers.
     pub(in crate::check) withheld: Vec<(Instant, Event)>,
+    /// What our end refused of the peer's by itself, and why (offers, requests), and headers that it took although they break the grammar.
+    pub(in crate::check) refused: Vec<(Instant, Event)>,
     pub(in crate::check) forks_hung_up: usize,
     pub(in crate::check) not_sent: Vec<String>,
     /// Requests of the peer in the call.
@@ -148,6 +150,11 @@ impl Seen {
                 if self.withheld.len() < MOST =>
             {
                 self.withheld.push((at, event));
+            }
+            Event::OfferRefused { .. } | Event::RequestRefused { .. } | Event::LooselyRead { .. }
+                if self.refused.len() < MOST =>
+            {
+                self.refused.push((at, event));
             }
             Event::ForkHungUp { .. } => self.forks_hung_up += 1,
             Event::Held { ref plan, .. }

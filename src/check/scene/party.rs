@@ -45,7 +45,19 @@ pub(in crate::check) struct Party {
     pub(in crate::check) invitations: Vec<(Instant, Message)>,
     /// Calls that came and were not the expected one: from where, and why not.
     pub(in crate::check) foreign: Vec<(SocketAddr, Foreign)>,
+    /// Requests that were refused before any call of it had them.
+    pub(in crate::check) strays: Vec<Stray>,
     pub(super) is_closed: bool,
+}
+
+/// A request to a party that belongs to no call of it, or cannot be read.
+#[derive(Debug)]
+pub(in crate::check) struct Stray {
+    pub(in crate::check) message: Message,
+    /// What it was answered: 400, or 481 in an unknown dialog.
+    pub(in crate::check) status: u16,
+    /// What is wrong with it, with the header quoted.
+    pub(in crate::check) why: String,
 }
 
 /// What to do with a call.
@@ -220,6 +232,7 @@ async fn open(run: &mut Run, account: &Account, tone: party_tone::Party) -> Resu
         expect: None,
         invitations: Vec::new(),
         foreign: Vec::new(),
+        strays: Vec::new(),
         is_closed: false,
     })
 }

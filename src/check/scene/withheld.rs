@@ -1,17 +1,36 @@
-//! What a peer wanted of our ends and did not get, as findings: whom a REFER named that nobody expected, and whose challenges were not
-//! answered.
+//! What a peer wanted of our ends and did not get, as findings: whom a REFER named that nobody expected, whose challenges were not answered,
+//! which requests could not be read or belonged to no call.
 
 use super::leg::Seen;
-use super::party::Party;
+use super::party::{Party, Stray};
 use crate::check::{Finding, Severity, Side};
 use crate::ua::call::Event;
 use crate::ua::expected::Foreign;
 use crate::ua::transfer::TransfereeEvent;
 
-/// Findings on what one call of an end withheld, each once.
+/// Findings on requests to a party that no call of it could have.
+pub(super) fn strays(party: &Party) -> Vec<Finding> {
+    let mut findings: Vec<Finding> = Vec::new();
+    for Stray { message, status, why, .. } in &party.strays {
+        let method = message.method().map(|method| method.to_string()).unwrap_or_default();
+        let seen = format!("{} got a {method} that was answered {status}: {why}", party.account.name());
+        if findings.iter().all(|known| known.seen != seen) {
+            findings.push(Finding::new(
+                if *status == 400 { "request-unreadable" } else { "request-stray" },
+                Severity::Warning,
+                Side::Peer,
+                seen,
+                "platform: write the header as RFC 3261 sec. 25.1 says, and keep Call-ID and tags of the dialog (sec. 12.2)",
+            ));
+        }
+    }
+    findings
+}
+
+/// Findings on what one call of an end withheld or took against the rules, each once.
 pub(super) fn findings(seen: &Seen) -> Vec<Finding> {
     let mut findings: Vec<Finding> = Vec::new();
-    for (_, event) in &seen.withheld {
+    for (_, event) in seen.withheld.iter().chain(&seen.refused) {
         let finding = match event {
             Event::Transferee { event: TransfereeEvent::Unexpected(referred), .. } => Finding::new(
                 "refer-unasked",
@@ -29,6 +48,13 @@ pub(super) fn findings(seen: &Seen) -> Vec<Finding> {
                 Side::Peer,
                 format!("{method} was challenged for realm \"{realm}\", and not answered: {why}"),
                 "nobody but the account's own registrar and proxies gets an answer made from its password; if this is one of them, let it use the realm that the registrar uses",
+            ),
+            Event::LooselyRead { header, value } => Finding::new(
+                "header-loosely-read",
+                Severity::Warning,
+                Side::Peer,
+                format!("{header} breaks the grammar, and was read all the same: {value}"),
+                "platform: put the display name in quotes and leave out empty parameters (RFC 3261 sec. 25.1): phones that are strict answer 400",
             ),
             _ => continue,
         };

@@ -49,6 +49,17 @@ pub(super) async fn run(agent: Agent, mut incoming: Incoming, arrivals: mpsc::Se
                 let refused = if let Some(post) = directory.of_dialog(&message) {
                     post.try_send(Mail::Request { id, message: message.clone(), at }).err().map(|_| 503)
                 } else if message.to().is_ok_and(|to| to.tag().is_some()) {
+                    // A flood of these leaves room for calls.
+                    if arrivals.capacity() > arrivals.max_capacity() / 2 {
+                        let stray = Arrival::Refused {
+                            message: message.clone(),
+                            flow,
+                            at,
+                            status: 481,
+                            why: "it names a dialog that no call here has".to_owned(),
+                        };
+                        let _ = arrivals.try_send(stray);
+                    }
                     Some(481)
                 } else if message.method() == Some(Method::Invite) {
                     if directory.is_full(config.max_calls) {
@@ -101,6 +112,12 @@ pub(super) async fn run(agent: Agent, mut incoming: Incoming, arrivals: mpsc::Se
             IncomingEvent::Cancelled { invite, reasons, at } => {
                 if let Some(post) = directory.of_invite(invite) {
                     let _ = post.try_send(Mail::Cancelled { invite, reasons, at });
+                }
+            }
+            IncomingEvent::Refused { message, flow, at, why } => {
+                if arrivals.capacity() > arrivals.max_capacity() / 2 {
+                    let why = why.quoting(&message);
+                    let _ = arrivals.try_send(Arrival::Refused { message, flow, at, status: 400, why });
                 }
             }
             IncomingEvent::Failed { id, .. } => directory.leave_invite(id),

@@ -189,6 +189,20 @@ pub enum Arrival {
     Call(Invitation),
     /// Another request outside any call: wants [`Endpoint::respond`] or [`Endpoint::abandon`].
     Request(IncomingRequest),
+    /// A request that was refused before any call or owner could have it: one that cannot be read (400), or one in a dialog which no call of
+    /// this agent has (481; a NOTIFY in another dialog than its REFER, for one).
+    Refused {
+        /// The request.
+        message: Message,
+        /// Where it came from.
+        flow: Flow,
+        /// When.
+        at: Instant,
+        /// What it was answered.
+        status: u16,
+        /// What is wrong with it; a header that cannot be read is quoted.
+        why: String,
+    },
 }
 
 impl Arrivals {

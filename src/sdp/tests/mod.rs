@@ -138,3 +138,37 @@ fn what_was_sent_last_can_be_offered_again_without_a_change() {
     let (answer, _) = alice.answer(bob.repeat().as_bytes()).unwrap();
     assert_eq!(bob.accept(answer.as_bytes()), Ok(plan));
 }
+
+#[test]
+fn why_an_answer_gives_no_plan_is_told_apart() {
+    let answer = |media: &str, connection: &str| {
+        let text =
+            format!("v=0\r\no=- 1 1 IN IP4 192.0.2.2\r\ns=-\r\nc=IN {connection}\r\nt=0 0\r\nm={media}\r\n");
+        let mut alice = alice();
+        alice.offer();
+        alice.accept(text.as_bytes())
+    };
+    let plan = answer("audio 4000 RTP/AVP 8", "IP4 LOCALHOST").unwrap();
+    assert_eq!(plan.remote, "127.0.0.1:4000".parse().unwrap());
+    assert_eq!(answer("audio 0 RTP/AVP 8", "IP4 192.0.2.2"), Err(SdpError::Refused));
+    assert_eq!(answer("audio 4000 RTP/AVP 8", "IP6 ::1"), Err(SdpError::Family("::1".parse().unwrap())));
+    let name = answer("audio 4000 RTP/AVP 8", "IP4 media.example.com").unwrap_err();
+    assert_eq!((&name, name.is_our_limit()), (&SdpError::Name("media.example.com".to_owned()), true));
+    for text in ["192.0.2.256", "%", "[::1", "a..b"] {
+        let wrong = answer("audio 4000 RTP/AVP 8", &format!("IP4 {text}")).unwrap_err();
+        assert_eq!((&wrong, wrong.is_our_limit()), (&SdpError::Address(text.to_owned()), false));
+    }
+    let only = answer("audio 4000 RTP/AVP 18", "IP4 192.0.2.2").unwrap_err();
+    assert_eq!(only, SdpError::NoCommonCodec("G729/8000".to_owned()));
+}
+
+#[test]
+fn a_description_is_summed_up_in_a_line() {
+    let text = "v=0\r\no=- 1 1 IN IP4 192.0.2.2\r\ns=-\r\nt=0 0\r\nm=audio 9 UDP/TLS/RTP/SAVPF 111 0\r\na=rtpmap:111 opus/48000/2\r\n\
+                m=video 0 UDP/TLS/RTP/SAVPF 96\r\n";
+    assert_eq!(
+        summary(text.as_bytes()),
+        "audio over UDP/TLS/RTP/SAVPF: OPUS/48000/2, PCMU/8000; video over UDP/TLS/RTP/SAVPF (port 0): 96"
+    );
+    assert_eq!(summary(b"not a description"), "");
+}

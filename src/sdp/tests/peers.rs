@@ -50,12 +50,12 @@ fn what_cannot_be_used_is_named() {
     assert_eq!(with("m=video 7000 RTP/AVP 99\r\n"), Err(SdpError::NoAudio));
     assert_eq!(with("m=audio 0 RTP/AVP 0\r\n"), Err(SdpError::Refused));
     assert_eq!(with("m=audio 7000 RTP/SAVP 0\r\n"), Err(SdpError::Transport("RTP/SAVP".into())));
-    let only = Err(SdpError::NoCommonCodec("G729/8000, 9, PCMU/16000".into()));
+    let only = Err(SdpError::NoCommonCodec("G729/8000, G722/8000, PCMU/16000".into()));
     let maps = "a=rtpmap:18 G729/8000\r\na=rtpmap:97 pcmu/16000\r\n";
     assert_eq!(with(&format!("m=audio 7000 RTP/AVP 18 9 97\r\n{maps}")), only);
     assert_eq!(answered(&format!("{HEAD}m=audio 7000 RTP/AVP 0\r\n")), Err(SdpError::NoAddress));
     let named = format!("{HEAD}c=IN IP4 pbx.example\r\nm=audio 7000 RTP/AVP 0\r\n");
-    assert_eq!(answered(&named), Err(SdpError::Address("pbx.example".into())));
+    assert_eq!(answered(&named), Err(SdpError::Name("pbx.example".into())));
     let other = format!("{HEAD}c=IN IP6 2001:db8::9\r\nm=audio 7000 RTP/AVP 0\r\n");
     assert_eq!(answered(&other), Err(SdpError::Family("2001:db8::9".parse().unwrap())));
     assert_eq!(with(&"m=video 0 RTP/AVP 9\r\n".repeat(17)), Err(SdpError::TooLarge(Limit::Sections)));

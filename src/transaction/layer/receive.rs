@@ -43,9 +43,11 @@ impl Layer {
             (Ok(matching), Some(method)) => (matching, method),
             (Err(error), Some(method)) if method != Method::Ack && message.top_via().is_ok() => {
                 let reason = format!("Bad Request ({error})");
-                if !self.answer(&message, flow, 400, &reason) {
-                    self.outputs.push_back(Output::Stray { message, flow });
-                }
+                let answered = self.answer(&message, flow, 400, &reason);
+                self.outputs.push_back(match answered {
+                    true => Output::Refused { message, flow, why: error },
+                    false => Output::Stray { message, flow },
+                });
                 return;
             }
             _ => {

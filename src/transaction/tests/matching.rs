@@ -1,5 +1,6 @@
 //! RFC 3261 sec. 17.1.3, 17.2.3, 8.2.2.2; what matches nothing; limits.
 use super::*;
+use crate::message::FieldError;
 use std::collections::HashSet;
 
 #[test]
@@ -203,9 +204,11 @@ fn a_request_without_a_mandatory_field_is_answered_400_outside_any_transaction()
         "{}",
         bytes.escape_ascii()
     );
+    let Some(Output::Refused { why, .. }) = trial.layer.poll_output() else { panic!("nobody is told") };
+    assert_eq!(why, FieldError::Missing(HeaderName::CallId));
     trial.assert_empty();
     trial.receive(parse(text.replace("7 OPTIONS", "7 INFO")));
-    assert_eq!(trial.log().len(), 1);
+    assert_eq!(trial.log().len(), 2);
     assert_eq!(trial.sent().status(), Some(400));
     trial.assert_empty();
 }

@@ -123,6 +123,7 @@ impl Trial {
                 Output::Ack { .. } => "ack".into(),
                 Output::ServerFailed { .. } => "server failed".into(),
                 Output::Stray { .. } => "stray".into(),
+                Output::Refused { why, .. } => format!("refused: {why}"),
                 Output::ClientTerminated(_) => "gone".into(),
                 Output::ServerTerminated(_) => "server gone".into(),
             };

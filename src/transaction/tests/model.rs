@@ -183,7 +183,7 @@ impl World {
                     assert!(seen.announced && !seen.gone, "gone twice, or unknown");
                     seen.gone = true;
                 }
-                Output::Ack { .. } | Output::Stray { .. } => {}
+                Output::Ack { .. } | Output::Stray { .. } | Output::Refused { .. } => {}
             }
         }
     }

@@ -248,7 +248,8 @@ impl Call {
             Some(Ok((answer, plan))) => (Some(answer), Some(plan)),
             Some(Err(error)) => {
                 self.respond_plain(id, request, 488, &[(HeaderName::Warning, &warning(&error))]);
-                return self.event(Event::MediaFailed(error));
+                self.event(Event::MediaFailed(error));
+                return self.offer_refused(request);
             }
             None if is_invite => (Some(leg.negotiation.offer()), None),
             None => (None, None),

@@ -2,6 +2,7 @@
 
 use super::FarParty;
 use crate::sdp::{MediaPlan, SdpError};
+use crate::syntax::Reason;
 use crate::ua::End;
 use crate::ua::challenged::Offered;
 use crate::ua::transfer::{TransfereeEvent, TransferorEvent};
@@ -85,6 +86,30 @@ pub enum Event {
     },
     /// A description of the peer could not be used.
     MediaFailed(SdpError),
+    /// We refused an offer of the peer, because of what [`Event::MediaFailed`] told just before.
+    OfferRefused {
+        /// The status that it was refused with: 488.
+        status: u16,
+        /// What was offered ([`sdp::summary`](crate::sdp::summary)).
+        offer: String,
+    },
+    /// The INVITE that we are called with has a header that breaks the grammar (a display name without quotes, an empty parameter), and was taken
+    /// all the same: others refuse it with 400.
+    LooselyRead {
+        /// Its name: From, To or Contact.
+        header: String,
+        /// Its value as it came.
+        value: String,
+    },
+    /// We refused a request of the peer in this call by ourselves: one in another dialog, out of order, or that cannot be read.
+    RequestRefused {
+        /// Its method.
+        method: String,
+        /// What it was answered.
+        status: u16,
+        /// What is wrong with it.
+        why: String,
+    },
     /// A glare: our change and one of the peer met (491); it is tried again.
     Glare {
         /// After this time.
@@ -146,6 +171,20 @@ pub enum Event {
         /// Reason values of the request that ended it, as they came.
         reasons: Vec<String>,
     },
+}
+
+/// Do these Reason values, of the CANCEL that ended a call to us, say that another device took it (RFC 3326 sec. 3.1: `SIP;cause=200`)?
+pub fn completed_elsewhere(reasons: &[String]) -> bool {
+    reasons.iter().any(|value| {
+        let Ok((reason, _)) = Reason::parse_first(value.as_bytes()) else {
+            return value.to_ascii_lowercase().contains("completed elsewhere");
+        };
+        let is = |protocol: &str, cause| {
+            reason.protocol.eq_ignore_ascii_case(protocol.as_bytes()) && reason.cause() == Some(cause)
+        };
+        // Q.850 26: non-selected user clearing.
+        is("SIP", 200) || is("Q.850", 26)
+    })
 }
 
 /// Why a call is over.

@@ -6,10 +6,10 @@ use super::machine::{Call, Leg, Phase};
 use super::session::{Granted, TooSmall};
 use super::{Config, Output};
 use crate::message::{Ids, Message};
-use crate::sdp::{MediaPlan, SdpError};
+use crate::sdp::{MediaPlan, SdpError, summary};
 use crate::syntax::{HeaderName, Method, RAck};
 use crate::transaction::ServerId;
-use crate::ua::dialog::Dialog;
+use crate::ua::dialog::{Dialog, DialogError};
 use crate::ua::response::text;
 use crate::ua::transfer::Replaces;
 use std::time::{Duration, Instant};
@@ -88,6 +88,10 @@ impl Call {
         let next_rseq = 1 + ids.below(1 << 30) as u32;
         let mut call = Call::new(config, ids, call_id, false);
         call.phase = Phase::Ringing;
+        for (header, value) in invite.loosely_read() {
+            let (header, value) = (header.as_str().to_owned(), text(value));
+            call.event(Event::LooselyRead { header, value });
+        }
         let refusal = call.open(id, invite, next_rseq);
         if let Err((status, headers)) = refusal {
             let headers: Vec<_> = headers.iter().map(|(name, value)| (*name, value.as_str())).collect();
@@ -104,7 +108,15 @@ impl Call {
         invite: &Message,
         next_rseq: u32,
     ) -> Result<(), (u16, Vec<(HeaderName, String)>)> {
-        let dialog = Dialog::uas(invite, &self.local_tag).map_err(|_| (400, Vec::new()))?;
+        let bad = |call: &mut Call, why: String| {
+            call.event(Event::RequestRefused { method: "INVITE".to_owned(), status: 400, why });
+            (400, Vec::new())
+        };
+        let dialog = match Dialog::uas(invite, &self.local_tag) {
+            Ok(dialog) => dialog,
+            Err(DialogError::Field(error)) => return Err(bad(self, error.quoting(invite))),
+            Err(error) => return Err(bad(self, error.to_string())),
+        };
         let unknown: Vec<String> = invite
             .tokens(HeaderName::Require)
             .filter(|tag| !KNOWN.iter().any(|known| tag.eq_ignore_ascii_case(known)))
@@ -113,7 +125,13 @@ impl Call {
         if !unknown.is_empty() {
             return Err((420, vec![(HeaderName::Unsupported, unknown.join(", "))]));
         }
-        self.replaces = Replaces::of_invite(invite).transpose().map_err(|_| (400, Vec::new()))?;
+        self.replaces = match Replaces::of_invite(invite).transpose() {
+            Ok(replaces) => replaces,
+            Err(error) => {
+                let value = invite.header(HeaderName::Replaces).map(text).unwrap_or_default();
+                return Err(bad(self, format!("{error}: \"{value}\"")));
+            }
+        };
         let granted = self
             .config
             .grant_session(invite)
@@ -127,6 +145,7 @@ impl Call {
             Some(Err(error)) => {
                 let warning = warning(&error);
                 self.event(Event::MediaFailed(error));
+                self.offer_refused(invite);
                 return Err((488, vec![(HeaderName::Warning, warning)]));
             }
         };
@@ -240,7 +259,11 @@ impl Call {
                 }
                 Err(error) => {
                     self.respond_plain(id, request, 488, &[]);
-                    return self.event(Event::MediaFailed(error));
+                    self.event(Event::MediaFailed(error));
+                    if description != Description::Offer {
+                        self.offer_refused(request);
+                    }
+                    return;
                 }
             }
         }
@@ -332,7 +355,7 @@ impl Call {
         if accepted.offer {
             let Some(this) = self.legs.get_mut(leg) else { return };
             let before = this.negotiation.plan().cloned();
-            match sdp(ack).map_or(Err(SdpError::Missing), |answer| this.negotiation.accept(answer)) {
+            match sdp(ack).map_or(Err(SdpError::NoAnswerInAck), |answer| this.negotiation.accept(answer)) {
                 Ok(plan) if before.is_none() => self.event(Event::Answered(plan)),
                 Ok(plan) => self.plan_changed(before.as_ref(), plan),
                 Err(error) => {
@@ -373,6 +396,12 @@ impl Call {
             self.refuse_invite(487);
             self.over(By::Peer, Cause::Cancelled, reasons);
         }
+    }
+
+    /// The offer in this request was refused.
+    pub(super) fn offer_refused(&mut self, request: &Message) {
+        let offer = sdp(request).map(summary).unwrap_or_default();
+        self.event(Event::OfferRefused { status: 488, offer });
     }
 
     /// May the peer offer something new now, before our answer? Only after ours to its first offer has surely arrived (RFC 3311 sec. 5.1).

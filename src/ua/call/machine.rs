@@ -18,8 +18,10 @@ use std::collections::VecDeque;
 use std::net::IpAddr;
 use std::time::Instant;
 
-/// Most dialogs of one INVITE; responses of further forks are left alone.
+/// Most early dialogs of one INVITE; provisional responses of further forks are left alone.
 pub const MAX_FORKS: usize = 16;
+/// Most forks of one INVITE that are acknowledged and hung up when they answer.
+pub const MAX_ANSWERS: usize = 256;
 /// Changes that wait for others to end, and requests without response; further changes, INFOs and PRACKs are dropped.
 pub const MAX_WAITING: usize = 64;
 /// Glares (491) of one change before it is given up.
@@ -165,6 +167,11 @@ impl Call {
     /// Is it answered and not over?
     pub fn is_up(&self) -> bool {
         self.phase == Phase::Up
+    }
+
+    /// Was [`Output::Finished`] given out?
+    pub(super) fn is_finished(&self) -> bool {
+        self.finished
     }
 
     /// Is it over? What is on its way may still come, until [`Output::Finished`].

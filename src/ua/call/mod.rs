@@ -59,8 +59,8 @@ mod tests;
 
 pub use consent::{Redirects, Refers};
 pub use dtmf::{DTMF, DTMF_RELAY, DtmfInfo};
-pub use event::{By, Cause, Event, Rejection};
-pub use machine::{Call, MAX_FORKS, MAX_GLARES, MAX_WAITING};
+pub use event::{By, Cause, Event, Rejection, completed_elsewhere};
+pub use machine::{Call, MAX_ANSWERS, MAX_FORKS, MAX_GLARES, MAX_WAITING};
 pub use outgoing::MAX_TARGETS;
 pub use party::FarParty;
 pub use session::MAX_MIN_SE;

@@ -3,7 +3,7 @@
 use super::body::{SDP, lists, sdp};
 use super::consent::host_of;
 use super::event::{By, Cause, Event, Rejection};
-use super::machine::{Call, Leg, MAX_FORKS, MAX_WAITING, Phase};
+use super::machine::{Call, Leg, MAX_ANSWERS, MAX_FORKS, MAX_WAITING, Phase};
 use super::request::{Kind, credentials_of};
 use super::session::min_se;
 use super::{Config, Output, RequestId};
@@ -195,7 +195,9 @@ impl Call {
                 let room = if self.legs.len() < MAX_FORKS {
                     Some(self.legs.len())
                 } else {
-                    self.legs.iter().position(|leg| is_final && !leg.dialog.is_confirmed())
+                    let early = self.legs.iter().position(|leg| is_final && !leg.dialog.is_confirmed());
+                    // Whoever answers is hung up, however many they are.
+                    early.or((is_final && self.legs.len() < MAX_ANSWERS).then_some(self.legs.len()))
                 };
                 let at = room.ok_or("too many forks")?;
                 let leg = Leg::new(dialog, self.negotiation.clone());
@@ -243,7 +245,8 @@ impl Call {
             self.send_within(leg, Kind::Prack, Method::Prack, rack, None);
         }
         self.event(Event::Progress { status, fork: Some(leg) });
-        if let (Some(answer), Some(this)) = (sdp(response), self.legs.get_mut(leg)) {
+        let this = self.legs.get_mut(leg).filter(|leg| leg.negotiation.has_offered());
+        if let (Some(answer), Some(this)) = (sdp(response), this) {
             let before = this.negotiation.plan().cloned();
             match this.negotiation.accept(answer) {
                 Ok(plan) if before.as_ref() != Some(&plan) => {
@@ -276,8 +279,12 @@ impl Call {
         // An unreadable route set leaves the one of the early dialog.
         let _ = this.dialog.confirm(Some(response));
         let answer = match sdp(response) {
-            Some(answer) => this.negotiation.accept(answer),
-            None => this.negotiation.plan().cloned().ok_or(SdpError::Missing),
+            // Once the offer of an UPDATE was answered, nothing of ours is open: what repeats the first answer is left alone (RFC 3261
+            // sec. 13.2.1, RFC 6337 sec. 3.1.1).
+            Some(answer) if this.negotiation.has_offered() || this.negotiation.plan().is_none() => {
+                this.negotiation.accept(answer)
+            }
+            _ => this.negotiation.plan().cloned().ok_or(SdpError::Missing),
         };
         self.acknowledge(now, leg, cseq, &credentials);
         if cancelled && self.phase == Phase::Ringing {

@@ -91,12 +91,19 @@ impl Call {
     pub(super) fn on_notify(&mut self, now: Instant, id: ServerId, leg: usize, request: &Message) {
         let notification = match Notification::parse(request) {
             Ok(notification) => notification,
-            Err(489) => return self.respond_plain(id, request, 489, &[(HeaderName::AllowEvents, "refer")]),
-            Err(status) => return self.respond_plain(id, request, status, &[]),
+            Err((status, why)) => {
+                let headers = [(HeaderName::AllowEvents, "refer")];
+                let headers = if status == 489 { &headers[..] } else { &[] };
+                return self.refuse_request_with(id, request, (status, headers), why);
+            }
         };
         let t1 = self.config.t1;
         let Some(issued) = self.referrals.notified(leg, &notification) else {
-            return self.respond_plain(id, request, 481, &[]);
+            let why = match &notification.event_id {
+                Some(event_id) => format!("no REFER of ours with Event id {event_id:?} waits for it"),
+                None => "no REFER of ours waits for it".to_owned(),
+            };
+            return self.refuse_request(id, request, 481, why);
         };
         let (token, events) = (issued.token, issued.on_notify(now, t1, notification));
         self.respond_plain(id, request, 200, &[]);

@@ -232,14 +232,19 @@ impl Call {
     pub(super) fn on_request(&mut self, now: Instant, id: ServerId, request: &Message) {
         let is_notify = request.method() == Some(Method::Notify);
         let Some(leg) = self.leg_of(request).filter(|_| is_notify || self.phase != Phase::Over) else {
-            return self.respond_plain(id, request, 481, &[]);
+            let why = if self.leg_of(request).is_some() {
+                "the call is over".to_owned()
+            } else {
+                "its tags name no dialog of this call".to_owned()
+            };
+            return self.refuse_request(id, request, 481, why);
         };
-        if self.legs.get_mut(leg).is_some_and(|leg| leg.dialog.check_order(request).is_err()) {
-            return self.respond_plain(id, request, 500, &[]);
+        if let Some(Err(late)) = self.legs.get_mut(leg).map(|leg| leg.dialog.check_order(request)) {
+            return self.refuse_request(id, request, 500, format!("out of order: {late}"));
         }
         // RFC 3891 sec. 3.
         if request.method() != Some(Method::Invite) && request.header(HeaderName::Replaces).is_some() {
-            return self.respond_plain(id, request, 400, &[]);
+            return self.refuse_request(id, request, 400, "Replaces outside of an INVITE".to_owned());
         }
         if is_notify {
             return self.on_notify(now, id, leg, request);
@@ -260,6 +265,26 @@ impl Call {
                 self.respond_plain(id, request, 200, &headers);
             }
             _ => self.respond_plain(id, request, 405, &[(HeaderName::Allow, self.config.allow())]),
+        }
+    }
+
+    /// Refuses a request, and tells why.
+    pub(super) fn refuse_request(&mut self, id: ServerId, request: &Message, status: u16, why: String) {
+        self.refuse_request_with(id, request, (status, &[]), why);
+    }
+
+    /// The same, with headers in the answer.
+    pub(super) fn refuse_request_with(
+        &mut self,
+        id: ServerId,
+        request: &Message,
+        (status, headers): (u16, &[(HeaderName, &str)]),
+        why: String,
+    ) {
+        self.respond_plain(id, request, status, headers);
+        if !self.is_finished() {
+            let method = request.method().map(|method| method.to_string()).unwrap_or_default();
+            self.event(Event::RequestRefused { method, status, why });
         }
     }
 

@@ -42,14 +42,21 @@ impl Notification {
     /// Reads a NOTIFY.
     ///
     /// # Errors
-    /// The status that it is refused with: 489 for another event, 400 where the state cannot be read.
-    pub(in crate::ua) fn parse(notify: &Message) -> Result<Notification, u16> {
-        let event = notify.parsed(HeaderName::Event, Event::parse).and_then(Result::ok).ok_or(489_u16)?;
+    /// The status that it is refused with, and why: 489 for another event, 400 where the state cannot be read.
+    pub(in crate::ua) fn parse(notify: &Message) -> Result<Notification, (u16, String)> {
+        let event = match notify.parsed(HeaderName::Event, Event::parse) {
+            None => return Err((489, "it has no Event (RFC 6665 sec. 8.2.1)".to_owned())),
+            Some(Err(error)) => return Err((489, error.to_string())),
+            Some(Ok(event)) => event,
+        };
         if !event.package.eq_ignore_ascii_case(b"refer") {
-            return Err(489);
+            return Err((489, format!("its Event is {}, not refer", text(event.package))));
         }
-        let state = notify.parsed(HeaderName::SubscriptionState, SubscriptionState::parse);
-        let state = state.and_then(Result::ok).ok_or(400_u16)?;
+        let state = match notify.parsed(HeaderName::SubscriptionState, SubscriptionState::parse) {
+            None => return Err((400, "it has no Subscription-State (RFC 6665 sec. 4.1.3)".to_owned())),
+            Some(Err(error)) => return Err((400, error.to_string())),
+            Some(Ok(state)) => state,
+        };
         let body = notify.body();
         let kind = notify.parsed(HeaderName::ContentType, MediaType::parse).and_then(Result::ok);
         // Some leave out the type, or say text/plain: what begins like a status line is one.

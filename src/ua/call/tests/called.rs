@@ -54,7 +54,10 @@ fn an_ack_without_the_answer_that_is_due_ends_the_call() {
     world.command(0, Command::Answer).run(5).ask("ACK", 1, &[], ("", ""));
     let bye = world.last("BYE");
     world.reply(&bye, 200, "", &[], "").run(100_000);
-    assert_eq!(world.events(0), ["media failed: there is no description", "ended Local Media(Missing)"]);
+    assert_eq!(
+        world.events(0),
+        ["media failed: the ACK has no answer to the offer in our 200", "ended Local Media(NoAnswerInAck)"]
+    );
     assert!(world.sides[0].finished);
 }
 

@@ -216,7 +216,7 @@ fn a_challenge_without_credentials_or_with_wrong_ones_is_the_end() {
 fn an_answer_that_cannot_be_used_is_acknowledged_and_hung_up() {
     for (sdp, wrong) in [
         (String::new(), "there is no description"),
-        (sdp_of(7000).replace("RTP/AVP 8 96", "RTP/AVP 18"), "no codec in common: only 18"),
+        (sdp_of(7000).replace("RTP/AVP 8 96", "RTP/AVP 18"), "no codec in common: only G729/8000"),
         (sdp_of(0), "the audio stream is refused (port 0)"),
     ] {
         let mut world = World::scripted();

@@ -60,7 +60,7 @@ fn a_re_invite_without_description_gets_an_offer_and_the_ack_its_answer() {
     assert_eq!(world.events(0), ["answered sendrecv", "changed Peer"]);
     // And an ACK that answers nothing leaves all as it was.
     world.ask("INVITE", 4, &[], ("", "")).ask("ACK", 4, &[], ("", ""));
-    assert_eq!(world.events(0)[2..], ["media failed: there is no description"]);
+    assert_eq!(world.events(0)[2..], ["media failed: the ACK has no answer to the offer in our 200"]);
     assert!(world.call(0).is_up() && world.call(0).plan().unwrap().remote.port() == 7010);
 }
 

@@ -7,6 +7,7 @@ mod changes;
 mod consent;
 mod hostile;
 mod model;
+mod told;
 mod transfers;
 mod two;
 
@@ -353,6 +354,9 @@ fn name(event: &Event) -> String {
         Event::Changed { by, .. } => format!("changed {by:?}"),
         Event::ChangeFailed { status } => format!("change failed {status:?}"),
         Event::MediaFailed(error) => format!("media failed: {error}"),
+        Event::OfferRefused { status, offer } => format!("offer refused {status}: {offer}"),
+        Event::LooselyRead { header, value } => format!("loosely read {header}: {value}"),
+        Event::RequestRefused { method, status, why } => format!("{method} refused {status}: {why}"),
         Event::Glare { .. } => "glare".to_owned(),
         Event::InfoReceived { content_type, body, status } => {
             format!("info {content_type} {} {status}", String::from_utf8_lossy(body).trim())

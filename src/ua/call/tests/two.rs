@@ -316,5 +316,12 @@ fn a_call_without_a_codec_in_common_is_refused_with_488() {
     world.dial();
     is_clean(&mut world);
     assert_eq!(world.events(0), ["rejected Some(488) Refused"]);
-    assert_eq!(world.events(1), ["media failed: no codec in common: only PCMU", "ended Local Refused(488)"]);
+    assert_eq!(
+        world.events(1),
+        [
+            "media failed: no codec in common: only PCMU",
+            "offer refused 488: audio over RTP/AVP: PCMU/8000, TELEPHONE-EVENT/8000",
+            "ended Local Refused(488)"
+        ]
+    );
 }

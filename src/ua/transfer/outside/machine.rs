@@ -275,8 +275,8 @@ impl Outside {
         }
         let notification = match Notification::parse(request) {
             Ok(notification) => notification,
-            Err(489) => return self.respond(id, request, 489, &[(HeaderName::AllowEvents, "refer")]),
-            Err(status) => return self.respond(id, request, status, &[]),
+            Err((489, _)) => return self.respond(id, request, 489, &[(HeaderName::AllowEvents, "refer")]),
+            Err((status, _)) => return self.respond(id, request, status, &[]),
         };
         let tag: Box<[u8]> = request.from().ok().and_then(|from| from.tag()).unwrap_or_default().into();
         let number = request.cseq().map_or(0, |cseq| cseq.number);
