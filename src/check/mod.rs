@@ -51,7 +51,7 @@ pub use cancel::Cancel;
 pub use destination::Destination;
 pub(crate) use display::Printable;
 pub use dtmf::{Dtmf, DtmfMethod, MAX_KEYS};
-pub use fork::{Fork, MAX_FORK_ENDS, SecondCall};
+pub use fork::{Fork, MAX_FORK_ENDS};
 pub use hold::{Hold, hold_way};
 pub use interrupted::Interrupted;
 pub use many::Pace;
@@ -67,7 +67,7 @@ pub use reply::{Answered, Reply, Unreached};
 pub use restraint::{Courtesy, Withheld};
 pub use result::{
     Details, DtmfResult, ForkReleased, ForkResult, ForkRound, ForkRung, ForkTrial, Heard, HeardOnHold,
-    HoldResult, Identity, Other, RingOrder, Sees, Shown, TransferKind, TransferResult,
+    HoldResult, Identity, Other, RingOrder, SecondCall, Sees, Shown, TransferKind, TransferResult,
 };
 pub use run::Run;
 pub use transfer::{FeatureCode, ReferTo, Transfer, TransferTarget};

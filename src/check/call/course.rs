@@ -120,6 +120,7 @@ impl Call {
             to: self.a.name().to_owned(),
             sent: None,
             report: &report,
+            packets: report.received.received,
             other_way: None,
             tones: None,
             answered: scene.seen(caller).answered,

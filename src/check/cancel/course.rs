@@ -86,13 +86,18 @@ impl Cancel {
                 legs.both().into_iter().all(|leg| ends.seen(leg).is_none_or(Seen::is_over))
             })
             .await?;
+        if scene.seen(legs.callee).is_over() {
+            scene.until_cancelled(legs.caller, Duration::ZERO).await?;
+        }
+        let waited = scene.run.now().saturating_duration_since(began);
+        let trace = scene.trace(legs.caller);
         let judged = cancel::judge(&Cancelled {
             callee_name: self.b.name(),
-            caller: scene.seen(legs.caller),
-            trace: &scene.trace(legs.caller),
+            trace: &trace,
             callee: scene.seen(legs.callee),
-            waited: PATIENCE,
+            waited,
         });
+        cancel::given_up(self.a.name(), &trace, waited).1.into_iter().for_each(|late| scene.note(late));
         if let Some(ended) = &scene.seen(legs.callee).ended {
             let took = ended.at.saturating_duration_since(began);
             scene.run.metric("cancel", MetricValue::Duration(took));

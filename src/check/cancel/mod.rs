@@ -63,7 +63,7 @@ impl Check for Cancel {
     }
 
     fn time_limit(&self) -> Option<Duration> {
-        let usual = self.options.wait + self.ring + Duration::from_secs(30);
+        let usual = self.options.wait + self.ring + Duration::from_secs(65);
         Some(self.options.time_limit.unwrap_or(usual))
     }
 

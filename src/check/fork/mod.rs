@@ -3,71 +3,24 @@
 //! A phone that rings proves little: the check plays each end of the call itself, lets one answer, two at once, one refuse, and a second call
 //! come in, and says after each who was rung, who hears whom, how the others were stopped, and what is left of it.
 
-mod call;
-mod name;
-mod play;
-mod rounds;
+mod course;
 
+use super::judge::fork::Group;
+use super::scene::{CallOptions, call_options, perform};
 use super::target::request_uri;
-use super::{Account, Check, ForkTrial, Run};
+use super::{Account, Check, ForkTrial, Run, SecondCall};
 use crate::error::Error;
-use std::fmt;
-use std::str::FromStr;
 use std::time::Duration;
 
 /// Most ends that are rung as one: beside them a caller and a second caller need a tone of their own.
 pub const MAX_FORK_ENDS: usize = 6;
-
-/// What is to become of a second call while one end is in a call.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum SecondCall {
-    /// The end that is in a call rings as well: call waiting.
-    Rings,
-    /// It does not, and the free ones do.
-    Elsewhere,
-    /// The call is refused as busy, and nobody rings.
-    Busy,
-    /// Whatever comes is only told.
-    Any,
-}
-
-impl SecondCall {
-    const ALL: [SecondCall; 4] =
-        [SecondCall::Rings, SecondCall::Elsewhere, SecondCall::Busy, SecondCall::Any];
-
-    /// `rings`, `elsewhere`, `busy`, `any`.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            SecondCall::Rings => "rings",
-            SecondCall::Elsewhere => "elsewhere",
-            SecondCall::Busy => "busy",
-            SecondCall::Any => "any",
-        }
-    }
-}
-
-impl fmt::Display for SecondCall {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(self.as_str())
-    }
-}
-
-impl FromStr for SecondCall {
-    type Err = Error;
-
-    fn from_str(text: &str) -> Result<SecondCall, Error> {
-        SecondCall::ALL.into_iter().find(|what| what.as_str().eq_ignore_ascii_case(text)).ok_or_else(|| {
-            Error::usage(format!("second call \"{text}\""), "there are rings, elsewhere, busy and any")
-        })
-    }
-}
 
 /// Several accounts, or several bindings of one account, are called as one.
 ///
 /// All ends are ours: each is registered on an endpoint of its own, sends a tone of its own and listens for those of the others. Each
 /// [trial](ForkTrial) is a call of its own; afterwards everything is hung up, and each end removes its own binding.
 ///
-/// Steps: `caller`, `second-caller` (where there is one), `end-1` to `end-6`, `rings` (who rang, when and in which order: of the first
+/// Steps: `caller`, `end-1` to `end-6`, `second-caller` (where there is one), `rings` (who rang, when and in which order: of the first
 /// call), `answer`, `cancel`, `audio` and `hang-up` (of the trial `answer`), `race`, `refuse`, `second-call`. Facts: `ringing` (`all at
 /// once` or `one after the other`), `called-as` (what each end was called with), `cancel-reason`, `race` (who released the one that came
 /// second), `refusal`, `second-call`. Metrics: `first_ring` and `last_ring` (from the caller's INVITE), `answer` (from an end's answer to
@@ -93,8 +46,8 @@ impl FromStr for SecondCall {
 pub struct Fork {
     caller: Account,
     second_caller: Option<Account>,
-    /// The Request-URI.
-    target: String,
+    /// The Request-URI, unless something else is dialled.
+    number: String,
     ends: Vec<Account>,
     names: Vec<String>,
     /// The ends are devices of one account.
@@ -103,16 +56,21 @@ pub struct Fork {
     answers: usize,
     refuses_with: u16,
     second_call: SecondCall,
-    wait: Duration,
-    time_limit: Option<Duration>,
+    options: CallOptions,
 }
+
+call_options!(
+    Fork,
+    caller,
+    "Time for all ends to be rung; where they are rung one after the other, enough for the last. [default: 10 s]"
+);
 
 impl Fork {
     /// `caller` calls a group by its number or URI, and these accounts ring.
     ///
     /// # Errors
     /// [`Error::Usage`] when `number` cannot be called, for fewer than two ends or more than [`MAX_FORK_ENDS`], and for an account that
-    /// stands there twice: its devices are rung as one by [`Fork::bindings`].
+    /// is given twice: its devices are rung as one by [`Fork::bindings`].
     pub fn group<'a>(
         caller: &Account,
         number: &str,
@@ -122,7 +80,7 @@ impl Fork {
         let names: Vec<String> = ends.iter().map(|end| end.name().to_owned()).collect();
         for (at, end) in ends.iter().enumerate() {
             if end.aor() == caller.aor() || ends.iter().take(at).any(|before| before.aor() == end.aor()) {
-                let problem = "it stands there twice; several devices of one account are called as bindings";
+                let problem = "it is given twice; several devices of one account are called as bindings";
                 return Err(Error::usage(format!("account \"{}\"", end.name()), problem));
             }
         }
@@ -156,7 +114,7 @@ impl Fork {
         Ok(Fork {
             caller: caller.clone(),
             second_caller: None,
-            target,
+            number: target,
             ends,
             names,
             one_account,
@@ -164,12 +122,11 @@ impl Fork {
             answers: 0,
             refuses_with: 486,
             second_call: SecondCall::Rings,
-            wait: Duration::from_secs(10),
-            time_limit: None,
+            options: CallOptions::waiting(Duration::from_secs(10)),
         })
     }
 
-    /// What is tried, in this order; everything unless told. What stands there twice is tried once.
+    /// What is tried, in this order; what is listed twice is tried once. [default: everything]
     #[must_use]
     pub fn trials(mut self, trials: impl IntoIterator<Item = ForkTrial>) -> Fork {
         self.trials.clear();
@@ -181,15 +138,15 @@ impl Fork {
         self
     }
 
-    /// Which end answers where one does, 0 for the first: it does unless told, or unless it does not ring then.
+    /// Which end answers where one does, 0 for the first; where it does not ring then, the last that does. [default: 0]
     #[must_use]
     pub fn answers(mut self, end: usize) -> Fork {
         self.answers = end;
         self
     }
 
-    /// With what the end refuses that refuses, 300 to 699; 486 unless told. A 6xx may end the whole call (RFC 3261 sec. 16.7), anything
-    /// else may not.
+    /// Status with which one end refuses, 300 to 699. A 6xx may end the whole call (RFC 3261 sec. 16.7), anything else may not.
+    /// [default: 486]
     ///
     /// # Errors
     /// [`Error::Usage`] for any other number.
@@ -201,40 +158,38 @@ impl Fork {
         Ok(self)
     }
 
-    /// What is to become of a second call: the busy end rings as well, unless told.
+    /// What is to become of a second call. [default: the busy end rings as well]
     #[must_use]
     pub fn second_call(mut self, expected: SecondCall) -> Fork {
         self.second_call = expected;
         self
     }
 
-    /// Who makes the second call; the caller of the first unless told, whose platform then has to allow it two calls.
+    /// Who makes the second call. [default: the caller of the first, whose platform then has to allow it two calls]
     #[must_use]
     pub fn second_caller(mut self, account: &Account) -> Fork {
         self.second_caller = Some(account.clone());
         self
     }
 
-    /// Time for all ends to be rung, 10 s unless told. Where they are rung one after the other it has to be enough for the last.
-    #[must_use]
-    pub fn wait(mut self, time: Duration) -> Fork {
-        self.wait = time;
-        self
+    /// The Request-URI.
+    fn target(&self) -> &str {
+        self.options.target(&self.number)
     }
 
-    /// The time for the whole check, cleaning up not counted.
-    #[must_use]
-    pub fn timeout(mut self, limit: Duration) -> Fork {
-        self.time_limit = Some(limit);
-        self
+    /// Who makes the second call, where that is tried and it is not the caller.
+    fn second(&self) -> Option<&Account> {
+        self.second_caller.as_ref().filter(|_| self.trials.contains(&ForkTrial::SecondCall))
     }
 
-    /// The name of a party: the caller is 0, the second caller comes last.
-    fn party(&self, number: usize) -> &str {
-        let last = || self.second_caller.as_ref().unwrap_or(&self.caller).name();
-        match number.checked_sub(1) {
-            None => self.caller.name(),
-            Some(end) => self.names.get(end).map_or_else(last, String::as_str),
+    /// Who is called as one, in words.
+    fn words(&self) -> Group<'_> {
+        Group {
+            target: self.target(),
+            caller: self.caller.name(),
+            ends: &self.names,
+            second_caller: self.second_caller.as_ref().unwrap_or(&self.caller).name(),
+            one_account: self.one_account,
         }
     }
 }
@@ -262,18 +217,19 @@ impl Check for Fork {
     }
 
     fn subject(&self) -> String {
-        format!("{} -> {} ({})", self.caller.aor(), self.target, self.names.join(", "))
+        format!("{} -> {} ({})", self.caller.aor(), self.target(), self.names.join(", "))
     }
 
     fn time_limit(&self) -> Option<Duration> {
         let calls = u32::try_from(self.trials.len()).unwrap_or(u32::MAX);
-        // Beside the ringing each call has an answer, its audio, and its end.
-        let each = self.wait.saturating_mul(2).saturating_add(Duration::from_secs(20));
-        Some(self.time_limit.unwrap_or(each.saturating_mul(calls).saturating_add(Duration::from_secs(20))))
+        // Beside the ringing each call has an answer, its audio, and its end, which may take 64*T1.
+        let each = self.options.wait.saturating_mul(2).saturating_add(Duration::from_secs(60));
+        let usual = each.saturating_mul(calls).saturating_add(Duration::from_secs(20));
+        Some(self.options.time_limit.unwrap_or(usual))
     }
 
     async fn run(&self, run: &mut Run) {
-        play::run(self, run).await;
+        perform(self, run).await;
     }
 }
 

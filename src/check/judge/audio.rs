@@ -43,6 +43,8 @@ pub(in crate::check) struct Hearing<'a> {
     /// Packets that the sending end sent, where it is ours.
     pub(in crate::check) sent: Option<u64>,
     pub(in crate::check) report: &'a MediaReport,
+    /// RTP packets that came while it listened.
+    pub(in crate::check) packets: u64,
     /// Do packets come in the other direction? `None` where its far end is not ours.
     pub(in crate::check) other_way: Option<bool>,
     /// What is listened for, where the sender is ours.
@@ -159,7 +161,7 @@ fn two_ends(hearing: &Hearing<'_>, Tones { wanted, own }: Tones) -> StepVerdict 
             after.as_secs_f64()
         ));
     }
-    if received.received == 0 {
+    if hearing.packets == 0 {
         return nothing_came(hearing);
     }
     let others: Vec<String> = report
@@ -207,7 +209,7 @@ fn two_ends(hearing: &Hearing<'_>, Tones { wanted, own }: Tones) -> StepVerdict 
         StepVerdict::fail(
             "silence",
             Side::Peer,
-            format!("{} RTP packets came to {to}, and all of them are silence", received.received),
+            format!("{} RTP packets came to {to}, and all of them are silence", hearing.packets),
             "platform: its relay sends silence of its own; the media of the other side does not get to it",
         )
     } else {
@@ -348,7 +350,7 @@ pub(in crate::check) fn quality(received: &Summary) -> String {
 /// The verdict where the sender is not ours, and the fact `heard`.
 pub(in crate::check) fn one_end(hearing: &Hearing<'_>) -> (StepVerdict, &'static str) {
     let (to, report) = (&hearing.to, hearing.report);
-    if report.received.received == 0 {
+    if hearing.packets == 0 {
         return (nothing_came(hearing), "none");
     }
     let quality = quality(&report.received);
@@ -362,7 +364,7 @@ pub(in crate::check) fn one_end(hearing: &Hearing<'_>) -> (StepVerdict, &'static
         "silence",
         Severity::Info,
         Side::Peer,
-        format!("{} RTP packets came, and all of them are silence", report.received.received),
+        format!("{} RTP packets came, and all of them are silence", hearing.packets),
         "nobody spoke; if somebody did, the platform's relay sends silence of its own",
     );
     let detail = format!("RTP came to {to}, and all of it is silence; {quality}");

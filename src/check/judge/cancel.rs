@@ -3,16 +3,14 @@
 use crate::check::judged::Judged as StepVerdict;
 use crate::check::scene::Seen;
 use crate::check::scene::trace::{Trace, What};
-use crate::check::{Finding, Severity, Side};
+use crate::check::{Finding, Severity, Side, Verdict};
 use crate::syntax::Method;
-use crate::transport::Direction;
 use crate::ua::call::{By, Cause};
 use std::time::Duration;
 
 /// What was seen after the caller gave up.
 pub(in crate::check) struct Cancelled<'a> {
     pub(in crate::check) callee_name: &'a str,
-    pub(in crate::check) caller: &'a Seen,
     /// The caller's messages.
     pub(in crate::check) trace: &'a Trace,
     pub(in crate::check) callee: &'a Seen,
@@ -55,7 +53,7 @@ pub(in crate::check) fn too_late(callee_name: &str, caller: &Seen, callee: &Seen
 
 /// The caller has given up.
 pub(in crate::check) fn judge(cancelled: &Cancelled<'_>) -> StepVerdict {
-    let Cancelled { callee_name, caller, trace, callee, .. } = cancelled;
+    let Cancelled { callee_name, trace, callee, .. } = cancelled;
     let waited = cancelled.waited.as_secs();
     let crossed = trace.received(What::Response(Method::Invite, 200, 299)).is_some();
     if crossed {
@@ -95,22 +93,49 @@ pub(in crate::check) fn judge(cancelled: &Cancelled<'_>) -> StepVerdict {
             format!("the ringing ended, but not by a CANCEL: {:?}", ended.cause),
             "see the ladder",
         ),
-        Some(_) if !caller.is_over() => {
-            let answered = trace.all(Direction::Received, What::Response(Method::Cancel, 200, 699)).next();
-            let status = answered.and_then(|entry| entry.message.status());
-            let status =
-                status.map_or_else(|| "not answered".to_owned(), |status| format!("answered {status}"));
-            StepVerdict::fail(
-                "cancel-not-answered",
-                Side::Peer,
-                format!(
-                    "the CANCEL was passed on and {status}, and the caller's INVITE got no 487 in {waited} s"
-                ),
-                "platform: an INVITE that is cancelled ends with 487 (RFC 3261 sec. 9.2)",
-            )
-        }
-        Some(_) => StepVerdict::pass("the phone stopped ringing"),
+        Some(_) => match given_up("the caller", trace, cancelled.waited).0 {
+            judged if judged.verdict == Verdict::Pass => StepVerdict::pass("the phone stopped ringing"),
+            judged => judged,
+        },
     }
+}
+
+/// A final response that comes later than this after the CANCEL is told.
+const LATE: Duration = Duration::from_secs(5);
+
+/// What became of the INVITE of `who`, who has given up its call this long ago: with a finding where its end took long.
+pub(in crate::check) fn given_up(
+    who: &str,
+    trace: &Trace,
+    waited: Duration,
+) -> (StepVerdict, Option<Finding>) {
+    let pass = StepVerdict::pass(format!("the call of {who} is over"));
+    if trace.sent(What::Request(Method::Cancel)).is_none() {
+        return (pass, None);
+    }
+    let seconds = waited.as_secs();
+    let answered = trace.received_last(What::Response(Method::Cancel, 200, 699));
+    let status = answered.and_then(|entry| entry.message.status());
+    if trace.has_final() {
+        let late = (waited > LATE).then(|| {
+            Finding::new(
+                "cancelled-late",
+                Severity::Info,
+                Side::Peer,
+                format!("the call that {who} gave up ended {seconds} s after the CANCEL"),
+                "a branch that answers nothing holds it up, as it may for 32 s (RFC 3261 sec. 9.1, 16.7): look for a binding whose device is unplugged",
+            )
+        });
+        return (pass, late);
+    }
+    let status = status.map_or_else(|| "not answered".to_owned(), |status| format!("answered {status}"));
+    let judged = StepVerdict::fail(
+        "cancel-not-answered",
+        Side::Peer,
+        format!("the CANCEL of {who} was {status}, and the INVITE got no final response in {seconds} s"),
+        "platform: an INVITE that is cancelled ends with 487 (RFC 3261 sec. 9.2)",
+    );
+    (judged, None)
 }
 
 /// A CANCEL that reached `whom` and does not say that the call was taken elsewhere, as its Reason values should (RFC 3326).

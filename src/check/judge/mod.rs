@@ -3,6 +3,7 @@
 pub(super) mod audio;
 pub(super) mod cancel;
 pub(super) mod change;
+pub(super) mod fork;
 pub(super) mod hold;
 pub(super) mod play;
 pub(super) mod quote;

@@ -226,10 +226,7 @@ fn not_answered(setup: &Setup<'_>) -> StepVerdict {
 /// Answered, but not as it was wanted: by whom?
 fn answered(setup: &Setup<'_>) -> StepVerdict {
     let Some(callee) = &setup.callee else { return StepVerdict::pass("answered") };
-    let who = match &setup.seen.redirected {
-        Some((status, to)) => format!("{to}, to which {} was redirected ({status})", setup.target),
-        None => answers(setup.trace).unwrap_or_else(|| "somebody without a name".to_owned()),
-    };
+    let who = who_answered(setup.seen, setup.trace, setup.target);
     let by_another = |proof: String| {
         StepVerdict::fail(
             "answered-by-another",
@@ -282,6 +279,14 @@ pub(in crate::check) fn answerer(response: &Message) -> String {
     let program = if server.is_empty() { header(response, HeaderName::UserAgent) } else { server };
     let contact = header(response, HeaderName::Contact);
     [program, contact].into_iter().filter(|text| !text.is_empty()).collect::<Vec<_>>().join(" at ")
+}
+
+/// Who answered the caller of `target`, in words: by whom it was redirected to, or by the answer itself.
+pub(in crate::check) fn who_answered(caller: &Seen, trace: &Trace, target: &str) -> String {
+    match &caller.redirected {
+        Some((status, to)) => format!("{to}, to which {target} was redirected ({status})"),
+        None => answers(trace).unwrap_or_else(|| "somebody without a name".to_owned()),
+    }
 }
 
 fn answers(trace: &Trace) -> Option<String> {

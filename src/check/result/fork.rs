@@ -52,6 +52,51 @@ impl FromStr for ForkTrial {
     }
 }
 
+/// What is to become of a second call while one end is in a call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum SecondCall {
+    /// The end that is in a call rings as well: call waiting.
+    Rings,
+    /// It does not, and the free ones do.
+    Elsewhere,
+    /// The call is refused as busy, and nobody rings.
+    Busy,
+    /// Whatever comes is only told.
+    Any,
+}
+
+impl SecondCall {
+    /// All.
+    pub const ALL: [SecondCall; 4] =
+        [SecondCall::Rings, SecondCall::Elsewhere, SecondCall::Busy, SecondCall::Any];
+
+    /// `rings`, `elsewhere`, `busy`, `any`.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            SecondCall::Rings => "rings",
+            SecondCall::Elsewhere => "elsewhere",
+            SecondCall::Busy => "busy",
+            SecondCall::Any => "any",
+        }
+    }
+}
+
+impl fmt::Display for SecondCall {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
+}
+
+impl FromStr for SecondCall {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<SecondCall, Error> {
+        SecondCall::ALL.into_iter().find(|what| what.as_str().eq_ignore_ascii_case(text)).ok_or_else(|| {
+            Error::usage(format!("second call \"{text}\""), "there are rings, elsewhere, busy and any")
+        })
+    }
+}
+
 /// What a check of forking came to. Ends are numbered from 0.
 #[derive(Debug, Clone, PartialEq, Default)]
 #[non_exhaustive]

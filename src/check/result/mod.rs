@@ -8,6 +8,6 @@ mod transfer;
 
 pub use details::{Details, Other};
 pub use dtmf::DtmfResult;
-pub use fork::{ForkReleased, ForkResult, ForkRound, ForkRung, ForkTrial, RingOrder};
+pub use fork::{ForkReleased, ForkResult, ForkRound, ForkRung, ForkTrial, RingOrder, SecondCall};
 pub use hold::{HeardOnHold, HoldResult};
 pub use transfer::{Heard, Identity, Sees, Shown, TransferKind, TransferResult};

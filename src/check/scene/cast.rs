@@ -68,7 +68,7 @@ impl Scene<'_> {
 }
 
 /// The party's other devices ring as well.
-pub(in crate::check) fn other_bindings(run: &mut Run, name: &str, others: usize) {
+fn other_bindings(run: &mut Run, name: &str, others: usize) {
     if others > 0 {
         let devices = if others == 1 {
             "1 other live binding: that device rings".to_owned()

@@ -75,6 +75,23 @@ impl Ends {
         self.legs.iter().rposition(|leg| leg.party == party && !leg.is_caller)
     }
 
+    /// The leg on which a party was called first among those from this one on.
+    pub(in crate::check) fn called_since(&self, from: usize, party: usize) -> Option<usize> {
+        let called =
+            |leg: &usize| self.legs.get(*leg).is_some_and(|leg| leg.party == party && !leg.is_caller);
+        (from..self.legs.len()).find(called)
+    }
+
+    /// Is nothing of this leg to be waited for?
+    pub(in crate::check) fn is_over(&self, leg: usize) -> bool {
+        self.seen(leg).is_none_or(Seen::is_over)
+    }
+
+    /// Is this leg up?
+    pub(in crate::check) fn is_up(&self, leg: usize) -> bool {
+        self.seen(leg).is_some_and(Seen::is_up)
+    }
+
     /// What a leg has seen.
     pub(in crate::check) fn seen(&self, leg: usize) -> Option<&Seen> {
         self.legs.get(leg).map(|leg| &leg.seen)

@@ -35,6 +35,8 @@ pub(in crate::check) struct Heard {
 #[derive(Default)]
 pub(in crate::check) struct HeardAt {
     pub(in crate::check) report: MediaReport,
+    /// RTP packets that came while it listened.
+    pub(in crate::check) packets: u64,
     /// When the other's tone was heard last, as far as it was looked at.
     pub(in crate::check) last: Option<Instant>,
 }
@@ -78,10 +80,12 @@ impl Scene<'_> {
                 for (before, after) in before.iter().zip(&reports).filter(|_| !is_cut) {
                     pace.add(before, after, passed);
                 }
+                let packets = [0, 1]
+                    .map(|end| reports[end].received.received.saturating_sub(before[end].received.received));
                 let [caller, callee] = reports;
                 return Ok(Heard {
-                    caller: HeardAt { report: caller, last: last[0] },
-                    callee: HeardAt { report: callee, last: last[1] },
+                    caller: HeardAt { report: caller, packets: packets[0], last: last[0] },
+                    callee: HeardAt { report: callee, packets: packets[1], last: last[1] },
                     from,
                     to,
                     pace: pace.share(),
@@ -107,7 +111,8 @@ impl Scene<'_> {
                 to: name(to),
                 sent: Some(sender.report.sent),
                 report: &listener.report,
-                other_way: Some(sender.report.received.received > 0),
+                packets: listener.packets,
+                other_way: Some(sender.packets > 0),
                 tones: Some(tones),
                 answered,
                 listened: heard.from,
@@ -142,12 +147,27 @@ impl Scene<'_> {
 
     /// Does each end hear the other, from now on?
     pub(in crate::check) async fn mutual(&mut self, legs: JoinedLegs) -> Result<StepVerdict, Interrupted> {
+        Ok(self.overheard(legs).await?.0)
+    }
+
+    /// The same, with what was heard.
+    pub(in crate::check) async fn overheard(
+        &mut self,
+        legs: JoinedLegs,
+    ) -> Result<(StepVerdict, Heard), Interrupted> {
         for leg in legs.both() {
             self.leg(leg).handle.listen_anew().await;
         }
         let heard = self.listen(legs, LISTEN).await?;
-        let hearings = self.hearings(legs, &heard);
-        Ok(audio::both(&hearings))
+        let judged = audio::both(&self.hearings(legs, &heard));
+        Ok((judged, heard))
+    }
+
+    /// The parties whose tones are in what an end heard.
+    pub(in crate::check) fn speakers(&self, heard: &HeardAt) -> Vec<usize> {
+        let parties = self.ends.parties.iter().enumerate();
+        let speaking = parties.filter(|(_, party)| heard.report.heard_for(party.tone) >= audio::HEARD);
+        speaking.map(|(number, _)| number).collect()
     }
 
     /// The figures of a direction.

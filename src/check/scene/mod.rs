@@ -18,7 +18,7 @@ pub(super) mod trace;
 mod withheld;
 
 pub(super) use call::{Dial, JoinedLegs};
-pub(super) use cast::{Cast, Role, other_bindings};
+pub(super) use cast::{Cast, Role};
 pub(super) use change::Change;
 pub(super) use ears::Ear;
 pub(super) use ends::{Ends, Until};

@@ -27,9 +27,16 @@ impl CallOptions {
     }
 }
 
-/// The builder's methods for [`CallOptions`], of a question whose field `$caller` calls.
+/// The builder's methods for [`CallOptions`], of a question whose field `$caller` calls. `$wait` says what is waited for, and the default.
 macro_rules! call_options {
     ($question:ident, $caller:ident) => {
+        $crate::check::scene::call_options!(
+            $question,
+            $caller,
+            "Time for a call to be answered. [default: 20 s]"
+        );
+    };
+    ($question:ident, $caller:ident, $wait:literal) => {
         impl $question {
             /// Registers the caller as well, for the time of the check; needed by platforms that take calls of registered devices only.
             /// Default: no.
@@ -49,7 +56,7 @@ macro_rules! call_options {
                 Ok(self)
             }
 
-            /// Time for a call to be answered; default 20 s.
+            #[doc = $wait]
             #[must_use]
             pub fn wait(mut self, time: std::time::Duration) -> $question {
                 self.options.wait = time;

@@ -4,10 +4,19 @@ use super::{Scene, Seen, Step};
 use crate::check::Interrupted;
 use crate::check::judge::release::{self, End};
 use crate::check::judged::Judged as StepVerdict;
+use crate::check::scene::trace::What;
+use crate::syntax::Method;
 use std::time::Duration;
 
 /// Time for BYE, its answer, and its arrival at the other end.
 const PATIENCE: Duration = Duration::from_secs(4);
+
+/// T1 of RFC 3261 sec. 17.1.1.1.
+const T1: Duration = Duration::from_millis(500);
+/// For the timer of the transaction itself to be over as well.
+const MORE: Duration = Duration::from_millis(500);
+/// The answer to a CANCEL that was taken.
+const CANCEL_TAKEN: What<'static> = What::Response(Method::Cancel, 200, 299);
 
 impl Scene<'_> {
     /// The step `hang-up` of a call whose ends are `legs`: one of ours, or two. The first hangs up, where nobody has, and it is judged how the
@@ -45,6 +54,33 @@ impl Scene<'_> {
         warning.into_iter().for_each(|finding| self.note(finding));
         self.give_up(legs).await;
         Ok(unconfirmed.unwrap_or(judged))
+    }
+
+    /// This leg's call, which was not answered, was given up: waits this time for its end. Where the CANCEL was answered, the final
+    /// response may take up to 64*T1 (RFC 3261 sec. 9.1), for a proxy waits so long for a branch of which nothing comes (sec. 16.7): an
+    /// unplugged device. Gives the time that it took.
+    ///
+    /// # Errors
+    /// The check has to end.
+    pub(in crate::check) async fn until_cancelled(
+        &mut self,
+        leg: usize,
+        time: Duration,
+    ) -> Result<Duration, Interrupted> {
+        let began = self.run.now();
+        let over = |ends: &super::Ends| ends.seen(leg).is_none_or(Seen::is_over);
+        if !self.until(time, over).await? && self.trace(leg).received(CANCEL_TAKEN).is_some() {
+            let more = self.branch_time(leg).saturating_sub(time);
+            self.until(more, over).await?;
+        }
+        Ok(self.run.now().saturating_duration_since(began))
+    }
+
+    /// Time in which a proxy gives up a branch of which nothing comes, for this leg's timers.
+    pub(in crate::check) fn branch_time(&self, leg: usize) -> Duration {
+        let party = self.ends.parties.get(self.leg(leg).party);
+        let t1 = party.map_or(T1, |party| party.agent.endpoint().config().transaction.t1);
+        t1 * 64 + MORE
     }
 
     /// Hangs up what is still up, without waiting.

@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 /// All messages of a Call-ID so far, in order, repeated ones too.
 ///
 /// Where both ends are ours and nobody between them changes the Call-ID, both ends' messages are in it; the direction tells them apart.
+#[derive(Default)]
 pub(in crate::check) struct Trace(Vec<Entry>);
 
 pub(in crate::check) struct Entry {
@@ -130,6 +131,22 @@ impl Trace {
                 in_dialog && !answers.into_iter().any(|answer| answer.number() == request.number())
             })
         })
+    }
+
+    /// Did the last INVITE of ours get a final response?
+    pub(in crate::check) fn has_final(&self) -> bool {
+        let asked =
+            self.all(Direction::Sent, What::Request(Method::Invite)).next_back().and_then(Entry::number);
+        self.all(Direction::Received, What::Response(Method::Invite, 200, 699))
+            .any(|answer| answer.number() == asked)
+    }
+
+    /// Did an ACK come to the final response with this To tag? Of several ends in one Call-ID each has its own.
+    pub(in crate::check) fn is_acknowledged(&self, tag: &str) -> bool {
+        let of_it = |entry: &Entry| {
+            entry.message.to().is_ok_and(|to| to.tag().is_some_and(|theirs| theirs == tag.as_bytes()))
+        };
+        self.all(Direction::Received, What::Request(Method::Ack)).any(of_it)
     }
 
     /// Is our 2xx without ACK? `None` where we sent none.

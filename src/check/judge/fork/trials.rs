@@ -1,159 +1,193 @@
 //! What can go wrong when two answer, one refuses, or a second call comes.
 
-use super::{fate, is_or_are, listed};
-use crate::check::Side;
+use super::{Group, fate, is_or_are};
 use crate::check::display::Took;
-use crate::check::fork::{Fork, SecondCall};
-use crate::check::judged::Judged;
+use crate::check::judged::Judged as StepVerdict;
 use crate::check::scene::{Ear, Seen};
-use crate::check::{Name, RingOrder};
+use crate::check::{ForkReleased, RingOrder, SecondCall, Side};
 use std::time::Duration;
 
 /// Why two could not do something at the same time.
-pub(in crate::check::fork) fn no_two(order: Option<RingOrder>) -> &'static str {
+pub(in crate::check) fn no_two(order: Option<RingOrder>) -> &'static str {
     match order {
         Some(RingOrder::Serial) => "they ring one after the other: no two ring at once",
         _ => "fewer than two rang",
     }
 }
 
-pub(in crate::check::fork) fn both_dropped(check: &Fork, racers: [usize; 2]) -> Judged {
-    Judged::fail(
+/// Both answers of a race were hung up.
+pub(in crate::check) fn both_dropped(group: &Group<'_>, racers: [usize; 2]) -> StepVerdict {
+    StepVerdict::fail(
         "both-answers-dropped",
         Side::Peer,
-        format!("{} answered at once, and both were hung up", listed(check, racers)),
+        format!("{} answered at once, and both were hung up", group.listed(racers)),
         "platform: of two answers one stays (RFC 3261 sec. 13.2.2.4)",
     )
 }
 
-/// Neither was released; the caller is joined with this end, or with none.
-pub(in crate::check::fork) fn both_up(
-    check: &Fork,
+/// Neither answer of a race was released in this time; the caller is joined with this end, or with none.
+pub(in crate::check) fn both_up(
+    group: &Group<'_>,
     racers: [usize; 2],
     joined: Option<usize>,
     ears: &[Ear],
-) -> Judged {
-    let caller = check.party(0);
+    waited: Duration,
+) -> StepVerdict {
+    let caller = group.caller;
     let is_second = |ear: &&Ear| ear.listener != 0 && joined.is_some_and(|end| ear.listener != end + 1);
     if let Some(ear) = ears.iter().find(|ear| is_second(ear) && !ear.speakers.is_empty()) {
-        return Judged::fail(
+        return StepVerdict::fail(
             "loser-hears",
             Side::Peer,
             format!(
                 "{} answered at once, neither was hung up, and {} hears {}",
-                listed(check, racers),
-                check.party(ear.listener),
-                listed(check, ear.speakers.iter().copied())
+                group.listed(racers),
+                group.party(ear.listener),
+                group.listed(ear.speakers.iter().copied())
             ),
             "platform: of two answers one stays, and that one alone is joined with the caller (RFC 3261 sec. 13.2.2.4)",
         );
     }
-    let seconds = crate::check::fork::call::RELEASE.as_secs();
+    let seconds = waited.as_secs();
     let open = match joined {
         Some(end) => {
             let second = racers.into_iter().find(|party| *party != end + 1).unwrap_or_default();
             format!(
                 "{caller} talks to {}, and the leg of {} is still up after {seconds} s, with nobody in it",
-                check.party(end + 1),
-                check.party(second)
+                group.party(end + 1),
+                group.party(second)
             )
         }
         None => format!("{caller} hears neither, and both legs are still up after {seconds} s"),
     };
-    Judged::fail(
+    StepVerdict::fail(
         "second-answer-left-open",
         Side::Peer,
-        format!("{} answered at once: {open} (F04)", listed(check, racers)),
+        format!("{} answered at once: {open} (F04)", group.listed(racers)),
         "platform: the answer that comes second gets ACK and BYE at once (RFC 3261 sec. 13.2.2.4); until then that phone is busy",
     )
 }
 
 /// The step `race`.
-pub(in crate::check::fork) fn raced(
-    check: &Fork,
+pub(in crate::check) fn raced(
+    group: &Group<'_>,
     winner: usize,
     second: usize,
-    released: Option<&(Name, Duration)>,
+    released: Option<&ForkReleased>,
     by_caller: bool,
 ) -> String {
-    let (who, second) = (check.party(winner), check.party(second));
+    let (who, second) = (group.party(winner), group.party(second));
     let by = if by_caller { "the caller" } else { "the platform" };
     match released {
-        Some((how, after)) => format!(
-            "both answered: {who} stays and is heard; {second} got {how} from {by} after {}",
-            Took(*after)
+        Some(released) => format!(
+            "both answered: {who} stays and is heard; {second} got {} from {by} after {}",
+            released.by,
+            Took(released.after)
         ),
         None => format!("both answered: {who} stays and is heard; {second} is released"),
     }
 }
 
-pub(in crate::check::fork) fn ended_by_6xx(check: &Fork, refuser: usize, status: u16) -> String {
-    format!("{} refused with {status}, which ends the whole call, as it may", check.party(refuser))
+/// A refusal that may end the whole call (RFC 3261 sec. 16.7) did.
+pub(in crate::check) fn ended_by_6xx(group: &Group<'_>, refuser: usize, status: u16) -> String {
+    format!("{} refused with {status}, which ends the whole call, as it may", group.party(refuser))
 }
 
 /// One refusal ended the ringing of others.
-pub(in crate::check::fork) fn ended_by_refusal(
-    check: &Fork,
+pub(in crate::check) fn ended_by_refusal(
+    group: &Group<'_>,
     (refuser, status): (usize, u16),
     (others, still): (&[usize], &[usize]),
     told: Option<u16>,
-) -> Judged {
+) -> StepVerdict {
     let gone: Vec<usize> = others.iter().copied().filter(|party| !still.contains(party)).collect();
-    let told = told.map_or(String::new(), |told| format!(", and {} got {told}", check.party(0)));
-    Judged::fail(
+    let told = told.map_or(String::new(), |told| format!(", and {} got {told}", group.caller));
+    StepVerdict::fail(
         "fork-ended-by-refusal",
         Side::Peer,
         format!(
             "{} refused with {status}, and {} stopped ringing{told} (F01)",
-            check.party(refuser),
-            listed(check, gone)
+            group.party(refuser),
+            group.listed(gone)
         ),
         "platform: a refusal ends its own branch only; the best answer is waited for (RFC 3261 sec. 16.7). Switch off 'busy on one is busy for all'",
     )
 }
 
 /// One refused, and nobody else was rung in its place.
-pub(in crate::check::fork) fn turn_not_passed(
-    check: &Fork,
+pub(in crate::check) fn turn_not_passed(
+    group: &Group<'_>,
     (refuser, status): (usize, u16),
-    caller: Option<&Seen>,
-) -> Judged {
-    Judged::fail(
+    caller: &Seen,
+) -> StepVerdict {
+    StepVerdict::fail(
         "fork-ended-by-refusal",
         Side::Peer,
         format!(
             "{} refused with {status}, and the turn did not pass on to anybody: {} (F01)",
-            check.party(refuser),
-            fate(check, caller)
+            group.party(refuser),
+            fate(group, caller)
         ),
         "platform: a member that is busy or refuses is passed over, and the next one is rung",
     )
 }
 
 /// The step `refuse`.
-pub(in crate::check::fork) fn rang_on(
-    check: &Fork,
-    (refuser, status): (usize, u16),
-    winner: usize,
-) -> String {
-    let (caller, who) = (check.party(0), check.party(winner));
+pub(in crate::check) fn rang_on(group: &Group<'_>, (refuser, status): (usize, u16), winner: usize) -> String {
+    let (caller, who) = (group.caller, group.party(winner));
     format!(
         "{} refused with {status}, and the call went on; {caller} and {who} hear each other",
-        check.party(refuser)
+        group.party(refuser)
     )
 }
 
+/// What became of a call that came while one end was in another.
+#[derive(Debug, Clone, Copy)]
+pub(in crate::check) struct SecondCalled<'a> {
+    /// The party that is in a call.
+    pub(in crate::check) busy: usize,
+    pub(in crate::check) expected: SecondCall,
+    /// The parties that the second call rang.
+    pub(in crate::check) rung: &'a [usize],
+    /// What the second caller was refused with.
+    pub(in crate::check) refusal: Option<u16>,
+    /// Who answered the second caller, where somebody did: none of ours.
+    pub(in crate::check) answered_by: Option<&'a str>,
+}
+
+impl SecondCalled<'_> {
+    /// What became of it; `None` where it rang nobody and was not refused.
+    pub(in crate::check) fn came(&self) -> Option<SecondCall> {
+        match (self.rung.contains(&self.busy), self.rung.is_empty(), self.refusal) {
+            (true, ..) => Some(SecondCall::Rings),
+            (false, false, _) => Some(SecondCall::Elsewhere),
+            (false, true, Some(_)) => Some(SecondCall::Busy),
+            (false, true, None) => None,
+        }
+    }
+}
+
 /// The step `second-call`.
-pub(in crate::check::fork) fn second_call(
-    check: &Fork,
-    busy: usize,
-    came: Option<SecondCall>,
-    rung: &[usize],
-    refusal: Option<u16>,
-) -> Judged {
-    let who = check.party(busy);
-    let others = listed(check, rung.iter().copied().filter(|party| *party != busy));
+pub(in crate::check) fn second_call(group: &Group<'_>, called: &SecondCalled<'_>) -> StepVerdict {
+    let SecondCalled { busy, expected, rung, refusal, answered_by } = *called;
+    let (who, came) = (group.party(busy), called.came());
+    let others = group.listed(rung.iter().copied().filter(|party| *party != busy));
     let status = refusal.map_or(String::new(), |status| format!(" with {status}"));
+    if let Some(by) = answered_by {
+        let seen = format!(
+            "{who} is in a call, and the second one was answered by none of {}: the answer is of {by}",
+            group.all()
+        );
+        return match expected {
+            SecondCall::Any => StepVerdict::pass(seen),
+            _ => StepVerdict::fail(
+                "answered-by-another",
+                Side::Peer,
+                seen,
+                "a mailbox, a menu or forwarding takes second calls; if it is on purpose, say so (--second-call any)",
+            ),
+        };
+    }
     let seen = match came {
         Some(SecondCall::Rings) => format!("{who} is in a call, and rings for the second one"),
         Some(SecondCall::Elsewhere) => {
@@ -162,7 +196,6 @@ pub(in crate::check::fork) fn second_call(
         Some(_) => format!("{who} is in a call, and the second one was refused{status}: nobody rang"),
         None => format!("{who} is in a call, and the second one rang nobody and was not refused"),
     };
-    let expected = check.second_call;
     let is_busy = matches!(refusal, Some(486 | 600));
     let as_expected = match expected {
         SecondCall::Any => came.is_some(),
@@ -170,34 +203,34 @@ pub(in crate::check::fork) fn second_call(
         _ => came == Some(expected),
     };
     if as_expected {
-        return Judged::pass(seen);
+        return StepVerdict::pass(seen);
     }
     match (expected, came) {
-        (_, None) => Judged::fail(
+        (_, None) => StepVerdict::fail(
             "second-call-lost",
             Side::Peer,
             seen,
             "platform: look where a second call goes while one is up; the caller hears nothing",
         ),
-        (SecondCall::Rings, _) => Judged::fail(
+        (SecondCall::Rings, _) => StepVerdict::fail(
             "second-call-refused",
             Side::Peer,
             format!("{seen}; call waiting is expected (F05)"),
             "set call waiting, or at least two calls, in the profile of the account; if it is off on purpose, say so (--second-call busy or elsewhere)",
         ),
-        (_, Some(SecondCall::Rings)) => Judged::fail(
+        (_, Some(SecondCall::Rings)) => StepVerdict::fail(
             "second-call-rings",
             Side::Peer,
             format!("{seen}; it is not to"),
             "switch off call waiting, or let the group leave out who is busy; if it is on purpose, say so (--second-call rings)",
         ),
-        (_, Some(SecondCall::Busy)) => Judged::fail(
+        (_, Some(SecondCall::Busy)) => StepVerdict::fail(
             "second-call-refused",
             Side::Peer,
             format!("{seen}; expected was: {expected}"),
             "see what the status says; 486 is busy",
         ),
-        _ => Judged::fail(
+        _ => StepVerdict::fail(
             "second-call-elsewhere",
             Side::Peer,
             format!("{seen}; expected was: {expected}"),
@@ -206,15 +239,15 @@ pub(in crate::check::fork) fn second_call(
     }
 }
 
-/// The second call was given up, and somebody rings on.
-pub(in crate::check::fork) fn rings_on(check: &Fork, on: &[usize]) -> Judged {
-    Judged::fail(
+/// The second call was given up this long ago, and somebody rings on.
+pub(in crate::check) fn rings_on(group: &Group<'_>, on: &[usize], waited: Duration) -> StepVerdict {
+    StepVerdict::fail(
         "rings-on",
         Side::Peer,
         format!(
             "the caller gave the second call up {} s ago, and {} {} still ringing",
-            crate::check::fork::call::END.as_secs(),
-            listed(check, on.iter().copied()),
+            waited.as_secs(),
+            group.listed(on.iter().copied()),
             is_or_are(on.len())
         ),
         "platform: CANCEL has to be passed on to every phone that rings (F02)",
@@ -222,13 +255,13 @@ pub(in crate::check::fork) fn rings_on(check: &Fork, on: &[usize]) -> Judged {
 }
 
 /// The first call did not survive the second.
-pub(in crate::check::fork) fn first_call_lost(check: &Fork, busy: usize, audio: &str) -> Judged {
-    Judged::fail(
+pub(in crate::check) fn first_call_lost(group: &Group<'_>, busy: usize, audio: &str) -> StepVerdict {
+    StepVerdict::fail(
         "first-call-lost",
         Side::Peer,
         format!(
             "after a second call came and was given up, the first one of {} is not what it was: {audio}",
-            check.party(busy)
+            group.party(busy)
         ),
         "platform or phone: a second call leaves the first one alone until somebody takes it",
     )
