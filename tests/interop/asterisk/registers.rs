@@ -2,6 +2,7 @@
 
 use super::{ask, ask_with, did, says};
 use crate::peer::asterisk::Asterisk;
+use crate::peer::sipsak;
 
 /// A stock Asterisk names its realm "asterisk", whatever the domain of its users is.
 const REALM: &str = "info peer realm-differs";
@@ -61,4 +62,31 @@ fn a_user_that_is_not_known_looks_like_a_wrong_password() {
     // Asterisk challenges those it does not know as well, so that names cannot be guessed.
     says(&outcome, "fail", &["error setup credentials-refused", REALM]);
     did(&asterisk, &["No matching endpoint found"]);
+}
+
+/// Another device of this user registers, where nobody listens.
+fn other_device(asterisk: &Asterisk, name: &str) {
+    let contact = format!("sip:{name}@127.0.0.1:9");
+    let (status, printed) = sipsak::register(asterisk.port(), name, &format!("{name}pw"), &contact, 600);
+    assert_eq!(status, 0, "{printed}\n{}", asterisk.log());
+}
+
+#[test]
+#[ignore = "wrong verdict: a wrong password or an inactive account, where the only place is taken"]
+fn a_second_device_of_a_user_that_may_have_one() {
+    let asterisk = Asterisk::with_users(&[("oona", "rfc4733 first_device")]);
+    other_device(&asterisk, "oona");
+    let outcome = ask_with(asterisk.accounts(), &["register", "oona"]);
+    assert!(outcome.finding("forbidden-after-digest").is_none(), "{outcome}");
+    assert!(asterisk.ask("pjsip show contacts").contains("oona/sip:oona@127.0.0.1:9 "), "{outcome}");
+}
+
+#[test]
+fn a_second_device_that_would_throw_out_the_first() {
+    let asterisk = Asterisk::with_users(&[("oleg", "rfc4733 last_device")]);
+    other_device(&asterisk, "oleg");
+    let outcome = ask_with(asterisk.accounts(), &["register", "oleg"]);
+    // remove_existing=yes: the phone is thrown out when ours comes.
+    let kept = asterisk.ask("pjsip show contacts").contains("oleg/sip:oleg@127.0.0.1:9 ");
+    assert!(kept || outcome.finding("binding-replaced").is_some(), "{outcome}");
 }

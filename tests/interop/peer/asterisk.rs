@@ -12,7 +12,7 @@ use tempfile::TempDir;
 /// How long it may take until it has let go of what ended.
 const SETTLE: Duration = Duration::from_secs(5);
 
-/// Users of every Asterisk here: name, and template of `pjsip.conf`.
+/// Users of every Asterisk here: name, and templates of `pjsip.conf` for the user and, where it is not `devices`, for its devices.
 const USERS: [(&str, &str); 16] = [
     ("alice", "rfc4733"),
     ("bob", "rfc4733"),
@@ -58,7 +58,7 @@ impl Asterisk {
         Asterisk::with_users(&[])
     }
 
-    /// Starts one that knows these users (name, and template of `pjsip.conf`) besides the usual.
+    /// Starts one that knows these users (name and templates) besides the usual.
     pub(crate) fn with_users(more: &[(&str, &str)]) -> Asterisk {
         for _ in 0..TRIES {
             let dir = tempfile::Builder::new().prefix("ringback-").tempdir_in(root().join("srv")).unwrap();
@@ -104,6 +104,11 @@ impl Asterisk {
         let ready = || said(&ask(&conf, "core waitfullybooted")).contains("fully booted");
         let peer = Peer::start(("chroot", "coreutils"), args, dir, ready)?;
         Some(Asterisk { peer, port, accounts })
+    }
+
+    /// Its SIP port.
+    pub(crate) fn port(&self) -> u16 {
+        self.port
     }
 
     /// The file of its users' accounts, reached by UDP.
@@ -193,8 +198,9 @@ fn user(name: &str, template: &str) -> String {
         "modern" => (name.to_owned(), algorithms()),
         _ => (name.to_owned(), String::new()),
     };
+    let (template, devices) = template.split_once(' ').unwrap_or((template, "devices"));
     format!(
-        "[{name}]({template})\nauth = {logins}\naors = {name}\n[{name}](devices)\n[{name}](login)\n{login}{more}"
+        "[{name}]({template})\nauth = {logins}\naors = {name}\n[{name}]({devices})\n[{name}](login)\n{login}{more}"
     )
 }
 
