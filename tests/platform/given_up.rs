@@ -69,6 +69,28 @@ async fn a_call_that_is_refused_or_ended_before_it_is_given_up_is_no_pass() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_callee_whom_the_platform_gives_up_declined_nothing_whichever_leg_ends_first() {
+    for (callee_after, caller_after) in [(500, 520), (520, 500), (900, 500)] {
+        let platform = Platform::new().when(move |core, m| {
+            let is_call = m.begins("INVITE");
+            if is_call {
+                core.respond(m, 100, "Trying", "");
+                let alice = core.leg(m);
+                core.route(alice);
+                core.after(ms(callee_after), move |core| core.cancel(core.legs[alice].called[0], None));
+                core.after(ms(caller_after), move |core| core.refuse(alice, 603, "Decline"));
+            }
+            is_call
+        });
+        let call = Call::between(&account("alice"), &account("bob")).ring(ms(4_000));
+        let outcome = platform.asked(call).await;
+        judged(&outcome, Verdict::Fail, Side::Peer);
+        says(&outcome, &["rang for", "cancelled"]);
+        says_nothing_of(&outcome, &["declined", "blacklist"]);
+    }
+}
+
+#[tokio::test(start_paused = true)]
 #[ignore = "red: 31"]
 async fn an_answer_that_crosses_the_cancel_is_told() {
     let platform = Platform::new().when(|core, m| {

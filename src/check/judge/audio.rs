@@ -424,18 +424,25 @@ pub(in crate::check) fn odd(hearing: &Hearing<'_>) -> Vec<Finding> {
             "platform: send what the answer says only",
         );
     }
-    if received.ssrc_changes > 0 || received.timestamp_jumps > 0 {
-        warn(
-            "stream-changed",
-            Side::Peer,
-            format!(
-                "the stream to {to} changed {} time(s) its source and jumped {} time(s) without a marker",
-                received.ssrc_changes, received.timestamp_jumps
-            ),
-            "platform: set the marker bit when it switches the source of media; phones click or fall silent",
-        );
-    }
+    findings.extend(jumped(to, received));
     findings
+}
+
+/// The clock of one source jumped (failure H08). Another source is another stream, which needs no marker (RFC 3550 sec. 8.2): a PBX
+/// that plays early media itself, and then passes the callee's packets on, changes its source in every healthy call.
+fn jumped(to: &str, received: &Summary) -> Option<Finding> {
+    let times = match received.timestamp_jumps {
+        0 => return None,
+        1 => "once".to_owned(),
+        many => format!("{many} times"),
+    };
+    Some(Finding::new(
+        "stream-changed",
+        Severity::Warning,
+        Side::Peer,
+        format!("the timestamps of what came to {to} jumped {times} within one source, without a marker"),
+        "platform: set the marker bit when it switches to other media (announcement, music, echo); phones click or fall silent",
+    ))
 }
 
 /// Early media that was promised from `promised` on, and did not come before the answer.
@@ -458,4 +465,21 @@ pub(in crate::check) fn early_media(
             "platform: send 180 without SDP, or open the media path early",
         )
     })
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn a_jump_within_one_source_is_told_and_another_source_is_not() {
+        let seen = |ssrc_changes, timestamp_jumps| {
+            let received = Summary { ssrc_changes, timestamp_jumps, ..Summary::default() };
+            jumped("alice", &received).map(|finding| finding.seen)
+        };
+        assert_eq!([seen(0, 0), seen(3, 0)], [None, None]);
+        assert!(seen(0, 1).unwrap().contains("jumped once within"));
+        assert!(seen(1, 2).unwrap().contains("jumped 2 times within"));
+    }
 }

@@ -9,6 +9,8 @@ use std::time::Duration;
 
 /// Time for the end of a call that was cancelled.
 const CANCELLING: Duration = Duration::from_secs(4);
+/// Time between the end of a caller and that of its callee: a platform that gives up ends both, in any order.
+const CROSSING: Duration = Duration::from_millis(500);
 /// Time for a callee of ours to know that its answer arrived, once the caller has it.
 const ACKNOWLEDGED: Duration = Duration::from_secs(2);
 
@@ -197,6 +199,10 @@ impl Scene<'_> {
 
     /// Why a call did not come as far as it was wanted. One that still rings is given up.
     async fn not_up(&mut self, dial: &Dial<'_>, leg: usize, wanted: Wanted) -> StepVerdict {
+        let callee = dial.callee.and_then(|party| self.ends.called(party));
+        if let Some(callee) = callee.filter(|_| self.seen(leg).is_over()) {
+            let _ = self.until(CROSSING, |ends| ends.seen(callee).is_none_or(Seen::is_over)).await;
+        }
         let judged = self.judge_setup(dial, leg, wanted);
         if !self.seen(leg).is_over() && self.seen(leg).answered.is_none() {
             self.leg(leg).handle.hang_up(None).await;

@@ -19,8 +19,7 @@ fn two_users_hear_each_other_whoever_hangs_up() {
     let asterisk = Asterisk::start();
     for by in ["caller", "callee"] {
         let outcome = ask(&asterisk, &["call", "alice", "bob", "--hang-up-by", by]);
-        // Its first packet may go another way through Asterisk than the rest, with other numbers.
-        assert_eq!(outcome.verdict(), "pass", "{outcome}");
+        says(&outcome, "pass", &[]);
         assert_eq!(last(&asterisk), ended("bob", "Dial", "ANSWERED"));
     }
 }
@@ -35,11 +34,11 @@ fn an_echo_is_reached() {
 }
 
 #[test]
-#[ignore = "wrong verdict: the jump from the announcement to the echo is a warning, and is told by counting zeros"]
 fn an_announcement_before_the_answer_is_early_media() {
     let asterisk = Asterisk::start();
     let outcome = ask(&asterisk, &["call", "alice", "601"]);
-    says(&outcome, "pass", &[]);
+    // Echo() sends what comes back with our timestamps, without a marker, in the source that played the announcement.
+    says(&outcome, "pass", &["warning peer stream-changed"]);
     assert_eq!(outcome.facts("early-media"), ["yes"], "{outcome}");
     did(&asterisk, &["Playing 'tt-weasels", "Executing [601@lab:3] Answer", "Executing [601@lab:4] Echo"]);
 }
@@ -73,7 +72,6 @@ fn a_member_of_a_group_answers() {
 }
 
 #[test]
-#[ignore = "wrong verdict: fail within milliseconds, without waiting for the queue to ring its member"]
 fn a_member_of_a_queue_answers() {
     let asterisk = Asterisk::start();
     let outcome = ask(&asterisk, &["call", "alice", "bob", "--dial", "611"]);
@@ -99,7 +97,6 @@ fn a_conference_is_reached() {
 }
 
 #[test]
-#[ignore = "wrong verdict: blames media and the path, where the mailbox has answered"]
 fn the_mailbox_that_answers_is_not_the_user() {
     let asterisk = Asterisk::start();
     let outcome = ask(&asterisk, &["call", "alice", "mailbox", "--ring-for", "4s"]);
@@ -112,7 +109,6 @@ fn the_mailbox_that_answers_is_not_the_user() {
 }
 
 #[test]
-#[ignore = "wrong verdict: declined, where nobody declined and Asterisk gave up after two seconds"]
 fn a_user_that_the_platform_rings_for_two_seconds_did_not_decline() {
     let asterisk = Asterisk::start();
     let outcome = ask(&asterisk, &["call", "alice", "unanswered", "--ring-for", "4s"]);
@@ -142,7 +138,6 @@ fn a_codec_that_asterisk_offers_and_our_own_end_refuses() {
 }
 
 #[test]
-#[ignore = "wrong verdict: the source that a new description named is called a change without a marker"]
 fn media_that_goes_past_asterisk_comes_from_where_the_new_description_says() {
     let asterisk = Asterisk::start();
     let outcome = ask(&asterisk, &["call", "dora", "dirk"]);
