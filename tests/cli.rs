@@ -14,6 +14,8 @@ mod forks;
 mod keys;
 #[path = "cli/many.rs"]
 mod many;
+#[path = "cli/network.rs"]
+mod network;
 #[path = "cli/usage.rs"]
 mod usage;
 

@@ -134,9 +134,81 @@ pub(crate) async fn run(arguments: Arguments) -> Result<Exit, Failure> {
     let end = interrupt::signal();
     let address = lab.addr(Transport::Udp).unwrap_or(arguments.bind);
     say(&describe(address, &arguments.domain, &users, (&config, &menus, &arguments.groups)));
-    end.await;
+    let mut asked = lines();
+    let mut end = std::pin::pin!(end);
+    loop {
+        tokio::select! {
+            () = &mut end => break,
+            line = asked.recv() => match line {
+                Some(()) => tell(&standing(&lab)),
+                // Nobody can ask any more.
+                None => {
+                    end.await;
+                    break;
+                }
+            },
+        }
+    }
     lab.shutdown().await;
     Ok(Exit::Passed)
+}
+
+/// A message for each line of the standard input: Enter asks who is registered and who talks.
+fn lines() -> tokio::sync::mpsc::Receiver<()> {
+    let (asks, asked) = tokio::sync::mpsc::channel(1);
+    // A thread of its own: what waits for a terminal cannot be stopped.
+    std::thread::spawn(move || {
+        let mut line = String::new();
+        while std::io::stdin().read_line(&mut line).is_ok_and(|length| length > 0) {
+            line.clear();
+            if asks.blocking_send(()).is_err() {
+                return;
+            }
+        }
+    });
+    asked
+}
+
+/// Who is registered, and which calls there are.
+fn standing(lab: &Lab) -> String {
+    let now = std::time::Instant::now();
+    let mut rows =
+        vec![["USER".to_owned(), "BINDING".to_owned(), "EXPIRES IN".to_owned(), "DEVICE".to_owned()]];
+    for user in lab.users() {
+        rows.extend(lab.bindings(user.name()).into_iter().map(|binding| {
+            let left = binding.expires_at.saturating_duration_since(now).as_secs();
+            let device = binding.user_agent.unwrap_or_default().escape_debug().to_string();
+            [user.name().to_owned(), binding.contact.escape_debug().to_string(), format!("{left} s"), device]
+        }));
+    }
+    let mut text = if rows.len() == 1 { "nobody is registered\n".to_owned() } else { table(&rows) };
+    let legs = lab.legs();
+    if legs.is_empty() {
+        return text + "no calls";
+    }
+    let mut rows = vec![["LEG".to_owned(), "USER".to_owned(), "NUMBER".to_owned(), "STATE".to_owned()]];
+    rows.extend(legs.iter().map(|leg| {
+        let state = match (&leg.peer, leg.answered) {
+            (Some(peer), true) => format!("up, joined with leg {peer}"),
+            (None, true) => "up".to_owned(),
+            (_, false) => "rings".to_owned(),
+        };
+        [leg.id.to_string(), leg.user.clone(), leg.number.escape_debug().to_string(), state]
+    }));
+    text += &table(&rows);
+    text.trim_end().to_owned()
+}
+
+/// Columns as wide as they have to be.
+fn table(rows: &[[String; 4]]) -> String {
+    let width = |column: usize| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or_default();
+    let widths: [usize; 4] = std::array::from_fn(width);
+    let line = |row: &[String; 4]| {
+        let cells: Vec<String> =
+            row.iter().zip(widths).map(|(cell, width)| format!("{cell:<width$}")).collect();
+        format!("{}\n", cells.join("  ").trim_end())
+    };
+    rows.iter().map(line).collect()
 }
 
 /// The number of an account: 201 for the first.
@@ -159,7 +231,9 @@ fn describe(
     users: &[SimAccount],
     (config, menus, groups): (&pbx::Config, &[Ivr], &[Group]),
 ) -> String {
-    let mut text = format!("sip:{address} answers by UDP and TCP for {domain}; Ctrl-C ends it\n\n");
+    let mut text = format!(
+        "sip:{address} answers by UDP and TCP for {domain}; Enter shows who is registered and who talks, Ctrl-C ends it\n\n"
+    );
     let width = |of: fn(&SimAccount) -> &str, least: usize| {
         users.iter().map(|user| of(user).len()).max().unwrap_or(0).max(least)
     };

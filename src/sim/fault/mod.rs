@@ -32,10 +32,10 @@ use std::str::FromStr;
 /// | `R01` | 423 with Min-Expires 1800 to anything shorter |
 /// | `R01:SECONDS` | the same with another minimum |
 /// | `R02` | 423 without Min-Expires, whatever was asked for |
-/// | `R02:second` | 423 with a Min-Expires that is again too short once it is obeyed |
+/// | `R02:second` | 423 with a Min-Expires that is again too short once it is obeyed, up to 7,200 s |
 /// | `R02:useless` | 423 with a Min-Expires of 1 second |
 /// | `R05` | 200 without an expiry: neither in the Contact nor in Expires |
-/// | `R05:zero` | 200 with expires=0, and nothing is bound |
+/// | `R05:zero` | 200 with expires=0, and nothing is bound; from the 51st on 503 with Retry-After 60, for phones that would register for ever |
 /// | `R06` | old bindings fill the limit: a new one gets 403 |
 /// | `R06:503` | the same with 503 and the list of bindings |
 /// | `R06:603` | the same with 603 |
@@ -43,17 +43,17 @@ use std::str::FromStr;
 /// | `R12` | 404: the registrar does not know the user |
 /// | `R14` | 503 with Retry-After 120 |
 /// | `R14:SECONDS` | the same with another time |
-/// | `R15` | silence over UDP; other transports are answered |
-/// | `R15:tcp` | silence over TCP; other transports are answered |
+/// | `R15` | silence over UDP, to calls as well; other transports are answered |
+/// | `R15:tcp` | silence over TCP, to calls as well; other transports are answered |
 /// | `R18` | a removal is answered 200 and the binding stays, in that answer too |
 /// | `R18:hidden` | the same, but only a later query shows it |
-/// | `T02` | 513 to requests over 600 bytes |
+/// | `T02` | 513 to requests over 600 bytes, to INVITEs as well |
 /// | `T02:BYTES` | the same with another limit |
-/// | `T02:truncated` | every 200 is cut in the middle |
+/// | `T02:truncated` | every 200 to a REGISTER is cut in the middle |
 /// | `T12` | the connection is closed right after each 200 |
-/// | `T12:SECONDS` | the connection is closed after so many seconds without a request |
+/// | `T12:SECONDS` | the connection is closed after so many seconds without a new request outside of calls |
 /// | `T12:lost` | after a 200 the next request on the connection is lost with the connection |
-/// | `N04` | answers go to the port in the Via (UDP); rport is neither honoured nor filled in |
+/// | `N04` | answers to a REGISTER go to the port in the Via (UDP); rport is neither honoured nor filled in |
 /// | `N04:PORT` | the same, as if the Via named this port |
 /// | `B01` | after two 200s no answer at all to this address, for this account |
 /// | `B01:NUMBER` | the same after another number of 200s |

@@ -117,6 +117,8 @@ impl Legs {
             answered: false,
             peer: None,
         };
+        let what = if role == Role::Caller { "calls" } else { "is called as" };
+        tracing::info!(target: "ringback::sim", "leg {id}: {} {what} {}", user.escape_debug(), number.escape_debug());
         table.legs.insert(id, Row { leg, tag: tag.to_owned(), desk: None });
         Entry { id, legs: Arc::clone(self) }
     }
@@ -134,6 +136,7 @@ impl Entry {
     pub(super) fn answered(&self) {
         if let Some(row) = self.legs.table().legs.get_mut(&self.id) {
             row.leg.answered = true;
+            tracing::info!(target: "ringback::sim", "leg {}: answered", self.id);
         }
     }
     pub(super) fn id(&self) -> LegId {
@@ -148,7 +151,10 @@ impl Entry {
     /// It has ended, whatever may still come of it.
     pub(super) fn leave(&self) {
         let mut table = self.legs.table();
-        table.legs.remove(&self.id);
+        if let Some(row) = table.legs.remove(&self.id) {
+            let how = if row.leg.answered { "over" } else { "over, it was not answered" };
+            tracing::info!(target: "ringback::sim", "leg {}: {how}", self.id);
+        }
         for row in table.legs.values_mut().filter(|row| row.leg.peer == Some(self.id)) {
             row.leg.peer = None;
         }

@@ -134,6 +134,16 @@ impl Pbx {
         invitation: Invitation,
     ) -> Option<impl Future<Output = ()> + Send + use<>> {
         let admission = self.registrar().admit(invitation.at, &invitation.message, &invitation.flow);
+        let came = match &admission {
+            Admission::Caller(_) => "let in".to_owned(),
+            Admission::Refused(response) => format!("answered {}", response.status().unwrap_or_default()),
+            Admission::Silence => "not answered".to_owned(),
+        };
+        tracing::info!(
+            target: "ringback::sim",
+            "INVITE to {} from {} over {}: {came}",
+            number(&invitation.message).escape_debug(), invitation.flow.remote, invitation.flow.transport
+        );
         match admission {
             Admission::Caller(caller) => {
                 let invitation = self.replacing(invitation, &caller).await?;

@@ -31,9 +31,16 @@ impl Registrar {
         let Some(user) = user else {
             return Admission::Refused(self.plain(invite, 403, "Forbidden"));
         };
+        if user.has(Kind::Silent(flow.transport)) {
+            return Admission::Silence;
+        }
         if user.has(Kind::UnknownUser) || user.has(Kind::ForbiddenAtOnce) {
             return Admission::Refused(self.plain(invite, 403, "Forbidden"));
         }
+        if self.too_large(&user, invite) {
+            return Admission::Refused(self.plain(invite, 513, "Message Too Large"));
+        }
+        self.touch(now, flow);
         match gate::judge(&self.config, &mut self.nonces, now, &user, invite, &[Asker::Calls]) {
             Pass::In => Admission::Caller(Box::new(user)),
             Pass::BadForm => Admission::Refused(self.plain(invite, 400, "Bad qop")),

@@ -101,7 +101,6 @@ impl Registrar {
             let response = self.response(request, 302, "Moved Temporarily");
             return Some(self.finish(request, response.header(HeaderName::Contact, elsewhere)));
         }
-        let size = request.as_bytes().len();
         let status = user.find(|kind| match kind {
             Kind::NoChallenge { status } => Some((status, None)),
             Kind::Overload { retry_after } => Some((503, Some(retry_after))),
@@ -114,11 +113,22 @@ impl Registrar {
             }
             return Some(self.finish(request, response));
         }
-        let too_large = user.find(|kind| match kind {
-            Kind::TooLarge { limit } => Some(size > limit as usize),
+        self.too_large(user, request).then(|| self.plain(request, 513, "Message Too Large"))
+    }
+
+    /// Is a request of this user over what `T02` lets pass?
+    pub(super) fn too_large(&self, user: &User, request: &Message) -> bool {
+        let limit = user.find(|kind| match kind {
+            Kind::TooLarge { limit } => Some(limit as usize),
             _ => None,
         });
-        (too_large == Some(true)).then(|| self.plain(request, 513, "Message Too Large"))
+        limit.is_some_and(|limit| request.as_bytes().len() > limit)
+    }
+
+    /// A subscription or publication: a small PBX has no events (RFC 6665 sec. 4.2.1.3), and phones that are told so ask no more.
+    pub(super) fn bad_event(&mut self, request: &Message) -> Message {
+        let response = self.response(request, 489, "Bad Event").header(HeaderName::AllowEvents, "refer");
+        self.finish(request, response)
     }
 
     pub(super) fn challenge(
@@ -151,6 +161,13 @@ impl Registrar {
                 response = response.header(HeaderName::Contact, format!("<{uri}>;expires=0"));
             }
         }
+        self.finish(request, response)
+    }
+
+    /// Not now.
+    pub(super) fn pause(&mut self, request: &Message) -> Message {
+        let response =
+            self.response(request, 503, "Service Unavailable").header(HeaderName::RetryAfter, "60");
         self.finish(request, response)
     }
 

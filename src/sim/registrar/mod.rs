@@ -43,6 +43,11 @@ use std::time::{Duration, Instant};
 /// Most banned addresses, doomed connections and idle connections that are remembered.
 const MAX_FLOWS: usize = 16_384;
 
+/// The expiry, in seconds, up to which `R02:second` asks for more.
+const MOST_RAISED: u32 = 7_200;
+/// Registrations of one user that get expires=0 (`R05:zero`) before it is told to wait.
+const MOST_ZEROS: u32 = 50;
+
 /// What comes in.
 #[derive(Debug)]
 pub enum Input {
@@ -102,6 +107,8 @@ struct Account {
     bindings: Bindings,
     /// 200s that were given, for `B01`.
     accepted: u32,
+    /// 200s with expires=0 that were given, for `R05:zero`.
+    zeros: u32,
 }
 
 /// The registrar.
@@ -127,7 +134,7 @@ pub struct Registrar {
     /// Connections whose next request is lost.
     doomed: BTreeSet<FlowKey>,
     /// Connections that are closed at a time when nothing comes on them.
-    idle: BTreeMap<FlowKey, Instant>,
+    idle: BTreeMap<FlowKey, (Instant, Duration)>,
     outputs: VecDeque<Output>,
 }
 
@@ -180,7 +187,7 @@ impl Registrar {
         if let Some(old) = self.accounts.remove(&user.name) {
             held.extend(old.bindings.live(now).filter(|binding| binding.source.is_some()).cloned());
         }
-        let account = Account { bindings: Bindings::new(held), user, accepted: 0 };
+        let account = Account { bindings: Bindings::new(held), user, accepted: 0, zeros: 0 };
         self.accounts.insert(account.user.name.clone(), account);
     }
     /// Takes a user and its bindings away; `false` when there is none.
@@ -239,7 +246,7 @@ impl Registrar {
 
     /// The time of [`Registrar::poll_timeout`] has come.
     pub fn handle_timeout(&mut self, now: Instant) {
-        let due: Vec<_> = self.idle.iter().filter(|(_, at)| **at <= now).map(|(flow, _)| *flow).collect();
+        let due: Vec<_> = self.idle.iter().filter(|(_, (at, _))| *at <= now).map(|(flow, _)| *flow).collect();
         for flow in due {
             self.idle.remove(&flow);
             let (local, remote) = flow;
@@ -252,10 +259,11 @@ impl Registrar {
     }
     /// When [`Registrar::handle_timeout`] wants to be called.
     pub fn poll_timeout(&self) -> Option<Instant> {
-        self.idle.values().min().copied()
+        self.idle.values().map(|(at, _)| *at).min()
     }
 
     fn reply(&mut self, now: Instant, name: &str, request: &Message, flow: &Flow) -> Reply {
+        self.touch(now, flow);
         let ip = flow.remote.ip();
         if self.banned.contains(&(ip, None)) || self.banned.contains(&(ip, Some(name.to_owned()))) {
             return Reply::Silence;
@@ -277,7 +285,15 @@ impl Registrar {
             Some(Method::Cancel) => {
                 Reply::proper(self.plain(request, 481, "Call/Transaction Does Not Exist"))
             }
+            Some(Method::Subscribe | Method::Publish) => Reply::proper(self.bad_event(request)),
             _ => Reply::proper(self.not_allowed(request)),
+        }
+    }
+
+    /// Something came on a connection: the time in which nothing may come begins again.
+    fn touch(&mut self, now: Instant, flow: &Flow) {
+        if let Some((at, time)) = self.idle.get_mut(&key(flow)) {
+            *at = now + *time;
         }
     }
 
@@ -296,7 +312,8 @@ impl Registrar {
             _ => None,
         });
         if let Some(seconds) = idle.filter(|_| flow.transport.is_reliable() && self.idle.len() < MAX_FLOWS) {
-            self.idle.insert(key(flow), now + Duration::from_secs(seconds.into()));
+            let time = Duration::from_secs(seconds.into());
+            self.idle.insert(key(flow), (now + time, time));
         }
         let response = self.judge(now, name, request, flow);
         self.deliver(name, flow, response)
@@ -331,6 +348,18 @@ impl Registrar {
             return self.interval_too_brief(request, min_expires);
         }
         if user.has(Kind::ZeroExpires) && wish.binds().is_some() {
+            // A phone that takes it at its word registers again at once, and again.
+            let Some(account) = self.accounts.get_mut(name) else {
+                return self.plain(request, 404, "Not Found");
+            };
+            account.zeros = account.zeros.saturating_add(1);
+            if account.zeros > MOST_ZEROS {
+                tracing::warn!(
+                    user = name,
+                    "R05:zero: {MOST_ZEROS} registrations got expires=0; the phone is told to wait"
+                );
+                return self.pause(request);
+            }
             return self.zero_granted(request);
         }
         let Some(account) = self.accounts.get_mut(name) else {
@@ -367,7 +396,10 @@ impl Registrar {
         let faulty = user.find(|kind| match kind {
             Kind::MinExpires(min) => Some((asked < min).then_some(Some(min))),
             Kind::TooBrief(Brief::None) => Some(Some(None)),
-            Kind::TooBrief(Brief::AlwaysMore) => Some(Some(Some(asked.saturating_add(600)))),
+            // Not without end: a phone that obeys would ask for ever.
+            Kind::TooBrief(Brief::AlwaysMore) => {
+                Some((asked < MOST_RAISED).then_some(Some(asked.saturating_add(600))))
+            }
             Kind::TooBrief(Brief::Useless) => Some(Some(Some(1))),
             Kind::RaisesExpires(_) => Some(None),
             _ => None,
@@ -425,6 +457,7 @@ impl Registrar {
 
     fn remember(&mut self, now: Instant, user: String, request: &Message, flow: &Flow, reply: &Reply) {
         let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        self.tell(&user, request, flow, reply);
         while self.seen.len() >= self.config.max_seen.max(1) {
             self.seen.pop_front();
         }
@@ -444,6 +477,30 @@ impl Registrar {
                 Reply::Silence | Reply::Close => None,
             },
         });
+    }
+}
+
+impl Registrar {
+    /// A line of the log for each request: who, with which program, and what came of it.
+    fn tell(&self, user: &str, request: &Message, flow: &Flow, reply: &Reply) {
+        let method = request.method().map(|method| method.to_string()).unwrap_or_default();
+        let program = request.header(HeaderName::UserAgent).map(String::from_utf8_lossy).unwrap_or_default();
+        let credentials = [HeaderName::Authorization, HeaderName::ProxyAuthorization];
+        let tried = credentials.iter().any(|name| request.header(*name).is_some());
+        let came = match reply {
+            Reply::Message { response, .. } => match response.status() {
+                Some(401 | 407) if tried => "wrong password or an old nonce: challenged again".to_owned(),
+                Some(401 | 407) => "challenged".to_owned(),
+                status => format!("answered {}", status.unwrap_or_default()),
+            },
+            Reply::Silence => "not answered".to_owned(),
+            Reply::Close => "not answered, the connection is closed".to_owned(),
+        };
+        tracing::info!(
+            target: "ringback::sim",
+            "{method} of {} from {} over {}, {}: {came}",
+            user.escape_debug(), flow.remote, flow.transport, program.escape_debug()
+        );
     }
 }
 

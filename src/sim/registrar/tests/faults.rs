@@ -118,6 +118,56 @@ fn r02_is_never_content() {
         assert_eq!(alice.bind(&format!("{ONE};expires=900")).status(), Some(423), "{fault}");
         assert_eq!(alice.register(&[]).status(), Some(200), "a query is no matter of time");
     }
+    let mut alice = Caller::faulty("R02:second");
+    assert_eq!(alice.bind(&format!("{ONE};expires=7199")).status(), Some(423));
+    assert_eq!(
+        alice.bind(&format!("{ONE};expires=7200")).status(),
+        Some(200),
+        "it does not raise without end"
+    );
+}
+
+#[test]
+fn r05_zero_tells_a_phone_that_registers_for_ever_to_wait() {
+    let mut alice = Caller::faulty("R05:zero");
+    for _ in 0..50 {
+        assert_eq!(alice.bind(ONE).status(), Some(200));
+    }
+    let response = alice.bind(ONE);
+    assert_eq!(response.status(), Some(503));
+    assert_eq!(value(&response, HeaderName::RetryAfter).as_deref(), Some("60"));
+}
+
+#[test]
+fn faults_of_a_transport_are_met_by_calls_as_well() {
+    let admitted = |fault: &str, transport| {
+        let mut alice = Caller::faulty(fault);
+        let long = vec![(HeaderName::Subject, "x".repeat(600))];
+        let invite = alice.build(Method::Invite, "sip:alice@lab.example", &long);
+        let (now, flow) = (alice.now, flow(transport, SOURCE));
+        match alice.registrar.admit(now, &invite, &flow) {
+            Admission::Silence => None,
+            Admission::Refused(response) => response.status(),
+            Admission::Caller(_) => Some(100),
+        }
+    };
+    assert_eq!(admitted("R15", Transport::Udp), None);
+    assert_eq!(admitted("R15", Transport::Tcp), Some(407));
+    assert_eq!(admitted("R15:tcp", Transport::Tcp), None);
+    assert_eq!(admitted("T02", Transport::Udp), Some(513));
+    assert_eq!(admitted("T02:5000", Transport::Udp), Some(407));
+}
+
+#[test]
+fn subscriptions_and_publications_are_told_that_there_are_no_such_events() {
+    let mut alice = Caller::alice();
+    for method in [Method::Subscribe, Method::Publish] {
+        let request =
+            alice.build(method, "sip:alice@lab.example", &[(HeaderName::Event, "message-summary".into())]);
+        let response = alice.hand_in(request).unwrap();
+        assert_eq!(response.status(), Some(489), "{method}");
+        assert_eq!(value(&response, HeaderName::AllowEvents).as_deref(), Some("refer"));
+    }
 }
 
 #[test]
