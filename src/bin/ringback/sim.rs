@@ -156,8 +156,8 @@ pub(crate) async fn run(arguments: Arguments) -> Result<Exit, Failure> {
 /// A message for each line of the standard input: Enter asks who is registered and who talks.
 fn lines() -> tokio::sync::mpsc::Receiver<()> {
     let (asks, asked) = tokio::sync::mpsc::channel(1);
-    // A thread of its own: what waits for a terminal cannot be stopped.
-    std::thread::spawn(move || {
+    // What waits for a terminal cannot be stopped; the program ends without it.
+    tokio::task::spawn_blocking(move || {
         let mut line = String::new();
         while std::io::stdin().read_line(&mut line).is_ok_and(|length| length > 0) {
             line.clear();
@@ -171,7 +171,7 @@ fn lines() -> tokio::sync::mpsc::Receiver<()> {
 
 /// Who is registered, and which calls there are.
 fn standing(lab: &Lab) -> String {
-    let now = std::time::Instant::now();
+    let now = tokio::time::Instant::now().into_std();
     let mut rows =
         vec![["USER".to_owned(), "BINDING".to_owned(), "EXPIRES IN".to_owned(), "DEVICE".to_owned()]];
     for user in lab.users() {
