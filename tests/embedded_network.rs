@@ -34,7 +34,7 @@ async fn probe(host: &MemoryHost, local: &str) -> Probe {
     Probe::with(config).await.unwrap()
 }
 async fn register(lab: &Lab, probe: &Probe, transport: Transport) -> Outcome {
-    probe.check(Register::new(&lab.account("alice", transport).unwrap())).await
+    probe.check(Register::new(&lab.account("alice", transport).unwrap()).beside_live_devices(true)).await
 }
 /// What came and went, and when.
 fn ladder(outcome: &Outcome) -> Vec<(Duration, String)> {

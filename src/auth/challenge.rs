@@ -69,7 +69,7 @@ pub enum Unsupported {
 
 /// Octets of realm, nonce and opaque together that are sent back with every request; a challenge with more is not answered. Real ones
 /// have some hundred, and the answers to several have to fit into one request.
-pub const MAX_ECHOED: usize = 4_096;
+pub const MAX_ECHOED: usize = 16_384;
 
 /// The parameters of a challenge that mean something to us.
 #[derive(Clone, Copy)]

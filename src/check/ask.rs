@@ -63,6 +63,8 @@ pub(super) struct Ask {
     cleaning: bool,
     silence_noted: bool,
     pub(super) answers: u64,
+    /// Bindings of this check's ends: tokens that are in their URIs, and URIs as they are listed.
+    pub(super) bound: Vec<String>,
     /// Something that was waited for had to be given up.
     pub(super) cut: OnceLock<Interrupted>,
 }
@@ -82,6 +84,7 @@ impl Ask {
             cleaning: false,
             silence_noted: false,
             answers: 0,
+            bound: Vec::new(),
             cut: OnceLock::new(),
         }
     }

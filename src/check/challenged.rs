@@ -1,7 +1,9 @@
 //! How a request that was challenged ended, in words: the same for every method.
 
 use super::Side;
+use super::judge::quote::quoted;
 use super::judged::Judged;
+use crate::auth::{MAX_ECHOED, Unsupported};
 use crate::ua::End;
 use crate::ua::challenged::Offered;
 use crate::ua::trust::Distrust;
@@ -63,12 +65,7 @@ pub(super) fn judge(end: &End, asked: &Asked<'_>) -> Option<Judged> {
             format!("{status} without any challenge"),
             "platform: an edge or filter answers by itself; a 401 or 407 has to carry a challenge",
         ),
-        End::NoSupportedChallenge => Judged::fail(
-            "unsupported-challenge",
-            Side::Peer,
-            format!("only challenges that nobody here can answer: {}", offered(challenges)),
-            "platform: offer Digest with MD5 or SHA-256 and qop=\"auth\"",
-        ),
+        End::NoSupportedChallenge => unsupported(status, challenges),
         End::NotTrusted(Distrust::Weaker) => Judged::fail(
             "challenge-downgraded",
             Side::Peer,
@@ -108,14 +105,103 @@ pub(super) fn judge(end: &End, asked: &Asked<'_>) -> Option<Judged> {
 pub(super) fn offered(challenges: &[Offered]) -> String {
     let mut texts: Vec<String> = Vec::new();
     for c in challenges {
-        let algorithm = c.algorithm.as_deref().unwrap_or("MD5 by default");
-        let qop = c.qop.as_ref().map_or_else(|| "no qop".to_owned(), |qop| format!("qop=\"{qop}\""));
-        let text = format!("{} realm=\"{}\" {algorithm} {qop}", c.scheme, c.realm);
+        let text = one(c);
         if !texts.contains(&text) {
             texts.push(text);
         }
     }
     texts.join("; ")
+}
+
+fn one(c: &Offered) -> String {
+    if let Some(text) = &c.unreadable {
+        return format!("unreadable: {}", quoted(text.as_bytes()));
+    }
+    let realm = quoted(c.realm.as_bytes());
+    // Algorithm and qop are Digest's own.
+    if !is_digest(c) {
+        return if realm.is_empty() { c.scheme.clone() } else { format!("{} realm=\"{realm}\"", c.scheme) };
+    }
+    let algorithm = c.algorithm.as_deref().unwrap_or("MD5 by default");
+    let qop = c.qop.as_ref().map_or_else(|| "no qop".to_owned(), |qop| format!("qop=\"{qop}\""));
+    format!("{} realm=\"{realm}\" {algorithm} {qop}", c.scheme)
+}
+
+pub(super) fn is_digest(offered: &Offered) -> bool {
+    offered.scheme.eq_ignore_ascii_case("Digest")
+}
+
+/// Why none of these can be answered: the nearest miss says it.
+fn unsupported(status: &str, challenges: &[Offered]) -> Judged {
+    let fail = |code, side, says: String, advice| {
+        Judged::fail(code, side, format!("{status} with a challenge that cannot be answered: {says}"), advice)
+    };
+    let with = |problem| challenges.iter().find(|c| is_digest(c) && c.problem == Some(problem));
+    if let Some(offered) = challenges.iter().find(|c| is_digest(c) && is_aka(c)) {
+        return fail(
+            "aka-challenge",
+            Side::Setup,
+            format!(
+                "{} is AKA (RFC 3310): the account of a mobile network (IMS), answered by a SIM card and by no password",
+                offered.algorithm.as_deref().unwrap_or_default()
+            ),
+            "ask for an account with a password and for the server for SIP devices; this is the edge of a mobile network",
+        );
+    }
+    for (problem, what) in [(Unsupported::NoNonce, "nonce"), (Unsupported::NoRealm, "realm")] {
+        if let Some(offered) = with(problem) {
+            return fail(
+                "challenge-incomplete",
+                Side::Peer,
+                format!("the {what} is missing in {}", one(offered)),
+                "platform fault: a Digest challenge has a realm and a nonce (RFC 7616 sec. 3.3)",
+            );
+        }
+    }
+    if with(Unsupported::TooLong).is_some() {
+        return Judged::open(
+            "probe-limit",
+            Side::Probe,
+            format!(
+                "{status} with realm, nonce and opaque of more than {MAX_ECHOED} bytes together, our own limit"
+            ),
+            "our own limit, not the platform's; a phone with a smaller one does not register: shorter nonces",
+        );
+    }
+    if with(Unsupported::Octets).is_some() {
+        return fail(
+            "challenge-unreadable",
+            Side::Peer,
+            "its realm, nonce or opaque holds a control character".to_owned(),
+            "platform fault: look at the challenge in the ladder",
+        );
+    }
+    if let Some(offered) = challenges.iter().find_map(|c| c.unreadable.as_deref()) {
+        return fail(
+            "challenge-unreadable",
+            Side::Peer,
+            format!("it cannot be read: {}", quoted(offered.as_bytes())),
+            "platform fault: a challenge is a scheme and name=value pairs with commas between them (RFC 3261 sec. 20.44)",
+        );
+    }
+    if let Some(offered) = with(Unsupported::Algorithm).or(with(Unsupported::Qop)) {
+        return fail(
+            "unsupported-challenge",
+            Side::Peer,
+            one(offered),
+            "platform: offer Digest with MD5 or SHA-256 and qop=\"auth\"",
+        );
+    }
+    fail(
+        "unsupported-challenge",
+        Side::Peer,
+        format!("{} is offered, and no Digest", offered(challenges)),
+        "platform: SIP devices answer Digest (RFC 3261 sec. 22.4); offer it as well",
+    )
+}
+
+fn is_aka(offered: &Offered) -> bool {
+    offered.algorithm.as_deref().is_some_and(|a| a.to_ascii_uppercase().starts_with("AKA"))
 }
 
 fn refused(status: &str, challenges: &[Offered], user: &str) -> Judged {

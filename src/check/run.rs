@@ -99,6 +99,11 @@ impl Run {
         self.ask.note_call(remote, is_answered, pause);
     }
 
+    /// Bindings of this check's ends so far: parts of their URIs that nobody else's have.
+    pub(super) fn bound(&mut self) -> &mut Vec<String> {
+        &mut self.ask.bound
+    }
+
     /// May this address of record be asked about there? See [`Ask::permit`].
     pub(super) fn permit(&self, remote: SocketAddr, about: &str) -> Result<(), Unreached> {
         self.ask.permit(remote, about)

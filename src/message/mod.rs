@@ -328,7 +328,7 @@ mod tests {
             SyntaxErrorKind::Limit(Limit::HeaderCount)
         );
         assert_eq!(
-            limit(&format!("{start}a: {}\r\n\r\n", "b".repeat(9000))),
+            limit(&format!("{start}a: {}\r\n\r\n", "b".repeat(33_000))),
             SyntaxErrorKind::Limit(Limit::HeaderLength)
         );
         assert_eq!(

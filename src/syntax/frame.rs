@@ -21,7 +21,7 @@ pub struct Limits {
     pub message_size: usize,
     /// Header lines; default 256.
     pub header_count: usize,
-    /// Bytes of one line of the head, folds included; default 8,192. A whole head is at most 65,535, whatever stands here.
+    /// Bytes of one line of the head, folds included; default 32,768. A whole head is at most 65,535, whatever stands here.
     pub header_length: usize,
     /// How deep multipart bodies may stand in each other, the outermost counted; default 4. 0 refuses every one.
     pub multipart_depth: usize,
@@ -46,7 +46,7 @@ impl Default for Limits {
         Limits {
             message_size: 65_535,
             header_count: 256,
-            header_length: 8_192,
+            header_length: 32_768,
             multipart_depth: 4,
             part_count: 32,
         }

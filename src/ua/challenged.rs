@@ -47,6 +47,8 @@ use crate::syntax::{AuthParams, HeaderName, Method, Param};
 pub const MAX_STALE: u32 = 3;
 /// Protection spaces (proxy or not, and realm) whose nonces are kept.
 pub const MAX_SPACES: usize = 8;
+/// Bytes that are kept of a header that cannot be read.
+const UNREADABLE_KEPT: usize = 200;
 /// Challenges that are reported for one exchange; further ones are read, but not listed.
 pub const MAX_OFFERED: usize = 64;
 
@@ -70,6 +72,10 @@ pub struct Offered {
     pub answered: bool,
     /// It could have been answered, and was not: why.
     pub refused: Option<Distrust>,
+    /// Why it cannot be answered.
+    pub problem: Option<Unsupported>,
+    /// The header as it came, where it could not be read.
+    pub unreadable: Option<String>,
 }
 
 /// What to do about a response.
@@ -235,11 +241,15 @@ impl Challenged {
                         let answerable = DigestChallenge::from_picked(challenge.scheme, &picked);
                         (describe(challenge.scheme, &picked, proxy), answerable)
                     }
-                    Err(_) => (unreadable(proxy), Err(Unsupported::Scheme)),
+                    Err(_) => (unreadable(proxy, response.header(header)), Err(Unsupported::Scheme)),
                 };
-                if let Ok(challenge) = answerable {
-                    places.push(self.offered.len());
-                    challenges.push(challenge);
+                let mut offered = offered;
+                match answerable {
+                    Ok(challenge) => {
+                        places.push(self.offered.len());
+                        challenges.push(challenge);
+                    }
+                    Err(problem) => offered.problem = Some(problem),
                 }
                 if self.offered.len() < MAX_OFFERED {
                     self.offered.push(offered);
@@ -390,10 +400,13 @@ fn describe(scheme: &[u8], picked: &Picked<'_>, proxy: bool) -> Offered {
         stale: picked.stale.is_some_and(is_true),
         answered: false,
         refused: None,
+        problem: None,
+        unreadable: None,
     }
 }
 
-fn unreadable(proxy: bool) -> Offered {
+fn unreadable(proxy: bool, header: Option<&[u8]>) -> Offered {
+    let header = header.unwrap_or_default();
     Offered {
         proxy,
         scheme: "unreadable".to_owned(),
@@ -403,5 +416,7 @@ fn unreadable(proxy: bool) -> Offered {
         stale: false,
         answered: false,
         refused: None,
+        problem: None,
+        unreadable: Some(text(header.get(..UNREADABLE_KEPT).unwrap_or(header))),
     }
 }

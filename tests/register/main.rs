@@ -3,9 +3,12 @@
 #![allow(clippy::unwrap_used, clippy::panic)]
 
 mod algorithms;
+mod challenges;
+mod devices;
 mod faults;
 mod hostile;
 mod ladders;
+mod lists;
 mod manners;
 mod network;
 mod pauses;
@@ -13,4 +16,5 @@ mod probe_limit;
 mod refusals;
 mod scene;
 mod scripted;
+mod sizes;
 mod strays;

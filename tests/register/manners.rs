@@ -16,7 +16,7 @@ fn with_desk_phone() -> User {
 async fn the_binding_of_another_device_is_told_and_left_alone() {
     let scene = Scene::new([with_desk_phone()]).await;
     let before = scene.lab.bindings("alice");
-    let outcome = scene.check(scene.register("alice", Udp)).await;
+    let outcome = scene.check(scene.register("alice", Udp).beside_live_devices(true)).await;
     assert_eq!(steps(&outcome), ALL_PASS, "{outcome}");
     assert_eq!(count(&outcome, "other_bindings"), 1);
     assert!(fact(&outcome, "other_binding").contains("192.0.2.99"), "{outcome}");

@@ -67,7 +67,8 @@ impl Scene {
 pub(crate) async fn check_with_fault(fault: &str, transport: Transport) -> Outcome {
     let user = User::new("alice", "alicepw").fault(fault).unwrap();
     let scene = Scene::new([user]).await;
-    let outcome = scene.check(scene.register("alice", transport)).await;
+    // Some faults are about devices that are there.
+    let outcome = scene.check(scene.register("alice", transport).beside_live_devices(true)).await;
     scene.lab.shutdown().await;
     outcome
 }

@@ -36,7 +36,6 @@ pub(crate) const CHALLENGE: &str = "Digest realm=\"pbx.example.com\", nonce=\"ab
 
 impl Registrar {
     /// Beside these bindings of other devices.
-    #[allow(dead_code)]
     pub(crate) fn with(bindings: &[&str]) -> Registrar {
         Registrar {
             bindings: bindings.iter().map(|b| ((*b).to_owned(), 3_600)).collect(),
@@ -106,18 +105,13 @@ pub(crate) fn text(message: &Message) -> String {
     String::from_utf8_lossy(message.as_bytes()).into_owned()
 }
 
-/// Puts lines behind the start line.
-#[allow(dead_code)]
-pub(crate) fn with_lines(message: &str, lines: &str) -> String {
-    message.replacen("\r\n", &format!("\r\n{lines}\r\n"), 1)
-}
-
 type Script = Box<dyn FnMut(&mut Registrar, &Message) -> Vec<Reply> + Send>;
 
 /// A peer and a probe in one network in memory.
 pub(crate) struct Scripted {
     pub(crate) probe: Probe,
     pub(crate) registrar: Arc<Mutex<Registrar>>,
+    listening: tokio::task::AbortHandle,
 }
 
 impl Scripted {
@@ -168,16 +162,22 @@ impl Scripted {
             }
         });
         let mut listener = host.listen(address).unwrap();
-        tokio::spawn(async move {
+        let listening = tokio::spawn(async move {
             while let Ok(stream) = accept(&mut listener).await {
                 tokio::spawn(serve(stream, answer.clone()));
             }
         });
+        let listening = listening.abort_handle();
         let mut config = ProbeConfig::default();
         config.endpoint.network = Some(Arc::new(network.host([ip(PROBE)])));
         config.endpoint.udp = vec![SocketAddr::new(ip(PROBE), 5070)];
         config.endpoint.seed = Some([4; 32]);
-        Scripted { probe: Probe::with(config).await.unwrap(), registrar }
+        Scripted { probe: Probe::with(config).await.unwrap(), registrar, listening }
+    }
+
+    /// Refuses connections from now on.
+    pub(crate) fn close_tcp(&self) {
+        self.listening.abort();
     }
 
     pub(crate) fn account(&self, user: &str, transport: Transport) -> Account {

@@ -39,6 +39,10 @@ struct CheckOptions {
     /// Only query the bindings: bind nothing.
     #[arg(long)]
     query_only: bool,
+    /// Bind also where other devices are registered. Without it nothing is bound beside them: a registrar that keeps one binding for
+    /// an account drops that of the device.
+    #[arg(long, conflicts_with = "query_only")]
+    beside_live_devices: bool,
 }
 
 #[derive(Debug, clap::Args)]
@@ -92,8 +96,10 @@ pub(crate) async fn run(arguments: Arguments) -> Result<Exit, Failure> {
     let interrupt = Interrupt::watch(move || stopper.stop());
     let (expires, query_only, timeout) =
         (arguments.check.expires, arguments.check.query_only, arguments.probe.timeout);
+    let beside = arguments.check.beside_live_devices;
     let question = move |account: &Account| {
-        let check = Register::new(account).expires(expires).query_only(query_only);
+        let check =
+            Register::new(account).expires(expires).query_only(query_only).beside_live_devices(beside);
         timeout.map_or(check.clone(), |limit| check.timeout(limit))
     };
     let verdict = match accounts {

@@ -1,6 +1,7 @@
 //! Bindings of others: which there are, and which are missing later.
 
-use crate::ua::registration::Binding;
+use crate::check::judge::quote::quoted;
+use crate::ua::registration::{Answer, Binding};
 
 /// A binding that is not ours.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -35,6 +36,30 @@ pub(in crate::check) fn foreign(bindings: &[Binding]) -> Vec<Foreign> {
         expires: b.expires,
     })
     .collect()
+}
+
+/// What may be live devices of others in an answer: what cannot be read counts as one; `ours` are bindings of this check's other ends, by
+/// URI or by a part of it.
+pub(in crate::check) fn devices(answer: &Answer, ours: &[String]) -> Vec<Foreign> {
+    let is_ours = |uri: &str| ours.iter().any(|own| uri.contains(own.as_str()));
+    let mut devices = foreign(&answer.bindings);
+    let unreadable = answer.unreadable.iter().map(|value| Foreign {
+        uri: quoted(value.as_bytes()),
+        instance: None,
+        user_agent: None,
+        expires: None,
+    });
+    devices.extend(unreadable.filter(|_| answer.unreadable_own.is_none()));
+    devices.retain(|device| !is_ours(&device.uri));
+    devices
+}
+
+/// A number of devices, in words.
+pub(in crate::check) fn counted(devices: &[Foreign]) -> String {
+    match devices.len() {
+        1 => "1 device is registered".to_owned(),
+        number => format!("{number} devices are registered"),
+    }
 }
 
 /// Those of `before` that are not among `now`, although they had more than `elapsed_s` seconds to live. A device that moved (same

@@ -1,11 +1,14 @@
 //! What an ended command means: a verdict, one sentence, and what to do.
 
+use super::bindings::{Foreign, counted};
 use super::refusal;
-use super::session::{Ended, Session};
+use super::session::{Bound, Ended, Session};
 use crate::check::challenged::{self, Asked};
+use crate::check::judge::quote::quoted;
 use crate::check::judged::{self, Judged, PATIENCE, Silence, interrupted};
 use crate::check::{Finding, Interrupted, Severity, Side, Verdict};
-use crate::ua::registration::{End, Finished};
+use crate::syntax::HeaderName;
+use crate::ua::registration::{Binding, End, Finished, MAX_MIN_EXPIRES};
 
 /// Was a command accepted; if not, why?
 pub(in crate::check) fn accepted(session: &Session, ended: &Ended, step: &str) -> Judged {
@@ -55,12 +58,25 @@ fn end(session: &Session, ended: &Ended, finished: &Finished, step: &str) -> Jud
             None => "accepted".to_owned(),
         }),
         End::Timeout | End::TransportFailed => no_answer(ended, step),
-        End::IntervalTooBrief { without_min_expires: true } => Judged::fail(
-            "interval-without-minimum",
-            Side::Peer,
-            "423 Interval Too Brief without a usable Min-Expires".to_owned(),
-            "platform fault: a 423 has to name the minimum (RFC 3261 sec. 10.3)",
-        ),
+        End::IntervalTooBrief { without_min_expires: true } => {
+            let named = finished.answer.as_ref().and_then(|a| a.message().header(HeaderName::MinExpires));
+            match named.map(quoted).filter(|named| !named.is_empty()) {
+                None => Judged::fail(
+                    "interval-without-minimum",
+                    Side::Peer,
+                    "423 Interval Too Brief without Min-Expires".to_owned(),
+                    "platform fault: a 423 has to name the minimum (RFC 3261 sec. 10.3)",
+                ),
+                Some(named) => Judged::fail(
+                    "interval-without-minimum",
+                    Side::Peer,
+                    format!(
+                        "423 Interval Too Brief with a Min-Expires that is of no use: {named}; over what was asked and up to {MAX_MIN_EXPIRES} s (7 days) is taken"
+                    ),
+                    "platform: phones register for minutes or hours; correct the minimum",
+                ),
+            }
+        }
         End::IntervalTooBrief { without_min_expires: false } => Judged::fail(
             "interval-refused-again",
             Side::Peer,
@@ -130,7 +146,13 @@ fn no_answer(ended: &Ended, step: &str) -> Judged {
 /// Is this registrar one that binds, but answers no queries?
 pub(in crate::check) fn refuses_only_queries(ended: &Ended) -> bool {
     let refused = ended.finished.as_ref().is_some_and(|f| f.end == End::Refused);
-    refused && ended.answer().is_some_and(|a| matches!(a.status(), 400 | 405 | 406 | 488 | 501))
+    refused && ended.answer().is_some_and(|a| matches!(a.status(), 400 | 405 | 406 | 423 | 488 | 501))
+}
+
+/// The minimum that a 423 names.
+fn minimum(ended: &Ended) -> String {
+    let named = ended.answer().and_then(|a| a.message().header(HeaderName::MinExpires)).map(quoted);
+    named.map_or(String::new(), |named| format!(", with Min-Expires {named}"))
 }
 
 pub(in crate::check) fn query_refused(ended: &Ended) -> Finding {
@@ -139,7 +161,7 @@ pub(in crate::check) fn query_refused(ended: &Ended) -> Finding {
         "query-refused",
         Severity::Warning,
         Side::Peer,
-        format!("{status} to a REGISTER without Contact: other bindings cannot be seen"),
+        format!("{status} to a REGISTER without Contact{}: other bindings cannot be seen", minimum(ended)),
         "platform: a query of the bindings is part of RFC 3261 sec. 10.2.3",
     )
     .shown_by(ended.evidence.clone())
@@ -150,6 +172,16 @@ pub(in crate::check) fn granted(ended: &Ended, asked: u32) -> Judged {
     let Some(answer) = ended.answer() else { return Judged::not_run("no answer") };
     let listed = answer.bindings.iter().find(|b| b.own);
     let judged = match (listed, answer.granted) {
+        (None, _) if answer.unreadable_own.is_some() => Judged::fail(
+            "contact-unreadable",
+            Side::Peer,
+            format!(
+                "{} lists our Contact in a form that cannot be read: {}",
+                answer.status(),
+                quoted(answer.unreadable_own.as_deref().unwrap_or_default().as_bytes())
+            ),
+            "platform fault, or a device on the path rewrites Contacts (SIP ALG): phones do not find their own binding",
+        ),
         (_, Some((0, _))) => Judged::fail(
             "zero-expiry",
             Side::Peer,
@@ -159,8 +191,13 @@ pub(in crate::check) fn granted(ended: &Ended, asked: u32) -> Judged {
         (None, _) if !answer.bindings.is_empty() => Judged::fail(
             "contact-not-listed",
             Side::Peer,
-            format!("{} lists {} binding(s), ours is not among them", answer.status(), answer.bindings.len()),
-            "platform fault: it accepted the registration and did not keep it",
+            format!(
+                "{} lists {} binding(s), ours is not among them: {}",
+                answer.status(),
+                answer.bindings.len(),
+                shown(&answer.bindings)
+            ),
+            "platform fault: it accepted the registration and lists something else",
         ),
         (_, None) => Judged::fail(
             "no-expiry",
@@ -174,12 +211,27 @@ pub(in crate::check) fn granted(ended: &Ended, asked: u32) -> Judged {
             format!("{} lists no binding at all", answer.status()),
             "platform fault: a 200 has to list the bindings (RFC 3261 sec. 10.3)",
         ),
+        (Some(_), Some((seconds, by))) if answer.granted_text.is_some() => {
+            let text = quoted(answer.granted_text.as_deref().unwrap_or_default().as_bytes());
+            Judged::pass(match seconds {
+                u32::MAX => format!("an expiry of {text} s came {by}, over 2^32-1"),
+                _ => format!(
+                    "an expiry of \"{text}\" came {by}, which is no number of seconds and counts as {seconds} s"
+                ),
+            })
+        }
         (Some(_), Some((seconds, by))) => {
             let asked = if asked == seconds { String::new() } else { format!(", asked were {asked} s") };
             Judged::pass(format!("{seconds} s granted {by}{asked}"))
         }
     };
     judged.shown_by(&ended.evidence)
+}
+
+/// The first few URIs of bindings.
+fn shown(bindings: &[Binding]) -> String {
+    let uris: Vec<String> = bindings.iter().take(3).map(|b| quoted(b.uri.as_bytes())).collect();
+    uris.join(", ")
 }
 
 /// Is our binding still there?
@@ -251,4 +303,27 @@ pub(in crate::check) fn gone(session: &Session, removed: &Ended, last: &Ended) -
 
 fn status_of_ended(ended: &Ended) -> String {
     ended.finished.as_ref().map(status_of).unwrap_or_default()
+}
+
+/// What came of binding where nobody else is live: for the ends of a call, whose step this is. `name` is the account's.
+#[expect(dead_code, reason = "for the parties of calls")]
+pub(in crate::check) fn bound(session: &Session, bound: &Bound, name: &str, asked: u32) -> Judged {
+    match bound {
+        Bound::NotQueried { query } => accepted(session, query, "query"),
+        Bound::NotBeside { query, devices } => {
+            let which: Vec<String> = devices.iter().take(3).map(Foreign::describe).collect();
+            Judged::of(
+                Verdict::NotRun,
+                "not-beside-live-devices",
+                Side::Setup,
+                format!("{} for {name} ({}): nothing was bound beside it", counted(devices), which.join("; ")),
+                "use a test account, or a quiet hour with --beside-live-devices: a registrar that keeps one binding drops that of the device",
+            )
+            .shown_by(&query.evidence)
+        }
+        Bound::Asked { bind, .. } => {
+            let judged = accepted(session, bind, "bind");
+            if judged.verdict == Verdict::Pass { granted(bind, asked) } else { judged }
+        }
+    }
 }

@@ -11,13 +11,14 @@ use super::{Account, Check, MetricValue, Run, Severity, Side, Verdict};
 use crate::check::Finding;
 use crate::check::judged::Judged;
 use crate::ua::registration::Command;
-use bindings::{Foreign, foreign};
+use bindings::{Foreign, counted};
 use session::{Ended, Session};
+use std::ops::Range;
 use std::time::Duration;
 
 /// Does this account register, and if not, why not?
 ///
-/// The check asks for the bindings, adds one of its own, refreshes it, looks again, and removes its own and no other.
+/// The check asks for the bindings; where no other device is live ([`Register::beside_live_devices`]) it adds one of its own, refreshes it, looks again, and removes its own and no other.
 /// The outcome's steps are `reach`, `query`, `bind`, `granted`, `refresh`, `query-again`, `remove` and `gone`; its metrics
 /// `rrd` (RFC 6076 sec. 4.1, from the binding's first REGISTER to its 2xx), `expires`, `requests`, `retransmissions` and
 /// `other_bindings`.
@@ -26,13 +27,20 @@ pub struct Register {
     account: Account,
     expires: u32,
     query_only: bool,
+    beside_live_devices: bool,
     time_limit: Option<Duration>,
 }
 
 impl Register {
     /// With the account's own data and an asked expiry of 300 s.
     pub fn new(account: &Account) -> Register {
-        Register { account: account.clone(), expires: 300, query_only: false, time_limit: None }
+        Register {
+            account: account.clone(),
+            expires: 300,
+            query_only: false,
+            beside_live_devices: false,
+            time_limit: None,
+        }
     }
 
     /// The expiry to ask for, in seconds.
@@ -46,6 +54,14 @@ impl Register {
     #[must_use]
     pub fn query_only(mut self, only: bool) -> Register {
         self.query_only = only;
+        self
+    }
+
+    /// Bind also where other devices are live; without it the check then ends behind the query. A registrar that keeps one binding for an
+    /// account drops that of the device, which cannot be called until it registers again.
+    #[must_use]
+    pub fn beside_live_devices(mut self, beside: bool) -> Register {
+        self.beside_live_devices = beside;
         self
     }
 
@@ -93,6 +109,7 @@ struct Queried {
     foreign: Vec<Foreign>,
     /// The registrar binds, and answers no queries.
     not_answered: bool,
+    evidence: Range<usize>,
 }
 
 impl Register {
@@ -106,10 +123,37 @@ impl Register {
             run.conclude(format!("answers queries; {live} live binding{}; nothing was bound", plural(live)));
             return None;
         }
+        if !queried.foreign.is_empty() && !self.beside_live_devices {
+            self.leave_alone(run, &queried);
+            return None;
+        }
         let granted = self.bind(run, session, &queried).await?;
         self.stay(run, session, &queried).await?;
-        run.conclude(format!("registers by {}: {granted} s granted", session.transport()));
+        run.conclude(format!("registers by {}: {granted}", session.transport()));
         Some(queried.foreign)
+    }
+
+    /// Others are live: nothing is bound beside them.
+    fn leave_alone(&self, run: &mut Run, queried: &Queried) {
+        let registered = counted(&queried.foreign);
+        let them = if queried.foreign.len() == 1 { "it" } else { "them" };
+        let which: Vec<String> = queried.foreign.iter().take(3).map(Foreign::describe).collect();
+        run.find(
+            Finding::new(
+                "not-beside-live-devices",
+                Severity::Info,
+                Side::Setup,
+                format!("{registered}: {}; own binding not tried beside {them}", which.join("; ")),
+                "for the whole check use a test account, or --beside-live-devices at a quiet hour: a registrar that keeps one binding drops that of the device",
+            )
+            .shown_by(queried.evidence.clone()),
+        );
+        self.skip_from(
+            run,
+            "bind",
+            &format!("{registered}; nothing is bound beside {them} without --beside-live-devices"),
+        );
+        run.conclude(format!("the login is accepted; {registered}; own binding not tried beside {them}"));
     }
 
     /// Which bindings are there? `None` when nothing more is to be asked.
@@ -121,9 +165,9 @@ impl Register {
         if judge::refuses_only_queries(&ended) {
             run.end(step, Verdict::NotRun, format!("{}; binding all the same", judged.detail));
             run.find(judge::query_refused(&ended));
-            return Some(Queried { foreign: Vec::new(), not_answered: true });
+            return Some(Queried { foreign: Vec::new(), not_answered: true, evidence: ended.evidence });
         }
-        let foreign = ended.answer().map(|a| foreign(&a.bindings)).unwrap_or_default();
+        let foreign = session.devices(run, &ended);
         let detail = match (judged.verdict, foreign.len()) {
             (Verdict::Pass, 0) => "no binding".to_owned(),
             (Verdict::Pass, n) => format!("{n} live binding{} of others", plural(n)),
@@ -134,11 +178,11 @@ impl Register {
             self.skip_from(run, "bind", "the query did not succeed");
             return None;
         }
-        Some(Queried { foreign, not_answered: false })
+        Some(Queried { foreign, not_answered: false, evidence: ended.evidence })
     }
 
-    /// Adds our own binding; gives the seconds that were granted, `None` when it is not usable.
-    async fn bind(&self, run: &mut Run, session: &mut Session, queried: &Queried) -> Option<u32> {
+    /// Adds our own binding; gives what was granted in words, `None` when it is not usable.
+    async fn bind(&self, run: &mut Run, session: &mut Session, queried: &Queried) -> Option<String> {
         let step = run.begin("bind");
         let ended = session.command(run, Command::Bind).await;
         observe::answer(run, session, &ended);
@@ -152,17 +196,22 @@ impl Register {
 
         let step = run.begin("granted");
         let judged = judge::granted(&ended, self.expires);
+        let is_usable = judged.verdict == Verdict::Pass;
+        let said = judged.detail.clone();
+        // Harm that was done comes before all else.
+        let judged = observe::replaced(run, &queried.foreign, ended.answer(), &ended).unwrap_or(judged);
         session.end_step(run, step, &judged, judged.detail.clone());
-        let granted = ended.answer().and_then(|a| a.granted).map(|(seconds, _)| seconds);
-        if let Some(seconds) = granted {
+        let answer = ended.answer();
+        let plain =
+            answer.and_then(|a| a.granted.filter(|_| a.granted_text.is_none())).map(|(seconds, _)| seconds);
+        if let Some(seconds) = plain {
             run.metric("expires", MetricValue::Seconds(seconds));
         }
-        observe::replaced(run, &queried.foreign, ended.answer(), &ended);
-        if judged.verdict != Verdict::Pass {
+        if !is_usable {
             self.skip_from(run, "refresh", "the binding is not usable");
             return None;
         }
-        granted
+        Some(plain.map_or(said, |seconds| format!("{seconds} s granted")))
     }
 
     /// Refreshes our binding and looks whether it is there; `None` when it is not.
@@ -188,9 +237,11 @@ impl Register {
         } else {
             judge::listed(session, &ended)
         };
+        let is_there = judged.verdict != Verdict::Fail;
+        let answer = ended.answer().filter(|_| ended.accepted());
+        let judged = observe::replaced(run, &queried.foreign, answer, &ended).unwrap_or(judged);
         session.end_step(run, step, &judged, judged.detail.clone());
-        observe::replaced(run, &queried.foreign, ended.answer().filter(|_| ended.accepted()), &ended);
-        (judged.verdict != Verdict::Fail).then_some(())
+        is_there.then_some(())
     }
 
     fn skip_from(&self, run: &mut Run, first: &'static str, why: &str) {
@@ -221,13 +272,12 @@ async fn remove(run: &mut Run, session: &mut Session, others: Option<Vec<Foreign
     observe::answer(run, session, &last);
     let gone = judge::gone(session, &removed, &last);
     let judged = judge::removed(judged, &removed, &gone);
+    let answer = last.answer().filter(|_| last.accepted());
+    let gone = others.and_then(|others| observe::replaced(run, &others, answer, &last)).unwrap_or(gone);
     session.end_step(run, step, &judged, judged.detail.clone());
     session.end_step(run, mark, &gone, gone.detail.clone());
     if !removed.accepted() && gone.verdict != Verdict::Pass {
         run.find(left_behind(session, &removed));
-    }
-    if let Some(others) = others {
-        observe::replaced(run, &others, last.answer().filter(|_| last.accepted()), &last);
     }
 }
 

@@ -1,10 +1,14 @@
 //! What an answer shows beside its verdict: facts, and findings that do not fail the check.
 
-use super::bindings::{Foreign, foreign, missing};
+use super::bindings::{Foreign, devices, missing};
 use super::judge::offered;
 use super::session::{Ended, Session};
+use crate::check::challenged::is_digest;
+use crate::check::judge::quote::quoted;
+use crate::check::judged::Judged;
 use crate::check::{Finding, MetricValue, Run, Severity, Side};
-use crate::ua::registration::{Answer, Command, End, Finished};
+use crate::syntax::Host;
+use crate::ua::registration::{Answer, Command, End, Finished, Offered};
 
 /// Bindings that are shown one by one; the rest is counted.
 const SHOWN: usize = 10;
@@ -47,6 +51,9 @@ pub(in crate::check) fn answer(run: &mut Run, session: &Session, ended: &Ended) 
     }
     if let Some(answer) = &finished.answer {
         answer_facts(run, ended, answer);
+        if ended.accepted() {
+            oddities(run, session, ended, answer);
+        }
         if ended.accepted() && finished.command == Command::Bind {
             binding_facts(run, ended, answer);
         }
@@ -73,8 +80,8 @@ fn challenges(run: &mut Run, session: &Session, ended: &Ended, finished: &Finish
         let algorithm = answered.algorithm.as_deref().unwrap_or("MD5");
         run.fact("answered", format!("{} realm=\"{}\" {algorithm}", answered.scheme, answered.realm));
     }
-    let digests =
-        || finished.challenges.iter().filter(|c| c.scheme.eq_ignore_ascii_case("Digest") && !c.stale);
+    // What nobody can answer is judged where none was.
+    let digests = || finished.challenges.iter().filter(|c| is_digest(c) && c.problem.is_none() && !c.stale);
     let is_md5 = |algorithm: &Option<String>| {
         algorithm.as_deref().is_none_or(|a| a.to_ascii_uppercase().starts_with("MD5"))
     };
@@ -112,7 +119,12 @@ fn challenges(run: &mut Run, session: &Session, ended: &Ended, finished: &Finish
         );
     }
     let host = session.domain().rsplit_once(':').map_or(session.domain(), |(host, _)| host);
-    if let Some(other) = finished.challenges.iter().find(|c| !c.realm.eq_ignore_ascii_case(host)) {
+    // The realm of what was answered counts; where nothing was, that of what could have been.
+    let has_answer = finished.challenges.iter().any(|c| c.answered);
+    let counts = |c: &&Offered| if has_answer { c.answered } else { is_digest(c) && c.problem.is_none() };
+    if let Some(other) =
+        finished.challenges.iter().filter(counts).find(|c| !c.realm.eq_ignore_ascii_case(host))
+    {
         warn(
             "realm-differs",
             Severity::Info,
@@ -164,8 +176,71 @@ fn answer_facts(run: &mut Run, ended: &Ended, answer: &Answer) {
     }
 }
 
+/// What was accepted although it is not as it should be: others may not accept it.
+fn oddities(run: &mut Run, session: &Session, ended: &Ended, answer: &Answer) {
+    let mut warn = |code, side, seen: String, advice: &str| {
+        run.find(Finding::new(code, Severity::Warning, side, seen, advice).shown_by(ended.evidence.clone()));
+    };
+    for value in &answer.unreadable {
+        warn(
+            "contact-unreadable",
+            Side::Peer,
+            format!(
+                "a Contact of the answer cannot be read and was passed over: {}",
+                quoted(value.as_bytes())
+            ),
+            "platform: a device registered a broken Contact, or the list is written wrongly; calls may not reach that device",
+        );
+    }
+    for value in &answer.loose {
+        warn(
+            "list-loose-end",
+            Side::Peer,
+            format!("a loose comma or semicolon stands in Contact: {}", quoted(value.as_bytes())),
+            "platform: strict phones refuse the whole line",
+        );
+    }
+    if let Some(text) = &answer.granted_text {
+        warn(
+            "expiry-malformed",
+            Side::Peer,
+            format!("the expiry of our binding is \"{}\"", quoted(text.as_bytes())),
+            "platform: write it as a number of seconds up to 4294967295; phones take what they cannot read for an hour, or for nothing (RFC 3261 sec. 10.2.1.1)",
+        );
+    }
+    if let Some(uri) = session.rewritten().filter(|uri| answer.bindings.iter().any(|b| b.uri == *uri)) {
+        warn(
+            "contact-rewritten",
+            Side::Path,
+            format!(
+                "our Contact {} is listed as {}: rewritten to an address that is neither ours nor the one that Via names",
+                session.contact(),
+                quoted(uri.as_bytes())
+            ),
+            "check whether calls reach the phone at that address; a SIP ALG or session border controller writes it",
+        );
+    }
+    let Ok(via) = answer.message().top_via() else { return };
+    let ours = ended.flow.local;
+    let is_ours = via.host().ip() == Some(ours.ip()) && via.port().unwrap_or(5060) == ours.port();
+    if !is_ours {
+        let host = match via.host() {
+            Host::Name(name) => quoted(name),
+            Host::V4(ip) => ip.to_string(),
+            Host::V6(ip) => format!("[{ip}]"),
+        };
+        let port = via.port().map_or(String::new(), |port| format!(":{port}"));
+        warn(
+            "via-rewritten",
+            Side::Path,
+            format!("the answer has {host}{port} as sent-by in our Via, the request had {ours}"),
+            "a SIP ALG or the platform changes Via: many phones drop such an answer (RFC 3261 sec. 18.1.2); switch the ALG off, or use TCP or TLS",
+        );
+    }
+}
+
 fn binding_facts(run: &mut Run, ended: &Ended, answer: &Answer) {
-    if let Some((seconds, by)) = answer.granted {
+    if let Some((seconds, by)) = answer.granted.filter(|_| answer.granted_text.is_none()) {
         run.fact("granted", format!("{seconds} s {by}"));
     }
     let Some(own) = answer.bindings.iter().find(|b| b.own) else { return };
@@ -197,22 +272,25 @@ pub(in crate::check) fn others(run: &mut Run, bindings: &[Foreign]) {
     }
 }
 
-/// Did bindings of others vanish while ours came?
-pub(in crate::check) fn replaced(run: &mut Run, before: &[Foreign], answer: Option<&Answer>, ended: &Ended) {
-    let Some(answer) = answer else { return };
+/// Bindings of others that vanished while ours came, the first time that they are missed.
+pub(in crate::check) fn replaced(
+    run: &Run,
+    before: &[Foreign],
+    answer: Option<&Answer>,
+    ended: &Ended,
+) -> Option<Judged> {
+    let answer = answer?;
     let elapsed_s = u32::try_from(run.elapsed().as_secs()).unwrap_or(u32::MAX);
-    let now = foreign(&answer.bindings);
+    let now = devices(answer, &[]);
     let gone: Vec<String> = missing(before, &now, elapsed_s).into_iter().map(Foreign::describe).collect();
-    if !gone.is_empty() && !run.findings().iter().any(|f| f.code == "binding-replaced") {
-        run.find(
-            Finding::new(
-                "binding-replaced",
-                Severity::Warning,
-                Side::Peer,
-                format!("the registrar dropped a live binding of another device when ours came: {}", gone.join("; ")),
-                "that device is unreachable until its next refresh: reboot it; use --query-only or a test account for this user",
-            )
-            .shown_by(ended.evidence.clone()),
-        );
+    if gone.is_empty() || run.findings().iter().any(|f| f.code == "binding-replaced") {
+        return None;
     }
+    let judged = Judged::fail(
+        "binding-replaced",
+        Side::Peer,
+        format!("the registrar dropped a live binding of another device when ours came: {}", gone.join("; ")),
+        "that device is unreachable until its next refresh: reboot it now; use --query-only or a test account for this user",
+    );
+    Some(judged.shown_by(&ended.evidence))
 }

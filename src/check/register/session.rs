@@ -1,6 +1,8 @@
 //! One account's registration on the wire: the machine of [`crate::ua::registration`] driven through a [`Run`].
 
+use super::bindings::{Foreign, devices};
 use super::history::History;
+use super::judge;
 use crate::check::Withheld;
 use crate::check::judge::unused::Unused;
 use crate::check::judged::{self, Judged};
@@ -10,6 +12,7 @@ use crate::check::{
 };
 use crate::endpoint::Scope;
 use crate::message::{Flow, Message, Transport};
+use crate::syntax::{Host, Uri};
 use crate::transport::{TransportError, TransportErrorKind};
 use crate::ua::registration::{Answer, Command, Config, End, Finished, Input, Output, Registration};
 use std::ops::Range;
@@ -34,6 +37,21 @@ pub(in crate::check) struct Session {
     history: History,
     /// The refusal of a reused nonce was told.
     nonce_told: bool,
+    /// URIs that were listed by the last answer to a query or a binding.
+    listed: Option<Vec<String>>,
+    /// Our binding as it is listed, where nothing in it is as we sent it.
+    rewritten: Option<String>,
+}
+
+#[expect(dead_code, reason = "for the parties of calls")]
+/// What came of binding where nobody else is live.
+pub(in crate::check) enum Bound {
+    /// The binding was asked for; also where the registrar answers no queries. Devices that were live before, in the option's name.
+    Asked { query: Ended, bind: Ended, devices: Vec<Foreign> },
+    /// Others are live there, and nothing was bound beside them.
+    NotBeside { query: Ended, devices: Vec<Foreign> },
+    /// The query did not succeed.
+    NotQueried { query: Ended },
 }
 
 /// How a command ended, with its circumstances.
@@ -176,6 +194,8 @@ impl Session {
             retransmissions: 0,
             history: History::default(),
             nonce_told: false,
+            listed: None,
+            rewritten: None,
         })
     }
 
@@ -202,7 +222,84 @@ impl Session {
             first
         };
         self.history.add(command, &ended, run.now());
+        let mut ended = ended;
+        self.recognize(run, command, &mut ended);
         ended
+    }
+
+    #[expect(dead_code, reason = "for the parties of calls")]
+    /// Queries, and binds unless others are live there; `beside` says to bind beside them.
+    pub(in crate::check) async fn bind_unless_live(&mut self, run: &mut Run, beside: bool) -> Bound {
+        let query = self.command(run, Command::Query).await;
+        let devices = self.devices(run, &query);
+        if !query.accepted() && !judge::refuses_only_queries(&query) {
+            return Bound::NotQueried { query };
+        }
+        if !devices.is_empty() && !beside {
+            return Bound::NotBeside { query, devices };
+        }
+        let bind = self.command(run, Command::Bind).await;
+        Bound::Asked { query, bind, devices }
+    }
+
+    /// What may be live devices of others in an accepted answer; the other ends of this check are none.
+    pub(in crate::check) fn devices(&self, run: &mut Run, ended: &Ended) -> Vec<Foreign> {
+        let answer = ended.answer().filter(|_| ended.accepted());
+        answer.map(|answer| devices(answer, run.bound())).unwrap_or_default()
+    }
+
+    /// Finds our binding in the list where it was rewritten beyond recognition: by then it is the one of our user that was not there before.
+    fn recognize(&mut self, run: &mut Run, command: Command, ended: &mut Ended) {
+        if !ended.accepted() {
+            return;
+        }
+        let Some(answer) = ended.finished.as_mut().and_then(|f| f.answer.as_mut()) else { return };
+        let is_bound = command == Command::Bind;
+        if !answer.bindings.iter().any(|b| b.own) && answer.unreadable_own.is_none() {
+            let known = self.rewritten.as_ref().filter(|uri| answer.bindings.iter().any(|b| b.uri == **uri));
+            let found = known.cloned().or_else(|| {
+                let before = self.listed.as_ref().filter(|_| is_bound)?;
+                let mut new =
+                    answer.bindings.iter().filter(|b| !before.contains(&b.uri) && self.may_be_ours(&b.uri));
+                new.next().filter(|_| new.next().is_none()).map(|b| b.uri.clone())
+            });
+            if let Some(uri) = found {
+                answer.claim(&uri);
+                self.rewritten = Some(uri);
+            }
+        }
+        if is_bound {
+            self.granted = answer.granted.map(|(seconds, _)| seconds);
+            let token = self.registration.contact().rsplit_once(';').map(|(_, token)| token.to_owned());
+            let listed = answer.bindings.iter().filter(|b| b.own).map(|b| b.uri.clone());
+            for part in token.into_iter().chain(listed) {
+                if !run.bound().contains(&part) {
+                    run.bound().push(part);
+                }
+            }
+        }
+        if command != Command::Remove {
+            self.listed = Some(answer.bindings.iter().map(|b| b.uri.clone()).collect());
+        }
+    }
+
+    /// Our user, elsewhere than at the domain itself.
+    fn may_be_ours(&self, uri: &str) -> bool {
+        let host = self.domain.rsplit_once(':').map_or(self.domain.as_str(), |(host, _)| host);
+        let (Ok(uri), Ok(own)) = (Uri::parse(uri.as_bytes()), Uri::parse(self.contact.as_bytes())) else {
+            return false;
+        };
+        let is_domain = match uri.host() {
+            Some(Host::Name(name)) => name.eq_ignore_ascii_case(host.as_bytes()),
+            Some(other) => other.ip().is_some_and(|ip| host.trim_matches(['[', ']']).parse() == Ok(ip)),
+            None => true,
+        };
+        uri.user() == own.user() && !is_domain
+    }
+
+    /// Our binding as it is listed, where nothing in it is as we sent it.
+    pub(in crate::check) fn rewritten(&self) -> Option<&str> {
+        self.rewritten.as_deref()
     }
 
     /// `was_lost`: the connection of the attempt before was lost, and is told with that.

@@ -1,6 +1,7 @@
 //! What a response to REGISTER said, and which of the listed bindings is ours.
 
 use super::Config;
+use super::contacts::{self, Value};
 use crate::message::Message;
 use crate::syntax::{Contact, HeaderName, Host, NameAddr, Param, Uri, name_addr, unescape};
 use crate::ua::response::{reason, retry_after, seen_at, server, text, tokens, values};
@@ -15,11 +16,17 @@ pub struct Answer {
     message: Message,
     /// All bindings that it lists; in a 3xx the contacts to try instead.
     pub bindings: Vec<Binding>,
-    /// Contact values that could not be read, and why; at most [`MAX_UNREADABLE`].
+    /// Contact values that could not be read, as they came; at most [`MAX_UNREADABLE`].
     pub unreadable: Vec<String>,
+    /// Contact values that were read although a comma or semicolon stood loose, as they came; at most [`MAX_UNREADABLE`].
+    pub loose: Vec<String>,
+    /// The one of the unreadable values that has our token.
+    pub unreadable_own: Option<String>,
     /// Expiry granted to our own binding, in seconds, and where it stood; `None` when it is nowhere. Without any Contact in the answer, the
     /// Expires header stands for ours; with Contacts of which none is ours, it stands for nothing.
     pub granted: Option<(u32, GrantedBy)>,
+    /// The text of that expiry, where it is no number of seconds ([`MALFORMED_EXPIRY`] stands for it then), or one beyond 2^32-1.
+    pub granted_text: Option<String>,
 }
 
 /// Where a granted expiry stood.
@@ -48,8 +55,10 @@ pub struct Binding {
     pub uri: String,
     /// It is ours (found loosely, see [`registration`](super)).
     pub own: bool,
-    /// Seconds left.
+    /// Seconds left; [`MALFORMED_EXPIRY`] where they cannot be read.
     pub expires: Option<u32>,
+    /// The text of `expires`, where it is no number of seconds, or one beyond 2^32-1.
+    pub expires_text: Option<String>,
     /// q in thousandths.
     pub q_thousandths: Option<u16>,
     /// `+sip.instance`, without `<>`.
@@ -64,6 +73,10 @@ pub struct Binding {
     pub params: String,
 }
 
+/// What stands for an expiry that cannot be read, in seconds (RFC 3261 sec. 10.2.1.1).
+pub const MALFORMED_EXPIRY: u32 = 3_600;
+/// Bytes of a value that are kept of one that cannot be read.
+const UNREADABLE_KEPT: usize = 200;
 /// Unreadable values that are described in one answer.
 pub const MAX_UNREADABLE: usize = 8;
 
@@ -100,31 +113,73 @@ enum Likeness {
 
 impl Answer {
     pub(super) fn read(message: Message, own: &Own<'_>) -> Answer {
-        let mut unreadable = Vec::new();
+        let (mut unreadable, mut loose, mut unreadable_own) = (Vec::new(), Vec::new(), None);
         let mut ranked: Vec<(Likeness, Binding)> = Vec::with_capacity(1);
+        let mut is_plain = true;
         for contact in message.contacts() {
             match contact {
                 Ok(Contact::Addr(addr)) => ranked.push((own.likeness(&addr, &message), Binding::read(&addr))),
-                Ok(Contact::Star) => unreadable.push("a Contact of * in a response".to_owned()),
-                Err(error) => unreadable.push(error.to_string()),
+                Ok(Contact::Star) | Err(_) => is_plain = false,
             }
         }
-        unreadable.truncate(MAX_UNREADABLE);
+        if !is_plain {
+            ranked.clear();
+            contacts::each(&message, |value| match value {
+                Value::Addr(addr) => ranked.push((own.likeness(&addr, &message), Binding::read(&addr))),
+                Value::Loose(addr, piece) => {
+                    loose.push(kept(piece));
+                    ranked.push((own.likeness(&addr, &message), Binding::read(&addr)));
+                }
+                Value::Unreadable(piece) => {
+                    let piece = kept(piece);
+                    if piece.contains(&format!("{TOKEN}={}", own.token)) {
+                        unreadable_own = Some(piece.clone());
+                    }
+                    unreadable.push(piece);
+                }
+            });
+            unreadable.truncate(MAX_UNREADABLE);
+            loose.truncate(MAX_UNREADABLE);
+        }
         let best = ranked.iter().map(|r| r.0).max().unwrap_or(Likeness::None);
         let bindings: Vec<Binding> = ranked
             .into_iter()
             .map(|(likeness, binding)| Binding { own: likeness == best && best > Likeness::None, ..binding })
             .collect();
-        let header = || {
-            let stands_for_ours = bindings.is_empty() || bindings.iter().any(|b| b.own);
-            message.seconds(HeaderName::Expires).and_then(Result::ok).filter(|_| stands_for_ours)
+        let mut answer = Answer {
+            message,
+            bindings,
+            unreadable,
+            loose,
+            unreadable_own,
+            granted: None,
+            granted_text: None,
         };
-        let param = bindings.iter().filter(|b| b.own).filter_map(|b| b.expires).max();
-        let granted = match param {
-            Some(seconds) => Some((seconds, GrantedBy::ContactParam)),
-            None => header().map(|seconds| (seconds, GrantedBy::ExpiresHeader)),
+        answer.find_granted();
+        answer
+    }
+
+    fn find_granted(&mut self) {
+        let own = || self.bindings.iter().filter(|b| b.own);
+        if let Some(longest) = own().filter(|b| b.expires.is_some()).max_by_key(|b| b.expires) {
+            self.granted = longest.expires.map(|seconds| (seconds, GrantedBy::ContactParam));
+            self.granted_text = longest.expires_text.clone();
+            return;
+        }
+        let stands_for_ours =
+            (self.bindings.is_empty() && self.unreadable.is_empty()) || own().next().is_some();
+        let Some(value) = self.message.header(HeaderName::Expires).filter(|_| stands_for_ours) else {
+            return;
         };
-        Answer { message, bindings, unreadable, granted }
+        let seconds = self.message.seconds(HeaderName::Expires).and_then(Result::ok);
+        let (seconds, text) = expiry(seconds, value);
+        (self.granted, self.granted_text) = (Some((seconds, GrantedBy::ExpiresHeader)), text);
+    }
+
+    /// Takes a binding for ours that nothing but its place in the list gives away: it was rewritten.
+    pub fn claim(&mut self, uri: &str) {
+        self.bindings.iter_mut().filter(|b| b.uri == uri).for_each(|b| b.own = true);
+        self.find_granted();
     }
 
     /// The response itself.
@@ -180,6 +235,7 @@ impl Binding {
             uri: text(addr.uri().as_bytes()),
             own: false,
             expires: None,
+            expires_text: None,
             q_thousandths: None,
             instance: None,
             pub_gruu: None,
@@ -219,7 +275,10 @@ impl Binding {
             };
             place.get_or_insert_with(|| text(&param.unquoted()));
         }
-        binding.expires = expires.and_then(name_addr::expires);
+        if let Some(param) = expires {
+            let (seconds, text) = expiry(name_addr::expires(param), &param.unquoted());
+            (binding.expires, binding.expires_text) = (Some(seconds), text);
+        }
         binding.q_thousandths = q.and_then(name_addr::q_thousandths);
         binding.instance = instance.map(instance_of);
         binding
@@ -262,6 +321,19 @@ impl<'a> Own<'a> {
         let at_seen = seen.is_some() && uri.host().and_then(|h| h.ip()) == seen && Some(port(&uri)) == rport;
         if at_seen { Likeness::SeenAddress } else { Likeness::None }
     }
+}
+
+/// The seconds of an expiry, and its text where that is something else.
+fn expiry(seconds: Option<u32>, value: &[u8]) -> (u32, Option<String>) {
+    match seconds {
+        None => (MALFORMED_EXPIRY, Some(text(value))),
+        Some(u32::MAX) if value.trim_ascii() != b"4294967295" => (u32::MAX, Some(text(value))),
+        Some(seconds) => (seconds, None),
+    }
+}
+
+fn kept(piece: &[u8]) -> String {
+    text(piece.get(..UNREADABLE_KEPT).unwrap_or(piece))
 }
 
 fn same_host(a: Option<Host<'_>>, b: Option<Host<'_>>) -> bool {

@@ -32,12 +32,13 @@
 //! ```
 
 mod answer;
+mod contacts;
 mod machine;
 
 pub use super::challenged::Offered;
 pub use super::end::End;
 pub(super) use answer::TOKEN;
-pub use answer::{Answer, Binding, GrantedBy, MAX_UNREADABLE};
+pub use answer::{Answer, Binding, GrantedBy, MALFORMED_EXPIRY, MAX_UNREADABLE};
 pub use machine::{MAX_MIN_EXPIRES, MAX_WAITING, Registration};
 
 use crate::auth::Credentials;

@@ -148,7 +148,10 @@ pub(crate) async fn run(_: Arguments) -> Result<Exit, Failure> {
     let mut checks = Vec::new();
     for entry in &inventory.entries {
         match &entry.account {
-            Ok(account) => checks.push(Register::new(account).timeout(TIME_LIMIT)),
+            Ok(account) => {
+                // One of them has devices, and is about them.
+                checks.push(Register::new(account).beside_live_devices(true).timeout(TIME_LIMIT));
+            }
             Err(no) => {
                 let outcome = Outcome::not_run("register", &entry.aor, &no.why, &no.advice);
                 outcomes.insert(outcome.subject.clone(), outcome);

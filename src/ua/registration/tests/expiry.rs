@@ -86,8 +86,7 @@ fn a_200_without_our_contact_grants_nothing_by_its_expires_header() {
 
 #[test]
 fn nothing_granted_and_nothing_to_refresh() {
-    for headers in [&["Contact: <OWN>"][..], &["Contact: <OWN>;expires=0"], &["Contact: <OWN>;expires=soon"]]
-    {
+    for headers in [&["Contact: <OWN>"][..], &["Contact: <OWN>;expires=0"]] {
         let mut play = Play::new();
         play.command(Command::Bind).respond("200 OK", headers);
         assert_eq!(play.finished().end, End::Accepted);
@@ -158,4 +157,22 @@ fn after_a_removal_nothing_is_refreshed_whatever_came_of_it() {
         play.command(Command::Remove).respond(status, &[GRANTED]);
         assert_eq!(play.registration.poll_timeout(), None);
     }
+}
+
+#[test]
+fn an_expiry_that_cannot_be_read_counts_as_an_hour_and_is_kept_as_it_came() {
+    for (headers, text) in [
+        (&["Contact: <OWN>;expires=soon"][..], "soon"),
+        (&["Contact: <OWN>;expires=300.000"], "300.000"),
+        (&["Contact: <OWN>", "Expires: Fri, 31 Dec 2027 23:59:59 GMT"], "Fri, 31 Dec 2027 23:59:59 GMT"),
+    ] {
+        let mut play = Play::new();
+        play.command(Command::Bind).respond("200 OK", headers);
+        let answer = play.answer();
+        assert_eq!(answer.granted.map(|(seconds, _)| seconds), Some(3_600), "{headers:?}");
+        assert_eq!(answer.granted_text.as_deref(), Some(text), "{headers:?}");
+    }
+    let mut play = Play::new();
+    play.command(Command::Bind).respond("200 OK", &["Contact: <OWN>;expires=99999999999"]);
+    assert_eq!(play.answer().granted_text.as_deref(), Some("99999999999"));
 }
