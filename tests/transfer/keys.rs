@@ -145,7 +145,11 @@ async fn a_target_that_refuses_or_never_answers_is_told_with_the_fate_of_the_tra
         (Blind, TransferTarget::Refuses(486), "is back with alice"),
         (Attended, TransferTarget::Refuses(486), "is back with alice"),
         (Blind, TransferTarget::Rings, "is back with alice"),
-        (Attended, TransferTarget::Rings, "is in a call in which nobody is heard"),
+        (
+            Attended,
+            TransferTarget::Rings,
+            "is in a call in which nobody is heard but a sound of the platform (a tone, an announcement)",
+        ),
     ] {
         let scene = scene(&[]).await;
         let check = scene.transfer(kind).target(target).by_keys(code(kind)).unwrap();
@@ -180,7 +184,7 @@ async fn the_verdict_is_the_same_by_refer_relayed_by_refer_carried_out_and_by_ke
         (&[], Attended, TransferTarget::Answers, Verdict::Pass, None, "talks to carol"),
         (&[], SemiAttended, TransferTarget::Answers, Verdict::Pass, None, "talks to carol"),
         (&[], Blind, refuses, Verdict::Fail, Some("target-refused"), "is back with alice"),
-        (&["N12"], Blind, TransferTarget::Answers, Verdict::Fail, Some("no-audio-before"), ""),
+        (&["N12"], Blind, TransferTarget::Answers, Verdict::Fail, Some("no-audio"), ""),
     ] {
         for outcome in by_each_way(faults, kind, target).await {
             assert_eq!(

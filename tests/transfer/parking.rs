@@ -38,7 +38,7 @@ async fn who_is_parked_hears_music_and_is_fetched_by_another() {
         assert!(outcome.findings.is_empty(), "{outcome}");
         let (transferor, transferee) = if by_callee { (1, 0) } else { (0, 1) };
         let who = ["alice", "bob"][transferee];
-        assert_eq!(detail(&outcome, "parked"), format!("{who} waits at 701 and hears music"));
+        assert_eq!(detail(&outcome, "parked"), format!("701 took {who}, who hears a sound of the platform"));
         let result = outcome.transfer().unwrap();
         let after = result.after.unwrap();
         assert!(

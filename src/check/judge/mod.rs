@@ -11,6 +11,7 @@ pub(super) mod refusal;
 pub(super) mod release;
 pub(super) mod setup;
 pub(super) mod status;
+pub(super) mod transfer;
 pub(super) mod unused;
 
 use super::judged::Judged as StepVerdict;

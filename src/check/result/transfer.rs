@@ -96,6 +96,13 @@ impl Heard {
         self.0.get(listener).and_then(|row| row.get(speaker)).copied().unwrap_or_default()
     }
 
+    /// `listener` hears `speaker`.
+    pub(in crate::check) fn note(&mut self, listener: usize, speaker: usize) {
+        if let Some(cell) = self.0.get_mut(listener).and_then(|row| row.get_mut(speaker)) {
+            *cell = true;
+        }
+    }
+
     /// Do these two hear each other?
     pub fn joined(self, one: usize, other: usize) -> bool {
         self.hears(one, other) && self.hears(other, one)

@@ -1,9 +1,9 @@
 //! Who hears whom: in every call that is up each party sends its own tone, and each end says whose tones it hears.
 
-use super::{Ends, Until};
-use crate::check::Run;
+use super::{Ends, Scene, Until};
+use crate::check::{Heard, Interrupted, Run};
 use crate::endpoint::agent::MediaReport;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// A tone heard for this long is heard.
 const HEARD: Duration = Duration::from_millis(300);
@@ -14,6 +14,9 @@ const SETTLE: Duration = Duration::from_millis(200);
 
 /// What a leg hears beyond the tones of parties by chance: where a tone begins or ends inside a block.
 const EDGES: Duration = Duration::from_millis(100);
+/// Windows in which two that should hear each other may do so. Where many calls share a machine, a second without packets is no fault of the
+/// platform.
+const WINDOWS: usize = 3;
 
 /// What is heard in one leg.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -28,7 +31,97 @@ pub(in crate::check) struct Ear {
     pub(in crate::check) else_heard: Duration,
 }
 
+/// Who of three parties heard whom in one window, and what else.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub(in crate::check) struct Ears {
+    pub(in crate::check) heard: Heard,
+    /// How long each party heard a sound that is no party's tone: music, prompts.
+    pub(in crate::check) else_heard: [Duration; 3],
+    /// Share (0 to 1) of our own packets due in the window that were sent in time; `None` where none was due.
+    pub(in crate::check) pace: Option<f64>,
+}
+
+impl Scene<'_> {
+    /// Who hears whom, in every leg that is up, from now on for one window.
+    ///
+    /// # Errors
+    /// The check has to end.
+    pub(in crate::check) async fn ears(&mut self) -> Result<Ears, Interrupted> {
+        let interrupted = |run: &Run| run.interrupted().unwrap_or(Interrupted::Stopped);
+        let heard = self.ends.listen(self.run).await.ok_or_else(|| interrupted(self.run))?;
+        let mut ears = Ears { pace: self.ends.sent_share, ..Ears::default() };
+        for ear in heard {
+            if let Some(time) = ears.else_heard.get_mut(ear.listener) {
+                *time += ear.else_heard;
+            }
+            ear.speakers.iter().for_each(|speaker| ears.heard.note(ear.listener, *speaker));
+        }
+        Ok(ears)
+    }
+
+    /// The same, again until these two hear each other, while both have a call, for [`WINDOWS`] windows at most.
+    ///
+    /// # Errors
+    /// The check has to end.
+    pub(in crate::check) async fn ears_of(&mut self, [one, other]: [usize; 2]) -> Result<Ears, Interrupted> {
+        let mut ears = self.ears().await?;
+        for _ in 1..WINDOWS {
+            if ears.heard.joined(one, other) || !self.ends.is_up(one) || !self.ends.is_up(other) {
+                break;
+            }
+            ears = self.ears().await?;
+        }
+        Ok(ears)
+    }
+
+    /// Asks in every leg that is up again who is heard, and since when.
+    pub(in crate::check) async fn listen_anew(&self) {
+        for leg in self.ends.legs.iter().filter(|leg| leg.seen.is_up()) {
+            leg.handle.listen_anew().await;
+        }
+    }
+
+    /// Who has heard whom since the last time that it was asked again, without waiting.
+    pub(in crate::check) async fn heard_so_far(&self) -> Heard {
+        let mut heard = Heard::default();
+        for leg in self.ends.legs.iter().filter(|leg| leg.seen.is_up()) {
+            let report = leg.report().await;
+            for (speaker, _) in self.speakers(&report) {
+                heard.note(leg.party, speaker);
+            }
+        }
+        heard
+    }
+
+    /// Since when these two hear each other, as far as it was listened for.
+    pub(in crate::check) async fn joined_since(&self, [one, other]: [usize; 2]) -> Option<Instant> {
+        let there = self.hears_since(one, other).await?;
+        Some(there.max(self.hears_since(other, one).await?))
+    }
+
+    async fn hears_since(&self, listener: usize, speaker: usize) -> Option<Instant> {
+        let tone = self.ends.parties.get(speaker)?.tone;
+        let mut first = None;
+        for leg in self.ends.legs.iter().filter(|leg| leg.party == listener && leg.seen.is_up()) {
+            let since = leg.report().await.heard_since(tone);
+            first = first.into_iter().chain(since).min();
+        }
+        first
+    }
+
+    /// The parties whose tones were heard long enough, by their numbers.
+    fn speakers<'r>(&'r self, report: &'r MediaReport) -> impl Iterator<Item = (usize, Duration)> + 'r {
+        let heard = self.ends.parties.iter().map(|party| report.heard_for(party.tone)).enumerate();
+        heard.filter(|(_, time)| *time >= HEARD)
+    }
+}
+
 impl Ends {
+    /// Has this party a call that is up?
+    pub(in crate::check) fn is_up(&self, party: usize) -> bool {
+        self.legs.iter().any(|leg| leg.party == party && leg.seen.is_up())
+    }
+
     /// Listens anew in every leg that is up; `None` when the check has to end.
     pub(in crate::check) async fn listen(&mut self, run: &mut Run) -> Option<Vec<Ear>> {
         if let Until::Interrupted(_) = self.rest(run, SETTLE).await {

@@ -12,6 +12,7 @@ mod hear;
 mod leg;
 mod options;
 mod party;
+mod refer;
 mod referral;
 mod release;
 pub(super) mod trace;
@@ -20,12 +21,13 @@ mod withheld;
 pub(super) use call::{Dial, JoinedLegs};
 pub(super) use cast::{Cast, Role};
 pub(super) use change::Change;
-pub(super) use ears::Ear;
+pub(super) use ears::{Ear, Ears};
 pub(super) use ends::{Ends, Until};
 pub(super) use hear::PATIENCE;
 pub(super) use leg::{Ended, Leg, Seen};
 pub(super) use options::{CallOptions, call_options};
 pub(super) use party::{Expect, Party};
+pub(super) use refer::{ReferAnswer, ReferArrived, Told, done};
 
 use super::judged::{self, Judged as StepVerdict};
 use super::{Finding, Interrupted, Run, StepMark, Verdict};
@@ -208,6 +210,11 @@ impl Scene<'_> {
         if let Some(party) = self.ends.parties.get_mut(party) {
             party.expect = Some(expect);
         }
+    }
+
+    /// How many INVITEs have reached this party so far.
+    pub(super) fn invited(&self, party: usize) -> usize {
+        self.ends.parties.get(party).map_or(0, |party| party.invitations.len())
     }
 
     /// How this party is called in words.

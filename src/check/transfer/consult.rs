@@ -1,162 +1,180 @@
 //! The transferor's call to the target, while the transferee is on hold.
 
-use super::matrix::listen;
-use super::play::{ANSWER, END, RING};
-use super::{Transfer, TransferKind, TransferTarget};
-use crate::check::judged::{Judged, interrupted};
-use crate::check::pair::Pair;
-use crate::check::scene::{Ends, Expect, Seen, Until};
-use crate::check::{Finding, Run, Severity, Side};
-use crate::check::{Heard, HeardOnHold};
+use super::course::{END, Legs, RING, aftermath, manner};
+use super::{Transfer, TransferKind, TransferResult};
+use crate::check::HeardOnHold;
+use crate::check::judge::transfer::{Wanted, after, consult};
+use crate::check::judged::Judged as StepVerdict;
+use crate::check::scene::{Dial, Expect, Mark, Scene, Seen, Step};
+use crate::check::{Heard, Interrupted, Verdict};
 use crate::ua::call::{Command, Hold};
 use crate::ua::transfer::Replaces;
+use std::time::Duration;
+
+/// Time for the answer to a re-INVITE.
+const ANSWER: Duration = Duration::from_secs(10);
 
 /// What came of it.
-pub(super) struct Consulted {
+struct Consulted {
     /// The transferor's leg.
-    pub(super) leg: usize,
+    leg: usize,
     /// Its dialog, where the transfer takes it over.
-    pub(super) replaces: Option<Replaces>,
+    replaces: Option<Replaces>,
     /// Who heard whom meanwhile.
-    pub(super) during: Option<Heard>,
-    pub(super) on_hold: Option<HeardOnHold>,
+    during: Option<Heard>,
+    on_hold: Option<HeardOnHold>,
+    is_held: bool,
 }
 
 /// It did not come about.
-pub(super) struct Failed {
+struct Failed {
     /// The transferor's leg, when there was one.
-    pub(super) leg: Option<usize>,
-    pub(super) judged: Judged,
+    leg: Option<usize>,
+    judged: StepVerdict,
     /// The target did what it was told to do: no fault of anybody.
-    pub(super) as_told: Option<String>,
+    as_told: Option<String>,
 }
 
-impl From<Judged> for Failed {
-    fn from(judged: Judged) -> Failed {
+impl From<StepVerdict> for Failed {
+    fn from(judged: StepVerdict) -> Failed {
         Failed { leg: None, judged, as_told: None }
     }
 }
 
-/// Holds the transferee, as a phone does before it calls somebody else or asks for a transfer.
-pub(super) async fn hold(run: &mut Run, stage: &mut Ends, ours: usize) -> Result<(), Judged> {
-    let hold = Command::Hold(Hold::SendOnly);
-    stage.change(run, ours, hold, ANSWER).await.map(|_| ()).map_err(interrupted)
+impl From<Interrupted> for Failed {
+    fn from(why: Interrupted) -> Failed {
+        StepVerdict::from(why).into()
+    }
 }
 
-/// The transferor holds `ours` and calls the target; `theirs` is the transferee's leg.
-pub(super) async fn consult(
-    check: &Transfer,
-    run: &mut Run,
-    stage: &mut Ends,
-    (ours, theirs): (usize, usize),
-) -> Result<Consulted, Failed> {
-    let (transferor, _, target) = check.roles();
-    hold(run, stage, ours).await?;
-    let attended = check.kind == TransferKind::Attended;
-    if let Some(party) = stage.parties.get_mut(target) {
-        party.expect = Some(match (attended, check.asked) {
-            (true, TransferTarget::Answers) => Expect::answer(RING),
-            (true, TransferTarget::Refuses(status)) => Expect { answer_after: None, refuse: Some(status) },
-            _ => Expect { answer_after: None, refuse: None },
-        });
+impl Transfer {
+    /// Holds the transferee, as a phone does before it calls somebody else or asks for a transfer. Gives whether it is on hold.
+    pub(super) async fn hold(
+        &self,
+        scene: &mut Scene<'_>,
+        wanted: &Wanted,
+        ours: usize,
+    ) -> Result<bool, StepVerdict> {
+        let change = scene.change(ours, Command::Hold(Hold::SendOnly), ANSWER).await?;
+        match consult::held(wanted, change, ANSWER)? {
+            None => Ok(true),
+            Some(finding) => {
+                scene.note(finding);
+                Ok(false)
+            }
+        }
     }
-    let uri = check.refer_to.dialled(check.c.aor());
-    let leg = stage
-        .dial(transferor, &uri)
-        .await
-        .map_err(|error| Judged::open("probe-limit", Side::Probe, error.to_string(), "free a port"))?;
-    let done = |stage: &Ends| {
-        stage.seen(leg).is_none_or(|seen| {
-            seen.is_over() || if attended { seen.answered.is_some() } else { seen.rang().is_some() }
-        }) && (!attended
-            || stage.called(target).is_none_or(|called| {
-                stage.seen(called).is_none_or(|seen| seen.answered.is_some() || seen.is_over())
-            }))
-    };
-    let until = stage.until(run, check.wait, done).await;
-    if let Until::Interrupted(why) = until {
-        return Err(interrupted(why).into());
+
+    /// The step `consult`: gives the transferor's leg to the target, and its dialog where the transfer takes it over. `None` where the target
+    /// was not reached, and the steps behind it were taken.
+    pub(super) async fn consult(
+        &self,
+        scene: &mut Scene<'_>,
+        wanted: &Wanted,
+        legs: Legs,
+        result: &mut TransferResult,
+    ) -> Step<Option<(usize, Option<Replaces>)>> {
+        let mark = scene.begin("consult");
+        match self.call_target(scene, wanted, legs).await {
+            Ok(consulted) => {
+                let Consulted { during, on_hold, is_held, .. } = consulted;
+                (result.during, result.heard_on_hold) = (during, on_hold);
+                let e = wanted.transferee();
+                let heard = on_hold.filter(|_| is_held).map_or_else(String::new, |heard| {
+                    format!("; on hold {e} hears {}", heard.told(&wanted.names))
+                });
+                let reached = format!("{} reached {}{heard}", wanted.transferor(), wanted.target());
+                scene.end(mark, StepVerdict::pass(reached))?;
+                if let Some(finding) =
+                    during.filter(|_| is_held).and_then(|during| consult::leak(wanted, during))
+                {
+                    scene.note(finding);
+                }
+                Ok(Some((consulted.leg, consulted.replaces)))
+            }
+            Err(failed) => {
+                self.not_consulted(scene, wanted, (mark, legs, failed), result).await?;
+                Ok(None)
+            }
+        }
     }
-    let reached = stage.seen(leg).is_some_and(|seen| {
-        !seen.is_over() && if attended { seen.answered.is_some() } else { seen.rang().is_some() }
-    });
-    if !reached {
-        let pair = Pair { a: &check.a, b: &check.c, target: uri, wait: check.wait, direct: true };
-        let judged = pair.not_up(run, stage, leg, until);
-        return Err(Failed { leg: Some(leg), as_told: as_told(check, stage, leg), judged });
-    }
-    let (mut during, mut on_hold) = (None, None);
-    if attended && !check.at_once {
-        let before = match stage.legs.get(theirs) {
-            Some(leg) => leg.report().await,
-            None => return Err(interrupted(crate::check::Interrupted::Stopped).into()),
+
+    async fn call_target(
+        &self,
+        scene: &mut Scene<'_>,
+        wanted: &Wanted,
+        legs: Legs,
+    ) -> Result<Consulted, Failed> {
+        let is_held = self.hold(scene, wanted, legs.ours).await?;
+        let attended = self.kind == TransferKind::Attended;
+        let expect = if attended { manner(self.asked, RING) } else { Expect::ring() };
+        scene.expect(wanted.target, expect);
+        let uri = self.refer_to.dialled(self.c.aor());
+        let dial = Dial {
+            from: wanted.transferor,
+            target: &uri,
+            callee: Some(wanted.target),
+            is_direct: true,
+            wait: self.options.wait,
         };
-        during = listen(run, stage).await;
-        if let (Some(_), Some(leg)) = (during, stage.legs.get(theirs)) {
-            let tones = stage.parties.iter().map(|party| party.tone);
-            on_hold = Some(HeardOnHold::between(&before, &leg.report().await, tones));
+        let leg = scene.dial(&dial).await?;
+        let reached = match attended {
+            true => scene.until_answered(&dial, leg).await,
+            false => scene.until_rings(&dial, leg).await,
+        };
+        if let Err(judged) = reached {
+            return Err(Failed {
+                leg: Some(leg),
+                as_told: consult::as_told(wanted, scene.seen(leg)),
+                judged,
+            });
         }
+        let (mut during, mut on_hold) = (None, None);
+        if attended && !self.at_once {
+            let before = scene.leg(legs.theirs).report().await;
+            during = Some(scene.ears().await?.heard);
+            let tones = scene.ends.parties.iter().map(|party| party.tone);
+            on_hold = Some(HeardOnHold::between(&before, &scene.leg(legs.theirs).report().await, tones));
+        }
+        let mut replaces = None;
+        if wanted.replaces() {
+            replaces = scene.leg(leg).handle.replaces().await;
+        } else {
+            // Semi-attended: the transferor gives its own call up first.
+            scene.leg(leg).handle.hang_up(None).await;
+            scene.until(END, |ends| ends.seen(leg).is_none_or(Seen::is_over)).await?;
+        }
+        Ok(Consulted { leg, replaces, during, on_hold, is_held })
     }
-    let mut replaces = None;
-    if check.replaces() {
-        if let Some(leg) = stage.legs.get(leg) {
-            replaces = leg.handle.replaces().await;
-        }
-    } else {
-        // Semi-attended: the transferor gives its own call up first.
-        if let Some(leg) = stage.legs.get(leg) {
-            leg.handle.hang_up(None).await;
-        }
-        let over = |stage: &Ends| stage.seen(leg).is_none_or(Seen::is_over);
-        stage.until(run, END, over).await;
-    }
-    Ok(Consulted { leg, replaces, during, on_hold })
-}
 
-/// In words, when the target did in the transferor's call what it was told to do.
-fn as_told(check: &Transfer, stage: &Ends, leg: usize) -> Option<String> {
-    let names = check.names();
-    let (transferor, _, target) = check.roles();
-    if check.kind != TransferKind::Attended {
-        return None;
-    }
-    let seen = stage.seen(leg)?;
-    let status = seen.rejected.as_ref().and_then(|(_, rejection)| rejection.status);
-    match (check.asked, status) {
-        (TransferTarget::Refuses(_), Some(got)) => {
-            Some(format!("{} did not take {}'s call ({got})", names[target], names[transferor]))
+    /// The transferor could not ask the target: it takes the transferee back.
+    async fn not_consulted(
+        &self,
+        scene: &mut Scene<'_>,
+        wanted: &Wanted,
+        (mark, legs, failed): (Mark, Legs, Failed),
+        result: &mut TransferResult,
+    ) -> Step {
+        let Failed { leg, judged, as_told } = failed;
+        if judged.verdict == Verdict::Inconclusive || leg.is_none() {
+            return Err(scene.stop(mark, judged));
         }
-        (TransferTarget::Rings, _) if seen.rang().is_some() => {
-            Some(format!("{} did not answer {}'s call", names[target], names[transferor]))
-        }
-        _ => None,
+        let legs = Legs { consult: leg, ..legs };
+        self.take_back(scene, legs).await;
+        let ears = scene.ears_of([wanted.transferor, wanted.transferee]).await?;
+        let aftermath = aftermath(scene, wanted, ears);
+        result.after = Some(aftermath.heard());
+        result.transferee = aftermath.fate(wanted);
+        let judged = match as_told {
+            Some(seen) => consult::refused(wanted, &seen, aftermath.is_back(wanted), &result.transferee),
+            None => judged,
+        };
+        let _ = scene.end(mark, judged);
+        scene.run.skip("refer", "the target was not reached");
+        scene.run.skip("notify", "nothing was asked for");
+        let mark = scene.begin("after");
+        let _ = scene.end(mark, after::untouched(wanted, &aftermath));
+        scene.run.skip("release", "nothing was transferred");
+        self.hang_up_all(scene, wanted, result).await
     }
-}
-
-/// What is wrong while the transferee is on hold.
-pub(super) fn leak(check: &Transfer, during: Heard) -> Option<Finding> {
-    let names = check.names();
-    let (transferor, transferee, target) = check.roles();
-    let heard_by: Vec<&str> = [transferor, target]
-        .into_iter()
-        .filter(|who| during.hears(*who, transferee))
-        .map(|who| &*names[who])
-        .collect();
-    let hears_target = during.hears(transferee, target);
-    if heard_by.is_empty() && !hears_target {
-        return None;
-    }
-    Some(Finding::new(
-        "held-party-heard",
-        Severity::Warning,
-        Side::Peer,
-        format!(
-            "{} is on hold while {} asks {}: {}",
-            names[transferee],
-            names[transferor],
-            names[target],
-            during.told(&names)
-        ),
-        "platform: apply the direction of the hold; what is said on hold is heard (see `ringback hold`)",
-    ))
 }

@@ -1,115 +1,146 @@
 //! How calls end: back to the transferor, or the two that talk alone.
 
-use super::play::{END, end};
-use super::steady::{doubted, listen_for};
-use super::{Transfer, TransferResult, name};
-use crate::check::judged::{Judged, interrupted};
-use crate::check::scene::trace::Trace;
-use crate::check::scene::{Ends, Leg, Until};
-use crate::check::{Interrupted, MetricValue, Run, StepMark, Verdict};
+use super::course::{END, Legs, aftermath};
+use super::{Transfer, TransferResult};
+use crate::check::MetricValue;
+use crate::check::judge::audio::doubted;
+use crate::check::judge::transfer::Wanted;
+use crate::check::judge::transfer::release::{self, LegLeft, Released};
+use crate::check::scene::{Ends, Scene, Step};
 use crate::ua::call::{Command, Event};
 
-/// The transfer failed: the transferor leaves the target, and takes its first call back from hold.
-pub(super) async fn back(run: &mut Run, stage: &mut Ends, ours: usize, consult: Option<usize>) {
-    if let Some(leg) = consult.and_then(|consult| stage.legs.get(consult)).filter(|leg| !leg.seen.is_over()) {
-        leg.handle.hang_up(None).await;
-    }
-    let held = stage.seen(ours).is_some_and(|seen| {
-        seen.is_up()
+impl Transfer {
+    /// The transfer failed: the transferor leaves the target, and takes its first call back from hold.
+    pub(super) async fn take_back(&self, scene: &mut Scene<'_>, legs: Legs) {
+        if let Some(leg) = legs.consult.map(|leg| scene.leg(leg)).filter(|leg| !leg.seen.is_over()) {
+            leg.handle.hang_up(None).await;
+        }
+        let seen = scene.seen(legs.ours);
+        let is_held = seen.is_up()
             && matches!(
                 seen.changes
                     .iter()
                     .rev()
                     .find(|(_, event)| matches!(event, Event::Held { .. } | Event::Resumed { .. })),
                 Some((_, Event::Held { .. }))
-            )
-    });
-    if held {
-        // When the check has to end, it ends with the next step.
-        let _ = stage.change(run, ours, Command::Resume, END).await;
+            );
+        if is_held {
+            // When the check has to end, it ends with the next step.
+            let _ = scene.change(legs.ours, Command::Resume, END).await;
+        }
     }
-}
 
-/// The step `release`: the transferor has no call any more, after a transfer that came about.
-pub(super) async fn release(
-    check: &Transfer,
-    run: &mut Run,
-    stage: &mut Ends,
-    (ours, consult, consult_kept): (usize, Option<usize>, bool),
-    result: &mut TransferResult,
-) {
-    let mark = run.begin("release");
-    let (transferor, transferee, target) = check.roles();
-    let joined = result.after.is_some_and(|after| after.joined(transferee, target));
-    if !joined {
-        return run.end(mark, Verdict::NotRun, "the transfer did not come about");
-    }
-    for leg in [Some(ours), consult].into_iter().flatten() {
-        if let Some(leg) = stage.legs.get(leg).filter(|leg| leg.seen.is_up()) {
+    /// The transferor hangs up whatever it has.
+    pub(super) async fn leave(&self, scene: &Scene<'_>, wanted: &Wanted) {
+        let ours = scene.ends.legs.iter().filter(|leg| leg.party == wanted.transferor && leg.seen.is_up());
+        for leg in ours {
             leg.handle.hang_up(None).await;
         }
     }
-    // One call each is left to the two that talk.
-    let left = |stage: &Ends| {
-        let extra = |party: usize| {
-            stage.legs.iter().filter(|leg| leg.party == party && leg.seen.is_up()).count().saturating_sub(1)
+
+    /// The step `release`: the transferor has no call any more, after a transfer that came about.
+    pub(super) async fn release(
+        &self,
+        scene: &mut Scene<'_>,
+        wanted: &Wanted,
+        consult_kept: bool,
+        result: &mut TransferResult,
+    ) -> Step {
+        if !result.after.is_some_and(|after| wanted.is_done(after)) {
+            scene.run.skip("release", "the transfer did not come about");
+            return Ok(());
+        }
+        let mark = scene.begin("release");
+        // What is ours to end is ended first.
+        self.leave(scene, wanted).await;
+        let seen = async |scene: &mut Scene<'_>| {
+            scene.until(END, |ends| left(ends, wanted).is_empty()).await?;
+            let ears = scene.ears_of([wanted.transferee, wanted.target]).await?;
+            Ok::<_, crate::check::Interrupted>(aftermath(scene, wanted, ears))
         };
-        let own = stage.legs.iter().filter(|leg| leg.party == transferor && !leg.seen.is_over()).count();
-        own + extra(transferee) + extra(target)
-    };
-    let _ = stage.until(run, END, |stage| left(stage) == 0).await;
-    let left = left(stage);
-    result.legs_left = left + usize::from(consult_kept);
-    let Some(still) = listen_for(run, stage, (transferee, target)).await else {
-        end(run, mark, interrupted(run.interrupted().unwrap_or(Interrupted::Stopped)));
-        return;
-    };
-    let names = check.names();
-    let judged = if left > 0 {
-        name::legs_left(left)
-    } else if consult_kept {
-        name::consult_kept(&names, (transferor, transferee, target))
-    } else if !still.joined(transferee, target) {
-        doubted(stage, name::dropped(&names, (transferor, transferee, target), still))
-    } else {
-        result.after = Some(still);
-        Judged::pass(format!("{} has no call any more; {}", names[transferor], still.told(&names)))
-    };
-    if end(run, mark, judged) {
-        run.conclude(format!("{} ({})", name::done(check), still.told(&names)));
+        let still = match seen(scene).await {
+            Ok(still) => still,
+            Err(why) => return Err(scene.stop(mark, why)),
+        };
+        let left = left(&scene.ends, wanted);
+        result.legs_left = left.len() + usize::from(consult_kept);
+        let judged = release::judge(wanted, &Released { left: &left, consult_kept, still: &still });
+        if wanted.is_done(still.heard()) {
+            result.after = Some(still.heard());
+        }
+        let passed = scene.end(mark, doubted(judged, still.ears.pace)).is_ok();
+        if passed {
+            scene.run.conclude(format!("{} ({})", self.done(wanted), still.heard().told(&wanted.names)));
+        }
+        Ok(())
+    }
+
+    /// What was done, in words.
+    fn done(&self, wanted: &Wanted) -> String {
+        let (t, e, c) = (wanted.transferor(), wanted.transferee(), wanted.target());
+        match &self.slot {
+            Some((place, _)) => format!("{t} parked {e} at {place}, and {c} fetched {e}"),
+            None => format!("{t} moved {e} to {c}"),
+        }
+    }
+
+    /// The step `hang-up`: the transferee hangs up, and whom it talks to has to hear of it. All that nobody of ours is joined with is ended by
+    /// ourselves before.
+    pub(super) async fn hang_up_all(
+        &self,
+        scene: &mut Scene<'_>,
+        wanted: &Wanted,
+        result: &TransferResult,
+    ) -> Step {
+        let heard = result.after.unwrap_or_default();
+        let partner = [wanted.target, wanted.transferor]
+            .into_iter()
+            .find(|other| heard.hears(wanted.transferee, *other) || heard.hears(*other, wanted.transferee));
+        let last_up = |scene: &Scene<'_>, party: usize| {
+            scene.ends.legs.iter().rposition(|leg| leg.party == party && leg.seen.is_up())
+        };
+        let mut pair: Vec<usize> = Vec::new();
+        if let Some(own) = last_up(scene, wanted.transferee) {
+            pair.push(own);
+            pair.extend(partner.and_then(|partner| last_up(scene, partner)));
+        }
+        let others: Vec<usize> = (0..scene.ends.legs.len())
+            .filter(|leg| !pair.contains(leg) && !scene.seen(*leg).is_over())
+            .collect();
+        for leg in &others {
+            scene.leg(*leg).handle.hang_up(None).await;
+        }
+        if !others.is_empty() {
+            let over =
+                |ends: &Ends| others.iter().all(|leg| ends.seen(*leg).is_none_or(|seen| seen.is_over()));
+            scene.until(END, over).await?;
+        }
+        let Some(own) = pair.first().copied().filter(|own| scene.seen(*own).is_up()) else {
+            scene.run.skip("hang-up", "the transferee has no call any more");
+            return Ok(());
+        };
+        let ended = scene.hang_up(&pair).await;
+        if let Some(delay) = scene.trace(own).disconnect_delay() {
+            scene.run.metric("sdd", MetricValue::Duration(delay));
+        }
+        ended
     }
 }
 
-/// One of the two that are left hangs up, and the other has to hear of it.
-pub(super) async fn hang_up(
-    check: &Transfer,
-    run: &mut Run,
-    stage: &mut Ends,
-    mark: StepMark,
-    transferee: usize,
-) {
-    let up = |leg: &Leg| leg.party == transferee && leg.seen.is_up();
-    let Some((index, leg)) = stage.legs.iter().enumerate().find(|(_, leg)| up(leg)) else {
-        return run.end(mark, Verdict::NotRun, "the transferee has no call any more");
-    };
-    leg.handle.hang_up(None).await;
-    let over = |stage: &Ends| stage.legs.iter().all(|leg| leg.seen.is_over());
-    let until = stage.until(run, END, over).await;
-    if let Some(delay) = trace(run, stage, index).and_then(|trace| trace.disconnect_delay()) {
-        run.metric("sdd", MetricValue::Duration(delay));
-    }
-    match until {
-        Until::Done => run.end(mark, Verdict::Pass, "all are released"),
-        Until::Interrupted(why) => {
-            end(run, mark, interrupted(why));
+/// Calls of ours that are up though the transfer should have ended them: all of the transferor, and all but one of each that talk.
+fn left(ends: &Ends, wanted: &Wanted) -> Vec<LegLeft> {
+    let mut left = Vec::new();
+    for (number, leg) in ends.legs.iter().enumerate().filter(|(_, leg)| !leg.seen.is_over()) {
+        if leg.party == wanted.transferor {
+            left.push(LegLeft { party: leg.party, is_hung_up: leg.seen.answered.is_some() });
+            continue;
         }
-        Until::TimedOut => {
-            let left = stage.legs.iter().filter(|leg| !leg.seen.is_over()).count();
-            end(run, mark, name::not_released(left, &check.names()[transferee]));
+        let of_party = |other: &&crate::check::scene::Leg| other.party == leg.party && other.seen.is_up();
+        let is_extra = leg.seen.is_up() && ends.legs.iter().filter(of_party).count() > 1;
+        let is_last = ends.legs.iter().rposition(|other| of_party(&other)) == Some(number);
+        if is_extra && !is_last {
+            left.push(LegLeft { party: leg.party, is_hung_up: false });
         }
     }
-}
-
-pub(super) fn trace(run: &Run, stage: &Ends, leg: usize) -> Option<Trace> {
-    stage.legs.get(leg).map(|leg| Trace::of(run, leg.handle.call_id()))
+    left
 }

@@ -3,39 +3,27 @@
 //! A 202 says that a REFER was understood, a NOTIFY what somebody believes. The proof is in the audio: each party sends a tone of its own and
 //! listens for those of all others, before and after.
 
-mod ask;
 mod code;
 mod consult;
+mod course;
 mod ending;
+mod gather;
 mod identity;
 mod keys;
-mod matrix;
-mod name;
-mod notify;
 mod options;
 mod park;
-mod play;
+mod refer;
 mod refer_to;
-mod steady;
-mod told;
+mod target;
 
+use super::scene::{CallOptions, call_options, perform};
 use super::{Account, Check, Run, TransferKind, TransferResult};
 use code::Dialled;
 use std::time::Duration;
 
 pub use code::FeatureCode;
 pub use refer_to::ReferTo;
-
-/// What the target does when the transferee calls it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum TransferTarget {
-    /// Answers.
-    Answers,
-    /// Refuses with this status, e.g. 486.
-    Refuses(u16),
-    /// Rings, and never answers.
-    Rings,
-}
+pub use target::TransferTarget;
 
 /// Is a call transferred, and who hears whom afterwards?
 ///
@@ -63,12 +51,13 @@ pub struct Transfer {
     pub(super) early_replaces: bool,
     pub(super) hang_up_early: bool,
     pub(super) at_once: bool,
-    pub(super) wait: Duration,
     keys: Option<Dialled>,
     /// As it was written, and its Request-URI.
     slot: Option<(String, String)>,
-    time_limit: Option<Duration>,
+    options: CallOptions,
 }
+
+call_options!(Transfer, a);
 
 impl Check for Transfer {
     fn name(&self) -> &'static str {
@@ -96,14 +85,12 @@ impl Check for Transfer {
     }
 
     fn time_limit(&self) -> Option<Duration> {
-        Some(self.time_limit.unwrap_or(
-            self.wait * 4
-                + self.keys.as_ref().map_or(Duration::ZERO, Dialled::time)
-                + Duration::from_secs(30),
-        ))
+        let pressing = self.keys.as_ref().map_or(Duration::ZERO, Dialled::time);
+        let usual = self.options.wait * 4 + pressing + Duration::from_secs(40);
+        Some(self.options.time_limit.unwrap_or(usual))
     }
 
     async fn run(&self, run: &mut Run) {
-        play::run(self, run).await;
+        perform(self, run).await;
     }
 }

@@ -3,6 +3,7 @@
 use super::code::FeatureCode;
 use super::{ReferTo, Transfer, TransferKind, TransferTarget};
 use crate::check::Account;
+use crate::check::scene::CallOptions;
 use crate::check::target::request_uri;
 use crate::error::Error;
 use std::time::Duration;
@@ -37,10 +38,9 @@ impl Transfer {
             early_replaces: false,
             hang_up_early: false,
             at_once: false,
-            wait: Duration::from_secs(20),
             keys: None,
             slot: None,
-            time_limit: None,
+            options: CallOptions::waiting(Duration::from_secs(20)),
         }
     }
 
@@ -170,31 +170,8 @@ impl Transfer {
         Ok(self)
     }
 
-    /// Time for each call to be answered and for the transfer to be carried out; 20 s unless told.
-    #[must_use]
-    pub fn wait(mut self, time: Duration) -> Transfer {
-        self.wait = time;
-        self
-    }
-
-    /// The time for the whole check, cleaning up not counted.
-    #[must_use]
-    pub fn timeout(mut self, limit: Duration) -> Transfer {
-        self.time_limit = Some(limit);
-        self
-    }
-
     /// The transferor, the transferee and the target, by their numbers.
     pub(super) fn roles(&self) -> (usize, usize, usize) {
         if self.by_callee { (1, 0, 2) } else { (0, 1, 2) }
-    }
-
-    pub(super) fn names(&self) -> [String; 3] {
-        [&self.a, &self.b, &self.c].map(|account| account.name().to_owned())
-    }
-
-    /// The transferor's call has to take over, or be taken over by, something: not so where it gives its call to the target up.
-    pub(super) fn replaces(&self) -> bool {
-        self.kind == TransferKind::Attended || self.early_replaces
     }
 }

@@ -1,21 +1,17 @@
-//! A transfer to a park orbit: one is moved to a place, waits there with music, and is fetched by another.
+//! The course of a transfer to a park orbit: one is moved to a place, waits there, and is fetched by another.
 
-use super::ending::back;
-use super::keys::name::untaken;
-use super::keys::{Effect, Keyed, played};
-use super::matrix::{Ears, listen, overhear};
-use super::name::{fate, one_way};
-use super::notify::{is_terminated, statuses};
-use super::play::{Played, REST, ReferAnswer, ask, end, finish, is_up};
+use super::course::{Legs, REST, aftermath};
 use super::{Transfer, TransferResult};
-use crate::check::judged::{Judged, interrupted};
-use crate::check::scene::{Ends, Until};
-use crate::check::{Finding, MetricValue, Run, Severity, Side, Verdict};
+use crate::check::judge::audio::doubted;
+use crate::check::judge::transfer::keys::Effect;
+use crate::check::judge::transfer::park::{self, Fetched, Parked};
+use crate::check::judge::transfer::{Aftermath, SOUND, Wanted};
+use crate::check::judged::Judged as StepVerdict;
+use crate::check::scene::{Dial, Ends, ReferAnswer, Scene, Seen, Step, Stopped, Told};
+use crate::check::{Interrupted, MetricValue, Verdict};
 use crate::ua::transfer::Target;
 use std::time::Duration;
 
-/// Another sound than tones of parties is heard when it lasts this long.
-const SOUND: Duration = Duration::from_millis(300);
 /// Looks without music after which there is none.
 const SILENT: usize = 3;
 /// Time for music after the last NOTIFY.
@@ -23,259 +19,162 @@ const TOLD: Duration = Duration::from_secs(5);
 /// Time for what was told to become true.
 const SETTLE: Duration = Duration::from_secs(1);
 
-/// A place, and who is to wait there.
-struct Parking<'a> {
-    check: &'a Transfer,
-    names: [String; 3],
-    /// As it is written, and its Request-URI.
-    place: &'a str,
-    uri: &'a str,
-    ours: usize,
-    theirs: usize,
-}
-
-/// All steps from the REFER or the keys on.
-pub(super) async fn park(
-    check: &Transfer,
-    run: &mut Run,
-    stage: &mut Ends,
-    (ours, theirs): (usize, usize),
-    result: &mut TransferResult,
-) -> Option<()> {
-    let Some((place, uri)) = &check.slot else { return None };
-    let parking = Parking { check, names: check.names(), place, uri, ours, theirs };
-    let mut effect = Effect::default();
-    let refer = parking.ask(run, stage, &mut effect, result).await?;
-    let mark = run.begin("parked");
-    let (ears, played) = parking.look(run, stage, refer, &mut effect).await?;
-    let judged = parking.parked(&played, ears, &effect);
-    let waits = judged.verdict == Verdict::Pass;
-    end(run, mark, judged);
-    if !waits {
-        result.after = Some(played.after);
-        result.notified.clone_from(&played.notified);
-        result.transferee = fate(check, &played);
-        ["fetch", "after", "release"].into_iter().for_each(|step| run.skip(step, "nobody is parked"));
-        return Some(());
-    }
-    let (_, transferee, _) = check.roles();
-    if ears.else_heard[transferee] < SOUND {
-        run.find(silent(&parking).shown_by(0..run.record_count()));
-    }
-    if !parking.fetch(run, stage).await? {
-        result.after = Some(played.after);
-        result.notified.clone_from(&played.notified);
-        result.transferee = format!("waits at {place}");
-        ["after", "release"].into_iter().for_each(|step| run.skip(step, "nobody was fetched"));
-        return Some(());
-    }
-    stage.rest(run, REST).await;
-    let played = Played { after: listen(run, stage).await?, ..played };
-    let judged = parking.judge(&played);
-    finish(check, run, stage, (&played, judged), (ours, None), result).await;
-    Some(())
-}
-
-fn silent(parking: &Parking<'_>) -> Finding {
-    let (_, transferee, _) = parking.check.roles();
-    Finding::new(
-        "parked-in-silence",
-        Severity::Warning,
-        Side::Peer,
-        format!("{} hears nothing while it is parked", parking.names[transferee]),
-        "platform: play music on hold to parked calls; callers hang up in silence",
-    )
-}
-
-impl Parking<'_> {
-    /// The steps `refer` and `notify`, or `keys`.
-    async fn ask(
+impl Transfer {
+    /// All steps from the REFER or the keys on; `place` as it is written, and its Request-URI.
+    pub(super) async fn by_park(
         &self,
-        run: &mut Run,
-        stage: &mut Ends,
-        effect: &mut Effect,
+        scene: &mut Scene<'_>,
+        wanted: &Wanted,
+        (place, uri): (&str, &str),
+        legs: Legs,
         result: &mut TransferResult,
-    ) -> Option<ReferAnswer> {
-        let (_, transferee, _) = self.check.roles();
-        if let Some(keys) = &self.check.keys {
-            let keyed = Keyed { check: self.check, keys, ours: self.ours, theirs: self.theirs };
-            keyed.press(run, stage, effect).await?;
-            return Some(ReferAnswer::NotSent);
-        }
-        let asked = format!("{} was asked to go to {}", self.names[transferee], self.place);
-        let to = Target::new(self.uri);
-        let (refer, _) = ask(self.check, run, stage, self.ours, (to, asked), result).await?;
-        if !matches!(refer, ReferAnswer::Accepted(_)) {
-            run.skip("notify", "the REFER was not accepted");
-            return Some(refer);
-        }
-        let mark = run.begin("notify");
-        let ours = self.ours;
-        let told = |stage: &Ends| {
-            stage.seen(ours).is_none_or(|seen| statuses(seen).last().is_some_and(|status| *status >= 200))
-        };
-        if let Until::Interrupted(why) = stage.until(run, self.check.wait, told).await {
-            end(run, mark, interrupted(why));
-            return None;
-        }
-        let statuses = statuses(stage.seen(ours)?);
-        if statuses.last().is_some_and(|status| (200..300).contains(status)) {
-            // So does a phone: with its part done it leaves.
-            if let Some(leg) = stage.legs.get(ours).filter(|leg| leg.seen.is_up()) {
-                leg.handle.hang_up(None).await;
+    ) -> Step {
+        let since = scene.run.record_count();
+        let mut effect = Effect::default();
+        let answer = match &self.keys {
+            Some(keys) => {
+                self.press(scene, keys, legs, &mut effect).await?;
+                None
             }
-        } else {
-            back(run, stage, ours, None).await;
+            None => Some(self.ask_for_place(scene, wanted, (place, uri), legs, result).await?),
+        };
+        let mark = scene.begin("parked");
+        let told = scene.told(legs.ours, since);
+        let after = match self.look_at_place(scene, wanted, (answer.as_ref(), &told), &mut effect).await {
+            Ok(after) => after,
+            Err(why) => return Err(scene.stop(mark, why)),
+        };
+        // One that comes late counts.
+        let told = scene.told(legs.ours, since);
+        (result.after, result.transferee) = (Some(after.heard()), after.fate(wanted));
+        result.notified.clone_from(&told.statuses);
+        let keys = self.keys.as_ref().map(|keys| keys.words());
+        let judged = park::parked(
+            wanted,
+            &Parked {
+                place,
+                answer: answer.as_ref(),
+                told: &told,
+                after: &after,
+                keys: keys.as_ref().map(|keys| (keys, &effect)),
+            },
+        );
+        let is_parked = judged.verdict == Verdict::Pass;
+        let judged = doubted(judged.shown_by(&(since..scene.run.record_count())), after.ears.pace);
+        if !is_parked {
+            let _ = scene.end(mark, judged);
+            return Err(Stopped::because("nobody is parked"));
         }
-        let told: Vec<String> = statuses.iter().map(u16::to_string).collect();
-        let told =
-            if told.is_empty() { "no NOTIFY came".to_owned() } else { format!("told {}", told.join(", ")) };
-        run.end(mark, Verdict::Pass, told);
-        Some(refer)
+        scene.end(mark, judged)?;
+        result.transferee = format!("waits at {place}");
+        self.fetch(scene, wanted, (place, uri)).await?;
+        scene.rest(REST).await?;
+        let ears = scene.ears_of([wanted.transferee, wanted.target]).await?;
+        let found = aftermath(scene, wanted, ears);
+        let ended = scene.ends.legs.iter().rev().find(|leg| leg.party == wanted.transferee);
+        let ended = ended.filter(|_| !found.transferee_up).and_then(|leg| {
+            let ended = leg.seen.ended.as_ref()?;
+            Some(ended.at.saturating_duration_since(leg.seen.answered.unwrap_or(leg.began)))
+        });
+        let judged = park::fetched(wanted, &Fetched { place, ended_after: ended, after: &found });
+        if judged.verdict == Verdict::Pass
+            && let Some(finding) = park::silent(wanted, &after)
+        {
+            scene.note(finding);
+        }
+        let judged = judged.shown_by(&(since..scene.run.record_count()));
+        self.finish(scene, wanted, (&found, judged), false, result).await
+    }
+
+    /// The steps `refer` and `notify`.
+    async fn ask_for_place(
+        &self,
+        scene: &mut Scene<'_>,
+        wanted: &Wanted,
+        (place, uri): (&str, &str),
+        legs: Legs,
+        result: &mut TransferResult,
+    ) -> Step<ReferAnswer> {
+        let asked = format!("{} was asked to go to {place}", wanted.transferee());
+        let sent = self.ask(scene, wanted, legs.ours, (Target::new(uri), &asked), result).await?;
+        if !matches!(sent.answer, ReferAnswer::Accepted(_)) {
+            scene.run.skip("notify", "the REFER was not accepted");
+            return Ok(sent.answer);
+        }
+        let mark = scene.begin("notify");
+        let is_told =
+            |ends: &Ends| ends.seen(legs.ours).is_none_or(|seen| crate::check::scene::done(seen).is_some());
+        if let Err(why) = scene.until(self.options.wait, is_told).await {
+            return Err(scene.stop(mark, why));
+        }
+        let told = scene.told(legs.ours, sent.since);
+        if told.is_done() {
+            // So does a phone: with its part done it leaves.
+            self.leave(scene, wanted).await;
+        } else {
+            self.take_back(scene, legs).await;
+        }
+        scene.end(mark, StepVerdict::pass(told.words()))?;
+        Ok(sent.answer)
     }
 
     /// Where the one who was to be parked is.
-    async fn look(
+    async fn look_at_place(
         &self,
-        run: &mut Run,
-        stage: &mut Ends,
-        refer: ReferAnswer,
+        scene: &mut Scene<'_>,
+        wanted: &Wanted,
+        (answer, told): (Option<&ReferAnswer>, &Told),
         effect: &mut Effect,
-    ) -> Option<(Ears, Played)> {
-        let (transferor, transferee, _) = self.check.roles();
-        stage.rest(run, SETTLE).await;
-        let last = stage.seen(self.ours).and_then(|seen| statuses(seen).last().copied());
-        let accepted = matches!(refer, ReferAnswer::Accepted(_) | ReferAnswer::NotSent);
-        let open = accepted && last.is_none_or(|status| status < 300);
+    ) -> Result<Aftermath, Interrupted> {
+        scene.rest(SETTLE).await?;
+        let is_accepted = answer.is_none_or(|answer| matches!(answer, ReferAnswer::Accepted(_)));
+        let is_open = is_accepted && told.last().is_none_or(|status| status < 300);
         // Keys are done when the PBX has waited long enough for the next; a NOTIFY says when it is done.
-        let time = if self.check.keys.is_some() { self.check.wait } else { TOLD };
-        let (end_at, mut alone) = (run.elapsed() + time, 0);
-        let mut ears = overhear(run, stage).await?;
+        let time = if self.keys.is_some() { self.options.wait } else { TOLD };
+        let (end_at, mut alone) = (scene.run.elapsed() + time, 0);
         loop {
-            effect.taken |= ears.heard.is_alone(transferee) || ears.else_heard[transferor] >= SOUND;
-            alone = if ears.heard.is_alone(transferee) { alone + 1 } else { 0 };
-            let music = alone > 0 && ears.else_heard[transferee] >= SOUND;
-            let gone = alone > 0 && !is_up(stage, transferee);
-            if music || gone || alone >= SILENT || !open || run.elapsed() >= end_at {
-                break;
+            let ears = scene.ears().await?;
+            let after = aftermath(scene, wanted, ears);
+            let is_alone = ears.heard.is_alone(wanted.transferee);
+            let sound = |party: usize| ears.else_heard.get(party).is_some_and(|time| *time >= SOUND);
+            effect.is_taken |= is_alone || sound(wanted.transferor);
+            alone = if is_alone { alone + 1 } else { 0 };
+            let has_music = is_alone && sound(wanted.transferee);
+            let is_gone = is_alone && !after.transferee_up;
+            if has_music || is_gone || alone >= SILENT || !is_open || scene.run.elapsed() >= end_at {
+                return Ok(after);
             }
-            ears = overhear(run, stage).await?;
-        }
-        let seen = stage.seen(self.ours)?;
-        let (notified, terminated) = (statuses(seen), is_terminated(seen));
-        let played = Played { refer, notified, terminated, ..played(stage, ears.heard, 0, transferee) };
-        Some((ears, played))
-    }
-
-    /// The step `parked`.
-    fn parked(&self, played: &Played, ears: Ears, effect: &Effect) -> Judged {
-        let (transferor, transferee, _) = self.check.roles();
-        let (t, e, place) = (&self.names[transferor], &self.names[transferee], self.place);
-        let last = played.notified.last().copied();
-        let told = last.map_or("not told".to_owned(), |status| format!("told {status}"));
-        let fate = fate(self.check, played);
-        if !played.transferee_up {
-            return Judged::fail(
-                "parked-call-lost",
-                Side::Peer,
-                format!("{t} sent {e} to {place} and was {told}; {e} {fate}: the call is destroyed"),
-                "park by the platform's own code, not by transfer, until this is mended; platform: numbers of its own (park, queues, codes) have to be reached by referred calls too",
-            );
-        }
-        if let ReferAnswer::Refused(..) | ReferAnswer::Lost(_) = played.refer {
-            return Judged::fail(
-                "not-transferred",
-                Side::Peer,
-                format!("the REFER was not taken; {e} {fate}"),
-                "see the finding about the REFER",
-            );
-        }
-        if let Some(status) = last.filter(|status| *status >= 300) {
-            return Judged::fail(
-                "park-refused",
-                Side::Peer,
-                format!("{place} did not take {e}: {t} was told {status}; {e} {fate}"),
-                "486: somebody waits there already, take another place; 404: there is no such place",
-            );
-        }
-        if ears.heard.is_alone(transferee) {
-            let sound = if ears.else_heard[transferee] >= SOUND { "music" } else { "nothing" };
-            return Judged::pass(format!("{e} waits at {place} and hears {sound}"));
-        }
-        match &self.check.keys {
-            Some(keys) => {
-                let keyed = Keyed { check: self.check, keys, ours: self.ours, theirs: self.theirs };
-                untaken(&keyed, effect, "anybody", played)
-            }
-            None => Judged::fail(
-                "not-carried-out",
-                Side::Peer,
-                format!(
-                    "the REFER to {place} was accepted, {t} was {told}, and {e} is not parked; {e} {fate}"
-                ),
-                "platform: it has to move the call to the park orbit before it says that it has",
-            ),
         }
     }
 
-    /// The step `fetch`: the target calls the place. False where it is not connected.
-    async fn fetch(&self, run: &mut Run, stage: &mut Ends) -> Option<bool> {
-        let mark = run.begin("fetch");
-        let (_, transferee, target) = self.check.roles();
-        let (e, c, place) = (&self.names[transferee], &self.names[target], self.place);
-        let began = run.now();
-        let leg = match stage.dial(target, self.uri).await {
-            Ok(leg) => leg,
-            Err(error) => {
-                end(run, mark, Judged::open("probe-limit", Side::Probe, error.to_string(), "free a port"));
-                return Some(false);
-            }
+    /// The step `fetch`: the target calls the place.
+    async fn fetch(&self, scene: &mut Scene<'_>, wanted: &Wanted, (place, uri): (&str, &str)) -> Step {
+        let mark = scene.begin("fetch");
+        let began = scene.run.now();
+        let dial = Dial {
+            from: wanted.target,
+            target: uri,
+            callee: None,
+            is_direct: false,
+            wait: self.options.wait,
         };
-        let done =
-            |stage: &Ends| stage.seen(leg).is_none_or(|seen| seen.answered.is_some() || seen.is_over());
-        if let Until::Interrupted(why) = stage.until(run, self.check.wait, done).await {
-            end(run, mark, interrupted(why));
-            return None;
+        let leg = match scene.dial(&dial).await {
+            Ok(leg) => leg,
+            Err(judged) => return Err(scene.stop(mark, judged)),
+        };
+        let done = |ends: &Ends| ends.seen(leg).is_none_or(|seen| seen.answered.is_some() || seen.is_over());
+        if let Err(why) = scene.until(self.options.wait, done).await {
+            return Err(scene.stop(mark, why));
         }
-        let seen = stage.seen(leg)?;
-        if seen.is_up() {
-            let time = run.now().saturating_duration_since(began);
-            run.metric("fetch", MetricValue::Duration(time));
-            run.end(mark, Verdict::Pass, format!("{place} answered {c} after {:.1} s", time.as_secs_f32()));
-            return Some(true);
+        let seen: &Seen = scene.seen(leg);
+        if !seen.is_up() {
+            let status = seen.rejected.as_ref().and_then(|(_, rejection)| rejection.status);
+            let is_up = scene.ends.is_up(wanted.transferee);
+            return Err(scene.stop(mark, park::not_fetched(wanted, place, status, is_up)));
         }
-        let status = seen.rejected.as_ref().and_then(|(_, rejection)| rejection.status);
-        let got = status.map_or("got no answer".to_owned(), |status| format!("got {status}"));
-        let judged = Judged::fail(
-            "not-fetched",
-            Side::Peer,
-            format!("{c} called {place} to fetch {e}, and {got}; {e} still waits there"),
-            "platform: a call to the place has to reach who waits there, from every phone that may fetch",
-        );
-        end(run, mark, judged);
-        Some(false)
-    }
-
-    /// The step `after`: is the one who was parked the one who was fetched?
-    fn judge(&self, played: &Played) -> Judged {
-        let (_, transferee, target) = self.check.roles();
-        let (e, c, place) = (&self.names[transferee], &self.names[target], self.place);
-        let after = played.after;
-        if after.joined(transferee, target) {
-            return Judged::pass(after.told(&self.names).to_string());
-        }
-        if let Some(judged) = one_way(self.check, after) {
-            return judged;
-        }
-        Judged::fail(
-            "wrong-parties-joined",
-            Side::Peer,
-            format!(
-                "{place} answered {c}, and not with {e}: {}; {e} {}",
-                after.told(&self.names),
-                fate(self.check, played)
-            ),
-            "platform: the place has to give the call that was parked there; second line with the ladder",
-        )
+        let time = scene.run.now().saturating_duration_since(began);
+        scene.run.metric("fetch", MetricValue::Duration(time));
+        let answered = format!("{place} answered {} after {:.1} s", wanted.target(), time.as_secs_f32());
+        scene.end(mark, StepVerdict::pass(answered))
     }
 }

@@ -1,0 +1,246 @@
+//! The step `after`: who hears whom when a transfer is over, and whether the transferor was told the truth.
+
+use super::{Aftermath, Transferred, Wanted, refused};
+use crate::check::judged::Judged as StepVerdict;
+use crate::check::transfer::TransferTarget;
+use crate::check::{Heard, Side};
+
+/// Judges it.
+pub(in crate::check) fn judge(wanted: &Wanted, seen: &Transferred) -> StepVerdict {
+    let heard = seen.after.heard();
+    let (t, e, c) = (wanted.transferor(), wanted.transferee(), wanted.target());
+    let fate = seen.after.fate(wanted);
+    if wanted.is_done(heard) {
+        return joined(wanted, seen);
+    }
+    if !seen.is_accepted() {
+        // The finding about the REFER says the rest.
+        return match seen.after.is_back(wanted) {
+            true => StepVerdict::pass(format!("the REFER was not taken; {e} {fate}")),
+            false => dropped_for_nothing(&format!("the REFER was not taken; {e} {fate}")),
+        };
+    }
+    if let Some(judged) = by_another(wanted, seen) {
+        return judged;
+    }
+    if let Some(judged) = one_way(wanted, heard) {
+        return judged;
+    }
+    let is_told_done = seen.told.is_done();
+    let has_wrong =
+        heard.hears(wanted.target, wanted.transferor) || heard.hears(wanted.transferor, wanted.target);
+    if is_told_done && has_wrong {
+        return StepVerdict::fail(
+            "wrong-parties-joined",
+            Side::Peer,
+            format!("{e} should talk to {c}; instead {}, and {t} was told 200", heard.told(&wanted.names)),
+            "platform: it joins the wrong two legs; second line with the ladder",
+        );
+    }
+    if is_told_done {
+        return untrue(wanted, seen, &fate);
+    }
+    if let Some(status) = seen.told.last().filter(|status| *status >= 300) {
+        return refused::judge(wanted, seen, status);
+    }
+    if !seen.after.transferee_up {
+        return cut_off(wanted);
+    }
+    let so_far = so_far(wanted, seen);
+    if seen.target.alerted > 0 && wanted.target_does == TransferTarget::Rings {
+        return StepVerdict::fail(
+            "target-not-answered",
+            Side::Peer,
+            format!(
+                "{c} rang for {:.0} s and did not answer; {so_far}; {e} {fate}",
+                wanted.wait.as_secs_f32()
+            ),
+            "as it should be, when the one to be transferred is back with the transferor; a shorter ringing time lets the platform say so itself",
+        );
+    }
+    StepVerdict::fail(
+        "not-carried-out",
+        Side::Peer,
+        format!("the REFER was accepted and nothing came of it; {e} {fate}; {so_far}"),
+        "platform: a 202 has to be followed by the call to the target, and by NOTIFYs",
+    )
+}
+
+/// The right two hear each other.
+fn joined(wanted: &Wanted, seen: &Transferred) -> StepVerdict {
+    let heard = seen.after.heard();
+    let (t, e, c) = (wanted.transferor(), wanted.transferee(), wanted.target());
+    let last = seen.told.last();
+    if let Some(status) = last.filter(|status| *status >= 300) {
+        return StepVerdict::fail(
+            "notify-untrue",
+            Side::Peer,
+            format!("{t} was told {status} and {e} and {c} hear each other: the NOTIFY is not true"),
+            "platform: NOTIFY the status that the target really gave",
+        );
+    }
+    let is_alone = heard.is_alone(wanted.transferor);
+    if !is_alone && last.is_none_or(|status| status < 200) {
+        let told = if seen.told.is_nothing() {
+            format!("{t} was never told")
+        } else {
+            format!("{t} was not told the end ({})", seen.told.words())
+        };
+        let advice = if seen.told.refused.is_empty() && seen.told.without_status == 0 {
+            "platform: pass the NOTIFYs of the transferee on to the transferor, whose phone waits for the last of them"
+        } else {
+            "platform: send NOTIFYs that a phone can use: in the dialog of the REFER, with Event, Subscription-State and a status line as message/sipfrag (RFC 3515 sec. 2.4.5)"
+        };
+        return StepVerdict::fail(
+            "no-final-notify",
+            Side::Peer,
+            format!(
+                "{e} and {c} are joined, and {told}: it stays in its call ({})",
+                heard.told(&wanted.names)
+            ),
+            advice,
+        );
+    }
+    if wanted.replaces() && seen.target.alerted > 0 {
+        return StepVerdict::fail(
+            "replaces-ignored",
+            Side::Peer,
+            format!(
+                "{e} and {c} hear each other, but {c} was called a second time instead of having its call taken over"
+            ),
+            "platform or phone: Replaces in the Refer-To has to reach the target unchanged (RFC 3891)",
+        );
+    }
+    if !is_alone {
+        return still_heard(wanted, heard);
+    }
+    StepVerdict::pass(heard.told(&wanted.names).to_string())
+}
+
+/// Somebody answered the call for the target, and it was not the target.
+fn by_another(wanted: &Wanted, seen: &Transferred) -> Option<StepVerdict> {
+    let target = &seen.target;
+    if wanted.replaces() || target.answered_after.is_some() {
+        return None;
+    }
+    let own = seen.own_call.as_ref();
+    let own_answered = own.is_some_and(|call| call.is_answered);
+    // Without a call of the transferee's own phone only the NOTIFY says that somebody answered: it may be a lie.
+    let is_elsewhere = seen.after.transferee_up && !seen.after.is_back(wanted);
+    if !own_answered && !(own.is_none() && seen.told.is_done() && is_elsewhere) {
+        return None;
+    }
+    let (e, c) = (wanted.transferee(), wanted.target());
+    let proof = match &target.cancelled {
+        Some(reasons) if reasons.is_empty() => "its call was cancelled".to_owned(),
+        Some(reasons) => format!("its call was cancelled, Reason: {}", reasons.join(", ")),
+        None if target.alerted == 0 => format!("no INVITE came to {c}, who is registered"),
+        None if own_answered && target.rings => "it still rings".to_owned(),
+        None if own_answered => "it did not take its call".to_owned(),
+        None => return None,
+    };
+    let who = own.map(|call| call.answerer.as_str()).filter(|who| !who.is_empty());
+    let who = who.map_or_else(String::new, |who| format!("; the answer is of {who}"));
+    let hears = match () {
+        () if seen.after.hears_sound(wanted.transferee) => {
+            format!("; {e} hears a sound that is nobody's tone")
+        }
+        () if own_answered || seen.after.transferee_up => format!("; {e} hears nobody"),
+        () => String::new(),
+    };
+    Some(StepVerdict::fail(
+        if target.alerted == 0 { "not-delivered" } else { "answered-by-another" },
+        Side::Peer,
+        format!("{e} was moved to {}, which answered, but not by {c}: {proof}{who}{hears}", wanted.uri),
+        "somebody else takes the calls of the target: its mailbox, a forwarding, another device of the account; switch that off, or take a test account",
+    ))
+}
+
+/// The transferor was told 200, and it is not so.
+fn untrue(wanted: &Wanted, seen: &Transferred, fate: &str) -> StepVerdict {
+    let (t, e, c) = (wanted.transferor(), wanted.transferee(), wanted.target());
+    let status = seen.told.last().unwrap_or_default();
+    let target = match wanted.target_does {
+        _ if seen.target.rings => format!("; {c} still rings"),
+        TransferTarget::Refuses(own) if seen.target.alerted > 0 => format!("; {c} refused with {own}"),
+        _ => String::new(),
+    };
+    StepVerdict::fail(
+        "notify-untrue",
+        Side::Peer,
+        format!("{t} was told {status}, and {e} does not talk to {c}: {e} {fate}{target}"),
+        "platform: NOTIFY 200 only when the target has answered the transferee; phone: read the status in the NOTIFY",
+    )
+}
+
+/// Nobody was told anything final, and the transferee has no call.
+fn cut_off(wanted: &Wanted) -> StepVerdict {
+    let (t, e, c) = (wanted.transferor(), wanted.transferee(), wanted.target());
+    if wanted.hang_up_early {
+        return StepVerdict::fail(
+            "dropped-with-transferor",
+            Side::Peer,
+            format!("{t} hung up as soon as the REFER was accepted, and {e} was cut off before {c} answered"),
+            "platform: keep the transferee until the NOTIFY of 200, whenever the transferor's BYE comes; phone: hang up only then",
+        );
+    }
+    StepVerdict::fail(
+        "transferee-dropped",
+        Side::Peer,
+        format!("the REFER was accepted, and {e} was cut off"),
+        "platform or phone: the old call may end only when the new one is there",
+    )
+}
+
+/// What the transferor was told, where that is not the end.
+fn so_far(wanted: &Wanted, seen: &Transferred) -> String {
+    let told = &seen.told;
+    if told.is_nothing() || told.statuses.is_empty() || !told.refused.is_empty() {
+        return told.words();
+    }
+    let statuses: Vec<String> = told.statuses.iter().map(u16::to_string).collect();
+    format!("{} was told {} and no more", wanted.transferor(), statuses.join(", "))
+}
+
+/// The two are joined, and the transferor is still there.
+pub(in crate::check) fn still_heard(wanted: &Wanted, heard: Heard) -> StepVerdict {
+    let (t, e, c) = (wanted.transferor(), wanted.transferee(), wanted.target());
+    StepVerdict::fail(
+        "transferor-still-heard",
+        Side::Peer,
+        format!("{e} and {c} are joined, and {t} is still heard: {}", heard.told(&wanted.names)),
+        "platform: the transferor is to be taken out of the call",
+    )
+}
+
+/// The transferee has lost its call, and got no other.
+pub(in crate::check) fn dropped_for_nothing(seen: &str) -> StepVerdict {
+    StepVerdict::fail(
+        "transferee-dropped",
+        Side::Peer,
+        seen.to_owned(),
+        "platform or phone: the old call may end only when the new one is there",
+    )
+}
+
+/// The step `after` where nothing was asked for: is the transferee where it was?
+pub(in crate::check) fn untouched(wanted: &Wanted, after: &Aftermath) -> StepVerdict {
+    let fate = format!("{} {}", wanted.transferee(), after.fate(wanted));
+    if after.is_back(wanted) { StepVerdict::pass(fate) } else { dropped_for_nothing(&fate) }
+}
+
+/// Does only one of the two that should talk hear the other?
+pub(in crate::check) fn one_way(wanted: &Wanted, heard: Heard) -> Option<StepVerdict> {
+    let there = heard.hears(wanted.transferee, wanted.target);
+    if there == heard.hears(wanted.target, wanted.transferee) {
+        return None;
+    }
+    let (e, c) = (wanted.transferee(), wanted.target());
+    let (deaf, other) = if there { (c, e) } else { (e, c) };
+    Some(StepVerdict::fail(
+        "one-way-after-transfer",
+        Side::Peer,
+        format!("after the transfer {deaf} does not hear {other}: {}", heard.told(&wanted.names)),
+        "platform: media still goes to an old address (H07); look at the re-INVITEs after the transfer",
+    ))
+}

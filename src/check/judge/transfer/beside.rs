@@ -1,0 +1,123 @@
+//! What is worth knowing of a transfer besides whether it came about.
+
+use super::{Transferred, Wanted};
+use crate::check::transfer::TransferTarget;
+use crate::check::{Finding, Severity, Side};
+
+/// All of it.
+pub(in crate::check) fn findings(wanted: &Wanted, seen: &Transferred) -> Vec<Finding> {
+    let is_joined = wanted.is_done(seen.after.heard());
+    let mut findings = Vec::new();
+    if seen.is_accepted() {
+        findings.extend(unusable(wanted, seen));
+        findings.extend(notifies(wanted, seen, is_joined));
+        findings.extend(too_early(wanted, seen, is_joined));
+    }
+    if is_joined && wanted.target_does != TransferTarget::Answers && !seen.target.is_asked {
+        findings.push(Finding::new(
+            "target-not-asked",
+            Severity::Info,
+            Side::Peer,
+            format!(
+                "the two calls were joined without asking {} again: it could not refuse",
+                wanted.target()
+            ),
+            "",
+        ));
+    }
+    if seen.target.alerted > 1 {
+        findings.push(warning(
+            "target-alerted-twice",
+            format!("{} was called once more for the transfer, as if it had no call yet", wanted.target()),
+            "platform: one call to the target is enough; look for a retry, or for two ways to the same phone",
+        ));
+    }
+    findings
+}
+
+fn warning(code: &'static str, seen: String, advice: &str) -> Finding {
+    Finding::new(code, Severity::Warning, Side::Peer, seen, advice)
+}
+
+/// NOTIFYs that came and that no phone can use.
+fn unusable(wanted: &Wanted, seen: &Transferred) -> Option<Finding> {
+    let told = &seen.told;
+    // One that comes behind the last is refused rightly.
+    let refused: Vec<&str> = told
+        .refused
+        .iter()
+        .filter(|why| told.done.is_none() || why.starts_with("without"))
+        .map(String::as_str)
+        .collect();
+    if !refused.is_empty() {
+        return Some(warning(
+            "notify-unusable",
+            format!("NOTIFY came to {} that a phone cannot use: {}", wanted.transferor(), refused.join("; ")),
+            "platform: NOTIFY in the dialog of the REFER, with Event: refer and Subscription-State (RFC 6665 sec. 4.1.3, 8.2.1)",
+        ));
+    }
+    (told.without_status > 0 && told.done.is_none()).then(|| {
+        warning(
+            "notify-without-status",
+            format!(
+                "{} NOTIFY(s) came to {}, with no status in the body: {}",
+                told.without_status + told.statuses.len(),
+                wanted.transferor(),
+                told.words()
+            ),
+            "platform: the body of each NOTIFY is a status line as message/sipfrag (RFC 3515 sec. 2.4.5); phones show an error without it",
+        )
+    })
+}
+
+/// The last NOTIFY, and the end of the subscription.
+fn notifies(wanted: &Wanted, seen: &Transferred, is_joined: bool) -> Option<Finding> {
+    let told = &seen.told;
+    if is_joined && told.is_nothing() {
+        return Some(warning(
+            "no-notify",
+            format!("the transfer came about, and {} was told nothing: no NOTIFY came", wanted.transferor()),
+            "platform: each REFER has an implicit subscription (RFC 3515 sec. 2.4.4); phones show an error without NOTIFY",
+        ));
+    }
+    let is_final = told.statuses.iter().any(|status| *status >= 200);
+    let is_alone = seen.after.heard().is_alone(wanted.transferor);
+    if is_joined && is_alone && !is_final && !told.statuses.is_empty() {
+        let statuses: Vec<String> = told.statuses.iter().map(u16::to_string).collect();
+        return Some(warning(
+            "no-final-notify",
+            format!(
+                "the transfer came about, and {} was told {} and no more",
+                wanted.transferor(),
+                statuses.join(", ")
+            ),
+            "platform: NOTIFY the final status too; phones show an error, or keep the call, without it",
+        ));
+    }
+    (is_final && !told.terminated).then(|| {
+        warning(
+            "subscription-not-ended",
+            "no NOTIFY said that the subscription is over".to_owned(),
+            "platform: the last NOTIFY carries Subscription-State: terminated;reason=noresource",
+        )
+    })
+}
+
+/// Told 200 before the target had answered.
+fn too_early(wanted: &Wanted, seen: &Transferred, is_joined: bool) -> Option<Finding> {
+    let is_ok = seen.told.done.is_some_and(|(_, status)| (200..300).contains(&status));
+    let (told, answered) = (seen.told_after?, seen.target.answered_after?);
+    (is_ok && is_joined && !wanted.replaces() && told < answered).then(|| {
+        warning(
+            "notify-too-early",
+            format!(
+                "{} was told 200 after {:.1} s, {:.1} s before {} had answered",
+                wanted.transferor(),
+                told.as_secs_f64(),
+                (answered - told).as_secs_f64(),
+                wanted.target()
+            ),
+            "platform: NOTIFY 200 when the target has answered, not before: a phone leaves the call then, and a target that does not answer leaves the other one alone",
+        )
+    })
+}

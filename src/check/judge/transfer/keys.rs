@@ -1,0 +1,199 @@
+//! A transfer by keys: who hears whom afterwards, and what became of the keys.
+
+use super::{Aftermath, SOUND, Wanted, after};
+use crate::check::judged::Judged as StepVerdict;
+use crate::check::scene::Ears;
+use crate::check::transfer::TransferTarget;
+use crate::check::{Heard, Side};
+use crate::media::dtmf::Way;
+use std::time::Duration;
+
+/// Length of a sound of the PBX in all from which on it is heard.
+const PBX_SOUND: Duration = Duration::from_millis(200);
+
+/// The keys that were pressed, in words, and how.
+#[derive(Debug, Clone)]
+pub(in crate::check) struct Keys {
+    /// All of them, e.g. `##,203`.
+    pub(in crate::check) all: String,
+    pub(in crate::check) code: String,
+    pub(in crate::check) number: String,
+    pub(in crate::check) way: Way,
+    /// How many digits code and number have.
+    pub(in crate::check) digits: usize,
+}
+
+/// What became of the keys.
+#[derive(Debug, Clone, Default)]
+pub(in crate::check) struct Effect {
+    /// Digits that reached the far party.
+    pub(in crate::check) arrived: usize,
+    /// The two were no longer connected at some time, or one of them heard the PBX.
+    pub(in crate::check) is_taken: bool,
+    /// How often the target was called.
+    pub(in crate::check) alerted: usize,
+    /// The transferor talked to the target, and the transferee waited.
+    pub(in crate::check) is_consulted: bool,
+    /// The target answered, and the consultation was not heard as it should be.
+    pub(in crate::check) unheard: Option<Heard>,
+    /// How long the transferee heard a sound that is nobody's tone, in all.
+    pub(in crate::check) sound: Duration,
+}
+
+impl Effect {
+    /// What a look at the audio says of the keys. `are_up`: transferor and transferee both have a call.
+    pub(in crate::check) fn note(&mut self, wanted: &Wanted, ears: &Ears, are_up: bool) {
+        let Wanted { transferor, transferee, .. } = *wanted;
+        let is_apart = !ears.heard.hears(transferor, transferee) && !ears.heard.hears(transferee, transferor);
+        let sound = |party: usize| ears.else_heard.get(party).copied().unwrap_or_default();
+        let hears_pbx = [transferor, transferee].into_iter().any(|party| sound(party) >= PBX_SOUND);
+        self.is_taken |= are_up && (is_apart || hears_pbx);
+        if ears.heard.is_alone(transferee) && sound(transferee) >= SOUND {
+            self.sound += sound(transferee);
+        }
+    }
+}
+
+/// What a consultation sounds like while it goes as it should: transferor and target talk, the transferee hears neither.
+pub(in crate::check) fn is_consulted(wanted: &Wanted, ears: &Ears) -> bool {
+    ears.heard.joined(wanted.transferor, wanted.target) && ears.heard.is_alone(wanted.transferee)
+}
+
+/// The step `consult` where it came to that.
+pub(in crate::check) fn consulted(wanted: &Wanted, ears: &Ears) -> StepVerdict {
+    let sound = ears.else_heard.get(wanted.transferee).is_some_and(|time| *time >= PBX_SOUND);
+    let music = if sound { "a sound of the PBX" } else { "nothing" };
+    let (t, e, c) = (wanted.transferor(), wanted.transferee(), wanted.target());
+    StepVerdict::pass(format!("{t} talks to {c}; {e} hears {music}"))
+}
+
+/// The step `after`: who hears whom, and what became of the keys.
+pub(in crate::check) fn judge(
+    wanted: &Wanted,
+    keys: &Keys,
+    aftermath: &Aftermath,
+    effect: &Effect,
+) -> StepVerdict {
+    let (t, e, c) = (wanted.transferor(), wanted.transferee(), wanted.target());
+    let heard = aftermath.heard();
+    let fate = aftermath.fate(wanted);
+    if let Some(heard) = effect.unheard {
+        return StepVerdict::fail(
+            "consult-not-heard",
+            Side::Peer,
+            format!(
+                "{c} answered, and {t} should talk to {c} while {e} waits: {}",
+                heard.told(&wanted.names)
+            ),
+            "platform: the feature code connects the wrong legs; second line with the ladder",
+        );
+    }
+    if wanted.is_done(heard) {
+        if !heard.is_alone(wanted.transferor) {
+            return after::still_heard(wanted, heard);
+        }
+        return StepVerdict::pass(heard.told(&wanted.names).to_string());
+    }
+    if let Some(judged) = after::one_way(wanted, heard) {
+        return judged;
+    }
+    if heard.joined(wanted.transferor, wanted.target) {
+        let (code, advice) = if effect.is_consulted {
+            ("completing-code-ignored", "hang up instead; or look at the completing code of the platform")
+        } else {
+            ("wrong-parties-joined", "platform: it joins the wrong two legs; second line with the ladder")
+        };
+        return StepVerdict::fail(
+            code,
+            Side::Peer,
+            format!("{e} should talk to {c}; instead {}", heard.told(&wanted.names)),
+            advice,
+        );
+    }
+    let did = match wanted.target_does {
+        TransferTarget::Answers => None,
+        TransferTarget::Refuses(status) => Some(format!("{c} refused with {status}")),
+        TransferTarget::Rings => Some(format!("{c} rang and did not answer")),
+    };
+    let did = did.filter(|_| effect.alerted > 0);
+    if !aftermath.transferee_up {
+        let did = did.map_or_else(String::new, |did| format!(": {did}"));
+        let heard = match effect.sound {
+            Duration::ZERO => String::new(),
+            time => format!(", after {:.0} s of a sound of the platform", time.as_secs_f64().max(1.0)),
+        };
+        return StepVerdict::fail(
+            "transferee-dropped",
+            Side::Peer,
+            format!("{t} pressed {}, and {e} was cut off{heard}{did}", keys.all),
+            "platform: the one to be transferred may lose its call only when the new one is there",
+        );
+    }
+    if did.is_some() {
+        return StepVerdict::fail(
+            "target-refused",
+            Side::Peer,
+            format!("{c} did not take the call; {e} {fate}"),
+            "as it should be, when the one to be transferred is back with the transferor",
+        );
+    }
+    if effect.alerted > 0 {
+        return StepVerdict::fail(
+            "not-carried-out",
+            Side::Peer,
+            format!("{c} was called, and is not connected with {e}; {e} {fate}"),
+            "platform: when the target answers it takes the place of the transferor",
+        );
+    }
+    untaken(wanted, keys, effect, c, aftermath)
+}
+
+/// Nobody was called (`what`): were the keys not understood, or was the number?
+pub(in crate::check) fn untaken(
+    wanted: &Wanted,
+    keys: &Keys,
+    effect: &Effect,
+    what: &str,
+    aftermath: &Aftermath,
+) -> StepVerdict {
+    let (t, e) = (wanted.transferor(), wanted.transferee());
+    let fate = match aftermath.is_back(wanted) {
+        true => format!("still talks to {t}"),
+        false => aftermath.fate(wanted),
+    };
+    let Keys { all, code, number, way, digits } = keys;
+    if effect.is_taken {
+        return StepVerdict::fail(
+            "number-unknown",
+            Side::Setup,
+            format!("the PBX took {code} and did not call {what} at {number}; {e} {fate}"),
+            "is this the number of the target, as it is dialled from this phone? else it is not allowed for this class of service, or somebody else answers there (mailbox, forwarding)",
+        );
+    }
+    if effect.arrived >= *digits {
+        return StepVerdict::fail(
+            "feature-code-ignored",
+            Side::Peer,
+            format!("{t} pressed {all}, and nothing followed: {e} was sent all digits by {way}, and {fate}"),
+            "transfer by the phone's transfer key (REFER) instead; platform: it does not look for this code in bridged calls: keep the media on the PBX, take digits of this kind (RFC 4733, INFO), and allow the code to this user",
+        );
+    }
+    if effect.arrived == 0 {
+        return StepVerdict::fail(
+            "feature-code-ignored",
+            Side::Peer,
+            format!(
+                "{t} pressed {all}, nothing followed, and none of the digits got through by {way}; {e} {fate}"
+            ),
+            "see with `ringback dtmf` which kind of digits arrives; transfer by the phone's transfer key (REFER) meanwhile",
+        );
+    }
+    StepVerdict::fail(
+        "not-carried-out",
+        Side::Peer,
+        format!(
+            "the PBX kept the digits behind {code} to itself, and nothing followed: {what} was not called; {e} {fate}"
+        ),
+        "platform: it takes the code and makes no call of it; second line with the ladder",
+    )
+}

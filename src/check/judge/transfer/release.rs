@@ -1,0 +1,87 @@
+//! The steps `release` and `hang-up`: nobody keeps a call that the transfer should have ended.
+
+use super::{Aftermath, Wanted};
+use crate::check::judged::Judged as StepVerdict;
+use crate::check::{Heard, Side};
+
+/// A call of ours that is up though nobody needs it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(in crate::check) struct LegLeft {
+    /// Whose.
+    pub(in crate::check) party: usize,
+    /// We hung up in it, and were not answered.
+    pub(in crate::check) is_hung_up: bool,
+}
+
+/// What was seen when the transferor had left.
+#[derive(Debug)]
+pub(in crate::check) struct Released<'a> {
+    pub(in crate::check) left: &'a [LegLeft],
+    /// The target did not end the call that was taken over.
+    pub(in crate::check) consult_kept: bool,
+    pub(in crate::check) still: &'a Aftermath,
+}
+
+/// The step `release`, after a transfer that came about and the transferor's own hang-up.
+pub(in crate::check) fn judge(wanted: &Wanted, released: &Released<'_>) -> StepVerdict {
+    let heard = released.still.heard();
+    if let Some(judged) = legs_left(wanted, released.left) {
+        return judged;
+    }
+    if released.consult_kept {
+        return consult_kept(wanted);
+    }
+    if !wanted.is_done(heard) {
+        return dropped(wanted, heard);
+    }
+    StepVerdict::pass(format!("{} has no call any more; {}", wanted.transferor(), heard.told(&wanted.names)))
+}
+
+fn legs_left(wanted: &Wanted, left: &[LegLeft]) -> Option<StepVerdict> {
+    if left.is_empty() {
+        return None;
+    }
+    let name = |leg: &LegLeft| wanted.names.get(leg.party).map_or("", String::as_str);
+    if let Some(leg) = left.iter().find(|leg| leg.is_hung_up) {
+        return Some(StepVerdict::fail(
+            "bye-not-answered",
+            Side::Peer,
+            format!("the BYE of {} was not answered after the transfer", name(leg)),
+            "the call may stay up and be charged: look at the route of requests in the dialog (Record-Route, Contact, SIP ALG)",
+        ));
+    }
+    let whose: Vec<String> = left.iter().map(|leg| format!("one of {}", name(leg))).collect();
+    let count = match left.len() {
+        1 => "1 leg that the transfer should have ended is".to_owned(),
+        n => format!("{n} legs that the transfer should have ended are"),
+    };
+    Some(StepVerdict::fail(
+        "leg-left-open",
+        Side::Peer,
+        format!("{} hung up, and {count} still up: {}", wanted.transferor(), whose.join(", ")),
+        "platform: the legs of the old call end when the other two are joined and the transferor has left",
+    ))
+}
+
+fn dropped(wanted: &Wanted, heard: Heard) -> StepVerdict {
+    let (t, e, c) = (wanted.transferor(), wanted.transferee(), wanted.target());
+    StepVerdict::fail(
+        "dropped-with-transferor",
+        Side::Peer,
+        format!("when {t} left, {e} and {c} lost each other: {}", heard.told(&wanted.names)),
+        "platform: the transferor's BYE ends its own leg, not the call of the other two",
+    )
+}
+
+/// The target should have ended the transferor's call to it when that was taken over (RFC 3891 sec. 3).
+fn consult_kept(wanted: &Wanted) -> StepVerdict {
+    let (t, e, c) = (wanted.transferor(), wanted.transferee(), wanted.target());
+    StepVerdict::fail(
+        "leg-left-open",
+        Side::Peer,
+        format!(
+            "{e} and {c} are joined, and the call of {t} with {c} was not ended with it: {t}'s phone shows it until somebody hangs up"
+        ),
+        "platform: who obeys Replaces ends the call that it replaces (RFC 3891 sec. 3)",
+    )
+}

@@ -1,0 +1,179 @@
+//! The course of the check: a call, a transfer of it, and who hears whom.
+
+use super::{Transfer, TransferKind, TransferResult, TransferTarget};
+use crate::check::judge::audio::doubted;
+use crate::check::judge::transfer::{Aftermath, Wanted};
+use crate::check::judged::Judged as StepVerdict;
+use crate::check::scene::{Cast, Course, Dial, Ears, Expect, JoinedLegs, Party, Role, Scene, Step};
+use crate::check::{Identity, MetricValue, Run};
+use crate::syntax::Uri;
+use std::time::Duration;
+
+/// Time that a callee or target rings before it answers.
+pub(super) const RING: Duration = Duration::from_millis(300);
+/// What is left to happen once the right two hear each other, or the last NOTIFY came.
+pub(super) const REST: Duration = Duration::from_millis(700);
+/// Time for legs to end.
+pub(super) const END: Duration = Duration::from_secs(3);
+
+/// The legs of a transfer.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Legs {
+    /// The transferor's in the first call.
+    pub(super) ours: usize,
+    /// The transferee's in the first call.
+    pub(super) theirs: usize,
+    /// The transferor's to the target, where it has called it.
+    pub(super) consult: Option<usize>,
+}
+
+impl Course for Transfer {
+    type Result = Option<TransferResult>;
+
+    fn steps(&self) -> Vec<&'static str> {
+        let consults = self.kind != TransferKind::Blind;
+        let asks: &[&str] = match (&self.keys, &self.slot) {
+            (Some(_), Some(_)) => &["keys", "parked", "fetch"],
+            (Some(_), None) if consults => &["keys", "consult", "complete", "carried-out"],
+            (Some(_), None) => &["keys", "carried-out"],
+            (None, Some(_)) => &["refer", "notify", "parked", "fetch"],
+            (None, None) if consults => &["consult", "refer", "notify"],
+            (None, None) => &["refer", "notify"],
+        };
+        let first = ["party-a", "party-b", "party-c", "call", "before"];
+        [&first[..], asks, &["after", "release", "hang-up"]].concat()
+    }
+
+    fn cast(&self) -> Cast<'_> {
+        Cast::new([
+            Role::new("party-a", &self.a, self.options.register_caller),
+            Role::new("party-b", &self.b, true),
+            Role::new("party-c", &self.c, true),
+        ])
+    }
+
+    async fn play(&self, scene: &mut Scene<'_>, result: &mut Self::Result) -> Step {
+        let wanted = self.wanted();
+        let result = result.insert(self.nothing_yet(&wanted));
+        let expected = self.expected(scene, &wanted);
+        scene.obeys(wanted.transferee, expected);
+
+        let dial = Dial::direct(self.options.target(self.b.aor()), self.options.wait);
+        let joined = scene.call(&dial, RING).await?;
+        if let Some(delay) = scene.trace(joined.caller).request_delay() {
+            scene.run.metric("srd", MetricValue::Duration(delay));
+        }
+        let JoinedLegs { caller, callee } = joined;
+        let (ours, theirs) = if self.by_callee { (callee, caller) } else { (caller, callee) };
+        let legs = Legs { ours, theirs, consult: None };
+
+        let before = scene.both_hear("before", joined).await;
+        result.before = Some(scene.heard_so_far().await);
+        before?;
+
+        match (&self.slot, &self.keys) {
+            (Some((place, uri)), _) => self.by_park(scene, &wanted, (place, uri), legs, result).await,
+            (None, Some(keys)) => self.by_keys_pressed(scene, &wanted, keys, legs, result).await,
+            (None, None) => self.by_refer(scene, &wanted, legs, result).await,
+        }
+    }
+
+    fn keep(&self, result: Self::Result, run: &mut Run) {
+        result.into_iter().for_each(|result| run.transferred(result));
+    }
+}
+
+impl Transfer {
+    /// What is asked for, for the judges.
+    pub(super) fn wanted(&self) -> Wanted {
+        let (transferor, transferee, target) = self.roles();
+        Wanted {
+            names: [&self.a, &self.b, &self.c].map(|account| account.name().to_owned()),
+            transferor,
+            transferee,
+            target,
+            kind: self.kind,
+            target_does: self.target,
+            asked_does: self.asked,
+            uri: self.refer_to.uri(self.c.aor()),
+            early_replaces: self.early_replaces,
+            hang_up_early: self.hang_up_early,
+            wait: self.options.wait,
+        }
+    }
+
+    fn nothing_yet(&self, wanted: &Wanted) -> TransferResult {
+        TransferResult {
+            kind: self.kind,
+            parties: wanted.names.clone(),
+            transferor: wanted.transferor,
+            before: None,
+            during: None,
+            heard_on_hold: None,
+            after: None,
+            keys: self.keys.as_ref().map(ToString::to_string),
+            park: self.slot.as_ref().map(|(place, _)| place.clone()),
+            refer_status: None,
+            notified: Vec::new(),
+            took: None,
+            answered_after: None,
+            told_after: None,
+            identity: Identity::default(),
+            legs_left: 0,
+            transferee: String::new(),
+        }
+    }
+
+    /// Whom the transferee calls when it is asked to: the target, by each of its names, and nobody else.
+    fn expected(&self, scene: &Scene<'_>, wanted: &Wanted) -> Vec<String> {
+        let mut names = vec![self.c.aor().to_owned(), wanted.uri.clone(), self.c.user().to_owned()];
+        names.extend(scene.ends.parties.get(wanted.target).map(Party::contact_user));
+        names.extend(self.slot.iter().map(|(place, _)| place.clone()));
+        // Platforms put addresses of their own in the place of the host.
+        let users = names.iter().filter_map(|name| {
+            let uri = Uri::parse(name.as_bytes()).ok()?;
+            uri.user().map(|user| String::from_utf8_lossy(user).into_owned())
+        });
+        let users: Vec<String> = users.collect();
+        names.extend(users);
+        names.retain(|name| !name.is_empty());
+        names
+    }
+
+    /// Tells the target what to do with the next call; where it answers, after this time.
+    pub(super) fn prepare_target(&self, scene: &mut Scene<'_>, ring: Duration) {
+        scene.expect(self.roles().2, manner(self.target, ring));
+    }
+
+    /// The steps from `after` on.
+    pub(super) async fn finish(
+        &self,
+        scene: &mut Scene<'_>,
+        wanted: &Wanted,
+        (after, judged): (&Aftermath, StepVerdict),
+        consult_kept: bool,
+        result: &mut TransferResult,
+    ) -> Step {
+        result.after = Some(after.heard());
+        result.transferee = after.fate(wanted);
+        let mark = scene.begin("after");
+        // Whatever came of it, everybody is released.
+        let _ = scene.end(mark, doubted(judged, after.ears.pace));
+        self.release(scene, wanted, consult_kept, result).await?;
+        self.hang_up_all(scene, wanted, result).await
+    }
+}
+
+/// What a target does with a call, as it is told.
+pub(super) fn manner(does: TransferTarget, ring: Duration) -> Expect {
+    match does {
+        TransferTarget::Answers => Expect::answer(ring),
+        TransferTarget::Refuses(status) => Expect { answer_after: None, refuse: Some(status) },
+        TransferTarget::Rings => Expect::ring(),
+    }
+}
+
+/// What was heard, and where the transferee is.
+pub(super) fn aftermath(scene: &Scene<'_>, wanted: &Wanted, ears: Ears) -> Aftermath {
+    Aftermath { ears, transferee_up: scene.ends.is_up(wanted.transferee) }
+}
