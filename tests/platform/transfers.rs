@@ -20,7 +20,6 @@ fn not_by_carol(outcome: &Outcome) {
 }
 
 #[tokio::test(start_paused = true)]
-#[ignore = "red: 41"]
 async fn a_mailbox_that_answers_for_the_target_is_no_fault_of_the_notify() {
     for mailbox in [|| Source::Tone(440.0), || Source::Silence] {
         let outcome = Platform::new().answering("carol", mailbox).asked(blind()).await;
@@ -30,7 +29,6 @@ async fn a_mailbox_that_answers_for_the_target_is_no_fault_of_the_notify() {
 }
 
 #[tokio::test(start_paused = true)]
-#[ignore = "red: 41"]
 async fn another_device_that_answers_for_the_target_is_told() {
     // Carol rings, and her call is taken elsewhere.
     let platform = Platform::new().number("carol", |core, bob| {
@@ -101,7 +99,6 @@ fn third_party() -> Platform {
 }
 
 #[tokio::test(start_paused = true)]
-#[ignore = "red: 43"]
 async fn the_transferor_hangs_up_at_the_final_notify_and_then_it_is_judged() {
     let outcome = third_party().asked(blind()).await;
     passes(&outcome);
@@ -121,7 +118,6 @@ fn notified(edit: impl Fn(&mut Text) + Send + 'static) -> Platform {
 const NEVER: &[&str] = &["no NOTIFY came", "was never told", "told nothing", "no NOTIFY reached"];
 
 #[tokio::test(start_paused = true)]
-#[ignore = "red: 44"]
 async fn a_notify_without_subscription_state_came_all_the_same() {
     let outcome = notified(|text| text.remove("Subscription-State")).asked(blind()).await;
     says(&outcome, &["Subscription-State"]);
@@ -132,7 +128,6 @@ async fn a_notify_without_subscription_state_came_all_the_same() {
 }
 
 #[tokio::test(start_paused = true)]
-#[ignore = "red: 44"]
 async fn notifies_without_a_body_came_all_the_same() {
     let outcome = notified(Text::without_body).asked(blind()).await;
     says(&outcome, &["NOTIFY", "no status|without a status|none with a status|no body|without a body"]);
@@ -142,7 +137,6 @@ async fn notifies_without_a_body_came_all_the_same() {
 }
 
 #[tokio::test(start_paused = true)]
-#[ignore = "red: 44"]
 async fn notifies_in_another_dialog_came_all_the_same() {
     for tag_too in [true, false] {
         let platform = notified(move |text| {
@@ -159,7 +153,6 @@ async fn notifies_in_another_dialog_came_all_the_same() {
 }
 
 #[tokio::test(start_paused = true)]
-#[ignore = "red: 44"]
 async fn a_200_that_is_told_before_the_target_answers_is_a_warning() {
     let mut told = false;
     let platform = Platform::new().carries_refer().edits(move |text, _| {
@@ -183,7 +176,6 @@ async fn a_transferor_who_is_told_nothing_is_told_as_that() {
 }
 
 #[tokio::test(start_paused = true)]
-#[ignore = "red: 45"]
 async fn a_form_of_refer_to_that_is_refused_is_no_ban_of_transfers() {
     for (status, phrase) in [(603, "Declined (Non sip: uri)"), (400, "Bad Refer-To"), (403, "Only SIP URIs")]
     {
@@ -217,7 +209,6 @@ async fn a_refer_that_is_declined_fails() {
 }
 
 #[tokio::test(start_paused = true)]
-#[ignore = "red: 45"]
 async fn what_the_platform_changed_is_not_the_fault_of_who_sent_it() {
     let platform = Platform::new().edits(|text, to| {
         if text.is("REFER") && to.user == "bob" {
@@ -249,7 +240,6 @@ async fn swapped_tags_in_replaces_are_the_peers() {
 }
 
 #[tokio::test(start_paused = true)]
-#[ignore = "red: 45"]
 async fn a_target_that_refuses_the_media_is_not_unknown_or_busy() {
     let platform = Platform::new().number("carol", |core, bob| core.refuse(bob, 488, "Not Acceptable Here"));
     let outcome = platform.asked(blind()).await;
@@ -259,7 +249,6 @@ async fn a_target_that_refuses_the_media_is_not_unknown_or_busy() {
 }
 
 #[tokio::test(start_paused = true)]
-#[ignore = "red: 46"]
 async fn a_hold_that_is_refused_before_a_transfer_is_told() {
     for kind in [TransferKind::Attended, TransferKind::SemiAttended] {
         let platform = Platform::new().when(|core, m| {
@@ -276,7 +265,6 @@ async fn a_hold_that_is_refused_before_a_transfer_is_told() {
 }
 
 #[tokio::test(start_paused = true)]
-#[ignore = "red: 47"]
 async fn a_place_that_parks_nobody_joins_nobody() {
     for source in [|| Source::Tone(440.0), || Source::Silence] {
         let platform = Platform::new().number("721", move |core, caller| {

@@ -66,7 +66,7 @@ impl Scene<'_> {
     pub(in crate::check) async fn ears_of(&mut self, [one, other]: [usize; 2]) -> Result<Ears, Interrupted> {
         let mut ears = self.ears().await?;
         for _ in 1..WINDOWS {
-            if ears.heard.joined(one, other) || !self.ends.is_up(one) || !self.ends.is_up(other) {
+            if ears.heard.joined(one, other) || !self.ends.has_call(one) || !self.ends.has_call(other) {
                 break;
             }
             ears = self.ears().await?;
@@ -86,7 +86,7 @@ impl Scene<'_> {
         let mut heard = Heard::default();
         for leg in self.ends.legs.iter().filter(|leg| leg.seen.is_up()) {
             let report = leg.report().await;
-            for (speaker, _) in self.speakers(&report) {
+            for (speaker, _) in self.heard_in(&report) {
                 heard.note(leg.party, speaker);
             }
         }
@@ -110,7 +110,7 @@ impl Scene<'_> {
     }
 
     /// The parties whose tones were heard long enough, by their numbers.
-    fn speakers<'r>(&'r self, report: &'r MediaReport) -> impl Iterator<Item = (usize, Duration)> + 'r {
+    fn heard_in<'r>(&'r self, report: &'r MediaReport) -> impl Iterator<Item = (usize, Duration)> + 'r {
         let heard = self.ends.parties.iter().map(|party| report.heard_for(party.tone)).enumerate();
         heard.filter(|(_, time)| *time >= HEARD)
     }
@@ -118,7 +118,7 @@ impl Scene<'_> {
 
 impl Ends {
     /// Has this party a call that is up?
-    pub(in crate::check) fn is_up(&self, party: usize) -> bool {
+    pub(in crate::check) fn has_call(&self, party: usize) -> bool {
         self.legs.iter().any(|leg| leg.party == party && leg.seen.is_up())
     }
 

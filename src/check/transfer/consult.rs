@@ -3,9 +3,10 @@
 use super::course::{END, Legs, RING, aftermath, manner};
 use super::{Transfer, TransferKind, TransferResult};
 use crate::check::HeardOnHold;
+use crate::check::judge::change;
 use crate::check::judge::transfer::{Wanted, after, consult};
 use crate::check::judged::Judged as StepVerdict;
-use crate::check::scene::{Dial, Expect, Mark, Scene, Seen, Step};
+use crate::check::scene::{Change, Dial, Expect, Mark, Scene, Seen, Step};
 use crate::check::{Heard, Interrupted, Verdict};
 use crate::ua::call::{Command, Hold};
 use crate::ua::transfer::Replaces;
@@ -56,13 +57,13 @@ impl Transfer {
         ours: usize,
     ) -> Result<bool, StepVerdict> {
         let change = scene.change(ours, Command::Hold(Hold::SendOnly), ANSWER).await?;
-        match consult::held(wanted, change, ANSWER)? {
-            None => Ok(true),
-            Some(finding) => {
-                scene.note(finding);
-                Ok(false)
-            }
+        if change == Change::CallEnded {
+            return Err(change::failed("hold", change, ANSWER));
         }
+        let finding = consult::not_held(wanted, change, ANSWER);
+        let is_held = finding.is_none();
+        finding.into_iter().for_each(|finding| scene.note(finding));
+        Ok(is_held)
     }
 
     /// The step `consult`: gives the transferor's leg to the target, and its dialog where the transfer takes it over. `None` where the target

@@ -175,5 +175,5 @@ pub(super) fn manner(does: TransferTarget, ring: Duration) -> Expect {
 
 /// What was heard, and where the transferee is.
 pub(super) fn aftermath(scene: &Scene<'_>, wanted: &Wanted, ears: Ears) -> Aftermath {
-    Aftermath { ears, transferee_up: scene.ends.is_up(wanted.transferee) }
+    Aftermath { ears, transferee_up: scene.ends.has_call(wanted.transferee) }
 }

@@ -186,7 +186,7 @@ impl Transfer {
         effect: &mut Effect,
     ) -> Result<Ears, Interrupted> {
         let ears = scene.ears().await?;
-        let are_up = scene.ends.is_up(wanted.transferor) && scene.ends.is_up(wanted.transferee);
+        let are_up = scene.ends.has_call(wanted.transferor) && scene.ends.has_call(wanted.transferee);
         effect.note(wanted, &ears, are_up);
         Ok(ears)
     }
@@ -211,7 +211,7 @@ impl Transfer {
                 && !is_called(&scene.ends, wanted.target)
                 && heard.joined(wanted.transferor, wanted.transferee);
             let is_wrong = heard.joined(wanted.transferor, wanted.target);
-            let is_gone = !scene.ends.is_up(wanted.transferee);
+            let is_gone = !scene.ends.has_call(wanted.transferee);
             settled = if is_back || is_wrong || is_gone { settled + 1 } else { 0 };
             if settled >= 2 || scene.run.elapsed() >= end_at {
                 return Ok(false);

@@ -169,7 +169,7 @@ impl Transfer {
         let seen: &Seen = scene.seen(leg);
         if !seen.is_up() {
             let status = seen.rejected.as_ref().and_then(|(_, rejection)| rejection.status);
-            let is_up = scene.ends.is_up(wanted.transferee);
+            let is_up = scene.ends.has_call(wanted.transferee);
             return Err(scene.stop(mark, park::not_fetched(wanted, place, status, is_up)));
         }
         let time = scene.run.now().saturating_duration_since(began);

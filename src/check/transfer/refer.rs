@@ -314,7 +314,7 @@ impl Transfer {
             let calls =
                 scene.ends.legs.iter().filter(|leg| leg.party == wanted.transferee && leg.seen.is_up());
             // The old call is as it was, and of a new one there is nothing: what was told is not so, whoever leaves now.
-            if before.is_back(wanted) && calls.count() == 1 && !scene.ends.is_up(wanted.target) {
+            if before.is_back(wanted) && calls.count() == 1 && !scene.ends.has_call(wanted.target) {
                 return Ok(watched);
             }
         }

@@ -81,12 +81,13 @@ fn joined(wanted: &Wanted, seen: &Transferred) -> StepVerdict {
     }
     let is_alone = heard.is_alone(wanted.transferor);
     if !is_alone && last.is_none_or(|status| status < 200) {
-        let told = if seen.told.is_nothing() {
-            format!("{t} was never told")
-        } else {
-            format!("{t} was not told the end ({})", seen.told.words())
+        let is_usable = seen.told.refused.is_empty() && seen.told.without_status == 0;
+        let told = match seen.told.is_nothing() {
+            true => format!("{t} was never told"),
+            false if is_usable => format!("{t} was never told the end ({})", seen.told.words()),
+            false => format!("{t} was not told the end ({})", seen.told.words()),
         };
-        let advice = if seen.told.refused.is_empty() && seen.told.without_status == 0 {
+        let advice = if is_usable {
             "platform: pass the NOTIFYs of the transferee on to the transferor, whose phone waits for the last of them"
         } else {
             "platform: send NOTIFYs that a phone can use: in the dialog of the REFER, with Event, Subscription-State and a status line as message/sipfrag (RFC 3515 sec. 2.4.5)"
@@ -127,7 +128,8 @@ fn by_another(wanted: &Wanted, seen: &Transferred) -> Option<StepVerdict> {
     let own_answered = own.is_some_and(|call| call.is_answered);
     // Without a call of the transferee's own phone only the NOTIFY says that somebody answered: it may be a lie.
     let is_elsewhere = seen.after.transferee_up && !seen.after.is_back(wanted);
-    if !own_answered && !(own.is_none() && seen.told.is_done() && is_elsewhere) {
+    let by_notify = own.is_none() && seen.told.is_done() && is_elsewhere;
+    if !own_answered && !by_notify {
         return None;
     }
     let (e, c) = (wanted.transferee(), wanted.target());

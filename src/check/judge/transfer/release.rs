@@ -59,7 +59,7 @@ fn legs_left(wanted: &Wanted, left: &[LegLeft]) -> Option<StepVerdict> {
         "leg-left-open",
         Side::Peer,
         format!("{} hung up, and {count} still up: {}", wanted.transferor(), whose.join(", ")),
-        "platform: the legs of the old call end when the other two are joined and the transferor has left",
+        "platform: the old call ends when the other two are joined and the transferor has left",
     ))
 }
 
