@@ -16,10 +16,10 @@ pub(super) fn write_down(call: &Call, scene: &mut Scene<'_>) {
     let trace = scene.trace(0);
     let (seen, callee) = (&leg.seen, scene.ends.called(B));
     let mut facts: Vec<(&'static str, String)> = Vec::new();
-    let status = seen.rejected.as_ref().and_then(|(_, rejection)| rejection.status);
-    let result = match (seen.answered.is_some(), status) {
+    let refused = seen.rejected.as_ref().and_then(|(_, r)| Some(refusal::result(r.status?, &r.reasons)));
+    let result = match (seen.answered.is_some(), refused) {
         (true, _) => "answered",
-        (false, Some(status)) => refusal::result(status),
+        (false, Some(result)) => result,
         (false, None) if seen.rang().is_some() => "not answered",
         (false, None) if trace.is_answered_at_all() => "no ringing",
         (false, None) => "unreachable",

@@ -2,6 +2,7 @@
 
 pub(super) mod audio;
 pub(super) mod cancel;
+pub(super) mod cause;
 pub(super) mod change;
 pub(super) mod fork;
 pub(super) mod hold;

@@ -1,5 +1,6 @@
 //! A call that was not answered: what the final response, or its absence, means.
 
+use super::cause;
 use crate::check::challenged::{self, Asked};
 use crate::check::judged::Judged;
 use crate::check::scene::trace::header;
@@ -22,8 +23,8 @@ pub(in crate::check) struct Refused<'a> {
 }
 
 /// One word for what became of a call: the fact `result`.
-pub(in crate::check) fn result(status: u16) -> &'static str {
-    match status {
+pub(in crate::check) fn result(status: u16, reasons: &[String]) -> &'static str {
+    match cause::meant(status, reasons) {
         200..=299 => "answered",
         300..=399 => "redirected",
         401 | 407 => "credentials refused",
@@ -56,7 +57,13 @@ pub(in crate::check) fn judge(refused: &Refused<'_>) -> Judged {
     };
     let target = refused.target;
     let listed = |name| refused.response.map(|response| header(response, name)).unwrap_or_default();
-    match refused.rejection.status.unwrap_or_default() {
+    let rejection = refused.rejection;
+    // With a pause to wait it is overload, whatever it says besides.
+    let meant = match (rejection.status, rejection.retry_after) {
+        (Some(status), None) => cause::meant(status, &rejection.reasons),
+        (status, _) => status.unwrap_or_default(),
+    };
+    match meant {
         300..=399 => fail(
             "redirected",
             Side::Setup,
@@ -111,8 +118,8 @@ pub(in crate::check) fn judge(refused: &Refused<'_>) -> Judged {
             None => fail(
                 "unavailable",
                 Side::Peer,
-                format!("{status}: {target} is known, and no device takes the call"),
-                "check whether the account is registered (ringback register), and its do-not-disturb and forwarding",
+                format!("{status}: no device takes the call to {target}"),
+                "check whether the account is registered (ringback register), and its do-not-disturb and forwarding; of a number outside, the route to it",
             ),
         },
         486 | 600 => fail(
@@ -183,7 +190,7 @@ pub(in crate::check) fn judge(refused: &Refused<'_>) -> Judged {
             "server-failed",
             Side::Peer,
             format!("{status}: the platform could not carry the call to {target}"),
-            "second line: the platform's log of this Call-ID; often a route or trunk that is down",
+            "second line: the platform's log of this Call-ID; often a route or trunk that is down, or a number at which nobody is registered (Asterisk says 503 to that)",
         ),
         _ => fail(
             "refused",
