@@ -233,7 +233,6 @@ async fn a_mailbox_in_the_place_of_bob_is_somebody_else_for_every_question() {
 /// A group of bob, carol and two devices of others: one declines for all, and what alice gets comes only when the other, which is unplugged,
 /// was given up.
 #[tokio::test(start_paused = true)]
-#[ignore = "red: 51"]
 async fn a_refusal_that_takes_its_time_is_no_leg_left_open() {
     let platform = Platform::new()
         .number("600", |core, alice| {

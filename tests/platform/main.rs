@@ -3,6 +3,7 @@
 
 mod audio;
 mod beside;
+mod forks;
 mod given_up;
 mod healthy;
 #[path = "../support/platform/mod.rs"]

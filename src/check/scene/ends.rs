@@ -1,6 +1,7 @@
 //! Our ends of a question: parties, their calls, and what happens in all of them in one order.
 
 use super::party::Stray;
+use super::trace::Trace;
 use super::{Leg, Party, Seen, referral};
 use crate::check::ask::Waited;
 use crate::check::{Finding, Interrupted, Run, Severity, Side};
@@ -246,17 +247,8 @@ impl Ends {
             leg.handle.hang_up(None).await;
         }
         let ended = self.until(run, CURTAIN, |stage| stage.legs.iter().all(|leg| leg.seen.is_over())).await;
-        // Whom we never heard of there is nothing to hang up.
-        let left =
-            self.legs.iter().filter(|leg| !leg.seen.is_over() && run.has_heard(leg.handle.call_id())).count();
-        if ended != Until::Done && left > 0 {
-            run.find(Finding::new(
-                "call-left",
-                Severity::Warning,
-                Side::Peer,
-                format!("{left} of our calls did not end: BYE or CANCEL was not answered in {} s", CURTAIN.as_secs()),
-                "look at the platform for calls that are still up; it ends them by itself when their timers run out",
-            ));
+        if ended != Until::Done {
+            self.tell_left(run);
         }
         let withheld = self.legs.iter().flat_map(|leg| super::withheld::findings(&leg.seen));
         let foreign = self.parties.iter().flat_map(super::withheld::foreign_calls);
@@ -267,6 +259,38 @@ impl Ends {
         }
         for party in &self.parties {
             party.agent.endpoint().close().await;
+        }
+    }
+}
+
+impl Ends {
+    /// Tells which of our calls did not end.
+    fn tell_left(&self, run: &mut Run) {
+        // Whom we never heard of there is nothing to hang up.
+        let open = self.legs.iter().filter(|leg| !leg.seen.is_over() && run.has_heard(leg.handle.call_id()));
+        let taken = |leg: &&Leg| {
+            let trace = Trace::of(run, leg.handle.call_id());
+            leg.seen.answered.is_none() && trace.is_cancel_taken()
+        };
+        let (waiting, left): (Vec<&Leg>, Vec<&Leg>) = open.partition(taken);
+        let (waiting, left) = (waiting.len(), left.len());
+        if waiting > 0 {
+            run.find(Finding::new(
+                "not-ended-yet",
+                Severity::Info,
+                Side::Peer,
+                format!("{waiting} of our calls are cancelled (the CANCEL was answered 200) and not ended yet"),
+                "a branch that answers nothing, as of an unplugged device, may hold up the final response for 32 s (RFC 3261 sec. 9.1, 16.7)",
+            ));
+        }
+        if left > 0 {
+            run.find(Finding::new(
+                "call-left",
+                Severity::Warning,
+                Side::Peer,
+                format!("{left} of our calls did not end: BYE or CANCEL was not answered in {} s", CURTAIN.as_secs()),
+                "look at the platform for calls that are still up; it ends them by itself when their timers run out",
+            ));
         }
     }
 }

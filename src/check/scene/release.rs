@@ -4,8 +4,6 @@ use super::{Scene, Seen, Step};
 use crate::check::Interrupted;
 use crate::check::judge::release::{self, End};
 use crate::check::judged::Judged as StepVerdict;
-use crate::check::scene::trace::What;
-use crate::syntax::Method;
 use std::time::Duration;
 
 /// Time for BYE, its answer, and its arrival at the other end.
@@ -15,8 +13,6 @@ const PATIENCE: Duration = Duration::from_secs(4);
 const T1: Duration = Duration::from_millis(500);
 /// For the timer of the transaction itself to be over as well.
 const MORE: Duration = Duration::from_millis(500);
-/// The answer to a CANCEL that was taken.
-const CANCEL_TAKEN: What<'static> = What::Response(Method::Cancel, 200, 299);
 
 impl Scene<'_> {
     /// The step `hang-up` of a call whose ends are `legs`: one of ours, or two. The first hangs up, where nobody has, and it is judged how the
@@ -69,7 +65,7 @@ impl Scene<'_> {
     ) -> Result<Duration, Interrupted> {
         let began = self.run.now();
         let over = |ends: &super::Ends| ends.seen(leg).is_none_or(Seen::is_over);
-        if !self.until(time, over).await? && self.trace(leg).received(CANCEL_TAKEN).is_some() {
+        if !self.until(time, over).await? && self.trace(leg).is_cancel_taken() {
             let more = self.branch_time(leg).saturating_sub(time);
             self.until(more, over).await?;
         }

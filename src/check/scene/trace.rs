@@ -141,6 +141,11 @@ impl Trace {
             .any(|answer| answer.number() == asked)
     }
 
+    /// Was a CANCEL of ours answered with a 2xx?
+    pub(in crate::check) fn is_cancel_taken(&self) -> bool {
+        self.received(What::Response(Method::Cancel, 200, 299)).is_some()
+    }
+
     /// Did an ACK come to the final response with this To tag? Of several ends in one Call-ID each has its own.
     pub(in crate::check) fn is_acknowledged(&self, tag: &str) -> bool {
         let of_it = |entry: &Entry| {

@@ -53,6 +53,9 @@ pub(in crate::check) struct RingingStopped<'a> {
     pub(in crate::check) others: usize,
 }
 
+/// No platform gives up ringing before.
+const SHORTEST: Duration = Duration::from_millis(1_500);
+
 /// Judges it.
 pub(in crate::check) fn stopped_ringing(group: &Group<'_>, stopped: &RingingStopped<'_>) -> StepVerdict {
     let caller = stopped.caller;
@@ -81,7 +84,9 @@ pub(in crate::check) fn stopped_ringing(group: &Group<'_>, stopped: &RingingStop
         .copied()
         .chain(caller.rejected.iter().flat_map(|(_, r)| &r.reasons).map(String::as_str));
     let is_declined = said.into_iter().any(declined);
-    if is_declined || status >= 600 && stopped.others > 0 {
+    // Without other devices a single account has nobody who could decline, and a platform may give up with any status.
+    let may_decline = stopped.others > 0 || !group.one_account && stopped.rang_for < SHORTEST;
+    if is_declined || status >= 600 && may_decline {
         let whose = if group.one_account { "device of the account" } else { "member or device" };
         return StepVerdict::fail(
             "declined-elsewhere",
@@ -154,19 +159,23 @@ mod tests {
 
     /// Code, side and words of what is said.
     fn said(caller: &Seen, one_account: bool, others: usize, reasons: &[&str]) -> (String, Side, String) {
+        said_after(Duration::from_millis(300), caller, one_account, others, reasons)
+    }
+
+    fn said_after(
+        rang_for: Duration,
+        caller: &Seen,
+        one_account: bool,
+        others: usize,
+        reasons: &[&str],
+    ) -> (String, Side, String) {
         let names = ["bob".to_owned(), "carol".to_owned()];
         let group =
             Group { target: "sip:600@h", caller: "alice", ends: &names, second_caller: "alice", one_account };
         let end = ended(reasons);
         let judged = stopped_ringing(
             &group,
-            &RingingStopped {
-                caller,
-                trace: &Trace::default(),
-                ends: vec![&end],
-                rang_for: Duration::from_millis(300),
-                others,
-            },
+            &RingingStopped { caller, trace: &Trace::default(), ends: vec![&end], rang_for, others },
         );
         let finding = judged.finding.unwrap();
         (finding.code.into_owned(), finding.side, finding.seen + &finding.advice)
@@ -192,7 +201,9 @@ mod tests {
                 "{words}"
             );
         }
-        let (code, _, words) = said(&rejected(603), false, 0, &[]);
+        // So early nobody gives up: another member declined. Later it may be either.
+        assert_eq!(said(&rejected(603), false, 0, &[]).0, "declined-elsewhere");
+        let (code, _, words) = said_after(Duration::from_secs(20), &rejected(603), false, 0, &[]);
         assert_eq!(code, "ringing-stopped");
         assert!(words.contains("the time for ringing is over, or another member declined"), "{words}");
         let (code, _, words) = said(&Seen::default(), true, 1, &[]);
