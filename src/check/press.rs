@@ -1,12 +1,16 @@
 //! Digits that one end presses in a call, at the pace of a phone.
 
 use super::Run;
+use super::judge::digits::{Fate, Refusal};
+use super::scene::trace::{Trace, What};
 use super::scene::{Ends, Until};
 use crate::media::digit::{Digit, Key};
 use crate::media::dtmf::Way;
 use crate::media::stream::{self, Timing};
+use crate::syntax::Method;
+use crate::transport::Direction;
 use crate::ua::call::{Command, DTMF, DTMF_RELAY, DtmfInfo};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// Time for the answer to one INFO.
 const INFO_ANSWER: Duration = Duration::from_secs(5);
@@ -21,15 +25,35 @@ pub(super) struct Press<'a> {
     pub(super) timing: Timing,
 }
 
+/// What was seen while they went out.
+#[derive(Debug, Default)]
+pub(super) struct Log {
+    /// When each digit began to be sent.
+    pub(super) sent_at: Vec<Instant>,
+    /// INFOs that were refused.
+    pub(super) refusals: Vec<Refusal>,
+}
+
 /// Why not all went out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Unpressed {
     /// Telephone events were not agreed on.
     NotNegotiated,
-    /// An INFO was refused, or not answered: the digit at this place.
-    InfoRefused { status: Option<u16>, at: usize },
+    /// The INFO with the digit at this place was refused, or not answered; the log says how.
+    InfoRefused { at: usize },
     /// The call ended meanwhile.
     CallEnded,
+}
+
+impl Unpressed {
+    /// The fate of the digits.
+    pub(super) fn fate(self, log: Log) -> Fate {
+        match self {
+            Unpressed::NotNegotiated => Fate::NotNegotiated,
+            Unpressed::InfoRefused { at } => Fate::InfoRefused { at, refusals: log.refusals },
+            Unpressed::CallEnded => Fate::CallEnded,
+        }
+    }
 }
 
 impl Press<'_> {
@@ -44,31 +68,34 @@ impl Press<'_> {
             .sum()
     }
 
-    /// Presses them in this leg. `plain` is set where INFO with `application/dtmf-relay` is refused with 415, and `application/dtmf` is tried.
+    /// Presses them in this leg. Where INFO with `application/dtmf-relay` is refused with 415, `application/dtmf` is tried.
     pub(super) async fn run(
         &self,
         run: &mut Run,
         stage: &mut Ends,
         leg: usize,
-        plain: &mut bool,
+        log: &mut Log,
     ) -> Result<Until, Unpressed> {
         let Some(ours) = stage.legs.get(leg) else { return Err(Unpressed::CallEnded) };
         let negotiated = ours.seen.plan.as_ref().is_some_and(|plan| plan.send_telephone_event.is_some());
         match self.way {
             Way::Rfc4733 if !negotiated => Err(Unpressed::NotNegotiated),
-            Way::Rfc4733 | Way::InBand => Ok(self.in_stream(run, stage, leg).await),
-            Way::Info => self.infos(run, stage, leg, plain).await,
+            Way::Rfc4733 | Way::InBand => Ok(self.in_stream(run, stage, leg, log).await),
+            Way::Info => self.infos(run, stage, leg, log).await,
         }
     }
 
     /// Digits inside the running stream.
-    async fn in_stream(&self, run: &mut Run, stage: &mut Ends, from: usize) -> Until {
+    async fn in_stream(&self, run: &mut Run, stage: &mut Ends, from: usize, log: &mut Log) -> Until {
         let Some(leg) = stage.legs.get(from) else { return Until::TimedOut };
-        let played = leg.seen.played;
+        let (played, sent) = (leg.seen.played, leg.seen.sent.len());
         let digits = stream::Command::Digits { keys: self.keys.to_vec(), way: self.way, timing: self.timing };
         leg.handle.media(digits).await;
         let done = |stage: &Ends| stage.seen(from).is_none_or(|seen| seen.played > played || seen.is_over());
-        stage.until(run, self.time() + LATE, done).await
+        let until = stage.until(run, self.time() + LATE, done).await;
+        let sent = stage.seen(from).and_then(|seen| seen.sent.get(sent..)).unwrap_or_default();
+        log.sent_at.extend(sent.iter().filter(|(_, _, way)| *way == self.way).map(|(at, ..)| *at));
+        until
     }
 
     /// One INFO after the other, each when the one before was answered, as phones do.
@@ -77,7 +104,7 @@ impl Press<'_> {
         run: &mut Run,
         stage: &mut Ends,
         from: usize,
-        plain: &mut bool,
+        log: &mut Log,
     ) -> Result<Until, Unpressed> {
         let mut position = 0;
         for key in self.keys {
@@ -88,7 +115,7 @@ impl Press<'_> {
                 continue;
             };
             if let interrupted @ Until::Interrupted(_) =
-                self.info(run, stage, from, (digit, position), plain).await?
+                self.info(run, stage, from, (digit, position), log).await?
             {
                 return Ok(interrupted);
             }
@@ -108,12 +135,14 @@ impl Press<'_> {
         stage: &mut Ends,
         from: usize,
         (digit, at): (Digit, usize),
-        plain: &mut bool,
+        log: &mut Log,
     ) -> Result<Until, Unpressed> {
         let info = DtmfInfo { digit, duration: Some(self.timing.on) };
+        log.sent_at.push(run.now());
         loop {
+            let plain = !log.refusals.is_empty();
             let (content_type, body) =
-                if *plain { (DTMF, info.plain_body()) } else { (DTMF_RELAY, info.relay_body()) };
+                if plain { (DTMF, info.plain_body()) } else { (DTMF_RELAY, info.relay_body()) };
             let Some(leg) = stage.legs.get(from).filter(|leg| leg.seen.is_up()) else {
                 return Err(Unpressed::CallEnded);
             };
@@ -128,12 +157,20 @@ impl Press<'_> {
             }
             let answer =
                 stage.seen(from).and_then(|seen| seen.info_answers.get(answers)).map(|(_, status)| *status);
-            match answer {
+            let status = match answer {
                 Some(Some(200..300)) => return Ok(Until::Done),
-                // Nobody says which of the two types is right; one that is refused may only be the wrong one (failure D12).
-                Some(Some(415)) if !*plain => *plain = true,
-                Some(status) => return Err(Unpressed::InfoRefused { status, at }),
-                None => return Err(Unpressed::InfoRefused { status: None, at }),
+                Some(status) => status,
+                None => None,
+            };
+            let trace = stage.legs.get(from).map(|leg| Trace::of(run, leg.handle.call_id()));
+            let refused = What::Response(Method::Info, 300, 699);
+            let response =
+                trace.as_ref().and_then(|trace| trace.all(Direction::Received, refused).next_back());
+            let response = response.map(|entry| &entry.message).filter(|message| message.status() == status);
+            log.refusals.push(Refusal::of(content_type, status, response));
+            // Nobody says which of the two types is right; one that is refused may only be the wrong one (failure D12).
+            if status != Some(415) || plain {
+                return Err(Unpressed::InfoRefused { at });
             }
         }
     }

@@ -124,6 +124,17 @@ fn rtcp(description: &Description, media: &Media, address: IpAddr) -> SocketAddr
     SocketAddr::new(ip.unwrap_or(address), port.unwrap_or(media.port.saturating_add(1)))
 }
 
+/// Payload types and clock rates of the telephone-events in every audio section that is not refused.
+pub(super) fn telephone_events(description: &Description) -> Vec<(u8, u32)> {
+    let audio = |media: &&Media| media.media.eq_ignore_ascii_case("audio") && media.port != 0;
+    let numbers = |media: &Media| -> Vec<(u8, u32)> {
+        let numbers = media.fmt.split_ascii_whitespace().filter_map(|number| number.parse().ok());
+        let rate = |number: u8| encoding(media, number)?.strip_prefix("TELEPHONE-EVENT/")?.parse().ok();
+        numbers.filter_map(|number| Some((number, rate(number)?))).collect()
+    };
+    description.session.medias.iter().filter(audio).flat_map(numbers).collect()
+}
+
 fn formats(media: &Media) -> (Vec<(Codec, u8)>, Option<TelephoneEvent>) {
     let (mut codecs, mut event) = (Vec::new(), None);
     for number in media.fmt.split_ascii_whitespace() {

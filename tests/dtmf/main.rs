@@ -5,5 +5,9 @@
 mod faults;
 mod healthy;
 mod manners;
+#[path = "../support/meddler.rs"]
+#[allow(dead_code)]
+mod meddler;
 mod menus;
+mod platforms;
 mod scene;

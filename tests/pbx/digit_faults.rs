@@ -54,7 +54,8 @@ async fn press(scene: &mut Scene, digits: &str) -> Heard {
     alice.handle.media(stream::Command::digits(keys, Way::Rfc4733)).await;
     bob.watch(digits.len() as u64 * 200 + 1_500).await;
     let (mut events, mut voice) = (Vec::new(), Vec::new());
-    let plan = bob.handle.report().await.unwrap().plan.unwrap();
+    let report = bob.handle.report().await.unwrap();
+    let plan = report.plan.unwrap();
     for record in scene.bob.agent.scope().take_media().0 {
         let Ok(packet) = Packet::parse(&record.bytes) else { continue };
         if record.direction != Direction::Received || record.is_rtcp {
@@ -76,7 +77,7 @@ async fn press(scene: &mut Scene, digits: &str) -> Heard {
     let digits: Vec<Digit> = digits.chars().filter_map(Digit::from_char).collect();
     let mut expected = Expected::new(Way::Rfc4733, digits, Duration::from_millis(100));
     expected.payload_type = plan.receive_telephone_event.map(|event| event.payload_type);
-    expected.voice_ssrc = voice.first().map(|(ssrc, _)| *ssrc);
+    expected.around.spans = report.voice.spans;
     Heard { judged: judge(&expected, &seen(&bob)), events, voice }
 }
 

@@ -14,19 +14,16 @@
 //! # }
 //! ```
 
-mod name;
 mod path;
 mod phase;
 mod routing;
-
-pub(super) use name::unpressed;
 
 use super::pair::Pair;
 use super::press::Press;
 use super::target::request_uri;
 use super::{Account, Check, Run};
 use crate::error::Error;
-use crate::media::digit::{Key, parse_digits};
+use crate::media::digit::{Digit, Key, parse_digits};
 use crate::media::dtmf::Way;
 use crate::media::stream::Timing;
 use std::fmt;
@@ -219,6 +216,12 @@ impl Dtmf {
         self.dial.as_ref().map_or("", |(number, _)| number.as_str())
     }
 
+    /// The digits without the pauses.
+    pub(super) fn digits_sent(&self) -> Vec<Digit> {
+        let digit = |key: &Key| if let Key::Digit(digit) = key { Some(*digit) } else { None };
+        self.keys.iter().filter_map(digit).collect()
+    }
+
     /// All keys once, by this way.
     pub(super) fn press(&self, way: Way) -> Press<'_> {
         Press { keys: &self.keys, way, timing: self.timing }
@@ -246,7 +249,9 @@ impl Check for Dtmf {
     fn time_limit(&self) -> Option<Duration> {
         let rounds = if self.method == DtmfMethod::All { 4 } else { 1 };
         Some(self.time_limit.unwrap_or(
-            self.wait * 2 + self.press(self.method.way()).time() * 2 * rounds + Duration::from_secs(30),
+            self.wait * 2
+                + (self.press(self.method.way()).time() * 2 + phase::LONGEST) * rounds
+                + Duration::from_secs(30),
         ))
     }
 

@@ -1,9 +1,10 @@
 //! A menu: given digits, does it ring the account that it should?
 
-use super::phase::{Fate, Phase};
-use super::{Dtmf, DtmfMethod, name, phase};
+use super::{Dtmf, DtmfMethod};
+use crate::check::judge::digits::{self, Agreed, Events, Fate, Pressed};
 use crate::check::judged::{Judged, interrupted};
 use crate::check::pair::hang_up;
+use crate::check::press::{Log, Unpressed};
 use crate::check::scene::{Ends, Expect, Until};
 use crate::check::{Finding, MetricValue, Run, Severity, Side, Verdict};
 use crate::media::digit::Key;
@@ -107,14 +108,23 @@ enum Sent {
 /// Sends the digits to a menu, which nobody looks into: only that they could be sent is known.
 async fn send(check: &Dtmf, run: &mut Run, stage: &mut Ends, from: usize) -> Sent {
     let method = if check.method == DtmfMethod::All { DtmfMethod::Rfc4733 } else { check.method };
-    let phase: Phase = phase::run(check, run, stage, from, from, method).await;
-    // The menu's own audio is what we observed; whether it took the digits shows in whom it rings.
-    match &phase.fate {
-        Fate::Sent { .. } => Sent::All,
+    let (way, mark) = (method.way(), run.record_count());
+    let mut log = Log::default();
+    let fate = match check.press(way).run(run, stage, from, &mut log).await {
+        Ok(Until::Interrupted(why)) => Fate::Interrupted(why),
         // Over before all were sent: a menu that needs no more digits rings at once, one that hangs up does not.
-        Fate::CallEnded => Sent::All,
-        _ => Sent::Not(name::name(&phase, true).first()),
-    }
+        Ok(_) | Err(Unpressed::CallEnded) => return Sent::All,
+        Err(unpressed) => unpressed.fate(log),
+    };
+    let answer = stage.seen(from).and_then(|seen| seen.final_response.as_ref());
+    let pressed = Pressed {
+        way,
+        sent: check.digits_sent(),
+        fate,
+        agreed: Agreed { answer: answer.and_then(|answer| Events::of(answer.body())), ..Agreed::default() },
+        evidence: mark..run.record_count(),
+    };
+    Sent::Not(digits::judge(&pressed, true).first())
 }
 
 fn not_rung(check: &Dtmf, stage: &Ends, from: usize, waited: Until, early: bool) -> Judged {

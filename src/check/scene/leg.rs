@@ -105,6 +105,12 @@ impl Seen {
         match what {
             What::Signal(event) => self.signal(at, event),
             What::Media(stream::Event::Observed(observation)) => self.observed.push(observation),
+            What::Media(stream::Event::Amended(observation)) => {
+                match self.observed.iter_mut().rev().find(|earlier| observation.amends(earlier)) {
+                    Some(earlier) => *earlier = observation,
+                    None => self.observed.push(observation),
+                }
+            }
             What::Media(stream::Event::Sent { digit, way, at }) => self.sent.push((at, digit, way)),
             What::Media(stream::Event::Played) => self.played += 1,
             What::Media(stream::Event::Unsupported(way)) => self.unsupported = Some(way),

@@ -3,15 +3,15 @@
 use super::code::Dialled;
 use super::course::{END, Legs, REST, RING, aftermath};
 use super::{Transfer, TransferKind, TransferResult};
-use crate::check::dtmf::unpressed;
 use crate::check::judge::audio::doubted;
+use crate::check::judge::digits::{self, Agreed, Pressed};
 use crate::check::judge::transfer::keys::{self, Effect, Keys};
 use crate::check::judge::transfer::{Aftermath, Wanted};
 use crate::check::judged::Judged as StepVerdict;
-use crate::check::press::{Press, Unpressed};
+use crate::check::press::{Log, Press, Unpressed};
 use crate::check::scene::{Ears, Ends, Scene, Step, Stopped, Until};
 use crate::check::{Interrupted, MetricValue};
-use crate::media::digit::{Digit, Key};
+use crate::media::digit::Key;
 use std::time::Duration;
 
 /// Ringing time of a target of a semi-attended transfer: the transferor leaves meanwhile.
@@ -249,15 +249,21 @@ fn is_called(ends: &Ends, party: usize) -> bool {
 
 /// Presses keys; why that could not be.
 async fn pressed(scene: &mut Scene<'_>, leg: usize, press: Press<'_>) -> Option<StepVerdict> {
-    let mut plain = false;
-    match press.run(scene.run, &mut scene.ends, leg, &mut plain).await {
+    let (mut log, mark) = (Log::default(), scene.run.record_count());
+    match press.run(scene.run, &mut scene.ends, leg, &mut log).await {
         // A PBX that has all that it needs takes the transferor out at once.
         Ok(Until::Done | Until::TimedOut) | Err(Unpressed::CallEnded) => None,
         Ok(Until::Interrupted(why)) => Some(why.into()),
         Err(why) => {
             let digit = |key: &Key| if let Key::Digit(digit) = key { Some(*digit) } else { None };
-            let sent: Vec<Digit> = press.keys.iter().filter_map(digit).collect();
-            Some(unpressed(press.way, sent, why))
+            let pressed = Pressed {
+                way: press.way,
+                sent: press.keys.iter().filter_map(digit).collect(),
+                fate: why.fate(log),
+                agreed: Agreed::default(),
+                evidence: mark..scene.run.record_count(),
+            };
+            Some(digits::judge(&pressed, true).first())
         }
     }
 }

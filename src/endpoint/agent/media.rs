@@ -118,6 +118,10 @@ impl Media {
             }
         }
         self.plan = Some(plan.clone());
+        let address = self.address();
+        if let (Some(stream), Some(remote)) = (&mut self.stream, address) {
+            stream.handle_input(now, Input::Command(Command::PeerAt(remote)));
+        }
         let sends = self.remote().is_some();
         if let Some(stream) = &mut self.stream {
             stream.handle_input(now, Input::Command(Command::Sending(sends)));
@@ -226,7 +230,7 @@ impl Media {
             self.sources.push(remote);
         }
         match &mut self.stream {
-            Some(stream) => stream.handle_input(now, Input::Packet(&datagram)),
+            Some(stream) => stream.handle_input(now, Input::PacketFrom(&datagram, remote)),
             None => out.push(What::Rtp(datagram)),
         }
     }
@@ -332,6 +336,7 @@ impl Media {
             report.loud = stream.loud();
             report.comfort_noise = stream.comfort_noise();
             report.received = stream.statistics();
+            report.voice = stream.voice();
             report.malformed = stream.malformed();
             report.other_payloads = stream.other_payloads();
             report.packet_time_received = stream.packet_time_received();

@@ -2,6 +2,7 @@
 
 use crate::media::party_tone::Party;
 use crate::media::stats::Summary;
+use crate::media::stream::VoiceLog;
 use crate::sdp::MediaPlan;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
@@ -14,6 +15,8 @@ pub struct MediaReport {
     pub plan: Option<MediaPlan>,
     /// What was received.
     pub received: Summary,
+    /// What is known of the packets around each other: missing numbers, times of voice, who sends.
+    pub voice: VoiceLog,
     /// RTP packets sent.
     pub sent: u64,
     /// RTP packets that the system did not take.

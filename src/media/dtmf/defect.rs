@@ -117,12 +117,44 @@ pub enum Defect {
         /// Which.
         position: usize,
     },
+    /// Its event came from another address than the voice.
+    AnotherAddress {
+        /// Which.
+        position: usize,
+    },
+    /// Its event shares its RTP timestamp with that of another digit (RFC 4733 sec. 2.2.1), or begins before that one's end.
+    SharedTimestamp {
+        /// Which.
+        position: usize,
+    },
+    /// It came long after it was sent.
+    Late {
+        /// Which.
+        position: usize,
+        /// Time from its sending to its arrival, in milliseconds.
+        milliseconds: u32,
+        /// Digits that were sent after it came before it.
+        is_overtaken: bool,
+    },
+    /// Long times without a packet within its event (RFC 4733 sec. 2.5.1.2).
+    SparseUpdates {
+        /// Which.
+        position: usize,
+        /// The longest of them, in milliseconds.
+        milliseconds: u32,
+    },
 }
 
 impl Defect {
-    /// Whether it is only worth telling: the digits arrived.
+    /// Whether it is only worth telling: the digits arrived, each for itself and in their order.
     pub fn is_legal(self) -> bool {
-        matches!(self, Defect::Converted { .. })
+        matches!(
+            self,
+            Defect::Converted { .. }
+                | Defect::SharedTimestamp { .. }
+                | Defect::Late { is_overtaken: false, .. }
+                | Defect::SparseUpdates { .. }
+        )
     }
     /// The digit at which it is told, counted from 1; what is about all of them comes first.
     pub(super) fn place(self) -> usize {
@@ -139,7 +171,11 @@ impl Defect {
             | Defect::NoMarker { position }
             | Defect::WrongPayloadType { position, .. }
             | Defect::WrongClockRate { position, .. }
-            | Defect::AnotherSsrc { position } => position + 1,
+            | Defect::AnotherSsrc { position }
+            | Defect::AnotherAddress { position }
+            | Defect::SharedTimestamp { position }
+            | Defect::Late { position, .. }
+            | Defect::SparseUpdates { position, .. } => position + 1,
             Defect::Invented { before, .. } => before + 1,
         }
     }

@@ -21,10 +21,13 @@
 //! ```
 
 mod align;
+mod around;
 mod defect;
 mod judge;
+mod matches;
 mod observation;
 
+pub use around::{Around, Window};
 pub use defect::{By, Defect};
 pub use judge::{DigitResult, Expected, Judged, judge};
 pub use observation::{Observation, Rtp, Way};

@@ -4,6 +4,7 @@ use crate::media::dtmf_detector::Heard;
 use crate::media::telephone_event::{ReceivedEvent, Seen};
 use crate::media::tone::RATE_HZ;
 use std::fmt;
+use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 /// The way in which a digit travels.
@@ -52,6 +53,15 @@ pub struct Rtp {
     pub duration_resets: u32,
     /// The clock, where the growing duration told it.
     pub clock_rate_hz: Option<u32>,
+    /// The longest time between two of its packets until its first end, in milliseconds: one packet time where it is updated as it should.
+    #[cfg_attr(feature = "json", serde(default))]
+    pub longest_gap_ms: u32,
+    /// The address that it came from, where that is known.
+    #[cfg_attr(feature = "json", serde(default))]
+    pub remote: Option<SocketAddr>,
+    /// It came from another address than the voice: perhaps not from the peer at all.
+    #[cfg_attr(feature = "json", serde(default))]
+    pub is_foreign: bool,
 }
 
 /// One digit as it arrived.
@@ -107,6 +117,9 @@ impl Observation {
                 markers: event.markers,
                 duration_resets: event.duration_resets,
                 clock_rate_hz: event.clock_rate_hz,
+                longest_gap_ms: event.longest_gap.as_millis().try_into().unwrap_or(u32::MAX),
+                remote: None,
+                is_foreign: false,
             }),
         }
     }
@@ -117,6 +130,13 @@ impl Observation {
             level_dbm0: Some(heard.low_dbm0.min(heard.high_dbm0)),
             ..Observation::new(Way::InBand, heard.digit, at, Some(Duration::from_nanos(nanoseconds)))
         }
+    }
+    /// Whether this is the same event as an earlier observation, of which more has come since.
+    pub fn amends(&self, earlier: &Observation) -> bool {
+        let key = |observation: &Observation| observation.rtp.map(|rtp| (rtp.ssrc, rtp.timestamp));
+        key(self).is_some()
+            && key(self) == key(earlier)
+            && (self.event, self.at) == (earlier.event, earlier.at)
     }
     /// Whether a later event is the same press begun anew under another timestamp (failure D05): on the stream's own clock it begins where
     /// this one is still on, or within 20 ms of its end, which no pause is.

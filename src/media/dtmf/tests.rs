@@ -2,6 +2,7 @@
 use super::align::{Step, align};
 use super::*;
 use crate::media::digit::Digit;
+use crate::media::stream::Span;
 use crate::media::telephone_event::Seen;
 use proptest::prelude::*;
 use std::time::{Duration, Instant};
@@ -15,9 +16,15 @@ fn digits(text: &str) -> Vec<Digit> {
 fn expected(text: &str) -> Expected {
     Expected {
         payload_type: Some(96),
-        voice_ssrc: Some(7),
+        around: Around { spans: vec![voice_of(7)], ..Around::default() },
         ..Expected::new(Way::Rfc4733, digits(text), 100 * MS)
     }
+}
+
+/// Voice of this source all the time.
+fn voice_of(ssrc: u32) -> Span {
+    let now = Instant::now();
+    Span { ssrc, from: now - 60_000 * MS, to: now + 60_000 * MS, packets: 6_000 }
 }
 
 /// Sound events, 200 ms apart.
@@ -35,6 +42,9 @@ fn events(start: Instant, text: &str) -> Vec<Observation> {
             markers: 1,
             duration_resets: 0,
             clock_rate_hz: Some(8_000),
+            longest_gap_ms: 20,
+            remote: None,
+            is_foreign: false,
         }),
         ..Observation::new(Way::Rfc4733, digit, start + 200 * n as u32 * MS, Some(100 * MS))
     };
@@ -160,7 +170,7 @@ fn a_merged_repeat_is_told_from_a_lost_digit() {
     // Under one timestamp, the second marker and the duration from the beginning show it even where packets were lost.
     let mut observed = events(Instant::now(), "1123");
     observed.remove(1);
-    let lossy = Expected { loss: 0.2, ..expected("1123") };
+    let lossy = Expected { around: Around { loss: 0.2, ..Around::default() }, ..expected("1123") };
     assert_eq!(judge(&lossy, &observed).defects, [Defect::Lost { position: 1 }]);
     (rtp(&mut observed[0]).markers, rtp(&mut observed[0]).duration_resets) = (2, 1);
     let judged = judge(&lossy, &observed);
@@ -187,6 +197,146 @@ fn what_is_wrong_within_an_event_is_named_at_its_digit() {
         o[2].duration = Some(20 * MS);
     });
     assert_eq!(lost, []);
+}
+
+/// "159#" with the times at which it was sent, and these changes to what arrived.
+fn timed(text: &str, change: impl FnOnce(&mut Vec<Observation>)) -> Judged {
+    let start = Instant::now();
+    let mut observed = events(start, text);
+    change(&mut observed);
+    let sent_at = (0..text.len() as u32).map(|n| start + 200 * n * MS).collect();
+    judge(&Expected { sent_at, ..expected(text) }, &observed)
+}
+
+fn late(position: usize, milliseconds: u32, is_overtaken: bool) -> Defect {
+    Defect::Late { position, milliseconds, is_overtaken }
+}
+
+#[test]
+fn what_comes_late_is_late_and_not_lost() {
+    let judged = timed("159#", |o| o[3].at += 1_000 * MS);
+    assert_eq!((judged.defects.as_slice(), judged.is_good()), ([late(3, 1_000, false)].as_slice(), true));
+    assert_eq!(judged.received, "159#");
+    // All after the held back one wait too.
+    let judged = timed("15*#A", |o| o[2..].iter_mut().for_each(|o| o.at += 1_200 * MS));
+    assert_eq!(judged.defects, [2, 3, 4].map(|at| late(at, 1_200, false)));
+    // A jitter buffer's time is not late.
+    assert_eq!(timed("159#", |o| o.iter_mut().for_each(|o| o.at += 400 * MS)).defects, []);
+}
+
+#[test]
+fn digits_that_others_overtake_are_late_and_no_good() {
+    for (text, held) in [("*#AB", vec![0, 1]), ("#159", vec![0]), ("1*#A", vec![1, 2]), ("*#A", vec![0, 1])] {
+        let judged = timed(text, |o| held.iter().for_each(|at| o[*at].at += 1_000 * MS));
+        let defects: Vec<_> = held.iter().map(|at| late(*at, 1_000, true)).collect();
+        assert_eq!((judged.defects.clone(), judged.is_good()), (defects, false), "{text}");
+        assert!(judged.digits.iter().all(|digit| digit.observed.is_some()), "{text}");
+    }
+    // A little late only: the path changes the order.
+    let judged = timed("159", |o| o[0].at += 250 * MS);
+    assert_eq!(judged.defects, [Defect::Swapped { position: 0 }]);
+}
+
+#[test]
+fn what_comes_of_the_digits_before_is_theirs_and_no_defect_of_these() {
+    let start = Instant::now();
+    let owing = |text: &str, owed: &str, more: &str| {
+        let mut observed = events(start, text);
+        let early: Vec<_> = events(start - 500 * MS, more);
+        observed.splice(0..0, early);
+        let sent_at = (0..text.len() as u32).map(|n| start + 200 * n * MS).collect();
+        judge(&Expected { sent_at, owed: digits(owed), ..expected(text) }, &observed)
+    };
+    let judged = owing("159#", "#", "#");
+    assert_eq!((judged.defects.as_slice(), judged.received.as_str()), ([].as_slice(), "159#"));
+    assert_eq!(judged.belated.len(), 1);
+    // Nobody owed it.
+    let judged = owing("159#", "", "#");
+    assert!(matches!(judged.defects[..], [Defect::Invented { .. }]), "{:?}", judged.defects);
+    // It comes when the same digit was sent again.
+    let mut observed = events(start, "159#");
+    let mut again = events(start + 2_000 * MS, "#").remove(0);
+    rtp(&mut again).timestamp = 77_777;
+    observed.push(again);
+    let sent_at: Vec<_> = (0..4_u32).map(|n| start + 200 * n * MS).collect();
+    let judged = judge(&Expected { sent_at, owed: digits("#"), ..expected("159#") }, &observed);
+    assert_eq!((judged.defects.len(), judged.belated.len(), judged.received.as_str()), (0, 1, "159#"));
+}
+
+#[test]
+fn several_digits_under_one_timestamp_are_told_and_arrived() {
+    let one = |o: &mut Vec<Observation>| o.iter_mut().for_each(|o| rtp(o).timestamp = 160);
+    let judged = timed("159#", one);
+    let shared: Vec<_> = (0..4).map(|position| Defect::SharedTimestamp { position }).collect();
+    assert_eq!((judged.defects.clone(), judged.is_good()), (shared, true));
+    assert_eq!(timed("151", one).defects.len(), 3);
+    // The same digit again, when the sender's clock stood still during the event: a press of its own.
+    let judged = timed("115", |o| rtp(&mut o[1]).timestamp = 320);
+    let shared = [0, 1].map(|position| Defect::SharedTimestamp { position });
+    assert_eq!((judged.defects.as_slice(), judged.is_good()), (shared.as_slice(), true));
+    // "1111" under one timestamp comes as one event.
+    let judged = timed("1111", |o| {
+        o.truncate(1);
+        (rtp(&mut o[0]).markers, rtp(&mut o[0]).duration_resets) = (4, 3);
+    });
+    assert_eq!(judged.defects, [1, 2, 3].map(|position| Defect::Merged { position }));
+}
+
+#[test]
+fn a_source_that_changes_with_the_voice_is_the_voices_own() {
+    let start = Instant::now();
+    let judged = |spans: Vec<Span>| {
+        let mut observed = events(start, "1593");
+        observed[2..].iter_mut().for_each(|o| rtp(o).ssrc = 8);
+        let around = Around { spans, ..Around::default() };
+        judge(&Expected { around, ..expected("1593") }, &observed).defects
+    };
+    let span =
+        |ssrc, from: u32, to: u32| Span { ssrc, from: start + from * MS, to: start + to * MS, packets: 9 };
+    assert_eq!(judged(vec![span(7, 0, 380), span(8, 500, 900)]), []);
+    let alone = [2, 3].map(|position| Defect::AnotherSsrc { position });
+    assert_eq!(judged(vec![span(7, 0, 900)]), alone);
+    // Without any voice nothing is known of its source.
+    assert_eq!(judged(Vec::new()), []);
+}
+
+#[test]
+fn a_strangers_events_count_for_nothing_unless_they_are_the_digits_themselves() {
+    let foreign = |o: &mut Observation| rtp(o).is_foreign = true;
+    let judged = timed("159#", |o| {
+        let mut more = o[2].clone();
+        (rtp(&mut more).ssrc, rtp(&mut more).timestamp) = (99, 5);
+        foreign(&mut more);
+        o.push(more);
+    });
+    assert_eq!((judged.defects.len(), judged.foreign.len(), judged.received.as_str()), (0, 1, "159#"));
+    let judged = timed("159#", |o| o.iter_mut().for_each(foreign));
+    let elsewhere: Vec<_> = (0..4).map(|position| Defect::AnotherAddress { position }).collect();
+    assert_eq!((judged.defects, judged.foreign.len()), (elsewhere, 0));
+}
+
+#[test]
+fn packets_that_are_missing_again_and_again_beside_whole_voice_were_not_lost_on_the_way() {
+    let ends =
+        |number: usize| timed("1593", |o| o[..number].iter_mut().for_each(|o| rtp(o).end = Seen::MayBeLost));
+    assert_eq!(ends(1).defects, []);
+    assert_eq!(ends(4).defects.len(), 4);
+    assert!(ends(4).defects.iter().all(|defect| matches!(defect, Defect::NoEndPacket { .. })));
+    let lossy = Around { loss: 0.03, spans: vec![voice_of(7)], ..Around::default() };
+    let mut observed = events(Instant::now(), "1593");
+    observed.iter_mut().for_each(|o| rtp(o).end = Seen::MayBeLost);
+    assert_eq!(judge(&Expected { around: lossy, ..expected("1593") }, &observed).defects, []);
+}
+
+#[test]
+fn one_of_two_equal_digits_whose_packets_were_taken_out_is_lost_and_not_merged() {
+    let mut observed = events(Instant::now(), "1159");
+    observed.remove(1);
+    let around = Around { dropped: vec![1], spans: vec![voice_of(7)], ..Around::default() };
+    let judged = judge(&Expected { around, ..expected("1159") }, &observed);
+    assert_eq!(judged.defects, [Defect::Lost { position: 1 }]);
+    let sparse = changed(|o| rtp(&mut o[2]).longest_gap_ms = 900);
+    assert_eq!(sparse, [Defect::SparseUpdates { position: 2, milliseconds: 900 }]);
 }
 
 #[test]

@@ -40,6 +40,9 @@ mod arrivals;
 mod order;
 mod receive;
 mod send;
+mod voice;
+
+pub use voice::{Hole, MAX_HOLES, MAX_SOURCES, MAX_SPANS, Source, Span, VoiceLog};
 
 use crate::media::digit::{Digit, Key};
 use crate::media::dtmf::{Observation, Way};
@@ -52,6 +55,7 @@ use crate::message::Ids;
 use receive::Receiver;
 use send::Sender;
 use std::collections::VecDeque;
+use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 /// The most things that may wait to be played; further ones are refused with [`Event::QueueFull`].
@@ -141,6 +145,9 @@ pub enum Command {
     StopPlaying,
     /// Whether packets are sent at all: not so on hold.
     Sending(bool),
+    /// Where the peer's description says that it receives, and hence sends from as a rule (RFC 4961). While voice comes from there, or from
+    /// one other address, packets from elsewhere are heard by nobody; their events are told as [foreign](crate::media::dtmf::Rtp::is_foreign).
+    PeerAt(SocketAddr),
     /// Payload types from a new offer or answer.
     Renegotiated {
         /// Voice.
@@ -164,6 +171,8 @@ impl Command {
 pub enum Input<'a> {
     /// A datagram from the RTP port.
     Packet(&'a [u8]),
+    /// The same, and the address that it came from.
+    PacketFrom(&'a [u8], SocketAddr),
     /// A wish of the owner.
     Command(Command),
 }
@@ -200,6 +209,8 @@ pub enum Event {
     },
     /// A digit arrived, as a telephone event or as tones, and is over.
     Observed(Observation),
+    /// A telephone event that was told without its end went on: it [replaces](Observation::amends) what was told of it.
+    Amended(Observation),
     /// Digits were asked for by a way that this stream does not have.
     Unsupported(Way),
     /// Too much waits already, or there were too many samples.
@@ -226,7 +237,11 @@ impl Stream {
     /// Takes a datagram or a command.
     pub fn handle_input(&mut self, now: Instant, input: Input<'_>) {
         match input {
-            Input::Packet(datagram) => self.receiver.handle_input(now, datagram, &mut self.out),
+            Input::Packet(datagram) => self.receiver.handle_input(now, datagram, None, &mut self.out),
+            Input::PacketFrom(datagram, remote) => {
+                self.receiver.handle_input(now, datagram, Some(remote), &mut self.out);
+            }
+            Input::Command(Command::PeerAt(remote)) => self.receiver.peer_at(remote),
             Input::Command(command) => self.sender.handle_input(command, &mut self.out),
         }
         self.bound();
@@ -253,6 +268,10 @@ impl Stream {
     /// What was received so far.
     pub fn statistics(&self) -> Summary {
         self.receiver.statistics()
+    }
+    /// What is known of the packets around each other: missing numbers, times of voice, who sends.
+    pub fn voice(&self) -> VoiceLog {
+        self.receiver.voice()
     }
     /// Datagrams on the RTP port that were no RTP of version 2.
     pub fn malformed(&self) -> u64 {

@@ -1,6 +1,7 @@
 //! The receiving half: every packet goes to the statistics, its content to whom it concerns.
 use super::arrivals::Arrivals;
 use super::order::{Order, Ordered};
+use super::voice::{Holds, Log, VoiceLog};
 use super::{Config, Event, Output};
 use crate::media::dtmf::Observation;
 use crate::media::dtmf_detector::{DtmfDetector, Heard};
@@ -12,6 +13,7 @@ use crate::media::stats::{Statistics, Summary};
 use crate::media::telephone_event::{EventReceiver, Payload};
 use crate::media::tone::{RATE_HZ, peak};
 use std::collections::VecDeque;
+use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 /// Payload types below this are static (RFC 3551 sec. 6).
@@ -38,6 +40,7 @@ pub(super) struct Receiver {
     telephone_event: Option<u8>,
     detect: bool,
     statistics: Statistics,
+    log: Log,
     events: EventReceiver,
     order: Order<Sound>,
     detector: DtmfDetector,
@@ -67,6 +70,7 @@ impl Receiver {
             telephone_event: config.telephone_event_received,
             detect: config.detect_tones,
             statistics: Statistics::new(RATE_HZ),
+            log: Log::default(),
             events: EventReceiver::new(),
             order: Order::default(),
             detector: DtmfDetector::new(),
@@ -87,6 +91,12 @@ impl Receiver {
     }
     pub(super) fn statistics(&self) -> Summary {
         self.statistics.summary()
+    }
+    pub(super) fn voice(&self) -> VoiceLog {
+        self.log.log()
+    }
+    pub(super) fn peer_at(&mut self, remote: SocketAddr) {
+        self.log.peer_at(remote);
     }
     pub(super) fn malformed(&self) -> u64 {
         self.malformed
@@ -132,7 +142,13 @@ impl Receiver {
             _ => None,
         }
     }
-    pub(super) fn handle_input(&mut self, now: Instant, datagram: &[u8], out: &mut VecDeque<Output>) {
+    pub(super) fn handle_input(
+        &mut self,
+        now: Instant,
+        datagram: &[u8],
+        remote: Option<SocketAddr>,
+        out: &mut VecDeque<Output>,
+    ) {
         if is_rtcp(datagram) {
             return;
         }
@@ -144,13 +160,23 @@ impl Receiver {
         let dynamic = packet.payload_type >= FIRST_DYNAMIC && law.is_none();
         let event = law.is_none() && self.telephone_event == Some(packet.payload_type)
             || dynamic && Payload::looks_like_one(packet.payload);
+        let holds = match (event, law) {
+            (true, _) => Holds::Event,
+            (false, Some(_)) => Holds::Voice,
+            (false, None) => Holds::Other,
+        };
+        let is_heard = self.log.take(now, (packet.ssrc, packet.sequence_number), remote, holds);
+        if !is_heard {
+            // Whose events they are is judged where all is seen.
+            if event {
+                self.take_event(now, &packet, out);
+            }
+            return;
+        }
         self.statistics.receive(now, &packet, law.is_some());
         let mut samples = Vec::new();
         if event {
-            self.events.handle_input(now, &packet);
-            while let Some((digit, at)) = self.events.poll_begun() {
-                out.push_back(Output::Event(Event::Begun { digit, at }));
-            }
+            self.take_event(now, &packet, out);
         } else {
             self.events.note(packet.ssrc, packet.sequence_number);
             if let Some(law) = law {
@@ -166,6 +192,12 @@ impl Receiver {
         self.order.push(packet.ssrc, packet.sequence_number, Sound(samples, now), &mut self.ordered);
         self.last_voice = Some(now);
         self.listen(now, out);
+    }
+    fn take_event(&mut self, now: Instant, packet: &Packet<'_>, out: &mut VecDeque<Output>) {
+        self.events.handle_input(now, packet);
+        while let Some((digit, at)) = self.events.poll_begun() {
+            out.push_back(Output::Event(Event::Begun { digit, at }));
+        }
     }
     /// Gives what is in order to the ears.
     fn listen(&mut self, now: Instant, out: &mut VecDeque<Output>) {
@@ -209,7 +241,13 @@ impl Receiver {
     }
     fn tell_events(&mut self, out: &mut VecDeque<Output>) {
         while let Some(event) = self.events.poll_output() {
-            out.push_back(Output::Event(Event::Observed(Observation::from_event(&event, RATE_HZ))));
+            let mut observation = Observation::from_event(&event, RATE_HZ);
+            if let (Some(rtp), Some(source)) = (&mut observation.rtp, self.log.source(event.ssrc)) {
+                (rtp.remote, rtp.is_foreign) = (source.remote, source.is_foreign);
+            }
+            let is_amended = event.is_amended;
+            let told = if is_amended { Event::Amended(observation) } else { Event::Observed(observation) };
+            out.push_back(Output::Event(told));
         }
     }
     pub(super) fn handle_timeout(&mut self, now: Instant, out: &mut VecDeque<Output>) {

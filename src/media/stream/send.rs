@@ -100,6 +100,8 @@ impl Sender {
                 out.push_back(Output::Event(Event::QueueFull))
             }
             Command::Samples(samples) => self.push(Play::Samples(samples, 0), out),
+            // Concerns the receiving half alone.
+            Command::PeerAt(_) => {}
             Command::StopPlaying => self.queue.clear(),
             Command::Sending(sending) => {
                 self.marker |= sending && !self.sending;

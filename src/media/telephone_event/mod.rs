@@ -1,7 +1,7 @@
 //! Telephone events: the payload of RFC 4733, a machine that sends them and one that receives them.
 //!
-//! The receiver tells events apart by their RTP timestamp and by nothing else, so that loss, duplicates and reordering neither merge nor
-//! invent digits.
+//! The receiver tells events apart by their RTP timestamp and code and by nothing else, so that loss, duplicates and reordering neither
+//! merge nor invent digits.
 
 mod receiver;
 mod sender;

@@ -64,6 +64,10 @@ pub struct ReceivedEvent {
     pub end: Seen,
     /// The clock as the growing duration told it, when 40 ms or more could be seen.
     pub clock_rate_hz: Option<u32>,
+    /// The longest time between two of its packets until its first end came.
+    pub longest_gap: Duration,
+    /// It was told before without an end, and is told again with what came since.
+    pub is_amended: bool,
     first_sequence: u16,
     last_sequence: u16,
     last_duration: u16,
@@ -82,11 +86,11 @@ impl ReceivedEvent {
     }
 }
 
-/// Receives the events of one stream, whatever its sources are.
+/// Receives the events of one stream, whatever its sources are. Events are told apart by source, timestamp and code.
 #[derive(Debug, Clone, Default)]
 pub struct EventReceiver {
     open: VecDeque<ReceivedEvent>,
-    told: VecDeque<(u32, u32)>,
+    told: VecDeque<ReceivedEvent>,
     numbers: VecDeque<(u32, u16)>,
     begun: VecDeque<(Digit, Instant)>,
     out: VecDeque<ReceivedEvent>,
@@ -108,13 +112,15 @@ impl EventReceiver {
     pub fn handle_input(&mut self, now: Instant, packet: &EventPacket<'_>) {
         self.note(packet.ssrc, packet.sequence_number);
         let Some(payload) = Payload::parse(packet.payload) else { return };
-        let known = |e: &&mut ReceivedEvent| e.ssrc == packet.ssrc && e.belongs(packet.timestamp, payload);
-        if let Some(event) = self.open.iter_mut().find(known) {
-            event.more(now, packet, payload);
-            return;
-        }
-        if self.told.contains(&(packet.ssrc, packet.timestamp)) {
-            return;
+        let is_of = |e: &ReceivedEvent| e.ssrc == packet.ssrc && e.belongs(packet.timestamp, payload);
+        if let Some(at) = self.open.iter().rposition(is_of) {
+            if !self.is_pressed_again(&self.open[at], packet, payload) {
+                return self.open[at].more(now, packet, payload);
+            }
+        } else if let Some(at) = self.told.iter().rposition(is_of)
+            && !self.is_pressed_again(&self.told[at], packet, payload)
+        {
+            return self.amend(at, now, packet, payload);
         }
         if self.open.len() == MAX_EVENTS {
             self.tell(0);
@@ -126,6 +132,35 @@ impl EventReceiver {
             self.begun.push_back((digit, now));
         }
         self.open.push_back(ReceivedEvent::new(now, packet, payload));
+    }
+    /// Whether a packet begins the same digit again under one timestamp: another digit went under it in between.
+    fn is_pressed_again(&self, event: &ReceivedEvent, packet: &EventPacket<'_>, payload: Payload) -> bool {
+        let begins = packet.marker || !payload.end && payload.duration < event.last_duration;
+        let is_after = |number: u16| packet.sequence_number.wrapping_sub(number).wrapping_sub(1) < 0x7fff;
+        let mut others = self.open.iter().chain(&self.told);
+        begins
+            && others.any(|other| {
+                other.event != event.event
+                    && (other.ssrc, other.timestamp) == (event.ssrc, event.timestamp)
+                    && is_after(other.last_sequence)
+                    && other.first_sequence.wrapping_sub(event.first_sequence) < 0x8000
+            })
+    }
+    /// More of an event that was told already: what goes on where it had no end yet is told anew, repeated ends are not.
+    fn amend(&mut self, at: usize, now: Instant, packet: &EventPacket<'_>, payload: Payload) {
+        let goes_on = self.told.get(at).is_some_and(|event| {
+            event.end_packets == 0 && (payload.end || payload.duration > event.last_duration)
+        });
+        if !goes_on {
+            return;
+        }
+        let Some(mut event) = self.told.remove(at) else { return };
+        event.more(now, packet, payload);
+        event.is_amended = true;
+        if self.open.len() == MAX_EVENTS {
+            self.tell(0);
+        }
+        self.open.push_back(event);
     }
     /// Tells the events of which nothing more is to be waited for.
     pub fn handle_timeout(&mut self, now: Instant) {
@@ -160,7 +195,7 @@ impl EventReceiver {
     fn tell(&mut self, at: usize) {
         let Some(mut event) = self.open.remove(at) else { return };
         let came = |number: u16| self.numbers.contains(&(event.ssrc, number));
-        if event.markers == 0 {
+        if event.markers == 0 && !event.is_amended {
             // Without the packet before the first one nobody can say whether that was the one with the marker.
             let before = event.first_sequence.wrapping_sub(1);
             event.marker = if came(before) { Seen::No } else { Seen::MayBeLost };
@@ -168,6 +203,8 @@ impl EventReceiver {
         if event.end_packets == 0 {
             let lost = (1..=3).any(|n| !came(event.last_sequence.wrapping_add(n)));
             event.end = if lost { Seen::MayBeLost } else { Seen::No };
+        } else {
+            event.end = Seen::Yes;
         }
         let [(from, shorter), (to, longer)] = event.growth;
         let passed = to.saturating_duration_since(from);
@@ -177,7 +214,7 @@ impl EventReceiver {
         if self.told.len() == REMEMBERED {
             self.told.pop_front();
         }
-        self.told.push_back((event.ssrc, event.segment_timestamp));
+        self.told.push_back(event.clone());
         // Told in the order of the wire's clock even where one straggler kept an earlier event open for longer.
         if self.out.len() == MAX_EVENTS {
             self.out.pop_front();
@@ -205,6 +242,8 @@ impl ReceivedEvent {
             marker: Seen::Yes,
             end: Seen::Yes,
             clock_rate_hz: None,
+            longest_gap: Duration::ZERO,
+            is_amended: false,
             first_sequence: packet.sequence_number,
             last_sequence: packet.sequence_number,
             last_duration: payload.duration,
@@ -217,13 +256,15 @@ impl ReceivedEvent {
     /// Whether a packet is of this event, or of its next segment.
     fn belongs(&self, timestamp: u32, payload: Payload) -> bool {
         let next = self.segment_timestamp.wrapping_add(u32::from(self.last_duration));
-        let next_segment = timestamp == next
-            && self.last_duration >= SEGMENT
-            && self.end_packets == 0
-            && self.event == payload.event;
-        timestamp == self.segment_timestamp || timestamp == self.timestamp || next_segment
+        let next_segment = timestamp == next && self.last_duration >= SEGMENT && self.end_packets == 0;
+        // Some senders put several digits under one timestamp, which RFC 4733 sec. 2.2.1 does not allow.
+        self.event == payload.event
+            && (timestamp == self.segment_timestamp || timestamp == self.timestamp || next_segment)
     }
     fn more(&mut self, now: Instant, packet: &Packet<'_>, payload: Payload) {
+        if self.end_packets == 0 {
+            self.longest_gap = self.longest_gap.max(now.saturating_duration_since(self.last_at));
+        }
         self.last_at = now;
         let ahead = packet.sequence_number.wrapping_sub(self.last_sequence);
         let later = ahead != 0 && ahead < 0x8000;

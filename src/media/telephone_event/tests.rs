@@ -157,6 +157,55 @@ fn a_second_press_under_the_same_timestamp_leaves_its_marks() {
     assert_eq!((events.len(), events[0].markers, events[0].duration_resets), (1, 2, 1));
 }
 
+/// All events under the timestamp of the first.
+fn under_one_timestamp(digits: &str) -> Vec<OnTheWay> {
+    let mut packets = stream(digits);
+    let timestamp = packets[0].sent.unwrap().timestamp;
+    packets.iter_mut().filter_map(|p| p.sent.as_mut()).for_each(|sent| sent.timestamp = timestamp);
+    packets
+}
+
+#[test]
+fn different_digits_under_one_timestamp_are_told_apart_by_their_codes() {
+    for digits in ["159#", "151", "15151", "*#*#", "1212121212"] {
+        assert_eq!(text(&receive(&under_one_timestamp(digits))), digits);
+    }
+    // The same digit again and again cannot be told apart by anybody.
+    let same = receive(&under_one_timestamp("1111"));
+    assert_eq!((text(&same).as_str(), same[0].markers, same[0].duration_resets), ("1", 4, 3));
+    assert_eq!(text(&receive(&under_one_timestamp("1155"))), "15");
+    // A last end packet that comes when the next digit has begun begins nothing.
+    let mut packets = under_one_timestamp("159#");
+    for digit in 0..3 {
+        packets[digit * 10 + 6].at_ms = (digit as u64 + 1) * 200 + 5;
+    }
+    packets.sort_by_key(|p| p.at_ms);
+    assert_eq!(text(&receive(&packets)), "159#");
+}
+
+#[test]
+fn an_event_whose_updates_stop_for_long_is_told_again_with_its_end() {
+    let mut packets = stream("5");
+    // Two packets, 0.9 s of voice, three ends.
+    let (first, end) = (packets[1].sent.unwrap(), packets[6].sent.unwrap());
+    packets = (0..60).map(|n| OnTheWay { at_ms: 20 * n, sequence: n as u16, sent: None }).collect();
+    packets[0].sent = Some(SentPacket { marker: true, ..first });
+    packets[1].sent = Some(first);
+    for packet in &mut packets[47..50] {
+        let payload = super::Payload { duration: 8_000, ..end.payload };
+        packet.sent = Some(SentPacket { payload, ..end });
+    }
+    let events = receive(&packets);
+    let told: Vec<_> = events.iter().map(|e| (e.end, e.duration, e.is_amended)).collect();
+    assert_eq!(told, [(Seen::No, 320, false), (Seen::Yes, 8_000, true)]);
+    assert_eq!((events[1].longest_gap, events[1].marker), (Duration::from_millis(920), Seen::Yes));
+    assert_eq!(events[1].first_at, events[0].first_at);
+    // Whole events are not told again when their ends are repeated much later.
+    let mut packets = stream("5");
+    packets[6].at_ms = 900;
+    assert_eq!(receive(&packets).len(), 1);
+}
+
 #[test]
 fn packets_much_later_do_not_begin_the_event_anew() {
     let mut packets = stream("1");

@@ -26,6 +26,12 @@ pub(super) struct Row<'a> {
     wrong: Cow<'a, [Defect]>,
     digits: Vec<One>,
     observed: Vec<One>,
+    /// Which of the observed ones are of digits sent before.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    belated: Vec<usize>,
+    /// Which of the observed ones came from a stranger.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    foreign: Vec<usize>,
 }
 
 #[derive(serde::Serialize, serde::Deserialize)]
@@ -78,6 +84,8 @@ fn row(result: &DtmfResult, began: Instant) -> Row<'_> {
         wrong: Cow::Borrowed(judged.map_or(&[], |judged| &judged.defects)),
         digits,
         observed: result.observed.iter().map(|seen| one(seen.digit, Some(seen), began)).collect(),
+        belated: judged.map(|judged| judged.belated.clone()).unwrap_or_default(),
+        foreign: judged.map(|judged| judged.foreign.clone()).unwrap_or_default(),
     }
 }
 
@@ -128,6 +136,8 @@ impl Row<'_> {
                     .collect::<Result<_, _>>()?,
                 defects: self.wrong.into_owned(),
                 lossy: self.lossy,
+                belated: self.belated,
+                foreign: self.foreign,
             }),
         };
         Ok(DtmfResult {

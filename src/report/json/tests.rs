@@ -72,7 +72,7 @@ fn way() -> BoxedStrategy<Way> {
 
 fn rtp() -> BoxedStrategy<Rtp> {
     let seen = || select(vec![Seen::Yes, Seen::No, Seen::MayBeLost]);
-    let numbers = (any::<u8>(), any::<[u32; 6]>(), option::of(any::<u32>()));
+    let numbers = (any::<u8>(), any::<[u32; 7]>(), option::of(any::<u32>()));
     (numbers, seen(), seen())
         .prop_map(|((payload_type, n, clock_rate_hz), marker, end)| Rtp {
             payload_type,
@@ -85,6 +85,9 @@ fn rtp() -> BoxedStrategy<Rtp> {
             markers: n[4],
             duration_resets: n[5],
             clock_rate_hz,
+            longest_gap_ms: n[6],
+            remote: (n[6] % 2 == 0).then(|| ([192, 0, 2, 1], payload_type.into()).into()),
+            is_foreign: n[6] % 3 == 0,
         })
         .boxed()
 }
@@ -131,6 +134,10 @@ fn defect() -> BoxedStrategy<Defect> {
                 Defect::WrongPayloadType { position, payload_type: small },
                 Defect::WrongClockRate { position, hz: number },
                 Defect::AnotherSsrc { position },
+                Defect::AnotherAddress { position },
+                Defect::SharedTimestamp { position },
+                Defect::Late { position, milliseconds: number, is_overtaken: number % 2 == 0 },
+                Defect::SparseUpdates { position, milliseconds: number },
             ])
         })
         .boxed()
@@ -169,6 +176,8 @@ fn digits(began: Instant) -> BoxedStrategy<DtmfResult> {
                     digits: results(way),
                     defects,
                     lossy,
+                    belated: (0..usize::from(lossy)).collect(),
+                    foreign: (0..usize::from(lossy) * 2).collect(),
                 }),
                 observed,
                 loss: f64::from(loss) / 1_000.0,

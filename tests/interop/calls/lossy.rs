@@ -3,7 +3,7 @@
 use super::phone::{Phone, Talk, all_at_once, digits};
 use crate::peer::lossy::{Faults, Link};
 use ringback::endpoint::agent::Rewrite;
-use ringback::media::dtmf::{Expected, Judged, Way, judge};
+use ringback::media::dtmf::{Around, Expected, Judged, Way, judge};
 use ringback::message::Message;
 use ringback::syntax::Limits;
 use ringback::ua::call::Command;
@@ -58,8 +58,7 @@ async fn judged(from: &mut Talk, to: &mut Talk, way: Way) -> Judged {
     let report = to.handle.report().await.unwrap();
     let mut expected = Expected::new(way, digits(ALL), Duration::from_millis(100));
     expected.payload_type = Some(101);
-    expected.voice_ssrc = report.received.ssrc;
-    expected.loss = report.received.loss();
+    expected.around = Around { loss: report.received.loss(), spans: report.voice.spans, ..Around::default() };
     judge(&expected, &to.observed().await)
 }
 

@@ -15,7 +15,7 @@ fn said_with(timing: Timing, meddler: Option<fn(&mut Meddled, Payload) -> bool>)
     let digits = "1123".chars().filter_map(Digit::from_char).collect();
     let expected = Expected {
         payload_type: Some(101),
-        voice_ssrc: Some(pair.a.ssrc()),
+        around: Around { spans: pair.b.voice().spans, ..Around::default() },
         ..Expected::new(Way::Rfc4733, digits, timing.on)
     };
     judge(&expected, &pair.observed()).defects

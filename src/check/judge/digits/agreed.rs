@@ -1,0 +1,98 @@
+//! What offer and answer said of telephone events, at either end (RFC 3264 sec. 6.1, RFC 4733 sec. 2.1).
+
+use super::{Arrived, Pressed};
+use crate::check::judged::Judged as StepVerdict;
+use crate::check::{Finding, Severity, Side};
+use crate::media::dtmf::Way;
+use crate::sdp::Description;
+
+/// Telephone events of one description: payload types with their clock rates.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(in crate::check) struct Events(pub(in crate::check) Vec<(u8, u32)>);
+
+/// What both ends were told.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(in crate::check) struct Agreed {
+    /// In the answer to the end that sends; `None` where it is not known.
+    pub(in crate::check) answer: Option<Events>,
+    /// In the offer to the end that receives; `None` where it is not known, or that end made the offer.
+    pub(in crate::check) offer: Option<Events>,
+    /// The payload type that the receiving end agreed on.
+    pub(in crate::check) receives: Option<u8>,
+}
+
+impl Events {
+    /// What a body says; `None` when it is no description.
+    pub(in crate::check) fn of(body: &[u8]) -> Option<Events> {
+        let description = Description::parse(body).ok()?;
+        Some(Events(description.telephone_events()))
+    }
+
+    /// Those whose clock rate is not that of G.711.
+    fn other_rates(&self) -> Option<String> {
+        let rates: Vec<String> = self
+            .0
+            .iter()
+            .filter(|(_, hz)| *hz != 8_000)
+            .map(|(_, hz)| format!("telephone-event/{hz}"))
+            .collect();
+        (!rates.is_empty() && rates.len() == self.0.len()).then(|| rates.join(", "))
+    }
+}
+
+/// Events cannot be sent: the answer has none that we may use.
+pub(super) fn missing(agreed: &Agreed) -> StepVerdict {
+    if let Some(rates) = agreed.answer.as_ref().and_then(Events::other_rates) {
+        return StepVerdict::fail(
+            "telephone-event-rate",
+            Side::Peer,
+            format!(
+                "the answer has {rates} beside G.711: its clock does not fit the voice at 8000 Hz, so digits by RFC 4733 cannot be sent (D03)"
+            ),
+            "platform: answer with telephone-event/8000 beside PCMA and PCMU (RFC 4733 sec. 2.1); an answer gives the rates of the offer",
+        );
+    }
+    StepVerdict::fail(
+        "telephone-event-missing",
+        Side::Peer,
+        "telephone-event is missing from the answer: digits by RFC 4733 cannot be sent (D01)".into(),
+        "platform: enable telephone-event on this route; phone: DTMF 'auto', INFO or in-band meanwhile",
+    )
+}
+
+/// Events came to an end that had not agreed to them.
+pub(super) fn unasked(pressed: &Pressed, arrived: &Arrived) -> Option<Finding> {
+    if pressed.agreed.receives.is_some() {
+        return None;
+    }
+    let ours =
+        arrived.observed.iter().filter_map(|observation| observation.rtp.filter(|rtp| !rtp.is_foreign));
+    let mut types: Vec<u8> = ours.map(|rtp| rtp.payload_type).collect();
+    types.sort_unstable();
+    types.dedup();
+    let named = types.iter().map(u8::to_string).collect::<Vec<_>>().join(", ");
+    if named.is_empty() {
+        return None;
+    }
+    let offer = match &pressed.agreed.offer {
+        Some(offer) => match offer.other_rates() {
+            Some(rates) => {
+                format!("the offer to the called end has {rates} only, which does not fit the voice")
+            }
+            None if offer.0.is_empty() => "telephone-event was not in the offer to the called end".to_owned(),
+            None => "the answer of the called end has no telephone-event".to_owned(),
+        },
+        None => "the called end has no telephone-event in its description".to_owned(),
+    };
+    let by = match pressed.way {
+        Way::Rfc4733 => String::new(),
+        way => format!(" for digits sent by {way}"),
+    };
+    Some(Finding::new(
+        "events-not-agreed",
+        Severity::Error,
+        Side::Peer,
+        format!("telephone events came with payload type {named}{by}, and were not agreed on: {offer}"),
+        "platform: send events only where offer and answer have telephone-event; a phone drops a payload type that it does not know",
+    ))
+}
