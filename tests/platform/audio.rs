@@ -24,7 +24,6 @@ fn late_by(time: Duration) -> Platform {
 }
 
 #[tokio::test(start_paused = true)]
-#[ignore = "red: 23"]
 async fn a_third_of_the_audio_is_not_a_pass() {
     let outcome = call(in_turn(ms(300), ms(900))).await;
     judged_as(&outcome, &[Verdict::Fail], &[Side::Peer, Side::Path]);
@@ -32,7 +31,6 @@ async fn a_third_of_the_audio_is_not_a_pass() {
 }
 
 #[tokio::test(start_paused = true)]
-#[ignore = "red: 23"]
 async fn most_of_the_audio_is_a_warning_and_all_of_it_none() {
     let outcome = call(in_turn(ms(700), ms(1_000))).await;
     passes(&outcome);
@@ -69,7 +67,6 @@ fn ended(after: Duration, reason: Option<&'static str>) -> Platform {
 }
 
 #[tokio::test(start_paused = true)]
-#[ignore = "red: 24"]
 async fn a_call_that_the_platform_ends_at_once_is_no_matter_of_the_path() {
     for (after, reason) in [
         (200, Some("Q.850;cause=21")),
@@ -107,7 +104,6 @@ async fn a_number_that_ends_the_call_at_once_is_told_as_that() {
 }
 
 #[tokio::test(start_paused = true)]
-#[ignore = "red: 27"]
 async fn of_the_direction_that_was_not_seen_nothing_is_claimed() {
     let platform = Platform::new().answering("900", || Source::Nothing);
     let outcome = platform.asked(Call::to(&account("alice"), "900").unwrap()).await;

@@ -29,7 +29,6 @@ fn mailbox_after(time: u64, reason: Option<&'static str>) -> Platform {
 }
 
 #[tokio::test(start_paused = true)]
-#[ignore = "red: 31"]
 async fn no_verdict_about_a_cancel_without_a_cancel() {
     for (time, reason) in [(600, None), (100, Some("SIP;cause=480")), (900, Some("SIP;cause=200;text=\"x\""))]
     {
@@ -43,7 +42,6 @@ async fn no_verdict_about_a_cancel_without_a_cancel() {
 }
 
 #[tokio::test(start_paused = true)]
-#[ignore = "red: 31"]
 async fn a_call_that_is_refused_or_ended_before_it_is_given_up_is_no_pass() {
     for (status, phrase) in
         [(480, "Temporarily Unavailable"), (486, "Busy Here"), (487, "Request Terminated")]
@@ -91,7 +89,6 @@ async fn a_callee_whom_the_platform_gives_up_declined_nothing_whichever_leg_ends
 }
 
 #[tokio::test(start_paused = true)]
-#[ignore = "red: 31"]
 async fn an_answer_that_crosses_the_cancel_is_told() {
     let platform = Platform::new().when(|core, m| {
         let gives_up = m.is("CANCEL");
@@ -126,7 +123,6 @@ fn held(status: u16, phrase: &'static str) -> Platform {
 }
 
 #[tokio::test(start_paused = true)]
-#[ignore = "red: 25"]
 async fn a_hold_that_is_answered_without_a_description_is_told_as_that() {
     let outcome = held(200, "OK").asked(hold()).await;
     judged(&outcome, Verdict::Fail, Side::Peer);

@@ -42,7 +42,6 @@ async fn a_codec_that_only_the_platform_offered_is_named() {
 }
 
 #[tokio::test(start_paused = true)]
-#[ignore = "red: 29"]
 async fn an_answer_of_bob_that_the_platform_loses_is_told() {
     for (status, phrase) in [(487, "Request Terminated"), (480, "Temporarily Unavailable")] {
         let platform = Platform::new().when(move |core, m| {

@@ -166,7 +166,6 @@ async fn who_a_redirection_led_to_is_named_as_who_answered() {
 }
 
 #[tokio::test(start_paused = true)]
-#[ignore = "red: 34"]
 async fn a_challenged_bye_that_is_answered_with_credentials_is_no_matter() {
     let platform = Platform::new().challenges().answering("900", || Source::Tone(440.0));
     let scene = platform.start().await;
