@@ -206,6 +206,7 @@ impl Party {
             config.routes = routes;
             config.user_agent = user_agent;
             (config.trust, config.refers) = (trust, refers);
+            config.redirects = call::Redirects::Names;
             (config.t1, config.t2) = (t1, t2);
             config
         }

@@ -387,10 +387,12 @@ impl Task {
         self.home.contains(&flow.remote.ip())
     }
 
-    /// The flow of a request: the one that we were given for the first INVITE (or for all), else to the next hop.
+    /// The flow of a request: the one that we were given for the first INVITE (or for all), else to the next hop. A redirection within the
+    /// account's own domain goes to its registrar again.
     async fn flow_of(&self, request: &Message) -> Result<Flow, String> {
         let in_dialog = request.to().is_ok_and(|to| to.tag().is_some());
-        if in_dialog && self.keep_flow || !in_dialog && request.request_uri_bytes() == Some(&*self.target) {
+        let is_given = request.request_uri_bytes() == Some(&*self.target) || is_within_domain(request);
+        if in_dialog && self.keep_flow || !in_dialog && is_given {
             // A connection may have ended since.
             return self
                 .scope
@@ -455,3 +457,11 @@ impl Task {
 
 /// How long a call waits for an owner that does not take its events; then they are lost.
 const SLOW_OWNER: Duration = Duration::from_secs(1);
+
+/// Is the Request-URI in the domain of who calls?
+fn is_within_domain(request: &Message) -> bool {
+    let from = request.from().ok();
+    let (target, own) =
+        (request.request_uri().and_then(Result::ok), from.as_ref().map(crate::syntax::NameAddr::uri));
+    target.zip(own).is_some_and(|(target, own)| target.host().is_some() && target.host() == own.host())
+}
