@@ -41,6 +41,7 @@ pub mod dtmf;
 pub mod dtmf_detector;
 pub mod g711;
 pub mod goertzel;
+pub mod noise;
 pub mod party_tone;
 pub mod rtcp;
 pub mod rtp;

@@ -10,7 +10,8 @@
 //! use ringback::ua::expected::{Expected, Foreign, Sign};
 //!
 //! let flow = Flow { transport: Transport::Udp, local: "192.0.2.2:5070".parse()?, remote: "192.0.2.1:5060".parse()? };
-//! let expected = Expected { contact: "sip:bob@192.0.2.2:5070;rb=x7", flow, hosts: &[], caller: Some("alice"), call_id: None };
+//! let expected = Expected { contact: "sip:bob@192.0.2.2:5070;rb=x7", flow, hosts: &[], domain: "pbx.example.com",
+//!     caller: Some("alice"), call_id: None };
 //! let invite = |uri: &str, from: &str| {
 //!     Builder::request(Method::Invite, uri)
 //!         .header(HeaderName::From, from)
@@ -28,7 +29,7 @@
 //! ```
 
 use crate::message::{Flow, Message};
-use crate::syntax::{HeaderName, NameAddr, Uri, unescape};
+use crate::syntax::{HeaderName, Host, NameAddr, Uri, unescape};
 use crate::ua::registration::TOKEN;
 use crate::ua::response::text;
 use std::fmt;
@@ -44,6 +45,8 @@ pub struct Expected<'a> {
     pub flow: Flow,
     /// Further addresses of the account's registrar and proxies.
     pub hosts: &'a [IpAddr],
+    /// The domain of the account: who is shown at another host may be anybody.
+    pub domain: &'a str,
     /// The user part of the account that calls, where we know who does.
     pub caller: Option<&'a str>,
     /// The Call-ID of its INVITE, where that is ours too: a proxy keeps it.
@@ -105,7 +108,7 @@ impl Expected<'_> {
             return Ok(Sign::CallId);
         }
         let sign = self.addressed(invite, flow)?;
-        match self.caller.and_then(|caller| other_caller(caller, invite)) {
+        match self.caller.and_then(|caller| self.other_caller(caller, invite)) {
             Some(other) => Err(Foreign::Caller(other)),
             None => Ok(sign),
         }
@@ -126,7 +129,7 @@ impl Expected<'_> {
         let user =
             |uri: &Option<Uri<'_>>| uri.as_ref().and_then(|uri| Some(unescape(uri.user()?).into_owned()));
         let is_for_us = user(&uri).is_some() && user(&uri) == user(&contact);
-        let is_home = flow.remote.ip() == self.flow.remote.ip() || self.hosts.contains(&flow.remote.ip());
+        let is_home = self.is_home(flow.remote.ip());
         // From the very socket that we registered at, or over the same connection, also to another user: some platforms write the number
         // that was dialled.
         if flow.remote == self.flow.remote || is_home && is_for_us {
@@ -135,28 +138,51 @@ impl Expected<'_> {
             Err(Foreign::Source)
         }
     }
-}
 
-/// Who calls, when the INVITE shows somebody who cannot be this caller; `None` where it may be he.
-fn other_caller(caller: &str, invite: &Message) -> Option<String> {
-    let caller = text(&unescape(caller.as_bytes()));
-    let mut shown = Vec::new();
-    let lists = [HeaderName::PAssertedIdentity, HeaderName::RemotePartyId, HeaderName::From];
-    for value in lists.into_iter().flat_map(|name| invite.values(name)) {
-        let Ok((address, _)) = NameAddr::parse_first(value) else { continue };
-        let uri = address.uri();
-        let user = uri.user().map(|user| text(&unescape(user.split(|b| *b == b';').next().unwrap_or(user))));
-        // A SIP address without a user shows nobody.
-        let number = || text(uri.as_bytes()).strip_prefix("tel:").map(str::to_owned);
-        shown.extend(user.or_else(number));
+    /// Who calls, when the INVITE shows somebody who cannot be this caller; `None` where it may be he.
+    fn other_caller(&self, caller: &str, invite: &Message) -> Option<String> {
+        let caller = text(&unescape(caller.as_bytes()));
+        let mut shown = Vec::new();
+        let lists = [HeaderName::PAssertedIdentity, HeaderName::RemotePartyId];
+        let listed = lists
+            .into_iter()
+            .flat_map(|name| invite.values(name))
+            .filter_map(|value| NameAddr::parse_first(value).ok());
+        for address in listed.map(|(address, _)| address).chain(invite.from().ok()) {
+            let uri = address.uri();
+            if !self.is_own(&uri) {
+                continue;
+            }
+            let user =
+                uri.user().map(|user| text(&unescape(user.split(|b| *b == b';').next().unwrap_or(user))));
+            // A SIP address without a user shows nobody.
+            let number = || text(uri.as_bytes()).strip_prefix("tel:").map(str::to_owned);
+            shown.extend(user.or_else(number));
+        }
+        // Who hides in one header may be named in another.
+        shown.retain(|user| !NOBODY.iter().any(|nobody| user.eq_ignore_ascii_case(nobody)));
+        if shown.iter().any(|user| may_be(&caller, user)) { None } else { shown.into_iter().next() }
     }
-    // Who hides in one header may be named in another.
-    shown.retain(|user| !NOBODY.iter().any(|nobody| user.eq_ignore_ascii_case(nobody)));
-    if shown.iter().any(|user| may_be(&caller, user)) { None } else { shown.into_iter().next() }
+
+    /// Is this a URI of the account's platform, or without a host?
+    fn is_own(&self, uri: &Uri<'_>) -> bool {
+        match uri.host() {
+            None => true,
+            Some(Host::Name(name)) => name.eq_ignore_ascii_case(self.domain.as_bytes()),
+            Some(Host::V4(ip)) => self.is_home(ip.into()),
+            Some(Host::V6(ip)) => self.is_home(ip.into()),
+        }
+    }
+
+    fn is_home(&self, ip: IpAddr) -> bool {
+        ip == self.flow.remote.ip()
+            || self.hosts.contains(&ip)
+            || self.domain.trim_matches(['[', ']']).parse() == Ok(ip)
+    }
 }
 
 /// May a caller with this user part be shown so? Platforms show numbers instead of names, in national or international form, one number for
-/// a whole company; but a name, or an extension, that is not his is somebody else's.
+/// a whole company; but a name that is not his, or another extension than his, is somebody else's.
 fn may_be(caller: &str, shown: &str) -> bool {
     if caller.eq_ignore_ascii_case(shown) {
         return true;
@@ -172,7 +198,8 @@ fn may_be(caller: &str, shown: &str) -> bool {
             let same = shown.ends_with(caller.get(caller.len() - tail..).unwrap_or_default());
             same && tail > 1 || caller.len() < EXTERNAL && shown.len() >= EXTERNAL
         }
-        (None, Some(shown)) => shown.len() >= EXTERNAL,
+        // An account with a name has an extension that we do not know.
+        (None, Some(_)) => true,
         _ => false,
     }
 }
@@ -224,8 +251,14 @@ mod tests {
     ) -> Result<Sign, Foreign> {
         let hosts = ["192.0.2.8".parse().unwrap()];
         let (contact, home) = (OURS, flow("192.0.2.1:5060"));
-        let expected =
-            Expected { contact, flow: home, hosts: &hosts, caller: Some(caller), call_id: Some("own") };
+        let expected = Expected {
+            contact,
+            flow: home,
+            hosts: &hosts,
+            domain: "pbx",
+            caller: Some(caller),
+            call_id: Some("own"),
+        };
         expected.judge(&invite(uri, from, pai), &flow(remote))
     }
 
@@ -273,7 +306,11 @@ mod tests {
             ("alice", "sip:anonymous@anonymous.invalid", None, true),
             ("alice", "sip:anonymous@anonymous.invalid", Some("\"Carol\" <sip:carol@pbx>"), false),
             ("alice", "sip:+49305550100@pbx", None, true),
-            ("alice", "sip:1003@pbx", None, false),
+            ("alice", "sip:1003@pbx", None, true),
+            ("alice", "sip:carol@192.0.2.1", None, false),
+            // Who is shown at another host may be anybody.
+            ("alice", "sip:u@d", None, true),
+            ("alice", "sip:u@d", Some("<sip:carol@pbx>"), false),
             ("1001", "sip:1001@pbx", None, true),
             ("1001", "sip:1003@pbx", None, false),
             ("1001", "sip:+49305551001@pbx", None, true),
@@ -292,8 +329,14 @@ mod tests {
     #[test]
     fn who_calls_is_not_asked_where_the_call_id_is_ours_or_nobody_is_expected() {
         let home = flow("192.0.2.1:5060");
-        let expected =
-            Expected { contact: OURS, flow: home, hosts: &[], caller: Some("alice"), call_id: Some("c1") };
+        let expected = Expected {
+            contact: OURS,
+            flow: home,
+            hosts: &[],
+            domain: "pbx",
+            caller: Some("alice"),
+            call_id: Some("c1"),
+        };
         let invite = invite("sip:bob@192.0.2.2", "sip:carol@pbx", None);
         assert_eq!(expected.judge(&invite, &flow("203.0.113.9:5060")), Ok(Sign::CallId));
         let anybody = Expected { caller: None, call_id: None, ..expected };

@@ -17,7 +17,6 @@ fn offered(edit: impl Fn(&mut Text) + Send + 'static) -> Platform {
 }
 
 #[tokio::test(start_paused = true)]
-#[ignore = "red: 29"]
 async fn what_the_platform_offered_to_our_own_end_is_known() {
     for profile in ["UDP/TLS/RTP/SAVPF", "RTP/SAVP"] {
         let outcome = offered(move |text| text.edit("RTP/AVP", profile)).asked(between()).await;
@@ -28,7 +27,6 @@ async fn what_the_platform_offered_to_our_own_end_is_known() {
 }
 
 #[tokio::test(start_paused = true)]
-#[ignore = "red: 29"]
 async fn a_codec_that_only_the_platform_offered_is_named() {
     let only_g729 = |text: &mut Text| {
         let port = text.body.split("m=audio ").nth(1).unwrap().split(' ').next().unwrap().to_owned();
@@ -85,7 +83,6 @@ fn somebody_else(outcome: &Outcome) {
 }
 
 #[tokio::test(start_paused = true)]
-#[ignore = "red: 30"]
 async fn another_device_that_answers_is_told() {
     for reason in [
         Some(r#"SIP;cause=200;text="Call completed elsewhere""#),
@@ -103,7 +100,6 @@ async fn another_device_that_answers_is_told() {
 }
 
 #[tokio::test(start_paused = true)]
-#[ignore = "red: 30"]
 async fn a_mailbox_in_the_place_of_bob_is_told_as_somebody_else() {
     let outcome = Platform::new().answering("bob", || Source::Tone(440.0)).asked(between()).await;
     somebody_else(&outcome);
@@ -169,7 +165,6 @@ async fn a_call_in_earnest_is_never_answered() {
 }
 
 #[tokio::test(start_paused = true)]
-#[ignore = "red: 42"]
 async fn who_was_redirected_to_is_named_and_not_who_was_called() {
     let platform = Platform::new().when(|core, m| {
         let is_call = m.begins("INVITE") && user(m.uri()) == "bob";
@@ -186,7 +181,6 @@ async fn who_was_redirected_to_is_named_and_not_who_was_called() {
 }
 
 #[tokio::test(start_paused = true)]
-#[ignore = "red: 49"]
 async fn an_odd_from_is_taken_or_quoted_and_not_blamed_on_who_carried_it() {
     for (from, quoted) in [
         ("Doe, John <sip:1001@pbx.example.com>;tag=TAG", "Doe, John"),
@@ -210,7 +204,6 @@ async fn an_odd_from_is_taken_or_quoted_and_not_blamed_on_who_carried_it() {
 }
 
 #[tokio::test(start_paused = true)]
-#[ignore = "red: 49"]
 async fn an_invite_without_a_tag_cannot_be_read_and_is_quoted() {
     let odd = |text: &mut Text| text.set("From", "Doe, John <sip:1001@pbx.example.com>");
     let outcome = offered(odd).asked(between()).await;
@@ -219,7 +212,6 @@ async fn an_invite_without_a_tag_cannot_be_read_and_is_quoted() {
 }
 
 #[tokio::test(start_paused = true)]
-#[ignore = "red: 51"]
 async fn a_dead_binding_is_not_an_account_that_is_not_registered() {
     let platform = Platform::new().number("900", |core, alice| {
         core.after(ms(500), move |core| core.refuse(alice, 408, "Request Timeout"));
@@ -231,7 +223,6 @@ async fn a_dead_binding_is_not_an_account_that_is_not_registered() {
 }
 
 #[tokio::test(start_paused = true)]
-#[ignore = "red: 51"]
 async fn a_refusal_of_the_description_speaks_of_the_address_family_too() {
     let platform =
         Platform::new().number("900", |core, alice| core.refuse(alice, 488, "Not Acceptable Here"));
@@ -241,7 +232,6 @@ async fn a_refusal_of_the_description_speaks_of_the_address_family_too() {
 }
 
 #[tokio::test(start_paused = true)]
-#[ignore = "red: 51"]
 async fn a_device_that_holds_is_told_as_that() {
     for way in ["a=sendonly", "a=inactive"] {
         let platform =

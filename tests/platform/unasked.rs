@@ -27,7 +27,6 @@ async fn refused<C: Check>(platform: Platform, check: C) -> Outcome {
 }
 
 #[tokio::test(start_paused = true)]
-#[ignore = "red: 33"]
 async fn a_number_that_asks_for_another_call_is_not_obeyed() {
     for to in ["sip:+19005550000@pbx.example.com", "sip:+19005550000@192.0.2.9:5070", "tel:+19005550000"] {
         let outcome = refused(refers(to), Call::to(&account("alice"), "900").unwrap()).await;
@@ -84,7 +83,6 @@ async fn call_900(platform: Platform) -> (Scene, Outcome) {
 }
 
 #[tokio::test(start_paused = true)]
-#[ignore = "red: 34"]
 async fn no_credentials_go_to_another_host() {
     let platform = redirected("sip:x@192.0.2.9:5070", |core, m| core.respond(m, 486, "Busy Here", ""));
     let (_, outcome) = call_900(platform).await;
@@ -134,7 +132,6 @@ async fn a_redirection_to_a_number_that_costs_is_not_dialled() {
 }
 
 #[tokio::test(start_paused = true)]
-#[ignore = "red: 34"]
 async fn who_is_redirected_is_not_who_is_busy() {
     let platform = Platform::new().listening(ELSEWHERE).when(|core, m| {
         let is_call = m.begins("INVITE");

@@ -11,11 +11,14 @@ use crate::check::{Interrupted, MetricValue};
 use crate::media::stream::Command;
 use crate::message::reason_phrase;
 use crate::syntax::Method;
-use std::time::Duration;
+use crate::ua::call::{By, Event};
+use std::time::{Duration, Instant};
 
 /// The parties by their numbers.
 pub(super) const A: usize = 0;
 pub(super) const B: usize = 1;
+/// How often the report is looked at.
+const LOOK: Duration = Duration::from_millis(100);
 /// What the playing of an announcement may take longer than the announcement.
 const MORE: Duration = Duration::from_secs(5);
 
@@ -110,10 +113,21 @@ impl Call {
     async fn overhear(&self, scene: &mut Scene<'_>, caller: usize) -> Step {
         let mark = scene.begin(audio::B_TO_A.step);
         let began = scene.run.now();
-        if let Err(why) = scene.until(self.listen, |ends| is_over(ends, caller)).await {
-            return Err(scene.stop(mark, why));
-        }
-        let report = scene.leg(caller).report().await;
+        let (mut last_heard, mut heard) = (None, Duration::ZERO);
+        let report = loop {
+            let left = self.listen.saturating_sub(scene.run.now().saturating_duration_since(began));
+            let over = match scene.until(LOOK.min(left), |ends| is_over(ends, caller)).await {
+                Ok(over) => over,
+                Err(why) => return Err(scene.stop(mark, why)),
+            };
+            let report = scene.leg(caller).report().await;
+            if report.audible > heard {
+                (last_heard, heard) = (Some(scene.run.now()), report.audible);
+            }
+            if over || left.is_zero() {
+                break report;
+            }
+        };
         let hearing = Hearing {
             figures: &audio::B_TO_A,
             from: self.callee_name().to_owned(),
@@ -125,9 +139,14 @@ impl Call {
             tones: None,
             answered: scene.seen(caller).answered,
             listened: began,
-            last_heard: None,
+            last_heard,
             looked: scene.run.now(),
-            ended: None,
+            ended: scene
+                .seen(caller)
+                .ended
+                .as_ref()
+                .zip(scene.seen(caller).answered)
+                .map(|(ended, answered)| ended.at.saturating_duration_since(answered)),
             pace: None,
             probe_limit: scene.run.probe_limit(),
         };
@@ -135,6 +154,8 @@ impl Call {
         let (judged, heard) = audio::one_end(&hearing);
         let _ = scene.end(mark, judged);
         scene.run.fact("heard", heard);
+        let held = held_since(scene.seen(caller));
+        audio::fell_silent(&hearing, held).into_iter().for_each(|finding| scene.note(finding));
         audio::odd(&hearing).into_iter().for_each(|finding| scene.note(finding));
         note_early_media(scene, caller, &report);
         Ok(())
@@ -185,6 +206,19 @@ impl Call {
             (None, None) => format!("answered {answered}"),
         });
     }
+}
+
+/// When the far side put the call on hold, where it has not resumed it.
+fn held_since(seen: &Seen) -> Option<Instant> {
+    let mut held = None;
+    for (at, event) in &seen.changes {
+        match event {
+            Event::Held { by: By::Peer, .. } => held = Some(*at),
+            Event::Resumed { by: By::Peer, .. } => held = None,
+            _ => {}
+        }
+    }
+    held
 }
 
 fn is_over(ends: &Ends, leg: usize) -> bool {

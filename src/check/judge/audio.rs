@@ -212,6 +212,16 @@ fn two_ends(hearing: &Hearing<'_>, Tones { wanted, own }: Tones) -> StepVerdict 
             format!("{} RTP packets came to {to}, and all of them are silence", hearing.packets),
             "platform: its relay sends silence of its own; the media of the other side does not get to it",
         )
+    } else if report.random {
+        StepVerdict::fail(
+            "noise",
+            Side::Peer,
+            format!(
+                "{} packets came to {to} that hold noise: their bytes are random, as those of encrypted audio are",
+                received.received
+            ),
+            "encrypted media (SRTP) without agreement, most likely: switch it off for both sides, or on for both; platform: RTP/AVP was agreed on",
+        )
     } else {
         StepVerdict::fail(
             "other-audio",
@@ -262,7 +272,10 @@ fn heard_enough(hearing: &Hearing<'_>, tone: Party, heard: Duration) -> StepVerd
     let (code, seen, advice) = match late.filter(|_| is_late) {
         Some(late) => (
             "audio-late",
-            format!("{to} heard {from} only from {:.1} s after the answer on", late.as_secs_f64()),
+            format!(
+                "the audio began late: {to} heard {from} only from {:.1} s after the answer on",
+                late.as_secs_f64()
+            ),
             "platform: open the media path with the answer; the first words of each call are lost",
         ),
         None => (
@@ -350,6 +363,16 @@ pub(in crate::check) fn quality(received: &Summary) -> String {
 /// The verdict where the sender is not ours, and the fact `heard`.
 pub(in crate::check) fn one_end(hearing: &Hearing<'_>) -> (StepVerdict, &'static str) {
     let (to, report) = (&hearing.to, hearing.report);
+    if let Some(after) = hearing.ended.filter(|after| *after < SHORT && report.audible < SOUND) {
+        let seen = format!(
+            "{} ended the call {:.1} s after the answer, before any audio",
+            hearing.from,
+            after.as_secs_f64()
+        );
+        let advice =
+            "a number that answers only to hang up: see its Reason and the platform's log of this Call-ID";
+        return (StepVerdict::fail("ended-at-once", Side::Peer, seen, advice), "none");
+    }
     if hearing.packets == 0 {
         return (nothing_came(hearing), "none");
     }
@@ -369,6 +392,50 @@ pub(in crate::check) fn one_end(hearing: &Hearing<'_>) -> (StepVerdict, &'static
     );
     let detail = format!("RTP came to {to}, and all of it is silence; {quality}");
     (StepVerdict { verdict: Verdict::Pass, detail, finding: Some(finding) }, "silence")
+}
+
+/// Somebody who was heard and then no more, to the end: on hold since then, or silent.
+pub(in crate::check) fn fell_silent(hearing: &Hearing<'_>, held: Option<Instant>) -> Option<Finding> {
+    let Hearing { from, to, answered, .. } = hearing;
+    let after =
+        |at: Instant| at.saturating_duration_since(answered.unwrap_or(hearing.listened)).as_secs_f64();
+    let info =
+        |code, seen: String, advice: &str| Some(Finding::new(code, Severity::Info, Side::Peer, seen, advice));
+    if let Some(at) = held {
+        return info(
+            "held-by-far-side",
+            format!(
+                "{from} put the call on hold {:.1} s after the answer, and did not take it back",
+                after(at)
+            ),
+            "somebody or something at the far side pressed hold: what is heard from then on says nothing about the path",
+        );
+    }
+    let last = hearing.last_heard?;
+    let silent = hearing.looked.saturating_duration_since(last);
+    if silent < STOPPED || silent * 2 < hearing.time() || hearing.ended.is_some() {
+        return None;
+    }
+    let goes_on = hearing
+        .report
+        .received
+        .first_and_last
+        .is_some_and(|(_, at)| hearing.looked.saturating_duration_since(at) < STOPPED);
+    let how = if goes_on {
+        "packets go on, and hold silence: it is muted, or waits"
+    } else {
+        "no packets come any more"
+    };
+    info(
+        "fell-silent",
+        format!("{from} was heard until {:.1} s after the answer, and then no more for {:.1} s: {how}", after(last), silent.as_secs_f64()),
+        if goes_on {
+            "muted, a menu that waits for a digit, or a person who waits for words; if somebody spoke, look for a relay that replaces sound by silence"
+        } else {
+            "silence suppression (VAD), a hold without a word, or a media path that closed: see the ladder"
+        },
+    )
+    .filter(|_| !to.is_empty())
 }
 
 /// What is not as it should be in a direction, though it is heard.

@@ -7,6 +7,7 @@ pub(super) mod change;
 pub(super) mod digits;
 pub(super) mod fork;
 pub(super) mod hold;
+pub(super) mod media;
 pub(super) mod play;
 pub(super) mod quote;
 pub(super) mod refusal;

@@ -108,6 +108,12 @@ pub(in crate::check) fn judge(refused: &Refused<'_>) -> Judged {
             format!("{status}: the platform does not take the URI {target}"),
             "write it as sip:number@domain",
         ),
+        408 if refused.registered_callee.is_none() => fail(
+            "unavailable",
+            Side::Peer,
+            format!("{status}: {target} is known, and its device does not answer the platform"),
+            "the device is registered and cannot be reached: unplugged, its NAT binding lost (keep-alive), or behind a firewall; the binding goes when it expires",
+        ),
         408 | 430 | 480 => match refused.registered_callee {
             Some(name) => fail(
                 "unavailable",
@@ -138,7 +144,7 @@ pub(in crate::check) fn judge(refused: &Refused<'_>) -> Judged {
             "media-refused",
             Side::Peer,
             format!("{status}: no common media; offered were PCMA, PCMU and telephone-event over RTP/AVP"),
-            "switch on PCMA or PCMU, and the same encryption of media (SRTP or none) on both sides",
+            "switch on PCMA or PCMU, the same encryption of media (SRTP or none) and the same address family (IPv4 or IPv6) on both sides",
         ),
         420 => fail(
             "extension-refused",

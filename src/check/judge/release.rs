@@ -1,5 +1,6 @@
 //! The end of a call: hung up by us and heard of by everybody, or ended by somebody else, and why.
 
+use super::media;
 use crate::check::judged::Judged as StepVerdict;
 use crate::check::scene::trace::{Entry, Trace, What};
 use crate::check::scene::{Ended, Leg};
@@ -82,12 +83,7 @@ fn known(end: &End<'_>, ended: &Ended) -> Option<StepVerdict> {
             )));
         }
         Cause::Media(error) => {
-            return Some(StepVerdict::fail(
-                "media-unusable",
-                Side::Peer,
-                format!("ended after {seconds:.1} s: its description of the media cannot be used: {error}"),
-                "platform: a changed description has to fit the offer (RFC 3264)",
-            ));
+            return Some(media::unusable(&format!("ended after {seconds:.1} s"), error));
         }
         _ => {}
     }

@@ -1,5 +1,6 @@
 //! A call that did not come as far as it was wanted: why, by what its ends saw.
 
+use super::media;
 use super::refusal::{self, Refused};
 use crate::check::judged::{self, Judged as StepVerdict, Silence};
 use crate::check::scene::Seen;
@@ -55,6 +56,8 @@ pub(in crate::check) struct Callee<'a> {
     pub(in crate::check) others: usize,
     /// What its leg saw, where the call came.
     pub(in crate::check) seen: Option<&'a Seen>,
+    /// What is wrong with an INVITE that came to it and could not be read.
+    pub(in crate::check) unreadable: Option<String>,
     /// When the call came to it.
     pub(in crate::check) rang: Option<Instant>,
 }
@@ -119,6 +122,28 @@ fn rejected(setup: &Setup<'_>, rejection: &Rejection) -> StepVerdict {
             "second line: the answer of the callee does not reach the caller; the platform's log of both Call-IDs at that moment",
         );
     }
+    let told = || {
+        let phrase = rejection.status.map(|status| format!("{status} {}", rejection.phrase));
+        phrase.map_or_else(|| "nothing".to_owned(), |phrase| phrase.trim_end().to_owned())
+    };
+    if let Some(callee) = callee {
+        // Both ends are ours: what the platform made of our offer is known.
+        if let Some(error) = callee.seen.and_then(|seen| seen.media_failed.as_ref()) {
+            return media::offer_refused(callee.name, error, &told());
+        }
+        if let Some(unreadable) = &callee.unreadable {
+            return StepVerdict::fail(
+                "invite-unreadable",
+                Side::Peer,
+                format!(
+                    "{} got an INVITE that cannot be read ({unreadable}): our end refused it; the caller was told {}",
+                    callee.name,
+                    told()
+                ),
+                "platform: write the header as RFC 3261 sec. 25.1 has it: a name with other characters than letters, digits and -.!%*_+`'~ in quotes, a URI with its scheme",
+            );
+        }
+    }
     // Whatever status it then gives: nobody refused, nobody answered.
     if let Some((time, reasons)) = callee.and_then(Callee::given_up) {
         let name = callee.map_or("", |callee| callee.name);
@@ -160,12 +185,7 @@ fn rejected(setup: &Setup<'_>, rejection: &Rejection) -> StepVerdict {
 /// Over before anybody answered, and not by a refusal.
 fn not_taken(setup: &Setup<'_>, by: By, cause: &Cause) -> StepVerdict {
     match cause {
-        Cause::Media(error) => StepVerdict::fail(
-            "media-unusable",
-            Side::Peer,
-            format!("answered, and hung up by us: its description of the media cannot be used: {error}"),
-            "switch on PCMA or PCMU without encryption of media; platform: its answer has to fit the offer (RFC 3264)",
-        ),
+        Cause::Media(error) => media::unusable("answered, and hung up by us", error),
         Cause::BadConfig(what) => StepVerdict::open(
             "bad-account",
             Side::Setup,
@@ -244,12 +264,22 @@ fn answered(setup: &Setup<'_>) -> StepVerdict {
             ),
         ),
         Some(seen) => match &seen.ended {
+            Some(ended) if took_elsewhere(&ended.reasons) => StepVerdict::fail(
+                "answered-by-another",
+                Side::Peer,
+                format!(
+                    "answered, but not by {}: another device took the call (its CANCEL says Reason: {}); the answer is of {who}",
+                    callee.name,
+                    ended.reasons.join(", ")
+                ),
+                "another device of the account answered first, or a pickup of the call: test an account without other devices",
+            ),
             Some(ended) if ended.cause == Cause::Cancelled => {
                 let rang = callee.given_up().map_or(Duration::ZERO, |(time, _)| time).as_secs_f64();
                 by_another(match ended.reasons.as_slice() {
-                    [] => format!("it rang for {rang:.1} s and was then cancelled"),
+                    [] => format!("it rang for {rang:.1} s and was then cancelled (CANCEL without a Reason)"),
                     reasons => format!(
-                        "it rang for {rang:.1} s and was then cancelled, Reason: {}",
+                        "it rang for {rang:.1} s and was then cancelled (CANCEL, Reason: {})",
                         reasons.join(", ")
                     ),
                 })
@@ -259,6 +289,17 @@ fn answered(setup: &Setup<'_>) -> StepVerdict {
             None => by_another("it still rings".to_owned()),
         },
     }
+}
+
+/// Do these Reason values of a CANCEL say that somebody else took the call (RFC 3326 sec. 3.1; Q.850 26: non-selected user clearing)?
+fn took_elsewhere(reasons: &[String]) -> bool {
+    reasons.iter().any(|reason| {
+        let text: String = reason.to_ascii_lowercase().split_whitespace().collect();
+        let is = |protocol: &str, cause: &str| {
+            text.strip_prefix(protocol).is_some_and(|rest| rest.split(';').any(|part| part == cause))
+        };
+        is("sip", "cause=200") || is("q.850", "cause=26") || text.contains("completedelsewhere")
+    })
 }
 
 fn not_delivered(callee: &Callee<'_>, seen: String) -> StepVerdict {
@@ -291,7 +332,15 @@ pub(in crate::check) fn who_answered(caller: &Seen, trace: &Trace, target: &str)
 
 fn answers(trace: &Trace) -> Option<String> {
     let answer = trace.all(Direction::Received, What::Response(Method::Invite, 200, 299)).next()?;
-    Some(answerer(&answer.message)).filter(|who| !who.is_empty())
+    let mut who = answerer(&answer.message);
+    // Whom the platform asked in the callee's place.
+    for name in [HeaderName::HistoryInfo, HeaderName::Diversion] {
+        let shown = header(&answer.message, name);
+        if !shown.is_empty() {
+            who += &format!(", {}: {shown}", name.as_str());
+        }
+    }
+    Some(who).filter(|who| !who.is_empty())
 }
 
 /// What is odd about a call that was answered, though it was.

@@ -4,6 +4,8 @@ use super::{Expect, Mark, Scene, Seen, Step};
 use crate::check::judge::setup::{self, Callee, Setup, Wanted};
 use crate::check::judged::{Judged as StepVerdict, PATIENCE, Silence};
 use crate::check::{Finding, Side};
+use crate::message::Message;
+use crate::syntax::Method;
 use crate::transport::RecordEvent;
 use std::time::Duration;
 
@@ -239,6 +241,7 @@ impl Scene<'_> {
                 is_direct: dial.is_direct,
                 others: party.others,
                 seen: self.ends.called(number).and_then(|leg| self.ends.seen(leg)),
+                unreadable: self.unreadable_invite(number),
                 rang: self.ends.called(number).map(|leg| self.leg(leg).began),
             })
         });
@@ -264,6 +267,16 @@ impl Scene<'_> {
                 probe_limit: limit.as_deref(),
             },
         })
+    }
+
+    /// What is wrong with an INVITE that came to a party's port, where nobody could read it.
+    fn unreadable_invite(&self, party: usize) -> Option<String> {
+        let strays = &self.ends.parties.get(party)?.strays;
+        let invite = |message: &Message| message.method() == Some(Method::Invite);
+        strays
+            .iter()
+            .find(|stray| stray.status == 400 && invite(&stray.message))
+            .map(|stray| stray.why.clone())
     }
 
     /// The records since a leg began.

@@ -7,7 +7,7 @@ use crate::check::ask::Waited;
 use crate::check::{Finding, Interrupted, Run, Severity, Side};
 use crate::endpoint::agent::{Arrival, Happened, Invitation, MediaSetup, What};
 use crate::error::Error;
-use crate::ua::call::{Command, Event};
+use crate::ua::call::{Command, Event, Refers};
 use crate::ua::expected::Foreign;
 use crate::ua::transfer::TransfereeEvent;
 use std::future::poll_fn;
@@ -250,7 +250,11 @@ impl Ends {
         if ended != Until::Done {
             self.tell_left(run);
         }
-        let withheld = self.legs.iter().flat_map(|leg| super::withheld::findings(&leg.seen));
+        let withheld = self.legs.iter().flat_map(|leg| {
+            let party = self.parties.get(leg.party);
+            let expects_refer = party.is_some_and(|party| party.refers != Refers::Declined);
+            super::withheld::findings(&leg.seen, expects_refer)
+        });
         let foreign = self.parties.iter().flat_map(super::withheld::foreign_calls);
         let strays = self.parties.iter().flat_map(super::withheld::strays);
         withheld.chain(foreign).chain(strays).for_each(|finding| run.find(finding));

@@ -151,7 +151,10 @@ impl Seen {
             Event::Transferor { event, .. } if self.transferor.len() < MOST => {
                 self.transferor.push((at, event))
             }
-            Event::Transferee { event: TransfereeEvent::Unexpected(_), .. }
+            Event::Transferee {
+                event: TransfereeEvent::Unexpected(_) | TransfereeEvent::Declined(_),
+                ..
+            }
             | Event::ChallengeRefused { .. }
                 if self.withheld.len() < MOST =>
             {

@@ -170,7 +170,14 @@ impl Party {
 
     /// What is known of a call to it that `caller`, a user, may have made by an INVITE with this Call-ID.
     pub(super) fn expected<'a>(&'a self, caller: Option<&'a str>, call_id: Option<&'a str>) -> Expected<'a> {
-        Expected { contact: self.session.contact(), flow: self.flow(), hosts: &[], caller, call_id }
+        Expected {
+            contact: self.session.contact(),
+            flow: self.flow(),
+            hosts: &[],
+            domain: self.account.domain(),
+            caller,
+            call_id,
+        }
     }
 
     /// Where its requests go.

@@ -3,10 +3,12 @@
 
 use super::leg::Seen;
 use super::party::{Party, Stray};
+use super::trace::header;
 use crate::check::{Finding, Severity, Side};
+use crate::syntax::HeaderName;
 use crate::ua::call::Event;
 use crate::ua::expected::Foreign;
-use crate::ua::transfer::TransfereeEvent;
+use crate::ua::transfer::{Declined, TransfereeEvent};
 
 /// Findings on requests to a party that no call of it could have.
 pub(super) fn strays(party: &Party) -> Vec<Finding> {
@@ -27,21 +29,24 @@ pub(super) fn strays(party: &Party) -> Vec<Finding> {
     findings
 }
 
-/// Findings on what one call of an end withheld or took against the rules, each once.
-pub(super) fn findings(seen: &Seen) -> Vec<Finding> {
+/// Findings on what one call of an end withheld or took against the rules, each once. REFERs that cannot be taken at all count where none is
+/// expected.
+pub(super) fn findings(seen: &Seen, expects_refer: bool) -> Vec<Finding> {
     let mut findings: Vec<Finding> = Vec::new();
-    for (_, event) in seen.withheld.iter().chain(&seen.refused) {
+    for (at, event) in seen.withheld.iter().chain(&seen.refused) {
         let finding = match event {
-            Event::Transferee { event: TransfereeEvent::Unexpected(referred), .. } => Finding::new(
-                "refer-unasked",
-                Severity::Warning,
-                Side::Peer,
-                format!(
-                    "a REFER to call {} came that nobody asked for: refused with 603, not dialled",
-                    referred.target.uri
-                ),
-                "a phone that obeys calls that number at your cost: find out who sends it (toll fraud?), and forbid REFER where it is not needed",
-            ),
+            Event::Transferee { event: TransfereeEvent::Unexpected(referred), .. } => {
+                unasked(&referred.target.uri, 603)
+            }
+            Event::Transferee { event: TransfereeEvent::Declined(Declined::Unusable(status)), .. }
+                if !expects_refer =>
+            {
+                let refer = seen.requests.iter().rfind(|(came, request)| {
+                    came <= at && request.method().is_some_and(|method| method.as_bytes() == b"REFER")
+                });
+                let target = refer.map(|(_, refer)| header(refer, HeaderName::ReferTo)).unwrap_or_default();
+                unasked(if target.is_empty() { "nobody" } else { &target }, *status)
+            }
             Event::ChallengeRefused { method, realm, why, .. } => Finding::new(
                 "challenge-not-answered",
                 Severity::Warning,
@@ -63,6 +68,16 @@ pub(super) fn findings(seen: &Seen) -> Vec<Finding> {
         }
     }
     findings
+}
+
+fn unasked(target: &str, status: u16) -> Finding {
+    Finding::new(
+        "refer-unasked",
+        Severity::Warning,
+        Side::Peer,
+        format!("a REFER to call {target} came that nobody asked for: refused with {status}, not dialled"),
+        "a phone that obeys calls that number at your cost: find out who sends it (toll fraud?), and forbid REFER where it is not needed",
+    )
 }
 
 /// Findings on calls that came to a party and were not the expected one.

@@ -334,6 +334,7 @@ impl Media {
                 parties().filter_map(|party| Some((party, stream.heard_since(party)?))).collect();
             report.audible = stream.audible();
             report.loud = stream.loud();
+            report.random = stream.is_random();
             report.comfort_noise = stream.comfort_noise();
             report.received = stream.statistics();
             report.voice = stream.voice();

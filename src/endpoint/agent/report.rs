@@ -37,6 +37,8 @@ pub struct MediaReport {
     pub audible: Duration,
     /// How much of it was more than noise (-40 dBm0).
     pub loud: Duration,
+    /// The bytes of the received audio are spread as evenly as encrypted ones, which no sound is.
+    pub random: bool,
     /// Packets of comfort noise (RFC 3389).
     pub comfort_noise: u64,
     /// Whose tone was heard, and for how long.

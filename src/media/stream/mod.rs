@@ -293,6 +293,10 @@ impl Stream {
     pub fn loud(&self) -> Duration {
         self.receiver.loud()
     }
+    /// Are the bytes of the received audio spread as evenly as encrypted ones, which no sound is?
+    pub fn is_random(&self) -> bool {
+        self.receiver.is_random()
+    }
     /// Packets of comfort noise (RFC 3389).
     pub fn comfort_noise(&self) -> u64 {
         self.receiver.comfort_noise()

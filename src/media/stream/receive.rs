@@ -6,6 +6,7 @@ use super::{Config, Event, Output};
 use crate::media::dtmf::Observation;
 use crate::media::dtmf_detector::{DtmfDetector, Heard};
 use crate::media::g711::Law;
+use crate::media::noise::Spread;
 use crate::media::party_tone::{PARTIES, Party, PartyListener};
 use crate::media::rtcp::ReportBlock;
 use crate::media::rtp::{Packet, is_rtcp};
@@ -54,6 +55,7 @@ pub(super) struct Receiver {
     audible_samples: u64,
     loud_samples: u64,
     comfort_noise: u64,
+    spread: Spread,
     /// Since when the parties are heard.
     heard_since: [Option<Instant>; PARTIES],
     malformed: u64,
@@ -82,6 +84,7 @@ impl Receiver {
             audible_samples: 0,
             loud_samples: 0,
             comfort_noise: 0,
+            spread: Spread::default(),
             heard_since: [None; PARTIES],
             malformed: 0,
             other: 0,
@@ -112,6 +115,9 @@ impl Receiver {
     }
     pub(super) fn loud(&self) -> Duration {
         Duration::from_micros(self.loud_samples * 125)
+    }
+    pub(super) fn is_random(&self) -> bool {
+        self.spread.is_even()
     }
     pub(super) fn comfort_noise(&self) -> u64 {
         self.comfort_noise
@@ -182,6 +188,7 @@ impl Receiver {
             if let Some(law) = law {
                 let codes = &packet.payload[..packet.payload.len().min(MAX_SAMPLES)];
                 self.voice_len = codes.len();
+                self.spread.feed(codes);
                 law.decode_into(codes, &mut samples);
             } else if packet.payload_type == COMFORT_NOISE {
                 self.comfort_noise += 1;
