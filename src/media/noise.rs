@@ -15,13 +15,13 @@ const MOST_CHI_SQUARED: f64 = 400.0;
 /// How often each value came.
 #[derive(Debug, Clone)]
 pub struct Spread {
-    counts: [u32; 256],
+    counts: Box<[u32; 256]>,
     total: u32,
 }
 
 impl Default for Spread {
     fn default() -> Spread {
-        Spread { counts: [0; 256], total: 0 }
+        Spread { counts: Box::new([0; 256]), total: 0 }
     }
 }
 
@@ -29,8 +29,9 @@ impl Spread {
     /// Counts the bytes of one payload.
     pub fn feed(&mut self, payload: &[u8]) {
         for byte in payload {
-            let count = &mut self.counts[usize::from(*byte)];
-            *count = count.saturating_add(1);
+            if let Some(count) = self.counts.get_mut(usize::from(*byte)) {
+                *count = count.saturating_add(1);
+            }
         }
         self.total = self.total.saturating_add(u32::try_from(payload.len()).unwrap_or(u32::MAX));
     }
