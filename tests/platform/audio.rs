@@ -157,7 +157,7 @@ async fn an_answer_without_a_description_is_told() {
 
 #[tokio::test(start_paused = true)]
 async fn a_name_in_the_place_of_an_address_is_no_fault_of_the_peer() {
-    let outcome = answered_with(|text| line(text, "c=", "c=IN IP4 localhost")).await;
+    let outcome = answered_with(|text| line(text, "c=", "c=IN IP4 media.example.com")).await;
     judged_as(&outcome, &[Verdict::Pass, Verdict::Inconclusive], &[Side::Probe]);
     says_nothing_of(&outcome, &[GENERIC]);
 }

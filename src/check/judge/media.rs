@@ -43,7 +43,7 @@ fn described(error: &SdpError) -> (Side, String, &'static str) {
             "it sent an answer without an offer".to_owned(),
             "platform: a description in an ACK, PRACK or response answers an offer that was made before (RFC 3264)",
         ),
-        error if is_our_limit(error) => (
+        error if error.is_our_limit() => (
             Side::Probe,
             error.to_string(),
             "a limit of the probe: let the platform write an IP address, or test it with another phone",
@@ -52,18 +52,6 @@ fn described(error: &SdpError) -> (Side, String, &'static str) {
             format!("its description of the media cannot be used: {error}"),
             "platform: second line with the ladder; the description breaks the grammar of RFC 8866",
         ),
-    }
-}
-
-/// A name in the place of an address, which RFC 8866 sec. 5.7 allows, and which we do not look up.
-fn is_our_limit(error: &SdpError) -> bool {
-    match error {
-        SdpError::TooLarge(_) => true,
-        SdpError::Address(text) => {
-            text.bytes().any(|b| b.is_ascii_alphabetic())
-                && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"-._".contains(&b))
-        }
-        _ => false,
     }
 }
 

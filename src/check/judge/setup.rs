@@ -10,7 +10,7 @@ use crate::message::Message;
 use crate::syntax::{HeaderName, Method};
 use crate::transport::{Direction, TransportError};
 use crate::ua::End;
-use crate::ua::call::{By, Cause, Rejection};
+use crate::ua::call::{By, Cause, Rejection, completed_elsewhere};
 use std::time::{Duration, Instant};
 
 /// How far the call was to come.
@@ -264,7 +264,7 @@ fn answered(setup: &Setup<'_>) -> StepVerdict {
             ),
         ),
         Some(seen) => match &seen.ended {
-            Some(ended) if took_elsewhere(&ended.reasons) => StepVerdict::fail(
+            Some(ended) if completed_elsewhere(&ended.reasons) => StepVerdict::fail(
                 "answered-by-another",
                 Side::Peer,
                 format!(
@@ -289,17 +289,6 @@ fn answered(setup: &Setup<'_>) -> StepVerdict {
             None => by_another("it still rings".to_owned()),
         },
     }
-}
-
-/// Do these Reason values of a CANCEL say that somebody else took the call (RFC 3326 sec. 3.1; Q.850 26: non-selected user clearing)?
-fn took_elsewhere(reasons: &[String]) -> bool {
-    reasons.iter().any(|reason| {
-        let text: String = reason.to_ascii_lowercase().split_whitespace().collect();
-        let is = |protocol: &str, cause: &str| {
-            text.strip_prefix(protocol).is_some_and(|rest| rest.split(';').any(|part| part == cause))
-        };
-        is("sip", "cause=200") || is("q.850", "cause=26") || text.contains("completedelsewhere")
-    })
 }
 
 fn not_delivered(callee: &Callee<'_>, seen: String) -> StepVerdict {
