@@ -1,6 +1,6 @@
 //! Account files in CSV: the first line names the columns.
 
-use super::field::{Field, Raw, Value, suggestion};
+use super::field::{Field, Raw, Value, is_misspelt, suggestion};
 use super::problem::Problems;
 use crate::check::Printable;
 
@@ -10,7 +10,7 @@ pub(super) fn read(bytes: &[u8], problems: &mut Problems) -> Vec<Raw> {
     let separator = if first.contains(&b';') && !first.contains(&b',') { b';' } else { b',' };
     let mut reader =
         ::csv::ReaderBuilder::new().delimiter(separator).flexible(true).has_headers(false).from_reader(bytes);
-    let mut columns: Option<Vec<Option<Field>>> = None;
+    let mut columns: Option<Vec<Column>> = None;
     let mut raws = Vec::new();
     let mut lines = Lines { bytes, offset: 0, line: 1 };
     let mut record = ::csv::ByteRecord::new();
@@ -26,33 +26,54 @@ pub(super) fn read(bytes: &[u8], problems: &mut Problems) -> Vec<Raw> {
         }
         let line = record.position().map_or(lines.line, |position| lines.at(position.byte()));
         match &columns {
-            None => columns = Some(header(&record, line, problems)),
+            None => {
+                let named = header(&record, line, problems);
+                if named.is_empty() {
+                    return raws;
+                }
+                columns = Some(named);
+            }
             Some(columns) => raws.extend(row(&record, line, columns, problems)),
         }
     }
 }
 
-fn header(record: &::csv::ByteRecord, line: usize, problems: &mut Problems) -> Vec<Option<Field>> {
-    let mut columns = Vec::with_capacity(record.len());
-    for name in record {
-        let name = String::from_utf8_lossy(name).trim().to_owned();
-        let field = Field::from_name(&name);
-        if field.is_none() {
-            problems.add(line, None, format!("unknown column `{}`; {}", Printable(&name), suggestion(&name)));
-        } else if columns.contains(&field) {
-            problems.add(line, None, format!("the column `{name}` stands twice; keep one"));
+/// What a column says.
+enum Column {
+    Known(Field),
+    /// It is kept under its name.
+    More(String),
+}
+
+fn header(record: &::csv::ByteRecord, line: usize, problems: &mut Problems) -> Vec<Column> {
+    let names: Vec<String> =
+        record.iter().map(|name| String::from_utf8_lossy(name).trim().to_owned()).collect();
+    if !names.iter().any(|name| name == Field::Aor.name()) && !names.iter().any(|name| is_misspelt(name)) {
+        // The values of a first account may stand here, its password too: they are not repeated.
+        let known = Field::ALL.map(Field::name).join(", ");
+        problems.add(
+            line,
+            None,
+            format!("the first line has to name the columns, `aor` among them; known are {known}"),
+        );
+        return Vec::new();
+    }
+    let mut columns: Vec<Column> = Vec::with_capacity(names.len());
+    for (number, name) in names.iter().enumerate() {
+        if names.iter().take(number).any(|before| before == name) {
+            problems.add(line, None, format!("the column `{}` is given twice; keep one", Printable(name)));
+        } else if is_misspelt(name) {
+            problems.add(line, None, format!("unknown column `{}`; {}", Printable(name), suggestion(name)));
         }
-        columns.push(field);
+        columns.push(match Field::from_name(name) {
+            Some(field) => Column::Known(field),
+            None => Column::More(name.clone()),
+        });
     }
     columns
 }
 
-fn row(
-    record: &::csv::ByteRecord,
-    line: usize,
-    columns: &[Option<Field>],
-    problems: &mut Problems,
-) -> Option<Raw> {
+fn row(record: &::csv::ByteRecord, line: usize, columns: &[Column], problems: &mut Problems) -> Option<Raw> {
     if record.len() != columns.len() {
         let (has, wants) = (record.len(), columns.len());
         problems.add(
@@ -63,21 +84,28 @@ fn row(
         return None;
     }
     let mut raw = Raw::new(line);
-    for (value, field) in record.iter().zip(columns).filter_map(|(value, field)| Some((value, (*field)?))) {
+    for (value, column) in record.iter().zip(columns) {
+        let name = match column {
+            Column::Known(field) => field.name(),
+            Column::More(name) => name,
+        };
         let Ok(text) = std::str::from_utf8(value) else {
-            problems.add(line, None, format!("{} is not UTF-8; save the file as UTF-8", field.name()));
+            let name = Printable(name);
+            problems.add(line, None, format!("{name} is not UTF-8; save the file as UTF-8"));
             return None;
         };
         if text.contains(['\n', '\r']) {
             problems.add(
                 line,
                 None,
-                format!("{} runs over more than one line; a closing quote is missing", field.name()),
+                format!("{} runs over more than one line; a closing quote is missing", Printable(name)),
             );
             return None;
         }
-        if !text.is_empty() {
-            raw.set(field, Value { text: text.to_owned(), line, column: None });
+        match column {
+            _ if text.is_empty() => {}
+            Column::Known(field) => raw.set(*field, Value { text: text.to_owned(), line, column: None }),
+            Column::More(name) => raw.more.push((name.clone(), text.to_owned())),
         }
     }
     Some(raw)

@@ -61,12 +61,14 @@ pub(super) struct Value {
 /// An account as it is written.
 pub(super) struct Raw {
     pub(super) line: usize,
+    /// What is said under names that are not known.
+    pub(super) more: Vec<(String, String)>,
     values: [Option<Value>; Field::ALL.len()],
 }
 
 impl Raw {
     pub(super) fn new(line: usize) -> Raw {
-        Raw { line, values: Default::default() }
+        Raw { line, more: Vec::new(), values: Default::default() }
     }
     pub(super) fn set(&mut self, field: Field, mut value: Value) {
         if field.is_trimmed() {
@@ -92,6 +94,15 @@ pub(super) fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) 
     near.filter(|(distance, known)| *distance <= known.chars().count().div_ceil(3))
         .min_by_key(|(distance, _)| *distance)
         .map(|(_, known)| known)
+}
+
+/// Is it not known, and nearly a name that is?
+pub(super) fn is_misspelt(word: &str) -> bool {
+    let plain = word.trim().to_ascii_lowercase().replace(['-', ' '], "_");
+    // One letter in four: `wave` is no slip for `name`.
+    let near =
+        |field: Field| strsim::damerau_levenshtein(&plain, field.name()) <= (field.name().len() / 4).max(1);
+    Field::from_name(word).is_none() && Field::ALL.into_iter().any(near)
 }
 
 /// `; did you mean ...?`, or the list of what is known.

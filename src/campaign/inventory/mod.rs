@@ -13,6 +13,9 @@
 //! A CSV file has the same names in its first line, in any order, separated by `,` or `;`; an empty cell is as good as none.
 //! A `password_file` holds the password in its first line; its path is relative to the account file.
 //!
+//! Other columns and keys (a site, a device, a wave) are kept with the account: [`Entry::more`]. Only a name that is nearly one of these is
+//! taken for a slip and refused.
+//!
 //! An account whose password cannot be had does not keep the others from being checked: it stays in the inventory, with the
 //! reason. Anything else that is wrong is reported with its place, and all of it together ([`MAX_PROBLEMS`]).
 //!
@@ -39,7 +42,7 @@ use crate::error::Error;
 use crate::message::Transport;
 use field::{Field, Raw, Value, nearest};
 use problem::Problems;
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
 
 /// Most accounts of one file.
@@ -61,6 +64,9 @@ pub enum Format {
 pub struct Inventory {
     /// The accounts; no two have the same name.
     pub entries: Vec<Entry>,
+    /// Names of columns and keys that are not known, in the order of their first appearance: what an inventory says of its accounts beside
+    /// what is needed to check them.
+    pub columns: Vec<String>,
 }
 
 /// One account of a file.
@@ -74,6 +80,15 @@ pub struct Entry {
     pub line: usize,
     /// The account, or why there is none to check.
     pub account: Result<Account, Unusable>,
+    /// What its columns or keys say that are not known, by their names; empty cells are left out.
+    pub more: BTreeMap<String, String>,
+}
+
+impl Entry {
+    /// What a column says that is not known, e.g. `site`.
+    pub fn get(&self, column: &str) -> Option<&str> {
+        self.more.get(column).map(String::as_str)
+    }
 }
 
 /// Why an account of a file cannot be checked.
@@ -136,7 +151,13 @@ impl Inventory {
             .take(MAX_ACCOUNTS)
             .filter_map(|raw| entry(raw, folder, env, &mut names, &mut problems))
             .collect();
-        problems.finish(path).map(|()| Inventory { entries })
+        let mut columns: Vec<String> = Vec::new();
+        for name in raws.iter().flat_map(|raw| raw.more.iter().map(|(name, _)| name)) {
+            if !columns.contains(name) {
+                columns.push(name.clone());
+            }
+        }
+        problems.finish(path).map(|()| Inventory { entries, columns })
     }
 
     /// Only the accounts of these names, in the order of the names; all of them when there is no name.
@@ -149,17 +170,45 @@ impl Inventory {
         }
         let mut entries = Vec::with_capacity(names.len());
         for name in names.iter().map(AsRef::as_ref) {
-            let Some(entry) = self.entries.iter().find(|entry| entry.name == name) else {
-                let hint = match nearest(name, self.entries.iter().map(|entry| entry.name.as_str())) {
-                    Some(near) => format!("; did you mean `{}`?", Printable(near)),
-                    None => String::new(),
-                };
+            let entry = self.find(name)?;
+            if entries.iter().any(|before: &Entry| before.name == entry.name) {
                 let what = format!("account `{}`", Printable(name));
-                return Err(Error::usage(what, format!("no account of the file has this name{hint}")));
-            };
+                return Err(Error::usage(what, "it is given twice; name each account once"));
+            }
             entries.push(entry.clone());
         }
-        Ok(Inventory { entries })
+        Ok(Inventory { entries, columns: self.columns })
+    }
+
+    /// The account of this name, or of this address of record where no other account has it.
+    ///
+    /// # Errors
+    /// [`Error::Usage`] for a name that is not there, with the nearest one that is, and for an address that several accounts have.
+    pub fn find(&self, name: &str) -> Result<&Entry, Error> {
+        if let Some(entry) = self.entries.iter().find(|entry| entry.name == name) {
+            return Ok(entry);
+        }
+        let what = || format!("account `{}`", Printable(name));
+        let aor = |text: &str| Account::new(text, "").ok().map(|account| account.aor().to_owned());
+        if let Some(wanted) = Some(name).filter(|name| name.contains('@')).and_then(aor) {
+            let mut found = self.entries.iter().filter(|entry| aor(&entry.aor).as_ref() == Some(&wanted));
+            match (found.next(), found.next()) {
+                (Some(entry), None) => return Ok(entry),
+                (Some(first), Some(second)) => {
+                    let [first, second] = [first, second].map(|entry| Printable(&entry.name));
+                    let problem = format!(
+                        "several accounts have this address, e.g. `{first}` and `{second}`; give a name"
+                    );
+                    return Err(Error::usage(what(), problem));
+                }
+                (None, _) => {}
+            }
+        }
+        let hint = match nearest(name, self.entries.iter().map(|entry| entry.name.as_str())) {
+            Some(near) => format!("; did you mean `{}`?", Printable(near)),
+            None => String::new(),
+        };
+        Err(Error::usage(what(), format!("no account of the file has this name{hint}")))
     }
 }
 
@@ -222,7 +271,13 @@ fn entry(
         }
     }
     let account = password.map(|_| account);
-    let entry = Entry { name: name.text.clone(), aor: aor.text.clone(), line: raw.line, account };
+    let entry = Entry {
+        name: name.text.clone(),
+        aor: aor.text.clone(),
+        line: raw.line,
+        account,
+        more: raw.more.iter().cloned().collect(),
+    };
     (problems.count() == before).then_some(entry)
 }
 

@@ -157,7 +157,7 @@ fn all_that_is_wrong_in_a_csv_file_is_told_together_with_its_line() {
     .unwrap_err();
     let wanted = [
         "accounts:1: unknown column `auth-user`; did you mean `auth_user`?",
-        "accounts:1: the column `name` stands twice; keep one",
+        "accounts:1: the column `name` is given twice; keep one",
         "accounts:3: 3 values for 5 columns; put a value that holds a separator in quotes",
         "accounts:4: account `carol`: `aor` is missing; say whom to register, e.g. sip:alice@example.com",
         "accounts:5: aor is not UTF-8; save the file as UTF-8",
@@ -275,4 +275,55 @@ fn seventy_thousand_accounts_are_read_in_both_forms() {
 fn debug_output_holds_no_password() {
     let shown = format!("{:?}", toml(&ALICE.replace(" p,w ", "topsecret")).unwrap());
     assert!(shown.contains("alice") && !shown.contains("topsecret"), "{shown}");
+}
+
+#[test]
+fn what_else_a_file_says_of_an_account_is_kept() {
+    let inventory = csv(
+        "site,name,aor,password,wave\nKiel,alice,sip:alice@lab.example,x,3\n,bob,sip:bob@lab.example,x,\n",
+    )
+    .unwrap();
+    assert_eq!(inventory.columns, ["site", "wave"]);
+    let [alice, bob] = inventory.entries.as_slice() else { panic!("{inventory:?}") };
+    assert_eq!((alice.get("site"), alice.get("wave"), alice.get("name")), (Some("Kiel"), Some("3"), None));
+    assert!(bob.more.is_empty());
+    let two = inventory.clone().select(&["bob", "alice"]).unwrap();
+    assert_eq!((two.entries[1].get("site"), two.columns.len()), (Some("Kiel"), 2));
+
+    let inventory = toml(
+        "[[account]]\naor = \"sip:a@lab.example\"\npassword = \"x\"\nsite = \"Kiel\"\nwave = 3\nvip = true\nmoved = 2026-01-31\n",
+    )
+    .unwrap();
+    let entry = &inventory.entries[0];
+    let kept: Vec<Option<&str>> = ["site", "wave", "vip", "moved"].map(|name| entry.get(name)).to_vec();
+    assert_eq!(kept, [Some("Kiel"), Some("3"), Some("true"), Some("2026-01-31")]);
+    let error =
+        toml("[[account]]\naor = \"sip:a@lab.example\"\npassword = \"x\"\nsites = [1]\n").unwrap_err();
+    assert!(error.contains("accounts:4:1: `sites` is an array"), "{error}");
+}
+
+#[test]
+fn a_first_line_that_names_no_columns_is_not_repeated() {
+    let error =
+        csv("alice,sip:alice@lab.example,s3cret,,\nbob,sip:bob@lab.example,t0psecret,,\n").unwrap_err();
+    assert!(
+        error.starts_with("accounts:1: the first line has to name the columns, `aor` among them"),
+        "{error}"
+    );
+    assert!(error.lines().count() == 1 && !error.contains("s3cret") && !error.contains("alice"), "{error}");
+}
+
+#[test]
+fn an_account_is_found_by_its_name_or_by_its_address_where_it_has_it_alone() {
+    let inventory =
+        csv("name,aor,password\nalice,sip:alice@lab.example,x\ndesk,sip:shared@lab.example,x\napp,sip:shared@lab.example,x\n").unwrap();
+    for name in ["alice", "sip:alice@lab.example", "alice@lab.example"] {
+        assert_eq!(inventory.find(name).unwrap().name, "alice", "{name}");
+    }
+    let error = inventory.find("sip:shared@lab.example").unwrap_err().to_string();
+    assert!(error.contains("`desk` and `app`; give a name"), "{error}");
+    assert!(inventory.find("alise").unwrap_err().to_string().contains("did you mean `alice`?"));
+    let error =
+        inventory.clone().select(&["alice", "desk", "sip:alice@lab.example"]).unwrap_err().to_string();
+    assert!(error.contains("is given twice"), "{error}");
 }

@@ -1,6 +1,6 @@
 //! Account files in TOML: a table `[[account]]` for each.
 
-use super::field::{Field, Raw, Value, suggestion};
+use super::field::{Field, Raw, Value, is_misspelt, suggestion};
 use super::problem::Problems;
 use crate::check::Printable;
 use ::toml::de::{DeTable, DeValue};
@@ -63,12 +63,27 @@ fn account(line: usize, fields: &DeTable<'_>, places: &Places<'_>, problems: &mu
     for (key, value) in fields.iter() {
         let name = key.get_ref().as_ref();
         let (line, column) = places.at(key.span().start);
-        let Some(field) = Field::from_name(name) else {
+        if is_misspelt(name) {
             problems.add(
                 line,
                 Some(column),
                 format!("unknown key `{}`; {}", Printable(name), suggestion(name)),
             );
+            continue;
+        }
+        let Some(field) = Field::from_name(name) else {
+            match plain(value.get_ref()) {
+                Some(text) => raw.more.push((name.to_owned(), text)),
+                None => problems.add(
+                    line,
+                    Some(column),
+                    format!(
+                        "`{}` is {}; an account keeps texts, numbers, booleans and dates",
+                        Printable(name),
+                        kind(value.get_ref())
+                    ),
+                ),
+            }
             continue;
         };
         let (line, column) = places.at(value.span().start);
@@ -82,6 +97,18 @@ fn account(line: usize, fields: &DeTable<'_>, places: &Places<'_>, problems: &mu
         }
     }
     raw
+}
+
+/// A value as text, where it is one value.
+fn plain(value: &DeValue<'_>) -> Option<String> {
+    match value {
+        DeValue::String(text) => Some(text.clone().into_owned()),
+        DeValue::Integer(number) => Some(number.to_string()),
+        DeValue::Float(number) => Some(number.to_string()),
+        DeValue::Boolean(truth) => Some(truth.to_string()),
+        DeValue::Datetime(date) => Some(date.to_string()),
+        DeValue::Array(_) | DeValue::Table(_) => None,
+    }
 }
 
 fn kind(value: &DeValue<'_>) -> &'static str {
