@@ -38,6 +38,7 @@ pub struct DigestChallenge {
     pub(super) qop: Option<Qop>,
     pub(super) stale: bool,
     pub(super) userhash: bool,
+    pub(super) utf8: bool,
 }
 
 /// Why a challenge cannot be answered.
@@ -81,13 +82,15 @@ pub(crate) struct Picked<'a> {
     pub(crate) qop: Option<Param<'a>>,
     pub(crate) stale: Option<Param<'a>>,
     userhash: Option<Param<'a>>,
+    charset: Option<Param<'a>>,
 }
 
 impl<'a> Picked<'a> {
     pub(crate) fn new(challenge: &Challenge<'a>) -> Picked<'a> {
-        let names = [&b"realm"[..], b"nonce", b"opaque", b"algorithm", b"qop", b"stale", b"userhash"];
-        let [realm, nonce, opaque, algorithm, qop, stale, userhash] = challenge.params.pick(names);
-        Picked { realm, nonce, opaque, algorithm, qop, stale, userhash }
+        let names =
+            [&b"realm"[..], b"nonce", b"opaque", b"algorithm", b"qop", b"stale", b"userhash", b"charset"];
+        let [realm, nonce, opaque, algorithm, qop, stale, userhash, charset] = challenge.params.pick(names);
+        Picked { realm, nonce, opaque, algorithm, qop, stale, userhash, charset }
     }
 }
 
@@ -105,9 +108,10 @@ impl DigestChallenge {
         if !scheme.eq_ignore_ascii_case(b"Digest") {
             return Err(Unsupported::Scheme);
         }
-        let Picked { realm, nonce, opaque, algorithm, qop, stale, userhash } = *picked;
-        let [realm, nonce, opaque, algorithm_text, qop, stale, userhash] =
-            [realm, nonce, opaque, algorithm, qop, stale, userhash].map(|param| param.and_then(inner));
+        let Picked { realm, nonce, opaque, algorithm, qop, stale, userhash, charset } = *picked;
+        let [realm, nonce, opaque, algorithm_text, qop, stale, userhash, charset] =
+            [realm, nonce, opaque, algorithm, qop, stale, userhash, charset]
+                .map(|param| param.and_then(inner));
         let owned = |text: Option<Cow<'_, [u8]>>| text.map(Cow::into_owned);
         let realm = owned(realm).ok_or(Unsupported::NoRealm)?;
         let nonce = owned(nonce).ok_or(Unsupported::NoNonce)?;
@@ -127,6 +131,7 @@ impl DigestChallenge {
         let is_true =
             |text: Option<Cow<'_, [u8]>>| text.is_some_and(|v| v.trim_ascii().eq_ignore_ascii_case(b"true"));
         let (stale, userhash) = (is_true(stale), is_true(userhash));
+        let utf8 = charset.is_some_and(|name| name.trim_ascii().eq_ignore_ascii_case(b"UTF-8"));
         let echoed = || [Some(&realm), Some(&nonce), opaque.as_ref()].into_iter().flatten();
         if echoed().flatten().any(|&b| b != b'\t' && b.is_ascii_control()) {
             return Err(Unsupported::Octets);
@@ -134,7 +139,7 @@ impl DigestChallenge {
         if echoed().map(Vec::len).sum::<usize>() > MAX_ECHOED {
             return Err(Unsupported::TooLong);
         }
-        Ok(DigestChallenge { realm, nonce, opaque, algorithm, algorithm_text, qop, stale, userhash })
+        Ok(DigestChallenge { realm, nonce, opaque, algorithm, algorithm_text, qop, stale, userhash, utf8 })
     }
     /// The realm, as it stands between the quotes.
     pub fn realm(&self) -> &[u8] {
@@ -159,6 +164,10 @@ impl DigestChallenge {
     /// `userhash=true`: the user name wants to be hashed.
     pub fn userhash(&self) -> bool {
         self.userhash
+    }
+    /// `charset="UTF-8"`: user name and password are hashed in UTF-8 (RFC 7616 sec. 4); without, it is not said.
+    pub fn wants_utf8(&self) -> bool {
+        self.utf8
     }
 }
 

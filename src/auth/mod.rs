@@ -47,12 +47,35 @@ use std::fmt;
 pub struct Credentials {
     username: String,
     password: zeroize::Zeroizing<String>,
+    charset: Charset,
+}
+
+/// In which octets user name and password are hashed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum Charset {
+    /// What RFC 7616 sec. 4 asks for, and servers mostly store.
+    #[default]
+    Utf8,
+    /// ISO-8859-1, as clients and servers of RFC 2617 have it.
+    Latin1,
+}
+
+impl Charset {
+    /// The octets of a text; `None` where it cannot be written in this.
+    fn octets(self, text: &str) -> Option<zeroize::Zeroizing<Vec<u8>>> {
+        let octets: Option<Vec<u8>> = match self {
+            Charset::Utf8 => Some(text.as_bytes().to_vec()),
+            Charset::Latin1 => text.chars().map(|character| u8::try_from(character).ok()).collect(),
+        };
+        octets.map(zeroize::Zeroizing::new)
+    }
 }
 
 impl Credentials {
     /// From their texts.
     pub fn new(username: impl Into<String>, password: impl Into<String>) -> Credentials {
-        Credentials { username: username.into(), password: zeroize::Zeroizing::new(password.into()) }
+        let password = zeroize::Zeroizing::new(password.into());
+        Credentials { username: username.into(), password, charset: Charset::Utf8 }
     }
     /// The user name.
     pub fn username(&self) -> &str {
@@ -60,6 +83,23 @@ impl Credentials {
     }
     pub(crate) fn password(&self) -> &str {
         &self.password
+    }
+    /// In which octets they are hashed.
+    pub fn charset(&self) -> Charset {
+        self.charset
+    }
+    /// The same, hashed in ISO-8859-1; `None` where that makes no difference, or cannot be done.
+    #[must_use]
+    pub fn in_latin1(&self) -> Option<Credentials> {
+        let differs = !self.username.is_ascii() || !self.password.is_ascii();
+        let writable =
+            || [self.username.as_str(), &self.password].iter().all(|t| Charset::Latin1.octets(t).is_some());
+        (differs && self.charset == Charset::Utf8 && writable())
+            .then(|| Credentials { charset: Charset::Latin1, ..self.clone() })
+    }
+    /// User name and password in the octets that are hashed.
+    fn octets(&self) -> [zeroize::Zeroizing<Vec<u8>>; 2] {
+        [self.username.as_str(), &self.password].map(|text| self.charset.octets(text).unwrap_or_default())
     }
 }
 

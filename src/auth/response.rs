@@ -14,7 +14,11 @@ pub struct Ha1 {
 impl Ha1 {
     /// From plain texts; `realm` as it stands between the quotes of the challenge.
     pub fn new(hash: Hash, username: &str, realm: &[u8], password: &str) -> Ha1 {
-        Ha1 { hash, hex: hash_joined(hash, &[username.as_bytes(), realm, password.as_bytes()]) }
+        Ha1::of_octets(hash, username.as_bytes(), realm, password.as_bytes())
+    }
+    /// The same from octets, where user name and password are not UTF-8.
+    pub fn of_octets(hash: Hash, username: &[u8], realm: &[u8], password: &[u8]) -> Ha1 {
+        Ha1 { hash, hex: hash_joined(hash, &[username, realm, password]) }
     }
     /// The hash function that made it.
     pub fn hash(&self) -> Hash {
@@ -67,6 +71,6 @@ pub(super) fn response(ha1: &Ha1, inputs: &Inputs<'_>) -> Hex {
 }
 
 /// `H(username:realm)`, what `username` holds under `userhash=true` (RFC 7616 sec. 3.4.4).
-pub(super) fn user_hash(algorithm: Algorithm, username: &str, realm: &[u8]) -> Hex {
-    hash_joined(algorithm.hash, &[username.as_bytes(), realm])
+pub(super) fn user_hash(algorithm: Algorithm, username: &[u8], realm: &[u8]) -> Hex {
+    hash_joined(algorithm.hash, &[username, realm])
 }

@@ -181,7 +181,8 @@ impl<'a> Presented<'a> {
         match self.userhash {
             true => {
                 let algorithm = self.algorithm.unwrap_or(Algorithm::MD5);
-                self.username.eq_ignore_ascii_case(user_hash(algorithm, username, &self.realm).as_bytes())
+                self.username
+                    .eq_ignore_ascii_case(user_hash(algorithm, username.as_bytes(), &self.realm).as_bytes())
             }
             false => *self.username == *username.as_bytes(),
         }

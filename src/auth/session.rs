@@ -20,7 +20,8 @@ pub struct DigestSession {
 
 #[derive(Clone)]
 enum Username {
-    Plain(String),
+    /// In the octets that are hashed.
+    Plain(Vec<u8>),
     Hashed(Hex),
 }
 
@@ -44,10 +45,11 @@ impl DigestSession {
         cnonce: impl Into<String>,
     ) -> DigestSession {
         let algorithm = challenge.algorithm;
-        let ha1 = Ha1::new(algorithm.hash, credentials.username(), &challenge.realm, credentials.password());
+        let [username, password] = credentials.octets();
+        let ha1 = Ha1::of_octets(algorithm.hash, &username, &challenge.realm, &password);
         let username = match challenge.userhash {
-            true => Username::Hashed(user_hash(algorithm, credentials.username(), &challenge.realm)),
-            false => Username::Plain(credentials.username().to_owned()),
+            true => Username::Hashed(user_hash(algorithm, &username, &challenge.realm)),
+            false => Username::Plain(username.to_vec()),
         };
         DigestSession { challenge, ha1, username, cnonce: cnonce.into(), nc: 0 }
     }
@@ -189,8 +191,8 @@ fn nc_text(nc: u32) -> [u8; 8] {
     text
 }
 
-fn escape_into(text: &str, out: &mut Vec<u8>) -> Result<(), AnswerError> {
-    for byte in text.bytes() {
+fn escape_into(text: &[u8], out: &mut Vec<u8>) -> Result<(), AnswerError> {
+    for &byte in text {
         match byte {
             b'"' | b'\\' => out.extend_from_slice(&[b'\\', byte]),
             b'\t' => out.push(byte),

@@ -39,7 +39,9 @@
 use super::End;
 use super::response::text;
 use super::trust::{Distrust, Realms};
-use crate::auth::{AnswerError, Credentials, DigestChallenge, DigestSession, Picked, Unsupported, strongest};
+use crate::auth::{
+    AnswerError, Charset, Credentials, DigestChallenge, DigestSession, Picked, Unsupported, strongest,
+};
 use crate::message::{Builder, Ids, Message};
 use crate::syntax::{AuthParams, HeaderName, Method, Param};
 
@@ -101,6 +103,8 @@ pub struct Challenged {
     /// Those before were looked at by `take_refused`.
     told: usize,
     realms: Realms,
+    /// ISO-8859-1 was tried, after UTF-8 was refused.
+    latin1_tried: bool,
 }
 
 /// One protection space.
@@ -132,6 +136,7 @@ impl Challenged {
             offered: Vec::new(),
             told: 0,
             realms: Realms::all(),
+            latin1_tried: false,
         }
     }
 
@@ -312,11 +317,28 @@ impl Challenged {
                 (false, true) if self.nonce_refused => {
                     return Some(End::NonceRefusedWithoutStale { recovered: false });
                 }
+                (false, true) if self.turn_to_latin1(challenge) => {}
                 (false, true) => return Some(End::CredentialsRefused { stale: false }),
             }
         }
         self.stale_refusals += u32::from(stale_refused);
         (self.stale_refusals >= MAX_STALE).then_some(End::CredentialsRefused { stale: true })
+    }
+
+    /// The password was refused as UTF-8: once, and where the challenge does not ask for UTF-8, it is tried as ISO-8859-1 (RFC 7616 sec. 4 says
+    /// nothing of servers that do not say their charset; those of RFC 2617 had that one).
+    fn turn_to_latin1(&mut self, challenge: &DigestChallenge) -> bool {
+        let latin1 = self.credentials.as_ref().and_then(Credentials::in_latin1);
+        let Some(latin1) = latin1.filter(|_| !self.latin1_tried && !challenge.wants_utf8()) else {
+            return false;
+        };
+        (self.credentials, self.latin1_tried) = (Some(latin1), true);
+        true
+    }
+
+    /// In which octets user name and password are hashed now.
+    pub fn charset(&self) -> Charset {
+        self.credentials.as_ref().map(Credentials::charset).unwrap_or_default()
     }
 
     fn answer(&mut self, proxy: bool, challenge: DigestChallenge, cnonce: String) {

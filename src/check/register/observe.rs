@@ -3,6 +3,7 @@
 use super::bindings::{Foreign, devices, missing};
 use super::judge::offered;
 use super::session::{Ended, Session};
+use crate::auth::Charset;
 use crate::check::challenged::is_digest;
 use crate::check::judge::quote::quoted;
 use crate::check::judged::Judged;
@@ -34,6 +35,18 @@ pub(in crate::check) fn answer(run: &mut Run, session: &Session, ended: &Ended) 
         );
     }
     let Some(finished) = &ended.finished else { return };
+    if finished.charset == Charset::Latin1 && ended.accepted() {
+        run.find(
+            Finding::new(
+                "password-in-latin-1",
+                Severity::Warning,
+                Side::Peer,
+                "user name and password are accepted in ISO-8859-1 and were refused in UTF-8",
+                "use a password of ASCII characters: what a phone sends for others is left to chance",
+            )
+            .shown_by(ended.evidence.clone()),
+        );
+    }
     challenges(run, session, ended, finished);
     if let Some(minimum) = finished.min_expires
         && finished.end == End::Accepted

@@ -251,6 +251,7 @@ impl Registration {
             challenges: self.challenged.take_offered(),
             min_expires: running.min_expires,
             reused_nonce: self.challenged.sent_reused_nonce(),
+            charset: self.challenged.charset(),
             answer,
         })));
         if let Some(command) = self.waiting.pop_front() {
@@ -267,6 +268,7 @@ impl Registration {
             challenges: Vec::new(),
             min_expires: None,
             reused_nonce: false,
+            charset: self.challenged.charset(),
             answer: None,
         };
         self.outputs.push_back(Output::Finished(Box::new(finished)));

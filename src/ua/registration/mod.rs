@@ -41,7 +41,7 @@ pub(super) use answer::TOKEN;
 pub use answer::{Answer, Binding, GrantedBy, MALFORMED_EXPIRY, MAX_UNREADABLE};
 pub use machine::{MAX_MIN_EXPIRES, MAX_WAITING, Registration};
 
-use crate::auth::Credentials;
+use crate::auth::{Charset, Credentials};
 use crate::message::Message;
 
 /// What a registration is about.
@@ -140,6 +140,8 @@ pub struct Finished {
     pub min_expires: Option<u32>,
     /// The request that ended it carried a nonce of an earlier command.
     pub reused_nonce: bool,
+    /// In which octets user name and password were hashed last: ISO-8859-1 only where UTF-8 was refused.
+    pub charset: Charset,
     /// What the last response said; `None` when there was none.
     pub answer: Option<Answer>,
 }

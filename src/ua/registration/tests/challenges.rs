@@ -1,6 +1,8 @@
 //! Rules about challenges: what is answered, how often, and when it ends.
 
 use super::*;
+use crate::auth::{Charset, Expected, Ha1, Hash, NonceState, Presented, Qop};
+use crate::syntax::Method;
 
 fn stale(nonce: &str) -> String {
     challenge(nonce, ", stale=true")
@@ -271,4 +273,70 @@ fn an_unreadable_challenge_is_reported_and_the_readable_one_beside_it_answered()
     assert_eq!(answers(play.request()).len(), 1);
     play.respond("200 OK", &[GRANTED]);
     assert_eq!(play.finished().challenges.iter().filter(|c| c.scheme == "unreadable").count(), 1);
+}
+
+/// The registration of a password that ISO-8859-1 writes in other octets than UTF-8.
+fn of_password(password: &str) -> Play {
+    let credentials = Credentials::new("alice", password);
+    Play::of(Config::new("sip:alice@lab.example", "sip:lab.example", "sip:alice@127.0.0.1:5070", credentials))
+}
+
+/// Is the answer of the last request the right one for a password of these octets?
+fn is_answer_of(play: &Play, password: &[u8]) -> bool {
+    let header = play.request().header(HeaderName::Authorization).unwrap().to_vec();
+    let presented = Parsed::parse(&header).unwrap();
+    let presented = Presented::from_credentials(&presented).unwrap();
+    let ha1 = Ha1::of_octets(Hash::Md5, b"alice", b"lab.example", password);
+    let expected = Expected {
+        method: Method::Register,
+        request_uri: b"sip:lab.example",
+        body: b"",
+        realm: "lab.example",
+        username: "alice",
+        algorithm: None,
+        qop: &[Qop::Auth],
+        opaque: None,
+        nonce: NonceState::Live { last_nc: 0 },
+    };
+    expected.verify(&presented, &ha1).is_ok()
+}
+
+#[test]
+fn a_password_outside_of_ascii_is_tried_in_latin_1_once_and_only_after_utf_8() {
+    let mut play = of_password("gr\u{fc}n");
+    play.command(Command::Bind);
+    play.respond("401 Unauthorized", &[&challenge("n1", "")]);
+    assert!(is_answer_of(&play, "gr\u{fc}n".as_bytes()));
+    play.respond("401 Unauthorized", &[&challenge("n2", "")]);
+    assert!(is_answer_of(&play, b"gr\xfcn"));
+    play.respond("200 OK", &[GRANTED]);
+    assert_eq!((play.sent(), play.finished().charset), (3, Charset::Latin1));
+    // What was accepted stays.
+    play.command(Command::Bind);
+    assert!(is_answer_of(&play, b"gr\xfcn"));
+
+    let mut play = of_password("gr\u{fc}n");
+    play.command(Command::Bind);
+    for nonce in ["n1", "n2", "n3"] {
+        play.respond("401 Unauthorized", &[&challenge(nonce, "")]);
+    }
+    assert_eq!(play.finished().end, End::CredentialsRefused { stale: false });
+    assert_eq!(play.sent(), 3, "one more try, and no more");
+}
+
+#[test]
+fn no_second_try_is_made_where_latin_1_makes_no_difference_or_is_not_wanted() {
+    let utf8 = challenge("n1", ", charset=\"UTF-8\"");
+    for (password, first) in [
+        ("green", &*challenge("n1", "")),
+        ("\u{437}\u{435}\u{43b}", &*challenge("n1", "")),
+        ("gr\u{fc}n", &*utf8),
+    ] {
+        let mut play = of_password(password);
+        play.command(Command::Bind);
+        play.respond("401 Unauthorized", &[first]);
+        play.respond("401 Unauthorized", &[&first.replace("n1", "n2")]);
+        assert_eq!(play.finished().end, End::CredentialsRefused { stale: false }, "{password}");
+        assert_eq!(play.sent(), 2, "{password}");
+    }
 }
