@@ -26,6 +26,7 @@ mod hold;
 mod interrupted;
 mod judge;
 mod judged;
+mod lookup;
 mod many;
 mod notebook;
 mod outcome;
@@ -54,6 +55,7 @@ pub use dtmf::{Dtmf, DtmfMethod, MAX_KEYS};
 pub use fork::{Fork, MAX_FORK_ENDS};
 pub use hold::{Hold, hold_way};
 pub use interrupted::Interrupted;
+pub use lookup::Lookup;
 pub use many::Pace;
 pub use notebook::StepMark;
 pub use outcome::{
@@ -66,8 +68,9 @@ pub use register::Register;
 pub use reply::{Answered, Reply, Unreached};
 pub use restraint::{Courtesy, Withheld};
 pub use result::{
-    Details, DtmfResult, ForkReleased, ForkResult, ForkRound, ForkRung, ForkTrial, Heard, HeardOnHold,
-    HoldResult, Identity, Other, RingOrder, SecondCall, Sees, Shown, TransferKind, TransferResult,
+    Bound, Details, DtmfResult, ForkReleased, ForkResult, ForkRound, ForkRung, ForkTrial, Heard, HeardOnHold,
+    HoldResult, Identity, Other, RegisterResult, RingOrder, SecondCall, Sees, Shown, TransferKind,
+    TransferResult,
 };
 pub use run::Run;
 pub use transfer::{FeatureCode, ReferTo, Transfer, TransferTarget};

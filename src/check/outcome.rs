@@ -1,6 +1,6 @@
 //! What a check found: plain data, with the evidence in it.
 
-use super::result::{Details, DtmfResult, ForkResult, HoldResult, TransferResult};
+use super::result::{Details, DtmfResult, ForkResult, HoldResult, RegisterResult, TransferResult};
 use crate::error::Error;
 use crate::transport::{MediaRecord, Record};
 use std::borrow::Cow;
@@ -389,6 +389,14 @@ impl Outcome {
     pub fn fork(&self) -> Option<&ForkResult> {
         match &self.details {
             Some(Details::Fork(result)) => Some(result),
+            _ => None,
+        }
+    }
+
+    /// Who is bound, of a check that asked the registrar for it.
+    pub fn register(&self) -> Option<&RegisterResult> {
+        match &self.details {
+            Some(Details::Register(result)) => Some(result),
             _ => None,
         }
     }

@@ -17,6 +17,7 @@
 //! | `transfer` | what a transfer came to; only in outcomes of `transfer`: `kind`, `parties`, `transferor`, `heard` (`before`, `during` the talk with the target where there was one, `after`: of each party whom it hears), `refer`, `notify` (statuses in order), `legs_left`, `transferee` (its fate in words), `heard_on_hold` (as in `hold`), `identity` (how parties were shown: `transferee_first`, `transferor_first`, `to_target`, `to_transferee`, each with `uri`, `display_name`, `asserted`, `remote_party_id`, `referred_by`, or null; `target_sees` and `transferee_sees`: `right`, `transferor`, `nobody`, `other`), and from the REFER on `refer_ms` (its answer), `notify_ms` (the final one), `transfer_ms` (the right two hear each other) |
 //! | `fork` | what became of several that were called as one; only in outcomes of `fork`: `target`, `caller`, `ends`, `legs_left`, and of each call in `rounds` `trial`, `rang` (in order: `end`, `after_ms`, `request_uri`, `from`, `asserted`), `not_rung`, `order` (`parallel`, `serial`), `refused`, `answered`, `winner`, `answer_ms`, `released` (`end`, `by`, `after_ms`, `reason`, `acknowledged`), `heard` (of each party whom it hears), `second_rang`, `refusal` (a status), `legs_left` |
 //! | `hold` | what a hold came to; only in outcomes of `hold`: `parties`, `holder`, `way` (`sendonly`, `inactive`, `zero`), `answer` and `resume_answer` (directions), `passed_on` (was the other end told), `heard_on_hold` and `holder_hears` (`sound`: `no-packets`, `silence`, `comfort-noise`, `other-sound`, `tone`; with `tone` its `party`) |
+//! | `register` | who is bound; only in outcomes of `register` and `lookup` whose registrar was asked for it: `bindings` (null when it answers no queries), each with `contact` (secrets masked), `user_agent`, `expires_s`, `q_thousandths`, `instance` |
 //! | `other` | what an embedder's own check attached: `name` (of the form), `text` |
 //! | `accounts` | names of the accounts that the check used, the one that was asked about or the caller first; only there when there are any |
 //! | `took_ms` | how long all of it took |
@@ -50,7 +51,7 @@ mod tests;
 mod transfer;
 mod words;
 
-use crate::check::{Details, DtmfResult, LeftOut, Name, Other, Outcome, Transcript, Verdict};
+use crate::check::{Details, DtmfResult, LeftOut, Name, Other, Outcome, RegisterResult, Transcript, Verdict};
 use parts::Metrics;
 use serde::de::{Deserialize, Deserializer, Error as _};
 use serde::ser::{Serialize, SerializeStruct, Serializer};
@@ -98,7 +99,7 @@ impl Serialize for Line<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let outcome = self.outcome;
         let transcript = &outcome.transcript;
-        let mut line = serializer.serialize_struct("Outcome", 21)?;
+        let mut line = serializer.serialize_struct("Outcome", 22)?;
         line.serialize_field("schema", SCHEMA)?;
         line.serialize_field("check", &outcome.check)?;
         line.serialize_field("subject", &outcome.subject)?;
@@ -131,6 +132,10 @@ impl Serialize for Line<'_> {
         match outcome.hold() {
             None => line.skip_field("hold")?,
             Some(result) => line.serialize_field("hold", &hold::row(result))?,
+        }
+        match outcome.register() {
+            None => line.skip_field("register")?,
+            Some(result) => line.serialize_field("register", result)?,
         }
         match &outcome.details {
             Some(Details::Other(other)) => line.serialize_field("other", other)?,
@@ -174,6 +179,7 @@ struct ReadLine<'a> {
     transfer: Option<transfer::Row<'a>>,
     fork: Option<fork::Row<'a>>,
     hold: Option<hold::Row<'a>>,
+    register: Option<RegisterResult>,
     other: Option<Other>,
     #[serde(default)]
     accounts: Vec<String>,
@@ -213,6 +219,10 @@ impl ReadLine<'_> {
         outcome.took = duration(self.took_ms);
         let read = |rows: Vec<dtmf::Row<'_>>| rows.into_iter().map(|row| row.read(began)).collect();
         let rows: Option<Result<Vec<DtmfResult>, String>> = self.dtmf.map(read);
+        if let Some(result) = self.register {
+            outcome.details = Some(Details::Register(result));
+            return Ok(outcome);
+        }
         outcome.details = match (rows, self.transfer, self.fork, self.hold, self.other) {
             (Some(rows), ..) => Some(Details::Dtmf(rows?)),
             (_, Some(row), ..) => Some(row.read()?.into()),

@@ -9,6 +9,7 @@ mod faults;
 mod hostile;
 mod ladders;
 mod lists;
+mod lookup;
 mod manners;
 mod network;
 mod pauses;

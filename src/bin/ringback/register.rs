@@ -8,7 +8,7 @@ use crate::probe::ProbeOptions;
 use crate::progress::Progress;
 use futures_util::StreamExt;
 use ringback::campaign::inventory::Entry;
-use ringback::check::{Account, Outcome, Pace, Probe, Register, Verdict};
+use ringback::check::{Account, BoxedCheck, Check, Lookup, Outcome, Pace, Probe, Register, Verdict};
 use ringback::report::Row;
 use std::collections::HashMap;
 
@@ -36,13 +36,16 @@ struct CheckOptions {
     /// Expiry to ask for, in seconds.
     #[arg(long, value_name = "SECONDS", default_value_t = 300, value_parser = clap::value_parser!(u32).range(1..))]
     expires: u32,
-    /// Only query the bindings: bind nothing.
+    /// Only query the bindings: bind nothing. Passes when the registrar answers, also where nobody is bound.
     #[arg(long)]
     query_only: bool,
     /// Bind also where other devices are registered. Without it nothing is bound beside them: a registrar that keeps one binding for
     /// an account drops that of the device.
     #[arg(long, conflicts_with = "query_only")]
     beside_live_devices: bool,
+    /// Only ask whether a device is registered now: bind nothing. Fails where nobody is bound; the devices are listed.
+    #[arg(long, conflicts_with_all = ["query_only", "expires", "beside_live_devices"])]
+    lookup: bool,
 }
 
 #[derive(Debug, clap::Args)]
@@ -94,13 +97,18 @@ pub(crate) async fn run(arguments: Arguments) -> Result<Exit, Failure> {
     let probe = arguments.probe.probe().await?;
     let stopper = probe.clone();
     let interrupt = Interrupt::watch(move || stopper.stop());
-    let (expires, query_only, timeout) =
-        (arguments.check.expires, arguments.check.query_only, arguments.probe.timeout);
-    let beside = arguments.check.beside_live_devices;
+    let (CheckOptions { expires, query_only, beside_live_devices, lookup }, timeout) =
+        (arguments.check, arguments.probe.timeout);
     let question = move |account: &Account| {
-        let check =
-            Register::new(account).expires(expires).query_only(query_only).beside_live_devices(beside);
-        timeout.map_or(check.clone(), |limit| check.timeout(limit))
+        if lookup {
+            let check = Lookup::new(account);
+            return timeout.map_or(check.clone(), |limit| check.timeout(limit)).boxed();
+        }
+        let check = Register::new(account)
+            .expires(expires)
+            .query_only(query_only)
+            .beside_live_devices(beside_live_devices);
+        timeout.map_or(check.clone(), |limit| check.timeout(limit)).boxed()
     };
     let verdict = match accounts {
         Accounts::One(account) => {
@@ -121,7 +129,7 @@ pub(crate) async fn run(arguments: Arguments) -> Result<Exit, Failure> {
 async fn many(
     probe: &Probe,
     entries: Vec<Entry>,
-    question: impl Fn(&Account) -> Register + Send + 'static,
+    question: impl Fn(&Account) -> BoxedCheck + Send + 'static,
     pace: Pace,
     output: &mut Output,
 ) -> Verdict {
@@ -186,8 +194,8 @@ impl Sheet {
     }
 
     fn name_of(&self, outcome: &Outcome) -> String {
-        if let Some(fact) = outcome.facts.iter().find(|fact| fact.name == "account") {
-            return fact.value.clone();
+        if let Some(name) = outcome.account() {
+            return name.to_owned();
         }
         let candidates = self.by_aor.get(&outcome.subject).map(Vec::as_slice).unwrap_or_default();
         let line = candidates.iter().map(|i| &self.lines[*i]).find(|line| line.seen.is_none());

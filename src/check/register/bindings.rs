@@ -1,6 +1,7 @@
 //! Bindings of others: which there are, and which are missing later.
 
 use crate::check::judge::quote::quoted;
+use crate::check::result::Bound;
 use crate::ua::registration::{Answer, Binding};
 
 /// A binding that is not ours.
@@ -15,7 +16,7 @@ pub(in crate::check) struct Foreign {
 impl Foreign {
     /// As it is shown: where to, whose, how long.
     pub(in crate::check) fn describe(&self) -> String {
-        let mut text = self.uri.clone();
+        let mut text = quoted(self.uri.as_bytes());
         if let Some(agent) = &self.user_agent {
             text.push_str(&format!(" ({agent})"));
         }
@@ -60,6 +61,20 @@ pub(in crate::check) fn counted(devices: &[Foreign]) -> String {
         1 => "1 device is registered".to_owned(),
         number => format!("{number} devices are registered"),
     }
+}
+
+/// All live bindings, as programs get them.
+pub(in crate::check) fn bound(bindings: &[Binding]) -> Vec<Bound> {
+    let live = bindings.iter().filter(|b| b.expires != Some(0));
+    live.map(|b| {
+        let mut bound = Bound::new(quoted(b.uri.as_bytes()));
+        bound.user_agent.clone_from(&b.user_agent);
+        bound.expires_s = b.expires;
+        bound.q_thousandths = b.q_thousandths;
+        bound.instance.clone_from(&b.instance);
+        bound
+    })
+    .collect()
 }
 
 /// Those of `before` that are not among `now`, although they had more than `elapsed_s` seconds to live. A device that moved (same

@@ -3,15 +3,16 @@
 pub(super) mod bindings;
 mod history;
 pub(super) mod judge;
-mod observe;
+pub(super) mod observe;
 mod refusal;
 pub(super) mod session;
 
 use super::{Account, Check, MetricValue, Run, Severity, Side, Verdict};
 use crate::check::Finding;
 use crate::check::judged::Judged;
+use crate::check::result::RegisterResult;
 use crate::ua::registration::Command;
-use bindings::{Foreign, counted};
+use bindings::{Foreign, bound, counted};
 use session::{Ended, Session};
 use std::ops::Range;
 use std::time::Duration;
@@ -50,7 +51,8 @@ impl Register {
         self
     }
 
-    /// Only query the bindings: nothing is bound, nothing removed.
+    /// Only query the bindings: nothing is bound, nothing removed. It passes when the registrar answers, whether anybody is bound or not;
+    /// [`Lookup`](super::Lookup) asks whether somebody is.
     #[must_use]
     pub fn query_only(mut self, only: bool) -> Register {
         self.query_only = only;
@@ -165,8 +167,11 @@ impl Register {
         if judge::refuses_only_queries(&ended) {
             run.end(step, Verdict::NotRun, format!("{}; binding all the same", judged.detail));
             run.find(judge::query_refused(&ended));
+            run.attach(RegisterResult::default());
             return Some(Queried { foreign: Vec::new(), not_answered: true, evidence: ended.evidence });
         }
+        let bindings = ended.answer().filter(|_| ended.accepted()).map(|answer| bound(&answer.bindings));
+        bindings.into_iter().for_each(|bindings| run.attach(RegisterResult::of(bindings)));
         let foreign = session.devices(run, &ended);
         let detail = match (judged.verdict, foreign.len()) {
             (Verdict::Pass, 0) => "no binding".to_owned(),

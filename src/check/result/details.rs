@@ -1,6 +1,6 @@
 //! What an outcome holds beside findings and steps, where a check has more to tell programs.
 
-use super::{DtmfResult, ForkResult, HoldResult, TransferResult};
+use super::{DtmfResult, ForkResult, HoldResult, RegisterResult, TransferResult};
 use crate::check::Name;
 
 /// What a check came to, by kind of check.
@@ -15,6 +15,8 @@ pub enum Details {
     Fork(Box<ForkResult>),
     /// What a hold came to.
     Hold(Box<HoldResult>),
+    /// Who is bound.
+    Register(RegisterResult),
     /// What an embedder's own check came to.
     Other(Other),
 }
@@ -64,6 +66,12 @@ impl From<ForkResult> for Details {
 impl From<HoldResult> for Details {
     fn from(result: HoldResult) -> Details {
         Details::Hold(Box::new(result))
+    }
+}
+
+impl From<RegisterResult> for Details {
+    fn from(result: RegisterResult) -> Details {
+        Details::Register(result)
     }
 }
 

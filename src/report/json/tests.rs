@@ -3,9 +3,9 @@
 
 use super::{line, line_named, read};
 use crate::check::{
-    Details, DtmfResult, Fact, Finding, ForkReleased, ForkResult, ForkRound, ForkRung, ForkTrial, Heard,
-    HeardOnHold, HoldResult, Identity, Metric, MetricValue, Other, Outcome, RingOrder, Sees, Severity, Shown,
-    Side, Step, Transcript, TransferKind, TransferResult, Verdict,
+    Bound, Details, DtmfResult, Fact, Finding, ForkReleased, ForkResult, ForkRound, ForkRung, ForkTrial,
+    Heard, HeardOnHold, HoldResult, Identity, Metric, MetricValue, Other, Outcome, RegisterResult, RingOrder,
+    Sees, Severity, Shown, Side, Step, Transcript, TransferKind, TransferResult, Verdict,
 };
 use crate::media::digit::Digit;
 use crate::media::dtmf::{By, Defect, DigitResult, Judged, Observation, Rtp, Way};
@@ -329,10 +329,24 @@ fn fork() -> BoxedStrategy<ForkResult> {
         .boxed()
 }
 
+fn bound() -> BoxedStrategy<Bound> {
+    let numbers = (option::of(any::<u32>()), option::of(0_u16..=1_000));
+    (text(), option::of(text()), numbers, option::of(text()))
+        .prop_map(|(contact, user_agent, (expires_s, q_thousandths), instance)| Bound {
+            contact,
+            user_agent,
+            expires_s,
+            q_thousandths,
+            instance,
+        })
+        .boxed()
+}
+
 fn details(began: Instant) -> BoxedStrategy<Option<Details>> {
     option::of(prop_oneof![
         vec(digits(began), 1..3).prop_map(Details::Dtmf),
         hold().prop_map(Details::from),
+        option::of(vec(bound(), 0..3)).prop_map(|bindings| RegisterResult { bindings }.into()),
         transfer().prop_map(Details::from),
         fork().prop_map(Details::from),
         (name(), text()).prop_map(|(name, text)| Other::new(name, text).into()),

@@ -1,0 +1,147 @@
+//! Is this account registered now, and with which devices?
+//!
+//! ```no_run
+//! use ringback::check::{Account, Lookup, Probe};
+//!
+//! # async fn example() -> Result<(), ringback::error::Error> {
+//! let probe = Probe::bind("udp:127.0.0.1:0").await?;
+//! let alice = Account::new("sip:alice@pbx.example.com", "secret")?;
+//! let outcome = probe.check(Lookup::new(&alice)).await;
+//! for device in outcome.register().and_then(|found| found.bindings.as_deref()).unwrap_or_default() {
+//!     println!("{} {:?}", device.contact, device.user_agent);
+//! }
+//! # Ok(())
+//! # }
+//! ```
+
+use super::judged::Judged;
+use super::register::bindings::{bound, foreign};
+use super::register::session::{Ended, Session};
+use super::register::{judge, observe};
+use super::result::RegisterResult;
+use super::{Account, Check, Finding, MetricValue, Run, Severity, Side, Verdict};
+use crate::ua::registration::Command;
+use std::time::Duration;
+
+/// Is this account registered now, and with which devices? Nothing is bound and nothing removed.
+///
+/// It passes when the registrar lists at least one live binding, and fails when it lists none; [`Register::query_only`](super::Register::query_only)
+/// asks whether the registrar answers, and passes in both cases. Who is bound is in [`Outcome::register`](super::Outcome::register).
+///
+/// Steps: `reach`, `query` (a REGISTER without Contact, RFC 3261 sec. 10.2.3) and `registered`. Metrics: `bindings`, `requests`,
+/// `retransmissions`. Facts: `binding`, one for each, and those of a [`Register`](super::Register) query.
+#[derive(Debug, Clone)]
+pub struct Lookup {
+    account: Account,
+    time_limit: Option<Duration>,
+}
+
+impl Lookup {
+    /// With the account's own data.
+    pub fn new(account: &Account) -> Lookup {
+        Lookup { account: account.clone(), time_limit: None }
+    }
+
+    /// The time for the whole check.
+    #[must_use]
+    pub fn timeout(mut self, limit: Duration) -> Lookup {
+        self.time_limit = Some(limit);
+        self
+    }
+}
+
+impl Check for Lookup {
+    fn name(&self) -> &'static str {
+        "lookup"
+    }
+
+    fn accounts(&self) -> Vec<String> {
+        vec![self.account.name().to_owned()]
+    }
+
+    fn subject(&self) -> String {
+        self.account.aor().to_owned()
+    }
+
+    fn time_limit(&self) -> Option<Duration> {
+        self.time_limit
+    }
+
+    async fn run(&self, run: &mut Run) {
+        if self.account.name() != self.account.aor() {
+            run.fact("account", self.account.name());
+        }
+        // The expiry is not used: nothing is bound.
+        let Some(mut session) = Session::open(run, &self.account, 300).await else {
+            return run.skip("query", "the registrar was not reached");
+        };
+        let step = run.begin("query");
+        let ended = session.command(run, Command::Query).await;
+        observe::answer(run, &session, &ended);
+        let judged = judge::accepted(&session, &ended, "query");
+        let refused = judge::refuses_only_queries(&ended);
+        if refused {
+            run.end(step, Verdict::Inconclusive, judged.detail.clone());
+            run.find(cannot_tell(&ended, &judged.detail));
+        } else {
+            session.end_step(run, step, &judged, judged.detail.clone());
+        }
+        if ended.accepted() {
+            self.registered(run, &ended);
+        } else {
+            run.skip("registered", "the registrar did not say who is bound");
+            if refused {
+                run.attach(RegisterResult::default());
+            }
+        }
+        session.write_down(run);
+    }
+}
+
+impl Lookup {
+    /// The step `registered`.
+    fn registered(&self, run: &mut Run, ended: &Ended) {
+        let step = run.begin("registered");
+        let bindings = ended.answer().map(|answer| &*answer.bindings).unwrap_or_default();
+        let unreadable = ended.answer().map(|answer| answer.unreadable.len()).unwrap_or_default();
+        run.attach(RegisterResult::of(bound(bindings)));
+        // None of them is ours: this check binds nothing.
+        let live: Vec<_> = bindings.iter().filter(|binding| binding.expires != Some(0)).cloned().collect();
+        run.metric("bindings", MetricValue::Count(live.len() as u64));
+        for device in foreign(&live) {
+            run.fact("binding", device.describe());
+        }
+        let name = self.account.name();
+        let judged = match (live.len(), unreadable) {
+            (0, 0) => Judged::fail(
+                "not-registered",
+                Side::Peer,
+                format!("the registrar lists no device for {name}: calls to it ring nowhere"),
+                "check that the device is switched on, has network and asks this registrar; `ringback register` shows whether its login works",
+            ),
+            (0, more) => Judged::open(
+                "bindings-unreadable",
+                Side::Peer,
+                format!("none of the {more} bindings that the registrar lists for {name} can be read"),
+                "platform: its answer holds Contact values that are malformed; phones behind them may not be rung",
+            ),
+            (1, _) => Judged::pass(format!("1 device is registered for {name}")),
+            (devices, _) => Judged::pass(format!("{devices} devices are registered for {name}")),
+        };
+        let judged = judged.shown_by(&ended.evidence);
+        run.end(step, judged.verdict, judged.detail);
+        judged.finding.into_iter().for_each(|finding| run.find(finding));
+    }
+}
+
+/// The registrar binds, and answers no queries.
+fn cannot_tell(ended: &Ended, detail: &str) -> Finding {
+    Finding::new(
+        "lookup-refused",
+        Severity::Error,
+        Side::Peer,
+        format!("the registrar does not say who is bound: {detail}"),
+        "look it up in the platform's own list; a query of the bindings is part of RFC 3261 sec. 10.2.3",
+    )
+    .shown_by(ended.evidence.clone())
+}
