@@ -215,3 +215,5 @@ fn the_loudest_log_holds_no_secret() {
     let shown = all.split("response=\"").skip(1).filter_map(|rest| rest.split('"').next()).any(is_hex);
     assert!(!shown, "a digest response: {ran}");
 }
+#[path = "cli/written.rs"]
+mod written;

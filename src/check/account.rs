@@ -1,7 +1,7 @@
 //! An account: whom to register, where, and with what.
 
 use super::Destination;
-use super::address::{host_text, parse_sip, with_scheme};
+use super::address::{host_text, parse_sip, transport_of, with_escaped_user, with_scheme};
 use crate::auth::Credentials;
 use crate::error::Error;
 use crate::message::Transport;
@@ -19,20 +19,25 @@ pub struct Account {
     credentials: Credentials,
     registrar: Option<Destination>,
     outbound_proxy: Option<Destination>,
+    /// What the AOR says, and what is said where no URI does.
+    aor_transport: Option<Transport>,
     transport: Option<Transport>,
 }
 
 impl Account {
     /// An account by its address of record (`sip:user@domain`; the scheme may be left out) and password.
     ///
-    /// Until told otherwise the digest user is the AOR's user, the registrar its domain, the transport UDP.
+    /// By default the digest user is the AOR's user, the registrar its domain, the transport UDP, or what a `;transport=` of the AOR says. What is
+    /// outside of ASCII in the user is escaped (RFC 3261 sec. 25.1); `;user=phone` means nothing in an AOR (sec. 10.3) and is left out.
     ///
     /// # Errors
-    /// [`Error::Usage`] with the column when `aor` is no SIP URI with a user, or is one that we cannot reach (`sips:`).
+    /// [`Error::Usage`] with the column when `aor` is no SIP URI with a user, or is one that we cannot reach (`sips:`, `;transport=tls`), or
+    /// has parameters or headers that an AOR has not.
     pub fn new(aor: &str, password: impl Into<String>) -> Result<Account, Error> {
         let written = aor.trim();
         let full = with_scheme(written);
         let scheme_added = full.len() - written.len();
+        let full = with_escaped_user(&full);
         let uri = parse_sip(&full, scheme_added)
             .map_err(|problem| Error::usage(format!("address of record \"{written}\""), problem))?;
         let problem = |text: &str| Error::usage(format!("address of record \"{written}\""), text);
@@ -49,6 +54,18 @@ impl Account {
                 return Err(problem("there is no domain after the \"@\"; write it as sip:user@domain"));
             }
         };
+        let aor_transport = transport_of(&uri).map_err(|why| problem(&why))?;
+        if let Some(param) = uri.params().iter().find(|param| {
+            !param.name.eq_ignore_ascii_case(b"transport") && !param.name.eq_ignore_ascii_case(b"user")
+        }) {
+            let name = String::from_utf8_lossy(param.name);
+            return Err(problem(&format!(
+                "\";{name}\" has no meaning in an address of record; leave it out"
+            )));
+        }
+        if !uri.headers().is_empty() {
+            return Err(problem("headers (\"?\") have no meaning in an address of record; leave them out"));
+        }
         let auth_user = String::from_utf8_lossy(&unescape(user)).into_owned();
         let user = String::from_utf8_lossy(user).into_owned();
         Ok(Account {
@@ -59,6 +76,7 @@ impl Account {
             domain,
             registrar: None,
             outbound_proxy: None,
+            aor_transport,
             transport: None,
         })
     }
@@ -135,7 +153,7 @@ impl Account {
             (None, Some(registrar)) => registrar.clone(),
             (None, None) => Destination::of_domain(&self.domain),
         };
-        hop.transport = hop.transport.or(self.transport);
+        hop.transport = hop.transport.or(self.aor_transport).or(self.transport);
         hop
     }
 
@@ -147,5 +165,53 @@ impl Account {
     /// Preloaded Route values: the outbound proxy, when there is one.
     pub fn routes(&self) -> Vec<String> {
         self.outbound_proxy.iter().map(|proxy| format!("<{}>", proxy.route_uri())).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    fn of(aor: &str) -> Result<Account, String> {
+        Account::new(aor, "secret").map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn the_transport_of_an_address_is_taken_or_refused() {
+        let hop = |account: &Account| account.next_hop().transport;
+        let tcp = of("sip:alice@pbx.example;transport=TCP").unwrap();
+        assert_eq!((tcp.aor(), hop(&tcp)), ("sip:alice@pbx.example", Some(Transport::Tcp)));
+        let told = of("sip:alice@pbx.example;transport=udp").unwrap().transport(Transport::Tcp);
+        assert_eq!(hop(&told), Some(Transport::Udp), "what the URI says is not left open");
+        let elsewhere = tcp.clone().registrar("sip:192.0.2.1").unwrap();
+        assert_eq!(hop(&elsewhere), Some(Transport::Tcp));
+        assert_eq!(hop(&tcp.registrar("sip:192.0.2.1;transport=udp").unwrap()), Some(Transport::Udp));
+        for refused in ["tls", "ws", "sctp", ""] {
+            let error = of(&format!("sip:alice@pbx.example;transport={refused}")).unwrap_err();
+            assert!(error.contains("is not supported; use udp or tcp"), "{refused}: {error}");
+        }
+    }
+
+    #[test]
+    fn what_means_nothing_in_an_address_of_record_is_refused_and_not_dropped() {
+        assert_eq!(of("sip:+4930@pbx.example;user=phone").unwrap().aor(), "sip:+4930@pbx.example");
+        for (aor, what) in [
+            ("sip:alice@pbx.example;maddr=192.0.2.1", "\";maddr\""),
+            ("sip:alice@pbx.example;user=phone;lr", "\";lr\""),
+            ("sip:alice@pbx.example?Subject=x", "headers"),
+        ] {
+            let error = of(aor).unwrap_err();
+            assert!(error.contains(what) && error.contains("address of record"), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_user_outside_of_ascii_is_escaped_on_the_wire_and_plain_for_digest() {
+        let account = of("sip:j\u{fc}rgen@pbx.example").unwrap();
+        assert_eq!(account.aor(), "sip:j%C3%BCrgen@pbx.example");
+        assert_eq!(account.credentials().username(), "j\u{fc}rgen");
+        let error = of("sip:j\u{fc}r gen@pbx.example").unwrap_err();
+        assert!(error.contains("column 8"), "{error}");
     }
 }

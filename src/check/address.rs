@@ -1,6 +1,42 @@
 //! SIP addresses as people write them.
 
+use crate::message::Transport;
 use crate::syntax::{Host, Scheme, Uri};
+use std::borrow::Cow;
+use std::fmt::Write as _;
+
+/// `text`, a SIP URI, with what is outside of ASCII in its user part escaped, as RFC 3261 sec. 25.1 has it.
+pub(super) fn with_escaped_user(text: &str) -> Cow<'_, str> {
+    let Some((user, rest)) = text.rsplit_once('@').filter(|(user, _)| !user.is_ascii()) else {
+        return text.into();
+    };
+    let mut escaped = String::with_capacity(text.len() + 8);
+    for character in user.chars() {
+        if character.is_ascii() {
+            escaped.push(character);
+        } else {
+            for octet in character.encode_utf8(&mut [0; 4]).bytes() {
+                let _ = write!(escaped, "%{octet:02X}");
+            }
+        }
+    }
+    format!("{escaped}@{rest}").into()
+}
+
+/// The transport that a URI says.
+///
+/// # Errors
+/// What is wrong: it is none of ours.
+pub(super) fn transport_of(uri: &Uri<'_>) -> Result<Option<Transport>, String> {
+    match uri.params().get(b"transport").map(|param| param.value.unwrap_or_default()) {
+        None => Ok(None),
+        Some(t) if t.eq_ignore_ascii_case(b"udp") => Ok(Some(Transport::Udp)),
+        Some(t) if t.eq_ignore_ascii_case(b"tcp") => Ok(Some(Transport::Tcp)),
+        Some(t) => {
+            Err(format!("transport \"{}\" is not supported; use udp or tcp", String::from_utf8_lossy(t)))
+        }
+    }
+}
 
 /// `text` with `sip:` before it when it has no scheme; `user:password@host` is not taken for one.
 pub(super) fn with_scheme(text: &str) -> String {
@@ -16,8 +52,10 @@ pub(super) fn with_scheme(text: &str) -> String {
 /// A `sip:` URI, or what is wrong with the text and in which column of what was written (`added` bytes were put before it).
 pub(super) fn parse_sip(text: &str, added: usize) -> Result<Uri<'_>, String> {
     let uri = Uri::parse(text.as_bytes()).map_err(|error| {
-        let column =
-            text.get(..error.offset).map_or(error.offset, |t| t.chars().count()).saturating_sub(added) + 1;
+        let before = text.get(..error.offset).unwrap_or(text);
+        // What was escaped here was one character where it was written.
+        let written = unescaped_length(before);
+        let column = written.saturating_sub(added) + 1;
         format!("{} in column {column}; write it as sip:user@domain", error.kind)
     })?;
     match uri.scheme() {
@@ -32,5 +70,47 @@ pub(super) fn host_text(host: Host<'_>) -> String {
         Host::Name(name) => String::from_utf8_lossy(name).into_owned(),
         Host::V4(address) => address.to_string(),
         Host::V6(address) => format!("[{address}]"),
+    }
+}
+
+/// Characters of a text in which what is outside of ASCII was escaped.
+fn unescaped_length(text: &str) -> usize {
+    let mut octets = text.bytes().enumerate().peekable();
+    let mut length = 0;
+    while let Some((at, octet)) = octets.next() {
+        let escaped = text.get(at + 1..at + 3).filter(|_| octet == b'%');
+        match escaped.and_then(|hex| u8::from_str_radix(hex, 16).ok()) {
+            Some(octet) if octet >= 0x80 => {
+                octets.nth(1);
+                // Only the first octet of a character counts.
+                length += usize::from(octet >= 0xc0);
+            }
+            _ => length += usize::from(octet & 0xc0 != 0x80),
+        }
+    }
+    length
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn a_user_outside_of_ascii_is_escaped_and_nothing_else() {
+        assert_eq!(with_escaped_user("sip:\u{e4}lice@x.example"), "sip:%C3%A4lice@x.example");
+        assert_eq!(with_escaped_user("sip:\u{438}@x;a=1"), "sip:%D0%B8@x;a=1");
+        for same in ["sip:al%20ice@x", "sip:x", "sip:alice@\u{e4}.example"] {
+            assert_eq!(with_escaped_user(same), same);
+        }
+    }
+
+    #[test]
+    fn columns_count_what_was_written() {
+        let escaped = with_escaped_user("sip:\u{e4}\u{438} b@x.example").into_owned();
+        let error = parse_sip(&escaped, 0).unwrap_err();
+        assert!(error.contains("in column 7;"), "{error}");
+        let error = parse_sip("sip:a%41 b@x", 4).unwrap_err();
+        assert!(error.contains("in column 5;"), "{error}");
     }
 }

@@ -1,6 +1,6 @@
 //! Where requests are sent: host, port and transport of a SIP URI.
 
-use super::address::{host_text, parse_sip, with_scheme};
+use super::address::{host_text, parse_sip, transport_of, with_escaped_user, with_scheme};
 use crate::error::Error;
 use crate::message::Transport;
 use std::fmt;
@@ -24,18 +24,12 @@ impl Destination {
     pub fn parse(what: &str, uri: &str) -> Result<Destination, Error> {
         let written = uri.trim().trim_start_matches('<').trim_end_matches('>');
         let full = with_scheme(written);
+        let added = full.len() - written.len();
+        let full = with_escaped_user(&full);
         let usage = |problem: String| Error::usage(format!("{what} \"{written}\""), problem);
-        let parsed = parse_sip(&full, full.len() - written.len()).map_err(&usage)?;
+        let parsed = parse_sip(&full, added).map_err(&usage)?;
         let host = parsed.host().map(host_text).ok_or_else(|| usage("there is no host in it".to_owned()))?;
-        let transport = match parsed.params().get(b"transport").and_then(|p| p.value) {
-            None => None,
-            Some(t) if t.eq_ignore_ascii_case(b"udp") => Some(Transport::Udp),
-            Some(t) if t.eq_ignore_ascii_case(b"tcp") => Some(Transport::Tcp),
-            Some(t) => {
-                let name = String::from_utf8_lossy(t).into_owned();
-                return Err(usage(format!("transport \"{name}\" is not supported; use udp or tcp")));
-            }
-        };
+        let transport = transport_of(&parsed).map_err(usage)?;
         Ok(Destination { host, port: parsed.port().unwrap_or(5060), transport })
     }
 

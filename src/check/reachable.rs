@@ -32,7 +32,7 @@ impl Reachable {
     pub fn new(uri: &str) -> Result<Reachable, Error> {
         let written = uri.trim().trim_start_matches('<').trim_end_matches('>');
         let destination = Destination::parse("address", written)?;
-        let uri = super::address::with_scheme(written);
+        let uri = super::address::with_escaped_user(&super::address::with_scheme(written)).into_owned();
         Ok(Reachable { uri, destination, credentials: None, time_limit: None })
     }
 

@@ -1,6 +1,6 @@
 //! What somebody dials, as a Request-URI.
 
-use super::address::{parse_sip, with_scheme};
+use super::address::{parse_sip, with_escaped_user, with_scheme};
 use crate::error::Error;
 use crate::syntax::{Tel, Uri};
 
@@ -23,7 +23,9 @@ pub(super) fn request_uri(target: &str, domain: &str) -> Result<String, Error> {
     }
     if written.contains(['@', ':']) {
         let full = with_scheme(written);
-        let parsed = parse_sip(&full, full.len() - written.len()).map_err(usage)?;
+        let added = full.len() - written.len();
+        let full = with_escaped_user(&full).into_owned();
+        let parsed = parse_sip(&full, added).map_err(usage)?;
         if parsed.password().is_some() {
             return Err(usage("it holds a password; write it as sip:user@domain".into()));
         }
@@ -39,7 +41,7 @@ pub(super) fn request_uri(target: &str, domain: &str) -> Result<String, Error> {
     if is_number {
         return Ok(at_domain(&plain, domain));
     }
-    let uri = format!("sip:{written}@{domain}");
+    let uri = with_escaped_user(&format!("sip:{written}@{domain}")).into_owned();
     parse_sip(&uri, "sip:".len()).map_err(usage)?;
     Ok(uri)
 }
@@ -63,6 +65,8 @@ mod tests {
             ("tel:+1-201-555-0123", "sip:+12015550123@pbx.example:5070"),
             ("TEL:201", "sip:201@pbx.example:5070"),
             ("bob", "sip:bob@pbx.example:5070"),
+            ("b\u{f6}b", "sip:b%C3%B6b@pbx.example:5070"),
+            ("sip:b\u{f6}b@other.example", "sip:b%C3%B6b@other.example"),
             ("bob@other.example", "sip:bob@other.example"),
             ("<sip:bob@other.example;transport=tcp>", "sip:bob@other.example;transport=tcp"),
         ] {

@@ -5,8 +5,11 @@ use crate::exit::{Exit, Failure};
 use crate::interrupt::Interrupt;
 use crate::output::{OutputOptions, tell};
 use crate::probe::ProbeOptions;
-use ringback::check::Check;
+use ringback::check::{Check, Fact};
 use std::io::IsTerminal;
+
+/// Nobody shall take this verdict for one about a platform of theirs.
+const EMBEDDED: &str = "Asked: the embedded network of this program, not a platform of yours; give --accounts FILE to ask that one.";
 
 /// Whose calls, from which address, and where goes what is seen.
 #[derive(Debug, clap::Args)]
@@ -30,11 +33,21 @@ impl Asking {
             // A call takes some seconds, in which nothing else is to be seen.
             tell(&format!("{}: {} ... (Ctrl-C hangs up)", check.name(), check.subject()));
         }
-        let outcome = match self.probe.timeout {
+        let embedded = ends.is_embedded();
+        if embedded {
+            output.people(&format!("{EMBEDDED}\n\n"));
+        }
+        let mut outcome = match self.probe.timeout {
             Some(limit) => probe.check_within(limit, check).await,
             None => probe.check(check).await,
         };
+        if embedded {
+            outcome.facts.push(Fact::new("network", "embedded"));
+        }
         output.one(&outcome);
+        if embedded {
+            output.people(&format!("\n{EMBEDDED}\n"));
+        }
         probe.endpoint().close().await;
         ends.close().await;
         let complete = output.finish();

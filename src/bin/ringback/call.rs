@@ -134,9 +134,10 @@ async fn ends(arguments: &Arguments) -> Result<Ends, Failure> {
             "passwords, users and servers on the command line go with an address of record as A (sip:alice@pbx.example.com); an account file says its own",
         ));
     }
-    if !ends.embedded() {
-        let known = ends.names()?;
-        let both = known.iter().any(|name| name == target);
+    if let Some(inventory) = ends.inventory()? {
+        // An address is the account that has it, as everywhere.
+        let both = inventory.find(target).is_ok();
+        let known: Vec<String> = inventory.entries.into_iter().map(|entry| entry.name).collect();
         if !both && !is_dialled(target) {
             return Err(Failure::usage(format!(
                 "\"{}\" is no account of the file and no number; write sip:{0}@domain to call a SIP user, or one of: {}",
@@ -156,6 +157,8 @@ async fn ends(arguments: &Arguments) -> Result<Ends, Failure> {
         let account = details.account(a, ends.transport())?;
         return Ok(Ends::of(vec![account]));
     }
+    ends.within_reach(target)?;
+    arguments.call.dial.iter().try_for_each(|number| ends.within_reach(number))?;
     let names: Vec<&str> = if is_dialled(target) { vec![a] } else { vec![a, target] };
     ends.open(&names, None).await
 }

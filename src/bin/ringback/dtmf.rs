@@ -64,6 +64,7 @@ Ctrl-C hangs up, removes what was bound, and shows the results so far.";
 
 pub(crate) async fn run(arguments: Arguments) -> Result<Exit, Failure> {
     let b = arguments.b.as_deref().or(arguments.expect_ring.as_deref()).unwrap_or_default();
+    arguments.dial.iter().try_for_each(|number| arguments.asking.ends.within_reach(number))?;
     let names = [arguments.a.as_str(), b];
     let menu = arguments.expect_ring.as_ref().and(arguments.dial.as_deref());
     let ends =

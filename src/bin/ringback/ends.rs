@@ -48,11 +48,21 @@ impl EndOptions {
         !self.fault.is_empty()
     }
 
-    /// The names of the file's accounts.
-    pub(crate) fn names(&self) -> Result<Vec<String>, Failure> {
-        let Some(path) = &self.accounts else { return Ok(Vec::new()) };
-        let inventory = Inventory::from_path(path).map_err(Failure::usage)?;
-        Ok(inventory.entries.into_iter().map(|entry| entry.name).collect())
+    /// The file's accounts.
+    pub(crate) fn inventory(&self) -> Result<Option<Inventory>, Failure> {
+        self.accounts.as_ref().map(|path| Inventory::from_path(path).map_err(Failure::usage)).transpose()
+    }
+
+    /// An address leads out of the embedded network, where it would be taken for something else: it is refused there.
+    pub(crate) fn within_reach(&self, dialled: &str) -> Result<(), Failure> {
+        let is_sip = dialled.get(..4).is_some_and(|scheme| scheme.eq_ignore_ascii_case("sip:"));
+        if !self.embedded() || !is_sip && !dialled.contains('@') {
+            return Ok(());
+        }
+        Err(Failure::usage(format!(
+            "\"{}\" is an address, and without --accounts FILE the embedded network is asked, which has names and numbers only; give --accounts FILE",
+            dialled.escape_default()
+        )))
     }
 
     pub(crate) fn rtp_ports(&self) -> Option<RangeInclusive<u16>> {
@@ -83,14 +93,16 @@ impl EndOptions {
         match &self.accounts {
             Some(path) => {
                 let inventory = Inventory::from_path(path).map_err(Failure::usage)?;
-                let mut accounts = Vec::new();
+                let mut accounts: Vec<Account> = Vec::new();
                 for name in names {
-                    let wanted = [(*name).to_owned()];
-                    let found = inventory.clone().select(&wanted)?.entries.into_iter().next();
-                    let entry =
-                        found.ok_or_else(|| Failure::usage(format!("there is no account \"{name}\"")))?;
-                    let unusable = |why: String| Failure::usage(format!("account \"{name}\": {why}"));
-                    accounts.push(entry.account.map_err(|problem| unusable(problem.why))?);
+                    let entry = inventory.find(name)?;
+                    let unusable = |why: &str| Failure::usage(format!("account \"{name}\": {why}"));
+                    let account = entry.account.clone().map_err(|problem| unusable(&problem.why))?;
+                    // Two names of one address are one account: its own call would come to it.
+                    if accounts.iter().any(|before| before.aor() == account.aor()) {
+                        return Err(given_twice(name));
+                    }
+                    accounts.push(account);
                 }
                 Ok(Ends { accounts, lab: None })
             }
@@ -100,10 +112,9 @@ impl EndOptions {
 
     async fn lab(&self, names: &[&str], mut lab: LabBuilder) -> Result<Ends, Failure> {
         for (number, name) in names.iter().enumerate() {
+            self.within_reach(name)?;
             if names.iter().take(number).any(|before| before == name) {
-                return Err(Failure::usage(format!(
-                    "\"{name}\" stands there twice; two accounts are needed"
-                )));
+                return Err(given_twice(name));
             }
             let mut user = User::new(*name, format!("{name}-secret")).extension((201 + number).to_string());
             for fault in &self.fault {
@@ -135,6 +146,10 @@ impl Ends {
             lab.shutdown().await;
         }
     }
+}
+
+fn given_twice(name: &str) -> Failure {
+    Failure::usage(format!("\"{}\" is given twice; name two different accounts", name.escape_default()))
 }
 
 /// `10000-10100`: at least one even port and the next.

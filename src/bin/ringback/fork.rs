@@ -72,11 +72,13 @@ Ctrl-C hangs up every call, and each end removes the binding that it made, and n
 pub(crate) async fn run(arguments: Arguments) -> Result<Exit, Failure> {
     let group = &arguments.ends_of_group;
     let is_group = !group.is_empty();
-    if !is_group && arguments.target.contains(['@', ':']) {
+    // With a file, an address is the account that has it.
+    if !is_group && arguments.target.contains(['@', ':']) && arguments.asking.ends.embedded() {
         return Err(Failure::usage(
             "a group needs its members: name the accounts that ring after its number",
         ));
     }
+    arguments.asking.ends.within_reach(&arguments.target)?;
     let most = if is_group { group.len() } else { arguments.bindings.unwrap_or(2) };
     if !(1..=most.min(MAX_FORK_ENDS)).contains(&arguments.answers) {
         return Err(Failure::usage(format!("--answers: there are ends 1 to {most}")));

@@ -50,7 +50,11 @@ impl Scene<'_> {
     /// # Errors
     /// One of them could not be reached, or not be registered.
     pub(super) async fn open(&mut self, Cast(roles): Cast<'_>) -> Step {
-        for role in &roles {
+        for (number, role) in roles.iter().enumerate() {
+            let same = |other: &Role<'_>| other.account.aor() == role.account.aor();
+            if role.siblings == 0 && roles.iter().take(number).any(same) {
+                return Err(self.given_twice(role));
+            }
             if role.account.name() != role.account.aor() {
                 self.run.fact("account", role.account.name());
             }
@@ -64,6 +68,22 @@ impl Scene<'_> {
         }
         self.calls_from = self.run.record_count();
         Ok(())
+    }
+}
+
+impl Scene<'_> {
+    /// One account cannot be two parties: its own call would come to it.
+    fn given_twice(&mut self, role: &Role<'_>) -> Stopped {
+        let seen = format!("{} is given twice; name two different accounts", role.account.name());
+        self.run.skip(role.step, seen.clone());
+        self.run.find(Finding::new(
+            "account-given-twice",
+            Severity::Error,
+            Side::Setup,
+            seen,
+            "give each party an account of its own",
+        ));
+        Stopped::after(role.step)
     }
 }
 

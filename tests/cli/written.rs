@@ -1,0 +1,120 @@
+//! Input is taken as it is written, or refused; and the embedded network is named where it was asked.
+
+use crate::program::{Ran, Sim, ringback};
+use serde_json::Value;
+use std::path::PathBuf;
+
+/// A file with these accounts of a running network, in a folder that lives as long as it.
+fn accounts(sim: &Sim, names: &[(&str, &str)]) -> (tempfile::TempDir, PathBuf) {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("accounts.csv");
+    let rows: String =
+        names.iter().map(|(name, user)| format!("{name},{},{user}-pw\n", sim.aor(user))).collect();
+    std::fs::write(&path, format!("name,aor,password\n{rows}")).unwrap();
+    (folder, path)
+}
+
+#[track_caller]
+fn refused(ran: &Ran, why: &str) {
+    assert_eq!(ran.status, 2, "{ran}");
+    assert!(ran.stdout.is_empty() && ran.stderr.contains(why), "{why}: {ran}");
+}
+
+#[test]
+fn a_transport_that_we_do_not_have_is_refused_wherever_it_stands() {
+    for arguments in [
+        &["register", "sip:alice@127.0.0.1:9;transport=tls", "--password", "x"][..],
+        &["reachable", "sip:127.0.0.1:9;transport=tls"],
+        &["call", "sip:alice@127.0.0.1:9;transport=tls", "201", "--password", "x"],
+    ] {
+        refused(&ringback(arguments), "transport \"tls\" is not supported");
+    }
+}
+
+#[test]
+fn an_address_never_ends_on_the_embedded_network() {
+    let address = "sip:bob@pbx.example.com";
+    for arguments in [
+        &["hold", "alice", address][..],
+        &["cancel", address, "bob"],
+        &["dtmf", "alice", address],
+        &["dtmf", "alice", "bob", "--dial", address],
+        &["transfer", "alice", "bob", address],
+        &["fork", "alice", "600", "bob", address],
+        &["call", "alice", address],
+        &["call", "alice", "bob", "--dial", address],
+    ] {
+        refused(&ringback(arguments), "without --accounts FILE the embedded network is asked");
+    }
+}
+
+#[test]
+fn one_account_is_never_two_parties() {
+    let sim = Sim::start(&["alice:alice-pw", "bob:bob-pw", "carol:carol-pw"]);
+    let (_folder, path) =
+        accounts(&sim, &[("alice", "alice"), ("bob", "bob"), ("bobby", "bob"), ("carol", "carol")]);
+    let path = path.to_str().unwrap();
+    for arguments in [
+        &["hold", "alice", "alice"][..],
+        &["hold", "bob", "bobby"],
+        &["cancel", "alice", "alice"],
+        &["call", "alice", "alice"],
+        &["dtmf", "bobby", "bob"],
+        &["transfer", "alice", "bob", "alice"],
+        &["fork", "alice", "600", "bob", "bobby"],
+    ] {
+        let with_file: Vec<&str> = arguments.iter().copied().chain(["--accounts", path]).collect();
+        refused(&ringback(&with_file), "is given twice; name two different accounts");
+    }
+    refused(&ringback(&["hold", "alice", "alice"]), "is given twice; name two different accounts");
+    refused(&ringback(&["register", "--accounts", path, "alice", "alice"]), "is given twice");
+}
+
+#[test]
+fn an_address_is_the_account_that_has_it() {
+    let sim = Sim::start(&["alice:alice-pw", "bob:bob-pw"]);
+    let (_folder, path) = accounts(&sim, &[("a", "alice"), ("b", "bob")]);
+    let (alice, bob) = (sim.aor("alice"), sim.aor("bob"));
+    let path = path.to_str().unwrap();
+    for command in ["hold", "cancel", "call"] {
+        let ran = ringback(&[command, &alice, &bob, "--accounts", path, "--json"]);
+        assert_eq!(ran.status, 0, "{ran}");
+        let line: Value = serde_json::from_str(ran.stdout.trim()).unwrap();
+        assert_eq!(line["accounts"], serde_json::json!(["a", "b"]), "{ran}");
+        assert!(!ran.stderr.contains("embedded network"), "{ran}");
+        assert!(!line["facts"].to_string().contains("embedded"), "{ran}");
+    }
+}
+
+#[test]
+fn the_embedded_network_is_named_in_the_first_and_the_last_line_and_for_programs() {
+    for command in ["hold", "cancel", "call"] {
+        let ran = ringback(&[command, "alice", "bob"]);
+        assert_eq!(ran.status, 0, "{ran}");
+        let lines: Vec<&str> = ran.stdout.lines().collect();
+        for line in [lines.first(), lines.last()] {
+            assert!(line.is_some_and(|line| line.contains("embedded network")), "{ran}");
+        }
+        let ran = ringback(&[command, "alice", "bob", "--json"]);
+        let line: Value = serde_json::from_str(ran.stdout.trim()).unwrap();
+        let network = line["facts"].as_array().unwrap().iter().find(|fact| fact["name"] == "network");
+        assert_eq!(network.unwrap()["value"], "embedded", "{ran}");
+        assert!(ran.stderr.contains("embedded network"), "{ran}");
+    }
+}
+
+#[test]
+fn whether_somebody_is_registered_is_a_question_of_its_own() {
+    let sim = Sim::start(&["alice:alice-pw"]);
+    let aor = sim.aor("alice");
+    let ran = ringback(&["register", &aor, "--password", "alice-pw", "--lookup", "--json"]);
+    assert_eq!(ran.status, 1, "{ran}");
+    let line: Value = serde_json::from_str(ran.stdout.trim()).unwrap();
+    assert_eq!(
+        (&line["check"], &line["register"]["bindings"]),
+        (&"lookup".into(), &serde_json::json!([])),
+        "{ran}"
+    );
+    let ran = ringback(&["register", &aor, "--password", "alice-pw", "--query-only"]);
+    assert_eq!(ran.status, 0, "{ran}");
+}
