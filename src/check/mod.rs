@@ -30,8 +30,6 @@ mod lookup;
 mod many;
 mod notebook;
 mod outcome;
-mod pair;
-mod press;
 mod probe;
 mod progress;
 mod reachable;

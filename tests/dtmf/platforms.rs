@@ -458,6 +458,29 @@ async fn long_events_with_few_updates_have_their_ends() {
     fails(&outcome, "no-end-packet");
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_platform_that_takes_calls_of_registered_devices_only_is_asked_with_a_registered_caller() {
+    // Who has no binding is refused.
+    let meddle = || {
+        let mut bound = false;
+        let meddle: Meddle = Box::new(move |_, datagram| {
+            let text = datagram.sip().unwrap_or_default();
+            bound |= datagram.way == Way::In && text.starts_with("REGISTER") && text.contains("<sip:alice@");
+            let is_call = datagram.way == Way::In && text.starts_with("INVITE");
+            if is_call && !bound { Vec::new() } else { datagram.pass() }
+        });
+        meddle
+    };
+    let with = |register: bool| {
+        move |check: Dtmf| {
+            let check = check.digits("15").unwrap().method(DtmfMethod::Rfc4733);
+            check.register_caller(register).wait(Duration::from_secs(5))
+        }
+    };
+    assert_ne!(check_with(&[], with(false), meddle()).await.verdict, Verdict::Pass);
+    passes(&check_with(&[], with(true), meddle()).await);
+}
+
 /// A platform that looks for feature codes: from `*` on it holds everything back for a second and sends it under one timestamp, in numbers
 /// of its own with holes.
 #[tokio::test(start_paused = true)]

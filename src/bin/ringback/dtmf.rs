@@ -23,7 +23,7 @@ pub(crate) struct Arguments {
     /// Digits 0-9, *, #, A-D, and "," for a pause.
     #[arg(long, default_value = "0123456789*#ABCD")]
     digits: String,
-    /// How they are sent: rfc4733, info, inband or all; default: all, for a menu rfc4733.
+    /// How they are sent: rfc4733, info, inband or all [default: all; for a menu rfc4733].
     #[arg(long, value_name = "METHOD")]
     method: Option<DtmfMethod>,
     /// Call this number or SIP URI instead of B's address of record.
@@ -47,6 +47,9 @@ pub(crate) struct Arguments {
     /// Time for the call to be answered, and for the menu to ring B.
     #[arg(long, value_name = "TIME", value_parser = duration, default_value = "20s")]
     wait: Duration,
+    /// Register A as well, for the time of the check: some platforms take calls from registered devices only.
+    #[arg(long)]
+    register_caller: bool,
     #[command(flatten)]
     asking: Asking,
 }
@@ -81,6 +84,6 @@ pub(crate) async fn run(arguments: Arguments) -> Result<Exit, Failure> {
     }
     let timing =
         Timing { on: arguments.on, gap: arguments.gap, volume: arguments.volume, ..Timing::default() };
-    check = check.timing(timing);
+    check = check.timing(timing).register_caller(arguments.register_caller);
     arguments.asking.ask(check, ends).await
 }

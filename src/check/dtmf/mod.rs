@@ -14,13 +14,9 @@
 //! # }
 //! ```
 
-mod path;
-mod phase;
-mod routing;
+mod course;
 
-use super::pair::Pair;
-use super::press::Press;
-use super::target::request_uri;
+use super::scene::{CallOptions, Press, call_options, perform};
 use super::{Account, Check, Run};
 use crate::error::Error;
 use crate::media::digit::{Digit, Key, parse_digits};
@@ -86,8 +82,10 @@ impl FromStr for DtmfMethod {
 /// Do digits arrive, and as what? Or: does a menu, given digits, ring the right account?
 ///
 /// [`Dtmf::between`] calls one account of ours from another, through the platform, sends the digits by each method and looks at the far
-/// end what arrived by every way. Steps: `party-a`, `party-b`, `call`, `rfc4733`, `info`, `inband`, `rfc4733-after-hold`, `hang-up`. Metrics:
-/// `digits_sent`, and for each method `received_...` (digits as a receiver of that way reads them).
+/// end what arrived by every way. Steps: `party-a`, `party-b`, `call`, `audio-a-to-b` (the far end gets the caller's media at all),
+/// `rfc4733`, `info`, `inband`, `rfc4733-after-hold`, `hang-up`. A digit is looked for until the next method begins, for 3 s after the last
+/// one and longer while some still come; one that comes later than 0.5 s after its end is told as late. Metrics: `digits_sent`, and for each
+/// method `received_...` (digits as a receiver of that way reads them). Facts: `codec`, `telephone-event`, and one for each method.
 ///
 /// [`Dtmf::routing`] calls a menu, gives it the digits, and waits for another account of ours to ring. Steps: `party-a`, `party-b`, `call`,
 /// `digits`, `ring`, `hears`, `hang-up`. Metric: `menu` (from the last digit to the INVITE).
@@ -96,15 +94,14 @@ pub struct Dtmf {
     pub(super) a: Account,
     pub(super) b: Account,
     pub(super) question: Question,
-    /// As it was written, and its Request-URI.
-    pub(super) dial: Option<(String, String)>,
     pub(super) keys: Vec<Key>,
     pub(super) method: DtmfMethod,
     pub(super) timing: Timing,
-    pub(super) wait: Duration,
     pub(super) prompt: Duration,
-    time_limit: Option<Duration>,
+    options: CallOptions,
 }
+
+call_options!(Dtmf, a);
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Question {
@@ -113,12 +110,12 @@ pub(super) enum Question {
 }
 
 impl Dtmf {
-    /// From `a` to `b`: all sixteen digits by all methods unless told.
+    /// From `a` to `b`. [default: all sixteen digits by all methods]
     pub fn between(a: &Account, b: &Account) -> Dtmf {
         Dtmf::new(a, b, Question::Between, DtmfMethod::All)
     }
 
-    /// `a` calls the menu at `number` (a number of its platform, or a SIP URI) and gives it digits by RFC 4733 unless told; `b` must ring.
+    /// `a` calls the menu at `number` (a number of its platform, or a SIP URI) and gives it digits; `b` must ring. [default: by RFC 4733]
     ///
     /// # Errors
     /// [`Error::Usage`] for a number that cannot be dialled.
@@ -131,13 +128,11 @@ impl Dtmf {
             a: a.clone(),
             b: b.clone(),
             question,
-            dial: None,
             keys: parse_digits("0123456789*#ABCD").unwrap_or_default(),
             method,
             timing: Timing::default(),
-            wait: Duration::from_secs(20),
             prompt: Duration::from_secs(1),
-            time_limit: None,
+            options: CallOptions::waiting(Duration::from_secs(20)),
         }
     }
 
@@ -168,58 +163,36 @@ impl Dtmf {
         self
     }
 
-    /// Another way to reach `b` than its address of record: a number of the platform, or a SIP URI.
-    ///
-    /// # Errors
-    /// [`Error::Usage`] for a number that cannot be dialled.
-    pub fn dial(mut self, number: &str) -> Result<Dtmf, Error> {
-        self.dial = Some((number.to_owned(), request_uri(number, self.a.domain())?));
-        Ok(self)
-    }
-
-    /// Time for a call to be answered, and for a menu to ring its target; 20 s unless told.
-    #[must_use]
-    pub fn wait(mut self, time: Duration) -> Dtmf {
-        self.wait = time;
-        self
-    }
-
-    /// How long the menu may speak before the first digit; 1 s unless told.
+    /// Time that the menu may speak before the first digit. [default: 1 s]
     #[must_use]
     pub fn prompt(mut self, time: Duration) -> Dtmf {
         self.prompt = time;
         self
     }
 
-    /// The time for the whole check, cleaning up not counted; enough for all that was asked unless told.
-    #[must_use]
-    pub fn timeout(mut self, limit: Duration) -> Dtmf {
-        self.time_limit = Some(limit);
-        self
-    }
-
-    /// The Request-URI of the call.
-    pub(super) fn target(&self) -> String {
-        match &self.dial {
-            Some((_, uri)) => uri.clone(),
-            None => self.b.aor().to_owned(),
-        }
-    }
-
-    pub(super) fn pair(&self) -> Pair<'_> {
-        let direct = self.question == Question::Between;
-        Pair { a: &self.a, b: &self.b, target: self.target(), wait: self.wait, direct }
-    }
-
     /// What is dialled instead of an address of record, as it was written.
     pub(super) fn number(&self) -> &str {
-        self.dial.as_ref().map_or("", |(number, _)| number.as_str())
+        self.options.dialled.as_ref().map_or("", |(number, _)| number.as_str())
     }
 
     /// The digits without the pauses.
     pub(super) fn digits_sent(&self) -> Vec<Digit> {
         let digit = |key: &Key| if let Key::Digit(digit) = key { Some(*digit) } else { None };
         self.keys.iter().filter_map(digit).collect()
+    }
+
+    /// Digits and pauses as they were written.
+    fn keys_text(&self) -> String {
+        let character = |key: &Key| if let Key::Digit(digit) = key { digit.character() } else { ',' };
+        self.keys.iter().map(character).collect()
+    }
+
+    /// The methods of one call, in their order.
+    fn methods(&self) -> &[DtmfMethod] {
+        match &self.method {
+            DtmfMethod::All => &[DtmfMethod::Rfc4733, DtmfMethod::Info, DtmfMethod::InBand],
+            one => std::slice::from_ref(one),
+        }
     }
 
     /// All keys once, by this way.
@@ -238,28 +211,25 @@ impl Check for Dtmf {
     }
 
     fn subject(&self) -> String {
-        match (&self.dial, self.question) {
+        match (&self.options.dialled, self.question) {
             (Some((number, _)), Question::Routing) => {
                 format!("{} -> {number} -> {}", self.a.aor(), self.b.aor())
             }
-            _ => format!("{} -> {}", self.a.aor(), self.b.aor()),
+            _ => format!("{} -> {}", self.a.aor(), self.options.target(self.b.aor())),
         }
     }
 
     fn time_limit(&self) -> Option<Duration> {
         let rounds = if self.method == DtmfMethod::All { 4 } else { 1 };
-        Some(self.time_limit.unwrap_or(
-            self.wait * 2
-                + (self.press(self.method.way()).time() * 2 + phase::LONGEST) * rounds
+        Some(self.options.time_limit.unwrap_or(
+            self.options.wait * 2
+                + (self.press(self.method.way()).time() * 2 + course::LONGEST) * rounds
                 + Duration::from_secs(30),
         ))
     }
 
     async fn run(&self, run: &mut Run) {
-        match self.question {
-            Question::Between => path::run(self, run).await,
-            Question::Routing => routing::run(self, run).await,
-        }
+        perform(self, run).await;
     }
 }
 
@@ -289,8 +259,11 @@ mod tests {
     fn numbers_are_called_in_the_domain_of_the_caller_and_uris_as_they_are() {
         let alice = account("a");
         let menu = Dtmf::routing(&alice, "*43#", &account("b")).unwrap();
-        assert_eq!(menu.target(), "sip:*43%23@pbx.example:5070");
+        assert_eq!(menu.options.target(""), "sip:*43%23@pbx.example:5070");
         assert!(Dtmf::routing(&alice, "", &account("b")).is_err());
-        assert_eq!(Dtmf::between(&alice, &account("b")).target(), "sip:b@pbx.example:5070");
+        assert_eq!(
+            Dtmf::between(&alice, &account("b")).options.target("sip:b@pbx.example:5070"),
+            "sip:b@pbx.example:5070"
+        );
     }
 }

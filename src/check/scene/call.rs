@@ -1,6 +1,7 @@
 //! The verb `call`: a call is brought up, or it is said why not.
 
 use super::{Expect, Mark, Scene, Seen, Step};
+use crate::check::judge::digits::Events;
 use crate::check::judge::setup::{self, Callee, Setup, Wanted};
 use crate::check::judged::{Judged as StepVerdict, PATIENCE, Silence};
 use crate::check::{Finding, Side};
@@ -185,13 +186,21 @@ impl Scene<'_> {
         let plan = self.seen(legs.caller).plan.clone();
         let event = match plan.as_ref().and_then(|plan| plan.send_telephone_event) {
             Some(event) => format!("telephone-event with payload type {}", event.payload_type),
-            None => "no telephone-event".to_owned(),
+            None => match self.other_events(legs.caller) {
+                Some(rates) => format!("no telephone-event that fits the voice ({rates})"),
+                None => "no telephone-event".to_owned(),
+            },
         };
         let codec = plan.as_ref().map_or("", |plan| plan.codec.as_str());
         self.end(mark, StepVerdict::pass(format!("answered; {codec}, {event}")))?;
         self.run.fact("codec", codec);
         self.run.fact("telephone-event", event);
         Ok(legs)
+    }
+
+    /// Telephone events of the answer that have another clock than the voice, where it has no others.
+    fn other_events(&self, leg: usize) -> Option<String> {
+        Events::of(self.seen(leg).final_response.as_ref()?.body())?.other_rates()
     }
 
     /// What is left of the time for the answer.

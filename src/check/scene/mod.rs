@@ -12,6 +12,7 @@ mod hear;
 mod leg;
 mod options;
 mod party;
+mod press;
 mod refer;
 mod referral;
 mod release;
@@ -27,6 +28,7 @@ pub(super) use hear::PATIENCE;
 pub(super) use leg::{Ended, Leg, Seen};
 pub(super) use options::{CallOptions, call_options};
 pub(super) use party::{Expect, Party};
+pub(super) use press::{Press, PressLog, Unpressed};
 pub(super) use refer::{ReferAnswer, ReferArrived, Told, done};
 
 use super::judged::{self, Judged as StepVerdict};

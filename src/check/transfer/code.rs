@@ -1,7 +1,7 @@
 //! The keys by which a phone asks its PBX for a transfer.
 
 use crate::check::dtmf::DtmfMethod;
-use crate::check::press::Press;
+use crate::check::scene::Press;
 use crate::error::Error;
 use crate::media::digit::{Key, parse_digits};
 use crate::media::stream::Timing;

@@ -4,12 +4,12 @@ use super::code::Dialled;
 use super::course::{END, Legs, REST, RING, aftermath};
 use super::{Transfer, TransferKind, TransferResult};
 use crate::check::judge::audio::doubted;
-use crate::check::judge::digits::{self, Agreed, Pressed};
+use crate::check::judge::digits::unsent;
 use crate::check::judge::transfer::keys::{self, Effect, Keys};
 use crate::check::judge::transfer::{Aftermath, Wanted};
 use crate::check::judged::Judged as StepVerdict;
-use crate::check::press::{Log, Press, Unpressed};
 use crate::check::scene::{Ears, Ends, Scene, Step, Stopped, Until};
+use crate::check::scene::{Press, PressLog, Unpressed};
 use crate::check::{Interrupted, MetricValue};
 use crate::media::digit::Key;
 use std::time::Duration;
@@ -249,21 +249,16 @@ fn is_called(ends: &Ends, party: usize) -> bool {
 
 /// Presses keys; why that could not be.
 async fn pressed(scene: &mut Scene<'_>, leg: usize, press: Press<'_>) -> Option<StepVerdict> {
-    let (mut log, mark) = (Log::default(), scene.run.record_count());
-    match press.run(scene.run, &mut scene.ends, leg, &mut log).await {
+    let (mut log, mark) = (PressLog::default(), scene.run.record_count());
+    match scene.press(&press, leg, &mut log).await {
         // A PBX that has all that it needs takes the transferor out at once.
         Ok(Until::Done | Until::TimedOut) | Err(Unpressed::CallEnded) => None,
         Ok(Until::Interrupted(why)) => Some(why.into()),
         Err(why) => {
             let digit = |key: &Key| if let Key::Digit(digit) = key { Some(*digit) } else { None };
-            let pressed = Pressed {
-                way: press.way,
-                sent: press.keys.iter().filter_map(digit).collect(),
-                fate: why.fate(log),
-                agreed: Agreed::default(),
-                evidence: mark..scene.run.record_count(),
-            };
-            Some(digits::judge(&pressed, true).first())
+            let sent = press.keys.iter().filter_map(digit).collect();
+            let evidence = mark..scene.run.record_count();
+            Some(unsent(press.way, sent, why.fate(log), None, evidence))
         }
     }
 }

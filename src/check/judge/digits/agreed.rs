@@ -28,8 +28,8 @@ impl Events {
         Some(Events(description.telephone_events()))
     }
 
-    /// Those whose clock rate is not that of G.711.
-    fn other_rates(&self) -> Option<String> {
+    /// Those whose clock rate is not that of G.711, e.g. `telephone-event/48000`, where there are no others.
+    pub(in crate::check) fn other_rates(&self) -> Option<String> {
         let rates: Vec<String> = self
             .0
             .iter()

@@ -2,11 +2,16 @@
 
 mod agreed;
 mod info;
+mod menu;
+mod told;
 mod words;
 
 pub(in crate::check) use agreed::{Agreed, Events};
 pub(in crate::check) use info::{Received, Refusal};
+pub(in crate::check) use menu::{Menu, not_rung, unsent};
+pub(in crate::check) use told::{evidence, result};
 
+use super::audio;
 use crate::check::judged::{Judged as StepVerdict, interrupted};
 use crate::check::{Finding, Interrupted, Severity, Side, Verdict};
 use crate::media::digit::Digit;
@@ -60,6 +65,8 @@ pub(in crate::check) struct Arrived {
     pub(in crate::check) packets: u64,
     /// INFOs of the first type that were refused before the second one was taken.
     pub(in crate::check) refusals: Vec<Refusal>,
+    /// Share (0 to 1) of our own packets that went out in time; `None` where none was due.
+    pub(in crate::check) pace: Option<f64>,
 }
 
 /// The verdict on digits by one method, in one sentence, with what was found.
@@ -76,11 +83,6 @@ impl DigitsVerdict {
     fn of(judged: StepVerdict) -> DigitsVerdict {
         let findings = judged.finding.into_iter().collect();
         DigitsVerdict { verdict: judged.verdict, detail: judged.detail, findings, judged: None }
-    }
-
-    /// The verdict with the first of the findings.
-    pub(in crate::check) fn first(self) -> StepVerdict {
-        StepVerdict { verdict: self.verdict, detail: self.detail, finding: self.findings.into_iter().next() }
     }
 }
 
@@ -191,7 +193,21 @@ fn sent(pressed: &Pressed, arrived: &Arrived) -> DigitsVerdict {
         verdict.findings.push(finding);
     }
     verdict.judged = Some(judged);
+    doubt(&mut verdict, arrived.pace);
     verdict
+}
+
+/// What is wrong with digits that this machine did not send in time is none of the platform's.
+fn doubt(verdict: &mut DigitsVerdict, pace: Option<f64>) {
+    let failed = StepVerdict { verdict: verdict.verdict, detail: verdict.detail.clone(), finding: None };
+    let doubted = audio::doubted(failed, pace);
+    if let Some(finding) = doubted.finding {
+        (verdict.verdict, verdict.detail) = (doubted.verdict, doubted.detail);
+        for finding in &mut verdict.findings {
+            finding.severity = finding.severity.min(Severity::Warning);
+        }
+        verdict.findings.insert(0, finding);
+    }
 }
 
 /// Defects of one kind together, in the order of the first of each.

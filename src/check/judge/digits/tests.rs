@@ -42,7 +42,14 @@ fn arrived(sent: &str, received: &str) -> Arrived {
         around: Around { spans: vec![span], ..Around::default() },
         ..Expected::new(Way::Rfc4733, digits(sent), 100 * MS)
     };
-    Arrived { expected, observed: observed.collect(), infos: Vec::new(), packets: 300, refusals: Vec::new() }
+    Arrived {
+        expected,
+        observed: observed.collect(),
+        infos: Vec::new(),
+        packets: 300,
+        refusals: Vec::new(),
+        pace: Some(1.0),
+    }
 }
 
 fn said(fate: Fate, agreed: Agreed, alone: bool) -> DigitsVerdict {
@@ -130,6 +137,15 @@ fn holes_where_the_events_were_are_the_peers() {
     let words = ["A (place 3), B (place 4), C (place 5), D (place 6)", "taken out"];
     let verdict = sent(some);
     holds(&verdict, Verdict::Fail, Some(Side::Peer), &words, PATH);
+}
+
+#[test]
+fn without_any_packet_nothing_is_known_of_the_digits() {
+    let mut none = arrived("15", "");
+    none.packets = 0;
+    let verdict = sent(none);
+    holds(&verdict, Verdict::Fail, Some(Side::Path), &["no RTP"], &["thrown away"]);
+    assert_eq!(codes(&verdict), ["no-media"]);
 }
 
 #[test]
@@ -281,4 +297,15 @@ fn what_is_owed_is_what_did_not_come_and_what_was_owed_before() {
         assert_eq!(pressed.ends_the_call(), is_over, "{status:?}");
         assert_eq!(pressed.owed(&judge(&pressed, true)), digits("15"));
     }
+}
+
+#[test]
+fn a_machine_that_did_not_keep_up_blames_nobody_else() {
+    let mut slow = arrived("159#", "19#");
+    slow.pace = Some(0.5);
+    let verdict = sent(slow);
+    holds(&verdict, Verdict::Inconclusive, Some(Side::Probe), &["50 % went out in time"], &[]);
+    let mut slow = arrived("159#", "159#");
+    slow.pace = Some(0.5);
+    holds(&sent(slow), Verdict::Pass, None, &[], &["in time"]);
 }

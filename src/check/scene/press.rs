@@ -1,9 +1,11 @@
 //! Digits that one end presses in a call, at the pace of a phone.
 
-use super::Run;
-use super::judge::digits::{Fate, Refusal};
-use super::scene::trace::{Trace, What};
-use super::scene::{Ends, Until};
+use super::ears::Pace;
+use super::trace::{Trace, What};
+use super::{Ends, Scene, Until};
+use crate::check::Run;
+use crate::check::judge::digits::{Fate, Refusal};
+use crate::endpoint::agent::MediaReport;
 use crate::media::digit::{Digit, Key};
 use crate::media::dtmf::Way;
 use crate::media::stream::{self, Timing};
@@ -19,24 +21,24 @@ const LATE: Duration = Duration::from_secs(2);
 
 /// Digits and pauses, and how they go out.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Press<'a> {
-    pub(super) keys: &'a [Key],
-    pub(super) way: Way,
-    pub(super) timing: Timing,
+pub(in crate::check) struct Press<'a> {
+    pub(in crate::check) keys: &'a [Key],
+    pub(in crate::check) way: Way,
+    pub(in crate::check) timing: Timing,
 }
 
 /// What was seen while they went out.
 #[derive(Debug, Default)]
-pub(super) struct Log {
+pub(in crate::check) struct PressLog {
     /// When each digit began to be sent.
-    pub(super) sent_at: Vec<Instant>,
+    pub(in crate::check) sent_at: Vec<Instant>,
     /// INFOs that were refused.
-    pub(super) refusals: Vec<Refusal>,
+    pub(in crate::check) refusals: Vec<Refusal>,
 }
 
 /// Why not all went out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Unpressed {
+pub(in crate::check) enum Unpressed {
     /// Telephone events were not agreed on.
     NotNegotiated,
     /// The INFO with the digit at this place was refused, or not answered; the log says how.
@@ -45,9 +47,37 @@ pub(super) enum Unpressed {
     CallEnded,
 }
 
+impl Scene<'_> {
+    /// Presses keys in this leg.
+    ///
+    /// # Errors
+    /// Not all of them went out: why.
+    pub(in crate::check) async fn press(
+        &mut self,
+        press: &Press<'_>,
+        leg: usize,
+        log: &mut PressLog,
+    ) -> Result<Until, Unpressed> {
+        press.run(self.run, &mut self.ends, leg, log).await
+    }
+
+    /// Share (0 to 1) of this leg's packets that went out in time since this report of then; `None` where none was due.
+    pub(in crate::check) async fn pace(
+        &self,
+        leg: usize,
+        before: &MediaReport,
+        then: Instant,
+    ) -> Option<f64> {
+        let mut pace = Pace::default();
+        let after = self.leg(leg).report().await;
+        pace.add(before, &after, self.run.now().saturating_duration_since(then));
+        pace.share()
+    }
+}
+
 impl Unpressed {
     /// The fate of the digits.
-    pub(super) fn fate(self, log: Log) -> Fate {
+    pub(in crate::check) fn fate(self, log: PressLog) -> Fate {
         match self {
             Unpressed::NotNegotiated => Fate::NotNegotiated,
             Unpressed::InfoRefused { at } => Fate::InfoRefused { at, refusals: log.refusals },
@@ -58,7 +88,7 @@ impl Unpressed {
 
 impl Press<'_> {
     /// How long it takes to press all of them.
-    pub(super) fn time(&self) -> Duration {
+    pub(in crate::check) fn time(&self) -> Duration {
         self.keys
             .iter()
             .map(|key| match key {
@@ -69,12 +99,12 @@ impl Press<'_> {
     }
 
     /// Presses them in this leg. Where INFO with `application/dtmf-relay` is refused with 415, `application/dtmf` is tried.
-    pub(super) async fn run(
+    pub(in crate::check) async fn run(
         &self,
         run: &mut Run,
         stage: &mut Ends,
         leg: usize,
-        log: &mut Log,
+        log: &mut PressLog,
     ) -> Result<Until, Unpressed> {
         let Some(ours) = stage.legs.get(leg) else { return Err(Unpressed::CallEnded) };
         let negotiated = ours.seen.plan.as_ref().is_some_and(|plan| plan.send_telephone_event.is_some());
@@ -86,7 +116,7 @@ impl Press<'_> {
     }
 
     /// Digits inside the running stream.
-    async fn in_stream(&self, run: &mut Run, stage: &mut Ends, from: usize, log: &mut Log) -> Until {
+    async fn in_stream(&self, run: &mut Run, stage: &mut Ends, from: usize, log: &mut PressLog) -> Until {
         let Some(leg) = stage.legs.get(from) else { return Until::TimedOut };
         let (played, sent) = (leg.seen.played, leg.seen.sent.len());
         let digits = stream::Command::Digits { keys: self.keys.to_vec(), way: self.way, timing: self.timing };
@@ -104,7 +134,7 @@ impl Press<'_> {
         run: &mut Run,
         stage: &mut Ends,
         from: usize,
-        log: &mut Log,
+        log: &mut PressLog,
     ) -> Result<Until, Unpressed> {
         let mut position = 0;
         for key in self.keys {
@@ -135,7 +165,7 @@ impl Press<'_> {
         stage: &mut Ends,
         from: usize,
         (digit, at): (Digit, usize),
-        log: &mut Log,
+        log: &mut PressLog,
     ) -> Result<Until, Unpressed> {
         let info = DtmfInfo { digit, duration: Some(self.timing.on) };
         log.sent_at.push(run.now());

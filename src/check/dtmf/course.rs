@@ -1,0 +1,225 @@
+//! The course of the check: one call and every method in it, or a menu that is given digits.
+
+mod menu;
+mod phase;
+
+use super::{Dtmf, DtmfMethod, Question};
+use crate::check::judge::audio;
+use crate::check::judge::change;
+use crate::check::judge::digits::{self, DigitsVerdict, Fate, Pressed};
+use crate::check::judged::Judged as StepVerdict;
+use crate::check::scene::{Cast, Change, Course, Dial, JoinedLegs, Scene, Step, Stopped};
+use crate::check::{DtmfResult, Finding, MetricValue, Run, Severity, Side, Verdict};
+use crate::media::digit::Digit;
+use crate::ua::call::{Command, Hold};
+use std::time::Duration;
+
+/// Time that the far end rings.
+const RING: Duration = Duration::from_millis(200);
+/// Time in which the far end has to hear the caller before the first digit, if it hears at once.
+const HEAR: Duration = Duration::from_millis(300);
+/// Time for a hold and its end, each.
+const HOLD: Duration = Duration::from_secs(5);
+/// The other end needs its own change before what it hears counts.
+const SETTLE: Duration = Duration::from_millis(300);
+/// Digits by RFC 4733 once more, behind a hold.
+const AFTER_HOLD: &str = "rfc4733-after-hold";
+
+pub(super) use phase::LONGEST;
+
+impl Course for Dtmf {
+    type Result = Vec<DtmfResult>;
+
+    fn steps(&self) -> Vec<&'static str> {
+        let mut steps = vec!["party-a", "party-b", "call"];
+        match self.question {
+            Question::Between => {
+                steps.push(audio::A_TO_B.step);
+                steps.extend(self.methods().iter().map(|method| method.as_str()));
+                steps.extend((self.method == DtmfMethod::All).then_some(AFTER_HOLD));
+            }
+            Question::Routing => steps.extend(["digits", "ring", "hears"]),
+        }
+        steps.push("hang-up");
+        steps
+    }
+
+    fn cast(&self) -> Cast<'_> {
+        Cast::pair(&self.a, &self.b, self.options.register_caller)
+    }
+
+    async fn play(&self, scene: &mut Scene<'_>, results: &mut Vec<DtmfResult>) -> Step {
+        if self.question == Question::Routing {
+            return self.menu(scene).await;
+        }
+        let dial = Dial::direct(self.options.target(self.b.aor()), self.options.wait);
+        let legs = scene.call(&dial, RING).await?;
+        scene.run.metric("digits_sent", MetricValue::Count(self.digits_sent().len() as u64));
+        let digits = self.talk(scene, legs, results).await;
+        let ended = scene.hang_up(&legs.both()).await;
+        digits.and(ended)
+    }
+
+    fn keep(&self, results: Vec<DtmfResult>, run: &mut Run) {
+        results.into_iter().for_each(|result| run.digits(result));
+    }
+}
+
+impl Dtmf {
+    /// What is in the call, between its answer and its end.
+    async fn talk(&self, scene: &mut Scene<'_>, legs: JoinedLegs, results: &mut Vec<DtmfResult>) -> Step {
+        self.far_end_hears(scene, legs).await?;
+        let mut run = Methods { dtmf: self, scene, legs, results, owed: Vec::new() };
+        run.all().await
+    }
+
+    /// The step `audio-a-to-b`: digits before the far end gets anything would be lost for another reason. Whom it hears is no question of
+    /// this check.
+    async fn far_end_hears(&self, scene: &mut Scene<'_>, legs: JoinedLegs) -> Step {
+        let mark = scene.begin(audio::A_TO_B.step);
+        let heard = match scene.listen(legs, HEAR).await {
+            Ok(heard) => heard,
+            Err(why) => return Err(scene.stop(mark, why)),
+        };
+        let [there, _] = scene.hearings(legs, &heard);
+        let (packets, judged) = (there.packets, audio::judge(&there));
+        match judged.finding {
+            Some(mut finding) if judged.verdict != Verdict::Pass && packets > 0 => {
+                finding.severity = Severity::Warning;
+                scene.end(mark, StepVerdict::pass(judged.detail))?;
+                scene.note(finding);
+                Ok(())
+            }
+            finding => scene.end(mark, StepVerdict { finding, ..judged }),
+        }
+    }
+}
+
+/// The methods of one call, one after the other.
+struct Methods<'c, 's, 'r> {
+    dtmf: &'c Dtmf,
+    scene: &'s mut Scene<'r>,
+    legs: JoinedLegs,
+    results: &'c mut Vec<DtmfResult>,
+    /// Digits that were sent and have not come.
+    owed: Vec<Digit>,
+}
+
+impl Methods<'_, '_, '_> {
+    async fn all(&mut self) -> Step {
+        let methods = self.dtmf.methods();
+        let alone = methods.len() == 1;
+        let mut good = Vec::new();
+        for method in methods {
+            let step = method.as_str();
+            let mark = self.scene.begin(step);
+            let pressed = self.press(*method).await;
+            let verdict = digits::judge(&pressed, alone);
+            if verdict.verdict == Verdict::Pass {
+                good.push(step);
+            }
+            self.write_down(step, &pressed, &verdict);
+            self.end(mark, verdict);
+            self.go_on(&pressed).await?;
+        }
+        if !good.is_empty() {
+            self.scene.run.conclude(format!("all digits arrive by {}", good.join(", ")));
+        }
+        match self.dtmf.method {
+            DtmfMethod::All if good.contains(&DtmfMethod::Rfc4733.as_str()) => self.after_hold().await,
+            DtmfMethod::All => {
+                self.scene.run.skip(AFTER_HOLD, "digits by RFC 4733 were not good before");
+                Ok(())
+            }
+            _ => Ok(()),
+        }
+    }
+
+    async fn press(&mut self, method: DtmfMethod) -> Pressed {
+        let owed = std::mem::take(&mut self.owed);
+        let pressed = phase::run(self.dtmf, self.scene, self.legs, method.way(), owed).await;
+        self.owed = pressed.owed(&digits::judge(&pressed, true));
+        pressed
+    }
+
+    /// Ends a step with all that was found; what is wrong with one method is no reason not to try the next.
+    fn end(&mut self, mark: crate::check::scene::Mark, verdict: DigitsVerdict) {
+        let DigitsVerdict { verdict, detail, findings, .. } = verdict;
+        let _ = self.scene.end(mark, StepVerdict { verdict, detail, finding: None });
+        findings.into_iter().for_each(|finding| self.scene.note(finding));
+    }
+
+    /// Is there a call for the next method?
+    async fn go_on(&mut self, pressed: &Pressed) -> Step {
+        if let Fate::Interrupted(why) = pressed.fate {
+            return Err(why.into());
+        }
+        if pressed.ends_the_call() || !self.scene.ends.is_up(self.legs.caller) {
+            self.scene.end_is_told = pressed.ends_the_call();
+            self.scene.settle(self.legs).await?;
+            return Err(Stopped::because("the call was over"));
+        }
+        Ok(())
+    }
+
+    /// Digits that were good before must be good after a re-INVITE too (failure D16).
+    async fn after_hold(&mut self) -> Step {
+        let mark = self.scene.begin(AFTER_HOLD);
+        for (command, wanted) in [(Command::Hold(Hold::SendOnly), "hold"), (Command::Resume, "resume")] {
+            let change = match self.scene.change(self.legs.caller, command, HOLD).await {
+                Ok(change) => change,
+                Err(why) => return Err(self.scene.stop(mark, why)),
+            };
+            if matches!(change, Change::Made(_)) && self.scene.ends.is_up(self.legs.caller) {
+                continue;
+            }
+            let change = if matches!(change, Change::Made(_)) { Change::CallEnded } else { change };
+            let mut judged = change::failed(wanted, change, HOLD);
+            if change == Change::CallEnded {
+                self.scene.end_is_told = true;
+                return Err(self.scene.stop(mark, judged));
+            }
+            // Whether digits survive one was not seen: that is all that this check asks.
+            judged.verdict = Verdict::NotRun;
+            judged.finding.iter_mut().for_each(|finding| finding.severity = Severity::Warning);
+            let _ = self.scene.end(mark, judged);
+            return Ok(());
+        }
+        if let Err(why) = self.scene.rest(SETTLE).await {
+            return Err(self.scene.stop(mark, why));
+        }
+        let pressed = self.press(DtmfMethod::Rfc4733).await;
+        let mut verdict = digits::judge(&pressed, true);
+        if verdict.verdict == Verdict::Fail {
+            let seen = match pressed.fate {
+                Fate::NotNegotiated => "telephone-event is missing from the answer to a re-INVITE: digits are good before and impossible after it (D16)".to_owned(),
+                _ => format!("digits are good before a re-INVITE and not after it (D16): {}", verdict.detail),
+            };
+            let finding = Finding::new(
+                "digits-lost-after-reinvite",
+                Severity::Error,
+                Side::Peer,
+                seen.clone(),
+                "platform: keep telephone-event, with its number, in every answer",
+            );
+            verdict.findings = vec![finding.shown_by(pressed.evidence.clone())];
+            verdict.detail = seen;
+        }
+        self.results.push(digits::result(AFTER_HOLD, &pressed, &verdict));
+        self.end(mark, verdict);
+        self.go_on(&pressed).await
+    }
+
+    /// What arrived, for people and for programs.
+    fn write_down(&mut self, step: &'static str, pressed: &Pressed, verdict: &DigitsVerdict) {
+        self.results.push(digits::result(step, pressed, verdict));
+        let (Fate::Sent(arrived), Some(judged)) = (&pressed.fate, &verdict.judged) else { return };
+        let received = match step {
+            "info" => "received_info",
+            "inband" => "received_inband",
+            _ => "received_rfc4733",
+        };
+        self.scene.run.metric(received, MetricValue::Count(judged.received.chars().count() as u64));
+        self.scene.run.fact(step, digits::evidence(&pressed.sent, judged, arrived));
+    }
+}

@@ -1,0 +1,161 @@
+//! One method at a time: the digits go out at one end, and what the other saw is put beside them.
+
+use super::Dtmf;
+use crate::check::Interrupted;
+use crate::check::judge::digits::{Agreed, Arrived, Events, Fate, Pressed, Received};
+use crate::check::scene::{Ends, JoinedLegs, PressLog, Scene, Until};
+use crate::media::digit::Digit;
+use crate::media::dtmf::{Around, Expected, Observation, Way, Window};
+use crate::syntax::HeaderName;
+use std::time::Duration;
+
+/// What is still on its way when the last digit was sent: events are known to be over a little later.
+const AFTER: Duration = Duration::from_millis(600);
+/// Time for digits that somebody holds back (to look for feature codes).
+const HELD_BACK: Duration = Duration::from_secs(3);
+/// Time for each further one once they begin to come.
+const NEXT: Duration = Duration::from_millis(1_500);
+/// The longest time that they are looked for.
+pub(in crate::check::dtmf) const LONGEST: Duration = Duration::from_secs(10);
+/// The voice before the first digit that says how the path is.
+const BEFORE: Duration = Duration::from_millis(600);
+/// Time between two packets of voice where none came that says.
+const PACKET_TIME: Duration = Duration::from_millis(20);
+
+/// Sends the digits from the caller and looks at the callee. Digits that are `owed` were sent before and had not come.
+pub(super) async fn run(
+    check: &Dtmf,
+    scene: &mut Scene<'_>,
+    legs: JoinedLegs,
+    way: Way,
+    owed: Vec<Digit>,
+) -> Pressed {
+    let mark = scene.run.record_count();
+    let sent = check.digits_sent();
+    let mut expected = Expected::new(way, sent.clone(), check.timing.on);
+    expected.owed = owed;
+    let fate = match attempt(check, scene, legs, expected).await {
+        Ok(fate) => fate,
+        Err(why) => Fate::Interrupted(why),
+    };
+    Pressed { way, sent, fate, agreed: agreed(scene, legs), evidence: mark..scene.run.record_count() }
+}
+
+async fn attempt(
+    check: &Dtmf,
+    scene: &mut Scene<'_>,
+    legs: JoinedLegs,
+    mut expected: Expected,
+) -> Result<Fate, Interrupted> {
+    let ours = scene.leg(legs.caller).report().await;
+    let before = scene.leg(legs.callee).report().await.received.received;
+    let (first, first_info) = (scene.seen(legs.callee).observed.len(), scene.seen(legs.callee).infos.len());
+    let (began, mut log) = (scene.run.now(), PressLog::default());
+    let ended = match scene.press(&check.press(expected.way), legs.caller, &mut log).await {
+        Ok(Until::Interrupted(why)) => return Err(why),
+        Ok(until) => until,
+        Err(unpressed) => {
+            // What was passed on all the same is no digit of the next method.
+            scene.rest(AFTER / 2).await?;
+            return Ok(unpressed.fate(log));
+        }
+    };
+    let pace = scene.pace(legs.caller, &ours, began).await;
+    arrive(scene, legs.callee, first, expected.digits.len()).await?;
+    let theirs = scene.leg(legs.callee);
+    if !theirs.seen.is_up() && ended == Until::TimedOut {
+        return Ok(Fate::CallEnded);
+    }
+    let report = theirs.report().await;
+    let plan = theirs.seen.plan.as_ref();
+    expected.payload_type =
+        plan.and_then(|plan| plan.receive_telephone_event).map(|event| event.payload_type);
+    let window = Window {
+        sent_at: &log.sent_at,
+        on: check.timing.on,
+        from: began.checked_sub(BEFORE).unwrap_or(began),
+        until: scene.run.now(),
+        packet_time: report.packet_time_received.unwrap_or(PACKET_TIME),
+    };
+    expected.around = Around::of(&report.voice, &window);
+    // Who did not send all of them knows no times.
+    if log.sent_at.len() == expected.digits.len() {
+        expected.sent_at = log.sent_at;
+    }
+    let infos = theirs.seen.infos.get(first_info..).unwrap_or_default();
+    Ok(Fate::Sent(Box::new(Arrived {
+        expected,
+        observed: theirs.seen.observed.get(first..).unwrap_or_default().to_vec(),
+        infos: infos
+            .iter()
+            .map(|(_, content_type, _, status)| Received {
+                content_type: content_type.clone(),
+                status: *status,
+            })
+            .collect(),
+        packets: report.received.received.saturating_sub(before),
+        refusals: log.refusals,
+        pace,
+    })))
+}
+
+/// Waits until as many digits have come as were sent, or no more is to be expected.
+async fn arrive(
+    scene: &mut Scene<'_>,
+    callee: usize,
+    first: usize,
+    number: usize,
+) -> Result<(), Interrupted> {
+    scene.rest(AFTER).await?;
+    let came = |ends: &Ends| {
+        let observed = ends.legs.get(callee).and_then(|leg| leg.seen.observed.get(first..));
+        most_by_one_way(observed.unwrap_or_default())
+    };
+    let began = scene.run.now();
+    let mut end = HELD_BACK.saturating_sub(AFTER);
+    while came(&scene.ends) < number && !scene.ends.is_over(callee) {
+        let so_far = came(&scene.ends);
+        let left = end.saturating_sub(scene.run.now().saturating_duration_since(began));
+        if left.is_zero() {
+            break;
+        }
+        if scene.until(left, |ends| came(ends) > so_far || ends.is_over(callee)).await? {
+            let passed = scene.run.now().saturating_duration_since(began);
+            end = end.max(passed + NEXT).min(LONGEST);
+            if came(&scene.ends) >= number {
+                // What comes twice comes soon.
+                scene.rest(AFTER / 2).await?;
+            }
+        }
+    }
+    Ok(())
+}
+
+/// How many digits came by the way by which most of them did.
+fn most_by_one_way(observed: &[Observation]) -> usize {
+    let by = |way: Way| {
+        let is_ours = |seen: &&Observation| seen.rtp.is_none_or(|rtp| !rtp.is_foreign);
+        observed.iter().filter(|seen| seen.way == way && seen.digit.is_some()).filter(is_ours).count()
+    };
+    [Way::Rfc4733, Way::InBand, Way::Info].into_iter().map(by).max().unwrap_or_default()
+}
+
+/// What the descriptions said of telephone events.
+fn agreed(scene: &Scene<'_>, legs: JoinedLegs) -> Agreed {
+    let answer = scene.seen(legs.caller).final_response.as_ref();
+    let plan = scene.seen(legs.callee).plan.as_ref();
+    Agreed {
+        answer: answer.and_then(|answer| Events::of(answer.body())),
+        offer: invited(scene, legs.callee).and_then(|invite| Events::of(&invite)),
+        receives: plan.and_then(|plan| plan.receive_telephone_event).map(|event| event.payload_type),
+    }
+}
+
+/// The body of the INVITE that a leg began with, where it has one.
+fn invited(scene: &Scene<'_>, callee: usize) -> Option<Vec<u8>> {
+    let leg = scene.leg(callee);
+    let invitations = &scene.ends.parties.get(leg.party)?.invitations;
+    let (_, invite) = invitations.iter().find(|(at, _)| *at == leg.began)?;
+    invite.header(HeaderName::ContentType)?;
+    Some(invite.body().to_vec())
+}
