@@ -1,13 +1,15 @@
 //! Does anybody answer there? OPTIONS, and any final answer means alive.
 
+use super::judge::status::{Said, meaning};
 use super::judged::{self, Judged, PATIENCE, Silence, interrupted};
+use super::register::odd_lines;
 use super::{
     Account, Answered, Check, Destination, Finding, Interrupted, MetricValue, Reply, Run, Severity, Side,
     Verdict,
 };
 use crate::auth::Credentials;
 use crate::error::Error;
-use crate::message::Transport;
+use crate::message::{Message, Transport};
 use crate::ua::End;
 use crate::ua::options::{Capabilities, Config, Finished, Input, Output, Query};
 use std::time::Duration;
@@ -96,7 +98,7 @@ impl Check for Reachable {
         let from = run.record_count();
         let now = run.now();
         query.handle_input(now, Input::Begin);
-        let (mut finished, mut last) = (None, None);
+        let (mut finished, mut last, mut response) = (None, None, None);
         while let Some(output) = query.poll_output() {
             match output {
                 Output::Send(request) => {
@@ -109,7 +111,10 @@ impl Check for Reachable {
                         {
                             Input::Timeout
                         }
-                        Answered::Final(received) => Input::Response(received.message),
+                        Answered::Final(received) => {
+                            response = Some(received.message.clone());
+                            Input::Response(received.message)
+                        }
                         Answered::Failed(error) => {
                             reply.answered = Answered::Failed(error);
                             Input::TransportFailed
@@ -128,7 +133,7 @@ impl Check for Reachable {
         }
         let evidence = from..run.record_count();
         let judged = match (finished, &last) {
-            (Some(finished), Some(reply)) => judge(run, &finished, reply),
+            (Some(finished), Some(reply)) => judge(run, &finished, reply, response.as_ref()),
             _ => interrupted(Interrupted::Stopped),
         };
         let judged = judged.shown_by(&evidence);
@@ -140,13 +145,16 @@ impl Check for Reachable {
     }
 }
 
-fn judge(run: &mut Run, finished: &Finished, reply: &Reply) -> Judged {
+fn judge(run: &mut Run, finished: &Finished, reply: &Reply, response: Option<&Message>) -> Judged {
     run.fact("transport", reply.flow.transport.to_string());
     run.metric("retransmissions", MetricValue::Count(reply.retransmissions.into()));
     let waited = reply.ended_at.saturating_duration_since(reply.sent_at);
     if let Some(said) = &finished.capabilities {
         run.metric("round_trip", MetricValue::Duration(waited));
-        return alive(run, said);
+        if let Some(response) = response {
+            odd_lines(run, response, &reply.evidence);
+        }
+        return alive(run, said, response.map(Said::read));
     }
     let unused = run.unused(reply.evidence.clone());
     match &reply.answered {
@@ -181,14 +189,17 @@ fn judge(run: &mut Run, finished: &Finished, reply: &Reply) -> Judged {
     }
 }
 
-fn alive(run: &mut Run, said: &Capabilities) -> Judged {
+fn alive(run: &mut Run, said: &Capabilities, refusal: Option<Said>) -> Judged {
     run.fact("status", format!("{} {}", said.status, said.reason));
     run.fact("server", said.server.clone().unwrap_or_default());
     run.fact("allow", said.allow.join(", "));
     run.fact("supported", said.supported.join(", "));
     run.fact("accept", said.accept.join(", "));
     run.fact("warnings", said.warnings.join("; "));
-    let seen = format!("{} {}", said.status, said.reason);
+    let seen = match refusal.as_ref().filter(|_| said.status >= 300) {
+        Some(refusal) => refusal.sentence(""),
+        None => format!("{} {}", said.status, said.reason),
+    };
     match said.status {
         408 | 504 => Judged::fail(
             "nobody-behind-the-proxy",
@@ -196,17 +207,13 @@ fn alive(run: &mut Run, said: &Capabilities) -> Judged {
             format!("{seen}: a proxy answers, what is behind it does not"),
             "platform: the registrar or device behind the proxy is down or not reachable from it",
         ),
-        503 => {
-            let pause =
-                said.retry_after.map_or(String::new(), |s| format!(", Retry-After {} s", s.as_secs()));
-            Judged::open(
-                "overloaded",
-                Side::Peer,
-                format!("{seen}{pause}: it is there and takes no requests now"),
-                "wait; platform: look at its load",
-            )
-        }
-        404 | 480 => {
+        503 => Judged::open(
+            "overloaded",
+            Side::Peer,
+            format!("{seen}: it is there and takes no requests now"),
+            "wait; platform: look at its load",
+        ),
+        404 | 410 | 480 | 604 => {
             run.find(Finding::new(
                 "user-not-there",
                 Severity::Info,
@@ -216,6 +223,15 @@ fn alive(run: &mut Run, said: &Capabilities) -> Judged {
             ));
             Judged::pass(seen)
         }
-        _ => Judged::pass(seen),
+        _ => {
+            // Alive all the same; what keeps it from more is worth knowing.
+            if let Some(refusal) = refusal
+                && let Some(meaning) = meaning(&refusal)
+            {
+                let says = refusal.sentence(&meaning.says);
+                run.find(Finding::new(meaning.code, Severity::Info, meaning.side, says, meaning.advice));
+            }
+            Judged::pass(seen)
+        }
     }
 }

@@ -206,10 +206,23 @@ impl Message {
             StartLine::Request { .. } => None,
         }
     }
-    /// All header lines in order.
-    pub fn headers(&self) -> impl Iterator<Item = Header<'_>> {
+    /// Lines of the head that are no header (no colon, white space or `/` in the name) and were passed over, and a Content-Length without a
+    /// value.
+    pub fn odd_lines(&self) -> impl Iterator<Item = &[u8]> {
         (0..self.head.len()).filter_map(|index| {
             let (name, span) = self.head.get(index)?;
+            let value = span.value(&self.bytes);
+            match name {
+                _ if span.is_odd() => Some(value),
+                HeaderName::ContentLength if value.is_empty() => Some(span.name(&self.bytes)),
+                _ => None,
+            }
+        })
+    }
+    /// All header lines in order, without [`Message::odd_lines`].
+    pub fn headers(&self) -> impl Iterator<Item = Header<'_>> {
+        (0..self.head.len()).filter_map(|index| {
+            let (name, span) = self.head.get(index).filter(|(_, span)| !span.is_odd())?;
             Some(Header { name, raw_name: span.name(&self.bytes), value: span.value(&self.bytes) })
         })
     }
@@ -305,8 +318,6 @@ mod tests {
             ("OPTIONS sip:a\rb SIP/2.0\r\n\r\n", K::StartLine, 13),
             ("OPTIONS sip:a?\rb SIP/2.0\r\n\r\n", K::StartLine, 14),
             ("OPTIONS sip:h SIP/2.0\r\nSub\rject: x\r\n\r\n", K::HeaderLine, 26),
-            ("OPTIONS sip:h SIP/2.0\r\nVia\r\n\r\n", K::HeaderLine, 26),
-            ("OPTIONS sip:h SIP/2.0\r\n: x\r\n\r\n", K::HeaderLine, 23),
             ("OPTIONS sip:h SIP/2.0\r\nVia\0: x\r\n\r\n", K::HeaderLine, 26),
             ("OPTIONS sip:h SIP/2.0\r\nContent-Length\0: 1\r\n\r\nab", K::HeaderLine, 37),
             ("OPTIONS sip:h SIP/2.0\r\nl: 5\r\n\r\nabc", K::ContentLength, 31),
@@ -317,6 +328,20 @@ mod tests {
             let error = parse(text).unwrap_err();
             assert_eq!((error.kind, error.offset), (kind, offset), "{text:?}");
         }
+    }
+
+    #[test]
+    fn passes_over_a_line_that_is_no_header() {
+        let m = parse(
+            "SIP/2.0 200 OK\r\nno colon here\r\nX/Y: 1\r\nX Y: 2\r\n: 3\r\nTo: x\r\n goes on\r\nContent-Length:\r\n\r\nbody",
+        )
+        .unwrap();
+        let odd: Vec<_> = m.odd_lines().map(String::from_utf8_lossy).collect();
+        assert_eq!(odd, ["no colon here", "X/Y: 1", "X Y: 2", ": 3", "Content-Length"]);
+        let names: Vec<_> = m.headers().map(|h| String::from_utf8_lossy(h.raw_name)).collect();
+        assert_eq!(names, ["To", "Content-Length"]);
+        assert_eq!((m.header_named(b"no"), m.header_named(b"X"), m.body()), (None, None, &b"body"[..]));
+        assert_eq!(parse("SIP/2.0 200 OK\r\nTo: x\r\n\r\n").unwrap().odd_lines().count(), 0);
     }
 
     #[test]

@@ -33,6 +33,11 @@ impl Span {
         let start = self.value_offset();
         text.get(start..start + usize::from(self.value_length)).unwrap_or_default()
     }
+    /// The line is no header: it has no colon, or none behind a name. Its value is all of it, then.
+    #[inline]
+    pub(crate) fn is_odd(&self) -> bool {
+        self.value_start == self.start
+    }
     /// Where the line of this header starts.
     pub(crate) fn line_offset(&self) -> usize {
         usize::from(self.start)
@@ -148,7 +153,8 @@ impl Head {
             _ => named(text, at, end)?,
         };
         let (value_start, value_end) = trimmed(text, after_colon, end);
-        if id == HeaderName::ContentLength as u8 {
+        // Without a value it says nothing: a datagram ends where it ends, and a stream is not framed by it.
+        if id == HeaderName::ContentLength as u8 && value_start < value_end {
             let length = content_length(&text[value_start..value_end])
                 .filter(|length| self.content_length.is_none_or(|before| before == *length))
                 .ok_or(fault(SyntaxErrorKind::ContentLength, value_start))?;
@@ -276,14 +282,19 @@ pub(super) fn fields(text: &[u8]) -> impl Iterator<Item = (HeaderName, &[u8], &[
     })
 }
 
-/// The number of the id of any name, and where the text behind its colon begins.
+/// The number of the id of any name, and where the text behind its colon begins. A line of text that is no header is passed over (RFC 3261
+/// sec. 7.3: one odd line need not lose the message): it has no name, and its value begins with the line.
 #[cold]
 fn named(text: &[u8], at: usize, end: usize) -> Result<(u8, usize), SyntaxError> {
     let mut scan = Scan { text: &text[..end], at };
     let name = scan.run(TOKEN);
     scan.run_while(|b| matches!(b, b' ' | b'\t'));
     if name.is_empty() || !scan.eat(b':') {
-        return Err(scan.error(SyntaxErrorKind::HeaderLine));
+        // For others a CR may end a line, and a NUL the text: where they stand, nobody knows what the lines are.
+        return match text[at..end].iter().any(|b| b.is_ascii_control() && *b != b'\t') {
+            true => Err(scan.error(SyntaxErrorKind::HeaderLine)),
+            false => Ok((HeaderName::Other as u8, at)),
+        };
     }
     Ok((HeaderName::from_bytes(name) as u8, scan.at))
 }

@@ -4,7 +4,7 @@ use crate::scene::{ALL_PASS, finding, step, steps};
 use crate::scripted::{Registrar, Scripted, blamed, told};
 use ringback::check::{Outcome, Register, Verdict};
 use ringback::message::Message;
-use ringback::message::Transport::Udp;
+use ringback::message::Transport::{Tcp, Udp};
 use ringback::syntax::HeaderName;
 
 fn with_contact(request: &Message) -> bool {
@@ -196,4 +196,34 @@ async fn header_names_in_small_and_short_form_are_plain() {
     .await;
     let outcome = scene.register(Udp).await;
     assert_eq!((steps(&outcome).as_str(), outcome.findings.len()), (ALL_PASS, 0), "{outcome}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_odd_line_does_not_lose_the_message() {
+    for line in ["a line without colon", "X-Odd Name: x", "X/Odd: y"] {
+        for transport in [Udp, Tcp] {
+            let scene = Scripted::new(Registrar::default(), move |r, q| {
+                r.healthy(q).replacen("\r\n", &format!("\r\n{line}\r\n"), 1)
+            })
+            .await;
+            let outcome = scene.register(transport).await;
+            assert_eq!(steps(&outcome), ALL_PASS, "{outcome}");
+            assert!(finding(&outcome, "odd-header-line").seen.contains(line), "{outcome}");
+        }
+    }
+    let scene = Scripted::new(Registrar::default(), |r, q| {
+        r.healthy(q).replacen("Content-Length: 0", "Content-Length:", 1)
+    })
+    .await;
+    let outcome = scene.register(Udp).await;
+    assert_eq!(steps(&outcome), ALL_PASS, "{outcome}");
+    assert!(finding(&outcome, "odd-header-line").seen.contains("Content-Length"), "{outcome}");
+    // On a stream the framing depends on it.
+    let scene = Scripted::new(Registrar::default(), |r, q| {
+        r.healthy(q).replacen("Content-Length: 0", "Content-Length:", 1)
+    })
+    .await;
+    let outcome = scene.register(Tcp).await;
+    assert_eq!((outcome.verdict, blamed(&outcome)), (Verdict::Fail, Some("peer")), "{outcome}");
+    assert!(told(&outcome).contains("Content-Length"), "{outcome}");
 }

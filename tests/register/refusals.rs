@@ -217,3 +217,27 @@ async fn a_401_to_every_answer_is_a_wrong_password() {
     assert_eq!((outcome.verdict, blamed(&outcome)), (Verdict::Fail, Some("setup")), "{outcome}");
     assert!(told(&outcome).contains("password"), "{outcome}");
 }
+
+#[tokio::test(start_paused = true)]
+async fn reachable_tells_what_a_refusal_says_and_is_alive() {
+    for (status, phrase, headers, says) in [
+        (
+            494,
+            "Security Agreement Required",
+            &[("Security-Server", "ipsec-3gpp;q=0.1")][..],
+            &["sec-agree", "ipsec-3gpp"][..],
+        ),
+        (421, "Extension Required", &[("Require", "outbound")], &["outbound"]),
+        (403, "Forbidden", &[("Warning", "399 pbx \"not from this network\"")], &["not from this network"]),
+        (500, "Oops", &[("Retry-After", "30")], &["Retry-After 30 s"]),
+        (604, "Does Not Exist Anywhere", &[], &["not known"]),
+    ] {
+        let scene =
+            Scripted::new(Registrar::default(), move |r, q| r.answer(q, status, phrase, headers)).await;
+        let outcome = scene.reachable(Udp).await;
+        assert_eq!(outcome.verdict, Verdict::Pass, "{outcome}");
+        for word in says {
+            assert!(told(&outcome).contains(word), "{word:?}:\n{outcome}");
+        }
+    }
+}

@@ -33,6 +33,8 @@ macro_rules! deviations {
 
 deviations! {
     // The whole message.
+    "odd-line" "one line that is no header makes rsip refuse the message, or read on elsewhere; we pass it over and tell it"
+        Message "OPTIONS sip:h SIP/2.0|no header||" |c| c.message.is_ok_and(|m| m.odd_lines().next().is_some());
     "not-utf8" "rsip holds Strings; real PBXs send Latin-1"
         Message "OPTIONS sip:h SIP/2.0|Subject: J\u{f6}rg||" |c| refused(c) && head(c).is_some_and(|head| std::str::from_utf8(head).is_err());
     "leading-crlf" "the start line has to be the first line for rsip (RFC 3261 sec. 7.5: ignore CRLFs before it)"

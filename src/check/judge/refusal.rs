@@ -1,6 +1,7 @@
 //! A call that was not answered: what the final response, or its absence, means.
 
 use super::cause;
+use super::status::{About, Said, meaning};
 use crate::check::challenged::{self, Asked};
 use crate::check::judged::Judged;
 use crate::check::scene::trace::header;
@@ -51,9 +52,11 @@ pub(in crate::check) fn judge(refused: &Refused<'_>) -> Judged {
     if let Some(judged) = challenged::judge(&refused.rejection.end, &asked) {
         return judged;
     }
+    let said = refused.response.map(Said::read);
+    let about = said.as_ref().and_then(Said::about);
     let fail = |code, side, seen: String, advice: &str| {
-        let why = explained(refused.rejection);
-        Judged::fail(code, side, if why.is_empty() { seen } else { format!("{seen} ({why})") }, advice)
+        let why = said.as_ref().map_or_else(|| explained(refused.rejection), |said| said.explained(&seen));
+        Judged::fail(code, side, format!("{seen}{why}"), advice)
     };
     let target = refused.target;
     let listed = |name| refused.response.map(|response| header(response, name)).unwrap_or_default();
@@ -63,6 +66,11 @@ pub(in crate::check) fn judge(refused: &Refused<'_>) -> Judged {
         (Some(status), None) => cause::meant(status, &rejection.reasons),
         (status, _) => status.unwrap_or_default(),
     };
+    if let Some(meaning) =
+        said.as_ref().filter(|said| said.status == meant && says_the_same(meant)).and_then(meaning)
+    {
+        return fail(meaning.code, meaning.side, format!("{status}: {}", meaning.says), meaning.advice);
+    }
     match meant {
         300..=399 => fail(
             "redirected",
@@ -113,6 +121,12 @@ pub(in crate::check) fn judge(refused: &Refused<'_>) -> Judged {
             Side::Peer,
             format!("{status}: {target} is known, and its device does not answer the platform"),
             "the device is registered and cannot be reached: unplugged, its NAT binding lost (keep-alive), or behind a firewall; the binding goes when it expires",
+        ),
+        480 if about == Some(About::Busy) => fail(
+            "busy",
+            Side::Peer,
+            format!("{status}: {target} is busy"),
+            "try again later; if nobody speaks there, look for calls that were never ended and for a limit of one call",
         ),
         408 | 430 | 480 => match refused.registered_callee {
             Some(name) => fail(
@@ -179,17 +193,19 @@ pub(in crate::check) fn judge(refused: &Refused<'_>) -> Judged {
         494 => fail(
             "security-agreement",
             Side::Setup,
-            format!("{status}: this edge wants a security agreement (RFC 3329)"),
+            format!("{status}: this edge wants a security agreement, sec-agree (RFC 3329), mostly IPsec"),
             "wrong server address: it is the edge of a mobile network",
         ),
-        503 if refused.rejection.retry_after.is_some() => Judged::of(
+        503 if refused.rejection.retry_after.is_some() || about == Some(About::Load) => Judged::of(
             Verdict::Inconclusive,
             "overloaded",
             Side::Peer,
-            format!(
-                "{status}, Retry-After {} s: obeyed, not asked again",
-                refused.rejection.retry_after.unwrap_or_default().as_secs()
-            ),
+            match refused.rejection.retry_after {
+                Some(pause) => {
+                    format!("{status}, Retry-After {} s: obeyed, not asked again", pause.as_secs())
+                }
+                None => format!("{status}: the platform takes no more calls now"),
+            },
             "wait, and run it again",
         ),
         500..=599 => fail(
@@ -202,9 +218,17 @@ pub(in crate::check) fn judge(refused: &Refused<'_>) -> Judged {
             "refused",
             Side::Peer,
             format!("{status}: the call to {target} was refused"),
-            "the reason phrase and the platform's log say why",
+            "second line: the platform's log of this Call-ID says why",
         ),
     }
+}
+
+/// Statuses that say the same whatever was asked.
+fn says_the_same(status: u16) -> bool {
+    matches!(
+        status,
+        305 | 380 | 400 | 405 | 406 | 413 | 414 | 439 | 469 | 470 | 493 | 501 | 505 | 513 | 555 | 580
+    )
 }
 
 fn status_of(rejection: &Rejection) -> String {
@@ -218,7 +242,8 @@ fn status_of(rejection: &Rejection) -> String {
 fn explained(rejection: &Rejection) -> String {
     let reasons = rejection.reasons.iter().map(|reason| format!("Reason: {reason}"));
     let warnings = rejection.warnings.iter().map(|warning| format!("Warning: {warning}"));
-    reasons.chain(warnings).collect::<Vec<_>>().join("; ")
+    let why = reasons.chain(warnings).collect::<Vec<_>>().join("; ");
+    if why.is_empty() { why } else { format!(" ({why})") }
 }
 
 fn or_nothing(text: String) -> String {

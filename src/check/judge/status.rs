@@ -112,11 +112,13 @@ impl Said {
         self.notes.iter().find(|(known, _)| known.eq_ignore_ascii_case(name)).map(|(_, value)| value.as_str())
     }
 
-    /// Everything that it carried beside its status, in brackets with a blank in front; empty where there is nothing.
-    pub(in crate::check) fn explained(&self) -> String {
+    /// Everything that it carried beside its status and is not in this sentence yet, in brackets with a blank in front; empty where there
+    /// is nothing.
+    pub(in crate::check) fn explained(&self, sentence: &str) -> String {
         let notes: Vec<String> = self
             .notes
             .iter()
+            .filter(|(_, value)| !sentence.contains(value.as_str()))
             .map(|(name, value)| match (name.as_str(), self.retry_after) {
                 ("Retry-After", Some(pause)) => format!("Retry-After {} s", pause.as_secs()),
                 _ => format!("{name}: {value}"),
@@ -129,8 +131,8 @@ impl Said {
     pub(in crate::check) fn sentence(&self, says: &str) -> String {
         let line = self.status_line();
         match says {
-            "" => format!("{line}{}", self.explained()),
-            _ => format!("{line}: {says}{}", self.explained()),
+            "" => format!("{line}{}", self.explained("")),
+            _ => format!("{line}: {says}{}", self.explained(says)),
         }
     }
 

@@ -7,6 +7,8 @@ pub(super) mod observe;
 mod refusal;
 pub(super) mod session;
 
+pub(super) use observe::odd_lines;
+
 use super::{Account, Check, MetricValue, Run, Severity, Side, Verdict};
 use crate::check::Finding;
 use crate::check::judged::Judged;

@@ -8,8 +8,10 @@ use crate::check::challenged::is_digest;
 use crate::check::judge::quote::quoted;
 use crate::check::judged::Judged;
 use crate::check::{Finding, MetricValue, Run, Severity, Side};
+use crate::message::Message;
 use crate::syntax::Host;
 use crate::ua::registration::{Answer, Command, End, Finished, Offered};
+use std::ops::Range;
 
 /// Bindings that are shown one by one; the rest is counted.
 const SHOWN: usize = 10;
@@ -64,6 +66,7 @@ pub(in crate::check) fn answer(run: &mut Run, session: &Session, ended: &Ended) 
     }
     if let Some(answer) = &finished.answer {
         answer_facts(run, ended, answer);
+        odd_lines(run, answer.message(), &ended.evidence);
         if ended.accepted() {
             oddities(run, session, ended, answer);
         }
@@ -186,6 +189,22 @@ fn answer_facts(run: &mut Run, ended: &Ended, answer: &Answer) {
                 );
             }
         }
+    }
+}
+
+/// Lines of a response that are no header, and were passed over.
+pub(in crate::check) fn odd_lines(run: &mut Run, response: &Message, evidence: &Range<usize>) {
+    for line in response.odd_lines().take(SHOWN) {
+        run.find(
+            Finding::new(
+                "odd-header-line",
+                Severity::Warning,
+                Side::Peer,
+                format!("a line of the answer is no header and was passed over: {}", quoted(line)),
+                "platform, or a device on the path, writes a broken line: strict phones drop the whole message",
+            )
+            .shown_by(evidence.clone()),
+        );
     }
 }
 
