@@ -2,6 +2,7 @@
 
 use crate::account::DetailOptions;
 use crate::asking::Asking;
+use crate::dial::{DialOptions, dialled};
 use crate::ends::Ends;
 use crate::exit::{Exit, Failure};
 use crate::probe::duration;
@@ -35,21 +36,14 @@ pub(crate) struct Arguments {
 #[derive(Debug, clap::Args)]
 #[command(next_help_heading = "Call")]
 struct CallOptions {
-    /// How long an answer is waited for before we cancel.
-    #[arg(long, value_name = "TIME", value_parser = duration, default_value = "30s")]
-    max_ring: Duration,
+    #[command(flatten)]
+    made: DialOptions<30>,
     /// How long the call stays up after the answer, and is listened to.
     #[arg(long, value_name = "TIME", value_parser = duration, default_value = "3s")]
     listen: Duration,
-    /// Register A as well: some platforms take calls of registered devices only.
-    #[arg(long)]
-    register_caller: bool,
     /// Play this WAV file after the answer, then hang up; at most 10 minutes. Any PCM or float, rate and number of channels.
     #[arg(long, value_name = "FILE", conflicts_with_all = ["dial", "ring_for", "hang_up_by"])]
     play: Option<PathBuf>,
-    /// Two accounts: dial this number or SIP URI to reach the second, instead of its address of record.
-    #[arg(long, value_name = "NUMBER")]
-    dial: Option<String>,
     /// With --dial: the second account is a PBX behind a trunk, and the Request-URI of the call has to name the number.
     #[arg(long, requires = "dial")]
     expect_number: bool,
@@ -76,7 +70,7 @@ Examples:
   ringback call --accounts accounts.toml alice bob --dial +4930123456
       Does this number ring bob?
   ringback call --accounts accounts.toml alice 201            one end ours: who answers at 201?
-  ringback call sip:alice@pbx.example.com 201 --password-env PW --max-ring 10
+  ringback call sip:alice@pbx.example.com 201 --password-env PW --wait 10
   ringback call --accounts accounts.toml alice 201 --play closed-today.wav --json
       An announcement: answered, busy, not answered or refused (the fact \"result\"), and how much was played.
 
@@ -95,7 +89,7 @@ pub(crate) async fn run(arguments: Arguments) -> Result<Exit, Failure> {
     let both = ends.accounts.len() == 2;
     let options = &arguments.call;
     let for_two = [
-        (options.dial.is_some(), "--dial"),
+        (options.made.dial.is_some(), "--dial"),
         (options.ring_for.is_some(), "--ring-for"),
         (options.hang_up_by.is_some(), "--hang-up-by"),
     ];
@@ -104,9 +98,6 @@ pub(crate) async fn run(arguments: Arguments) -> Result<Exit, Failure> {
             "{option} is for calls between two accounts; \"{}\" is a number",
             arguments.target
         )));
-    }
-    if let Some(number) = &options.dial {
-        check = check.dial(number)?;
     }
     if options.expect_number {
         check = check.expect_number();
@@ -120,7 +111,7 @@ pub(crate) async fn run(arguments: Arguments) -> Result<Exit, Failure> {
     if let Some(samples) = announcement {
         check = check.play(samples)?;
     }
-    check = check.max_ring(options.max_ring).listen(options.listen).register_caller(options.register_caller);
+    check = dialled!(check.listen(options.listen), options.made);
     arguments.asking.ask(check, ends).await
 }
 
@@ -158,7 +149,7 @@ async fn ends(arguments: &Arguments) -> Result<Ends, Failure> {
         return Ok(Ends::of(vec![account]));
     }
     ends.within_reach(target)?;
-    arguments.call.dial.iter().try_for_each(|number| ends.within_reach(number))?;
+    arguments.call.made.within_reach(ends)?;
     let names: Vec<&str> = if is_dialled(target) { vec![a] } else { vec![a, target] };
     ends.open(&names, None).await
 }

@@ -1,15 +1,14 @@
 //! `ringback fork`: several accounts, or several devices of one, that are called as one.
 
 use crate::asking::Asking;
+use crate::dial::{DialOptions, dialled};
 use crate::exit::{Exit, Failure};
-use crate::probe::duration;
 use ringback::check::{Fork, ForkTrial, MAX_FORK_ENDS, SecondCall};
-use std::time::Duration;
 
 /// Several are called as one: who rings, who wins, and what becomes of the others?
 ///
-/// A calls TARGET. With ENDS, TARGET is the number of a group, and the accounts ENDS are its members. Without, TARGET is one account, and so
-/// many devices of it are registered (--bindings). All of them are played here: each rings, and sends a tone of its own.
+/// A calls TARGET. With ENDS, TARGET is the number of a group, and the accounts ENDS are its members. Without, TARGET is one account, and
+/// several devices of it are registered (--bindings). All of them are played here: each rings, and sends a tone of its own.
 ///
 /// Four calls are made (--trials): one end answers, and the others have to get CANCEL with the Reason "Call completed elsewhere"; two answer
 /// at once, and one of them has to stay; one refuses, and the others have to ring on; and while one is in a call a second call comes.
@@ -25,7 +24,7 @@ pub(crate) struct Arguments {
     /// The accounts that ring as one, two to six.
     #[arg(value_name = "ENDS")]
     ends_of_group: Vec<String>,
-    /// How many devices of TARGET are registered; without ENDS, where it is 2 unless told.
+    /// How many devices of TARGET are registered, where no ENDS are named. [default: 2]
     #[arg(long, value_name = "NUMBER", conflicts_with = "ends_of_group")]
     bindings: Option<usize>,
     /// What is tried, with commas between: answer, race, refuse, second-call.
@@ -39,18 +38,17 @@ pub(crate) struct Arguments {
     /// Which end answers, by its number; where it does not ring then, the last that does.
     #[arg(long, value_name = "NUMBER", default_value_t = 1)]
     answers: usize,
-    /// With what one refuses, 300 to 699. A 6xx may end the whole call, anything else may not.
+    /// Status with which one refuses, 300 to 699. A 6xx may end the whole call, anything else may not.
     #[arg(long, value_name = "STATUS", default_value_t = 486)]
     refuses_with: u16,
     /// What a second call has to do while one end is in a call: rings (call waiting), elsewhere (only the others ring), busy (refused), any.
     #[arg(long, value_name = "WHAT", default_value = "rings")]
     second_call: SecondCall,
-    /// The account that makes the second call; default: A, which then has two.
+    /// The account that makes the second call. [default: A, which then has two]
     #[arg(long, value_name = "ACCOUNT")]
     second_caller: Option<String>,
-    /// Time for all to be rung; enough for the last one where they are rung one after the other.
-    #[arg(long, value_name = "TIME", value_parser = duration, default_value = "10s")]
-    wait: Duration,
+    #[command(flatten)]
+    call: DialOptions<10>,
     #[command(flatten)]
     asking: Asking,
 }
@@ -79,6 +77,12 @@ pub(crate) async fn run(arguments: Arguments) -> Result<Exit, Failure> {
         ));
     }
     arguments.asking.ends.within_reach(&arguments.target)?;
+    arguments.call.within_reach(&arguments.asking.ends)?;
+    if is_group && arguments.call.dial.is_some() {
+        return Err(Failure::usage(
+            "--dial is for the devices of one account; a group is called by TARGET, its number",
+        ));
+    }
     let most = if is_group { group.len() } else { arguments.bindings.unwrap_or(2) };
     if !(1..=most.min(MAX_FORK_ENDS)).contains(&arguments.answers) {
         return Err(Failure::usage(format!("--answers: there are ends 1 to {most}")));
@@ -108,8 +112,8 @@ pub(crate) async fn run(arguments: Arguments) -> Result<Exit, Failure> {
         .trials(arguments.trials)
         .answers(arguments.answers - 1)
         .refuses_with(arguments.refuses_with)?
-        .second_call(arguments.second_call)
-        .wait(arguments.wait);
+        .second_call(arguments.second_call);
+    check = dialled!(check, arguments.call);
     if let Some(second) = second.first() {
         check = check.second_caller(second);
     }

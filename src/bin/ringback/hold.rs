@@ -1,6 +1,7 @@
 //! `ringback hold` and `ringback cancel`: what may happen to a call between two accounts besides talking.
 
 use crate::asking::Asking;
+use crate::dial::{DialOptions, dialled};
 use crate::exit::{Exit, Failure};
 use crate::probe::duration;
 use ringback::check::{Cancel, Check, Hold, hold_way};
@@ -16,6 +17,8 @@ struct PairOptions {
     /// The account that is called.
     #[arg(value_name = "B")]
     b: String,
+    #[command(flatten)]
+    call: DialOptions<20>,
     #[command(flatten)]
     asking: Asking,
 }
@@ -70,24 +73,25 @@ Exit status: 0 it stops, 1 it does not, 2 wrong usage, 3 inconclusive or not run
 
 pub(crate) async fn hold(arguments: HoldArguments) -> Result<Exit, Failure> {
     let HoldArguments { pair, by, how, time } = arguments;
-    of_pair(pair, |a, b| {
-        let check = Hold::between(a, b).how(how).time(time);
-        if by == "callee" { check.by_callee() } else { check }
+    of_pair(pair, |a, b, call| {
+        let check = dialled!(Hold::between(a, b).how(how).time(time), call);
+        Ok(if by == "callee" { check.by_callee() } else { check })
     })
     .await
 }
 
 pub(crate) async fn cancel(arguments: CancelArguments) -> Result<Exit, Failure> {
     let CancelArguments { pair, ring_for } = arguments;
-    of_pair(pair, |a, b| Cancel::between(a, b).ring(ring_for)).await
+    of_pair(pair, |a, b, call| Ok(dialled!(Cancel::between(a, b).ring(ring_for), call))).await
 }
 
 async fn of_pair<C: Check>(
     pair: PairOptions,
-    question: impl FnOnce(&ringback::Account, &ringback::Account) -> C,
+    question: impl FnOnce(&ringback::Account, &ringback::Account, &DialOptions<20>) -> Result<C, Failure>,
 ) -> Result<Exit, Failure> {
+    pair.call.within_reach(&pair.asking.ends)?;
     let ends = pair.asking.ends.open(&[&pair.a, &pair.b], None).await?;
     let [from, to] = ends.accounts.as_slice() else { return Err(Failure::usage("two accounts are needed")) };
-    let check = question(from, to);
+    let check = question(from, to, &pair.call)?;
     pair.asking.ask(check, ends).await
 }

@@ -6,6 +6,7 @@ mod account;
 mod asking;
 mod call;
 mod demo;
+mod dial;
 mod dtmf;
 mod ends;
 mod exit;

@@ -214,7 +214,7 @@ fn not_answered(setup: &Setup<'_>) -> StepVerdict {
             "not-answered",
             Side::Peer,
             format!("{target} rang, and nobody answered in {seconds:.0} s: cancelled"),
-            "try again, or allow more time (--max-ring)",
+            "try again, or allow more time (--wait)",
         );
     };
     let name = callee.name;

@@ -1,0 +1,50 @@
+//! How a call is made: what every question about calls takes on the command line.
+
+use crate::ends::EndOptions;
+use crate::exit::Failure;
+use crate::probe::duration;
+use std::time::Duration;
+
+/// Options of a call that is waited for `WAIT_S` seconds unless it is said otherwise.
+#[derive(Debug, clap::Args)]
+#[command(next_help_heading = "Call")]
+pub(crate) struct DialOptions<const WAIT_S: u64> {
+    /// Register A as well: some platforms take calls of registered devices only.
+    #[arg(long)]
+    pub(crate) register_caller: bool,
+    /// Dial this number or SIP URI to reach the other account, instead of its address of record.
+    #[arg(long, value_name = "NUMBER")]
+    pub(crate) dial: Option<String>,
+    /// Time for the call to be answered (fork: for all to be rung) before it is given up.
+    #[arg(long, visible_alias = "max-ring", value_name = "TIME", value_parser = duration, default_value = seconds(WAIT_S))]
+    pub(crate) wait: Duration,
+}
+
+impl<const WAIT_S: u64> DialOptions<WAIT_S> {
+    /// What is dialled can be reached from these accounts.
+    pub(crate) fn within_reach(&self, ends: &EndOptions) -> Result<(), Failure> {
+        self.dial.iter().try_for_each(|number| ends.within_reach(number))
+    }
+}
+
+/// As it is written on a command line.
+const fn seconds(wait_s: u64) -> &'static str {
+    match wait_s {
+        10 => "10s",
+        20 => "20s",
+        _ => "30s",
+    }
+}
+
+/// A question that is asked with these options.
+macro_rules! dialled {
+    ($check:expr, $options:expr) => {{
+        let check = $check.register_caller($options.register_caller).wait($options.wait);
+        match &$options.dial {
+            Some(number) => check.dial(number)?,
+            None => check,
+        }
+    }};
+}
+
+pub(crate) use dialled;

@@ -1,0 +1,62 @@
+//! How a call is made: the same options for every question about calls.
+
+use crate::program::ringback;
+use serde_json::{Value, json};
+
+#[test]
+fn each_question_about_calls_says_how_a_call_is_made_and_for_how_long_it_is_waited() {
+    for (question, wait) in [("call", "30s"), ("hold", "20s"), ("cancel", "20s"), ("fork", "10s")] {
+        let ran = ringback(&[question, "--help"]);
+        for said in
+            ["--register-caller", "--dial <NUMBER>", "--wait <TIME>", "--max-ring", "--timeout <TIME>"]
+        {
+            assert!(ran.stdout.contains(said), "{question} {said}: {ran}");
+        }
+        assert!(ran.stdout.contains(&format!("[default: {wait}]")), "{question}: {ran}");
+    }
+}
+
+fn step<'a>(line: &'a Value, name: &str) -> &'a Value {
+    let steps = line["steps"].as_array().unwrap();
+    steps.iter().find(|step| step["name"] == name).unwrap_or_else(|| panic!("no {name}: {line:#}"))
+}
+
+#[test]
+fn the_caller_is_registered_and_dials_what_is_said_whatever_is_asked() {
+    for (question, caller, more) in [
+        (&["cancel", "alice", "bob"][..], "party-a", &["--dial", "202"][..]),
+        (&["hold", "alice", "bob", "--for", "1"], "party-a", &["--dial", "202"]),
+        (&["fork", "alice", "bob", "--trials", "answer"], "caller", &["--dial", "202"]),
+        (&["fork", "alice", "600", "bob", "carol", "--trials", "answer"], "caller", &["--max-ring", "5"]),
+    ] {
+        let ran = ringback(&[question, &["--register-caller", "--json"], more].concat());
+        assert_eq!(ran.status, 0, "{ran}");
+        let line: Value = serde_json::from_str(&ran.stdout).unwrap();
+        let detail = step(&line, caller)["detail"].as_str().unwrap();
+        assert!(detail.starts_with("registered at"), "{detail}: {ran}");
+        if more[0] == "--dial" {
+            assert!(line["subject"].as_str().unwrap().contains("sip:202@"), "{ran}");
+        }
+    }
+    // What nobody has is not reached, by the verdict of every question.
+    for question in [&["cancel", "alice", "bob"][..], &["hold", "alice", "bob"], &["fork", "alice", "bob"]] {
+        let ran = ringback(&[question, &["--dial", "999", "--json"]].concat());
+        let line: Value = serde_json::from_str(&ran.stdout).unwrap();
+        assert_eq!((ran.status, &line["findings"][0]["code"]), (1, &json!("number-unknown")), "{ran}");
+    }
+}
+
+#[test]
+fn what_cannot_be_dialled_is_refused_before_a_call() {
+    for (arguments, said) in [
+        (&["fork", "alice", "600", "bob", "carol", "--dial", "601"][..], "called by TARGET"),
+        (&["hold", "alice", "bob", "--dial", ""], "empty"),
+        (&["hold", "alice", "bob", "--dial", "sip:202@192.0.2.9"], "embedded network"),
+        (&["cancel", "alice", "bob", "--wait", "0"], "more than 0"),
+        (&["call", "alice", "5", "--dial", "6"], "--dial is for calls between two accounts"),
+    ] {
+        let ran = ringback(arguments);
+        assert_eq!((ran.status, ran.stdout.as_str()), (2, ""), "{arguments:?}: {ran}");
+        assert!(ran.stderr.contains(said), "{arguments:?}: {ran}");
+    }
+}
