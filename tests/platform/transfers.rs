@@ -45,7 +45,39 @@ async fn another_device_that_answers_for_the_target_is_told() {
 }
 
 #[tokio::test(start_paused = true)]
-#[ignore = "red: 42"]
+async fn a_mailbox_that_the_platform_puts_in_the_targets_place_is_told_too() {
+    // The platform carries the REFER out, and what it joins bob with is no phone of carol.
+    let platform = || {
+        Platform::new().when(|core, m| {
+            let is_refer = m.is("REFER");
+            if is_refer {
+                let alice = m.leg.unwrap();
+                let bob = core.legs[alice].peer.unwrap();
+                core.respond(m, 202, "Accepted", "Contact: <sip:pbx@203.0.113.1:5060>");
+                core.legs[alice].peer = None;
+                core.legs[bob].peer = None;
+                core.play(bob, Source::Tone(440.0));
+                core.notify(alice, "terminated;reason=noresource", "200 OK");
+            }
+            is_refer
+        })
+    };
+    for check in [blind(), blind().by_callee()] {
+        let outcome = platform().asked(check).await;
+        not_by_carol(&outcome);
+        says(&outcome, &["no INVITE"]);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_mailbox_that_answers_the_transferors_own_call_is_told() {
+    let platform = Platform::new().answering("carol", || Source::Tone(440.0));
+    let outcome = platform.asked(transfer(TransferKind::Attended)).await;
+    not_by_carol(&outcome);
+    assert!(outcome.steps.iter().any(|step| step.name == "refer" && step.verdict == Verdict::NotRun));
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_target_that_is_redirected_is_not_unknown() {
     let platform = Platform::new().when(|core, m| {
         let is_call = m.begins("INVITE") && m.user == "bob" && user(m.uri()) == "carol";
@@ -263,6 +295,17 @@ async fn a_hold_that_is_refused_before_a_transfer_is_told() {
         says(&outcome, &["hold", "488"]);
         says_nothing_of(&outcome, &["bob is on hold"]);
     }
+    // Hold and REFER in one go.
+    let platform = Platform::new().when(|core, m| {
+        let is_hold = m.user == "alice" && m.continues("INVITE");
+        if is_hold {
+            core.respond(m, 488, "Not Acceptable Here", "");
+        }
+        is_hold
+    });
+    let outcome = platform.asked(blind().at_once().unwrap()).await;
+    says(&outcome, &["hold", "488"]);
+    passes(&outcome);
 }
 
 #[tokio::test(start_paused = true)]

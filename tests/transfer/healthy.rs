@@ -55,3 +55,16 @@ async fn fifty_transfers_at_once_end_with_the_verdict_of_one_alone() {
     }
     assert!(scene.lab.legs().is_empty(), "{:?}", scene.lab.legs());
 }
+
+#[tokio::test(start_paused = true)]
+async fn the_caller_is_registered_too_and_dials_a_number_where_that_is_asked_for() {
+    let scene = Scene::new(&USERS, &[], |lab| lab).await;
+    let check = scene.transfer(TransferKind::Blind).register_caller(true).dial("202").unwrap();
+    let outcome = scene.check(check).await;
+    assert_eq!(outcome.verdict, Verdict::Pass, "{outcome}");
+    let first = outcome.steps.iter().find(|step| step.name == "party-a").unwrap();
+    assert!(first.detail.starts_with("registered at"), "{outcome}");
+    assert!(scene.lab.bindings("alice").is_empty(), "{outcome}");
+    let dialled = ringback::report::ladder(&outcome.transcript);
+    assert!(dialled.contains("INVITE sip:202@lab.example"), "{dialled}");
+}

@@ -141,13 +141,14 @@ async fn a_number_that_nobody_has_is_told_apart_from_a_code_that_nobody_takes() 
 
 #[tokio::test(start_paused = true)]
 async fn a_target_that_refuses_or_never_answers_is_told_with_the_fate_of_the_transferee() {
-    for (kind, target, fate) in [
-        (Blind, TransferTarget::Refuses(486), "is back with alice"),
-        (Attended, TransferTarget::Refuses(486), "is back with alice"),
-        (Blind, TransferTarget::Rings, "is back with alice"),
+    for (kind, target, code_of_it, fate) in [
+        (Blind, TransferTarget::Refuses(486), "target-refused", "is back with alice"),
+        (Attended, TransferTarget::Refuses(486), "target-refused", "is back with alice"),
+        (Blind, TransferTarget::Rings, "target-not-answered", "is back with alice"),
         (
             Attended,
             TransferTarget::Rings,
+            "target-not-answered",
             "is in a call in which nobody is heard but a sound of the platform (a tone, an announcement)",
         ),
     ] {
@@ -156,7 +157,7 @@ async fn a_target_that_refuses_or_never_answers_is_told_with_the_fate_of_the_tra
         let outcome = scene.check(check).await;
         assert_eq!(
             (outcome.verdict, codes(&outcome)),
-            (Verdict::Fail, vec!["target-refused"]),
+            (Verdict::Fail, vec![code_of_it]),
             "{kind} {target:?}\n{outcome}"
         );
         assert_eq!(outcome.transfer().unwrap().transferee, fate, "{kind}\n{outcome}");

@@ -69,6 +69,12 @@ pub(crate) struct Arguments {
     #[arg(long, value_name = "PLACE", conflicts_with_all = OF_REFER)]
     #[arg(conflicts_with_all = ["kind", "target", "complete_by"])]
     park: Option<String>,
+    /// Register A as well: some platforms take calls of registered devices only.
+    #[arg(long)]
+    register_caller: bool,
+    /// A dials this number or SIP URI to reach B, instead of its address of record.
+    #[arg(long, value_name = "NUMBER")]
+    dial: Option<String>,
     /// Time for each call to be answered, and for the transfer.
     #[arg(long, value_name = "TIME", value_parser = duration, default_value = "20s")]
     wait: Duration,
@@ -148,9 +154,13 @@ pub(crate) async fn run(arguments: Arguments) -> Result<Exit, Failure> {
     let [a, b, c] = ends.accounts.as_slice() else { return Err(Failure::usage("three accounts are needed")) };
     let mut check = Transfer::new(a, b, c, kind)
         .wait(arguments.wait)
+        .register_caller(arguments.register_caller)
         .target(manner(&arguments.target))
         .asked(manner(&arguments.asked))?
         .refer_to(arguments.refer_to.clone())?;
+    if let Some(number) = &arguments.dial {
+        check = check.dial(number)?;
+    }
     if arguments.by == "callee" {
         check = check.by_callee();
     }

@@ -41,6 +41,16 @@ pub(in crate::check) struct Ears {
     pub(in crate::check) pace: Option<f64>,
 }
 
+impl Ears {
+    /// The same, with the sounds that were heard in a window before: tones of a platform come and go.
+    pub(in crate::check) fn after(mut self, before: &Ears) -> Ears {
+        for (now, before) in self.else_heard.iter_mut().zip(before.else_heard) {
+            *now = (*now).max(before);
+        }
+        self
+    }
+}
+
 impl Scene<'_> {
     /// Who hears whom, in every leg that is up, from now on for one window.
     ///
@@ -69,7 +79,7 @@ impl Scene<'_> {
             if ears.heard.joined(one, other) || !self.ends.has_call(one) || !self.ends.has_call(other) {
                 break;
             }
-            ears = self.ears().await?;
+            ears = self.ears().await?.after(&ears);
         }
         Ok(ears)
     }

@@ -9,7 +9,9 @@ use crate::check::{Identity, MetricValue, Run};
 use crate::syntax::Uri;
 use std::time::Duration;
 
-/// Time that a callee or target rings before it answers.
+/// Time that the callee of the first call rings before it answers.
+const FIRST_RING: Duration = Duration::from_millis(200);
+/// Time that a target rings before it answers.
 pub(super) const RING: Duration = Duration::from_millis(300);
 /// What is left to happen once the right two hear each other, or the last NOTIFY came.
 pub(super) const REST: Duration = Duration::from_millis(700);
@@ -59,7 +61,7 @@ impl Course for Transfer {
         scene.obeys(wanted.transferee, expected);
 
         let dial = Dial::direct(self.options.target(self.b.aor()), self.options.wait);
-        let joined = scene.call(&dial, RING).await?;
+        let joined = scene.call(&dial, FIRST_RING).await?;
         if let Some(delay) = scene.trace(joined.caller).request_delay() {
             scene.run.metric("srd", MetricValue::Duration(delay));
         }

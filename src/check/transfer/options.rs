@@ -9,22 +9,23 @@ use crate::error::Error;
 use std::time::Duration;
 
 impl Transfer {
-    /// Blind.
+    /// `a` calls `b`; in the call one of them (`a`, unless [`Transfer::by_callee`]) sends a REFER that names `c`, whom nobody has asked
+    /// (RFC 5589 sec. 6).
     pub fn blind(a: &Account, b: &Account, c: &Account) -> Transfer {
         Transfer::new(a, b, c, TransferKind::Blind)
     }
 
-    /// Attended.
+    /// `a` calls `b`, holds it, and calls `c`; the REFER to `b` then names `c` with a Replaces of that second call (RFC 5589 sec. 7, RFC 3891).
     pub fn attended(a: &Account, b: &Account, c: &Account) -> Transfer {
         Transfer::new(a, b, c, TransferKind::Attended)
     }
 
-    /// Semi-attended.
+    /// `a` calls `b`, holds it, lets `c` ring, gives that call up, and sends `b` a REFER that names `c`, without Replaces (RFC 5589 sec. 7.6).
     pub fn semi_attended(a: &Account, b: &Account, c: &Account) -> Transfer {
         Transfer::new(a, b, c, TransferKind::SemiAttended)
     }
 
-    /// Of this kind.
+    /// `a` calls `b`; one of them moves the other to `c` by this kind of transfer.
     pub fn new(a: &Account, b: &Account, c: &Account, kind: TransferKind) -> Transfer {
         Transfer {
             a: a.clone(),
@@ -84,7 +85,7 @@ impl Transfer {
         self
     }
 
-    /// What the target does when the transferee calls it, or would take its call with the transferor over; it answers unless told. What it does
+    /// What the target does when the transferee calls it, or would take its call with the transferor over; default: it answers. What it does
     /// otherwise fails the check, which then says what became of the transferee.
     #[must_use]
     pub fn target(mut self, target: TransferTarget) -> Transfer {
@@ -92,7 +93,7 @@ impl Transfer {
         self
     }
 
-    /// What the target does when the transferor calls it first, in an attended transfer; it answers unless told. Where it does not, nothing is
+    /// What the target does when the transferor calls it first, in an attended transfer; default: it answers. Where it does not, nothing is
     /// transferred, and the check fails with what became of the transferee.
     ///
     /// # Errors
@@ -102,7 +103,7 @@ impl Transfer {
         self.consistent()
     }
 
-    /// How the target is named, in the Refer-To and where the transferor calls it; by its address of record unless told.
+    /// How the target is named, in the Refer-To and where the transferor calls it; default: by its address of record.
     ///
     /// # Errors
     /// [`Error::Usage`] with [`Transfer::by_keys`] or [`Transfer::park`].
@@ -145,7 +146,7 @@ impl Transfer {
     fn consistent(self) -> Result<Transfer, Error> {
         let asks = self.kind == TransferKind::Attended && self.keys.is_none() && self.slot.is_none();
         if self.asked != TransferTarget::Answers && !asks {
-            let problem = "only an attended transfer by REFER asks it; leave it out";
+            let problem = "only an attended transfer by REFER asks it first; use --kind attended, without keys or a place";
             return Err(Error::usage("what the target does when it is asked first", problem));
         }
         let without = match (&self.keys, &self.slot) {
@@ -160,11 +161,12 @@ impl Transfer {
             (self.at_once, "hold and REFER in one go"),
         ];
         if let Some((_, what)) = only_of_refer.into_iter().find(|(is_asked_for, _)| *is_asked_for) {
-            return Err(Error::usage(what, format!("{without} has no such thing; leave one of the two out")));
+            return Err(Error::usage(what, format!("cannot be combined with {without}")));
         }
         let completes = self.keys.as_ref().is_some_and(|keys| keys.complete().is_some());
         if completes && (self.slot.is_some() || self.kind == TransferKind::Blind) {
-            let problem = "only an attended or semi-attended transfer is completed; leave it out";
+            let problem =
+                "only an attended or semi-attended transfer is completed; use it with one of these kinds";
             return Err(Error::usage("completing code", problem));
         }
         Ok(self)

@@ -346,5 +346,5 @@ fn that_says_more(wanted: &Wanted, now: Aftermath, before: Option<Aftermath>) ->
         heard.hears(wanted.target, wanted.transferor) || heard.hears(wanted.transferor, wanted.target)
     };
     let now_says = wanted.is_done(now.heard()) || now.transferee_up && !is_wrong(before.heard());
-    if now_says { now } else { before }
+    if now_says { Aftermath { ears: now.ears.after(&before.ears), ..now } } else { before }
 }

@@ -164,6 +164,7 @@ fn untrue(wanted: &Wanted, seen: &Transferred, fate: &str) -> StepVerdict {
     let status = seen.told.last().unwrap_or_default();
     let target = match wanted.target_does {
         _ if seen.target.rings => format!("; {c} still rings"),
+        TransferTarget::Rings if seen.target.alerted > 0 => format!("; {c} rang and did not answer"),
         TransferTarget::Refuses(own) if seen.target.alerted > 0 => format!("; {c} refused with {own}"),
         _ => String::new(),
     };

@@ -111,10 +111,10 @@ fn too_early(wanted: &Wanted, seen: &Transferred, is_joined: bool) -> Option<Fin
         warning(
             "notify-too-early",
             format!(
-                "{} was told 200 after {:.1} s, {:.1} s before {} had answered",
+                "{} was told 200 after {} ms, {} ms before {} had answered",
                 wanted.transferor(),
-                told.as_secs_f64(),
-                (answered - told).as_secs_f64(),
+                told.as_millis(),
+                (answered - told).as_millis(),
                 wanted.target()
             ),
             "platform: NOTIFY 200 when the target has answered, not before: a phone leaves the call then, and a target that does not answer leaves the other one alone",

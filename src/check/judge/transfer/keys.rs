@@ -110,31 +110,17 @@ pub(in crate::check) fn judge(
             advice,
         );
     }
-    let did = match wanted.target_does {
-        TransferTarget::Answers => None,
-        TransferTarget::Refuses(status) => Some(format!("{c} refused with {status}")),
-        TransferTarget::Rings => Some(format!("{c} rang and did not answer")),
-    };
-    let did = did.filter(|_| effect.alerted > 0);
+    if effect.alerted > 0
+        && let Some(judged) = not_taken(wanted, keys, aftermath, effect)
+    {
+        return judged;
+    }
     if !aftermath.transferee_up {
-        let did = did.map_or_else(String::new, |did| format!(": {did}"));
-        let heard = match effect.sound {
-            Duration::ZERO => String::new(),
-            time => format!(", after {:.0} s of a sound of the platform", time.as_secs_f64().max(1.0)),
-        };
         return StepVerdict::fail(
             "transferee-dropped",
             Side::Peer,
-            format!("{t} pressed {}, and {e} was cut off{heard}{did}", keys.all),
+            format!("{t} pressed {}, and {e} was cut off{}", keys.all, after_sound(effect)),
             "platform: the one to be transferred may lose its call only when the new one is there",
-        );
-    }
-    if did.is_some() {
-        return StepVerdict::fail(
-            "target-refused",
-            Side::Peer,
-            format!("{c} did not take the call; {e} {fate}"),
-            "as it should be, when the one to be transferred is back with the transferor",
         );
     }
     if effect.alerted > 0 {
@@ -146,6 +132,35 @@ pub(in crate::check) fn judge(
         );
     }
     untaken(wanted, keys, effect, c, aftermath)
+}
+
+/// The target was called, and did what it was told to do: it refused, or only rang.
+fn not_taken(wanted: &Wanted, keys: &Keys, aftermath: &Aftermath, effect: &Effect) -> Option<StepVerdict> {
+    let (t, e, c) = (wanted.transferor(), wanted.transferee(), wanted.target());
+    let (code, did) = match wanted.target_does {
+        TransferTarget::Answers => return None,
+        TransferTarget::Refuses(status) => ("target-refused", format!("{c} refused with {status}")),
+        TransferTarget::Rings => ("target-not-answered", format!("{c} rang and did not answer")),
+    };
+    let fate = aftermath.fate(wanted);
+    let (fate, advice) = if aftermath.is_back(wanted) {
+        (fate, "as it should be, when the one to be transferred is back with the transferor")
+    } else {
+        let heard = if aftermath.transferee_up { String::new() } else { after_sound(effect) };
+        (
+            format!("{fate}{heard}, and was not given back to {t}"),
+            "platform: when the target does not take the call, the one to be transferred goes back to the transferor",
+        )
+    };
+    Some(StepVerdict::fail(code, Side::Peer, format!("{t} pressed {}: {did}; {e} {fate}", keys.all), advice))
+}
+
+/// How long the transferee heard the platform before.
+fn after_sound(effect: &Effect) -> String {
+    match effect.sound {
+        Duration::ZERO => String::new(),
+        time => format!(" after {:.0} s of a sound of the platform", time.as_secs_f64().max(1.0)),
+    }
 }
 
 /// Nobody was called (`what`): were the keys not understood, or was the number?

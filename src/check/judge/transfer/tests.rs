@@ -426,7 +426,13 @@ fn keys_that_were_cut_short_are_told_with_what_the_target_did() {
     let busy = Wanted { target_does: TransferTarget::Refuses(486), ..wanted() };
     let effect = Effect { alerted: 1, sound: Duration::from_secs(10), ..Effect::default() };
     let judged = keys::judge(&busy, &keys, &cut_off(), &effect);
-    named(&judged, "transferee-dropped", &["carol refused with 486", "10 s of a sound"], &[]);
+    let not_given_back = ["carol refused with 486", "after 10 s of a sound", "was not given back to alice"];
+    named(&judged, "target-refused", &not_given_back, &["as it should be"]);
+    let rings = Wanted { target_does: TransferTarget::Rings, ..wanted() };
+    let judged = keys::judge(&rings, &keys, &cut_off(), &effect);
+    named(&judged, "target-not-answered", &["carol rang and did not answer"], &["as it should be"]);
+    let judged = keys::judge(&wanted(), &keys, &cut_off(), &effect);
+    named(&judged, "transferee-dropped", &["bob was cut off after 10 s"], &[]);
     let judged = keys::judge(&busy, &keys, &joined(&[(ALICE, BOB)]), &effect);
     named(&judged, "target-refused", &["bob is back with alice"], &[]);
     let nothing = |arrived, is_taken| Effect { arrived, is_taken, ..Effect::default() };
