@@ -28,6 +28,7 @@ mod judge;
 mod judged;
 mod lookup;
 mod many;
+mod name;
 mod notebook;
 mod outcome;
 mod probe;
@@ -55,9 +56,10 @@ pub use hold::{Hold, hold_way};
 pub use interrupted::Interrupted;
 pub use lookup::Lookup;
 pub use many::Pace;
+pub use name::Name;
 pub use notebook::StepMark;
 pub use outcome::{
-    Fact, Finding, LeftOut, Metric, MetricValue, Name, Outcome, Severity, Side, Step, Transcript, Verdict,
+    Fact, Finding, LeftOut, Metric, MetricValue, Outcome, Severity, Side, Step, Transcript, Verdict,
 };
 pub use probe::{Probe, ProbeConfig};
 pub use progress::{Progress, Watched};

@@ -1,16 +1,13 @@
 //! What a check found: plain data, with the evidence in it.
 
+use super::Name;
 use super::result::{Details, DtmfResult, ForkResult, HoldResult, RegisterResult, TransferResult};
 use crate::error::Error;
 use crate::transport::{MediaRecord, Record};
-use std::borrow::Cow;
 use std::fmt;
 use std::ops::Range;
 use std::str::FromStr;
 use std::time::{Duration, Instant, SystemTime};
-
-/// The stable name of a check, step, finding, fact or metric: a literal where the check says it, owned where it was read back.
-pub type Name = Cow<'static, str>;
 
 /// The answer to a check's question.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]

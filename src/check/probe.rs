@@ -5,7 +5,7 @@ use super::notebook::Whose;
 use super::restraint::{Courtesy, Restraint};
 use super::run::Run;
 use super::wrapped::Within;
-use super::{Check, Finding, Name, Outcome, Progress, Severity, Side, Transcript, Verdict};
+use super::{Check, Finding, Name, Outcome, Progress, Severity, Side, Transcript, Verdict, Watched};
 use crate::endpoint::agent::AgentConfig;
 use crate::endpoint::{self, Endpoint};
 use crate::error::Error;
@@ -136,6 +136,14 @@ impl Probe {
     /// Asks one question that has this time, cleaning up not counted, whatever the check itself says.
     pub async fn check_within<C: Check>(&self, limit: Duration, check: C) -> Outcome {
         self.check(Within { check, limit }).await
+    }
+
+    /// Asks one question, and tells its steps as they begin and end; the last item is the outcome. Nothing is asked until the stream is polled.
+    ///
+    /// When the stream is dropped, the check is told to stop and cleans up. Of steps that nobody reads the first 256 are kept.
+    pub fn watch<C: Check>(&self, check: C) -> Watched {
+        let probe = self.clone();
+        Watched::new(|steps| async move { probe.check_telling(check, Some(steps)).await })
     }
 
     /// The same, and tells the steps as they begin and end.

@@ -20,7 +20,7 @@
 //! # }
 //! ```
 
-use super::{Check, Name, Outcome, Probe, Step};
+use super::{Name, Outcome, Step};
 use crate::transport::BoxFuture;
 use futures_core::Stream;
 use std::fmt;
@@ -43,7 +43,7 @@ pub enum Progress {
     Done(Box<Outcome>),
 }
 
-/// A running check as a stream of its [`Progress`]: see [`Probe::watch`].
+/// A running check as a stream of its [`Progress`]: see [`Probe::watch`](super::Probe::watch).
 #[must_use = "nothing is asked until the stream is polled"]
 pub struct Watched {
     steps: mpsc::Receiver<Progress>,
@@ -57,15 +57,14 @@ impl fmt::Debug for Watched {
     }
 }
 
-impl Probe {
-    /// Asks one question, and tells its steps as they begin and end; the last item is the outcome. Nothing is asked until the stream is polled.
-    ///
-    /// When the stream is dropped, the check is told to stop and cleans up. Of steps that nobody reads the first 256 are kept.
-    pub fn watch<C: Check>(&self, check: C) -> Watched {
+impl Watched {
+    /// What `ask` gives, and what it tells meanwhile.
+    pub(super) fn new<F>(ask: impl FnOnce(mpsc::Sender<Progress>) -> F) -> Watched
+    where
+        F: Future<Output = Outcome> + Send + 'static,
+    {
         let (sender, steps) = mpsc::channel(QUEUE);
-        let probe = self.clone();
-        let outcome = Box::pin(async move { probe.check_telling(check, Some(sender)).await });
-        Watched { steps, outcome: Some(outcome), done: None }
+        Watched { steps, outcome: Some(Box::pin(ask(sender))), done: None }
     }
 }
 
