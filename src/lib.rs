@@ -1,4 +1,4 @@
-//! Proves, with evidence, whether SIP endpoints register, and says in plain words why not.
+//! Proves, with evidence, whether SIP endpoints register, route DTMF and transfer calls, and says in plain words why not.
 //!
 //! ```no_run
 //! use ringback::{Account, Probe, Register};
@@ -41,7 +41,8 @@
 //! `poll_timeout`. From [`transport`] up, time is tokio's: paused, the whole of it runs in virtual time.
 //!
 //! # Features
-//! None is on by default. `sim`: the embedded network. `json`, `pcap`, `accounts`: JSON lines, captures, account files. `rsip`:
+//! None is on by default. `sim`: the embedded network. `json`, `pcap`, `accounts`: JSON lines (written and read back), captures, account files.
+//! `wav`: WAV files as telephone audio. `rsip`:
 //! conversions. `cli`: the command `ringback`, with all of these but `rsip`.
 #![forbid(unsafe_code)]
 

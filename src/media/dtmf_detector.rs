@@ -132,8 +132,31 @@ impl Default for DtmfDetector {
     }
 }
 
+/// Audio that digits are not heard in: it has to be 8,000 samples a second of one channel.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "{channels} channels at {rate_hz} Hz: digits are heard in one channel at 8000 Hz; convert it first (feature `wav`)"
+)]
+pub struct NotTelephoneAudio {
+    /// Its samples in a second.
+    pub rate_hz: u32,
+    /// Its channels.
+    pub channels: u16,
+}
+
 impl DtmfDetector {
-    /// A detector that has heard nothing yet.
+    /// A detector for audio of this form. It hears nothing in any form but one: better to be told than to find no digit.
+    ///
+    /// # Errors
+    /// [`NotTelephoneAudio`] for anything but 8,000 samples a second of one channel.
+    pub fn for_audio(rate_hz: u32, channels: u16) -> Result<DtmfDetector, NotTelephoneAudio> {
+        match (rate_hz, channels) {
+            (RATE_HZ, 1) => Ok(DtmfDetector::new()),
+            _ => Err(NotTelephoneAudio { rate_hz, channels }),
+        }
+    }
+    /// A detector that has heard nothing yet, for 8,000 samples a second of one channel; where that is not sure, ask
+    /// [`DtmfDetector::for_audio`].
     pub fn new() -> DtmfDetector {
         let mut hz = [0.0; 8];
         hz[..4].copy_from_slice(&LOW_GROUP_HZ);

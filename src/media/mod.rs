@@ -49,3 +49,5 @@ pub mod stats;
 pub mod stream;
 pub mod telephone_event;
 pub mod tone;
+#[cfg(feature = "wav")]
+pub mod wav;

@@ -1,44 +1,86 @@
-//! Announcements: WAV files as samples, 8,000 a second.
+//! WAV files as telephone audio: mono, 8,000 samples a second.
+//!
+//! ```no_run
+//! use ringback::media::dtmf_detector::DtmfDetector;
+//! use ringback::media::wav;
+//!
+//! # fn example() -> Result<(), Box<dyn std::error::Error>> {
+//! // 48 kHz, stereo: whatever the recorder gave.
+//! let samples = wav::read(std::fs::File::open("recorded.wav")?)?;
+//! let (mut detector, mut heard) = (DtmfDetector::new(), Vec::new());
+//! detector.feed(&samples, &mut heard);
+//! detector.finish(&mut heard);
+//! # Ok(())
+//! # }
+//! ```
 
-use crate::exit::Failure;
+use super::stream::MAX_SAMPLES;
+use super::tone::RATE_HZ;
 use hound::{SampleFormat, WavReader};
-use ringback::media::stream::MAX_SAMPLES;
 use std::f64::consts::PI;
-use std::fmt;
 use std::io::Read;
-use std::path::Path;
 
-/// What telephone audio is.
-const RATE_HZ: u32 = 8_000;
-/// Rates that are converted; beyond, it is no speech.
-const RATES_HZ: std::ops::RangeInclusive<u32> = 4_000..=192_000;
-const MAX_SECONDS: u32 = MAX_SAMPLES as u32 / RATE_HZ;
+/// Rates that are converted, in Hz; beyond, it is no speech.
+pub const RATES_HZ: std::ops::RangeInclusive<u32> = 4_000..=192_000;
+
+/// The longest sound that is read, in seconds.
+pub const MAX_SECONDS: u32 = MAX_SAMPLES as u32 / RATE_HZ;
+
+const CONVERT: &str = "convert it: ffmpeg -i IN -ar 8000 -ac 1 -c:a pcm_s16le OUT.wav";
+
+/// Why a WAV file was not read.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum WavError {
+    /// The reader failed, or ended in the middle.
+    #[error("it cannot be read to its end: {0}")]
+    Read(String),
+    /// It holds no PCM and no float samples.
+    #[error("this kind of WAV (compressed?) cannot be read; {CONVERT}")]
+    Unsupported,
+    /// It is none.
+    #[error("it is no WAV file ({0}); {CONVERT}")]
+    NotWav(String),
+    /// Its rate is outside of [`RATES_HZ`], or it has no channel.
+    #[error("{channels} channels at {rate_hz} Hz are no speech; {CONVERT}")]
+    NotSpeech {
+        /// Its channels.
+        channels: u16,
+        /// Its samples in a second.
+        rate_hz: u32,
+    },
+    /// It is longer than [`MAX_SECONDS`].
+    #[error("it is {seconds} s long; {MAX_SECONDS} s are the limit: cut it")]
+    TooLong {
+        /// How long it is.
+        seconds: u32,
+    },
+    /// It has no samples.
+    #[error("there is no sound in it")]
+    Empty,
+}
 
 /// The sound of a WAV file: mono, 8,000 samples a second. Any PCM (8, 16, 24, 32 bits) and float, any number of channels (they are mixed)
 /// and rates from 4 to 192 kHz are converted.
-pub(crate) fn read(path: &Path) -> Result<Vec<i16>, Failure> {
-    let problem = |what: &dyn fmt::Display| Failure::usage(format!("--play {}: {what}", path.display()));
-    let file = std::fs::File::open(path).map_err(|error| problem(&error))?;
-    let convert = "convert it: ffmpeg -i IN -ar 8000 -ac 1 -c:a pcm_s16le OUT.wav";
-    let reader = WavReader::new(std::io::BufReader::new(file)).map_err(|error| match error {
-        hound::Error::IoError(error) => problem(&format!("it cannot be read to its end: {error}")),
-        hound::Error::Unsupported => {
-            problem(&format!("this kind of WAV (compressed?) cannot be read; {convert}"))
-        }
-        other => problem(&format!("it is no WAV file ({other}); {convert}")),
+///
+/// # Errors
+/// Why it cannot be read, and how to convert it.
+pub fn read(reader: impl Read) -> Result<Vec<i16>, WavError> {
+    let reader = WavReader::new(std::io::BufReader::new(reader)).map_err(|error| match error {
+        hound::Error::IoError(error) => WavError::Read(error.to_string()),
+        hound::Error::Unsupported => WavError::Unsupported,
+        other => WavError::NotWav(other.to_string()),
     })?;
     let spec = reader.spec();
     if !RATES_HZ.contains(&spec.sample_rate) || spec.channels == 0 {
-        let what = format!("{} channels at {} Hz are no speech; {convert}", spec.channels, spec.sample_rate);
-        return Err(problem(&what));
+        return Err(WavError::NotSpeech { channels: spec.channels, rate_hz: spec.sample_rate });
     }
-    let seconds = reader.duration() / spec.sample_rate;
     if reader.duration() > MAX_SECONDS * spec.sample_rate {
-        return Err(problem(&format!("it is {seconds} s long; {MAX_SECONDS} s are the limit: cut it")));
+        return Err(WavError::TooLong { seconds: reader.duration() / spec.sample_rate });
     }
-    let mono = mono(reader).map_err(|error| problem(&format!("it cannot be read to its end: {error}")))?;
+    let mono = mono(reader).map_err(|error| WavError::Read(error.to_string()))?;
     if mono.is_empty() {
-        return Err(problem(&"there is no sound in it"));
+        return Err(WavError::Empty);
     }
     let mut samples: Vec<i16> =
         resample(&mono, spec.sample_rate).iter().map(|sample| (sample * 32_767.0) as i16).collect();
@@ -144,15 +186,16 @@ mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
     use hound::{WavSpec, WavWriter};
+    use std::io::Cursor;
 
     fn wave(hz: f64, rate_hz: u32, seconds: f64) -> impl Iterator<Item = f64> {
         let rate = f64::from(rate_hz);
         (0..(rate * seconds) as u32).map(move |n| 0.5 * (2.0 * PI * hz * f64::from(n) / rate).sin())
     }
 
-    fn written(spec: WavSpec, samples: impl Iterator<Item = f64>) -> tempfile::NamedTempFile {
-        let file = tempfile::NamedTempFile::new().unwrap();
-        let mut writer = WavWriter::create(file.path(), spec).unwrap();
+    fn written(spec: WavSpec, samples: impl Iterator<Item = f64>) -> Vec<u8> {
+        let mut file = Cursor::new(Vec::new());
+        let mut writer = WavWriter::new(&mut file, spec).unwrap();
         for sample in samples {
             for channel in 0..spec.channels {
                 // Only the first channel speaks.
@@ -167,7 +210,7 @@ mod tests {
             }
         }
         writer.finalize().unwrap();
-        file
+        file.into_inner()
     }
 
     fn spec(sample_rate: u32, bits_per_sample: u16, sample_format: SampleFormat, channels: u16) -> WavSpec {
@@ -198,7 +241,7 @@ mod tests {
             (spec(6_000, 16, SampleFormat::Int, 1), 0.5),
         ] {
             let file = written(spec, wave(1_000.0, spec.sample_rate, 0.5));
-            let samples = read(file.path()).unwrap();
+            let samples = read(&*file).unwrap();
             assert!(samples.len().abs_diff(4_000) <= 1, "{spec:?}: {}", samples.len());
             let seen = peak(&samples, 1_000.0);
             assert!((seen / level - 1.0).abs() < 0.03, "{spec:?}: {seen}");
@@ -209,30 +252,47 @@ mod tests {
     fn what_is_too_high_for_a_telephone_is_left_out_and_does_not_come_back() {
         for (rate, hz) in [(44_100, 5_000.0), (48_000, 7_500.0), (16_000, 6_000.0), (44_100, 15_000.0)] {
             let file = written(spec(rate, 16, SampleFormat::Int, 1), wave(hz, rate, 0.5));
-            let samples = read(file.path()).unwrap();
+            let samples = read(&*file).unwrap();
             let loudest = samples[400..samples.len() - 400].iter().map(|s| s.unsigned_abs()).max().unwrap();
             assert!(loudest < 20, "{rate} Hz: {hz} Hz comes back with {loudest} of 16,383");
         }
         let file = written(spec(44_100, 16, SampleFormat::Int, 1), wave(3_300.0, 44_100, 0.5));
-        assert!(peak(&read(file.path()).unwrap(), 3_300.0) > 0.49, "speech up to 3.3 kHz stays");
+        assert!(peak(&read(&*file).unwrap(), 3_300.0) > 0.49, "speech up to 3.3 kHz stays");
     }
 
     #[test]
     fn what_cannot_be_played_is_said() {
-        let text = tempfile::NamedTempFile::new().unwrap();
-        std::fs::write(text.path(), "this is no sound, but it is long enough for a header").unwrap();
+        let text = b"this is no sound, but it is long enough for a header".to_vec();
         let empty = written(spec(8_000, 16, SampleFormat::Int, 1), std::iter::empty());
         let long = written(spec(4_000, 8, SampleFormat::Int, 1), std::iter::repeat_n(0.0, 4_000 * 601));
         let fast = written(spec(384_000, 16, SampleFormat::Int, 1), std::iter::repeat_n(0.0, 10));
-        for (path, why) in [
-            (text.path(), "no WAV file"),
-            (empty.path(), "no sound"),
-            (long.path(), "it is 601 s long; 600 s are the limit"),
-            (fast.path(), "no speech"),
-            (Path::new("/nowhere/hello.wav"), "No such file"),
+        let mut cut = written(spec(8_000, 16, SampleFormat::Int, 1), wave(1_000.0, 8_000, 0.1));
+        cut.truncate(300);
+        for (file, why) in [
+            (text, "no WAV file"),
+            (empty, "no sound"),
+            (long, "it is 601 s long; 600 s are the limit"),
+            (fast, "1 channels at 384000 Hz are no speech"),
+            (cut, "cannot be read to its end"),
         ] {
-            let error = read(path).unwrap_err().to_string();
-            assert!(error.contains(why) && error.contains(&path.display().to_string()), "{why}: {error}");
+            let error = read(&*file).unwrap_err().to_string();
+            assert!(error.contains(why), "{why}: {error}");
         }
+    }
+
+    #[test]
+    fn digits_are_heard_in_what_a_recorder_gave() {
+        use crate::media::dtmf_detector::DtmfDetector;
+        let pair = |n: u32| {
+            let t = f64::from(n) / 48_000.0;
+            let digit = (2.0 * PI * 770.0 * t).sin() + (2.0 * PI * 1_336.0 * t).sin();
+            if n < 4_800 { 0.25 * digit } else { 0.0 }
+        };
+        let file = written(spec(48_000, 24, SampleFormat::Int, 2), (0..9_600).map(pair));
+        let (mut detector, mut heard) = (DtmfDetector::new(), Vec::new());
+        detector.feed(&read(&*file).unwrap(), &mut heard);
+        detector.finish(&mut heard);
+        let digits: String = heard.iter().map(|one| one.digit.character()).collect();
+        assert_eq!(digits, "5");
     }
 }

@@ -6,9 +6,9 @@ use crate::dial::{DialOptions, dialled};
 use crate::ends::Ends;
 use crate::exit::{Exit, Failure};
 use crate::probe::duration;
-use crate::wav;
 use ringback::check::Call;
-use std::path::PathBuf;
+use ringback::media::wav;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 /// Does a call get through, and if not, why not?
@@ -79,7 +79,7 @@ Ctrl-C cancels or hangs up, removes what was bound, and shows the results so far
 
 pub(crate) async fn run(arguments: Arguments) -> Result<Exit, Failure> {
     // What can be wrong in the arguments is said before anything is started.
-    let announcement = arguments.call.play.as_deref().map(wav::read).transpose()?;
+    let announcement = arguments.call.play.as_deref().map(sound).transpose()?;
     let ends = ends(&arguments).await?;
     let mut check = match ends.accounts.as_slice() {
         [a, b] => Call::between(a, b),
@@ -164,4 +164,11 @@ fn shortened(names: &[String]) -> String {
     let first: Vec<String> = names.iter().take(10).map(|name| name.escape_default().to_string()).collect();
     let more = if names.len() > 10 { ", ..." } else { "" };
     format!("{}{more}", first.join(", "))
+}
+
+/// The announcement of a WAV file.
+fn sound(path: &Path) -> Result<Vec<i16>, Failure> {
+    let problem = |what: &dyn std::fmt::Display| Failure::usage(format!("--play {}: {what}", path.display()));
+    let file = std::fs::File::open(path).map_err(|error| problem(&error))?;
+    wav::read(file).map_err(|error| problem(&error))
 }

@@ -1,4 +1,4 @@
-//! Proves, from the command line, whether SIP accounts register, and says in plain words why not.
+//! Proves, from the command line, whether SIP endpoints register, route DTMF and transfer calls, and says in plain words why not.
 
 #![forbid(unsafe_code)]
 
@@ -20,7 +20,6 @@ mod reachable;
 mod register;
 mod sim;
 mod transfer;
-mod wav;
 
 use clap::{ArgAction, Parser, Subcommand};
 use exit::{Exit, Failure};
@@ -31,7 +30,7 @@ use tracing_subscriber::EnvFilter;
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
-/// Proves, with evidence, whether SIP endpoints register, and says in plain words why not.
+/// Proves, with evidence, whether SIP endpoints register, route DTMF and transfer calls, and says in plain words why not.
 #[derive(Debug, Parser)]
 #[command(version, propagate_version = true, after_help = EXAMPLES, max_term_width = 110)]
 struct Arguments {

@@ -254,3 +254,13 @@ fn noise_single_tones_and_call_progress_tones_are_no_digits() {
         assert_eq!(Sound::default().tone(tone, 8_000).through(Law::Mu).text(), "", "{pair:?}");
     }
 }
+
+#[test]
+fn audio_that_it_would_hear_nothing_in_is_refused() {
+    assert!(DtmfDetector::for_audio(8_000, 1).is_ok());
+    for (rate_hz, channels) in [(16_000, 1), (8_000, 2), (48_000, 2), (8_000, 0), (0, 1)] {
+        let refused = DtmfDetector::for_audio(rate_hz, channels).unwrap_err();
+        assert_eq!(refused, NotTelephoneAudio { rate_hz, channels });
+        assert!(refused.to_string().contains(&format!("{channels} channels at {rate_hz} Hz")), "{refused}");
+    }
+}
