@@ -1,11 +1,10 @@
 //! `ringback transfer`: is a call transferred, and who hears whom afterwards?
 
 use crate::asking::Asking;
+use crate::dial::{DialOptions, dialled};
 use crate::exit::{Exit, Failure};
-use crate::probe::duration;
 use ringback::check::{DtmfMethod, FeatureCode, ReferTo, Transfer, TransferKind, TransferTarget};
 use ringback::sim::{LabBuilder, pbx};
-use std::time::Duration;
 
 /// Options that say how a REFER is sent, or that need a target who is asked.
 const OF_REFER: [&str; 5] = ["refer_to", "early_replaces", "hang_up_early", "at_once", "asked"];
@@ -69,15 +68,8 @@ pub(crate) struct Arguments {
     #[arg(long, value_name = "PLACE", conflicts_with_all = OF_REFER)]
     #[arg(conflicts_with_all = ["kind", "target", "complete_by"])]
     park: Option<String>,
-    /// Register A as well: some platforms take calls of registered devices only.
-    #[arg(long)]
-    register_caller: bool,
-    /// A dials this number or SIP URI to reach B, instead of its address of record.
-    #[arg(long, value_name = "NUMBER")]
-    dial: Option<String>,
-    /// Time for each call to be answered, and for the transfer.
-    #[arg(long, value_name = "TIME", value_parser = duration, default_value = "20s")]
-    wait: Duration,
+    #[command(flatten)]
+    call: DialOptions<20>,
     #[command(flatten)]
     asking: Asking,
 }
@@ -149,18 +141,14 @@ fn manner(word: &str) -> TransferTarget {
 
 pub(crate) async fn run(arguments: Arguments) -> Result<Exit, Failure> {
     let kind = arguments.kind()?;
+    arguments.call.within_reach(&arguments.asking.ends)?;
     let names = [arguments.a.as_str(), &arguments.b, &arguments.c];
     let ends = arguments.asking.ends.open_with(&names, |lab| arguments.set_up(kind, lab)).await?;
     let [a, b, c] = ends.accounts.as_slice() else { return Err(Failure::usage("three accounts are needed")) };
-    let mut check = Transfer::new(a, b, c, kind)
-        .wait(arguments.wait)
-        .register_caller(arguments.register_caller)
+    let mut check = dialled!(Transfer::new(a, b, c, kind), arguments.call)
         .target(manner(&arguments.target))
         .asked(manner(&arguments.asked))?
         .refer_to(arguments.refer_to.clone())?;
-    if let Some(number) = &arguments.dial {
-        check = check.dial(number)?;
-    }
     if arguments.by == "callee" {
         check = check.by_callee();
     }
