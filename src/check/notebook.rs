@@ -39,6 +39,8 @@ pub(super) struct Notebook {
     facts: Vec<Fact>,
     metrics: Vec<Metric>,
     details: Option<Details>,
+    /// What was to be asked was not: steps that passed on the way there make no pass.
+    pub(super) is_not_asked: bool,
     /// Who wants to know of steps as they begin and end.
     progress: Option<mpsc::Sender<Progress>>,
     pub(super) began: Instant,
@@ -72,6 +74,7 @@ impl Notebook {
             facts: Vec::new(),
             metrics: Vec::new(),
             details: None,
+            is_not_asked: false,
             progress,
             began,
             began_at,
@@ -179,7 +182,10 @@ impl Notebook {
         took: Duration,
     ) -> Outcome {
         self.tell_cut(cut, transcript.records.len());
-        let verdict = verdict_of(&self.steps);
+        let verdict = match verdict_of(&self.steps) {
+            Verdict::Pass if self.is_not_asked => Verdict::NotRun,
+            verdict => verdict,
+        };
         self.findings.sort_by_key(|finding| std::cmp::Reverse(finding.severity));
         let gravest = self.findings.first().filter(|finding| finding.severity == Severity::Error);
         let last_step = || self.steps.iter().rfind(|s| s.verdict == verdict).map(|s| s.detail.clone());

@@ -5,6 +5,7 @@ use super::judge::unused::{self, Unused};
 use super::notebook::{Notebook, StepMark, Whose};
 use super::reply::{Reply, Unreached};
 use super::result::{Details, DtmfResult, ForkResult, HoldResult, TransferResult};
+use super::scene::trace::{Trace, Traces};
 use super::{
     Destination, Finding, Interrupted, LeftOut, MetricValue, Name, Outcome, Progress, Transcript, Verdict,
 };
@@ -25,13 +26,14 @@ use tokio::time::Instant as Clock;
 pub struct Run {
     ask: Ask,
     notebook: Notebook,
+    traces: Traces,
 }
 
 impl Run {
     pub(super) fn new(setting: Setting, whose: Whose, progress: Option<mpsc::Sender<Progress>>) -> Run {
         let began = Clock::now().into_std();
         let notebook = Notebook::new(whose, progress, began, SystemTime::now());
-        Run { ask: Ask::new(setting), notebook }
+        Run { ask: Ask::new(setting), notebook, traces: Traces::default() }
     }
 
     /// The time now; virtual where the runtime's is.
@@ -148,6 +150,11 @@ impl Run {
         self.notebook.skip_missing(order, why, at);
     }
 
+    /// What was to be asked was not asked: unless something failed, the verdict is [`Verdict::NotRun`], whatever passed on the way there.
+    pub fn not_asked(&mut self) {
+        self.notebook.is_not_asked = true;
+    }
+
     /// Adds a finding; one with the same code and the same sight is not added twice.
     pub fn find(&mut self, finding: Finding) {
         self.notebook.find(finding);
@@ -203,6 +210,11 @@ impl Run {
     /// The records so far; indexes into them are the `evidence` of steps and findings.
     pub fn records(&self) -> Vec<Record> {
         self.ask.scope.records()
+    }
+
+    /// The messages of a Call-ID so far.
+    pub(super) fn trace(&self, call_id: &str) -> Trace {
+        self.traces.of(call_id, |from| self.ask.scope.records_from(from))
     }
 
     /// How many records there are so far.
@@ -261,7 +273,7 @@ impl Run {
     }
 
     pub(super) fn finish(self) -> Outcome {
-        let Run { ask, notebook } = self;
+        let Run { ask, notebook, .. } = self;
         let (media, media_dropped) = ask.scope.take_media();
         let transcript = Transcript {
             media,

@@ -100,6 +100,10 @@ impl Log {
     pub(super) fn records(&self) -> Vec<Record> {
         self.kept.lock().unwrap_or_else(PoisonError::into_inner).records.clone()
     }
+    pub(super) fn records_from(&self, first: usize) -> Vec<Record> {
+        let kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        kept.records.get(first..).unwrap_or_default().to_vec()
+    }
     pub(super) fn len(&self) -> usize {
         self.kept.lock().unwrap_or_else(PoisonError::into_inner).records.len()
     }

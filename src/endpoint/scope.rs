@@ -107,6 +107,11 @@ impl Scope {
         self.log.records()
     }
 
+    /// The same from this one on.
+    pub fn records_from(&self, first: usize) -> Vec<Record> {
+        self.log.records_from(first)
+    }
+
     /// Takes out the media of calls that was recorded so far, in order, and the number of datagrams that were dropped because of
     /// [`Config::max_media_records`](super::Config::max_media_records) or
     /// [`Config::max_media_bytes`](super::Config::max_media_bytes).

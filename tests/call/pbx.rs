@@ -169,7 +169,12 @@ async fn other_devices_of_the_callee_are_told() {
     let world = World::new(&[]).await;
     let device = Device::new("sip:bob@203.0.113.20:5060").user_agent("DeskPhone/3.1");
     world.lab.set_user(User::new("bob", "bobpw").device(device));
+    // Unasked nothing is bound beside it, and nobody is called.
     let outcome = world.probe.check(world.between()).await;
+    assert_verdict(&outcome, Verdict::NotRun);
+    assert!(outcome.summary.contains("1 device is registered for bob"), "{outcome}");
+    let outcome = world.probe.check(world.between().beside_live_devices(true)).await;
+    assert_verdict(&outcome, Verdict::Pass);
     assert!(
         finding(&outcome, "rings-other-devices").seen.contains("bob has 1 other live binding"),
         "{outcome}"

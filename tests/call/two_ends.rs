@@ -22,7 +22,7 @@ async fn a_healthy_call_is_heard_both_ways_and_hung_up_and_nothing_stays() {
     assert_eq!(fact(&outcome, "hung-up-by"), "alice");
     assert!(fact(&outcome, "caller-id").starts_with("<sip:alice@pbx>"), "{outcome}");
     assert_eq!(*switch.bindings.lock().unwrap(), None, "our binding is removed");
-    assert_eq!(sent(&outcome), ["REGISTER", "INVITE", "ACK", "BYE", "REGISTER"]);
+    assert_eq!(sent(&outcome), ["REGISTER", "REGISTER", "INVITE", "ACK", "BYE", "REGISTER"]);
     assert!(outcome.transcript.media.len() > 400, "{}", outcome.transcript.media.len());
 }
 
@@ -71,7 +71,7 @@ async fn a_call_that_somebody_else_takes_is_told() {
     let outcome = between_with(Faults { answers_itself: true, ..Faults::default() }).await;
     assert_verdict(&outcome, Verdict::Fail);
     assert!(finding(&outcome, "not-delivered").seen.contains("answered, but not by bob"), "{outcome}");
-    assert_eq!(sent(&outcome), ["REGISTER", "INVITE", "ACK", "BYE", "REGISTER"]);
+    assert_eq!(sent(&outcome), ["REGISTER", "REGISTER", "INVITE", "ACK", "BYE", "REGISTER"]);
 }
 
 #[tokio::test(start_paused = true)]

@@ -263,6 +263,7 @@ async fn devices_of_others_that_ring_along_are_a_warning_and_stay_registered() {
     let desk = Device::new("sip:erin@203.0.113.99:5060");
     let scene = Scene::with(&[], |lab| lab.user(User::new("erin", "pw").device(desk))).await;
     let check = Fork::bindings(&scene.account("alice"), &scene.account("erin"), 2).unwrap();
+    let check = check.beside_live_devices(true);
     let outcome = scene.check(check.trials([ForkTrial::Answer])).await;
     assert_eq!((outcome.verdict, errors(&outcome)), (Verdict::Pass, vec![]), "{outcome}");
     assert!(

@@ -23,7 +23,6 @@ async fn leaves_it_alone<C: Check>(check: impl Fn() -> C) {
 }
 
 #[tokio::test(start_paused = true)]
-#[ignore = "red: 51"]
 async fn nothing_is_bound_beside_a_live_device_unasked() {
     let [alice, bob, carol] = ["alice", "bob", "carol"].map(account);
     leaves_it_alone(|| Call::between(&alice, &bob)).await;
@@ -35,7 +34,6 @@ async fn nothing_is_bound_beside_a_live_device_unasked() {
 }
 
 #[tokio::test(start_paused = true)]
-#[ignore = "red: 51"]
 async fn an_account_without_devices_is_queried_first_and_then_bound() {
     let scene = Platform::new().start().await;
     let outcome = scene.check(Call::between(&account("alice"), &account("bob"))).await;

@@ -37,8 +37,8 @@ impl Course for Call {
 
     fn cast(&self) -> Cast<'_> {
         match &self.callee {
-            Some(callee) => Cast::pair(&self.a, callee, self.options.register_caller),
-            None => Cast::new([Role::new("party-a", &self.a, self.options.register_caller).quiet()]),
+            Some(callee) => Cast::pair(&self.a, callee, &self.options),
+            None => Cast::new([Role::new("party-a", &self.a, self.options.caller()).quiet()]),
         }
     }
 

@@ -20,7 +20,7 @@ impl Course for Cancel {
     }
 
     fn cast(&self) -> Cast<'_> {
-        Cast::pair(&self.a, &self.b, self.options.register_caller)
+        Cast::pair(&self.a, &self.b, &self.options)
     }
 
     async fn play(&self, scene: &mut Scene<'_>, (): &mut ()) -> Step {

@@ -45,7 +45,7 @@ impl Course for Dtmf {
     }
 
     fn cast(&self) -> Cast<'_> {
-        Cast::pair(&self.a, &self.b, self.options.register_caller)
+        Cast::pair(&self.a, &self.b, &self.options)
     }
 
     async fn play(&self, scene: &mut Scene<'_>, results: &mut Vec<DtmfResult>) -> Step {

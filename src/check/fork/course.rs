@@ -44,13 +44,14 @@ impl Course for Fork {
     }
 
     fn cast(&self) -> Cast<'_> {
-        let register = self.options.register_caller;
-        let ends = self.ends.iter().zip(END_STEPS).enumerate().map(|(end, (account, step))| Role {
-            siblings: if self.one_account { end } else { 0 },
-            ..Role::new(step, account, true)
-        });
-        let second = self.second().map(|account| Role::new("second-caller", account, register));
-        Cast::new([Role::new("caller", &self.caller, register)].into_iter().chain(ends).chain(second))
+        let (caller, callee) = (self.options.caller(), self.options.callee());
+        let ends = self
+            .ends
+            .iter()
+            .zip(END_STEPS)
+            .map(|(account, step)| Role { is_device: self.one_account, ..Role::new(step, account, callee) });
+        let second = self.second().map(|account| Role::new("second-caller", account, caller));
+        Cast::new([Role::new("caller", &self.caller, caller)].into_iter().chain(ends).chain(second))
     }
 
     async fn play(&self, scene: &mut Scene<'_>, result: &mut Self::Result) -> Step {
@@ -105,7 +106,7 @@ impl<'c, 's, 'r> Trials<'c, 's, 'r> {
         let mut displaced = Vec::new();
         let ours = if fork.one_account { fork.ends.len() } else { 0 };
         for before in 0..ours {
-            let listed = scene.ends.parties.get(before + 1).map_or(before, |party| party.others);
+            let listed = scene.ends.parties.get(before + 1).map_or(before, |party| party.listed);
             if listed < before {
                 // The registrar lists every binding: what is missing was dropped, the oldest first.
                 displaced = (1..=before - listed).collect();

@@ -32,7 +32,7 @@ impl Course for Hold {
     }
 
     fn cast(&self) -> Cast<'_> {
-        Cast::pair(&self.a, &self.b, self.options.register_caller)
+        Cast::pair(&self.a, &self.b, &self.options)
     }
 
     async fn play(&self, scene: &mut Scene<'_>, result: &mut Self::Result) -> Step {

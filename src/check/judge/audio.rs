@@ -27,6 +27,8 @@ const ENOUGH_PACE: f64 = 0.75;
 const GOOD_PACE: f64 = 0.95;
 /// More is a lossy path (failure H13).
 const LOSS_PERCENT: f64 = 3.0;
+/// Share of lost packets from which on what is not heard was lost on the path.
+const LOST_SHARE: f64 = 0.1;
 const JITTER: Duration = Duration::from_millis(30);
 /// What our descriptions ask for.
 const PACKET_TIME: Duration = Duration::from_millis(20);
@@ -290,10 +292,18 @@ fn heard_enough(hearing: &Hearing<'_>, tone: Party, heard: Duration) -> StepVerd
             "platform: it replaces or mutes a part of the voice (silence suppression, a jitter buffer that runs dry, transcoding)",
         ),
     };
+    // What is missing was sent and lost, or was never sent on.
+    let (side, advice) = match report.received.loss() > LOST_SHARE && !is_late {
+        true => (
+            Side::Path,
+            "look at the loss and the gaps of this direction: Wi-Fi, a full line, a relay that is overloaded",
+        ),
+        false => (Side::Peer, advice),
+    };
     if share < ERROR_SHARE {
-        return StepVerdict::fail(code, Side::Peer, seen, advice);
+        return StepVerdict::fail(code, side, seen, advice);
     }
-    let finding = Finding::new(code, Severity::Warning, Side::Peer, seen, advice);
+    let finding = Finding::new(code, Severity::Warning, side, seen, advice);
     StepVerdict { verdict: Verdict::Pass, detail: told, finding: Some(finding) }
 }
 

@@ -306,7 +306,6 @@ fn status_of_ended(ended: &Ended) -> String {
 }
 
 /// What came of binding where nobody else is live: for the ends of a call, whose step this is. `name` is the account's.
-#[expect(dead_code, reason = "for the parties of calls")]
 pub(in crate::check) fn bound(session: &Session, bound: &Bound, name: &str, asked: u32) -> Judged {
     match bound {
         Bound::NotQueried { query } => accepted(session, query, "query"),

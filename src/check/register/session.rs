@@ -43,7 +43,6 @@ pub(in crate::check) struct Session {
     rewritten: Option<String>,
 }
 
-#[expect(dead_code, reason = "for the parties of calls")]
 /// What came of binding where nobody else is live.
 pub(in crate::check) enum Bound {
     /// The binding was asked for; also where the registrar answers no queries. Devices that were live before, in the option's name.
@@ -227,7 +226,6 @@ impl Session {
         ended
     }
 
-    #[expect(dead_code, reason = "for the parties of calls")]
     /// Queries, and binds unless others are live there; `beside` says to bind beside them.
     pub(in crate::check) async fn bind_unless_live(&mut self, run: &mut Run, beside: bool) -> Bound {
         let query = self.command(run, Command::Query).await;

@@ -1,6 +1,6 @@
 //! Who takes part in a question about calls, and how they come onto the scene.
 
-use super::{Party, Scene, Step, Stopped};
+use super::{CallOptions, Party, Registering, Scene, Step, Stopped};
 use crate::check::{Account, Finding, Run, Severity, Side};
 
 /// The parties, in the order of their numbers.
@@ -11,18 +11,22 @@ pub(in crate::check) struct Role<'a> {
     /// The step that says whether it is there.
     pub(in crate::check) step: &'static str,
     pub(in crate::check) account: &'a Account,
-    /// It has a binding while the question is asked, so that calls come to it.
-    pub(in crate::check) register: bool,
+    /// Has it a binding while the question is asked, so that calls come to it?
+    pub(in crate::check) registering: Registering,
     /// It sends silence, not its tone: for ears that are not ours.
     pub(in crate::check) quiet: bool,
-    /// Bindings of the same account that are ours as well.
-    pub(in crate::check) siblings: usize,
+    /// It is one of several devices of its account that are all ours.
+    pub(in crate::check) is_device: bool,
 }
 
 impl<'a> Role<'a> {
     /// A party that sends its tone.
-    pub(in crate::check) fn new(step: &'static str, account: &'a Account, register: bool) -> Role<'a> {
-        Role { step, account, register, quiet: false, siblings: 0 }
+    pub(in crate::check) fn new(
+        step: &'static str,
+        account: &'a Account,
+        registering: Registering,
+    ) -> Role<'a> {
+        Role { step, account, registering, quiet: false, is_device: false }
     }
 
     /// One that sends silence.
@@ -39,8 +43,8 @@ impl<'a> Cast<'a> {
     }
 
     /// A caller, number 0, and a registered callee, number 1.
-    pub(in crate::check) fn pair(a: &'a Account, b: &'a Account, register_caller: bool) -> Cast<'a> {
-        Cast::new([Role::new("party-a", a, register_caller), Role::new("party-b", b, true)])
+    pub(in crate::check) fn pair(a: &'a Account, b: &'a Account, options: &CallOptions) -> Cast<'a> {
+        Cast::new([Role::new("party-a", a, options.caller()), Role::new("party-b", b, options.callee())])
     }
 }
 
@@ -52,7 +56,7 @@ impl Scene<'_> {
     pub(super) async fn open(&mut self, Cast(roles): Cast<'_>) -> Step {
         for (number, role) in roles.iter().enumerate() {
             let same = |other: &Role<'_>| other.account.aor() == role.account.aor();
-            if role.siblings == 0 && roles.iter().take(number).any(same) {
+            if !role.is_device && roles.iter().take(number).any(same) {
                 return Err(self.given_twice(role));
             }
             if role.account.name() != role.account.aor() {
@@ -60,10 +64,10 @@ impl Scene<'_> {
             }
         }
         for (number, role) in roles.iter().enumerate() {
-            let opened = Party::open(self.run, role.account, number, role.step, role.register).await;
+            let opened = Party::open(self.run, role.account, number, role.step, role.registering).await;
             let mut party = opened.ok_or_else(|| Stopped::after(role.step))?;
             party.quiet = role.quiet;
-            other_bindings(self.run, role.account.name(), party.others.saturating_sub(role.siblings));
+            other_bindings(self.run, role.account.name(), party.others);
             self.ends.parties.push(party);
         }
         self.calls_from = self.run.record_count();

@@ -27,7 +27,7 @@ pub(super) use ends::{Ends, Until};
 pub(super) use hear::PATIENCE;
 pub(super) use leg::{Ended, Leg, Seen};
 pub(super) use options::{CallOptions, call_options};
-pub(super) use party::{Expect, Party};
+pub(super) use party::{Expect, Party, Registering};
 pub(super) use press::{Press, PressLog, Unpressed};
 pub(super) use refer::{ReferAnswer, ReferArrived, Told, done};
 
@@ -65,7 +65,11 @@ pub(super) async fn perform<C: Course>(course: &C, run: &mut Run) {
     let mut result = C::Result::default();
     let ended = match scene.open(course.cast()).await {
         Ok(()) => course.play(&mut scene, &mut result).await,
-        Err(stopped) => Err(stopped),
+        // What the ends say for themselves is no answer to the question.
+        Err(stopped) => {
+            scene.run.not_asked();
+            Err(stopped)
+        }
     };
     let why = ended.err().map_or(Cow::Borrowed("nothing was left to be tried"), |stopped| stopped.why);
     scene.note_restraint();

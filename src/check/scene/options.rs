@@ -1,5 +1,6 @@
 //! What every question about calls can be told, in one place.
 
+use super::Registering;
 use std::time::Duration;
 
 /// What every question about calls can be told.
@@ -7,6 +8,8 @@ use std::time::Duration;
 pub(in crate::check) struct CallOptions {
     /// The caller is registered as well.
     pub(in crate::check) register_caller: bool,
+    /// Ends of ours are bound also beside devices that are live.
+    pub(in crate::check) beside_live_devices: bool,
     /// What the caller dials, as it was written and as a Request-URI; the callee's address of record without.
     pub(in crate::check) dialled: Option<(String, String)>,
     /// Time for a call to be answered.
@@ -18,7 +21,23 @@ pub(in crate::check) struct CallOptions {
 impl CallOptions {
     /// With this time for a call to be answered.
     pub(in crate::check) fn waiting(wait: Duration) -> CallOptions {
-        CallOptions { register_caller: false, dialled: None, wait, time_limit: None }
+        CallOptions {
+            register_caller: false,
+            beside_live_devices: false,
+            dialled: None,
+            wait,
+            time_limit: None,
+        }
+    }
+
+    /// Is the caller registered?
+    pub(in crate::check) fn caller(&self) -> Registering {
+        Registering::wanted(self.register_caller, self.beside_live_devices)
+    }
+
+    /// Is who is called registered?
+    pub(in crate::check) fn callee(&self) -> Registering {
+        Registering::wanted(true, self.beside_live_devices)
     }
 
     /// The Request-URI of a call to `callee`, an address of record.
@@ -43,6 +62,15 @@ macro_rules! call_options {
             #[must_use]
             pub fn register_caller(mut self, register: bool) -> $question {
                 self.options.register_caller = register;
+                self
+            }
+
+            /// Binds our ends also where other devices of their accounts are live. Without it nothing is bound beside them, and the check
+            /// is not run: a registrar that keeps one binding for each account drops that of the device, which is then not reached until
+            /// it registers again; one that keeps several rings the device as well. Default: no.
+            #[must_use]
+            pub fn beside_live_devices(mut self, beside: bool) -> $question {
+                self.options.beside_live_devices = beside;
                 self
             }
 

@@ -3,8 +3,8 @@
 use crate::check::address::host_text;
 use crate::check::judged::Judged;
 use crate::check::register::bindings::foreign;
-use crate::check::register::judge;
-use crate::check::register::session::Session;
+use crate::check::register::session::{Bound, Ended, Session};
+use crate::check::register::{judge, observe};
 use crate::check::{Account, Run, Side, Verdict};
 use crate::endpoint::agent::{Agent, Arrivals};
 use crate::media::party_tone;
@@ -32,6 +32,8 @@ pub(in crate::check) struct Party {
     pub(in crate::check) tone: party_tone::Party,
     /// It sends silence instead: for ears that are not ours.
     pub(in crate::check) quiet: bool,
+    /// Bindings beside its own that its registration showed, other ends of ours among them.
+    pub(in crate::check) listed: usize,
     /// Live bindings of others that its registration showed: their devices ring as well.
     pub(in crate::check) others: usize,
     user_agent: String,
@@ -58,6 +60,28 @@ pub(in crate::check) struct Stray {
     pub(in crate::check) status: u16,
     /// What is wrong with it, with the header quoted.
     pub(in crate::check) why: String,
+}
+
+/// Whether a party has a binding of its own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::check) enum Registering {
+    /// It has none.
+    No,
+    /// It has one where no other device of its account is live.
+    UnlessLive,
+    /// It has one, also beside devices that are live: the user said so.
+    BesideLive,
+}
+
+impl Registering {
+    /// For who is to be registered.
+    pub(in crate::check) fn wanted(is_wanted: bool, beside: bool) -> Registering {
+        match (is_wanted, beside) {
+            (false, _) => Registering::No,
+            (true, false) => Registering::UnlessLive,
+            (true, true) => Registering::BesideLive,
+        }
+    }
 }
 
 /// What to do with a call.
@@ -87,13 +111,13 @@ fn tone_of(number: usize) -> Option<party_tone::Party> {
 }
 
 impl Party {
-    /// Binds the endpoint of party `number` and reaches its server. A step of this name says what came of it, unless `step` is empty.
+    /// Binds the endpoint of party `number` and reaches its server. A step of this name says what came of it.
     pub(in crate::check) async fn open(
         run: &mut Run,
         account: &Account,
         number: usize,
         step: &'static str,
-        register: bool,
+        registering: Registering,
     ) -> Option<Party> {
         let mark = run.begin(step);
         let opened = match tone_of(number) {
@@ -107,7 +131,11 @@ impl Party {
         };
         let judged = match opened {
             Ok(mut party) => {
-                let judged = if register { party.register(run).await } else { Judged::pass(party.way()) };
+                let judged = match registering {
+                    Registering::No => Judged::pass(party.way()),
+                    Registering::UnlessLive => party.register(run, false).await,
+                    Registering::BesideLive => party.register(run, true).await,
+                };
                 if judged.verdict == Verdict::Pass {
                     run.end(mark, Verdict::Pass, judged.detail);
                     return Some(party);
@@ -128,21 +156,27 @@ impl Party {
         format!("{} over {} from {}", flow.remote, flow.transport, flow.local)
     }
 
-    /// Binds, so that calls come here.
-    async fn register(&mut self, run: &mut Run) -> Judged {
-        let ended = self.session.command(run, Command::Bind).await;
-        let challenges = ended.finished.iter().flat_map(|finished| &finished.challenges);
-        self.realms.extend(challenges.filter(|c| c.answered).map(|c| c.realm.clone()));
-        self.others = ended.answer().map_or(0, |answer| foreign(&answer.bindings).len());
-        let judged = judge::accepted(&self.session, &ended, "bind");
+    /// Binds, so that calls come here: where no other device is live, or `beside` those that are.
+    async fn register(&mut self, run: &mut Run, beside: bool) -> Judged {
+        let bound = self.session.bind_unless_live(run, beside).await;
+        let (query, bind, devices) = match &bound {
+            Bound::Asked { query, bind, devices } => (query, Some(bind), devices.as_slice()),
+            Bound::NotBeside { query, devices } => (query, None, devices.as_slice()),
+            Bound::NotQueried { query } => (query, None, &[][..]),
+        };
+        for ended in [Some(query), bind].into_iter().flatten() {
+            let challenges = ended.finished.iter().flat_map(|finished| &finished.challenges);
+            self.realms.extend(challenges.filter(|c| c.answered).map(|c| c.realm.clone()));
+        }
+        self.others = devices.len();
+        self.listed = bind.and_then(Ended::answer).map_or(0, |answer| foreign(&answer.bindings).len());
+        let judged = judge::bound(&self.session, &bound, self.account.name(), EXPIRES_S);
         if judged.verdict != Verdict::Pass {
             return judged;
         }
-        let judged = judge::granted(&ended, EXPIRES_S);
-        match judged.verdict {
-            Verdict::Pass => Judged::pass(format!("registered at {}", self.way())),
-            _ => judged,
-        }
+        // A registrar that keeps one binding has dropped the device's: that comes first, whatever the calls say.
+        let replaced = bind.and_then(|bind| observe::replaced(run, devices, bind.answer(), bind));
+        replaced.unwrap_or_else(|| Judged::pass(format!("registered at {}", self.way())))
     }
 
     /// Removes what it has bound.
@@ -233,6 +267,7 @@ async fn open(run: &mut Run, account: &Account, tone: party_tone::Party) -> Resu
         session,
         tone,
         quiet: false,
+        listed: 0,
         others: 0,
         user_agent: run.user_agent().to_owned(),
         refers: call::Refers::Declined,

@@ -3,15 +3,19 @@
 use crate::check::Run;
 use crate::message::Message;
 use crate::syntax::{HeaderName, Limits, Method};
-use crate::transport::{Direction, RecordEvent};
+use crate::transport::{Direction, Record, RecordEvent};
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 /// All messages of a Call-ID so far, in order, repeated ones too.
 ///
 /// Where both ends are ours and nobody between them changes the Call-ID, both ends' messages are in it; the direction tells them apart.
 #[derive(Default)]
-pub(in crate::check) struct Trace(Vec<Entry>);
+pub(in crate::check) struct Trace(Vec<Arc<Entry>>);
 
+/// One of them.
+#[derive(Debug)]
 pub(in crate::check) struct Entry {
     pub(in crate::check) at: Instant,
     pub(in crate::check) direction: Direction,
@@ -33,18 +37,37 @@ pub(in crate::check) enum What<'a> {
     Response(Method<'a>, u16, u16),
 }
 
+/// The messages of a check by their Call-IDs, each read once however often it is asked for.
+#[derive(Debug, Default)]
+pub(in crate::check) struct Traces(Mutex<Read>);
+
+#[derive(Debug, Default)]
+struct Read {
+    /// Records that were read.
+    records: usize,
+    calls: HashMap<Box<[u8]>, Vec<Arc<Entry>>>,
+}
+
+impl Traces {
+    /// The messages of a Call-ID; `unread` gives the records from the given one on.
+    pub(in crate::check) fn of(&self, call_id: &str, unread: impl FnOnce(usize) -> Vec<Record>) -> Trace {
+        let mut read = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let new = unread(read.records);
+        read.records += new.len();
+        for record in new {
+            let RecordEvent::Message { direction, bytes, .. } = record.event else { continue };
+            let Ok(message) = Message::parse(bytes, &Limits::default()) else { continue };
+            let Ok(call_id) = message.call_id().map(Box::from) else { continue };
+            let entry = Entry { at: record.at, direction, message };
+            read.calls.entry(call_id).or_default().push(Arc::new(entry));
+        }
+        Trace(read.calls.get(call_id.as_bytes()).cloned().unwrap_or_default())
+    }
+}
+
 impl Trace {
     pub(in crate::check) fn of(run: &Run, call_id: &str) -> Trace {
-        let entry = |record: crate::transport::Record| match record.event {
-            RecordEvent::Message { direction, bytes, .. } => {
-                memchr::memmem::find(&bytes, call_id.as_bytes())?;
-                let message = Message::parse(bytes, &Limits::default()).ok()?;
-                let is_of_it = message.call_id().is_ok_and(|id| id == call_id.as_bytes());
-                is_of_it.then_some(Entry { at: record.at, direction, message })
-            }
-            _ => None,
-        };
-        Trace(run.records().into_iter().filter_map(entry).collect())
+        run.trace(call_id)
     }
 
     pub(in crate::check) fn all<'a>(
@@ -52,7 +75,10 @@ impl Trace {
         direction: Direction,
         what: What<'a>,
     ) -> impl DoubleEndedIterator<Item = &'a Entry> {
-        self.0.iter().filter(move |entry| entry.direction == direction && what.is(&entry.message))
+        self.0
+            .iter()
+            .map(Arc::as_ref)
+            .filter(move |entry| entry.direction == direction && what.is(&entry.message))
     }
 
     pub(in crate::check) fn sent<'a>(&'a self, what: What<'a>) -> Option<&'a Entry> {
@@ -176,4 +202,43 @@ impl What<'_> {
 /// A header's first value as text, empty where there is none.
 pub(in crate::check) fn header(message: &Message, name: HeaderName) -> String {
     message.header(name).map(|value| String::from_utf8_lossy(value).trim().to_owned()).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use crate::message::{Builder, Flow, Transport};
+
+    fn record(call_id: &str) -> Record {
+        let message = Builder::request(Method::Options, "sip:bob@192.0.2.1")
+            .header(HeaderName::CallId, call_id)
+            .header(HeaderName::CSeq, "1 OPTIONS")
+            .build()
+            .unwrap();
+        let (local, remote) = ("192.0.2.2:5060".parse().unwrap(), "192.0.2.1:5060".parse().unwrap());
+        let flow = Flow { transport: Transport::Udp, local, remote };
+        let event = RecordEvent::Message {
+            direction: Direction::Sent,
+            bytes: message.bytes().clone(),
+            retransmission: 0,
+        };
+        Record { at: Instant::now(), flow, event }
+    }
+
+    #[test]
+    fn each_record_is_read_once_and_found_under_its_call_id() {
+        let traces = Traces::default();
+        let sent = |trace: &Trace| trace.all(Direction::Sent, What::Request(Method::Options)).count();
+        let first = traces.of("a", |from| {
+            assert_eq!(from, 0);
+            vec![record("a"), record("ab"), record("a")]
+        });
+        assert_eq!(sent(&first), 2);
+        let later = traces.of("ab", |from| {
+            assert_eq!(from, 3, "what was read is asked for again");
+            vec![record("ab")]
+        });
+        assert_eq!((sent(&later), sent(&traces.of("c", |_| Vec::new()))), (2, 0));
+    }
 }

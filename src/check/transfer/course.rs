@@ -48,9 +48,9 @@ impl Course for Transfer {
 
     fn cast(&self) -> Cast<'_> {
         Cast::new([
-            Role::new("party-a", &self.a, self.options.register_caller),
-            Role::new("party-b", &self.b, true),
-            Role::new("party-c", &self.c, true),
+            Role::new("party-a", &self.a, self.options.caller()),
+            Role::new("party-b", &self.b, self.options.callee()),
+            Role::new("party-c", &self.c, self.options.callee()),
         ])
     }
 
