@@ -1,6 +1,5 @@
 //! A hold or a resumption that we ask for in a call, and its answer.
 
-use super::trace::Trace;
 use super::{Ends, Scene, Seen, Until};
 use crate::check::{Interrupted, Run};
 use crate::ua::call::{By, Command, Event};
@@ -42,7 +41,7 @@ impl Ends {
                 let Some(ours) = self.legs.get(leg) else { return Ok(Change::Unanswered) };
                 let change = change_since(&ours.seen, before);
                 Ok(match change {
-                    Some(Change::Unanswered) => match Trace::of(run, ours.handle.call_id()).last_answer() {
+                    Some(Change::Unanswered) => match run.trace(ours.handle.call_id()).last_answer() {
                         Some(status) => Change::WithoutDescription(status),
                         None => Change::Unanswered,
                     },

@@ -1,7 +1,6 @@
 //! Our ends of a question: parties, their calls, and what happens in all of them in one order.
 
 use super::party::Stray;
-use super::trace::Trace;
 use super::{Leg, Party, Seen, referral};
 use crate::check::ask::Waited;
 use crate::check::{Finding, Interrupted, Run, Severity, Side};
@@ -273,7 +272,7 @@ impl Ends {
         // Whom we never heard of there is nothing to hang up.
         let open = self.legs.iter().filter(|leg| !leg.seen.is_over() && run.has_heard(leg.handle.call_id()));
         let taken = |leg: &&Leg| {
-            let trace = Trace::of(run, leg.handle.call_id());
+            let trace = run.trace(leg.handle.call_id());
             leg.seen.answered.is_none() && trace.is_cancel_taken()
         };
         let (waiting, left): (Vec<&Leg>, Vec<&Leg>) = open.partition(taken);

@@ -241,6 +241,6 @@ impl Scene<'_> {
 
     /// The messages of a leg.
     pub(super) fn trace(&self, leg: usize) -> Trace {
-        Trace::of(self.run, self.leg(leg).handle.call_id())
+        self.run.trace(self.leg(leg).handle.call_id())
     }
 }

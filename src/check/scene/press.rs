@@ -1,7 +1,7 @@
 //! Digits that one end presses in a call, at the pace of a phone.
 
 use super::ears::Pace;
-use super::trace::{Trace, What};
+use super::trace::What;
 use super::{Ends, Scene, Until};
 use crate::check::Run;
 use crate::check::judge::digits::{Fate, Refusal};
@@ -192,7 +192,7 @@ impl Press<'_> {
                 Some(status) => status,
                 None => None,
             };
-            let trace = stage.legs.get(from).map(|leg| Trace::of(run, leg.handle.call_id()));
+            let trace = stage.legs.get(from).map(|leg| run.trace(leg.handle.call_id()));
             let refused = What::Response(Method::Info, 300, 699);
             let response =
                 trace.as_ref().and_then(|trace| trace.all(Direction::Received, refused).next_back());

@@ -1,6 +1,5 @@
 //! The messages of one call, out of the record: when they went, and what they said.
 
-use crate::check::Run;
 use crate::message::Message;
 use crate::syntax::{HeaderName, Limits, Method};
 use crate::transport::{Direction, Record, RecordEvent};
@@ -66,10 +65,6 @@ impl Traces {
 }
 
 impl Trace {
-    pub(in crate::check) fn of(run: &Run, call_id: &str) -> Trace {
-        run.trace(call_id)
-    }
-
     pub(in crate::check) fn all<'a>(
         &'a self,
         direction: Direction,
