@@ -70,7 +70,7 @@ impl FeatureCode {
         Ok(FeatureCode { code: keys("transfer code", code)?, ..FeatureCode::default() })
     }
 
-    /// The number that is pressed for the target; that of its account unless told.
+    /// The number that is pressed for the target; default: the user of its account.
     ///
     /// # Errors
     /// As [`FeatureCode::new`].
@@ -79,7 +79,7 @@ impl FeatureCode {
         Ok(self)
     }
 
-    /// What ends the number, e.g. `#`; nothing unless told.
+    /// What ends the number, e.g. `#`; default: nothing.
     ///
     /// # Errors
     /// As [`FeatureCode::new`].
@@ -88,7 +88,7 @@ impl FeatureCode {
         Ok(self)
     }
 
-    /// After a consultation these keys join the other two; the transferor hangs up unless told.
+    /// After a consultation these keys join the other two; default: the transferor hangs up instead.
     ///
     /// # Errors
     /// As [`FeatureCode::new`].
@@ -97,14 +97,14 @@ impl FeatureCode {
         Ok(self)
     }
 
-    /// How the keys are sent; RFC 4733 unless told, and for [`DtmfMethod::All`].
+    /// How the keys are sent; default, and for [`DtmfMethod::All`]: RFC 4733.
     #[must_use]
     pub fn method(mut self, method: DtmfMethod) -> FeatureCode {
         self.method = method;
         self
     }
 
-    /// How long and how far apart; 120 ms, 180 ms, and a pause of 1 s behind the code, unless told.
+    /// How long and how far apart; default: 120 ms, 180 ms, and a pause of 1 s behind the code.
     #[must_use]
     pub fn timing(mut self, timing: Timing) -> FeatureCode {
         self.timing = timing;

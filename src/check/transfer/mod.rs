@@ -29,7 +29,8 @@ pub use target::TransferTarget;
 ///
 /// `a` calls `b`; the transferor (`a`, or `b` with [`Transfer::by_callee`]) moves the other one to `c`. Steps: `party-a`, `party-b`, `party-c`, `call`, `before`,
 /// `consult` (not blind), `refer`, `notify`, `after`, `release`, `hang-up`. It passes when the transferee and the target hear each other, the
-/// transferor is released, no leg is left, and the transferor was told the truth.
+/// transferor is released, no leg is left, and the transferor was told the truth. Told that the target has answered the transferor hangs up
+/// (RFC 5589 sec. 6.1), and what is left then is judged; who else answers for the target is told as that.
 ///
 /// By keys ([`Transfer::by_keys`]) the steps are `keys`, (not blind) `consult` and `complete`, and `carried-out` in the place of `consult`, `refer` and
 /// `notify`; with a park orbit ([`Transfer::park`]) `parked` and `fetch` come before `after`.
