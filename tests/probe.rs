@@ -4,8 +4,8 @@
 
 use futures_util::StreamExt;
 use ringback::check::{
-    Account, BoxedCheck, Call, Cancel, Check, Hold, Pace, Probe, ProbeConfig, Progress, Reachable, Register,
-    Run, Verdict,
+    Account, BoxedCheck, Call, Cancel, Check, Dtmf, Hold, Pace, Probe, ProbeConfig, Progress, Reachable,
+    Register, Run, Side, Transfer, Verdict,
 };
 use ringback::message::Transport;
 use ringback::sim::{Lab, User};
@@ -22,6 +22,34 @@ async fn lab() -> Lab {
 
 fn account(lab: &Lab, name: &str) -> Account {
     lab.account(name, Transport::Udp).unwrap()
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_account_as_two_parties_is_not_asked_and_not_judged() {
+    let lab = lab().await;
+    let probe = lab.probe().await.unwrap();
+    let (alice, bob) = (account(&lab, "alice"), account(&lab, "bob"));
+    // Under another name it is the same account.
+    let again = alice.clone().named("desk");
+    let checks = [
+        Call::between(&alice, &again).boxed(),
+        Hold::between(&alice, &alice).boxed(),
+        Cancel::between(&again, &alice).boxed(),
+        Dtmf::between(&alice, &again).boxed(),
+        Transfer::attended(&alice, &bob, &again).boxed(),
+        Transfer::blind(&alice, &alice, &bob).boxed(),
+    ];
+    for check in checks {
+        let outcome = probe.check(check).await;
+        assert_eq!(outcome.verdict, Verdict::NotRun, "{outcome}");
+        let finding = &outcome.findings[0];
+        assert!(finding.code == "account-given-twice" && finding.side == Side::Setup, "{outcome}");
+        assert!(outcome.summary.contains("is given twice; name two different accounts"), "{outcome}");
+        assert_eq!(outcome.messages(), 0, "nothing is sent:\n{outcome}");
+    }
+    // Who does not take part in the call may be named twice elsewhere: a call to its own number is a question of its own.
+    let own = probe.check(Call::to(&alice, alice.aor()).unwrap()).await;
+    assert!(own.findings.iter().all(|finding| finding.code != "account-given-twice"), "{own}");
 }
 
 /// Waits this long, unless it is stopped.
