@@ -143,6 +143,13 @@ pub enum Defect {
         /// The longest of them, in milliseconds.
         milliseconds: u32,
     },
+    /// Its tones came in pieces, too close together for two presses.
+    Broken {
+        /// Which.
+        position: usize,
+        /// The time between two of the pieces, in milliseconds.
+        milliseconds: u32,
+    },
 }
 
 impl Defect {
@@ -154,6 +161,7 @@ impl Defect {
                 | Defect::SharedTimestamp { .. }
                 | Defect::Late { is_overtaken: false, .. }
                 | Defect::SparseUpdates { .. }
+                | Defect::Broken { .. }
         )
     }
     /// The digit at which it is told, counted from 1; what is about all of them comes first.
@@ -175,7 +183,8 @@ impl Defect {
             | Defect::AnotherAddress { position }
             | Defect::SharedTimestamp { position }
             | Defect::Late { position, .. }
-            | Defect::SparseUpdates { position, .. } => position + 1,
+            | Defect::SparseUpdates { position, .. }
+            | Defect::Broken { position, .. } => position + 1,
             Defect::Invented { before, .. } => before + 1,
         }
     }

@@ -137,6 +137,7 @@ pub fn judge(expected: &Expected, observed: &[Observation]) -> Judged {
         defects.push(Defect::Converted { from: expected.way, to: way });
     }
     let all = rows.remove(&way).unwrap_or_default();
+    let (all, pieces) = whole(expected, all);
     let (row, restarts) = without_restarts(&all);
     let mut matches = Matches::new(expected, row, restarts);
     matches.align(&mut defects);
@@ -145,6 +146,7 @@ pub fn judge(expected: &Expected, observed: &[Observation]) -> Judged {
         beside(other, row_of_other, &matches, &mut owed, &mut defects);
     }
     matches.inspect(&mut defects);
+    matches.broken(&pieces, &mut defects);
     let is_belated =
         |observation: &&&Observation| !owed.belated.iter().any(|late| std::ptr::eq(*late, **observation));
     judged.received = all.iter().filter(is_belated).filter_map(|o| o.digit).map(Digit::character).collect();
@@ -238,6 +240,29 @@ fn arrived_by(expected: &Expected, rows: &Rows<'_>) -> Option<Way> {
         .filter(|&(right, asked, _)| right > 0 || asked)
         .max()
         .map(|(_, _, way)| way)
+}
+
+/// A piece of a tone, and the observation that the tone began with.
+pub(super) type Piece<'a> = (&'a Observation, &'a Observation);
+
+/// The presses of a row, and what is only a piece of one: two tones of a digit that end before two presses could have.
+fn whole<'a>(expected: &Expected, all: Vec<&'a Observation>) -> (Vec<&'a Observation>, Vec<Piece<'a>>) {
+    let (mut presses, mut pieces): (Vec<&Observation>, Vec<Piece<'a>>) = (Vec::new(), Vec::new());
+    for observation in all {
+        let is_piece = |first: &&&Observation| {
+            let over = observation.at + observation.duration.unwrap_or_default();
+            let is_short = first.duration.is_some_and(|duration| duration < expected.duration);
+            observation.way == Way::InBand
+                && first.digit == observation.digit
+                && is_short
+                && over.saturating_duration_since(first.at) < expected.duration * 2
+        };
+        match presses.last().filter(is_piece) {
+            Some(first) => pieces.push((observation, first)),
+            None => presses.push(observation),
+        }
+    }
+    (presses, pieces)
 }
 
 /// An event that was begun anew, and the press (its place in the row) that it repeats.

@@ -2,8 +2,8 @@
 
 use super::align::{Step, align};
 use super::defect::{By, Defect};
-use super::judge::Owed;
 use super::judge::{EXACT, Expected, LATE, LOSSY, QUIETEST_DBM0, Restart, SHORTEST, SPARSE_MS};
+use super::judge::{Owed, Piece};
 use super::observation::{Observation, Rtp};
 use crate::media::digit::Digit;
 use crate::media::telephone_event::Seen;
@@ -190,6 +190,17 @@ impl<'a> Matches<'a> {
             {
                 defects.remove(place);
             }
+        }
+    }
+
+    /// Digits whose tones came in pieces.
+    pub(super) fn broken(&self, pieces: &[Piece<'_>], defects: &mut Vec<Defect>) {
+        for (piece, first) in pieces {
+            let is_it = |position: &usize| self.of(*position).is_some_and(|one| std::ptr::eq(one, *first));
+            let over = first.at + first.duration.unwrap_or_default();
+            let milliseconds = millis(piece.at.saturating_duration_since(over));
+            let position = (0..self.len()).find(is_it);
+            defects.extend(position.map(|position| Defect::Broken { position, milliseconds }));
         }
     }
 

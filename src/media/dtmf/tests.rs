@@ -340,6 +340,24 @@ fn one_of_two_equal_digits_whose_packets_were_taken_out_is_lost_and_not_merged()
 }
 
 #[test]
+fn a_tone_in_pieces_is_one_press_and_two_whole_ones_are_two() {
+    let start = Instant::now();
+    let tones = |spans: &[(u32, u32)]| {
+        let tone = |(from, to): &(u32, u32)| {
+            let digit = Digit::from_char('1').unwrap();
+            Observation::new(Way::InBand, digit, start + *from * MS, Some((to - from) * MS))
+        };
+        let observed: Vec<_> = spans.iter().map(tone).collect();
+        judge(&Expected::new(Way::InBand, digits("1"), 100 * MS), &observed)
+    };
+    let broken = tones(&[(0, 60), (100, 140)]);
+    assert_eq!(broken.defects, [Defect::Broken { position: 0, milliseconds: 40 }]);
+    assert_eq!((broken.received.as_str(), broken.is_good()), ("1", true));
+    let twice = tones(&[(0, 100), (200, 300)]);
+    assert_eq!(twice.defects, [Defect::Doubled { position: 0, by: By::Repeat }]);
+}
+
+#[test]
 fn a_conversion_is_reported_and_is_no_failure() {
     let start = Instant::now();
     for way in [Way::InBand, Way::Info] {

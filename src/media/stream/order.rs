@@ -6,6 +6,9 @@ const HELD: usize = 4;
 /// More missing than this at once is a jump, not loss.
 const MAX_MISSING: u16 = 50;
 
+/// Packets in a row that are all too late: the numbers have begun anew (RFC 3550 A.1 takes two).
+const LATE_RUN: u8 = 3;
+
 /// What comes out.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Ordered<T> {
@@ -21,11 +24,13 @@ pub(super) struct Order<T> {
     ssrc: Option<u32>,
     next: u16,
     held: VecDeque<(u16, T)>,
+    /// What would follow the latest too late packet, and how many of them followed each other.
+    late: (u16, u8),
 }
 
 impl<T> Default for Order<T> {
     fn default() -> Self {
-        Order { ssrc: None, next: 0, held: VecDeque::new() }
+        Order { ssrc: None, next: 0, held: VecDeque::new(), late: (0, 0) }
     }
 }
 
@@ -38,9 +43,16 @@ impl<T> Order<T> {
             self.flush(out);
             (self.ssrc, self.next) = (Some(ssrc), sequence);
         } else if behind {
-            // Too late, or a duplicate.
-            return;
+            // Too late, or a duplicate. Where that goes on and on, somebody else's numbers (of events that a platform put in) ran ahead.
+            let run = if self.late.0 == sequence { self.late.1 + 1 } else { 1 };
+            self.late = (sequence.wrapping_add(1), run);
+            if run < LATE_RUN {
+                return;
+            }
+            self.flush(out);
+            self.next = sequence;
         }
+        self.late = (0, 0);
         let distance = |number: u16, next: u16| number.wrapping_sub(next);
         let at = self.held.iter().position(|(n, _)| distance(*n, self.next) >= distance(sequence, self.next));
         match at {
@@ -101,5 +113,8 @@ mod tests {
         assert_eq!(ordered(&[1, 2, 5]), "1 2 - - 5 ");
         assert_eq!(ordered(&[1, 2, 9_000, 9_001]), "1 2 9000 9001 ");
         assert_eq!(ordered(&[9_000, 1, 2]), "9000 1 2 ");
+        // Numbers of events ran ahead of the voice's; duplicates of what came do not begin anything anew.
+        assert_eq!(ordered(&[1, 2, 3, 4, 5, 2, 3, 4, 5, 6]), "1 2 3 4 5 4 5 6 ");
+        assert_eq!(ordered(&[1, 2, 3, 2, 3, 4, 3, 4, 5, 4, 5, 6]), "1 2 3 4 5 6 ");
     }
 }

@@ -184,7 +184,7 @@ impl Receiver {
         if event {
             self.take_event(now, &packet, out);
         } else {
-            self.events.note(packet.ssrc, packet.sequence_number);
+            self.events.note(now, packet.ssrc, packet.sequence_number);
             if let Some(law) = law {
                 let codes = &packet.payload[..packet.payload.len().min(MAX_SAMPLES)];
                 self.voice_len = codes.len();

@@ -64,7 +64,7 @@ pub struct ReceivedEvent {
     pub end: Seen,
     /// The clock as the growing duration told it, when 40 ms or more could be seen.
     pub clock_rate_hz: Option<u32>,
-    /// The longest time between two of its packets until its first end came.
+    /// The longest time between two of its packets until its first end came, without the time in which nothing at all came.
     pub longest_gap: Duration,
     /// It was told before without an end, and is told again with what came since.
     pub is_amended: bool,
@@ -77,6 +77,8 @@ pub struct ReceivedEvent {
     /// Earliest and latest pair of arrival and duration, for the clock.
     growth: [(Instant, u32); 2],
     sequences: u128,
+    /// The longest time since its latest packet in which nothing at all came.
+    silence: Duration,
 }
 
 impl ReceivedEvent {
@@ -94,6 +96,8 @@ pub struct EventReceiver {
     numbers: VecDeque<(u32, u16)>,
     begun: VecDeque<(Digit, Instant)>,
     out: VecDeque<ReceivedEvent>,
+    /// When anything came last.
+    latest: Option<Instant>,
 }
 
 impl EventReceiver {
@@ -102,7 +106,12 @@ impl EventReceiver {
         EventReceiver::default()
     }
     /// Notes that a packet of any payload came: so a missing marker is told from a lost one.
-    pub fn note(&mut self, ssrc: u32, sequence_number: u16) {
+    pub fn note(&mut self, now: Instant, ssrc: u32, sequence_number: u16) {
+        let silence = self.latest.map_or(Duration::ZERO, |latest| now.saturating_duration_since(latest));
+        self.latest = Some(now);
+        for event in self.open.iter_mut().chain(self.told.iter_mut().rev().take(1)) {
+            event.silence = event.silence.max(silence);
+        }
         if self.numbers.len() == NUMBERS {
             self.numbers.pop_front();
         }
@@ -110,7 +119,7 @@ impl EventReceiver {
     }
     /// Takes a packet of the telephone-event payload type.
     pub fn handle_input(&mut self, now: Instant, packet: &EventPacket<'_>) {
-        self.note(packet.ssrc, packet.sequence_number);
+        self.note(now, packet.ssrc, packet.sequence_number);
         let Some(payload) = Payload::parse(packet.payload) else { return };
         let is_of = |e: &ReceivedEvent| e.ssrc == packet.ssrc && e.belongs(packet.timestamp, payload);
         if let Some(at) = self.open.iter().rposition(is_of) {
@@ -251,6 +260,7 @@ impl ReceivedEvent {
             segment_timestamp: packet.timestamp,
             growth: [(now, duration); 2],
             sequences: 1,
+            silence: Duration::ZERO,
         }
     }
     /// Whether a packet is of this event, or of its next segment.
@@ -263,8 +273,10 @@ impl ReceivedEvent {
     }
     fn more(&mut self, now: Instant, packet: &Packet<'_>, payload: Payload) {
         if self.end_packets == 0 {
-            self.longest_gap = self.longest_gap.max(now.saturating_duration_since(self.last_at));
+            let gap = now.saturating_duration_since(self.last_at);
+            self.longest_gap = self.longest_gap.max(gap.saturating_sub(self.silence));
         }
+        self.silence = Duration::ZERO;
         self.last_at = now;
         let ahead = packet.sequence_number.wrapping_sub(self.last_sequence);
         let later = ahead != 0 && ahead < 0x8000;

@@ -44,7 +44,7 @@ fn receive(packets: &[OnTheWay]) -> Vec<ReceivedEvent> {
             receiver.handle_timeout(now);
         }
         match packet.sent {
-            None => receiver.note(9, packet.sequence),
+            None => receiver.note(now, 9, packet.sequence),
             Some(sent) => receiver.handle_input(
                 now,
                 &Packet {
@@ -198,7 +198,10 @@ fn an_event_whose_updates_stop_for_long_is_told_again_with_its_end() {
     let events = receive(&packets);
     let told: Vec<_> = events.iter().map(|e| (e.end, e.duration, e.is_amended)).collect();
     assert_eq!(told, [(Seen::No, 320, false), (Seen::Yes, 8_000, true)]);
-    assert_eq!((events[1].longest_gap, events[1].marker), (Duration::from_millis(920), Seen::Yes));
+    assert_eq!((events[1].longest_gap, events[1].marker), (Duration::from_millis(900), Seen::Yes));
+    // Where nothing comes at all, nothing is known of the updates.
+    packets.retain(|packet| packet.sent.is_some());
+    assert_eq!(receive(&packets).last().unwrap().longest_gap, Duration::ZERO);
     assert_eq!(events[1].first_at, events[0].first_at);
     // Whole events are not told again when their ends are repeated much later.
     let mut packets = stream("5");

@@ -138,6 +138,7 @@ fn defect() -> BoxedStrategy<Defect> {
                 Defect::SharedTimestamp { position },
                 Defect::Late { position, milliseconds: number, is_overtaken: number % 2 == 0 },
                 Defect::SparseUpdates { position, milliseconds: number },
+                Defect::Broken { position, milliseconds: number },
             ])
         })
         .boxed()

@@ -51,7 +51,8 @@ pub(super) fn position(defect: Defect) -> Option<usize> {
         | Defect::AnotherAddress { position }
         | Defect::SharedTimestamp { position }
         | Defect::Late { position, .. }
-        | Defect::SparseUpdates { position, .. } => Some(position),
+        | Defect::SparseUpdates { position, .. }
+        | Defect::Broken { position, .. } => Some(position),
         Defect::NothingArrived
         | Defect::Converted { .. }
         | Defect::Invented { .. }
@@ -193,6 +194,15 @@ pub(super) fn finding(pressed: &Pressed, arrived: &Arrived, kind: Defect, alike:
             "platform: each event has the timestamp of its beginning (RFC 4733 sec. 2.2.1); seen where digits are held back and sent on together",
         ),
         Defect::Late { is_overtaken, .. } => late(&which, alike, is_overtaken, arrived),
+        Defect::Broken { milliseconds, .. } => Finding::new(
+            "tones-broken",
+            Severity::Warning,
+            Side::Peer,
+            format!(
+                "the tones of {which} came in pieces, {milliseconds} ms apart: a receiver may take them for two presses"
+            ),
+            "platform: it puts other sound among the tones that it makes; use RFC 4733",
+        ),
         Defect::SparseUpdates { .. } => {
             let longest = alike.iter().filter_map(|defect| match defect {
                 Defect::SparseUpdates { milliseconds, .. } => Some(*milliseconds),
