@@ -124,8 +124,9 @@ fn rtcp(description: &Description, media: &Media, address: IpAddr) -> SocketAddr
     SocketAddr::new(ip.unwrap_or(address), port.unwrap_or(media.port.saturating_add(1)))
 }
 
-/// Payload types and clock rates of the telephone-events in every audio section that is not refused.
-pub(super) fn telephone_events(description: &Description) -> Vec<(u8, u32)> {
+/// Payload types and clock rates in Hz of the telephone-events in every audio section of a description that is not refused, those that do not
+/// fit the voice too (RFC 4733 sec. 2.1).
+pub fn telephone_events(description: &Description) -> Vec<(u8, u32)> {
     let audio = |media: &&Media| media.media.eq_ignore_ascii_case("audio") && media.port != 0;
     let numbers = |media: &Media| -> Vec<(u8, u32)> {
         let numbers = media.fmt.split_ascii_whitespace().filter_map(|number| number.parse().ok());

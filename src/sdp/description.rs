@@ -81,12 +81,6 @@ impl Description {
         &self.other
     }
 
-    /// Payload types and clock rates in Hz of the telephone-events in every audio section that is not refused, those that do not fit the
-    /// voice too (RFC 4733 sec. 2.1).
-    pub fn telephone_events(&self) -> Vec<(u8, u32)> {
-        super::audio::telephone_events(self)
-    }
-
     /// The value of an attribute of a section, or else of the session; empty for a flag.
     pub(super) fn attribute<'a>(&'a self, media: &'a Media, name: &str) -> Option<&'a str> {
         let all = media.attributes.iter().chain(&self.session.attributes);

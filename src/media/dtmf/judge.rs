@@ -1,70 +1,16 @@
 //! From what was sent and what was seen to named defects.
 use super::align::{Step, align};
-use super::around::Around;
 use super::defect::{By, Defect};
+use super::expected::{EXACT, Expected};
 use super::matches::Matches;
 use super::observation::{Observation, Way};
+use super::rows::{Owed, whole, without_restarts};
 use crate::media::digit::Digit;
 use std::collections::BTreeMap;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-/// A digit shorter than this is not taken by a receiver that keeps to ITU-T Q.24 (failure D09).
-pub(super) const SHORTEST: Duration = Duration::from_millis(40);
-/// A digit weaker than this need not be taken (failure D09; RFC 2833 sec. 3.5: 0 to -36 dBm0 must be).
-pub(super) const QUIETEST_DBM0: f32 = -36.0;
 /// The same digit by another way within this time is the same press.
 const BESIDE: Duration = Duration::from_millis(400);
-/// Above this loss a defect may be the path's and not the platform's.
-pub(super) const LOSSY: f64 = 0.10;
-
-/// A digit that comes this much later than its own length after it began to be sent is late: no jitter buffer waits for it.
-pub(super) const LATE: Duration = Duration::from_millis(500);
-/// Packets of an event this far apart are no updates of it: RFC 4733 sec. 2.5.1.2 has one in each packet time, or 50 ms.
-pub(super) const SPARSE_MS: u32 = 250;
-
-/// How exactly the beginning of a tone is measured.
-pub(super) const EXACT: Duration = Duration::from_millis(100);
-
-/// What the far end should have seen.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Expected {
-    /// How the digits were sent.
-    pub way: Way,
-    /// The digits in their order.
-    pub digits: Vec<Digit>,
-    /// How long each of them was.
-    pub duration: Duration,
-    /// When each of them began to be sent; empty where that is not known.
-    pub sent_at: Vec<Instant>,
-    /// The payload type that the far end asked for, where it did.
-    pub payload_type: Option<u8>,
-    /// The clock rate agreed on for telephone events.
-    pub clock_rate_hz: u32,
-    /// The voice around the digits, as the far end received it.
-    pub around: Around,
-    /// Digits that were sent before these and had not come when these began: they may still come.
-    pub owed: Vec<Digit>,
-}
-
-impl Expected {
-    /// Digits of one duration by one way at 8,000 Hz; nothing known of times, payload type and source, and no loss.
-    pub fn new(way: Way, digits: Vec<Digit>, duration: Duration) -> Expected {
-        Expected {
-            way,
-            digits,
-            duration,
-            sent_at: Vec::new(),
-            payload_type: None,
-            clock_rate_hz: 8_000,
-            around: Around::default(),
-            owed: Vec::new(),
-        }
-    }
-    /// Whether so much of the voice was lost that what is missing says nothing of the platform.
-    fn is_lossy(&self) -> bool {
-        self.around.loss > LOSSY
-    }
-}
 
 /// One sent digit, and what became of it.
 #[derive(Debug, Clone, PartialEq)]
@@ -190,23 +136,6 @@ fn apart<'a>(
     (ours, foreign)
 }
 
-/// Digits that were sent before these and are still to come, and what has come of them.
-pub(super) struct Owed<'a> {
-    digits: Vec<Digit>,
-    belated: Vec<&'a Observation>,
-}
-
-impl<'a> Owed<'a> {
-    /// Takes an observation for one of them; false when none is owed.
-    pub(super) fn pay(&mut self, observation: &'a Observation) -> bool {
-        let debt = self.digits.iter().position(|digit| Some(*digit) == observation.digit);
-        let Some(at) = debt else { return false };
-        self.digits.remove(at);
-        self.belated.push(observation);
-        true
-    }
-}
-
 /// What can be of these digits; what came too early for that is of those that are still owed.
 fn of_these<'a>(
     expected: &Expected,
@@ -240,47 +169,6 @@ fn arrived_by(expected: &Expected, rows: &Rows<'_>) -> Option<Way> {
         .filter(|&(right, asked, _)| right > 0 || asked)
         .max()
         .map(|(_, _, way)| way)
-}
-
-/// A piece of a tone, and the observation that the tone began with.
-pub(super) type Piece<'a> = (&'a Observation, &'a Observation);
-
-/// The presses of a row, and what is only a piece of one: two tones of a digit that end before two presses could have.
-fn whole<'a>(expected: &Expected, all: Vec<&'a Observation>) -> (Vec<&'a Observation>, Vec<Piece<'a>>) {
-    let (mut presses, mut pieces): (Vec<&Observation>, Vec<Piece<'a>>) = (Vec::new(), Vec::new());
-    for observation in all {
-        let is_piece = |first: &&&Observation| {
-            let over = observation.at + observation.duration.unwrap_or_default();
-            let is_short = first.duration.is_some_and(|duration| duration < expected.duration);
-            observation.way == Way::InBand
-                && first.digit == observation.digit
-                && is_short
-                && over.saturating_duration_since(first.at) < expected.duration * 2
-        };
-        match presses.last().filter(is_piece) {
-            Some(first) => pieces.push((observation, first)),
-            None => presses.push(observation),
-        }
-    }
-    (presses, pieces)
-}
-
-/// An event that was begun anew, and the press (its place in the row) that it repeats.
-pub(super) type Restart<'a> = (usize, &'a Observation);
-
-/// The presses, and the events that were begun anew.
-fn without_restarts<'a>(all: &[&'a Observation]) -> (Vec<&'a Observation>, Vec<Restart<'a>>) {
-    let (mut row, mut restarts): (Vec<&Observation>, Vec<Restart<'a>>) = (Vec::new(), Vec::new());
-    let mut latest: Option<&Observation> = None;
-    for &observation in all {
-        if latest.is_some_and(|latest| latest.restarted_by(observation)) {
-            restarts.push((row.len() - 1, observation));
-        } else {
-            row.push(observation);
-        }
-        latest = Some(observation);
-    }
-    (row, restarts)
 }
 
 /// Digits that came by another way at the time at which they also came by the one that counts.

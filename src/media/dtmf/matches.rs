@@ -2,12 +2,21 @@
 
 use super::align::{Step, align};
 use super::defect::{By, Defect};
-use super::judge::{EXACT, Expected, LATE, LOSSY, QUIETEST_DBM0, Restart, SHORTEST, SPARSE_MS};
-use super::judge::{Owed, Piece};
+use super::expected::{EXACT, Expected, LOSSY};
 use super::observation::{Observation, Rtp};
+use super::rows::{Owed, Piece, Restart};
 use crate::media::digit::Digit;
 use crate::media::telephone_event::Seen;
 use std::time::Duration;
+
+/// A digit shorter than this is not taken by a receiver that keeps to ITU-T Q.24 (failure D09).
+const SHORTEST: Duration = Duration::from_millis(40);
+/// A digit weaker than this need not be taken (failure D09; RFC 2833 sec. 3.5: 0 to -36 dBm0 must be).
+const QUIETEST_DBM0: f32 = -36.0;
+/// A digit that comes this much later than its own length after it began to be sent is late: no jitter buffer waits for it.
+const LATE: Duration = Duration::from_millis(500);
+/// Packets of an event this far apart are no updates of it: RFC 4733 sec. 2.5.1.2 has one in each packet time, or 50 ms.
+const SPARSE_MS: u32 = 250;
 
 /// The row of one way beside the digits that were sent.
 pub(super) struct Matches<'a> {

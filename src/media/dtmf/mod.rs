@@ -23,13 +23,16 @@
 mod align;
 mod around;
 mod defect;
+mod expected;
 mod judge;
 mod matches;
 mod observation;
+mod rows;
 
 pub use around::{Around, Window};
 pub use defect::{By, Defect};
-pub use judge::{DigitResult, Expected, Judged, judge};
+pub use expected::Expected;
+pub use judge::{DigitResult, Judged, judge};
 pub use observation::{Observation, Rtp, Way};
 
 #[cfg(test)]

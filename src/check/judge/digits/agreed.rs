@@ -4,7 +4,7 @@ use super::{Arrived, Pressed};
 use crate::check::judged::Judged as StepVerdict;
 use crate::check::{Finding, Severity, Side};
 use crate::media::dtmf::Way;
-use crate::sdp::Description;
+use crate::sdp::{Description, telephone_events};
 
 /// Telephone events of one description: payload types with their clock rates.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -25,7 +25,7 @@ impl Events {
     /// What a body says; `None` when it is no description.
     pub(in crate::check) fn of(body: &[u8]) -> Option<Events> {
         let description = Description::parse(body).ok()?;
-        Some(Events(description.telephone_events()))
+        Some(Events(telephone_events(&description)))
     }
 
     /// Those whose clock rate is not that of G.711, e.g. `telephone-event/48000`, where there are no others.
