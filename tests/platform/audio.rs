@@ -200,3 +200,42 @@ async fn noise_is_not_taken_for_music_on_hold() {
     says(&outcome, &["noise", "encrypted|SRTP"]);
     says_nothing_of(&outcome, &["music on hold", "it is not bob"]);
 }
+
+#[tokio::test(start_paused = true)]
+async fn what_the_path_loses_is_no_fault_of_the_platform() {
+    let (mut number, mut share) = (0, 2);
+    let lossy = |kept: u32| {
+        Platform::new().hears(move |_, _| {
+            number += 1;
+            number % 5 < kept
+        })
+    };
+    let outcome = call(lossy(share)).await;
+    judged(&outcome, Verdict::Fail, Side::Path);
+    says(&outcome, &["% lost"]);
+    says_nothing_of(&outcome, &["replaces or mutes"]);
+    share = 4;
+    let outcome = call(lossy(share)).await;
+    says(&outcome, &["% lost"]);
+    says_nothing_of(&outcome, &["replaces or mutes"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn noise_from_whoever_answers_is_no_sound() {
+    let platform = Platform::new().answering("900", || Source::Noise(160));
+    let outcome = platform.asked(Call::to(&account("alice"), "900").unwrap()).await;
+    judged(&outcome, Verdict::Fail, Side::Peer);
+    says(&outcome, &["noise", "encrypted"]);
+    let platform = Platform::new().answering("900", || Source::Tone(440.0));
+    spotless(&platform.asked(Call::to(&account("alice"), "900").unwrap()).await);
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_falls_silent_is_told_as_that() {
+    let platform = Platform::new()
+        .answering("900", || Source::Tone(440.0))
+        .up(ms(500), |core, leg, _| core.play(leg, Source::Nothing));
+    let outcome = platform.asked(Call::to(&account("alice"), "900").unwrap()).await;
+    passes(&outcome);
+    says(&outcome, &["until 0.5 s after the answer", "no packets come any more"]);
+}

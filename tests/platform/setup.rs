@@ -244,3 +244,65 @@ async fn a_device_that_holds_is_told_as_that() {
         says(&outcome, &["hold|held"]);
     }
 }
+
+/// Bob's number is answered so.
+fn answered(status: u16, lines: &'static str) -> Platform {
+    Platform::new().when(move |core, m| {
+        let is_call = m.begins("INVITE") && user(m.uri()) == "bob";
+        if is_call {
+            core.respond(m, status, "Moved", lines);
+        }
+        is_call
+    })
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_redirection_that_leads_nowhere_is_told_with_the_place() {
+    let outcome = answered(302, "Contact: <sip:x@192.0.2.77>").asked(between()).await;
+    does_not_pass(&outcome);
+    says(&outcome, &["302", "192.0.2.77", "nothing came from there"]);
+    says_nothing_of(&outcome, &["provisional", "203.0.113.1:5060 sent"]);
+    // Neither a proxy nor another service is another place of bob.
+    for status in [305, 380] {
+        let scene = answered(status, "Contact: <sip:x@192.0.2.77>").start().await;
+        let outcome = scene.check(between()).await;
+        does_not_pass(&outcome);
+        says(&outcome, &[&status.to_string(), "192.0.2.77"]);
+        assert_eq!(scene.got("INVITE").len(), 1, "{outcome}");
+    }
+    let outcome = answered(302, "").asked(between()).await;
+    says(&outcome, &["302", "no Contact"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_was_redirected_to_and_answers_is_named() {
+    let platform =
+        answered(302, "Contact: <sip:carol@pbx.example.com>").answering("carol", || Source::Tone(440.0));
+    let outcome = platform.asked(between()).await;
+    does_not_pass(&outcome);
+    says(&outcome, &["302", "not by bob", "carol"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_call_that_was_taken_elsewhere_and_refused_has_no_no_answer_time() {
+    let platform = Platform::new().when(|core, m| {
+        let is_call = m.begins("INVITE");
+        if is_call {
+            core.respond(m, 100, "Trying", "");
+            let alice = core.leg(m);
+            core.route(alice);
+            core.after(ms(200), move |core| {
+                core.cancel(
+                    core.legs[alice].called[0],
+                    Some("SIP;cause=200;text=\"Call completed elsewhere\""),
+                );
+                core.refuse(alice, 480, "Temporarily Unavailable");
+            });
+        }
+        is_call
+    });
+    let outcome = platform.asked(between()).await;
+    judged(&outcome, Verdict::Fail, Side::Peer);
+    says(&outcome, &["another device", "480", "cause=200"]);
+    says_nothing_of(&outcome, &["no-answer time"]);
+}

@@ -215,15 +215,7 @@ fn two_ends(hearing: &Hearing<'_>, Tones { wanted, own }: Tones) -> StepVerdict 
             "platform: its relay sends silence of its own; the media of the other side does not get to it",
         )
     } else if report.random {
-        StepVerdict::fail(
-            "noise",
-            Side::Peer,
-            format!(
-                "{} packets came to {to} that hold noise: their bytes are random, as those of encrypted audio are",
-                received.received
-            ),
-            "encrypted media (SRTP) without agreement, most likely: switch it off for both sides, or on for both; platform: RTP/AVP was agreed on",
-        )
+        noise(hearing)
     } else {
         StepVerdict::fail(
             "other-audio",
@@ -271,6 +263,24 @@ fn heard_enough(hearing: &Hearing<'_>, tone: Party, heard: Duration) -> StepVerd
         heard + late + Duration::from_millis(250)
             >= hearing.looked.saturating_duration_since(hearing.answered.unwrap_or(hearing.listened))
     });
+    // As much as is missing on the way explains what is not heard.
+    let lost = report.received.loss();
+    if !is_late && lost * 100.0 > LOSS_PERCENT && lost * 2.0 >= 1.0 - share {
+        let seen = format!(
+            "{to} heard {from} for {:.1} s of {:.1} s ({:.0} %); {}, longest gap {} ms",
+            heard.as_secs_f64(),
+            window.as_secs_f64(),
+            share * 100.0,
+            quality(&report.received),
+            report.received.longest_gap.as_millis()
+        );
+        let advice = "look at the loss and the gaps of this direction: route or region of the media servers, Wi-Fi, a full line";
+        if share < ERROR_SHARE {
+            return StepVerdict::fail("audio-broken", Side::Path, seen, advice);
+        }
+        let finding = Finding::new("audio-broken", Severity::Warning, Side::Path, seen, advice);
+        return StepVerdict { verdict: Verdict::Pass, detail: told, finding: Some(finding) };
+    }
     let (code, seen, advice) = match late.filter(|_| is_late) {
         Some(late) => (
             "audio-late",
@@ -365,6 +375,19 @@ fn nothing_came(hearing: &Hearing<'_>) -> StepVerdict {
     }
 }
 
+/// Bytes that are no sound.
+fn noise(hearing: &Hearing<'_>) -> StepVerdict {
+    StepVerdict::fail(
+        "noise",
+        Side::Peer,
+        format!(
+            "{} packets came to {} that hold noise: their bytes are random, as those of encrypted audio are",
+            hearing.packets, hearing.to
+        ),
+        "encrypted media (SRTP) without agreement, most likely: switch it off for both sides, or on for both; platform: RTP/AVP was agreed on",
+    )
+}
+
 /// How well it arrived, in words.
 pub(in crate::check) fn quality(received: &Summary) -> String {
     format!("{:.1} % lost, jitter {:.1} ms", received.loss() * 100.0, received.jitter.as_secs_f64() * 1_000.0)
@@ -385,6 +408,9 @@ pub(in crate::check) fn one_end(hearing: &Hearing<'_>) -> (StepVerdict, &'static
     }
     if hearing.packets == 0 {
         return (nothing_came(hearing), "none");
+    }
+    if report.random {
+        return (noise(hearing), "noise");
     }
     let quality = quality(&report.received);
     if report.audible >= SOUND {

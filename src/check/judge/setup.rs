@@ -86,14 +86,29 @@ pub(in crate::check) fn judge(setup: &Setup<'_>) -> StepVerdict {
         return not_taken(setup, ended.by, &ended.cause);
     }
     if seen.rang().is_none() && seen.early_media.is_none() {
-        return judged::silence(&setup.silence);
+        return silent(setup);
     }
     not_answered(setup)
 }
 
+/// Nothing came, from whom we called or from where we were sent.
+fn silent(setup: &Setup<'_>) -> StepVerdict {
+    let Some((status, to)) = &setup.seen.redirected else { return judged::silence(&setup.silence) };
+    StepVerdict::fail(
+        "redirect-target-silent",
+        Side::Setup,
+        format!(
+            "{} is redirected ({status}) to {to}, and nothing came from there in {:.1} s",
+            setup.target,
+            setup.silence.waited.as_secs_f64()
+        ),
+        "the forwarding leads to a place that does not answer, or that cannot be reached from here: change it, or let the platform follow it itself",
+    )
+}
+
 fn rejected(setup: &Setup<'_>, rejection: &Rejection) -> StepVerdict {
     match (&rejection.end, setup.failed) {
-        (End::Timeout, _) => return judged::silence(&setup.silence),
+        (End::Timeout, _) => return silent(setup),
         (End::TransportFailed, Some(error)) => {
             let said = format!("the INVITE could not be sent: {error}");
             let asked = (setup.silence.step, setup.silence.remote);
@@ -152,6 +167,17 @@ fn rejected(setup: &Setup<'_>, rejection: &Rejection) -> StepVerdict {
             .map_or_else(String::new, |status| format!(" with {status} {}", rejection.phrase));
         let why =
             if reasons.is_empty() { String::new() } else { format!(", Reason: {}", reasons.join(", ")) };
+        if completed_elsewhere(reasons) {
+            return StepVerdict::fail(
+                "answer-lost",
+                Side::Peer,
+                format!(
+                    "the platform told {name} that another device took the call (CANCEL{why}), and refused the caller{}",
+                    status.trim_end()
+                ),
+                "second line: the answer of the other device does not reach the caller; or the CANCEL of a call that nobody took has a wrong Reason",
+            );
+        }
         return StepVerdict::fail(
             "ringing-given-up",
             Side::Peer,

@@ -167,7 +167,8 @@ impl Call {
                 return self.send_invite();
             }
         }
-        if (300..400).contains(&status) && !inviting.redirected {
+        // 305 names a proxy and 380 another service: neither is another place of who was called.
+        if (300..=302).contains(&status) && !inviting.redirected {
             let target = targets(response).next();
             if let Some(target) = target.filter(|target| self.config.redirects.follows(target)) {
                 (inviting.redirected, inviting.target) = (true, target.clone());
