@@ -163,7 +163,6 @@ async fn a_name_in_the_place_of_an_address_is_no_fault_of_the_peer() {
 }
 
 #[tokio::test(start_paused = true)]
-#[ignore = "red: 28"]
 async fn another_codec_than_was_offered_is_told() {
     let outcome = answered_with(|text| {
         let port = text.body.split("m=audio ").nth(1).unwrap().split(' ').next().unwrap().to_owned();
