@@ -15,7 +15,8 @@ pub(crate) struct DialOptions<const WAIT_S: u64> {
     /// Dial this number or SIP URI to reach the other account, instead of its address of record.
     #[arg(long, value_name = "NUMBER")]
     pub(crate) dial: Option<String>,
-    /// Time for the call to be answered (fork: for all to be rung) before it is given up.
+    /// Time for the call to be answered before it is given up (fork: for all to be rung; dtmf: also for the menu to ring;
+    /// transfer: for each call, and for the transfer).
     #[arg(long, visible_alias = "max-ring", value_name = "TIME", value_parser = duration, default_value = seconds(WAIT_S))]
     pub(crate) wait: Duration,
 }

@@ -1,6 +1,7 @@
 //! `ringback dtmf`: do digits arrive, and as what?
 
 use crate::asking::Asking;
+use crate::dial::{DialOptions, dialled};
 use crate::exit::{Exit, Failure};
 use crate::probe::duration;
 use ringback::check::{Dtmf, DtmfMethod};
@@ -26,9 +27,8 @@ pub(crate) struct Arguments {
     /// How they are sent: rfc4733, info, inband or all [default: all; for a menu rfc4733].
     #[arg(long, value_name = "METHOD")]
     method: Option<DtmfMethod>,
-    /// Call this number or SIP URI instead of B's address of record.
-    #[arg(long, value_name = "NUMBER")]
-    dial: Option<String>,
+    #[command(flatten)]
+    call: DialOptions<20>,
     /// The account that the menu at --dial must ring.
     #[arg(long, value_name = "B", requires = "dial")]
     expect_ring: Option<String>,
@@ -44,12 +44,6 @@ pub(crate) struct Arguments {
     /// Time that the menu may speak before the first digit.
     #[arg(long, value_name = "TIME", value_parser = duration, default_value = "1s")]
     prompt: Duration,
-    /// Time for the call to be answered, and for the menu to ring B.
-    #[arg(long, value_name = "TIME", value_parser = duration, default_value = "20s")]
-    wait: Duration,
-    /// Register A as well, for the time of the check: some platforms take calls from registered devices only.
-    #[arg(long)]
-    register_caller: bool,
     #[command(flatten)]
     asking: Asking,
 }
@@ -67,23 +61,22 @@ Ctrl-C hangs up, removes what was bound, and shows the results so far.";
 
 pub(crate) async fn run(arguments: Arguments) -> Result<Exit, Failure> {
     let b = arguments.b.as_deref().or(arguments.expect_ring.as_deref()).unwrap_or_default();
-    arguments.dial.iter().try_for_each(|number| arguments.asking.ends.within_reach(number))?;
+    arguments.call.within_reach(&arguments.asking.ends)?;
     let names = [arguments.a.as_str(), b];
-    let menu = arguments.expect_ring.as_ref().and(arguments.dial.as_deref());
+    let menu = arguments.expect_ring.as_ref().and(arguments.call.dial.as_deref());
     let ends =
         arguments.asking.ends.open(&names, menu.map(|number| (number, arguments.digits.as_str()))).await?;
     let [from, to] = ends.accounts.as_slice() else { return Err(Failure::usage("two accounts are needed")) };
-    let mut check = match (&arguments.expect_ring, &arguments.dial) {
+    let mut check = match (&arguments.expect_ring, &arguments.call.dial) {
         (Some(_), Some(number)) => Dtmf::routing(from, number, to)?,
-        (_, Some(number)) => Dtmf::between(from, to).dial(number)?,
         _ => Dtmf::between(from, to),
     };
-    check = check.digits(&arguments.digits)?.wait(arguments.wait).prompt(arguments.prompt);
+    check = dialled!(check, arguments.call).digits(&arguments.digits)?.prompt(arguments.prompt);
     if let Some(method) = arguments.method {
         check = check.method(method);
     }
     let timing =
         Timing { on: arguments.on, gap: arguments.gap, volume: arguments.volume, ..Timing::default() };
-    check = check.timing(timing).register_caller(arguments.register_caller);
+    check = check.timing(timing);
     arguments.asking.ask(check, ends).await
 }
