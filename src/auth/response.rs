@@ -20,6 +20,10 @@ impl Ha1 {
     pub fn of_octets(hash: Hash, username: &[u8], realm: &[u8], password: &[u8]) -> Ha1 {
         Ha1 { hash, hex: hash_joined(hash, &[username, realm, password]) }
     }
+    /// In lower-case hex: as much a secret as the password.
+    pub(crate) fn hex(&self) -> &[u8] {
+        self.hex.as_bytes()
+    }
     /// The hash function that made it.
     pub fn hash(&self) -> Hash {
         self.hash

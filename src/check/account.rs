@@ -4,7 +4,7 @@ use super::Destination;
 use super::address::{host_text, parse_sip, transport_of, with_escaped_user, with_scheme};
 use crate::auth::Credentials;
 use crate::error::Error;
-use crate::message::Transport;
+use crate::message::{Mask, Transport};
 use crate::syntax::unescape;
 
 /// An account of a registrar.
@@ -144,6 +144,12 @@ impl Account {
     /// What challenges are answered with.
     pub fn credentials(&self) -> &Credentials {
         &self.credentials
+    }
+
+    /// Hides the password of this account in `mask`, in all its forms; what is shown of the account anyway (user, domain, name) is no secret.
+    pub fn hide_in(&self, mask: &mut Mask) {
+        let public = [self.credentials.username(), self.user(), self.domain(), self.name(), self.aor()];
+        mask.hide(self.credentials.password(), &public);
     }
 
     /// Where requests are sent: the outbound proxy, else the registrar, else the AOR's domain.

@@ -5,7 +5,16 @@ use crate::transport::{Record, RecordEvent};
 use std::fmt::{self, Write as _};
 use std::time::Duration;
 
-/// A text of a peer or a file that may hold anything: control characters come out escaped, so that it cannot steer a terminal
+/// Does a character do something instead of being shown: control characters, marks that turn the direction of writing, break lines or have no
+/// width (so that two texts look alike), tags?
+pub(crate) fn is_acting(c: char) -> bool {
+    c.is_control()
+        || matches!(c, '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{115f}' | '\u{1160}' | '\u{17b4}' | '\u{17b5}' | '\u{3164}' | '\u{ffa0}'
+            | '\u{feff}' | '\u{180b}'..='\u{180f}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
+            | '\u{2060}'..='\u{206f}' | '\u{fff0}'..='\u{fffb}' | '\u{e0000}'..='\u{e0fff}')
+}
+
+/// A text of a peer or a file that may hold anything: characters that [act](is_acting) come out escaped, so that it cannot steer a terminal
 /// or break a line of a report.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Printable<'a>(pub(crate) &'a str);
@@ -13,10 +22,7 @@ pub(crate) struct Printable<'a>(pub(crate) &'a str);
 impl fmt::Display for Printable<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for c in self.0.chars() {
-            // The second set are the marks that turn the direction of writing.
-            if c.is_control()
-                || matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
-            {
+            if is_acting(c) {
                 write!(f, "{}", c.escape_default())?;
             } else {
                 f.write_char(c)?;
@@ -154,5 +160,20 @@ impl fmt::Display for Outcome {
             0 => Ok(()),
             dropped => write!(f, "; {dropped} more records were over the limit and are not kept"),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_acts_is_escaped_and_what_is_shown_is_kept() {
+        for c in "\u{1b}\u{7}\u{8}\u{7f}\u{9b}\u{2028}\u{2029}\u{61c}\u{200b}\u{200d}\u{feff}\u{ad}\u{202e}\u{2066}\u{2060}\u{e0041}".chars() {
+            let shown = Printable(&c.to_string()).to_string();
+            assert!(shown.is_ascii() && shown.starts_with('\\'), "{shown}");
+        }
+        let plain = "Jürgen Müller, Иван, 李, é, –, “x”, 100 €";
+        assert_eq!(Printable(plain).to_string(), plain);
     }
 }

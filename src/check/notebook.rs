@@ -6,6 +6,7 @@ use super::{
     Check, Fact, Finding, Interrupted, Metric, MetricValue, Name, Outcome, Progress, Severity, Step,
     Transcript, Verdict,
 };
+use crate::message::redact_text;
 use std::ops::Range;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
@@ -195,7 +196,7 @@ impl Notebook {
             (_, _, Some(finding)) => finding.seen.clone(),
             (_, summary, None) => last_step().or(summary).unwrap_or_else(|| "nothing was asked".to_owned()),
         };
-        tracing::info!(check = %self.check, subject = self.subject, %verdict, "checked");
+        tracing::info!(check = %self.check, subject = %redact_text(&self.subject), %verdict, "checked");
         Outcome {
             check: self.check,
             accounts: self.accounts,

@@ -1,6 +1,7 @@
 //! The probe: an endpoint of our own that asks questions.
 
 use super::ask::{PartyConfig, Setting};
+use super::masked::Secrets;
 use super::notebook::Whose;
 use super::restraint::{Courtesy, Restraint};
 use super::run::Run;
@@ -213,6 +214,7 @@ fn without_evidence(whose: Whose, verdict: Verdict, finding: Finding) -> Outcome
         Outcome::new(whose.check, whose.subject, verdict, seen, Transcript::empty(now, SystemTime::now()));
     outcome.accounts = whose.accounts;
     outcome.findings.push(finding);
+    Secrets::default().out_of(&mut outcome);
     outcome
 }
 

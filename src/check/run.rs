@@ -1,7 +1,9 @@
 //! What a running check holds: the way to its peer, the clock and the notebook.
 
+use super::Account;
 use super::ask::{Ask, Setting, Waited};
 use super::judge::unused::{self, Unused};
+use super::masked::Secrets;
 use super::notebook::{Notebook, StepMark, Whose};
 use super::reply::{Reply, Unreached};
 use super::result::{Details, DtmfResult, ForkResult, HoldResult, TransferResult};
@@ -27,13 +29,15 @@ pub struct Run {
     ask: Ask,
     notebook: Notebook,
     traces: Traces,
+    secrets: Secrets,
 }
 
 impl Run {
     pub(super) fn new(setting: Setting, whose: Whose, progress: Option<mpsc::Sender<Progress>>) -> Run {
         let began = Clock::now().into_std();
         let notebook = Notebook::new(whose, progress, began, SystemTime::now());
-        Run { ask: Ask::new(setting), notebook, traces: Traces::default() }
+        let (traces, secrets) = (Traces::default(), Secrets::default());
+        Run { ask: Ask::new(setting), notebook, traces, secrets }
     }
 
     /// The time now; virtual where the runtime's is.
@@ -49,6 +53,16 @@ impl Run {
     /// The source of tags, Call-IDs and cnonces for this check.
     pub fn ids(&mut self) -> &mut Ids {
         &mut self.ask.ids
+    }
+
+    /// Keeps this value out of everything that the outcome shows: texts and messages, wherever a peer repeats it, also encoded. (The passwords of
+    /// accounts that are registered or called from are kept out anyway.)
+    pub fn hide(&mut self, secret: &str) {
+        self.secrets.hide(secret);
+    }
+
+    pub(in crate::check) fn keep_secret(&mut self, account: &Account) {
+        self.secrets.keep(account);
     }
 
     /// The probe's own `User-Agent`.
@@ -273,7 +287,7 @@ impl Run {
     }
 
     pub(super) fn finish(self) -> Outcome {
-        let Run { ask, notebook, .. } = self;
+        let Run { ask, notebook, secrets, .. } = self;
         let (media, media_dropped) = ask.scope.take_media();
         let transcript = Transcript {
             media,
@@ -285,7 +299,9 @@ impl Run {
             left_out: LeftOut::default(),
         };
         let took = Clock::now().into_std().saturating_duration_since(notebook.began);
-        notebook.finish(transcript, ask.cut.get().copied(), took)
+        let mut outcome = notebook.finish(transcript, ask.cut.get().copied(), took);
+        secrets.out_of(&mut outcome);
+        outcome
     }
 }
 

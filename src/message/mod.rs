@@ -23,6 +23,7 @@ mod edit;
 mod flow;
 mod ids;
 mod list;
+mod mask;
 mod party;
 mod reason;
 mod redact;
@@ -37,9 +38,10 @@ pub use builder::{BuildError, Builder};
 pub use flow::{Flow, Transport};
 pub use ids::Ids;
 pub(crate) use ids::{COOKIE, hex_digits};
+pub use mask::Mask;
 pub use party::Identity;
 pub use reason::reason_phrase;
-pub use redact::redact;
+pub use redact::{redact, redact_text};
 pub use stream::{StreamDecoder, StreamItem};
 
 use crate::syntax::{

@@ -6,7 +6,7 @@ use std::borrow::Cow;
 use std::ops::Range;
 
 /// Parameters whose value is a secret, wherever they stand.
-const PARAMETERS: [&[u8]; 13] = [
+const PARAMETERS: [&[u8]; 16] = [
     b"response",
     b"rspauth",
     b"password",
@@ -20,6 +20,9 @@ const PARAMETERS: [&[u8]; 13] = [
     b"api_key",
     b"api-key",
     b"pn-prid",
+    b"pn-tok",
+    b"pn-key",
+    b"ha1",
 ];
 /// Parts of header names whose whole value is a secret.
 const HEADERS: [&[u8]; 6] = [b"cookie", b"token", b"password", b"secret", b"api-key", b"apikey"];
@@ -61,8 +64,56 @@ pub fn redact(message: &[u8]) -> Cow<'_, [u8]> {
     Cow::Owned(out)
 }
 
+/// A text for people (a fact, a finding, an error, a line of a log) in which no password of a URI, token or digest response is left.
+pub fn redact_text(text: &str) -> Cow<'_, str> {
+    let bytes = text.as_bytes();
+    let mut ranges = Vec::new();
+    parameters(bytes, 0, &mut ranges);
+    uri_passwords(bytes, &mut ranges);
+    bare_passwords(bytes, &mut ranges);
+    let mut base = 0;
+    for line in bytes.split_inclusive(|b| *b == b'\n') {
+        bare_credentials(line, base, &mut ranges);
+        base += line.len();
+    }
+    if ranges.is_empty() {
+        return Cow::Borrowed(text);
+    }
+    ranges.sort_by_key(|r| (r.start, r.end));
+    let mut out = Vec::with_capacity(text.len() + ranges.len() * 8);
+    let mut at = 0;
+    for range in ranges {
+        let start = range.start.max(at);
+        if start < range.end {
+            out.extend_from_slice(&bytes[at..start]);
+            out.extend_from_slice(b"redacted");
+            at = range.end;
+        }
+    }
+    out.extend_from_slice(&bytes[at..]);
+    Cow::Owned(String::from_utf8_lossy(&out).into_owned())
+}
+
+/// `user:password@host` as people write it, without a scheme.
+fn bare_passwords(text: &[u8], ranges: &mut Vec<Range<usize>>) {
+    const SCHEMES: [&[u8]; 8] = [b"sip", b"sips", b"tel", b"mailto", b"http", b"https", b"udp", b"tcp"];
+    let mut from = 0;
+    for at_sign in memchr::memchr_iter(b'@', text) {
+        let piece = &text[from..at_sign];
+        let start = from + piece.iter().rposition(|b| b" \t\r\n<>\"`'(".contains(b)).map_or(0, |at| at + 1);
+        let word = &text[start..at_sign];
+        if let Some(colon) = memchr::memchr(b':', word) {
+            let is_scheme = SCHEMES.iter().any(|scheme| word[..colon].eq_ignore_ascii_case(scheme));
+            if !is_scheme && colon > 0 && colon + 1 < word.len() {
+                ranges.push(start + colon + 1..at_sign);
+            }
+        }
+        from = at_sign + 1;
+    }
+}
+
 /// Where the first empty line ends.
-fn body_offset(message: &[u8]) -> usize {
+pub(super) fn body_offset(message: &[u8]) -> usize {
     let start = message.iter().take_while(|b| matches!(b, b'\r' | b'\n')).count();
     crate::syntax::head_end(message, &mut start.clone()).unwrap_or(message.len())
 }
@@ -335,6 +386,24 @@ mod tests {
         ] {
             assert_eq!(masked(text), wanted);
         }
+    }
+
+    #[test]
+    fn masks_texts_for_people() {
+        for (text, wanted) in [
+            (
+                "lists <sip:alice:S1@192.0.2.5>;pn-prid=S2;token=S3, and more",
+                "lists <sip:alice:redacted@192.0.2.5>;pn-prid=redacted;token=redacted, and more",
+            ),
+            ("address of record \"alice:S1@h\": bad", "address of record \"alice:redacted@h\": bad"),
+            ("response=\"66\" came", "response=\"redacted\" came"),
+            ("sip:alice@h over udp, at 192.0.2.1:5060", "sip:alice@h over udp, at 192.0.2.1:5060"),
+            ("Basic dXNlcjpwdw== was sent", "Basic redacted was sent"),
+            ("two lines\nBearer abcdefgh", "two lines\nBearer redacted"),
+        ] {
+            assert_eq!(redact_text(text), wanted);
+        }
+        assert!(matches!(redact_text("plain: text, 1=2"), Cow::Borrowed(_)));
     }
 
     #[test]

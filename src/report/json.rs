@@ -51,7 +51,9 @@ mod tests;
 mod transfer;
 mod words;
 
-use crate::check::{Details, DtmfResult, LeftOut, Name, Other, Outcome, RegisterResult, Transcript, Verdict};
+use crate::check::{
+    Details, DtmfResult, LeftOut, Name, Other, Outcome, RegisterResult, Transcript, Verdict, is_acting,
+};
 use parts::Metrics;
 use serde::de::{Deserialize, Deserializer, Error as _};
 use serde::ser::{Serialize, SerializeStruct, Serializer};
@@ -86,8 +88,26 @@ pub fn read(line: &str) -> Result<Outcome, ReadError> {
 
 fn to_string(line: &Line<'_>) -> String {
     // Strings, numbers and string keys only: there is nothing here that serde_json refuses.
-    serde_json::to_string(line)
-        .unwrap_or_else(|error| format!("{{\"schema\":\"{SCHEMA}\",\"error\":\"{error}\"}}"))
+    let text = serde_json::to_string(line)
+        .unwrap_or_else(|error| format!("{{\"schema\":\"{SCHEMA}\",\"error\":\"{error}\"}}"));
+    inert(text)
+}
+
+/// The same JSON with escapes for characters that act on a terminal: such a line is looked at, too. They stand in strings only.
+fn inert(text: String) -> String {
+    if !text.chars().any(is_acting) {
+        return text;
+    }
+    let mut out = String::with_capacity(text.len() + 64);
+    for c in text.chars() {
+        if is_acting(c) {
+            let mut units = [0; 2];
+            out.extend(c.encode_utf16(&mut units).iter().map(|unit| format!("\\u{unit:04x}")));
+        } else {
+            out.push(c);
+        }
+    }
+    out
 }
 
 struct Line<'a> {

@@ -22,5 +22,11 @@ pub mod json;
 #[cfg(feature = "pcap")]
 pub mod pcap;
 
+/// A text of a peer or a file as it may be shown: characters that act on a terminal, break lines or have no width come out escaped
+/// (`\u{202e}`).
+pub fn shown(text: &str) -> String {
+    crate::check::Printable(text).to_string()
+}
+
 pub use ladder::{LadderOptions, ladder, ladder_with};
 pub use table::{Row, Tally, rows, table};

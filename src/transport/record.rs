@@ -35,7 +35,8 @@ pub enum RecordEvent {
     Message {
         /// Which way.
         direction: Direction,
-        /// The bytes, secrets included: reports redact them.
+        /// The bytes; of what we sent secrets included: reports redact them. In the outcome of a check those of received messages are masked
+        /// that the check knows by value.
         bytes: Bytes,
         /// 0 for the first time.
         retransmission: u32,

@@ -61,14 +61,19 @@ fn a_number_of_a_real_server_is_called_with_a_file_or_an_address() {
 }
 
 #[test]
-fn ctrl_c_hangs_up_and_shows_what_was_seen() {
-    let child = command(&["call", "alice", "bob", "--listen", "30", "--ladder"]).spawn().unwrap();
-    std::thread::sleep(Duration::from_secs(3));
-    signal(&child, "INT");
-    let ran = finish(child);
-    assert_eq!(ran.status, 3, "{ran}");
-    assert!(ran.stdout.contains(" BYE sip:") && ran.stdout.contains("200 OK"), "{ran}");
-    assert!(!ran.stdout.contains("[call-left]") && !ran.stdout.contains("[binding-left]"), "{ran}");
+fn ctrl_c_and_a_lost_terminal_hang_up_and_show_what_was_seen() {
+    for name in ["INT", "HUP"] {
+        let child = command(&["call", "alice", "bob", "--listen", "30", "--ladder"]).spawn().unwrap();
+        std::thread::sleep(Duration::from_secs(3));
+        signal(&child, name);
+        let ran = finish(child);
+        assert_eq!(ran.status, 3, "{name}: {ran}");
+        assert!(ran.stdout.contains(" BYE sip:") && ran.stdout.contains("200 OK"), "{name}: {ran}");
+        assert!(
+            !ran.stdout.contains("[call-left]") && !ran.stdout.contains("[binding-left]"),
+            "{name}: {ran}"
+        );
+    }
 }
 
 #[test]

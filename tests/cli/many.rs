@@ -40,7 +40,7 @@ fn a_file_gives_a_table_in_its_order_with_counts_and_rate() {
     assert_eq!(found, wanted, "{ran}");
     assert!(ran.stdout.contains("4 checked: 2 pass, 1 fail, 0 inconclusive, 1 not run"), "{ran}");
     assert!(ran.stdout.contains("3 asked in ") && ran.stdout.contains(" a second"), "{ran}");
-    assert!(ran.stdout.contains("RINGBACK_TEST_NOT_SET with the password is not set"), "{ran}");
+    assert!(ran.stdout.contains("(password_env), is not set"), "{ran}");
 }
 
 #[test]
@@ -85,11 +85,9 @@ fn everything_that_is_wrong_in_a_file_is_told_before_anything_is_asked() {
     let ran = ringback(&["register", "--accounts", path.to_str().unwrap()]);
     let place = |line: &str| format!("{}:{line}", path.display());
     assert!(ran.status == 2 && ran.stdout.is_empty(), "{ran}");
-    for line in [
-        "2:1: unknown key `nmae`; did you mean `name`?",
-        "3:7: aor `sip:alice`: ",
-        "4: account `bob`: `aor` is missing",
-    ] {
+    for line in
+        ["2:1: unknown key; did you mean `name`?", "3:7: `aor` cannot be used: ", "4: `aor` is missing"]
+    {
         assert!(ran.stderr.contains(&place(line)), "{line}: {ran}");
     }
 }

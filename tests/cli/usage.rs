@@ -75,3 +75,30 @@ fn nobody_is_asked_for_a_password_where_there_is_no_terminal() {
     assert_eq!(ran.status, 2, "{ran}");
     assert!(ran.stderr.contains("--password-env") && ran.stderr.contains("--password-file"), "{ran}");
 }
+
+#[test]
+fn a_password_is_in_no_error_and_no_log() {
+    const PASSWORD: &str = "Hush-pass-1";
+    let uri = format!("sip:alice:{PASSWORD}@127.0.0.1:9");
+    for arguments in [
+        &["reachable", uri.as_str(), "-vv", "--timeout", "1"][..],
+        &["register", uri.as_str(), "--password", "x"],
+        &["register", &uri["sip:".len()..], "--password", "x"],
+    ] {
+        let ran = ringback(arguments);
+        assert!(ran.status != 0 && !ran.stdout.contains(PASSWORD) && !ran.stderr.contains(PASSWORD), "{ran}");
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn a_variable_whose_password_is_no_text_is_named_without_it() {
+    use std::os::unix::ffi::OsStrExt;
+    let value = std::ffi::OsStr::from_bytes(b"Hush-pass-1\xff");
+    let mut command =
+        crate::program::command(&["register", "sip:a@127.0.0.1:9", "--password-env", "RINGBACK_TEST_PW"]);
+    let ran = crate::program::finish(command.env("RINGBACK_TEST_PW", value).spawn().unwrap());
+    assert_eq!(ran.status, 2, "{ran}");
+    assert!(ran.stderr.contains("RINGBACK_TEST_PW: its value is not UTF-8"), "{ran}");
+    assert!(!ran.stderr.contains("Hush"), "{ran}");
+}

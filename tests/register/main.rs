@@ -17,5 +17,6 @@ mod probe_limit;
 mod refusals;
 mod scene;
 mod scripted;
+mod secrets;
 mod sizes;
 mod strays;

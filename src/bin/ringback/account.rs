@@ -1,6 +1,7 @@
 //! Which account: on the command line, or many in a file.
 
 use crate::exit::Failure;
+use crate::output;
 use ringback::campaign::inventory::{Entry, Inventory, Secret, password_from_file};
 use ringback::check::Account;
 use ringback::message::Transport;
@@ -61,7 +62,9 @@ impl AccountOptions {
     pub(crate) fn accounts(&self) -> Result<Accounts, Failure> {
         if let Some(path) = &self.accounts {
             let inventory = Inventory::from_path(path).map_err(Failure::usage)?;
-            return Ok(Accounts::Many(inventory.select(&self.targets)?.entries));
+            let entries = inventory.select(&self.targets)?.entries;
+            entries.iter().filter_map(|entry| entry.account.as_ref().ok()).for_each(output::hide);
+            return Ok(Accounts::Many(entries));
         }
         match self.targets.as_slice() {
             [aor] => {
@@ -108,7 +111,10 @@ impl DetailOptions {
             Ok::<_, Failure>(account)
         };
         let name = finish("")?.aor().to_owned();
-        finish(&self.secret(&name)?)
+        let secret = self.secret(&name)?;
+        let account = finish(&secret)?;
+        output::hide(&account);
+        Ok(account)
     }
 
     fn secret(&self, aor: &str) -> Result<Secret, Failure> {
@@ -116,7 +122,14 @@ impl DetailOptions {
             return Ok(Secret::new(password.clone()));
         }
         if let Some(variable) = &self.password_env {
-            let problem = |error| Failure::usage(format!("--password-env {variable}: {error}"));
+            // The error's own words show the value.
+            let problem = |error| {
+                let why = match error {
+                    std::env::VarError::NotPresent => "this environment variable is not set",
+                    std::env::VarError::NotUnicode(_) => "its value is not UTF-8",
+                };
+                Failure::usage(format!("--password-env {variable}: {why}"))
+            };
             return std::env::var(variable).map(Secret::new).map_err(problem);
         }
         if let Some(path) = &self.password_file {

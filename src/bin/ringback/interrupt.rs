@@ -1,4 +1,4 @@
-//! Ctrl-C and SIGTERM: the first ends in order, the second at once.
+//! Ctrl-C, SIGTERM and SIGHUP (a lost terminal): the first ends in order, the second at once, and says what may be left.
 
 use crate::output::tell;
 use std::sync::Arc;
@@ -21,6 +21,10 @@ impl Interrupt {
             tell("stopping: running checks remove what they bound; once more to quit at once");
             stop();
             second.await;
+            tell(
+                "stopped at once: bindings that checks made may be left until they expire (300 s unless asked otherwise), and calls until the \
+                 platform ends them",
+            );
             std::process::exit(130);
         });
         interrupt
@@ -31,18 +35,36 @@ impl Interrupt {
     }
 }
 
+/// Was the program started so that the loss of its terminal means nothing to it (`nohup`)? Where that cannot be told: no.
+#[cfg(unix)]
+fn is_nohup() -> bool {
+    static STARTED_SO: std::sync::OnceLock<bool> = std::sync::OnceLock::new();
+    *STARTED_SO.get_or_init(|| {
+        let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+        let ignored = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+        // Signal 1 is the lowest bit.
+        ignored.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).is_some_and(|mask| mask & 1 == 1)
+    })
+}
+
 /// Waits for one signal, and takes note of those that come from now on, not only once it is awaited. Where signals cannot be had, for ever:
 /// the system then ends the program as it always does.
 pub(crate) fn signal() -> impl Future<Output = ()> + Send {
     #[cfg(unix)]
     let came = {
         use tokio::signal::unix::{SignalKind, signal};
-        let both = (signal(SignalKind::interrupt()), signal(SignalKind::terminate()));
+        // Before the handlers are there: with them nothing is ignored any more.
+        let nohup = is_nohup();
+        let all =
+            (signal(SignalKind::interrupt()), signal(SignalKind::terminate()), signal(SignalKind::hangup()));
         async move {
-            let (Ok(mut interrupt), Ok(mut terminate)) = both else { return std::future::pending().await };
+            let (Ok(mut interrupt), Ok(mut terminate), Ok(mut hangup)) = all else {
+                return std::future::pending().await;
+            };
             tokio::select! {
                 _ = interrupt.recv() => {}
                 _ = terminate.recv() => {}
+                _ = hangup.recv(), if !nohup => {}
             }
         }
     };

@@ -127,5 +127,5 @@ fn log(verbose: u8) {
         }),
         _ => EnvFilter::new(level),
     };
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(|| output::Log).init();
 }

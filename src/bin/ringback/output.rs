@@ -1,12 +1,14 @@
 //! What people and programs get to see: text or JSON lines, ladders, a capture.
 
 use crate::exit::Failure;
-use ringback::check::{Outcome, Verdict};
+use ringback::check::{Account, Outcome, Verdict};
+use ringback::message::{Mask, redact_text};
 use ringback::report::pcap::Capture;
 use ringback::report::{self, Row, Tally};
 use std::fs::File;
 use std::io::{self, BufWriter, IsTerminal, Write};
 use std::path::PathBuf;
+use std::sync::{Mutex, PoisonError};
 
 #[derive(Debug, clap::Args)]
 #[command(next_help_heading = "Output")]
@@ -61,7 +63,7 @@ impl Output {
     /// One outcome of many, as it comes: the line for programs and the evidence; people get their table at the end.
     pub(crate) fn one_of_many(&mut self, name: &str, outcome: &Outcome) {
         if self.ladder {
-            self.people(&format!("{}\n", name.escape_default()));
+            self.people(&format!("{}\n", report::shown(name)));
         }
         self.evidence(outcome);
         if self.json {
@@ -86,9 +88,9 @@ impl Output {
     /// Text for people: standard output, or standard error when programs read the other.
     pub(crate) fn people(&mut self, text: &str) {
         if self.json {
-            let _ = io::stderr().write_all(text.as_bytes());
+            let _ = io::stderr().write_all(clean(text).as_bytes());
         } else {
-            self.write(text);
+            self.write(&clean(text));
         }
     }
 
@@ -148,12 +150,58 @@ impl Output {
 fn brief(outcome: &Outcome) -> String {
     let advice = Row::of("", outcome).advice.map(|advice| format!(" -> {advice}")).unwrap_or_default();
     let text = format!("{} {}: {}{advice}", outcome.subject, outcome.verdict, outcome.summary);
-    text.chars().map(|c| if c.is_control() { '?' } else { c }).collect()
+    report::shown(&text)
+}
+
+/// Passwords that this run knows. Of more accounts than [`MOST_KNOWN`] only the outcomes are masked by value (each by its own).
+static KNOWN: Mutex<Option<Known>> = Mutex::new(None);
+/// Accounts whose passwords are looked for in every line.
+const MOST_KNOWN: usize = 64;
+
+#[derive(Default)]
+struct Known {
+    mask: Mask,
+    accounts: usize,
+}
+
+/// Keeps the password of this account out of all that is written from now on.
+pub(crate) fn hide(account: &Account) {
+    let mut known = KNOWN.lock().unwrap_or_else(PoisonError::into_inner);
+    let known = known.get_or_insert_default();
+    known.accounts += 1;
+    if known.accounts <= MOST_KNOWN {
+        account.hide_in(&mut known.mask);
+    }
+}
+
+/// The one way out of every line for people and of the log: without secrets, and without anything that acts on a terminal.
+fn clean(line: &str) -> String {
+    let known = KNOWN.lock().unwrap_or_else(PoisonError::into_inner);
+    let masked = match &*known {
+        Some(known) => known.mask.text(line),
+        None => redact_text(line),
+    };
+    // Lines of a log have colours of our own, which are no text of others.
+    masked.into_owned()
+}
+
+/// Standard error, for the log.
+pub(crate) struct Log;
+
+impl Write for Log {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        io::stderr().write_all(clean(&String::from_utf8_lossy(bytes)).as_bytes())?;
+        Ok(bytes.len())
+    }
+    fn flush(&mut self) -> io::Result<()> {
+        io::stderr().flush()
+    }
 }
 
 /// A line for people on standard error; unlike `eprintln!` it is no panic when nobody reads it.
 pub(crate) fn tell(line: &str) {
-    let _ = writeln!(io::stderr(), "{line}");
+    let clean: Vec<String> = line.lines().map(|line| report::shown(&clean(line))).collect();
+    let _ = writeln!(io::stderr(), "{}", clean.join("\n"));
 }
 
 /// Text on standard output, where nothing is lost when nobody reads it.

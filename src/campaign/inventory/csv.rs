@@ -63,7 +63,9 @@ fn header(record: &::csv::ByteRecord, line: usize, problems: &mut Problems) -> V
         if names.iter().take(number).any(|before| before == name) {
             problems.add(line, None, format!("the column `{}` is given twice; keep one", Printable(name)));
         } else if is_misspelt(name) {
-            problems.add(line, None, format!("unknown column `{}`; {}", Printable(name), suggestion(name)));
+            // Not its text: a password may stand there.
+            let number = number + 1;
+            problems.add(line, None, format!("the name of column {number} is unknown; {}", suggestion(name)));
         }
         columns.push(match Field::from_name(name) {
             Some(field) => Column::Known(field),

@@ -26,6 +26,7 @@
 //! assert_eq!(error.to_string(), "accounts.csv:1: unknown column `pasword`; did you mean `password`?");
 //! ```
 
+mod bounded;
 mod csv;
 mod field;
 mod password;
@@ -221,25 +222,20 @@ fn entry(
     problems: &mut Problems,
 ) -> Option<Entry> {
     let Some(aor) = raw.get(Field::Aor) else {
-        let who = raw
-            .get(Field::Name)
-            .map(|name| format!("account `{}`: ", Printable(&name.text)))
-            .unwrap_or_default();
         problems.add(
             raw.line,
             None,
-            format!("{who}`aor` is missing; say whom to register, e.g. sip:alice@example.com"),
+            "`aor` is missing; say whom to register, e.g. sip:alice@example.com".to_owned(),
         );
         return None;
     };
     let before = problems.count();
     let name = raw.get(Field::Name).unwrap_or(aor);
     if let Some(first) = names.insert(name.text.clone(), raw.line) {
-        let text = Printable(&name.text);
         problems.add(
             name.line,
             name.column,
-            format!("the name `{text}` is taken by the account of line {first}; give each its own"),
+            format!("the name is taken by the account of line {first}; give each its own"),
         );
     }
     let password = password::of(raw, folder, env, problems);
@@ -261,11 +257,10 @@ fn entry(
         {
             Some(transport) => account = account.transport(transport),
             None => {
-                let text = Printable(&value.text);
                 problems.add(
                     value.line,
                     value.column,
-                    format!("transport `{text}` is not known; write `udp` or `tcp`"),
+                    "this transport is not known; write `udp` or `tcp`".to_owned(),
                 );
             }
         }
@@ -295,7 +290,8 @@ fn accept(
     problems.add(
         value.line,
         value.column,
-        format!("{} `{}`: {problem}", field.name(), Printable(&value.text)),
+        // Not its text: where columns are swapped, that is a password.
+        format!("`{}` cannot be used: {problem}", field.name()),
     );
     None
 }

@@ -1,11 +1,10 @@
 //! Where the password of an account comes from.
 
 use super::Unusable;
+use super::bounded;
 use super::field::{Field, Raw};
 use super::problem::Problems;
-use crate::check::Printable;
 use std::env::VarError;
-use std::io::Read;
 use std::path::Path;
 
 /// A password that is wiped from memory.
@@ -32,22 +31,28 @@ pub(super) fn of(
         problems.add(second.line, second.column, message);
     }
     match sources {
+        // Neither name is shown: where columns are swapped, it is the password.
         [Some(variable), ..] => env(&variable.text).map(Secret::new).map_err(|error| {
-            let name = Printable(&variable.text);
-            let why = match error {
-                VarError::NotPresent => {
-                    format!("the environment variable {name} with the password is not set")
-                }
-                VarError::NotUnicode(_) => {
-                    format!("the environment variable {name} with the password is not UTF-8")
-                }
+            let what = match error {
+                VarError::NotPresent => "is not set",
+                VarError::NotUnicode(_) => "does not hold UTF-8",
             };
-            Unusable { why, advice: format!("set {name} and check again") }
+            let line = variable.line;
+            Unusable {
+                why: format!(
+                    "the environment variable with the password, named in line {line} (password_env), {what}"
+                ),
+                advice: "set it and check again".to_owned(),
+            }
         }),
         [_, Some(file), _] => from_file(&folder.join(&file.text)).map_err(|error| {
-            let name = Printable(&file.text);
-            let why = format!("the password file {name} cannot be used: {error}");
-            Unusable { why, advice: format!("see that {name} is there and can be read, and check again") }
+            let line = file.line;
+            Unusable {
+                why: format!(
+                    "the password file named in line {line} (password_file) cannot be used: {error}"
+                ),
+                advice: "see that it is there and can be read, and check again".to_owned(),
+            }
         }),
         [_, _, Some(password)] => Ok(Secret::new(password.text.clone())),
         [None, None, None] => Err(Unusable {
@@ -63,12 +68,10 @@ pub(super) fn of(
 /// The first line of a file, for everybody who takes a password from one.
 ///
 /// # Errors
-/// What kept it from being read; more than 4,096 bytes; text that is not UTF-8.
+/// What kept it from being read; more than 4,096 bytes; text that is not UTF-8; a pipe that does not end in five seconds.
 pub fn from_file(path: &Path) -> std::io::Result<Secret> {
-    let mut text = Secret::new(String::with_capacity(256));
-    std::fs::File::open(path)?.take(MAX_LENGTH + 1).read_to_string(&mut text)?;
-    if text.len() as u64 > MAX_LENGTH {
-        return Err(std::io::Error::other(format!("it has more than {MAX_LENGTH} bytes")));
-    }
+    let bytes = zeroize::Zeroizing::new(bounded::read(path, MAX_LENGTH)?);
+    let text = std::str::from_utf8(&bytes).map_err(|_| std::io::Error::other("it does not hold UTF-8"))?;
+    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     Ok(Secret::new(text.lines().next().unwrap_or_default().to_owned()))
 }

@@ -77,16 +77,8 @@ impl std::error::Error for InventoryError {
 
 /// The whole file, unless it is larger than [`MAX_FILE_SIZE`].
 pub(super) fn read(path: &Path) -> Result<Vec<u8>, InventoryError> {
-    let read = || {
-        let size = std::fs::metadata(path)?.len();
-        if size > MAX_FILE_SIZE {
-            return Err(std::io::Error::other(format!(
-                "{size} bytes are more than the limit of {MAX_FILE_SIZE}; split it"
-            )));
-        }
-        std::fs::read(path)
-    };
-    read().map_err(|source| InventoryError::Read { path: path.to_owned(), source })
+    super::bounded::read(path, MAX_FILE_SIZE)
+        .map_err(|source| InventoryError::Read { path: path.to_owned(), source })
 }
 
 /// Collects problems, bounded.

@@ -2,7 +2,6 @@
 
 use super::field::{Field, Raw, Value, is_misspelt, suggestion};
 use super::problem::Problems;
-use crate::check::Printable;
 use ::toml::de::{DeTable, DeValue};
 
 pub(super) fn read(bytes: &[u8], problems: &mut Problems) -> Vec<Raw> {
@@ -34,12 +33,8 @@ pub(super) fn read(bytes: &[u8], problems: &mut Problems) -> Vec<Raw> {
                 );
                 continue;
             }
-            (other, _) => {
-                problems.add(
-                    line,
-                    Some(column),
-                    format!("unknown key `{}`; accounts are tables `[[account]]`", Printable(other)),
-                );
+            (_, _) => {
+                problems.add(line, Some(column), "unknown key; accounts are tables `[[account]]`".to_owned());
                 continue;
             }
         };
@@ -67,7 +62,8 @@ fn account(line: usize, fields: &DeTable<'_>, places: &Places<'_>, problems: &mu
             problems.add(
                 line,
                 Some(column),
-                format!("unknown key `{}`; {}", Printable(name), suggestion(name)),
+                // Not its text: a value may stand in its place.
+                format!("unknown key; {}", suggestion(name)),
             );
             continue;
         }
@@ -78,8 +74,7 @@ fn account(line: usize, fields: &DeTable<'_>, places: &Places<'_>, problems: &mu
                     line,
                     Some(column),
                     format!(
-                        "`{}` is {}; an account keeps texts, numbers, booleans and dates",
-                        Printable(name),
+                        "this value is {}; an account keeps texts, numbers, booleans and dates",
                         kind(value.get_ref())
                     ),
                 ),

@@ -156,6 +156,7 @@ impl Session {
         account: &Account,
         expires: u32,
     ) -> Result<Session, Judged> {
+        run.keep_secret(account);
         let next_hop = account.next_hop();
         let unreached = |why| judged::unreached(&next_hop, &why);
         let flow = run.reach_by(scope, &next_hop).await.map_err(unreached)?;
