@@ -304,11 +304,3 @@ impl Run {
         outcome
     }
 }
-
-// Here, so that the trace itself knows nothing of who asks for it.
-impl Trace {
-    /// The messages of one call so far.
-    pub(super) fn of(run: &Run, call_id: &str) -> Trace {
-        run.trace(call_id)
-    }
-}
