@@ -163,7 +163,6 @@ async fn all(platform: impl Fn() -> Platform) -> Vec<(&'static str, Outcome)> {
 }
 
 #[tokio::test(start_paused = true)]
-#[ignore = "red: 32"]
 async fn a_registrar_that_answers_no_invite_gets_one_verdict() {
     let outcomes = all(|| Platform::new().when(|_, m| m.is("INVITE"))).await;
     let verdict = outcomes[0].1.verdict;
@@ -176,7 +175,6 @@ async fn a_registrar_that_answers_no_invite_gets_one_verdict() {
 }
 
 #[tokio::test(start_paused = true)]
-#[ignore = "red: 32"]
 async fn a_platform_that_rings_nobody_gets_one_verdict() {
     // A 100, and nothing more: something came.
     let trying = || {
@@ -196,7 +194,6 @@ async fn a_platform_that_rings_nobody_gets_one_verdict() {
 }
 
 #[tokio::test(start_paused = true)]
-#[ignore = "red: 32"]
 async fn media_that_reaches_nobody_gets_one_code() {
     let [alice, bob] = ["alice", "bob"].map(account);
     let deaf = || Platform::new().hears(|passing, _| passing.to != "bob");
