@@ -14,9 +14,14 @@ fn each_question_about_calls_says_how_a_call_is_made_and_for_how_long_it_is_wait
         ("fork", "10s"),
     ] {
         let ran = ringback(&[question, "--help"]);
-        for said in
-            ["--register-caller", "--dial <NUMBER>", "--wait <TIME>", "--max-ring", "--timeout <TIME>"]
-        {
+        for said in [
+            "--register-caller",
+            "--beside-live-devices",
+            "--dial <NUMBER>",
+            "--wait <TIME>",
+            "--max-ring",
+            "--timeout <TIME>",
+        ] {
             assert!(ran.stdout.contains(said), "{question} {said}: {ran}");
         }
         assert!(ran.stdout.contains(&format!("[default: {wait}]")), "{question}: {ran}");
@@ -66,4 +71,44 @@ fn what_cannot_be_dialled_is_refused_before_a_call() {
         assert_eq!((ran.status, ran.stdout.as_str()), (2, ""), "{arguments:?}: {ran}");
         assert!(ran.stderr.contains(said), "{arguments:?}: {ran}");
     }
+}
+
+#[test]
+fn beside_a_live_device_nothing_is_asked_unless_it_is_said() {
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let desk = ringback::sim::Device::new("sip:bob@127.0.0.1:9").user_agent("DeskPhone/3.1");
+    let users = [
+        ringback::sim::User::new("alice", "alicepw"),
+        ringback::sim::User::new("bob", "bobpw").device(desk),
+        ringback::sim::User::new("carol", "carolpw"),
+    ];
+    let lab = runtime.block_on(ringback::sim::Lab::builder().users(users).start()).unwrap();
+    let address = lab.addr(ringback::message::Transport::Udp).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("accounts.toml");
+    let account = |name: &str| {
+        format!("[[account]]\nname = \"{name}\"\naor = \"sip:{name}@{address}\"\npassword = \"{name}pw\"\n")
+    };
+    std::fs::write(&file, ["alice", "bob", "carol"].map(account).concat()).unwrap();
+    let file = file.display().to_string();
+    for question in [
+        &["call", "alice", "bob", "--listen", "1"][..],
+        &["hold", "alice", "bob", "--for", "1"],
+        &["cancel", "alice", "bob"],
+        &["dtmf", "alice", "bob", "--method", "rfc4733", "--digits", "1"],
+        &["transfer", "alice", "carol", "bob"],
+    ] {
+        let arguments = [question, &["--accounts", &file, "--json"]].concat();
+        let ran = ringback(&arguments);
+        let line: Value = serde_json::from_str(&ran.stdout).unwrap();
+        assert_eq!((ran.status, &line["verdict"]), (3, &json!("not-run")), "{ran}");
+        assert!(line["summary"].as_str().unwrap().contains("1 device is registered for bob"), "{ran}");
+        assert_eq!(lab.bindings("bob").len(), 1, "{ran}");
+        let said = ringback(&[&arguments[..], &["--beside-live-devices"]].concat());
+        let line: Value = serde_json::from_str(&said.stdout).unwrap();
+        assert_ne!(line["verdict"], json!("not-run"), "{said}");
+        assert!(said.stdout.contains("rings-other-devices"), "{said}");
+        assert_eq!(lab.bindings("bob").len(), 1, "ours is removed, the device's is not: {said}");
+    }
+    runtime.block_on(lab.shutdown());
 }

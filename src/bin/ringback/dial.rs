@@ -12,6 +12,10 @@ pub(crate) struct DialOptions<const WAIT_S: u64> {
     /// Register A as well: some platforms take calls of registered devices only.
     #[arg(long)]
     pub(crate) register_caller: bool,
+    /// Ask also where other devices of the accounts are registered. Without it nothing is bound beside them, and the question is not asked:
+    /// a registrar that keeps one binding for each account drops that of the device, which is then not reached; others ring it as well.
+    #[arg(long)]
+    pub(crate) beside_live_devices: bool,
     /// Dial this number or SIP URI to reach the other account, instead of its address of record.
     #[arg(long, value_name = "NUMBER")]
     pub(crate) dial: Option<String>,
@@ -41,6 +45,7 @@ const fn seconds(wait_s: u64) -> &'static str {
 macro_rules! dialled {
     ($check:expr, $options:expr) => {{
         let check = $check.register_caller($options.register_caller).wait($options.wait);
+        let check = check.beside_live_devices($options.beside_live_devices);
         match &$options.dial {
             Some(number) => check.dial(number)?,
             None => check,
