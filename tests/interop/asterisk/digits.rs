@@ -24,7 +24,10 @@ fn from(mode: &str, to: &[&str], judge: impl Fn(&str, &Outcome) + Sync) {
     thread::scope(|scope| {
         for (a, b, to) in &pairs {
             let (asterisk, judge) = (&asterisk, &judge);
-            scope.spawn(move || judge(to, &ask_beside(asterisk, &["dtmf", a, b])));
+            // Asterisk makes tones of events as they come: shorter ones on a busy machine.
+            let long = ["--on", "160ms"];
+            let args = [&["dtmf", a, b][..], if *to == "inband" { &long } else { &[] }].concat();
+            scope.spawn(move || judge(to, &ask_beside(asterisk, &args)));
         }
     });
     assert!(asterisk.idle());
@@ -120,10 +123,10 @@ fn all_digits_between_users_of_feature_codes_arrive() {
     let outcome = ask(&asterisk, &["dtmf", "kate", "kim"]);
     // Asterisk holds `*` and `#` back until it knows that no code follows, and then sends what came meanwhile in one go.
     did(&asterisk, &["DTMF end 'A' received on PJSIP/kate", "DTMF end 'B' received on PJSIP/kate"]);
-    assert_eq!(outcome.verdict(), "pass", "{outcome}");
-    for code in ["digits-lost", "path-lossy"] {
-        assert!(outcome.finding(code).is_none(), "{outcome}");
-    }
+    let shared = "warning peer events-share-timestamp";
+    let (told, rest): (Vec<_>, Vec<_>) = outcome.blamed().into_iter().partition(|found| found == shared);
+    assert_eq!((outcome.verdict(), rest), ("pass", vec!["info peer converted".to_owned()]), "{outcome}");
+    assert!(!told.is_empty(), "{outcome}");
     for row in outcome.dtmf() {
         assert_eq!(row["received"], ALL, "{outcome}");
     }

@@ -9,6 +9,11 @@ const REALM: &str = "info peer realm-differs";
 /// SHA-256 stands before MD5 in its answer, which older phones stumble over.
 const STRONG_FIRST: &str = "warning peer strong-challenge-first";
 
+/// What is found where both algorithms are offered; Asterisk 16 offers MD5 alone.
+fn modern(asterisk: &Asterisk) -> &'static [&'static str] {
+    if asterisk.knows_sha_256() { &[STRONG_FIRST, REALM] } else { &[REALM] }
+}
+
 #[test]
 fn registers_over_udp_and_tcp() {
     for transport in ["udp", "tcp"] {
@@ -33,7 +38,7 @@ fn registers_over_udp_and_tcp() {
 fn answers_one_of_two_challenges() {
     let asterisk = Asterisk::start();
     // Two realms with MD5; one realm with SHA-256 and MD5.
-    for (name, found) in [("twice", &[REALM][..]), ("modern", &[STRONG_FIRST, REALM])] {
+    for (name, found) in [("twice", &[REALM][..]), ("modern", modern(&asterisk))] {
         let outcome = ask(&asterisk, &["register", name]);
         says(&outcome, "pass", found);
         did(&asterisk, &[&format!("Added contact 'sip:{name}@"), &format!("Removed contact 'sip:{name}@")]);
@@ -44,8 +49,7 @@ fn answers_one_of_two_challenges() {
 fn a_wrong_password_is_the_accounts_fault() {
     for transport in ["udp", "tcp"] {
         let asterisk = Asterisk::start();
-        for (name, more) in [("alice", &[REALM][..]), ("twice", &[REALM]), ("modern", &[STRONG_FIRST, REALM])]
-        {
+        for (name, more) in [("alice", &[REALM][..]), ("twice", &[REALM]), ("modern", modern(&asterisk))] {
             let outcome = ask_with(&asterisk.account(name, "wrong", transport), &["register", name]);
             // Asterisk: 401 to each answer, and each time a fresh nonce.
             says(&outcome, "fail", &[&["error setup credentials-refused"], more].concat());

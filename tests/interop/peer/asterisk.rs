@@ -12,6 +12,9 @@ use tempfile::TempDir;
 /// How long it may take until it has let go of what ended.
 const SETTLE: Duration = Duration::from_secs(5);
 
+/// The option that names the algorithms of a login.
+const ALGORITHMS: &str = "supported_algorithms_uas";
+
 /// Users of every Asterisk here: name, and templates of `pjsip.conf` for the user and, where it is not `devices`, for its devices.
 const USERS: [(&str, &str); 16] = [
     ("alice", "rfc4733"),
@@ -103,7 +106,10 @@ impl Asterisk {
         let args = [chroot.as_str(), "asterisk", "-C", &conf, "-f"];
         let ready = || said(&ask(&conf, "core waitfullybooted")).contains("fully booted");
         let peer = Peer::start(("chroot", "coreutils"), args, dir, ready)?;
-        Some(Asterisk { peer, port, accounts })
+        // It also runs without its port, when somebody else took that meanwhile.
+        let transports = said(&ask(&conf, "pjsip show transports"));
+        let has_both = ["udp", "tcp"].iter().all(|name| transports.contains(&format!(" {name} ")));
+        has_both.then_some(Asterisk { peer, port, accounts })
     }
 
     /// Its SIP port.
@@ -122,6 +128,11 @@ impl Asterisk {
         let path = self.peer.dir().join(format!("account-{name}-{transport}.toml"));
         fs::write(&path, account(name, password, &registrar)).unwrap();
         path.to_str().unwrap().to_owned()
+    }
+
+    /// Whether it can offer SHA-256 beside MD5 (RFC 8760).
+    pub(crate) fn knows_sha_256(&self) -> bool {
+        knows(ALGORITHMS)
     }
 
     /// What it answers to a command.
@@ -206,10 +217,13 @@ fn user(name: &str, template: &str) -> String {
 
 /// Two algorithms in one answer. Asterisk 16, which is what `install` falls back to, knows MD5 alone.
 fn algorithms() -> String {
-    let knows = fs::read(root().join(modules().trim_start_matches('/')).join("res_pjsip.so")).unwrap();
-    let option = "supported_algorithms_uas";
-    let known = knows.windows(option.len()).any(|bytes| bytes == option.as_bytes());
-    if known { format!("{option} = SHA-256, MD5\n") } else { String::new() }
+    if knows(ALGORITHMS) { format!("{ALGORITHMS} = SHA-256, MD5\n") } else { String::new() }
+}
+
+/// Whether a user's login has this option.
+fn knows(option: &str) -> bool {
+    let module = fs::read(root().join(modules().trim_start_matches('/')).join("res_pjsip.so")).unwrap();
+    module.windows(option.len()).any(|bytes| bytes == option.as_bytes())
 }
 
 fn account(name: &str, password: &str, registrar: &str) -> String {
