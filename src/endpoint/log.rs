@@ -9,13 +9,17 @@ use std::collections::hash_map::Entry;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
+/// The part of a record's room that strangers have beside it.
+const STRANGERS_PART: usize = 4;
 /// Records of one scope that are of messages which it may not be meant by.
 const STRAYS_KEPT: usize = 64;
 
 /// The record of one scope: a peer that talks without end fills it and no more.
 #[derive(Debug)]
 pub(super) struct Log {
-    kept: Mutex<Kept>,
+    kept: Arc<Mutex<Kept>>,
+    /// What comes here is of Call-IDs that nobody of ours knows: it has room of its own, so that strangers never take that of our calls.
+    is_of_strangers: bool,
     max: usize,
     max_bytes: usize,
     media: Mutex<KeptMedia>,
@@ -36,17 +40,34 @@ struct Kept {
     bytes: usize,
     dropped: u64,
     strays: usize,
+    /// Records and bytes of strangers among them, and records of strangers that were left out.
+    foreign: usize,
+    foreign_bytes: usize,
+    foreign_dropped: u64,
 }
 
 impl Log {
     pub(super) fn new(config: &Config) -> Log {
         Log {
-            kept: Mutex::default(),
+            kept: Arc::default(),
+            is_of_strangers: false,
             max: config.max_records,
             max_bytes: config.max_record_bytes,
             media: Mutex::default(),
             max_media: config.max_media_records,
             max_media_bytes: config.max_media_bytes,
+        }
+    }
+    /// The same record, for what comes from strangers.
+    fn of_strangers(&self) -> Log {
+        Log {
+            kept: Arc::clone(&self.kept),
+            is_of_strangers: true,
+            max: self.max / STRANGERS_PART,
+            max_bytes: self.max_bytes / STRANGERS_PART,
+            media: Mutex::default(),
+            max_media: 0,
+            max_media_bytes: 0,
         }
     }
     pub(super) fn push_media(&self, record: MediaRecord) {
@@ -70,12 +91,23 @@ impl Log {
             RecordEvent::Message { bytes, .. } | RecordEvent::Malformed { bytes, .. } => bytes.len(),
             _ => 0,
         };
-        if kept.records.len() < self.max && kept.bytes.saturating_add(bytes) <= self.max_bytes {
-            kept.bytes += bytes;
-            kept.records.push(Record { at, flow, event });
-        } else {
-            kept.dropped += 1;
+        let (records, in_use) = match self.is_of_strangers {
+            true => (kept.foreign, kept.foreign_bytes),
+            false => (kept.records.len() - kept.foreign, kept.bytes - kept.foreign_bytes),
+        };
+        if records >= self.max || in_use.saturating_add(bytes) > self.max_bytes {
+            match self.is_of_strangers {
+                true => kept.foreign_dropped += 1,
+                false => kept.dropped += 1,
+            }
+            return;
         }
+        kept.bytes += bytes;
+        if self.is_of_strangers {
+            kept.foreign += 1;
+            kept.foreign_bytes += bytes;
+        }
+        kept.records.push(Record { at, flow, event });
     }
     /// Something that nobody can say whom it is for: it has little room, so that it never takes that of the scope's own messages.
     pub(super) fn push_stray(&self, at: Instant, flow: Flow, event: RecordEvent) {
@@ -106,6 +138,10 @@ impl Log {
     }
     pub(super) fn len(&self) -> usize {
         self.kept.lock().unwrap_or_else(PoisonError::into_inner).records.len()
+    }
+    /// Records of strangers that were left out.
+    pub(super) fn foreign_dropped(&self) -> u64 {
+        self.kept.lock().unwrap_or_else(PoisonError::into_inner).foreign_dropped
     }
     pub(super) fn dropped(&self) -> u64 {
         self.kept.lock().unwrap_or_else(PoisonError::into_inner).dropped
@@ -155,11 +191,11 @@ impl Registry {
     }
     /// Gives everything that nobody has claimed to a scope, from whoever had it before.
     pub(super) fn claim_rest(&self, log: &Arc<Log>) {
-        self.logs.lock().unwrap_or_else(PoisonError::into_inner).rest = Some(Arc::clone(log));
+        self.logs.lock().unwrap_or_else(PoisonError::into_inner).rest = Some(Arc::new(log.of_strangers()));
     }
     pub(super) fn forget_rest(&self, log: &Arc<Log>) {
         let mut logs = self.logs.lock().unwrap_or_else(PoisonError::into_inner);
-        logs.rest.take_if(|rest| Arc::ptr_eq(rest, log));
+        logs.rest.take_if(|rest| Arc::ptr_eq(&rest.kept, &log.kept));
     }
     /// The scope of a message; `call_id` is only looked for when there is any scope at all.
     pub(super) fn find<'a>(&self, call_id: impl FnOnce() -> Option<&'a [u8]>) -> Option<Arc<Log>> {

@@ -59,15 +59,8 @@ impl Scope {
     /// # Errors
     /// [`Error::Closed`].
     pub async fn request(&self, request: Message, flow: Flow) -> Result<ClientTransaction, Error> {
-        if let Ok(call_id) = request.call_id()
-            && let Some(call_id) = self.endpoint.shared().registry.claim(call_id, &self.log)
-        {
-            let mut owned = self.call_ids.lock().unwrap_or_else(PoisonError::into_inner);
-            owned.push(call_id);
-            if owned.len() > MAX_CALL_IDS {
-                let oldest: Vec<_> = owned.drain(..MAX_CALL_IDS / 2).collect();
-                self.endpoint.shared().registry.forget(&oldest, &self.log);
-            }
+        if let Ok(call_id) = request.call_id() {
+            self.claim(call_id);
         }
         let (flow, switch) = switch(self, &request, flow).await;
         let (post, mut mailbox) = mailbox(Some(request));
@@ -75,6 +68,29 @@ impl Scope {
         self.endpoint.command(Command::Request { flow, log, post }).await?;
         let sent_at = poll_fn(|cx| mailbox.poll_sent(cx)).await.ok_or(Error::Closed)?;
         Ok(ClientTransaction { mailbox, flow, sent_at, switch, _endpoint: self.endpoint.clone() })
+    }
+
+    /// A call with this Call-ID was taken: where all that comes is recorded ([`Scope::record_all`]) its messages count as our own from now on.
+    pub(super) fn claim_taken(&self, call_id: &[u8]) {
+        if self.rest.load(Ordering::Relaxed) {
+            self.claim(call_id);
+        }
+    }
+
+    /// Messages of this Call-ID are recorded here from now on.
+    fn claim(&self, call_id: &[u8]) {
+        let Some(call_id) = self.endpoint.shared().registry.claim(call_id, &self.log) else { return };
+        let mut owned = self.call_ids.lock().unwrap_or_else(PoisonError::into_inner);
+        owned.push(call_id);
+        if owned.len() > MAX_CALL_IDS {
+            let oldest: Vec<_> = owned.drain(..MAX_CALL_IDS / 2).collect();
+            self.endpoint.shared().registry.forget(&oldest, &self.log);
+        }
+    }
+
+    /// Messages of strangers that the record has no room for: they have a quarter of its room beside it.
+    pub fn strangers_dropped(&self) -> u64 {
+        self.log.foreign_dropped()
     }
 
     /// Sends an ACK of a 2xx (without Via) outside any transaction (RFC 3261 sec. 13.2.2.4).

@@ -96,8 +96,8 @@ fn ctrl_c_hangs_up_every_end_and_removes_every_binding() {
     let ran = finish(child);
     assert_eq!(ran.status, 3, "{ran}");
     assert!(!ran.stdout.contains("[call-left]") && !ran.stdout.contains("[binding-left]"), "{ran}");
-    // Of each member a query is not asked: bound with two requests, removed with one.
-    assert_eq!(ran.stdout.matches(" REGISTER sip:").count(), 6, "{ran}");
+    // Of each member: a query with its challenge, the binding, the removal.
+    assert_eq!(ran.stdout.matches(" REGISTER sip:").count(), 8, "{ran}");
 }
 
 #[test]

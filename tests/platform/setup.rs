@@ -306,3 +306,32 @@ async fn a_call_that_was_taken_elsewhere_and_refused_has_no_no_answer_time() {
     says(&outcome, &["another device", "480", "cause=200"]);
     says_nothing_of(&outcome, &["no-answer time"]);
 }
+
+/// Large requests of a stranger come to both ends before and while the call is set up: the record of the call has room of its own.
+#[tokio::test(start_paused = true)]
+async fn the_noise_of_a_stranger_changes_no_verdict() {
+    const STRANGER: &str = "198.51.100.9:5060";
+    let platform = Platform::new().listening(STRANGER).when(|core, m| {
+        let is_call = m.begins("INVITE") && m.user == "alice";
+        if is_call {
+            core.respond(m, 100, "Trying", "");
+            let alice = core.leg(m);
+            let bob = core.bindings["bob"][0].clone();
+            let port =
+                |uri: &str| uri.split('@').nth(1).unwrap().split([';', '>']).next().unwrap().parse().unwrap();
+            let ends = [port(uri(&bob)), port(uri(m.value("Contact")))];
+            for number in 0..180 {
+                let noise = "x".repeat(50_000);
+                core.after(ms(number), move |core| {
+                    core.stray(STRANGER, ends[number as usize % 2], "OPTIONS sip:100@192.0.2.7", "", &noise);
+                });
+            }
+            core.after(ms(300), move |core| core.route(alice));
+        }
+        is_call
+    });
+    let scene = platform.start().await;
+    let outcome = scene.check(between()).await;
+    assert_eq!(outcome.verdict, Verdict::Pass, "{outcome}");
+    assert_eq!(outcome.transcript.dropped, 0, "{outcome}");
+}

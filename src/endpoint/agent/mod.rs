@@ -384,6 +384,9 @@ impl Invitation {
         let ports = agent.ports(self.flow)?;
         let config = setup(ports.local());
         let Some(id) = self.id.take() else { return Err(Error::Closed) };
+        if let Ok(call_id) = self.message.call_id() {
+            agent.scope.claim_taken(call_id);
+        }
         let now = tokio::time::Instant::now().into_std();
         let mut call = call::Call::incoming(now, config, agent.endpoint().ids(), id, &self.message);
         let replaced = self.obey_replaces(now, &mut call);
