@@ -52,7 +52,7 @@ async fn a_second_without_media_is_no_verdict_and_longer_silence_is() {
     assert_eq!(verdict, Verdict::Pass, "{told}");
     let (verdict, told) = with_silence(Duration::from_millis(4_200)).await;
     assert_eq!(verdict, Verdict::Fail, "{told}");
-    assert!(told.contains("audio-interrupted") && told.contains("error, path"), "{told}");
+    assert!(told.contains("audio-broken") && told.contains("error, path"), "{told}");
 }
 
 #[tokio::test(start_paused = true)]

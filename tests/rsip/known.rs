@@ -110,6 +110,9 @@ deviations! {
     "white-space" "rsip allows no white space around / ; = : nor behind a value, and stops reading there"
         Via "OPTIONS sip:h SIP/2.0|Via: SIP/2.0/UDP h ; branch=a||" |c| c.field.header().is_some() && white_space(c);
 
+    "loosely-read" "in From and To we take an address and a tag where they can be found beside what does not belong there, as most stacks do; rsip refuses the value, or reads another one"
+        FromTag "OPTIONS sip:h SIP/2.0|From: <sip:a@h>b>;tag=c||" |c| matches!(c.field, Field::FromTag | Field::ToTag) && c.message.is_ok_and(|message| message.loosely_read().next().is_some());
+
     // Values that rsip refuses.
     "ipv6" "rsip splits host and port at the first colon"
         Via "OPTIONS sip:h SIP/2.0|Via: SIP/2.0/UDP [::1]||" |c| c.theirs == Value::Bad && matches!(c.field, Field::Via | Field::Contact | Field::FromTag | Field::ToTag) && c.text().contains(&b'[');

@@ -23,7 +23,7 @@
 //! use ringback::campaign::inventory::{Format, Inventory};
 //! let text = "name,aor,pasword\nalice,sip:alice@lab.example,secret\n";
 //! let error = Inventory::parse(text.as_bytes(), Format::Csv, "accounts.csv").unwrap_err();
-//! assert_eq!(error.to_string(), "accounts.csv:1: unknown column `pasword`; did you mean `password`?");
+//! assert_eq!(error.to_string(), "accounts.csv:1: the name of column 3 is unknown; did you mean `password`?");
 //! ```
 
 mod bounded;

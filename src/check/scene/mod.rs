@@ -101,7 +101,7 @@ impl Stopped {
             "caller" | "second-caller" => Cow::Borrowed("not all parties are there"),
             _ if step.starts_with("party-") || step.starts_with("end-") => "not all parties are there".into(),
             "dial" | "answer" | "call" | "ring" => "the call was not answered".into(),
-            _ => format!("the step {step} did not pass").into(),
+            _ => format!("the step \"{step}\" did not pass").into(),
         })
     }
 }
