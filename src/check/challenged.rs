@@ -2,7 +2,7 @@
 
 use super::Side;
 use super::judge::quote::quoted;
-use super::judged::Judged;
+use super::judged::StepVerdict;
 use crate::auth::{MAX_ECHOED, Unsupported};
 use crate::ua::End;
 use crate::ua::challenged::Offered;
@@ -23,11 +23,11 @@ pub(super) struct Asked<'a> {
 }
 
 /// Ends that have to do with challenges, or with messages that cannot be used; `None` for all others.
-pub(super) fn judge(end: &End, asked: &Asked<'_>) -> Option<Judged> {
+pub(super) fn judge(end: &End, asked: &Asked<'_>) -> Option<StepVerdict> {
     let Asked { status, requests, challenges, user, accepted_before } = asked;
     let judged = match end {
         End::CredentialsRefused { stale: false } => match accepted_before {
-            Some(before) => Judged::fail(
+            Some(before) => StepVerdict::fail(
                 "refused-after-success",
                 Side::Peer,
                 format!(
@@ -37,7 +37,7 @@ pub(super) fn judge(end: &End, asked: &Asked<'_>) -> Option<Judged> {
             ),
             None => refused(status, challenges, user),
         },
-        End::CredentialsRefused { stale: true } => Judged::fail(
+        End::CredentialsRefused { stale: true } => StepVerdict::fail(
             "stale-loop",
             Side::Peer,
             format!(
@@ -46,7 +46,7 @@ pub(super) fn judge(end: &End, asked: &Asked<'_>) -> Option<Judged> {
             ),
             "platform: nodes behind the balancer have to share nonces, or their lifetime is too short",
         ),
-        End::NonceRefusedWithoutStale { recovered } => Judged::fail(
+        End::NonceRefusedWithoutStale { recovered } => StepVerdict::fail(
             "nonce-refused-without-stale",
             Side::Peer,
             format!(
@@ -59,38 +59,38 @@ pub(super) fn judge(end: &End, asked: &Asked<'_>) -> Option<Judged> {
             ),
             "platform: send stale=true with the new nonce; phone: newer firmware or 'retry on 401'",
         ),
-        End::NoChallenge => Judged::fail(
+        End::NoChallenge => StepVerdict::fail(
             "no-challenge",
             Side::Peer,
             format!("{status} without any challenge"),
             "platform: an edge or filter answers by itself; a 401 or 407 has to carry a challenge",
         ),
         End::NoSupportedChallenge => unsupported(status, challenges),
-        End::NotTrusted(Distrust::Weaker) => Judged::fail(
+        End::NotTrusted(Distrust::Weaker) => StepVerdict::fail(
             "challenge-downgraded",
             Side::Peer,
             format!("{status}: a weaker challenge than before, not answered: {}", offered(challenges)),
             "platform: ask for the same algorithm and qop each time; if it always does, somebody on the path takes them away",
         ),
-        End::NotTrusted(why) => Judged::fail(
+        End::NotTrusted(why) => StepVerdict::fail(
             "challenge-not-answered",
             Side::Peer,
             format!("{status}: the challenge was not answered, {why}: {}", offered(challenges)),
             "nobody but the account's own registrar and proxies gets an answer made from its password; if this is one of them, let it use the realm that the registrar uses",
         ),
-        End::TooManyRequests => Judged::fail(
+        End::TooManyRequests => StepVerdict::fail(
             "no-end",
             Side::Peer,
             format!("no end after {requests} requests: {status}"),
             "platform: it goes on challenging or redirecting; see the ladder",
         ),
-        End::BadResponse(what) => Judged::fail(
+        End::BadResponse(what) => StepVerdict::fail(
             "answer-unreadable",
             Side::Peer,
             format!("the answer cannot be used: {what}"),
             "platform fault, or a device on the path rewrites messages (SIP ALG): try TCP",
         ),
-        End::BadConfig(what) => Judged::open(
+        End::BadConfig(what) => StepVerdict::open(
             "bad-account",
             Side::Setup,
             format!("no request could be written: {what}"),
@@ -132,9 +132,14 @@ pub(super) fn is_digest(offered: &Offered) -> bool {
 }
 
 /// Why none of these can be answered: the nearest miss says it.
-fn unsupported(status: &str, challenges: &[Offered]) -> Judged {
+fn unsupported(status: &str, challenges: &[Offered]) -> StepVerdict {
     let fail = |code, side, says: String, advice| {
-        Judged::fail(code, side, format!("{status} with a challenge that cannot be answered: {says}"), advice)
+        StepVerdict::fail(
+            code,
+            side,
+            format!("{status} with a challenge that cannot be answered: {says}"),
+            advice,
+        )
     };
     let with = |problem| challenges.iter().find(|c| is_digest(c) && c.problem == Some(problem));
     if let Some(offered) = challenges.iter().find(|c| is_digest(c) && is_aka(c)) {
@@ -159,7 +164,7 @@ fn unsupported(status: &str, challenges: &[Offered]) -> Judged {
         }
     }
     if with(Unsupported::TooLong).is_some() {
-        return Judged::open(
+        return StepVerdict::open(
             "probe-limit",
             Side::Probe,
             format!(
@@ -204,11 +209,11 @@ fn is_aka(offered: &Offered) -> bool {
     offered.algorithm.as_deref().is_some_and(|a| a.to_ascii_uppercase().starts_with("AKA"))
 }
 
-fn refused(status: &str, challenges: &[Offered], user: &str) -> Judged {
+fn refused(status: &str, challenges: &[Offered], user: &str) -> StepVerdict {
     let last = challenges.iter().rev().find(|c| c.answered).or(challenges.last());
     let realm = last.map(|c| c.realm.as_str()).unwrap_or_default();
     let algorithm = last.and_then(|c| c.algorithm.as_deref()).unwrap_or("MD5");
-    Judged::fail(
+    StepVerdict::fail(
         "credentials-refused",
         Side::Setup,
         format!("{status} again to a digest answer for user \"{user}\" in realm \"{realm}\" ({algorithm})"),

@@ -9,53 +9,61 @@ use std::ops::Range;
 use std::time::Duration;
 
 /// A step's verdict with its reason.
-pub(super) struct Judged {
+pub(super) struct StepVerdict {
     pub(super) verdict: Verdict,
     pub(super) detail: String,
     pub(super) finding: Option<Finding>,
 }
 
-impl Judged {
-    pub(super) fn pass(detail: impl Into<String>) -> Judged {
-        Judged { verdict: Verdict::Pass, detail: detail.into(), finding: None }
+impl StepVerdict {
+    pub(super) fn pass(detail: impl Into<String>) -> StepVerdict {
+        StepVerdict { verdict: Verdict::Pass, detail: detail.into(), finding: None }
     }
-    pub(super) fn not_run(detail: impl Into<String>) -> Judged {
-        Judged { verdict: Verdict::NotRun, detail: detail.into(), finding: None }
+    pub(super) fn not_run(detail: impl Into<String>) -> StepVerdict {
+        StepVerdict { verdict: Verdict::NotRun, detail: detail.into(), finding: None }
     }
-    pub(super) fn of(verdict: Verdict, code: &'static str, side: Side, seen: String, advice: &str) -> Judged {
+    pub(super) fn of(
+        verdict: Verdict,
+        code: &'static str,
+        side: Side,
+        seen: String,
+        advice: &str,
+    ) -> StepVerdict {
         let finding = Finding::new(code, Severity::Error, side, seen.clone(), advice);
-        Judged { verdict, detail: seen, finding: Some(finding) }
+        StepVerdict { verdict, detail: seen, finding: Some(finding) }
     }
-    pub(super) fn fail(code: &'static str, side: Side, seen: String, advice: &str) -> Judged {
-        Judged::of(Verdict::Fail, code, side, seen, advice)
+    pub(super) fn fail(code: &'static str, side: Side, seen: String, advice: &str) -> StepVerdict {
+        StepVerdict::of(Verdict::Fail, code, side, seen, advice)
     }
-    pub(super) fn open(code: &'static str, side: Side, seen: String, advice: &str) -> Judged {
-        Judged::of(Verdict::Inconclusive, code, side, seen, advice)
+    pub(super) fn open(code: &'static str, side: Side, seen: String, advice: &str) -> StepVerdict {
+        StepVerdict::of(Verdict::Inconclusive, code, side, seen, advice)
     }
-    pub(super) fn shown_by(mut self, evidence: &Range<usize>) -> Judged {
+    pub(super) fn shown_by(mut self, evidence: &Range<usize>) -> StepVerdict {
         self.finding = self.finding.map(|f| f.shown_by(evidence.clone()));
         self
     }
 }
 
 /// The registrar could not be asked at all.
-pub(super) fn unreached(next_hop: &Destination, unreached: &Unreached) -> Judged {
+pub(super) fn unreached(next_hop: &Destination, unreached: &Unreached) -> StepVerdict {
     match unreached {
-        Unreached::Resolve(problem) => Judged::fail(
+        Unreached::Resolve(problem) => StepVerdict::fail(
             "name-not-found",
             Side::Setup,
             problem.clone(),
             "check the spelling of the server's name and the resolver of this host",
         ),
         Unreached::Transport(error) => transport(&error.kind, &format!("{next_hop}: {error}")),
-        Unreached::Withheld(Withheld::RetryAfter { .. } | Withheld::AccountRetryAfter { .. }) => Judged::of(
-            Verdict::NotRun,
-            "withheld-retry-after",
-            Side::Peer,
-            unreached.to_string(),
-            "run it again after that time; a smaller rate keeps the registrar from asking for pauses",
-        ),
-        Unreached::Withheld(Withheld::NeverAnswered { .. }) => Judged::of(
+        Unreached::Withheld(Withheld::RetryAfter { .. } | Withheld::AccountRetryAfter { .. }) => {
+            StepVerdict::of(
+                Verdict::NotRun,
+                "withheld-retry-after",
+                Side::Peer,
+                unreached.to_string(),
+                "run it again after that time; a smaller rate keeps the registrar from asking for pauses",
+            )
+        }
+        Unreached::Withheld(Withheld::NeverAnswered { .. }) => StepVerdict::of(
             Verdict::NotRun,
             "withheld-silent",
             Side::Path,
@@ -63,7 +71,7 @@ pub(super) fn unreached(next_hop: &Destination, unreached: &Unreached) -> Judged
             "check server address, port and transport before the rest is asked",
         ),
         Unreached::Withheld(_) => {
-            Judged::of(Verdict::NotRun, "suspected-ban", Side::Probe, unreached.to_string(), BAN)
+            StepVerdict::of(Verdict::NotRun, "suspected-ban", Side::Probe, unreached.to_string(), BAN)
         }
         Unreached::Interrupted(why) => interrupted(*why),
     }
@@ -75,12 +83,12 @@ pub(super) const PATIENCE: Duration = Duration::from_secs(2);
 const BAN: &str = "have this host's address unblocked (fail2ban, pike) and put on the allow list, then run at a smaller rate";
 
 /// We did not wait to the end.
-pub(super) fn interrupted(why: Interrupted) -> Judged {
+pub(super) fn interrupted(why: Interrupted) -> StepVerdict {
     match why {
         Interrupted::Stopped => {
-            Judged::open("stopped", Side::Probe, "stopped before the answer came".into(), "run it again")
+            StepVerdict::open("stopped", Side::Probe, "stopped before the answer came".into(), "run it again")
         }
-        Interrupted::TimeLimit => Judged::open(
+        Interrupted::TimeLimit => StepVerdict::open(
             "time-limit",
             Side::Probe,
             "the time for this check was over before it was whole".into(),
@@ -95,7 +103,7 @@ pub(super) fn lost(
     seen: &str,
     unused: Option<&Unused>,
     asked: (&str, SocketAddr),
-) -> Judged {
+) -> StepVerdict {
     let by_peer = matches!(kind, TransportErrorKind::Closed | TransportErrorKind::Io(_));
     match unused.filter(|_| by_peer) {
         Some(Unused::Closed { .. }) if *kind != TransportErrorKind::Closed => transport(kind, seen),
@@ -105,36 +113,39 @@ pub(super) fn lost(
 }
 
 /// What kept bytes from being carried.
-pub(super) fn transport(kind: &TransportErrorKind, seen: &str) -> Judged {
+pub(super) fn transport(kind: &TransportErrorKind, seen: &str) -> StepVerdict {
     let seen = seen.to_owned();
     match kind {
-        TransportErrorKind::Refused => Judged::fail(
+        TransportErrorKind::Refused => StepVerdict::fail(
             "port-closed",
             Side::Path,
             seen,
             "nothing listens there for this transport: check port and transport, and whether the service runs",
         ),
-        TransportErrorKind::Unreachable | TransportErrorKind::ConnectTimeout => Judged::fail(
+        TransportErrorKind::Unreachable | TransportErrorKind::ConnectTimeout => StepVerdict::fail(
             "unreachable",
             Side::Path,
             seen,
             "check the route and the firewall between this host and the server",
         ),
-        TransportErrorKind::Closed => Judged::fail(
+        TransportErrorKind::Closed => StepVerdict::fail(
             "connection-closed",
             Side::Peer,
             seen,
             "the far side hangs up: check its limits and logs for this address",
         ),
-        TransportErrorKind::Limit(_) | TransportErrorKind::TooLarge => Judged::open(
+        TransportErrorKind::Limit(_) | TransportErrorKind::TooLarge => StepVerdict::open(
             "probe-limit",
             Side::Probe,
             seen,
             "our own limit: lower rate or concurrency, or raise the limit",
         ),
-        TransportErrorKind::Io(_) => {
-            Judged::open("transport-error", Side::Probe, seen, "this host could not send: check its network")
-        }
+        TransportErrorKind::Io(_) => StepVerdict::open(
+            "transport-error",
+            Side::Probe,
+            seen,
+            "this host could not send: check its network",
+        ),
     }
 }
 
@@ -166,13 +177,13 @@ fn of_size(silence: &Silence<'_>) -> String {
 }
 
 /// No final answer: what that says.
-pub(super) fn silence(silence: &Silence<'_>) -> Judged {
+pub(super) fn silence(silence: &Silence<'_>) -> StepVerdict {
     let Silence { step, remote, transport, answered_before, .. } = silence;
     let waited = silence.waited.as_secs_f32();
     if let Some(unused) = silence.unused.filter(|unused| !matches!(unused, Unused::Closed { .. })) {
         unused.judge(step, *remote)
     } else if let Some(how) = silence.probe_limit {
-        Judged::open(
+        StepVerdict::open(
             "probe-limit",
             Side::Probe,
             format!(
@@ -181,7 +192,7 @@ pub(super) fn silence(silence: &Silence<'_>) -> Judged {
             "this host did not keep up: lower rate or concurrency, give it a processor, and run it again",
         )
     } else if silence.provisional {
-        Judged::fail(
+        StepVerdict::fail(
             "no-final-answer",
             Side::Peer,
             format!("{remote} sent a provisional answer to the {step} and no final one in {waited:.1} s"),
@@ -189,7 +200,7 @@ pub(super) fn silence(silence: &Silence<'_>) -> Judged {
         )
     } else if *transport == Transport::Udp && unused::is_dropped_for_its_size(silence.sizes) {
         let (size, answered) = silence.sizes;
-        Judged::fail(
+        StepVerdict::fail(
             "large-request-dropped",
             Side::Path,
             format!(
@@ -200,7 +211,7 @@ pub(super) fn silence(silence: &Silence<'_>) -> Judged {
     } else if *answered_before > 0 {
         let times =
             if *answered_before == 1 { "once".to_owned() } else { format!("{answered_before} times") };
-        Judged::open(
+        StepVerdict::open(
             "answers-stopped",
             Side::Probe,
             format!(
@@ -209,7 +220,7 @@ pub(super) fn silence(silence: &Silence<'_>) -> Judged {
             BAN,
         )
     } else {
-        Judged::fail(
+        StepVerdict::fail(
             "no-answer",
             Side::Path,
             format!("no answer from {remote} over {transport} in {waited:.1} s{}", of_size(silence)),

@@ -14,7 +14,7 @@
 //! # }
 //! ```
 
-use super::judged::Judged;
+use super::judged::StepVerdict;
 use super::register::bindings::{bound, foreign};
 use super::register::session::{Ended, Session};
 use super::register::{judge, observe};
@@ -113,20 +113,20 @@ impl Lookup {
         }
         let name = self.account.name();
         let judged = match (live.len(), unreadable) {
-            (0, 0) => Judged::fail(
+            (0, 0) => StepVerdict::fail(
                 "not-registered",
                 Side::Peer,
                 format!("the registrar lists no device for {name}: calls to it ring nowhere"),
                 "check that the device is switched on, has network and asks this registrar; `ringback register` shows whether its login works",
             ),
-            (0, more) => Judged::open(
+            (0, more) => StepVerdict::open(
                 "bindings-unreadable",
                 Side::Peer,
                 format!("none of the {more} bindings that the registrar lists for {name} can be read"),
                 "platform: its answer holds Contact values that are malformed; phones behind them may not be rung",
             ),
-            (1, _) => Judged::pass(format!("1 device is registered for {name}")),
-            (devices, _) => Judged::pass(format!("{devices} devices are registered for {name}")),
+            (1, _) => StepVerdict::pass(format!("1 device is registered for {name}")),
+            (devices, _) => StepVerdict::pass(format!("{devices} devices are registered for {name}")),
         };
         let judged = judged.shown_by(&ended.evidence);
         run.end(step, judged.verdict, judged.detail);

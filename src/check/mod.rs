@@ -50,7 +50,9 @@ pub use account::Account;
 pub use call::Call;
 pub use cancel::Cancel;
 pub use destination::Destination;
-pub(crate) use display::{Printable, is_acting};
+pub(crate) use display::Printable;
+#[cfg(feature = "json")]
+pub(crate) use display::is_acting;
 pub use dtmf::{Dtmf, DtmfMethod, MAX_KEYS};
 pub use fork::{Fork, MAX_FORK_ENDS};
 pub use hold::{Hold, hold_way};

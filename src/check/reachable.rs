@@ -1,7 +1,7 @@
 //! Does anybody answer there? OPTIONS, and any final answer means alive.
 
 use super::judge::status::{Said, meaning};
-use super::judged::{self, Judged, PATIENCE, Silence, interrupted};
+use super::judged::{self, PATIENCE, Silence, StepVerdict, interrupted};
 use super::register::odd_lines;
 use super::{
     Account, Answered, Check, Destination, Finding, Interrupted, MetricValue, Reply, Run, Severity, Side,
@@ -145,7 +145,7 @@ impl Check for Reachable {
     }
 }
 
-fn judge(run: &mut Run, finished: &Finished, reply: &Reply, response: Option<&Message>) -> Judged {
+fn judge(run: &mut Run, finished: &Finished, reply: &Reply, response: Option<&Message>) -> StepVerdict {
     run.fact("transport", reply.flow.transport.to_string());
     run.metric("retransmissions", MetricValue::Count(reply.retransmissions.into()));
     let waited = reply.ended_at.saturating_duration_since(reply.sent_at);
@@ -167,13 +167,13 @@ fn judge(run: &mut Run, finished: &Finished, reply: &Reply, response: Option<&Me
             interrupted(Interrupted::TimeLimit)
         }
         _ => match &finished.end {
-            End::BadResponse(what) => Judged::fail(
+            End::BadResponse(what) => StepVerdict::fail(
                 "answer-unreadable",
                 Side::Peer,
                 format!("the answer cannot be used: {what}"),
                 "platform fault, or a device on the path rewrites messages (SIP ALG): try TCP",
             ),
-            End::BadConfig(what) => Judged::not_run(format!("no request could be written: {what}")),
+            End::BadConfig(what) => StepVerdict::not_run(format!("no request could be written: {what}")),
             _ => judged::silence(&Silence {
                 step: "OPTIONS",
                 remote: reply.flow.remote,
@@ -189,7 +189,7 @@ fn judge(run: &mut Run, finished: &Finished, reply: &Reply, response: Option<&Me
     }
 }
 
-fn alive(run: &mut Run, said: &Capabilities, refusal: Option<Said>) -> Judged {
+fn alive(run: &mut Run, said: &Capabilities, refusal: Option<Said>) -> StepVerdict {
     run.fact("status", format!("{} {}", said.status, said.reason));
     run.fact("server", said.server.clone().unwrap_or_default());
     run.fact("allow", said.allow.join(", "));
@@ -201,13 +201,13 @@ fn alive(run: &mut Run, said: &Capabilities, refusal: Option<Said>) -> Judged {
         None => format!("{} {}", said.status, said.reason),
     };
     match said.status {
-        408 | 504 => Judged::fail(
+        408 | 504 => StepVerdict::fail(
             "nobody-behind-the-proxy",
             Side::Peer,
             format!("{seen}: a proxy answers, what is behind it does not"),
             "platform: the registrar or device behind the proxy is down or not reachable from it",
         ),
-        503 => Judged::open(
+        503 => StepVerdict::open(
             "overloaded",
             Side::Peer,
             format!("{seen}: it is there and takes no requests now"),
@@ -221,7 +221,7 @@ fn alive(run: &mut Run, said: &Capabilities, refusal: Option<Said>) -> Judged {
                 format!("{seen}: the server is alive, this user is not registered or not known"),
                 "for a server's health any final answer is good; for a user's ask `register`",
             ));
-            Judged::pass(seen)
+            StepVerdict::pass(seen)
         }
         _ => {
             // Alive all the same; what keeps it from more is worth knowing.
@@ -231,7 +231,7 @@ fn alive(run: &mut Run, said: &Capabilities, refusal: Option<Said>) -> Judged {
                 let says = refusal.sentence(&meaning.says);
                 run.find(Finding::new(meaning.code, Severity::Info, meaning.side, says, meaning.advice));
             }
-            Judged::pass(seen)
+            StepVerdict::pass(seen)
         }
     }
 }

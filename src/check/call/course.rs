@@ -4,7 +4,7 @@ use super::{Call, delivery, facts};
 use crate::check::judge::audio::{self, Hearing};
 use crate::check::judge::play::{self, Played};
 use crate::check::judge::setup;
-use crate::check::judged::Judged as StepVerdict;
+use crate::check::judged::StepVerdict;
 use crate::check::scene::trace::What;
 use crate::check::scene::{Cast, Course, Dial, Ends, Expect, JoinedLegs, Role, Scene, Seen, Step, Stopped};
 use crate::check::{Interrupted, MetricValue};

@@ -2,7 +2,7 @@
 
 use super::Call;
 use super::course::B;
-use crate::check::judged::Judged;
+use crate::check::judged::StepVerdict;
 use crate::check::scene::Scene;
 use crate::check::{Finding, Severity, Side, Verdict};
 use crate::message::Message;
@@ -68,7 +68,7 @@ pub(super) fn judge(call: &Call, scene: &mut Scene<'_>) {
     let name = call.callee_name().to_owned();
     let expected = call.expect_number;
     let judged = match delivery(&dialled, &own, [&uri, &to]) {
-        Delivery::Other => Judged::fail(
+        Delivery::Other => StepVerdict::fail(
             "wrong-line-rang",
             Side::Peer,
             format!(
@@ -85,9 +85,9 @@ pub(super) fn judge(call: &Call, scene: &mut Scene<'_>) {
                 let finding = Finding::new("number-only-in-to", Severity::Warning, Side::Peer, seen, advice);
                 return scene.note(finding);
             }
-            Judged::fail("number-only-in-to", Side::Peer, seen, advice)
+            StepVerdict::fail("number-only-in-to", Side::Peer, seen, advice)
         }
-        Delivery::Account if expected => Judged::fail(
+        Delivery::Account if expected => StepVerdict::fail(
             "number-not-delivered",
             Side::Peer,
             format!(
@@ -96,14 +96,14 @@ pub(super) fn judge(call: &Call, scene: &mut Scene<'_>) {
             "platform: deliver calls of this account as to a trunk, with the called number in the Request-URI",
         ),
         _ if !expected => return,
-        _ if own.contains(&dialled.as_str()) => Judged::of(
+        _ if own.contains(&dialled.as_str()) => StepVerdict::of(
             Verdict::NotRun,
             "no-number-dialled",
             Side::Setup,
             format!("{dialled} is the account, and no number"),
             "say which number is dialled (--dial)",
         ),
-        _ => Judged::pass(format!("the Request-URI names {uri}")),
+        _ => StepVerdict::pass(format!("the Request-URI names {uri}")),
     };
     let step = scene.begin("delivery");
     // Whom the INVITE names is no reason not to listen.

@@ -3,7 +3,7 @@
 use super::Cancel;
 use crate::check::MetricValue;
 use crate::check::judge::cancel::{self, Cancelled};
-use crate::check::judged::Judged as StepVerdict;
+use crate::check::judged::StepVerdict;
 use crate::check::scene::{Cast, Course, Dial, Expect, JoinedLegs, Scene, Seen, Step};
 use std::time::Duration;
 

@@ -7,7 +7,7 @@ use super::{Dtmf, DtmfMethod, Question};
 use crate::check::judge::audio;
 use crate::check::judge::change;
 use crate::check::judge::digits::{self, DigitsVerdict, Fate, Pressed};
-use crate::check::judged::Judged as StepVerdict;
+use crate::check::judged::StepVerdict;
 use crate::check::scene::{Cast, Change, Course, Dial, JoinedLegs, Scene, Step, Stopped};
 use crate::check::{DtmfResult, Finding, MetricValue, Run, Severity, Side, Verdict};
 use crate::media::digit::Digit;

@@ -8,7 +8,7 @@ mod trials;
 
 use super::{Fork, MAX_FORK_ENDS};
 use crate::check::judge::fork;
-use crate::check::judged::Judged as StepVerdict;
+use crate::check::judged::StepVerdict;
 use crate::check::scene::{Cast, Course, Dial, Mark, Role, Scene, Step, Stopped};
 use crate::check::{ForkResult, ForkRound, ForkTrial, RingOrder, Run, Severity, Verdict};
 use std::time::{Duration, Instant};

@@ -4,7 +4,7 @@ use super::Hold;
 
 use crate::check::judge::hold::Holding;
 use crate::check::judge::{change, hold};
-use crate::check::judged::Judged as StepVerdict;
+use crate::check::judged::StepVerdict;
 use crate::check::scene::{Cast, Change, Course, Dial, Ends, JoinedLegs, Scene, Seen, Step};
 use crate::check::{HeardOnHold, HoldResult, MetricValue, Run};
 use crate::ua::call::Command;

@@ -1,6 +1,6 @@
 //! What arrived in one direction of a call, by its sound.
 
-use crate::check::judged::Judged as StepVerdict;
+use crate::check::judged::StepVerdict;
 use crate::check::{Finding, Severity, Side, Verdict};
 use crate::endpoint::agent::MediaReport;
 use crate::media::party_tone::Party;

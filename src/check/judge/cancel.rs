@@ -1,6 +1,6 @@
 //! A call that the caller gave up, or was to give up.
 
-use crate::check::judged::Judged as StepVerdict;
+use crate::check::judged::StepVerdict;
 use crate::check::scene::Seen;
 use crate::check::scene::trace::{Trace, What};
 use crate::check::{Finding, Severity, Side, Verdict};

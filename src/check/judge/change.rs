@@ -1,7 +1,7 @@
 //! A hold, a resumption or another change of a call that is up: what its answer, or its absence, means.
 
 use crate::check::Side;
-use crate::check::judged::Judged as StepVerdict;
+use crate::check::judged::StepVerdict;
 use crate::check::scene::Change;
 use std::time::Duration;
 

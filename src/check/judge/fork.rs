@@ -10,7 +10,7 @@ pub(in crate::check) use trials::*;
 
 use super::refusal;
 use crate::check::display::Took;
-use crate::check::judged::Judged as StepVerdict;
+use crate::check::judged::StepVerdict;
 use crate::check::scene::Seen;
 use crate::check::{Finding, ForkResult, ForkRound, ForkRung, RingOrder, Severity, Side, Verdict};
 use std::time::Duration;

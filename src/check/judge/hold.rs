@@ -1,7 +1,7 @@
 //! A hold and its resumption: the directions of the answers, and what is heard meanwhile.
 
 use super::release::is_media_timeout;
-use crate::check::judged::Judged as StepVerdict;
+use crate::check::judged::StepVerdict;
 use crate::check::scene::trace::{Trace, What};
 use crate::check::{Finding, HeardOnHold, Severity, Side};
 use crate::syntax::Method;

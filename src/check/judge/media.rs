@@ -1,7 +1,7 @@
 //! A description of media that cannot be used, or that was refused: what is wrong with it, and what to do in this case.
 
 use crate::check::Side;
-use crate::check::judged::Judged as StepVerdict;
+use crate::check::judged::StepVerdict;
 use crate::sdp::SdpError;
 use std::net::IpAddr;
 

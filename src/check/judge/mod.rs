@@ -17,7 +17,7 @@ pub(super) mod status;
 pub(super) mod transfer;
 pub(super) mod unused;
 
-use super::judged::Judged as StepVerdict;
+use super::judged::StepVerdict;
 
 impl StepVerdict {
     /// The same, with what came before it and is its cause.

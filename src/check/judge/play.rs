@@ -1,7 +1,7 @@
 //! An announcement that was played to whoever answered.
 
 use crate::check::Side;
-use crate::check::judged::Judged as StepVerdict;
+use crate::check::judged::StepVerdict;
 use std::time::Duration;
 
 /// What was seen of it.

@@ -3,7 +3,7 @@
 use super::cause;
 use super::status::{About, Said, meaning};
 use crate::check::challenged::{self, Asked};
-use crate::check::judged::Judged;
+use crate::check::judged::StepVerdict;
 use crate::check::scene::trace::header;
 use crate::check::{Side, Verdict};
 use crate::message::Message;
@@ -40,7 +40,7 @@ pub(in crate::check) fn result(status: u16, reasons: &[String]) -> &'static str 
     }
 }
 
-pub(in crate::check) fn judge(refused: &Refused<'_>) -> Judged {
+pub(in crate::check) fn judge(refused: &Refused<'_>) -> StepVerdict {
     let status = status_of(refused.rejection);
     let asked = Asked {
         status: &status,
@@ -56,7 +56,7 @@ pub(in crate::check) fn judge(refused: &Refused<'_>) -> Judged {
     let about = said.as_ref().and_then(Said::about);
     let fail = |code, side, seen: String, advice: &str| {
         let why = said.as_ref().map_or_else(|| explained(refused.rejection), |said| said.explained(&seen));
-        Judged::fail(code, side, format!("{seen}{why}"), advice)
+        StepVerdict::fail(code, side, format!("{seen}{why}"), advice)
     };
     let target = refused.target;
     let listed = |name| refused.response.map(|response| header(response, name)).unwrap_or_default();
@@ -196,7 +196,7 @@ pub(in crate::check) fn judge(refused: &Refused<'_>) -> Judged {
             format!("{status}: this edge wants a security agreement, sec-agree (RFC 3329), mostly IPsec"),
             "wrong server address: it is the edge of a mobile network",
         ),
-        503 if refused.rejection.retry_after.is_some() || about == Some(About::Load) => Judged::of(
+        503 if refused.rejection.retry_after.is_some() || about == Some(About::Load) => StepVerdict::of(
             Verdict::Inconclusive,
             "overloaded",
             Side::Peer,

@@ -1,7 +1,7 @@
 //! The end of a call: hung up by us and heard of by everybody, or ended by somebody else, and why.
 
 use super::media;
-use crate::check::judged::Judged as StepVerdict;
+use crate::check::judged::StepVerdict;
 use crate::check::scene::trace::{Entry, Trace, What};
 use crate::check::scene::{Ended, Leg};
 use crate::check::{Finding, Severity, Side};

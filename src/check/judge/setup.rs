@@ -2,7 +2,7 @@
 
 use super::media;
 use super::refusal::{self, Refused};
-use crate::check::judged::{self, Judged as StepVerdict, Silence};
+use crate::check::judged::{self, Silence, StepVerdict};
 use crate::check::scene::Seen;
 use crate::check::scene::trace::{Trace, What, header};
 use crate::check::{Finding, Severity, Side};

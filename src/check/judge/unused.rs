@@ -2,7 +2,7 @@
 
 use super::quote::quoted;
 use crate::check::Side;
-use crate::check::judged::Judged;
+use crate::check::judged::StepVerdict;
 use crate::message::Message;
 use crate::syntax::{HeaderName, Limit, Limits, SyntaxError, SyntaxErrorKind};
 use crate::transport::{Direction, Record, RecordEvent};
@@ -212,7 +212,7 @@ fn line_at(bytes: &[u8], error: SyntaxError) -> String {
 
 impl Unused {
     /// What it means for the request that it was no answer to.
-    pub(in crate::check) fn judge(&self, step: &str, remote: SocketAddr) -> Judged {
+    pub(in crate::check) fn judge(&self, step: &str, remote: SocketAddr) -> StepVerdict {
         const REWRITTEN: &str = "platform fault, or a device on the path rewrites messages (SIP ALG): compare request and answer in the ladder";
         let open =
             |says: String| format!("an answer to the {step} came from {remote} and cannot be used: {says}");
@@ -307,7 +307,7 @@ impl Unused {
                 "platform fault: look at the line that is quoted; a device on the path may write it (SIP ALG)",
             ),
             Unused::OverLimit { limit, length } => {
-                return Judged::open(
+                return StepVerdict::open(
                     "probe-limit",
                     Side::Probe,
                     format!("an answer of {length} bytes came and is over our own limit for {limit}"),
@@ -328,7 +328,7 @@ impl Unused {
                 "the far side hangs up at the request: another protocol on this port (TLS?), or a limit or list that has this address: see its logs",
             ),
         };
-        Judged::fail(code, side, seen, advice)
+        StepVerdict::fail(code, side, seen, advice)
     }
 }
 

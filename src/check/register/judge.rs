@@ -5,13 +5,13 @@ use super::refusal;
 use super::session::{Bound, Ended, Session};
 use crate::check::challenged::{self, Asked};
 use crate::check::judge::quote::quoted;
-use crate::check::judged::{self, Judged, PATIENCE, Silence, interrupted};
+use crate::check::judged::{self, PATIENCE, Silence, StepVerdict, interrupted};
 use crate::check::{Finding, Interrupted, Severity, Side, Verdict};
 use crate::syntax::HeaderName;
 use crate::ua::registration::{Binding, End, Finished, MAX_MIN_EXPIRES};
 
 /// Was a command accepted; if not, why?
-pub(in crate::check) fn accepted(session: &Session, ended: &Ended, step: &str) -> Judged {
+pub(in crate::check) fn accepted(session: &Session, ended: &Ended, step: &str) -> StepVerdict {
     let judged = match &ended.finished {
         _ if ended.interrupted == Some(Interrupted::Stopped) => interrupted(Interrupted::Stopped),
         _ if ended.interrupted.is_some() && ended.took() < PATIENCE => interrupted(Interrupted::TimeLimit),
@@ -32,7 +32,7 @@ pub(in crate::check) fn accepted(session: &Session, ended: &Ended, step: &str) -
     judged.shown_by(&ended.evidence)
 }
 
-fn end(session: &Session, ended: &Ended, finished: &Finished, step: &str) -> Judged {
+fn end(session: &Session, ended: &Ended, finished: &Finished, step: &str) -> StepVerdict {
     let tries = finished.requests;
     let status = status_of(finished);
     let challenges = &finished.challenges;
@@ -51,7 +51,7 @@ fn end(session: &Session, ended: &Ended, finished: &Finished, step: &str) -> Jud
         return judged;
     }
     match &finished.end {
-        End::Accepted => Judged::pass(match &finished.answer {
+        End::Accepted => StepVerdict::pass(match &finished.answer {
             Some(answer) => {
                 format!("{} {} after {tries} request{}", answer.status(), answer.reason(), plural(tries))
             }
@@ -61,13 +61,13 @@ fn end(session: &Session, ended: &Ended, finished: &Finished, step: &str) -> Jud
         End::IntervalTooBrief { without_min_expires: true } => {
             let named = finished.answer.as_ref().and_then(|a| a.message().header(HeaderName::MinExpires));
             match named.map(quoted).filter(|named| !named.is_empty()) {
-                None => Judged::fail(
+                None => StepVerdict::fail(
                     "interval-without-minimum",
                     Side::Peer,
                     "423 Interval Too Brief without Min-Expires".to_owned(),
                     "platform fault: a 423 has to name the minimum (RFC 3261 sec. 10.3)",
                 ),
-                Some(named) => Judged::fail(
+                Some(named) => StepVerdict::fail(
                     "interval-without-minimum",
                     Side::Peer,
                     format!(
@@ -77,7 +77,7 @@ fn end(session: &Session, ended: &Ended, finished: &Finished, step: &str) -> Jud
                 ),
             }
         }
-        End::IntervalTooBrief { without_min_expires: false } => Judged::fail(
+        End::IntervalTooBrief { without_min_expires: false } => StepVerdict::fail(
             "interval-refused-again",
             Side::Peer,
             format!(
@@ -86,7 +86,7 @@ fn end(session: &Session, ended: &Ended, finished: &Finished, step: &str) -> Jud
             ),
             "platform fault: it refuses the minimum that it named",
         ),
-        End::Busy => Judged::open(
+        End::Busy => StepVerdict::open(
             "probe-limit",
             Side::Probe,
             "the registration was busy with other commands".to_owned(),
@@ -95,15 +95,15 @@ fn end(session: &Session, ended: &Ended, finished: &Finished, step: &str) -> Jud
         // What is left is a refusal: the rest was judged above.
         _ => match &finished.answer {
             Some(answer) => refusal::judge(ended, finished, answer, step),
-            None => Judged::open("refused", Side::Peer, "refused".into(), "see the ladder"),
+            None => StepVerdict::open("refused", Side::Peer, "refused".into(), "see the ladder"),
         },
     }
 }
 
 /// A nonce that was good before met a refusal that is no challenge, and a fresh answer was accepted.
-fn reused_nonce(ended: &Ended, finished: &Finished) -> Option<Judged> {
+fn reused_nonce(ended: &Ended, finished: &Finished) -> Option<StepVerdict> {
     let refusal = ended.retried_after.as_ref().filter(|_| finished.end == End::Accepted)?;
-    Some(Judged::fail(
+    Some(StepVerdict::fail(
         "nonce-refused-without-stale",
         Side::Peer,
         format!(
@@ -129,7 +129,7 @@ pub(in crate::check) fn offered(finished: &Finished) -> String {
     challenged::offered(&finished.challenges)
 }
 
-fn no_answer(ended: &Ended, step: &str) -> Judged {
+fn no_answer(ended: &Ended, step: &str) -> StepVerdict {
     judged::silence(&Silence {
         step,
         remote: ended.flow.remote,
@@ -168,11 +168,11 @@ pub(in crate::check) fn query_refused(ended: &Ended) -> Finding {
 }
 
 /// Is our Contact in the 200, with an expiry that can be used?
-pub(in crate::check) fn granted(ended: &Ended, asked: u32) -> Judged {
-    let Some(answer) = ended.answer() else { return Judged::not_run("no answer") };
+pub(in crate::check) fn granted(ended: &Ended, asked: u32) -> StepVerdict {
+    let Some(answer) = ended.answer() else { return StepVerdict::not_run("no answer") };
     let listed = answer.bindings.iter().find(|b| b.own);
     let judged = match (listed, answer.granted) {
-        (None, _) if answer.unreadable_own.is_some() => Judged::fail(
+        (None, _) if answer.unreadable_own.is_some() => StepVerdict::fail(
             "contact-unreadable",
             Side::Peer,
             format!(
@@ -182,13 +182,13 @@ pub(in crate::check) fn granted(ended: &Ended, asked: u32) -> Judged {
             ),
             "platform fault, or a device on the path rewrites Contacts (SIP ALG): phones do not find their own binding",
         ),
-        (_, Some((0, _))) => Judged::fail(
+        (_, Some((0, _))) => StepVerdict::fail(
             "zero-expiry",
             Side::Peer,
             format!("{} with an expiry of 0 s: the binding is gone at once", answer.status()),
             "platform fault: it takes the registration for a removal",
         ),
-        (None, _) if !answer.bindings.is_empty() => Judged::fail(
+        (None, _) if !answer.bindings.is_empty() => StepVerdict::fail(
             "contact-not-listed",
             Side::Peer,
             format!(
@@ -199,13 +199,13 @@ pub(in crate::check) fn granted(ended: &Ended, asked: u32) -> Judged {
             ),
             "platform fault: it accepted the registration and lists something else",
         ),
-        (_, None) => Judged::fail(
+        (_, None) => StepVerdict::fail(
             "no-expiry",
             Side::Peer,
             format!("{} without an expiry, neither at our Contact nor in an Expires header", answer.status()),
             "platform fault: a phone cannot know when to refresh (RFC 3261 sec. 10.3)",
         ),
-        (None, Some(_)) => Judged::fail(
+        (None, Some(_)) => StepVerdict::fail(
             "contact-not-listed",
             Side::Peer,
             format!("{} lists no binding at all", answer.status()),
@@ -213,7 +213,7 @@ pub(in crate::check) fn granted(ended: &Ended, asked: u32) -> Judged {
         ),
         (Some(_), Some((seconds, by))) if answer.granted_text.is_some() => {
             let text = quoted(answer.granted_text.as_deref().unwrap_or_default().as_bytes());
-            Judged::pass(match seconds {
+            StepVerdict::pass(match seconds {
                 u32::MAX => format!("an expiry of {text} s came {by}, over 2^32-1"),
                 _ => format!(
                     "an expiry of \"{text}\" came {by}, which is no number of seconds and counts as {seconds} s"
@@ -222,7 +222,7 @@ pub(in crate::check) fn granted(ended: &Ended, asked: u32) -> Judged {
         }
         (Some(_), Some((seconds, by))) => {
             let asked = if asked == seconds { String::new() } else { format!(", asked were {asked} s") };
-            Judged::pass(format!("{seconds} s granted {by}{asked}"))
+            StepVerdict::pass(format!("{seconds} s granted {by}{asked}"))
         }
     };
     judged.shown_by(&ended.evidence)
@@ -235,16 +235,16 @@ fn shown(bindings: &[Binding]) -> String {
 }
 
 /// Is our binding still there?
-pub(in crate::check) fn listed(session: &Session, ended: &Ended) -> Judged {
+pub(in crate::check) fn listed(session: &Session, ended: &Ended) -> StepVerdict {
     let judged = accepted(session, ended, "second query");
     if judged.verdict != Verdict::Pass {
         return judged;
     }
     let own = ended.answer().is_some_and(|a| a.bindings.iter().any(|b| b.own && b.expires != Some(0)));
     let judged = if own {
-        Judged::pass("our binding is there")
+        StepVerdict::pass("our binding is there")
     } else {
-        Judged::fail(
+        StepVerdict::fail(
             "binding-lost",
             Side::Peer,
             "our binding was accepted and is not there any more".to_owned(),
@@ -255,30 +255,30 @@ pub(in crate::check) fn listed(session: &Session, ended: &Ended) -> Judged {
 }
 
 /// The removal, by its answer and by what the query behind it showed: a refusal of what is gone already does no harm but to who reads it.
-pub(in crate::check) fn removed(judged: Judged, removed: &Ended, gone: &Judged) -> Judged {
+pub(in crate::check) fn removed(judged: StepVerdict, removed: &Ended, gone: &StepVerdict) -> StepVerdict {
     match (&judged.finding, removed.accepted(), gone.verdict) {
         (_, true, Verdict::Pass) if judged.verdict == Verdict::Pass => {
-            Judged::pass("our own binding removed")
+            StepVerdict::pass("our own binding removed")
         }
         (_, true, _) if judged.verdict == Verdict::Pass => {
-            Judged::pass(format!("{} to our own removal", status_of_ended(removed)))
+            StepVerdict::pass(format!("{} to our own removal", status_of_ended(removed)))
         }
         (Some(finding), false, Verdict::Pass) => {
             let seen = format!("{}; the binding is gone all the same", finding.seen);
             let finding = Finding { severity: Severity::Warning, seen: seen.clone(), ..finding.clone() };
-            Judged { verdict: Verdict::Pass, detail: seen, finding: Some(finding) }
+            StepVerdict { verdict: Verdict::Pass, detail: seen, finding: Some(finding) }
         }
         _ => judged,
     }
 }
 
 /// Is our binding gone after its removal?
-pub(in crate::check) fn gone(session: &Session, removed: &Ended, last: &Ended) -> Judged {
+pub(in crate::check) fn gone(session: &Session, removed: &Ended, last: &Ended) -> StepVerdict {
     let still = |ended: &Ended| {
         ended.answer().is_some_and(|a| a.bindings.iter().any(|b| b.own && b.expires != Some(0)))
     };
     if refuses_only_queries(last) {
-        return Judged::not_run("the registrar answers no queries");
+        return StepVerdict::not_run("the registrar answers no queries");
     }
     let judged = accepted(session, last, "last query");
     if judged.verdict != Verdict::Pass {
@@ -286,7 +286,7 @@ pub(in crate::check) fn gone(session: &Session, removed: &Ended, last: &Ended) -
     }
     let judged = if still(last) {
         let said = if still(removed) { " (the answer to the removal listed it as well)" } else { "" };
-        Judged::fail(
+        StepVerdict::fail(
             "binding-kept",
             Side::Peer,
             format!(
@@ -296,7 +296,7 @@ pub(in crate::check) fn gone(session: &Session, removed: &Ended, last: &Ended) -
             "platform: match the binding by instance or URI, not by Call-ID; it runs out by itself",
         )
     } else {
-        Judged::pass("our binding is gone")
+        StepVerdict::pass("our binding is gone")
     };
     judged.shown_by(&last.evidence)
 }
@@ -306,12 +306,12 @@ fn status_of_ended(ended: &Ended) -> String {
 }
 
 /// What came of binding where nobody else is live: for the ends of a call, whose step this is. `name` is the account's.
-pub(in crate::check) fn bound(session: &Session, bound: &Bound, name: &str, asked: u32) -> Judged {
+pub(in crate::check) fn bound(session: &Session, bound: &Bound, name: &str, asked: u32) -> StepVerdict {
     match bound {
         Bound::NotQueried { query } => accepted(session, query, "query"),
         Bound::NotBeside { query, devices } => {
             let which: Vec<String> = devices.iter().take(3).map(Foreign::describe).collect();
-            Judged::of(
+            StepVerdict::of(
                 Verdict::NotRun,
                 "not-beside-live-devices",
                 Side::Setup,

@@ -11,7 +11,7 @@ pub(super) use observe::odd_lines;
 
 use super::{Account, Check, MetricValue, Run, Severity, Side, Verdict};
 use crate::check::Finding;
-use crate::check::judged::Judged;
+use crate::check::judged::StepVerdict;
 use crate::check::result::RegisterResult;
 use crate::ua::registration::Command;
 use bindings::{Foreign, bound, counted};
@@ -240,7 +240,7 @@ impl Register {
         let ended = session.command(run, Command::Query).await;
         observe::answer(run, session, &ended);
         let judged = if queried.not_answered && judge::refuses_only_queries(&ended) {
-            Judged::not_run("the registrar answers no queries")
+            StepVerdict::not_run("the registrar answers no queries")
         } else {
             judge::listed(session, &ended)
         };

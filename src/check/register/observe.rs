@@ -6,7 +6,7 @@ use super::session::{Ended, Session};
 use crate::auth::Charset;
 use crate::check::challenged::is_digest;
 use crate::check::judge::quote::quoted;
-use crate::check::judged::Judged;
+use crate::check::judged::StepVerdict;
 use crate::check::{Finding, MetricValue, Run, Severity, Side};
 use crate::message::Message;
 use crate::syntax::Host;
@@ -310,7 +310,7 @@ pub(in crate::check) fn replaced(
     before: &[Foreign],
     answer: Option<&Answer>,
     ended: &Ended,
-) -> Option<Judged> {
+) -> Option<StepVerdict> {
     let answer = answer?;
     let elapsed_s = u32::try_from(run.elapsed().as_secs()).unwrap_or(u32::MAX);
     let now = devices(answer, &[]);
@@ -318,7 +318,7 @@ pub(in crate::check) fn replaced(
     if gone.is_empty() || run.findings().iter().any(|f| f.code == "binding-replaced") {
         return None;
     }
-    let judged = Judged::fail(
+    let judged = StepVerdict::fail(
         "binding-replaced",
         Side::Peer,
         format!("the registrar dropped a live binding of another device when ours came: {}", gone.join("; ")),

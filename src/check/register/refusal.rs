@@ -3,13 +3,13 @@
 use super::bindings::foreign;
 use super::session::Ended;
 use crate::check::judge::status::{About, Meaning, Said, meaning};
-use crate::check::judged::Judged;
+use crate::check::judged::StepVerdict;
 use crate::check::{Side, Verdict};
 use crate::syntax::HeaderName;
 use crate::ua::registration::{Answer, Command, Finished};
 
 /// What a refusal by a final response means; `step` is the name of what was refused.
-pub(super) fn judge(ended: &Ended, finished: &Finished, answer: &Answer, step: &str) -> Judged {
+pub(super) fn judge(ended: &Ended, finished: &Finished, answer: &Answer, step: &str) -> StepVerdict {
     let said = Said::read(answer.message());
     let refused = Refused {
         command: finished.command,
@@ -25,7 +25,7 @@ pub(super) fn judge(ended: &Ended, finished: &Finished, answer: &Answer, step: &
         retried_after: ended.retried_after.as_deref(),
     };
     let Meaning { verdict, code, side, says, advice } = of(&refused, &said);
-    Judged::of(verdict, code, side, said.sentence(&says), advice)
+    StepVerdict::of(verdict, code, side, said.sentence(&says), advice)
 }
 
 /// The circumstances of a refusal.

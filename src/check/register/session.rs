@@ -5,7 +5,7 @@ use super::history::History;
 use super::judge;
 use crate::check::Withheld;
 use crate::check::judge::unused::Unused;
-use crate::check::judged::{self, Judged};
+use crate::check::judged::{self, StepVerdict};
 use crate::check::{
     Account, Answered, Destination, Finding, Interrupted, MetricValue, Run, Severity, Side, StepMark,
     Unreached, Verdict,
@@ -155,7 +155,7 @@ impl Session {
         scope: &Arc<Scope>,
         account: &Account,
         expires: u32,
-    ) -> Result<Session, Judged> {
+    ) -> Result<Session, StepVerdict> {
         run.keep_secret(account);
         let next_hop = account.next_hop();
         let unreached = |why| judged::unreached(&next_hop, &why);
@@ -433,7 +433,13 @@ impl Session {
     }
 
     /// Ends a step and writes its finding down.
-    pub(in crate::check) fn end_step(&self, run: &mut Run, step: StepMark, judged: &Judged, detail: String) {
+    pub(in crate::check) fn end_step(
+        &self,
+        run: &mut Run,
+        step: StepMark,
+        judged: &StepVerdict,
+        detail: String,
+    ) {
         run.end(step, judged.verdict, detail);
         judged.finding.iter().cloned().for_each(|finding| run.find(finding));
     }

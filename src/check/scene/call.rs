@@ -3,7 +3,7 @@
 use super::{Expect, Mark, Scene, Seen, Step};
 use crate::check::judge::digits::Events;
 use crate::check::judge::setup::{self, Callee, Setup, Wanted};
-use crate::check::judged::{Judged as StepVerdict, PATIENCE, Silence};
+use crate::check::judged::{PATIENCE, Silence, StepVerdict};
 use crate::check::{Finding, Side};
 use crate::message::Message;
 use crate::syntax::Method;

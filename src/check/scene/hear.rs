@@ -5,7 +5,7 @@ use super::{JoinedLegs, Scene, Seen, Step};
 use crate::check::Interrupted;
 use crate::check::MetricValue;
 use crate::check::judge::audio::{self, Figures, Hearing, Tones};
-use crate::check::judged::Judged as StepVerdict;
+use crate::check::judged::StepVerdict;
 use crate::endpoint::agent::MediaReport;
 use std::time::{Duration, Instant};
 

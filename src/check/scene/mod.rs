@@ -31,7 +31,7 @@ pub(super) use party::{Expect, Party, Registering};
 pub(super) use press::{Press, PressLog, Unpressed};
 pub(super) use refer::{ReferAnswer, ReferArrived, Told, done};
 
-use super::judged::{self, Judged as StepVerdict};
+use super::judged::{self, StepVerdict};
 use super::{Finding, Interrupted, Run, StepMark, Verdict};
 use std::borrow::Cow;
 use std::ops::Range;

@@ -1,7 +1,7 @@
 //! One party: an account of ours with an endpoint of its own, registered where it has to be reached.
 
 use crate::check::address::host_text;
-use crate::check::judged::Judged;
+use crate::check::judged::StepVerdict;
 use crate::check::register::bindings::foreign;
 use crate::check::register::session::{Bound, Ended, Session};
 use crate::check::register::{judge, observe};
@@ -122,7 +122,7 @@ impl Party {
         let mark = run.begin(step);
         let opened = match tone_of(number) {
             Some(tone) => open(run, account, tone).await,
-            None => Err(Judged::open(
+            None => Err(StepVerdict::open(
                 "probe-limit",
                 Side::Probe,
                 "too many parties".into(),
@@ -132,7 +132,7 @@ impl Party {
         let judged = match opened {
             Ok(mut party) => {
                 let judged = match registering {
-                    Registering::No => Judged::pass(party.way()),
+                    Registering::No => StepVerdict::pass(party.way()),
                     Registering::UnlessLive => party.register(run, false).await,
                     Registering::BesideLive => party.register(run, true).await,
                 };
@@ -157,7 +157,7 @@ impl Party {
     }
 
     /// Binds, so that calls come here: where no other device is live, or `beside` those that are.
-    async fn register(&mut self, run: &mut Run, beside: bool) -> Judged {
+    async fn register(&mut self, run: &mut Run, beside: bool) -> StepVerdict {
         let bound = self.session.bind_unless_live(run, beside).await;
         let (query, bind, devices) = match &bound {
             Bound::Asked { query, bind, devices } => (query, Some(bind), devices.as_slice()),
@@ -176,7 +176,7 @@ impl Party {
         }
         // A registrar that keeps one binding has dropped the device's: that comes first, whatever the calls say.
         let replaced = bind.and_then(|bind| observe::replaced(run, devices, bind.answer(), bind));
-        replaced.unwrap_or_else(|| Judged::pass(format!("registered at {}", self.way())))
+        replaced.unwrap_or_else(|| StepVerdict::pass(format!("registered at {}", self.way())))
     }
 
     /// Removes what it has bound.
@@ -254,9 +254,14 @@ impl Party {
     }
 }
 
-async fn open(run: &mut Run, account: &Account, tone: party_tone::Party) -> Result<Party, Judged> {
+async fn open(run: &mut Run, account: &Account, tone: party_tone::Party) -> Result<Party, StepVerdict> {
     let (agent, arrivals) = run.party().await.map_err(|error| {
-        Judged::open("probe-limit", Side::Probe, error.to_string(), "free a port, or check fewer at once")
+        StepVerdict::open(
+            "probe-limit",
+            Side::Probe,
+            error.to_string(),
+            "free a port, or check fewer at once",
+        )
     })?;
     let scope = agent.scope().clone();
     let session = Session::reach(run, &scope, account, EXPIRES_S).await?;

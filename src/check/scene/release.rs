@@ -3,7 +3,7 @@
 use super::{Scene, Seen, Step};
 use crate::check::Interrupted;
 use crate::check::judge::release::{self, End};
-use crate::check::judged::Judged as StepVerdict;
+use crate::check::judged::StepVerdict;
 use std::time::Duration;
 
 /// Time for BYE, its answer, and its arrival at the other end.

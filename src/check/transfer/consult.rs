@@ -5,7 +5,7 @@ use super::{Transfer, TransferKind, TransferResult};
 use crate::check::HeardOnHold;
 use crate::check::judge::change;
 use crate::check::judge::transfer::{Wanted, after, consult};
-use crate::check::judged::Judged as StepVerdict;
+use crate::check::judged::StepVerdict;
 use crate::check::scene::{Change, Dial, Expect, Mark, Scene, Seen, Step};
 use crate::check::{Heard, Interrupted, Verdict};
 use crate::ua::call::{Command, Hold};

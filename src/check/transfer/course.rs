@@ -3,7 +3,7 @@
 use super::{Transfer, TransferKind, TransferResult, TransferTarget};
 use crate::check::judge::audio::doubted;
 use crate::check::judge::transfer::{Aftermath, Wanted};
-use crate::check::judged::Judged as StepVerdict;
+use crate::check::judged::StepVerdict;
 use crate::check::scene::{Cast, Course, Dial, Ears, Expect, JoinedLegs, Party, Role, Scene, Step};
 use crate::check::{Identity, MetricValue, Run};
 use crate::syntax::Uri;

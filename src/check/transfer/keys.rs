@@ -7,7 +7,7 @@ use crate::check::judge::audio::doubted;
 use crate::check::judge::digits::unsent;
 use crate::check::judge::transfer::keys::{self, Effect, Keys};
 use crate::check::judge::transfer::{Aftermath, Wanted};
-use crate::check::judged::Judged as StepVerdict;
+use crate::check::judged::StepVerdict;
 use crate::check::scene::{Ears, Ends, Scene, Step, Stopped, Until};
 use crate::check::scene::{Press, PressLog, Unpressed};
 use crate::check::{Interrupted, MetricValue};

@@ -6,7 +6,7 @@ use crate::check::judge::audio::doubted;
 use crate::check::judge::transfer::keys::Effect;
 use crate::check::judge::transfer::park::{self, Fetched, Parked};
 use crate::check::judge::transfer::{Aftermath, SOUND, Wanted};
-use crate::check::judged::Judged as StepVerdict;
+use crate::check::judged::StepVerdict;
 use crate::check::scene::{Dial, Ends, ReferAnswer, Scene, Seen, Step, Stopped, Told};
 use crate::check::{Interrupted, MetricValue, Verdict};
 use crate::ua::transfer::Target;

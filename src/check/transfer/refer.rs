@@ -4,7 +4,7 @@ use super::course::{END, Legs, REST, RING, aftermath};
 use super::{Transfer, TransferKind, TransferResult, TransferTarget, identity};
 use crate::check::judge::transfer::refer::{self, Again, Asked, Refusal};
 use crate::check::judge::transfer::{Aftermath, Transferred, Wanted, after, beside};
-use crate::check::judged::Judged as StepVerdict;
+use crate::check::judged::StepVerdict;
 use crate::check::scene::{Ends, Leg, ReferAnswer, Scene, Seen, Step, done};
 use crate::check::{Interrupted, MetricValue};
 use crate::syntax::HeaderName;

@@ -3,7 +3,7 @@
 use super::{Dtmf, DtmfMethod};
 use crate::check::MetricValue;
 use crate::check::judge::digits::{self, Menu};
-use crate::check::judged::Judged as StepVerdict;
+use crate::check::judged::StepVerdict;
 use crate::check::scene::{Dial, Ends, Expect, JoinedLegs, PressLog, Scene, Seen, Step, Unpressed, Until};
 use std::time::Duration;
 

@@ -2,7 +2,7 @@
 
 use super::{ANSWER, RELEASE, Trials};
 use crate::check::judge::fork;
-use crate::check::judged::Judged as StepVerdict;
+use crate::check::judged::StepVerdict;
 use crate::check::scene::{Ends, JoinedLegs};
 use crate::check::{ForkReleased, Interrupted};
 use crate::ua::call::{By, Cause, Command};

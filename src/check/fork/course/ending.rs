@@ -2,7 +2,7 @@
 
 use super::{END, Trials};
 use crate::check::judge::{cancel, fork};
-use crate::check::judged::Judged as StepVerdict;
+use crate::check::judged::StepVerdict;
 use crate::check::scene::Ends;
 use crate::check::{Interrupted, Verdict};
 use std::time::Duration;

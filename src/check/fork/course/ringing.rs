@@ -3,7 +3,7 @@
 use super::{CALLER, Trials};
 use crate::check::call::delivery::same;
 use crate::check::judge::fork::{self, RingingStopped};
-use crate::check::judged::Judged as StepVerdict;
+use crate::check::judged::StepVerdict;
 use crate::check::scene::trace::{self, header};
 use crate::check::scene::{Ends, Expect, Party};
 use crate::check::{ForkRung, Interrupted, MetricValue, RingOrder};

@@ -3,7 +3,7 @@
 use super::{CALLER, END, Trials};
 use crate::check::judge::fork::{self, SecondCalled};
 use crate::check::judge::setup::who_answered;
-use crate::check::judged::Judged as StepVerdict;
+use crate::check::judged::StepVerdict;
 use crate::check::scene::{Ends, Mark};
 use crate::check::{RingOrder, SecondCall, Verdict};
 use std::time::Duration;

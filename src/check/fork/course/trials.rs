@@ -3,7 +3,7 @@
 use super::{ANSWER_STEPS, CALLER, RELEASE, Trials};
 use crate::check::judge::cancel::reason_lost;
 use crate::check::judge::fork;
-use crate::check::judged::Judged as StepVerdict;
+use crate::check::judged::StepVerdict;
 use crate::check::scene::{Ends, Mark};
 use crate::check::{Interrupted, MetricValue, Verdict};
 use crate::ua::call::Command;

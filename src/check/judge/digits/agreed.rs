@@ -1,7 +1,7 @@
 //! What offer and answer said of telephone events, at either end (RFC 3264 sec. 6.1, RFC 4733 sec. 2.1).
 
 use super::{Arrived, Pressed};
-use crate::check::judged::Judged as StepVerdict;
+use crate::check::judged::StepVerdict;
 use crate::check::{Finding, Severity, Side};
 use crate::media::dtmf::Way;
 use crate::sdp::{Description, telephone_events};

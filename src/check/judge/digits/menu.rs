@@ -2,7 +2,7 @@
 
 use super::{Agreed, DigitsVerdict, Events, Fate, Pressed, judge};
 use crate::check::Side;
-use crate::check::judged::Judged as StepVerdict;
+use crate::check::judged::StepVerdict;
 use crate::media::digit::Digit;
 use crate::media::dtmf::Way;
 use crate::message::Message;

@@ -12,7 +12,7 @@ pub(in crate::check) use menu::{Menu, not_rung, unsent};
 pub(in crate::check) use told::{evidence, result};
 
 use super::audio;
-use crate::check::judged::{Judged as StepVerdict, interrupted};
+use crate::check::judged::{StepVerdict, interrupted};
 use crate::check::{Finding, Interrupted, Severity, Side, Verdict};
 use crate::media::digit::Digit;
 use crate::media::dtmf::{By, Defect, Expected, Judged, Observation, Way, judge as compare};

@@ -4,7 +4,7 @@ use super::{Group, fate};
 use crate::check::Side;
 use crate::check::display::Took;
 use crate::check::judge::setup::who_answered;
-use crate::check::judged::Judged as StepVerdict;
+use crate::check::judged::StepVerdict;
 use crate::check::scene::trace::Trace;
 use crate::check::scene::{Ended, Seen};
 use std::time::Duration;

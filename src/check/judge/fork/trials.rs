@@ -2,7 +2,7 @@
 
 use super::{Group, fate, is_or_are};
 use crate::check::display::Took;
-use crate::check::judged::Judged as StepVerdict;
+use crate::check::judged::StepVerdict;
 use crate::check::scene::{Ear, Seen};
 use crate::check::{ForkReleased, RingOrder, SecondCall, Side};
 use std::time::Duration;

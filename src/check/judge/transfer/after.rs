@@ -1,7 +1,7 @@
 //! The step `after`: who hears whom when a transfer is over, and whether the transferor was told the truth.
 
 use super::{Aftermath, Transferred, Wanted, refused};
-use crate::check::judged::Judged as StepVerdict;
+use crate::check::judged::StepVerdict;
 use crate::check::transfer::TransferTarget;
 use crate::check::{Heard, Side};
 

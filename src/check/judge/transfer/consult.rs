@@ -2,7 +2,7 @@
 
 use super::Wanted;
 use crate::check::judge::change;
-use crate::check::judged::Judged as StepVerdict;
+use crate::check::judged::StepVerdict;
 use crate::check::scene::{Change, Seen};
 use crate::check::transfer::TransferTarget;
 use crate::check::{Finding, Heard, Severity, Side, TransferKind, Verdict};

@@ -1,7 +1,7 @@
 //! A transfer by keys: who hears whom afterwards, and what became of the keys.
 
 use super::{Aftermath, SOUND, Wanted, after};
-use crate::check::judged::Judged as StepVerdict;
+use crate::check::judged::StepVerdict;
 use crate::check::scene::Ears;
 use crate::check::transfer::TransferTarget;
 use crate::check::{Heard, Side};

@@ -2,7 +2,7 @@
 
 use super::keys::{Effect, Keys, untaken};
 use super::{Aftermath, Wanted, after};
-use crate::check::judged::Judged as StepVerdict;
+use crate::check::judged::StepVerdict;
 use crate::check::scene::{ReferAnswer, Told};
 use crate::check::{Finding, Severity, Side};
 use std::time::Duration;

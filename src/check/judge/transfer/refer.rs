@@ -1,7 +1,7 @@
 //! The answer to a REFER: whether it is worth another try, and what a refusal means.
 
 use super::Wanted;
-use crate::check::judged::Judged as StepVerdict;
+use crate::check::judged::StepVerdict;
 use crate::check::scene::trace::header;
 use crate::check::scene::{ReferAnswer, ReferArrived};
 use crate::check::{Finding, Severity, Side};

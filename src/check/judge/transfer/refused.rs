@@ -2,7 +2,7 @@
 
 use super::{Transferred, Wanted};
 use crate::check::Side;
-use crate::check::judged::Judged as StepVerdict;
+use crate::check::judged::StepVerdict;
 use crate::check::transfer::TransferTarget;
 
 /// Judges it.

@@ -1,7 +1,7 @@
 //! The steps `release` and `hang-up`: nobody keeps a call that the transfer should have ended.
 
 use super::{Aftermath, Wanted};
-use crate::check::judged::Judged as StepVerdict;
+use crate::check::judged::StepVerdict;
 use crate::check::{Heard, Side};
 
 /// A call of ours that is up though nobody needs it.

@@ -6,7 +6,7 @@ use super::park::{Fetched, Parked};
 use super::refer::{Again, Asked, Refusal};
 use super::release::{LegLeft, Released};
 use super::*;
-use crate::check::judged::Judged as StepVerdict;
+use crate::check::judged::StepVerdict;
 use crate::check::scene::{Change, ReferArrived};
 use crate::check::{Severity, Side, Verdict};
 use crate::media::dtmf::Way;
