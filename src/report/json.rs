@@ -28,7 +28,7 @@
 //! `evidence` is `[from, to]`: entries of the transcript, counted from 0, `to` not included.
 //!
 //! A line is read back with [`read`], and an [`Outcome`] is `Serialize` and `Deserialize` as such a line: so a baseline is kept and
-//! compared. The messages and the media of the transcript are not in a line: what is read back has none ([`LeftOut`](crate::check::LeftOut) says how many there were), and its
+//! compared. The messages and the media of the transcript are not in a line: what is read back has none ([`LeftOut`] says how many there were), and its
 //! instants mean something only among themselves. Times are kept in microseconds, levels in tenths of a decibel.
 //!
 //! ```
