@@ -177,6 +177,10 @@ impl Phone {
         let mut config = call::Config::new(format!("sip:{}@lab.example", self.user), self.contact(), local);
         config.credentials = Some(self.credentials());
         config.t1 = self.agent.endpoint().config().transaction.t1;
+        // What the machine can do is tried, not what a question allows it.
+        config.redirects = call::Redirects::Any;
+        config.trust.realms = vec!["lab.example".to_owned()];
+        config.trust.hosts = vec![std::net::Ipv4Addr::LOCALHOST.into(), std::net::Ipv6Addr::LOCALHOST.into()];
         adjust(&mut config);
         config
     }
