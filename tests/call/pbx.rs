@@ -180,3 +180,22 @@ async fn other_devices_of_the_callee_are_told() {
         "{outcome}"
     );
 }
+
+#[tokio::test(start_paused = true)]
+async fn an_end_of_ours_without_a_free_port_blames_ourselves() {
+    let users = ["alice", "bob"].map(|name| User::new(name, "pw"));
+    let lab = Lab::in_memory([5; 32]).users(users).start().await.unwrap();
+    let mut config = lab.probe_config();
+    config.rtp_ports = Some(10_000..=10_001);
+    let probe = Probe::with(config).await.unwrap();
+    let [alice, bob] = ["alice", "bob"].map(|name| lab.account(name, Transport::Udp).unwrap());
+    let outcome = probe.check(Call::between(&alice, &bob)).await;
+    assert_verdict(&outcome, Verdict::Inconclusive);
+    let found = finding(&outcome, "probe-limit");
+    assert_eq!(found.side, ringback::check::Side::Probe, "{outcome}");
+    assert!(
+        found.seen.contains("bob could not take the call") && found.advice.contains("--rtp-ports"),
+        "{outcome}"
+    );
+    assert!(lab.legs().is_empty() && lab.bindings("bob").is_empty(), "{outcome}");
+}

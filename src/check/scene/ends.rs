@@ -198,8 +198,16 @@ impl Ends {
         let media = MediaSetup::Stream { background: party.background(), detect_tones: true };
         let setup = party.call_config();
         let at = invitation.at;
-        // Without media ports the invitation is refused, and our own limit is told by who waits for the call.
-        let Ok(handle) = invitation.take(media, setup).await else { return };
+        // Without media ports the invitation is refused, and whatever comes of that is our own limit's.
+        let handle = match invitation.take(media, setup).await {
+            Ok(handle) => handle,
+            Err(error) => {
+                if let Some(party) = self.parties.get_mut(index) {
+                    party.not_taken = Some(error.to_string());
+                }
+                return;
+            }
+        };
         handle.command(Command::Ring { status: 180, media: false }).await;
         self.legs.push(Leg::new(index, handle, false, at));
         if let Some(after) = expect.answer_after {

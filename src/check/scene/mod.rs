@@ -32,7 +32,7 @@ pub(super) use press::{Press, PressLog, Unpressed};
 pub(super) use refer::{ReferAnswer, ReferArrived, Told, done};
 
 use super::judged::{self, StepVerdict};
-use super::{Finding, Interrupted, Run, StepMark, Verdict};
+use super::{Finding, Interrupted, Run, Side, StepMark, Verdict};
 use std::borrow::Cow;
 use std::ops::Range;
 use std::time::Duration;
@@ -154,13 +154,31 @@ impl Scene<'_> {
     /// # Errors
     /// It did not pass.
     pub(super) fn end(&mut self, mark: Mark, verdict: impl Into<StepVerdict>) -> Step {
-        let StepVerdict { verdict, detail, finding } = verdict.into();
+        let StepVerdict { verdict, detail, finding } = self.own_limit(verdict.into());
         let (step, from) = (mark.step, mark.from);
         self.run.end(mark.inner, verdict, detail);
         if let Some(finding) = finding {
             self.note_since(finding, from);
         }
         if verdict == Verdict::Pass { Ok(()) } else { Err(Stopped::after(step)) }
+    }
+
+    /// What fails after one of ours could not take a call is nobody else's fault.
+    fn own_limit(&self, judged: StepVerdict) -> StepVerdict {
+        let cannot = self
+            .ends
+            .parties
+            .iter()
+            .find_map(|party| Some((party.account.name(), party.not_taken.as_ref()?)));
+        match cannot.filter(|_| judged.verdict == Verdict::Fail) {
+            Some((name, why)) => StepVerdict::open(
+                "probe-limit",
+                Side::Probe,
+                format!("{name} could not take the call that came: {why}; so {}", judged.detail),
+                "free some ports, or give more (--rtp-ports: two for each call of each end that is up at once)",
+            ),
+            None => judged,
+        }
     }
 
     /// Ends a step that did not pass, whatever it says: the rest is not tried.

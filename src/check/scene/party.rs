@@ -49,6 +49,8 @@ pub(in crate::check) struct Party {
     pub(in crate::check) foreign: Vec<(SocketAddr, Foreign)>,
     /// Requests that were refused before any call of it had them.
     pub(in crate::check) strays: Vec<Stray>,
+    /// Why a call that came could not be taken: our own limit.
+    pub(super) not_taken: Option<String>,
     pub(super) is_closed: bool,
 }
 
@@ -281,6 +283,7 @@ async fn open(run: &mut Run, account: &Account, tone: party_tone::Party) -> Resu
         invitations: Vec::new(),
         foreign: Vec::new(),
         strays: Vec::new(),
+        not_taken: None,
         is_closed: false,
     })
 }
