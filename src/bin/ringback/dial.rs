@@ -12,8 +12,9 @@ pub(crate) struct DialOptions<const WAIT_S: u64> {
     /// Register A as well: some platforms take calls of registered devices only.
     #[arg(long)]
     pub(crate) register_caller: bool,
-    /// Ask also where other devices of the accounts are registered. Without it nothing is bound beside them, and the question is not asked:
-    /// a registrar that keeps one binding for each account drops that of the device, which is then not reached; others ring it as well.
+    /// Bind our ends also where other devices of their accounts are registered. Without it nothing is bound there, and no call is made
+    /// (not run, exit status 3): a registrar that keeps one binding drops that of the device, others ring it as well. Who calls matters
+    /// with --register-caller only.
     #[arg(long)]
     pub(crate) beside_live_devices: bool,
     /// Dial this number or SIP URI to reach the other account, instead of its address of record.

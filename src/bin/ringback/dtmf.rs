@@ -73,6 +73,10 @@ pub(crate) async fn run(arguments: Arguments) -> Result<Exit, Failure> {
     };
     check = dialled!(check, arguments.call).digits(&arguments.digits)?.prompt(arguments.prompt);
     if let Some(method) = arguments.method {
+        if method == DtmfMethod::All && arguments.expect_ring.is_some() {
+            let problem = "--method all: a menu is given its digits once; name rfc4733, info or inband";
+            return Err(Failure::usage(problem));
+        }
         check = check.method(method);
     }
     let timing =

@@ -31,10 +31,11 @@ pub(crate) struct Arguments {
     /// Who transfers: caller or callee.
     #[arg(long, value_name = "END", default_value = "caller", value_parser = ["caller", "callee"])]
     by: String,
-    /// What C does: answers, busy, or rings without an answer.
+    /// What C does: answers, busy, or rings without an answer. A transfer that does not come about fails, also where the platform did all
+    /// right: steps notify and after say what it told and who has whom.
     #[arg(long, value_name = "WHAT", default_value = "answers", value_parser = ["answers", "busy", "rings"])]
     target: String,
-    /// What C does when A asks it first (attended): answers, busy, or rings without an answer.
+    /// What C does when A asks it first (attended): answers, busy, or rings without an answer; the check then fails, as with --target.
     #[arg(long, value_name = "WHAT", default_value = "answers", value_parser = ["answers", "busy", "rings"])]
     asked: String,
     /// How the target is named in Refer-To: aor, a number in its domain (203), or a URI (tel:+15550103).

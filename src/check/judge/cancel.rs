@@ -36,7 +36,7 @@ pub(in crate::check) fn too_late(callee_name: &str, caller: &Seen, callee: &Seen
             "answered-before-cancel",
             Side::Peer,
             format!("the call was answered {by} before the caller gave up: nothing was cancelled"),
-            "a voice mailbox, forwarding or another device takes the call: check their times, or let it ring shorter (--ring)",
+            "a voice mailbox, forwarding or another device takes the call: check their times, or let it ring shorter (--ring-for)",
         );
     }
     let told = caller.rejected.as_ref().and_then(|(_, rejection)| {
@@ -47,7 +47,7 @@ pub(in crate::check) fn too_late(callee_name: &str, caller: &Seen, callee: &Seen
         "ended-before-cancel",
         Side::Peer,
         format!("the platform ended the call{told} before the caller gave up: nothing was cancelled"),
-        "its no-answer time is shorter than the ringing that was asked for: let it ring shorter (--ring)",
+        "its no-answer time is shorter than the ringing that was asked for: let it ring shorter (--ring-for)",
     )
 }
 
@@ -63,7 +63,7 @@ pub(in crate::check) fn judge(cancelled: &Cancelled<'_>) -> StepVerdict {
             format!(
                 "the call was answered in the moment in which the caller gave up: it was acknowledged and hung up at once, and may be charged; whether {callee_name} stops ringing at a CANCEL was not seen"
             ),
-            "run it again; let it ring shorter (--ring) if a mailbox takes the call then",
+            "run it again; let it ring shorter (--ring-for) if a mailbox takes the call then",
         );
     }
     let Some(sent) = trace.sent(What::Request(Method::Cancel)) else {
@@ -85,7 +85,7 @@ pub(in crate::check) fn judge(cancelled: &Cancelled<'_>) -> StepVerdict {
             "ended-before-cancel",
             Side::Peer,
             format!("the ringing of {callee_name} was over before the CANCEL went out"),
-            "its no-answer time is shorter than the ringing that was asked for: let it ring shorter (--ring)",
+            "its no-answer time is shorter than the ringing that was asked for: let it ring shorter (--ring-for)",
         ),
         Some(ended) if ended.by != By::Peer || ended.cause != Cause::Cancelled => StepVerdict::fail(
             "ended-otherwise",

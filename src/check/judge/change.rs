@@ -14,7 +14,15 @@ pub(in crate::check) fn failed(what: &str, change: Change, waited: Duration) -> 
             Side::Peer,
             format!("the re-INVITE ({what}) was refused with {status}"),
             match status {
-                491 => "platform: 491 that never ends is a transaction that was not cleared (H05)",
+                491 => {
+                    "platform: it believes that a change is under way, again and again: 491 that never ends is a transaction that was not cleared (H05)"
+                }
+                481 | 408 => {
+                    "platform: it does not know this call any more, or does not reach the far end; look at what changed the dialog before"
+                }
+                401 | 407 => {
+                    "platform: the account's credentials were refused inside the call; look at the realm and the nonce in the ladder"
+                }
                 488 | 606 => {
                     "platform: it takes no change of the media in a call; hold needs it (RFC 3264 sec. 8.4)"
                 }

@@ -200,6 +200,27 @@ pub(in crate::check) fn ended(ends: &[End<'_>], waited: Duration) -> (StepVerdic
     };
     let status = response.message.status().unwrap_or_default();
     let open: Vec<&str> = others.iter().filter(|end| !end.leg.seen.is_over()).map(|end| end.name).collect();
+    // A refusal that was passed on, or not: the call is not ended by it.
+    if !open.is_empty() && status >= 300 {
+        let phrase = response.message.reason().map(String::from_utf8_lossy).unwrap_or_default();
+        let judged = StepVerdict::fail(
+            "bye-refused",
+            Side::Peer,
+            format!(
+                "the BYE of {name} was refused with {status} {phrase}, and {} was not told",
+                open.join(" and ")
+            ),
+            match status {
+                481 => {
+                    "platform: it does not know the call any more and keeps its other leg: the call may stay up and be charged"
+                }
+                _ => {
+                    "platform: a BYE has to be taken, whatever it thinks of the call: it may stay up and be charged"
+                }
+            },
+        );
+        return (judged, None);
+    }
     if !open.is_empty() {
         let judged = StepVerdict::fail(
             "hang-up-not-delivered",

@@ -322,7 +322,7 @@ pub(in crate::check) fn replaced(
         "binding-replaced",
         Side::Peer,
         format!("the registrar dropped a live binding of another device when ours came: {}", gone.join("; ")),
-        "that device is unreachable until its next refresh: reboot it now; use --query-only or a test account for this user",
+        "that device is unreachable until its next refresh: reboot it now; next time use a test account",
     );
     Some(judged.shown_by(&ended.evidence))
 }

@@ -31,6 +31,7 @@ impl Ends {
     ) -> Result<Change, Interrupted> {
         let Some(ours) = self.legs.get(leg) else { return Ok(Change::Unanswered) };
         let before = ours.seen.changes.len();
+        let began = run.now();
         ours.handle.command(command).await;
         let settled = |stage: &Ends| {
             stage.seen(leg).is_none_or(|seen| seen.is_over() || change_since(seen, before).is_some())
@@ -47,7 +48,11 @@ impl Ends {
                     },
                     Some(change) => change,
                     None if ours.seen.is_over() => Change::CallEnded,
-                    None => Change::Unanswered,
+                    // A refusal that may pass (491) is tried again: the time was over meanwhile.
+                    None => match run.trace(ours.handle.call_id()).last_refusal(began) {
+                        Some(status) => Change::Refused(status),
+                        None => Change::Unanswered,
+                    },
                 })
             }
         }

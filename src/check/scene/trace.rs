@@ -102,6 +102,12 @@ impl Trace {
         answers.filter(|answer| answer.number() == asked).find_map(|answer| answer.message.status())
     }
 
+    /// The status with which an INVITE of ours was refused last, since then.
+    pub(in crate::check) fn last_refusal(&self, since: Instant) -> Option<u16> {
+        let mut refusals = self.all(Direction::Received, What::Response(Method::Invite, 300, 699));
+        refusals.rfind(|refusal| refusal.at >= since)?.message.status()
+    }
+
     /// The session request delay of RFC 6076 sec. 4.3: from the first INVITE to the first sign that the far side is there, ringing or
     /// the final response.
     pub(in crate::check) fn request_delay(&self) -> Option<Duration> {
