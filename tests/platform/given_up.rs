@@ -255,3 +255,17 @@ async fn a_refusal_that_takes_its_time_is_no_leg_left_open() {
     says(&outcome, &["603"]);
     says_nothing_of(&outcome, &["left open", "still up", "did not end", "time for ringing", "mailbox"]);
 }
+
+/// The same platform for two questions: bob rings, and alice is not told.
+#[tokio::test(start_paused = true)]
+async fn ringing_that_is_not_passed_on_is_a_warning_for_each_question() {
+    let platform = || Platform::new().when(|_, m| m.answers(180, "INVITE"));
+    let scene = platform().start().await;
+    let outcome = scene.check(cancel()).await;
+    assert_eq!(outcome.verdict, Verdict::Pass, "{outcome}");
+    says(&outcome, &["bob rings, and no 180 or 183 came to the caller"]);
+    let scene = platform().start().await;
+    let outcome = scene.check(ringback::check::Call::between(&account("alice"), &account("bob"))).await;
+    assert_eq!(outcome.verdict, Verdict::Pass, "{outcome}");
+    says(&outcome, &["without ringing"]);
+}

@@ -34,6 +34,9 @@ impl Course for Cancel {
             }
             Err(judged) => return Err(scene.stop(mark, judged)),
         };
+        if scene.seen(legs.caller).rang().is_none() {
+            scene.note(cancel::not_told(self.b.name()));
+        }
         let mark = scene.begin("cancel");
         let judged = self.cancel(scene, legs).await;
         scene.end(mark, judged)?;

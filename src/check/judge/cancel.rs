@@ -138,6 +138,17 @@ pub(in crate::check) fn given_up(
     (judged, None)
 }
 
+/// The callee rings, and the caller was not told: no 180 or 183 came to it.
+pub(in crate::check) fn not_told(callee_name: &str) -> Finding {
+    Finding::new(
+        "no-ringing",
+        Severity::Warning,
+        Side::Peer,
+        format!("{callee_name} rings, and no 180 or 183 came to the caller"),
+        "platform: pass the 180 of the callee on; callers hear silence until somebody answers",
+    )
+}
+
 /// A CANCEL that reached `whom` and does not say that the call was taken elsewhere, as its Reason values should (RFC 3326).
 pub(in crate::check) fn reason_lost(reasons: &[String], whom: &str) -> Option<Finding> {
     if reasons.iter().any(|reason| reason.to_ascii_lowercase().contains("cause=200")) {

@@ -85,7 +85,8 @@ pub(in crate::check) fn judge(setup: &Setup<'_>) -> StepVerdict {
     if let Some(ended) = &seen.ended {
         return not_taken(setup, ended.by, &ended.cause);
     }
-    if seen.rang().is_none() && seen.early_media.is_none() {
+    let came = setup.callee.as_ref().is_some_and(|callee| callee.seen.is_some());
+    if seen.rang().is_none() && seen.early_media.is_none() && !came {
         return silent(setup);
     }
     not_answered(setup)

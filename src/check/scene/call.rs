@@ -103,11 +103,12 @@ impl Scene<'_> {
         leg: usize,
     ) -> Result<Option<usize>, StepVerdict> {
         let callee = dial.callee;
+        // Who is ours rings by what came to it, whether the caller was told or not.
         let rings = |ends: &super::Ends| {
             ends.seen(leg).is_none_or(|seen| {
                 seen.is_over()
                     || seen.answered.is_some()
-                    || seen.rang().is_some() && callee.is_none_or(|party| ends.called(party).is_some())
+                    || callee.map_or(seen.rang().is_some(), |party| ends.called(party).is_some())
             })
         };
         let came = self.until(self.left(dial, leg), rings).await?;
