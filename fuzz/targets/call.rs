@@ -10,7 +10,7 @@ use ringback::message::{Builder, Flow, Ids, Message, Transport};
 use ringback::sdp::Local;
 use ringback::syntax::{HeaderName, Limits, Method};
 use ringback::transaction::{self, ClientId, Layer};
-use ringback::ua::call::{Call, Command, Config, Hold, Input, Output, RequestId};
+use ringback::ua::call::{Call, Command, Config, Hold, Input, Output, Redirects, Refers, RequestId};
 use ringback::ua::transfer::{Refer, Target};
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
@@ -43,7 +43,8 @@ impl World {
         config.prefer_update = flags & 4 != 0;
         config.require_reliable = flags & 8 != 0;
         config.session_expires = (flags & 16 == 0).then_some(90);
-        config.referrals = flags & 64 != 0;
+        config.refers = if flags & 64 != 0 { Refers::Asked } else { Refers::Declined };
+        config.redirects = if flags & 32 != 0 { Redirects::Any } else { Redirects::Refused };
         World {
             layer: Layer::new(transaction::Config::default(), ids.fork()),
             call: None,
