@@ -130,6 +130,21 @@ impl Notebook {
         }
     }
 
+    /// The peer answers again: what was taken for its silence (`answers-stopped`) was one request that it drops.
+    pub(super) fn not_silent(&mut self) {
+        let Some(finding) = self.findings.iter_mut().find(|finding| finding.code == "answers-stopped") else {
+            return;
+        };
+        let Some((_, what)) = finding.seen.rsplit_once(": ") else { return };
+        let seen = format!("{what}, and other requests before and after it were answered");
+        let before = std::mem::replace(&mut finding.seen, seen.clone());
+        (finding.code, finding.side) = (Name::Borrowed("request-dropped"), super::Side::Peer);
+        finding.advice = "platform, or an ALG or firewall before it: this request is dropped and others are not; compare it with them in the ladder (its size, its Contact)".to_owned();
+        for step in self.steps.iter_mut().filter(|step| step.detail == before) {
+            (step.verdict, step.detail) = (Verdict::Fail, seen.clone());
+        }
+    }
+
     /// Adds a finding; one with the same code and the same sight is not added twice.
     pub(super) fn find(&mut self, finding: Finding) {
         if !self.findings.iter().any(|f| f.code == finding.code && f.seen == finding.seen) {

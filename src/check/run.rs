@@ -169,6 +169,11 @@ impl Run {
         self.notebook.is_not_asked = true;
     }
 
+    /// The peer answered after what was taken for its silence.
+    pub(super) fn not_silent(&mut self) {
+        self.notebook.not_silent();
+    }
+
     /// Adds a finding; one with the same code and the same sight is not added twice.
     pub fn find(&mut self, finding: Finding) {
         self.notebook.find(finding);

@@ -112,3 +112,23 @@ async fn line_ends_around_answers_are_nothing() {
         assert_eq!(steps(&outcome), crate::scene::ALL_PASS, "{outcome}");
     }
 }
+
+/// One request that is dropped is no ban, where the ones before and after it are answered.
+#[tokio::test(start_paused = true)]
+async fn a_bind_that_is_dropped_alone_is_no_silence() {
+    let scene = Scripted::raw(Registrar::default(), |r, q| {
+        let binds = q
+            .header(ringback::syntax::HeaderName::Contact)
+            .is_some_and(|contact| !String::from_utf8_lossy(contact).contains("expires=0"));
+        if binds { Vec::new() } else { text(r.healthy(q)) }
+    })
+    .await;
+    let outcome = scene.check(ringback::check::Register::new(&scene.account("alice", Udp))).await;
+    assert_eq!((outcome.verdict, blamed(&outcome)), (Verdict::Fail, Some("peer")), "{outcome}");
+    let told = told(&outcome);
+    assert!(
+        told.contains("no answer to the bind") && told.contains("before and after it were answered"),
+        "{outcome}"
+    );
+    assert!(!told.contains("fail2ban") && !told.contains("not at all"), "{outcome}");
+}

@@ -268,6 +268,9 @@ async fn remove(run: &mut Run, session: &mut Session, others: Option<Vec<Foreign
     let removed = session.command(run, Command::Remove).await;
     observe::answer(run, session, &removed);
     let judged = judge::accepted(session, &removed, "removal");
+    if removed.answer().is_some() {
+        run.not_silent();
+    }
     if !removed.accepted() && removed.refusal().is_none() {
         session.end_step(run, step, &judged, judged.detail.clone());
         run.find(left_behind(session, &removed));
