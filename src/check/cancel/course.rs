@@ -62,7 +62,7 @@ impl Cancel {
     /// It rings at both ends, and does so for its time.
     async fn let_ring(&self, scene: &mut Scene<'_>, dial: &Dial<'_>) -> Result<JoinedLegs, StepVerdict> {
         let caller = scene.dial(dial).await?;
-        let Some(callee) = scene.until_rings(dial, caller).await? else {
+        let Some(callee) = scene.until_rings(dial, caller, false).await? else {
             return Err(StepVerdict::not_run("there is no call"));
         };
         let legs = JoinedLegs { caller, callee };

@@ -101,14 +101,16 @@ impl Scene<'_> {
         &mut self,
         dial: &Dial<'_>,
         leg: usize,
+        is_told: bool,
     ) -> Result<Option<usize>, StepVerdict> {
         let callee = dial.callee;
-        // Who is ours rings by what came to it, whether the caller was told or not.
+        // Who is ours rings by what came to it, whether the caller was told (`is_told`) or not.
         let rings = |ends: &super::Ends| {
             ends.seen(leg).is_none_or(|seen| {
                 seen.is_over()
                     || seen.answered.is_some()
-                    || callee.map_or(seen.rang().is_some(), |party| ends.called(party).is_some())
+                    || (seen.rang().is_some() || callee.is_some() && !is_told)
+                        && callee.is_none_or(|party| ends.called(party).is_some())
             })
         };
         let came = self.until(self.left(dial, leg), rings).await?;

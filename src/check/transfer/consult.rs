@@ -121,7 +121,7 @@ impl Transfer {
         let leg = scene.dial(&dial).await?;
         let reached = match attended {
             true => scene.until_answered(&dial, leg).await,
-            false => scene.until_rings(&dial, leg).await,
+            false => scene.until_rings(&dial, leg, true).await,
         };
         if let Err(judged) = reached {
             return Err(Failed {
