@@ -163,6 +163,13 @@ impl Account {
         hop
     }
 
+    /// Hosts that are its own: of its domain, its registrar and its outbound proxy.
+    pub(super) fn hosts(&self) -> Vec<String> {
+        let domain = Destination::of_domain(&self.domain);
+        let all = [Some(&domain), self.registrar.as_ref(), self.outbound_proxy.as_ref()];
+        all.into_iter().flatten().map(|one| one.host.clone()).collect()
+    }
+
     /// The Request-URI of a REGISTER.
     pub fn register_uri(&self) -> String {
         format!("sip:{}", self.domain)

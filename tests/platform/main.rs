@@ -9,6 +9,7 @@ mod healthy;
 #[path = "../support/platform/mod.rs"]
 #[allow(dead_code, unused_imports)]
 mod platform;
+mod redirects;
 mod setup;
 mod transfers;
 mod unasked;

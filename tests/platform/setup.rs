@@ -166,18 +166,19 @@ async fn a_call_in_earnest_is_never_answered() {
 
 #[tokio::test(start_paused = true)]
 async fn who_was_redirected_to_is_named_and_not_who_was_called() {
-    let platform = Platform::new().when(|core, m| {
-        let is_call = m.begins("INVITE") && user(m.uri()) == "bob";
-        if is_call {
-            let lines = "Contact: <sip:carol@pbx.example.com>\nDiversion: <sip:bob@pbx.example.com>;reason=unconditional";
-            core.respond(m, 302, "Moved Temporarily", lines);
-        }
-        is_call
-    });
-    let outcome = platform.asked(between()).await;
-    does_not_pass(&outcome);
-    says(&outcome, &["302", "carol", "bob", "redirect|forward"]);
-    says_nothing_of(&outcome, &["404 for bob", "number is not attached"]);
+    let redirecting = || {
+        answered(
+            302,
+            "Contact: <sip:carol@pbx.example.com>\nDiversion: <sip:bob@pbx.example.com>;reason=unconditional",
+        )
+    };
+    let asked = [between(), between().follow_redirects(true)];
+    for (check, what_came) in asked.into_iter().zip(["not called", "does not know sip:carol"]) {
+        let outcome = redirecting().asked(check).await;
+        does_not_pass(&outcome);
+        says(&outcome, &["302", "carol", "bob", "redirect|forward", what_came]);
+        says_nothing_of(&outcome, &["404 for bob", "number is not attached"]);
+    }
 }
 
 #[tokio::test(start_paused = true)]
@@ -258,9 +259,11 @@ fn answered(status: u16, lines: &'static str) -> Platform {
 
 #[tokio::test(start_paused = true)]
 async fn a_redirection_that_leads_nowhere_is_told_with_the_place() {
-    let outcome = answered(302, "Contact: <sip:x@192.0.2.77>").asked(between()).await;
+    let outcome = answered(302, "Contact: <sip:nobody@pbx.example.com>")
+        .when(|_, m| m.begins("INVITE") && user(m.uri()) == "nobody");
+    let outcome = outcome.asked(between().follow_redirects(true)).await;
     does_not_pass(&outcome);
-    says(&outcome, &["302", "192.0.2.77", "nothing came from there"]);
+    says(&outcome, &["302", "nobody", "nothing came from there"]);
     says_nothing_of(&outcome, &["provisional", "203.0.113.1:5060 sent"]);
     // Neither a proxy nor another service is another place of bob.
     for status in [305, 380] {
@@ -278,7 +281,7 @@ async fn a_redirection_that_leads_nowhere_is_told_with_the_place() {
 async fn who_was_redirected_to_and_answers_is_named() {
     let platform =
         answered(302, "Contact: <sip:carol@pbx.example.com>").answering("carol", || Source::Tone(440.0));
-    let outcome = platform.asked(between()).await;
+    let outcome = platform.asked(between().follow_redirects(true)).await;
     does_not_pass(&outcome);
     says(&outcome, &["302", "not by bob", "carol"]);
 }

@@ -53,14 +53,15 @@ async fn no_question_obeys_a_refer_that_it_did_not_ask_for() {
 
 const ELSEWHERE: &str = "192.0.2.9:5070";
 
-/// 900 is redirected to this, and there this happens.
+/// 900 is redirected to this, and who is called there does this.
 fn redirected(to: &'static str, answer: impl Fn(&mut Core, &Incoming) + Send + 'static) -> Platform {
     Platform::new().challenges().listening(ELSEWHERE).when(move |core, m| {
-        if m.begins("INVITE") && m.at == ELSEWHERE.parse().unwrap() {
+        let is_asked = m.begins("INVITE") && m.get("Proxy-Authorization").is_some();
+        if m.begins("INVITE") && user(m.uri()) == "x" {
             answer(core, m);
             return true;
         }
-        let is_call = m.begins("INVITE") && user(m.uri()) == "900" && m.get("Proxy-Authorization").is_some();
+        let is_call = is_asked && user(m.uri()) == "900";
         if is_call {
             core.respond(m, 302, "Moved Temporarily", &format!("Contact: <{to}>"));
         }
@@ -68,98 +69,84 @@ fn redirected(to: &'static str, answer: impl Fn(&mut Core, &Incoming) + Send + '
     })
 }
 
-async fn call_900(platform: Platform) -> (Scene, Outcome) {
-    let scene = platform.start().await;
-    let outcome = scene.check(Call::to(&account("alice"), "900").unwrap()).await;
-    for text in scene.received(Some(ELSEWHERE)) {
-        assert!(
-            text.get("Proxy-Authorization").is_none() && text.get("Authorization").is_none(),
-            "credentials went elsewhere: {text:?}\n{outcome}"
-        );
+fn call_900() -> Call {
+    Call::to(&account("alice"), "900").unwrap()
+}
+
+fn busy(core: &mut Core, m: &Incoming) {
+    core.respond(m, 486, "Busy Here", "");
+}
+
+#[tokio::test(start_paused = true)]
+async fn another_host_gets_nothing_whatever_was_asked_for() {
+    let to = "sip:x@192.0.2.9:5070";
+    for follow in [false, true] {
+        let scene = redirected(to, busy).start().await;
+        let outcome = scene.check(call_900().follow_redirects(follow)).await;
+        does_not_pass(&outcome);
+        says(&outcome, &["302", "redirect", to]);
+        says_nothing_of(&outcome, &["busy"]);
+        assert_eq!(scene.received(Some(ELSEWHERE)).len(), 0, "{outcome}");
     }
-    does_not_pass(&outcome);
-    says(&outcome, &["302", "redirect"]);
-    (scene, outcome)
 }
 
 #[tokio::test(start_paused = true)]
-async fn no_credentials_go_to_another_host() {
-    let platform = redirected("sip:x@192.0.2.9:5070", |core, m| core.respond(m, 486, "Busy Here", ""));
-    let (_, outcome) = call_900(platform).await;
-    says(&outcome, &["busy|486", "192.0.2.9"]);
-    says_nothing_of(&outcome, &["900 is busy", "sip:900@pbx.example.com is busy"]);
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_challenge_from_another_host_is_not_answered() {
-    for (status, name) in [(407, "Proxy-Authenticate"), (401, "WWW-Authenticate")] {
-        let platform = redirected("sip:x@192.0.2.9:5070", move |core, m| {
-            core.respond(
-                m,
-                status,
-                "Who Are You",
-                &format!("{name}: Digest realm=\"evil.example\", nonce=\"chosen\""),
-            );
-        });
-        let (_, outcome) = call_900(platform).await;
-        says_nothing_of(&outcome, &["wrong password", "credentials are wrong"]);
-    }
-    // Nor where it claims the registrar's realm.
-    let platform = redirected("sip:x@192.0.2.9:5070", |core, m| {
-        core.respond(
-            m,
-            407,
-            "Who Are You",
-            "Proxy-Authenticate: Digest realm=\"pbx.example.com\", nonce=\"chosen\"",
-        );
-    });
-    call_900(platform).await;
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_redirection_to_a_number_that_costs_is_not_dialled() {
+async fn a_redirection_to_a_number_that_costs_is_not_dialled_unasked() {
     for to in [
         "sip:+19005550000@pbx.example.com",
         "sip:+19005550000@203.0.113.1:5060",
         "sip:+19005550000@192.0.2.9:5070",
         "tel:+19005550000",
     ] {
-        let (scene, outcome) =
-            call_900(redirected(to, |core, m| core.respond(m, 486, "Busy Here", ""))).await;
+        let scene = redirected(to, busy).start().await;
+        let outcome = scene.check(call_900()).await;
+        does_not_pass(&outcome);
         assert!(!scene.dialled(EXPENSIVE), "dialled\n{outcome}");
-        says(&outcome, &[EXPENSIVE]);
+        says(&outcome, &["302", "redirect", to]);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_realm_that_is_first_seen_behind_a_redirection_is_not_answered() {
+    for (status, name) in [(407, "Proxy-Authenticate"), (401, "WWW-Authenticate")] {
+        let platform = redirected("sip:x@pbx.example.com", move |core, m| {
+            let lines = format!("{name}: Digest realm=\"evil.example\", nonce=\"chosen\"");
+            core.respond(m, status, "Who Are You", &lines);
+        });
+        let scene = platform.start().await;
+        let outcome = scene.check(call_900().follow_redirects(true)).await;
+        does_not_pass(&outcome);
+        says(&outcome, &["302", "redirect"]);
+        says_nothing_of(&outcome, &["wrong password", "credentials are wrong"]);
+        let asked: Vec<Text> =
+            scene.got("INVITE").into_iter().filter(|text| user(text.uri()) == "x").collect();
+        assert!(!asked.is_empty(), "{outcome}");
+        for text in asked {
+            let credentials = format!("{}{}", text.value("Authorization"), text.value("Proxy-Authorization"));
+            assert!(!credentials.contains("evil.example"), "{text:?}\n{outcome}");
+        }
     }
 }
 
 #[tokio::test(start_paused = true)]
 async fn who_is_redirected_is_not_who_is_busy() {
-    let platform = Platform::new().listening(ELSEWHERE).when(|core, m| {
-        let is_call = m.begins("INVITE");
-        match is_call && m.at == ELSEWHERE.parse().unwrap() {
-            true => core.respond(m, 486, "Busy Here", ""),
-            false if is_call => core.respond(m, 302, "Moved Temporarily", "Contact: <sip:x@192.0.2.9:5070>"),
-            false => {}
-        }
-        is_call
-    });
-    let (_, outcome) = call_900(platform).await;
-    says(&outcome, &["900", "192.0.2.9", "busy"]);
+    let outcome = redirected("sip:x@pbx.example.com", busy).asked(call_900().follow_redirects(true)).await;
+    does_not_pass(&outcome);
+    says(&outcome, &["302", "900", "x@pbx.example.com", "busy"]);
     says_nothing_of(&outcome, &["900 is busy", "sip:900@pbx.example.com is busy"]);
 }
 
 #[tokio::test(start_paused = true)]
 async fn who_a_redirection_led_to_is_named_as_who_answered() {
-    let platform =
-        Platform::new().listening(ELSEWHERE).answering("x", || Source::Tone(440.0)).when(|core, m| {
-            let is_call = m.begins("INVITE") && m.at != ELSEWHERE.parse().unwrap();
-            if is_call {
-                core.respond(m, 302, "Moved Temporarily", "Contact: <sip:x@192.0.2.9:5070>");
-            }
-            is_call
-        });
-    let scene = platform.start().await;
-    let outcome = scene.check(Call::to(&account("alice"), "900").unwrap()).await;
-    says(&outcome, &["302", "192.0.2.9", "answered"]);
+    let platform = Platform::new().answering("x", || Source::Tone(440.0)).when(|core, m| {
+        let is_call = m.begins("INVITE") && user(m.uri()) == "900";
+        if is_call {
+            core.respond(m, 302, "Moved Temporarily", "Contact: <sip:x@pbx.example.com>");
+        }
+        is_call
+    });
+    let outcome = platform.asked(call_900().follow_redirects(true)).await;
+    says(&outcome, &["302", "x@pbx.example.com", "answered"]);
 }
 
 #[tokio::test(start_paused = true)]

@@ -17,6 +17,10 @@ pub(crate) struct DialOptions<const WAIT_S: u64> {
     /// with --register-caller only.
     #[arg(long)]
     pub(crate) beside_live_devices: bool,
+    /// Follow a redirection (3xx) once, to hosts of the account only. Who is called then may be a live device, or a number that costs;
+    /// without it the redirection is the result, and nobody else is called.
+    #[arg(long)]
+    pub(crate) follow_redirects: bool,
     /// Dial this number or SIP URI to reach the other account, instead of its address of record.
     #[arg(long, value_name = "NUMBER")]
     pub(crate) dial: Option<String>,
@@ -47,6 +51,7 @@ macro_rules! dialled {
     ($check:expr, $options:expr) => {{
         let check = $check.register_caller($options.register_caller).wait($options.wait);
         let check = check.beside_live_devices($options.beside_live_devices);
+        let check = check.follow_redirects($options.follow_redirects);
         match &$options.dial {
             Some(number) => check.dial(number)?,
             None => check,

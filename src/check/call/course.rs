@@ -38,7 +38,10 @@ impl Course for Call {
     fn cast(&self) -> Cast<'_> {
         match &self.callee {
             Some(callee) => Cast::pair(&self.a, callee, &self.options),
-            None => Cast::new([Role::new("party-a", &self.a, self.options.caller()).quiet()]),
+            None => {
+                let caller = Role::new("party-a", &self.a, self.options.caller()).quiet();
+                Cast::new(&self.options, [caller])
+            }
         }
     }
 

@@ -37,10 +37,6 @@ pub(super) fn write_down(call: &Call, scene: &mut Scene<'_>) {
         facts.push(("answered-as", header(&answer.message, HeaderName::PAssertedIdentity)));
         facts.push(("session-expires", header(&answer.message, HeaderName::SessionExpires)));
     }
-    let refused = seen.rejected.as_ref().and_then(|(_, r)| Some((r.status?, r.targets.first()?)));
-    if let Some((status, target)) = seen.redirected.as_ref().map(|(s, t)| (*s, t)).or(refused) {
-        facts.push(("redirected", format!("{status} to {target}")));
-    }
     if seen.progress.iter().any(|(_, status, _)| *status >= 180) {
         let early = if seen.early_media.is_some() { "yes" } else { "no" };
         facts.push(("early-media", early.to_owned()));

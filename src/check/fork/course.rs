@@ -51,7 +51,8 @@ impl Course for Fork {
             .zip(END_STEPS)
             .map(|(account, step)| Role { is_device: self.one_account, ..Role::new(step, account, callee) });
         let second = self.second().map(|account| Role::new("second-caller", account, caller));
-        Cast::new([Role::new("caller", &self.caller, caller)].into_iter().chain(ends).chain(second))
+        let first = Role::new("caller", &self.caller, caller);
+        Cast::new(&self.options, [first].into_iter().chain(ends).chain(second))
     }
 
     async fn play(&self, scene: &mut Scene<'_>, result: &mut Self::Result) -> Step {

@@ -19,6 +19,8 @@ pub(in crate::check) struct Refused<'a> {
     /// The callee's name, where it is ours and registered.
     pub(in crate::check) registered_callee: Option<&'a str>,
     pub(in crate::check) caller_registered: bool,
+    /// A redirection is followed once, to the hosts of the account.
+    pub(in crate::check) follows_redirects: bool,
     /// The user of our credentials.
     pub(in crate::check) user: &'a str,
 }
@@ -75,8 +77,17 @@ pub(in crate::check) fn judge(refused: &Refused<'_>) -> StepVerdict {
         300..=399 => fail(
             "redirected",
             Side::Setup,
-            format!("{status} to {}: not followed", or_nowhere(listed(HeaderName::Contact))),
-            "call the number that it names; platform: follow redirections of its endpoints itself",
+            format!(
+                "{status}: {} is redirected to {}, which was not called{}",
+                refused.registered_callee.unwrap_or(target),
+                said.as_ref().map(Said::contacts_or_nowhere).unwrap_or_default(),
+                if refused.follows_redirects {
+                    ": once only, and to hosts of the account only, is a redirection followed"
+                } else {
+                    ""
+                }
+            ),
+            "a forwarding is set for who was called, or a route leads elsewhere: look at the account's forwarding; phones differ in whether they follow (ringback: --follow-redirects); platform: follow redirections itself",
         ),
         402 | 403 => fail(
             "forbidden",
@@ -248,8 +259,4 @@ fn explained(rejection: &Rejection) -> String {
 
 fn or_nothing(text: String) -> String {
     if text.is_empty() { "it does not say which".to_owned() } else { text }
-}
-
-fn or_nowhere(text: String) -> String {
-    if text.is_empty() { "nowhere (no Contact)".to_owned() } else { text }
 }

@@ -34,6 +34,8 @@ pub(in crate::check) struct Setup<'a> {
     /// The user of the caller's credentials.
     pub(in crate::check) user: &'a str,
     pub(in crate::check) caller_registered: bool,
+    /// A redirection is followed once, to the hosts of the account.
+    pub(in crate::check) follows_redirects: bool,
     /// What the caller's leg saw.
     pub(in crate::check) seen: &'a Seen,
     /// Its messages.
@@ -160,8 +162,11 @@ fn rejected(setup: &Setup<'_>, rejection: &Rejection) -> StepVerdict {
             );
         }
     }
+    // A forwarding of who does not answer, or of who is busy, is told as the forwarding.
+    let is_forwarded = rejection.status.is_some_and(|status| (300..400).contains(&status));
+    let given_up = callee.and_then(Callee::given_up);
     // Whatever status it then gives: nobody refused, nobody answered.
-    if let Some((time, reasons)) = callee.and_then(Callee::given_up) {
+    if let Some((time, reasons)) = given_up.filter(|_| !is_forwarded) {
         let name = callee.map_or("", |callee| callee.name);
         let status = rejection
             .status
@@ -201,8 +206,16 @@ fn rejected(setup: &Setup<'_>, rejection: &Rejection) -> StepVerdict {
             .filter(|callee| callee.is_direct && redirected.is_none())
             .map(|callee| callee.name),
         caller_registered: setup.caller_registered,
+        follows_redirects: setup.follows_redirects,
         user: setup.user,
     });
+    let rang = given_up.zip(callee).map(|((time, _), callee)| {
+        format!("{} rang for {:.1} s, then the platform cancelled it", callee.name, time.as_secs_f64())
+    });
+    let judged = match rang {
+        Some(rang) => judged.because(&rang),
+        None => judged,
+    };
     match redirected {
         Some((status, to)) => judged.because(&format!("{} is redirected ({status}) to {to}", setup.target)),
         None => judged,
@@ -236,6 +249,17 @@ fn not_taken(setup: &Setup<'_>, by: By, cause: &Cause) -> StepVerdict {
 fn not_answered(setup: &Setup<'_>) -> StepVerdict {
     let seconds = setup.wait.as_secs_f64();
     let target = setup.target;
+    if let Some((status, to)) = &setup.seen.redirected {
+        return StepVerdict::fail(
+            "redirect-target-not-answered",
+            Side::Setup,
+            format!(
+                "{} is redirected ({status}) to {to}, which rang and was not answered in {seconds:.0} s: cancelled",
+                setup.callee.as_ref().map_or(target, |callee| callee.name)
+            ),
+            "look at the forwarding of who was called; who is there may have been rung by this check",
+        );
+    }
     let Some(callee) = &setup.callee else {
         return StepVerdict::fail(
             "not-answered",

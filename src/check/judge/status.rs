@@ -23,7 +23,7 @@ pub(in crate::check) struct Said {
 }
 
 /// Headers that explain a refusal (RFC 3261 sec. 20, RFC 3326, RFC 3329, RFC 4028).
-const TELLING: [&str; 14] = [
+const TELLING: [&str; 16] = [
     "Warning",
     "Reason",
     "Retry-After",
@@ -38,6 +38,9 @@ const TELLING: [&str; 14] = [
     "Allow-Events",
     "Recv-Info",
     "Alert-Info",
+    // Who was asked in whose place (RFC 5806, RFC 7044).
+    "Diversion",
+    "History-Info",
 ];
 
 /// Parts of the names of headers in which vendors say why.
@@ -143,7 +146,7 @@ impl Said {
         std::iter::once(&self.phrase).chain(explaining.map(|(_, value)| value)).find_map(|text| about(text))
     }
 
-    fn contacts_or_nowhere(&self) -> String {
+    pub(in crate::check) fn contacts_or_nowhere(&self) -> String {
         if self.contacts.is_empty() {
             "nowhere: it has no Contact".to_owned()
         } else {

@@ -263,6 +263,7 @@ impl Scene<'_> {
             wait: dial.wait,
             user: party.account.credentials().username(),
             caller_registered: party.is_registered(),
+            follows_redirects: party.follow_redirects,
             seen: &caller.seen,
             trace: &trace,
             callee,

@@ -4,7 +4,11 @@ use super::{CallOptions, Party, Registering, Scene, Step, Stopped};
 use crate::check::{Account, Finding, Run, Severity, Side};
 
 /// The parties, in the order of their numbers.
-pub(in crate::check) struct Cast<'a>(Vec<Role<'a>>);
+pub(in crate::check) struct Cast<'a> {
+    roles: Vec<Role<'a>>,
+    /// Their calls follow redirections to the hosts of their accounts.
+    follow_redirects: bool,
+}
 
 /// One of them.
 pub(in crate::check) struct Role<'a> {
@@ -38,13 +42,17 @@ impl<'a> Role<'a> {
 
 impl<'a> Cast<'a> {
     /// These, numbered from 0.
-    pub(in crate::check) fn new(roles: impl IntoIterator<Item = Role<'a>>) -> Cast<'a> {
-        Cast(roles.into_iter().collect())
+    pub(in crate::check) fn new(
+        options: &CallOptions,
+        roles: impl IntoIterator<Item = Role<'a>>,
+    ) -> Cast<'a> {
+        Cast { roles: roles.into_iter().collect(), follow_redirects: options.follow_redirects }
     }
 
     /// A caller, number 0, and a registered callee, number 1.
     pub(in crate::check) fn pair(a: &'a Account, b: &'a Account, options: &CallOptions) -> Cast<'a> {
-        Cast::new([Role::new("party-a", a, options.caller()), Role::new("party-b", b, options.callee())])
+        let roles = [Role::new("party-a", a, options.caller()), Role::new("party-b", b, options.callee())];
+        Cast::new(options, roles)
     }
 }
 
@@ -53,7 +61,7 @@ impl Scene<'_> {
     ///
     /// # Errors
     /// One of them could not be reached, or not be registered.
-    pub(super) async fn open(&mut self, Cast(roles): Cast<'_>) -> Step {
+    pub(super) async fn open(&mut self, Cast { roles, follow_redirects }: Cast<'_>) -> Step {
         for (number, role) in roles.iter().enumerate() {
             let same = |other: &Role<'_>| other.account.aor() == role.account.aor();
             if !role.is_device && roles.iter().take(number).any(same) {
@@ -67,6 +75,7 @@ impl Scene<'_> {
             let opened = Party::open(self.run, role.account, number, role.step, role.registering).await;
             let mut party = opened.ok_or_else(|| Stopped::after(role.step))?;
             party.quiet = role.quiet;
+            party.follow_redirects = follow_redirects;
             other_bindings(self.run, role.account.name(), party.others);
             self.ends.parties.push(party);
         }

@@ -30,6 +30,8 @@ pub(in crate::check) struct Ends {
     pub(in crate::check) legs: Vec<Leg>,
     /// REFERs that our parties obey, in the order in which they came.
     pub(in crate::check) referrals: Vec<referral::Referral>,
+    /// Every URI that was called, in order: dialled, told by a REFER, named by a redirection.
+    pub(in crate::check) dialled: Vec<String>,
     /// Calls that ring and will be answered.
     answers: Vec<(Instant, usize)>,
     /// The part of our packets that went out in time while it was listened last; `None` where none was due.
@@ -65,6 +67,7 @@ impl Ends {
         let setup = party.call_config();
         // Before: by the time that the handle is here the call may have rung already.
         let now = Clock::now().into_std();
+        self.dialled.push(target.to_owned());
         let handle = party.agent.dial(party.flow(), target, media, setup).await?;
         self.legs.push(Leg::new(caller, handle, true, now));
         Ok(self.legs.len() - 1)
@@ -152,6 +155,9 @@ impl Ends {
                     }) => Some((*referral, (**referred).clone())),
                     _ => None,
                 };
+                if let What::Signal(Event::Redirected { target, .. }) = &what {
+                    self.dialled.push(target.clone());
+                }
                 if let Some(leg) = self.legs.get_mut(index) {
                     leg.seen.take(at, what);
                 }

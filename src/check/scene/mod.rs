@@ -73,6 +73,7 @@ pub(super) async fn perform<C: Course>(course: &C, run: &mut Run) {
     };
     let why = ended.err().map_or(Cow::Borrowed("nothing was left to be tried"), |stopped| stopped.why);
     scene.note_restraint();
+    scene.write_down_dialled();
     let Scene { run, mut ends, .. } = scene;
     run.skip_missing(&course.steps(), &why);
     course.keep(result, run);
@@ -244,6 +245,20 @@ impl Scene<'_> {
     /// How this party is called in words.
     pub(super) fn name(&self, party: usize) -> &str {
         self.ends.parties.get(party).map_or("somebody", |party| party.account.name())
+    }
+
+    /// Every number and URI that was called, and every redirection, as facts.
+    fn write_down_dialled(&mut self) {
+        for uri in &self.ends.dialled {
+            self.run.fact("dialled", uri.as_str());
+        }
+        for seen in self.ends.legs.iter().map(|leg| &leg.seen) {
+            let followed = seen.redirected.as_ref().map(|(status, to)| (*status, to));
+            let refused = seen.rejected.as_ref().and_then(|(_, r)| Some((r.status?, r.targets.first()?)));
+            for (status, to) in followed.into_iter().chain(refused) {
+                self.run.fact("redirected", format!("{status} to {to}"));
+            }
+        }
     }
 
     /// A leg that a verb has given.

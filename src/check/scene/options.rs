@@ -10,6 +10,8 @@ pub(in crate::check) struct CallOptions {
     pub(in crate::check) register_caller: bool,
     /// Ends of ours are bound also beside devices that are live.
     pub(in crate::check) beside_live_devices: bool,
+    /// Redirections to the hosts of the caller's account are followed.
+    pub(in crate::check) follow_redirects: bool,
     /// What the caller dials, as it was written and as a Request-URI; the callee's address of record without.
     pub(in crate::check) dialled: Option<(String, String)>,
     /// Time for a call to be answered.
@@ -24,6 +26,7 @@ impl CallOptions {
         CallOptions {
             register_caller: false,
             beside_live_devices: false,
+            follow_redirects: false,
             dialled: None,
             wait,
             time_limit: None,
@@ -71,6 +74,16 @@ macro_rules! call_options {
             #[must_use]
             pub fn beside_live_devices(mut self, beside: bool) -> $question {
                 self.options.beside_live_devices = beside;
+                self
+            }
+
+            /// Follows a redirection (3xx) of a call once, to its first Contact, where its host is the account's domain, registrar or outbound
+            /// proxy; no other host is called, and none gets credentials. What is called then may be a device that is live, or a number
+            /// that costs: each is told in a fact `dialled`. Without it a redirection is the final answer, and told with where it
+            /// leads (RFC 3261 sec. 8.1.3.4). Default: no.
+            #[must_use]
+            pub fn follow_redirects(mut self, follow: bool) -> $question {
+                self.options.follow_redirects = follow;
                 self
             }
 

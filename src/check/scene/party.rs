@@ -39,6 +39,8 @@ pub(in crate::check) struct Party {
     user_agent: String,
     /// REFERs that it obeys in its calls; none unless the check is about them.
     pub(in crate::check) refers: call::Refers,
+    /// Redirections of its calls are followed, to the hosts of its account.
+    pub(super) follow_redirects: bool,
     /// Realms that its registrar used when it registered.
     realms: Vec<String>,
     /// What to do with the next call to it; without, calls are refused with 486.
@@ -235,12 +237,22 @@ impl Party {
         Trust { realms, hosts, first_use: self.realms.is_empty() }
     }
 
+    /// Where a redirection of its calls may lead: nowhere unless the user said so, and never to a host that is not the account's.
+    fn redirects(&self) -> call::Redirects {
+        if !self.follow_redirects {
+            return call::Redirects::Refused;
+        }
+        let mut hosts = self.account.hosts();
+        hosts.push(self.flow().remote.ip().to_string());
+        call::Redirects::Hosts(hosts)
+    }
+
     /// Who it is in a call.
     pub(super) fn call_config(&self) -> impl FnOnce(Local) -> call::Config + use<> {
         let (from, contact) = (self.account.aor().to_owned(), self.session.contact().to_owned());
         let (credentials, routes) = (self.account.credentials().clone(), self.account.routes());
         let user_agent = self.user_agent.clone();
-        let (trust, refers) = (self.trust(), self.refers.clone());
+        let (trust, refers, redirects) = (self.trust(), self.refers.clone(), self.redirects());
         let timers = &self.agent.endpoint().config().transaction;
         let (t1, t2) = (timers.t1, timers.t2);
         move |local| {
@@ -248,8 +260,7 @@ impl Party {
             config.credentials = Some(credentials);
             config.routes = routes;
             config.user_agent = user_agent;
-            (config.trust, config.refers) = (trust, refers);
-            config.redirects = call::Redirects::Names;
+            (config.trust, config.refers, config.redirects) = (trust, refers, redirects);
             (config.t1, config.t2) = (t1, t2);
             config
         }
@@ -278,6 +289,7 @@ async fn open(run: &mut Run, account: &Account, tone: party_tone::Party) -> Resu
         others: 0,
         user_agent: run.user_agent().to_owned(),
         refers: call::Refers::Declined,
+        follow_redirects: false,
         realms: Vec::new(),
         expect: None,
         invitations: Vec::new(),

@@ -29,6 +29,7 @@ impl Ends {
             let media = MediaSetup::Stream { background: party.background(), detect_tones: true };
             let (setup, asked) = (party.call_config(), referral.referred.clone());
             let target = asked.target.uri.clone();
+            self.dialled.push(target.clone());
             let dialled =
                 party.agent.dial(party.flow(), &target, media, |local| setup(local).referred(&asked)).await;
             if let Ok(handle) = dialled {

@@ -47,11 +47,12 @@ impl Course for Transfer {
     }
 
     fn cast(&self) -> Cast<'_> {
-        Cast::new([
+        let roles = [
             Role::new("party-a", &self.a, self.options.caller()),
             Role::new("party-b", &self.b, self.options.callee()),
             Role::new("party-c", &self.c, self.options.callee()),
-        ])
+        ];
+        Cast::new(&self.options, roles)
     }
 
     async fn play(&self, scene: &mut Scene<'_>, result: &mut Self::Result) -> Step {

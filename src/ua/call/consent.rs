@@ -30,9 +30,6 @@ pub enum Redirects {
     Hosts(Vec<String>),
     /// Once, to its first Contact, whatever its host.
     Any,
-    /// Once, to its first Contact, whatever its host, where its user is a name: a telephone number or a short code may cost money, reach an
-    /// emergency desk, or switch a feature of the account.
-    Names,
 }
 
 impl Refers {
@@ -59,23 +56,11 @@ impl Redirects {
         match self {
             Redirects::Refused => false,
             Redirects::Any => true,
-            Redirects::Names => is_name(uri),
             Redirects::Hosts(hosts) => host_of(uri).is_some_and(|host| {
                 hosts.iter().any(|allowed| plain(allowed).eq_ignore_ascii_case(plain(&host)))
             }),
         }
     }
-}
-
-/// Is this a SIP URI of somebody with a name: without a user, or with one that has a letter and fewer digits than a telephone number?
-fn is_name(uri: &str) -> bool {
-    let Ok(parsed) = Uri::parse(uri.as_bytes()) else { return false };
-    let is_phone = parsed.params().get(b"user").and_then(|param| param.value) == Some(&b"phone"[..]);
-    let user = parsed.user().map(unescape).unwrap_or_default();
-    let digits = user.iter().filter(|b| b.is_ascii_digit()).count();
-    let is_named =
-        user.is_empty() || digits < 7 && user.iter().any(u8::is_ascii_alphabetic) && user[0] != b'+';
-    matches!(parsed.scheme(), Scheme::Sip | Scheme::Sips) && !is_phone && is_named
 }
 
 /// Does an entry of [`Refers::Expected`] name this URI?
@@ -194,22 +179,5 @@ mod tests {
         }
         assert!(!Redirects::Refused.follows("sip:x@pbx.example"));
         assert!(Redirects::Any.follows("sip:x@192.0.2.9"));
-        for (uri, follows) in [
-            ("sip:x@192.0.2.9:5070", true),
-            ("sips:carol@pbx.example", true),
-            ("sip:192.0.2.9", true),
-            ("sip:desk7.b@pbx.example", true),
-            ("sip:+19005550000@pbx.example", false),
-            ("sip:0019005550000@192.0.2.9", false),
-            ("sip:911@pbx.example", false),
-            ("sip:*72203@pbx.example", false),
-            ("sip:%2B19005550000@pbx.example", false),
-            ("sip:+1900FLOWERS@pbx.example", false),
-            ("sip:x19005550000@pbx.example", false),
-            ("sip:carol@pbx.example;user=phone", false),
-            ("tel:+19005550000", false),
-        ] {
-            assert_eq!(Redirects::Names.follows(uri), follows, "{uri}");
-        }
     }
 }

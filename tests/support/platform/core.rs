@@ -92,6 +92,13 @@ pub(crate) struct Leg {
     pub(super) player: Option<super::media::Player>,
 }
 
+impl Leg {
+    /// The INVITE that began it.
+    pub(crate) fn invite_of(&self) -> Incoming {
+        self.invite.clone()
+    }
+}
+
 /// A request of the platform that waits for its answer.
 struct Pending {
     request: Text,
