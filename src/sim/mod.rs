@@ -27,7 +27,7 @@ mod serving;
 mod user;
 mod wire;
 
-pub use fault::Fault;
+pub use fault::{Fault, FaultEntry};
 pub use lab::{Lab, LabBuilder};
 pub use memory::{ClosedPort, Link, MemoryHost, MemoryNetwork, MemoryStats, Nat};
 pub use pbx::Ivr;

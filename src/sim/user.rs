@@ -186,7 +186,7 @@ impl User {
     /// Switches a fault on, by its spelling (see [`Fault`]).
     ///
     /// # Errors
-    /// [`Error::Usage`] that lists the known ones.
+    /// [`Error::Usage`] for one that is not known.
     pub fn fault(self, spelling: &str) -> Result<User, Error> {
         Ok(self.with_fault(spelling.parse()?))
     }

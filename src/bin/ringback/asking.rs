@@ -26,6 +26,9 @@ impl Asking {
     /// Asks one question about calls of these accounts: shows what comes, also when it is interrupted, and closes everything.
     pub(crate) async fn ask(&self, check: impl Check, ends: Ends) -> Result<Exit, Failure> {
         let mut output = self.output.open()?;
+        for hidden in self.ends.not_shown(check.name()) {
+            tell(&format!("note: {hidden}"));
+        }
         let probe = self.probe.for_calls(self.ends.rtp_ports(), ends.is_embedded()).await?;
         let stopper = probe.clone();
         let interrupt = Interrupt::watch(move || stopper.stop());

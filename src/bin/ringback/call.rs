@@ -3,8 +3,10 @@
 use crate::account::DetailOptions;
 use crate::asking::Asking;
 use crate::dial::{DialOptions, dialled};
+use crate::embedded;
 use crate::ends::Ends;
 use crate::exit::{Exit, Failure};
+use crate::output::tell;
 use crate::probe::duration;
 use ringback::check::Call;
 use ringback::media::wav;
@@ -65,7 +67,7 @@ const EXAMPLES: &str = "\
 Examples:
   ringback call alice bob                                     on the embedded network
   ringback call alice bob --fault N12:forward --ladder        what one-way audio looks like
-  ringback call alice '*43'                                   the embedded network's echo
+  ringback call alice '*60'                                   the embedded network's announcement: some tones are heard
   ringback call --accounts accounts.toml alice bob            two accounts of a file, both ends ours
   ringback call --accounts accounts.toml alice bob --dial +4930123456
       Does this number ring bob?
@@ -137,7 +139,7 @@ async fn ends(arguments: &Arguments) -> Result<Ends, Failure> {
             )));
         }
         let names: Vec<&str> = if both { vec![a, target] } else { vec![a] };
-        return ends.open(&names, None).await;
+        return ends.open(&names).await;
     }
     if is_address {
         if ends.has_fault() {
@@ -151,7 +153,13 @@ async fn ends(arguments: &Arguments) -> Result<Ends, Failure> {
     ends.within_reach(target)?;
     arguments.call.made.within_reach(ends)?;
     let names: Vec<&str> = if is_dialled(target) { vec![a] } else { vec![a, target] };
-    ends.open(&names, None).await
+    let opened = ends.open(&names).await?;
+    if let Some(name) = embedded::account_at(target) {
+        tell(&format!(
+            "note: {target} is {name}'s number, and no phone of {name} is registered: name {name} as TARGET, and this check plays it"
+        ));
+    }
+    Ok(opened)
 }
 
 /// Is it a number or a URI, and not a name?

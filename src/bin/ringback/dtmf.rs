@@ -52,6 +52,7 @@ const EXAMPLES: &str = "\
 Examples:
   ringback dtmf alice bob                                       on the embedded network, by every method
   ringback dtmf alice bob --fault D04                           what a doubled digit looks like
+  ringback dtmf alice --dial 700 --digits 2 --expect-ring bob   the menu of the embedded network, which rings bob for 2
   ringback dtmf --accounts accounts.toml alice bob --method rfc4733 --digits 159# --ladder
   ringback dtmf --accounts accounts.toml alice --dial 700 --digits 1,2# --expect-ring bob
       The menu at 700, given 1, a pause of a second, 2 and #, must ring bob.
@@ -63,9 +64,7 @@ pub(crate) async fn run(arguments: Arguments) -> Result<Exit, Failure> {
     let b = arguments.b.as_deref().or(arguments.expect_ring.as_deref()).unwrap_or_default();
     arguments.call.within_reach(&arguments.asking.ends)?;
     let names = [arguments.a.as_str(), b];
-    let menu = arguments.expect_ring.as_ref().and(arguments.call.dial.as_deref());
-    let ends =
-        arguments.asking.ends.open(&names, menu.map(|number| (number, arguments.digits.as_str()))).await?;
+    let ends = arguments.asking.ends.open(&names).await?;
     let [from, to] = ends.accounts.as_slice() else { return Err(Failure::usage("two accounts are needed")) };
     let mut check = match (&arguments.expect_ring, &arguments.call.dial) {
         (Some(_), Some(number)) => Dtmf::routing(from, number, to)?,

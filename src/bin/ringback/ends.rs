@@ -1,23 +1,26 @@
 //! Whose calls: accounts of a file by their names, or users of the embedded network.
 
 use crate::account::transport;
+use crate::embedded;
 use crate::exit::Failure;
 use ringback::campaign::inventory::Inventory;
 use ringback::check::Account;
 use ringback::message::Transport;
-use ringback::sim::{Ivr, Lab, LabBuilder, User};
+use ringback::sim::{Fault, Lab, LabBuilder, User};
 use std::ops::RangeInclusive;
 use std::path::PathBuf;
 
 #[derive(Debug, clap::Args)]
 #[command(next_help_heading = "Accounts")]
 pub(crate) struct EndOptions {
-    /// The accounts' file (TOML, or CSV by its ending; see ringback register --help); without it the embedded network is used.
+    /// The accounts' file (TOML, or CSV by its ending; see ringback register --help). Without it the embedded network is asked: its accounts
+    /// are alice, bob, carol, dan, erin, frank, grace and heidi with the numbers 201 to 208; *43 is an echo, *60 an announcement, and the
+    /// menu at 700 rings alice for 1, bob for 2, and so on.
     #[arg(long, value_name = "FILE")]
     accounts: Option<PathBuf>,
     /// A fault of the embedded network by its id in the failure catalogue, e.g. D04; may be repeated (see ringback sim --faults).
-    #[arg(long, value_name = "ID", conflicts_with = "accounts")]
-    fault: Vec<String>,
+    #[arg(long, value_name = "ID", conflicts_with = "accounts", value_parser = fault)]
+    fault: Vec<Fault>,
     /// By which transport, where no account file says it; default: udp.
     #[arg(long, value_parser = transport, value_name = "udp|tcp", conflicts_with = "accounts")]
     transport: Option<Transport>,
@@ -69,22 +72,25 @@ impl EndOptions {
         self.rtp_ports.clone()
     }
 
-    /// The accounts of these names.
-    ///
-    /// On the embedded network a `menu` (number, digits) rings the last of them.
-    pub(crate) async fn open(&self, names: &[&str], menu: Option<(&str, &str)>) -> Result<Ends, Failure> {
-        self.open_with(names, |lab| {
-            let (Some((number, digits)), Some(last)) = (menu, names.last()) else { return Ok(lab) };
-            let mut ivr = Ivr::new(number).option(digits, *last)?;
-            for fault in &self.fault {
-                ivr = ivr.fault(fault)?;
-            }
-            Ok(lab.ivr(ivr))
-        })
-        .await
+    /// What a check of this name cannot show of the faults that were asked for: a sentence for each.
+    pub(crate) fn not_shown(&self, check: &str) -> Vec<String> {
+        let hidden = self.fault.iter().filter(|fault| !fault.shown_by().contains(&check));
+        let told = hidden.map(|fault| {
+            format!(
+                "fault {fault} cannot be seen in \"{check}\": {}; it is for {}",
+                fault.symptom(),
+                fault.shown_by().join(", ")
+            )
+        });
+        told.collect()
     }
 
-    /// The same, with an embedded network that is set up further. Its accounts have the numbers 201, 202, ... in their order.
+    /// The accounts of these names.
+    pub(crate) async fn open(&self, names: &[&str]) -> Result<Ends, Failure> {
+        self.open_with(names, Ok).await
+    }
+
+    /// The same, with an embedded network that is set up further.
     pub(crate) async fn open_with(
         &self,
         names: &[&str],
@@ -110,19 +116,23 @@ impl EndOptions {
         }
     }
 
-    async fn lab(&self, names: &[&str], mut lab: LabBuilder) -> Result<Ends, Failure> {
-        for (number, name) in names.iter().enumerate() {
+    async fn lab(&self, names: &[&str], lab: LabBuilder) -> Result<Ends, Failure> {
+        for (place, name) in names.iter().enumerate() {
             self.within_reach(name)?;
-            if names.iter().take(number).any(|before| before == name) {
+            embedded::is_account(name)?;
+            if names.iter().take(place).any(|before| before == name) {
                 return Err(given_twice(name));
             }
-            let mut user = User::new(*name, format!("{name}-secret")).extension((201 + number).to_string());
-            for fault in &self.fault {
-                user = user.fault(fault)?;
-            }
-            lab = lab.user(user);
         }
-        let lab = lab.start().await?;
+        let menu = embedded::menu(embedded::NAMES)?;
+        let menu = self.fault.iter().fold(menu, |menu, fault| menu.with_fault(*fault));
+        // The faults are those of who takes part.
+        let users = embedded::NAMES.iter().enumerate().map(|(place, name)| {
+            let user = User::new(*name, format!("{name}-secret")).extension(embedded::extension(place));
+            let faults = self.fault.iter().filter(|_| names.contains(name));
+            faults.fold(user, |user, fault| user.with_fault(*fault))
+        });
+        let lab = lab.users(users).ivr(menu).start().await?;
         let transport = self.transport.unwrap_or(Transport::Udp);
         let accounts = names.iter().map(|name| lab.account(name, transport)).collect::<Result<_, _>>()?;
         Ok(Ends { accounts, lab: Some(lab) })
@@ -150,6 +160,10 @@ impl Ends {
 
 fn given_twice(name: &str) -> Failure {
     Failure::usage(format!("\"{}\" is given twice; name two different accounts", name.escape_default()))
+}
+
+fn fault(text: &str) -> Result<Fault, String> {
+    text.parse().map_err(|error: ringback::error::Error| error.to_string())
 }
 
 /// `10000-10100`: at least one even port and the next.

@@ -2,6 +2,7 @@
 
 use crate::asking::Asking;
 use crate::dial::{DialOptions, dialled};
+use crate::embedded;
 use crate::exit::{Exit, Failure};
 use ringback::check::{Fork, ForkTrial, MAX_FORK_ENDS, SecondCall};
 
@@ -18,7 +19,8 @@ pub(crate) struct Arguments {
     /// The account that calls.
     #[arg(value_name = "A")]
     a: String,
-    /// Whom: the number or SIP URI of a group, or without ENDS the account whose devices ring.
+    /// Whom: the number or SIP URI of a group, or without ENDS the account whose devices ring. The embedded network makes any free number a
+    /// group of ENDS.
     #[arg(value_name = "TARGET")]
     target: String,
     /// The accounts that ring as one, two to six.
@@ -82,6 +84,9 @@ pub(crate) async fn run(arguments: Arguments) -> Result<Exit, Failure> {
         return Err(Failure::usage(
             "--dial is for the devices of one account; a group is called by TARGET, its number",
         ));
+    }
+    if is_group && arguments.asking.ends.embedded() {
+        embedded::is_free(&arguments.target)?;
     }
     let most = if is_group { group.len() } else { arguments.bindings.unwrap_or(2) };
     if !(1..=most.min(MAX_FORK_ENDS)).contains(&arguments.answers) {

@@ -90,7 +90,7 @@ async fn of_pair<C: Check>(
     question: impl FnOnce(&ringback::Account, &ringback::Account, &DialOptions<20>) -> Result<C, Failure>,
 ) -> Result<Exit, Failure> {
     pair.call.within_reach(&pair.asking.ends)?;
-    let ends = pair.asking.ends.open(&[&pair.a, &pair.b], None).await?;
+    let ends = pair.asking.ends.open(&[&pair.a, &pair.b]).await?;
     let [from, to] = ends.accounts.as_slice() else { return Err(Failure::usage("two accounts are needed")) };
     let check = question(from, to, &pair.call)?;
     pair.asking.ask(check, ends).await

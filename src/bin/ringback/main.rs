@@ -8,6 +8,7 @@ mod call;
 mod demo;
 mod dial;
 mod dtmf;
+mod embedded;
 mod ends;
 mod exit;
 mod fork;

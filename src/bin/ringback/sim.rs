@@ -1,13 +1,16 @@
 //! `ringback sim`: the embedded telephone network on loopback.
 
+use crate::embedded;
 use crate::exit::{Exit, Failure};
 use crate::interrupt;
 use crate::output::{say, tell};
+use ringback::error::Error;
 use ringback::media::digit::{Key, parse_digits};
 use ringback::message::Transport;
-use ringback::sim::{Fault, Ivr, Lab, User, pbx};
+use ringback::sim::{Fault, FaultEntry, Ivr, Lab, User, pbx};
 use std::collections::HashSet;
-use std::net::SocketAddr;
+use std::io::ErrorKind;
+use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 
 /// Run the embedded telephone network until Ctrl-C.
 ///
@@ -45,7 +48,7 @@ pub(crate) struct Arguments {
     /// The domain that is served, and the realm.
     #[arg(long, value_name = "NAME", default_value = "lab.example")]
     domain: String,
-    /// List every fault with what is seen of it, and end.
+    /// List every fault with what is seen of it, under the commands that show it, and end.
     #[arg(long)]
     faults: bool,
 }
@@ -61,7 +64,7 @@ Examples:
       600 rings bob and carol as one.
   ringback sim --user alice:pw --user bob:pw --user carol:pw --transfer-code '##' --park 70/9
       ## and 203, pressed in a call, moves the other one to carol; ## and 701 parks it, and a call to 701 fetches it.
-  ringback sim --faults                            every fault, and what is seen of it";
+  ringback sim --faults                            every fault, under the commands that show it";
 
 /// An account of the network.
 #[derive(Debug, Clone)]
@@ -76,9 +79,7 @@ type Group = (String, Vec<String>);
 
 pub(crate) async fn run(arguments: Arguments) -> Result<Exit, Failure> {
     if arguments.faults {
-        for (spelling, symptom) in Fault::list() {
-            say(&format!("{spelling:<22}  {symptom}\n"));
-        }
+        say(&faults());
         return Ok(Exit::Passed);
     }
     let users = if arguments.users.is_empty() {
@@ -92,7 +93,10 @@ pub(crate) async fn run(arguments: Arguments) -> Result<Exit, Failure> {
     };
     let mut names = HashSet::new();
     if let Some(twice) = users.iter().find(|user| !names.insert(&user.name)) {
-        return Err(Failure::usage(format!("--user: {} stands twice", twice.name)));
+        return Err(Failure::usage(format!(
+            "--user: {} is given twice; name different accounts",
+            twice.name
+        )));
     }
     if !arguments.bind.ip().is_loopback() {
         tell(&format!(
@@ -104,7 +108,11 @@ pub(crate) async fn run(arguments: Arguments) -> Result<Exit, Failure> {
     (config.transfer_code, config.consult_code) = (arguments.transfer_code, arguments.consult_code);
     config.park = arguments.park;
     let mut builder = Lab::builder().domain(&arguments.domain).pbx(config.clone());
-    let menus = if arguments.menus.is_empty() { vec![default_menu(&users)?] } else { arguments.menus };
+    let menus = if arguments.menus.is_empty() {
+        vec![embedded::menu(users.iter().map(|user| user.name.as_str()))?]
+    } else {
+        arguments.menus
+    };
     for menu in &menus {
         builder = builder.ivr(menu.clone());
     }
@@ -126,10 +134,10 @@ pub(crate) async fn run(arguments: Arguments) -> Result<Exit, Failure> {
         address => builder.listen(address),
     };
     for (index, user) in users.iter().enumerate() {
-        let healthy = User::new(&user.name, &user.password).extension(extension(index));
+        let healthy = User::new(&user.name, &user.password).extension(embedded::extension(index));
         builder = builder.user(user.faults.iter().fold(healthy, |user, fault| user.with_fault(*fault)));
     }
-    let lab = builder.start().await?;
+    let lab = builder.start().await.map_err(|error| not_bound(arguments.bind, error))?;
     // From here on a signal ends it in order, also while the lines below are written.
     let end = interrupt::signal();
     let address = lab.addr(Transport::Udp).unwrap_or(arguments.bind);
@@ -151,6 +159,54 @@ pub(crate) async fn run(arguments: Arguments) -> Result<Exit, Failure> {
     }
     lab.shutdown().await;
     Ok(Exit::Passed)
+}
+
+/// Why it could not begin, and what helps.
+fn not_bound(address: SocketAddr, error: Error) -> Failure {
+    let Error::Bind { source, .. } = &error else { return error.into() };
+    let problem = match source.kind() {
+        ErrorKind::AddrInUse => {
+            format!(
+                "another program has this port (a second ringback sim?); name another one, or --bind {}",
+                free(address)
+            )
+        }
+        ErrorKind::AddrNotAvailable => "this host has no such address".to_owned(),
+        ErrorKind::PermissionDenied => {
+            format!("this port needs more rights; name one over 1023, or --bind {}", free(address))
+        }
+        _ => source.to_string(),
+    };
+    Failure::usage(format!("--bind {address}: {problem}"))
+}
+
+/// An address of the same kind whose port is free.
+fn free(address: SocketAddr) -> String {
+    if address == SocketAddr::from(([127, 0, 0, 1], address.port())) {
+        return "127.0.0.1:0, which takes a free one".to_owned();
+    }
+    SocketAddr::new(address.ip(), address.port().checked_add(10_000).unwrap_or(15_060)).to_string()
+}
+
+/// Every fault, under the checks that show it.
+fn faults() -> String {
+    let all: Vec<FaultEntry> = Fault::list().collect();
+    let width = all.iter().map(|fault| fault.spelling.len()).max().unwrap_or_default();
+    let mut headings: Vec<&[&str]> = Vec::new();
+    for fault in &all {
+        if !headings.contains(&fault.shown_by) {
+            headings.push(fault.shown_by);
+        }
+    }
+    // Those of one check first, by its name; then what several show.
+    headings.sort_by_key(|checks| checks.len());
+    let group = |checks: &[&str]| {
+        let lines = all.iter().filter(|fault| fault.shown_by == checks);
+        let lines: String =
+            lines.map(|fault| format!("  {:<width$}  {}\n", fault.spelling, fault.symptom)).collect();
+        format!("Seen in {}:\n{lines}", checks.join(", "))
+    };
+    headings.into_iter().map(group).collect::<Vec<_>>().join("\n")
 }
 
 /// A message for each line of the standard input: Enter asks who is registered and who talks.
@@ -211,28 +267,15 @@ fn table(rows: &[[String; 4]]) -> String {
     rows.iter().map(line).collect()
 }
 
-/// The number of an account: 201 for the first.
-fn extension(index: usize) -> String {
-    (201 + index).to_string()
-}
-
-/// 700: a digit for each of the first nine accounts.
-fn default_menu(users: &[SimAccount]) -> Result<Ivr, Failure> {
-    let mut menu = Ivr::new("700");
-    for (digit, user) in (1..=9).zip(users) {
-        menu = menu.option(&digit.to_string(), &user.name)?;
-    }
-    Ok(menu)
-}
-
 fn describe(
     address: SocketAddr,
     domain: &str,
     users: &[SimAccount],
     (config, menus, groups): (&pbx::Config, &[Ivr], &[Group]),
 ) -> String {
+    let everywhere = if address.ip().is_unspecified() { " (all addresses of this host)" } else { "" };
     let mut text = format!(
-        "sip:{address} answers by UDP and TCP for {domain}; Enter shows who is registered and who talks, Ctrl-C ends it\n\n"
+        "sip:{address}{everywhere} answers by UDP and TCP for {domain}; Enter shows who is registered and who talks, Ctrl-C ends it\n\n"
     );
     let width = |of: fn(&SimAccount) -> &str, least: usize| {
         users.iter().map(|user| of(user).len()).max().unwrap_or(0).max(least)
@@ -242,16 +285,29 @@ fn describe(
     for (index, user) in users.iter().enumerate() {
         let faults: Vec<String> =
             user.faults.iter().map(|fault| format!("{fault}: {}", fault.symptom())).collect();
-        let (name, password, number) = (&user.name, &user.password, extension(index));
+        let (name, password, number) = (&user.name, &user.password, embedded::extension(index));
         let line = format!("{name:<names$}  {password:<passwords$}  {number:<6}  {}", faults.join("; "));
         text += &format!("{}\n", line.trim_end());
     }
     text += &numbers(config, menus, groups);
     if let Some(first) = users.first() {
         let SimAccount { name, password, .. } = first;
+        // Nothing can be sent to "all addresses".
+        let (server, here) = match address.ip() {
+            IpAddr::V4(ip) if ip.is_unspecified() => {
+                (SocketAddr::from(([127, 0, 0, 1], address.port())), " on this host")
+            }
+            IpAddr::V6(ip) if ip.is_unspecified() => {
+                (SocketAddr::from((Ipv6Addr::LOCALHOST, address.port())), " on this host")
+            }
+            _ => (address, ""),
+        };
         text += &format!(
-            "\ntry: ringback register {name}@{domain} --registrar sip:{address} --password {password}\n"
+            "\ntry{here}: ringback register {name}@{domain} --registrar sip:{server} --password {password}\n"
         );
+        if !here.is_empty() {
+            text += "Phones elsewhere name an address of this host.\n";
+        }
     }
     text
 }
@@ -279,9 +335,11 @@ fn numbers(config: &pbx::Config, menus: &[Ivr], groups: &[Group]) -> String {
     let group = |(number, members): &Group| (number.clone(), format!("group: rings {}", members.join(", ")));
     lines.extend(groups.iter().map(group));
     if let Some((number, places)) = &config.park {
+        let slots =
+            if *places == 1 { format!("{number}1") } else { format!("{number}1 to {number}{places}") };
         lines.push((
-            format!("{number}1"),
-            format!("whoever was transferred there to wait; so up to {number}{places}"),
+            slots,
+            "parked calls: a call that is transferred there waits for whoever calls that number".to_owned(),
         ));
     }
     let codes = [(&config.transfer_code, ""), (&config.consult_code, " after a consultation")];

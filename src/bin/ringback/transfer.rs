@@ -2,6 +2,7 @@
 
 use crate::asking::Asking;
 use crate::dial::{DialOptions, dialled};
+use crate::embedded;
 use crate::exit::{Exit, Failure};
 use ringback::check::{DtmfMethod, FeatureCode, ReferTo, Transfer, TransferKind, TransferTarget};
 use ringback::sim::{LabBuilder, pbx};
@@ -92,9 +93,6 @@ Examples:
 Exit status: 0 the right two hear each other, 1 they do not, 2 wrong usage, 3 inconclusive or not run.
 Ctrl-C hangs up every call and removes what was bound.";
 
-/// The number of the third account on the embedded network.
-const EMBEDDED_C: &str = "203";
-
 impl Arguments {
     fn kind(&self) -> Result<TransferKind, Failure> {
         match (self.kind, self.early_replaces) {
@@ -123,9 +121,10 @@ fn orbit(place: &str) -> Result<(String, u16), Failure> {
     let is_number = place.bytes().all(|b| b.is_ascii_digit() || b == b'*');
     let split = place.rfind(|c| c != '0').filter(|at| is_number && *at > 0);
     let orbit = split.and_then(|at| Some((place.get(..at)?.to_owned(), place.get(at..)?.parse().ok()?)));
-    orbit.ok_or_else(|| {
+    // 201 to 208 are the accounts.
+    orbit.filter(|(number, _)| embedded::account_at(&format!("{number}1")).is_none()).ok_or_else(|| {
         Failure::usage(format!(
-            "--park \"{}\": the places of the embedded network are numbers like 701, of an orbit (70) and a place in it (1)",
+            "--park \"{}\": the places of the embedded network are numbers like 701, of an orbit (70) and a place in it (1), and none of an account",
             place.escape_default()
         ))
     })
@@ -168,9 +167,10 @@ pub(crate) async fn run(arguments: Arguments) -> Result<Exit, Failure> {
     if let Some(code) = &arguments.by_keys {
         let mut code = FeatureCode::new(code)?.method(arguments.method);
         // The users of the embedded network have names, and numbers beside them.
-        let number = arguments.number.as_deref().or(arguments.asking.ends.embedded().then_some(EMBEDDED_C));
+        let known = arguments.asking.ends.embedded().then(|| embedded::number_of(&arguments.c)).flatten();
+        let number = arguments.number.clone().or(known);
         if let Some(number) = number.filter(|_| arguments.number.is_some() || arguments.park.is_none()) {
-            code = code.number(number)?;
+            code = code.number(&number)?;
         }
         if let Some(end) = &arguments.end_key {
             code = code.end(end)?;

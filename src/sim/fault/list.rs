@@ -172,7 +172,38 @@ pub(super) const ENTRIES: &[Entry] = &[
     entry("expires-header", "", "the expiry stands in the Expires header only", |_| Kind::ExpiresHeader),
 ];
 
+/// Every check: each registers an account.
+const EVERY: &[&str] = &["register", "call", "dtmf", "hold", "cancel", "fork", "transfer"];
+/// Every check that makes calls.
+const CALLS: &[&str] = &["call", "dtmf", "hold", "cancel", "fork", "transfer"];
+/// Those in which the two ends talk.
+const TALKS: &[&str] = &["call", "dtmf", "hold", "fork", "transfer"];
+
 impl Entry {
+    /// The names of the checks that show it, with the options that bring it out.
+    pub(super) fn shown_by(&self) -> &'static [&'static str] {
+        match (self.id, self.variant) {
+            ("A09" | "A10" | "A11" | "R01" | "R18", _) => &["register"],
+            ("raise-expires" | "rewrite-contact" | "one-line" | "expires-header", _) => &["register"],
+            ("B06", _) => &["register", "fork"],
+            ("A14" | "leaky-hold", _) => &["hold", "transfer"],
+            ("N12", _) | ("S03", _) => TALKS,
+            ("S04", "") | ("S01", "always") => CALLS,
+            ("S02", "unanswered") => &["call", "dtmf", "hold", "transfer"],
+            ("S02", _) => &["call", "hold"],
+            ("H11" | "H12" | "S01" | "S04" | "U05", _) => &["call"],
+            ("H01" | "H02" | "H03" | "H15", _) => &["hold"],
+            ("U14", "line") => &["call", "fork"],
+            ("F03", _) => &["cancel", "fork"],
+            ("H07", _) => &["transfer"],
+            (id, _) => match id.as_bytes().first() {
+                Some(b'D') => &["dtmf"],
+                Some(b'F' | b'U') => &["fork"],
+                Some(b'X') => &["transfer"],
+                _ => EVERY,
+            },
+        }
+    }
     pub(super) fn takes_number(&self) -> bool {
         self.variant.starts_with(|c: char| c.is_ascii_uppercase())
     }

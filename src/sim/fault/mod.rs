@@ -6,7 +6,7 @@ use crate::error::Error;
 use crate::media::dtmf::Way;
 use crate::message::Transport;
 use crate::sdp::Direction;
-use list::{ENTRIES, Entry};
+use list::ENTRIES;
 use std::fmt;
 use std::str::FromStr;
 
@@ -178,6 +178,18 @@ pub struct Fault {
     number: Option<u32>,
 }
 
+/// One line of [`Fault::list`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct FaultEntry {
+    /// How it is written; capitals after the colon stand for a number.
+    pub spelling: String,
+    /// What is seen on the wire, in one line.
+    pub symptom: &'static str,
+    /// The names of the checks that can show it (see [`Fault::shown_by`]).
+    pub shown_by: &'static [&'static str],
+}
+
 /// What a fault does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Kind {
@@ -308,9 +320,13 @@ pub(super) enum Brief {
 }
 
 impl Fault {
-    /// Every spelling with its symptom; capitals after the colon stand for a number.
-    pub fn list() -> impl Iterator<Item = (String, &'static str)> {
-        ENTRIES.iter().map(|entry| (entry.spelling(), entry.symptom))
+    /// All that there are.
+    pub fn list() -> impl Iterator<Item = FaultEntry> {
+        ENTRIES.iter().map(|entry| FaultEntry {
+            spelling: entry.spelling(),
+            symptom: entry.symptom,
+            shown_by: entry.shown_by(),
+        })
     }
     /// The id in the catalogue, e.g. `A01`.
     pub fn id(&self) -> &'static str {
@@ -319,6 +335,10 @@ impl Fault {
     /// What is seen on the wire, in one line.
     pub fn symptom(&self) -> &'static str {
         ENTRIES[self.entry].symptom
+    }
+    /// The names of the checks (`Check::name`) that can show it, some with options; in any other it goes unnoticed.
+    pub fn shown_by(&self) -> &'static [&'static str] {
+        ENTRIES[self.entry].shown_by()
     }
 }
 
@@ -337,7 +357,7 @@ impl FromStr for Fault {
     /// Reads a spelling; letter case does not matter.
     ///
     /// # Errors
-    /// [`Error::Usage`] that lists what is known.
+    /// [`Error::Usage`]: an unknown id, or an unknown variant with those of its id.
     fn from_str(text: &str) -> Result<Fault, Error> {
         let (id, variant) = text.trim().split_once(':').unwrap_or((text.trim(), ""));
         let of_id = || ENTRIES.iter().enumerate().filter(|(_, entry)| entry.id.eq_ignore_ascii_case(id));
@@ -353,17 +373,12 @@ impl FromStr for Fault {
         {
             return Ok(Fault { kind: (entry.make)(number), entry: index, number: Some(number) });
         }
-        let mut known: Vec<_> = of_id().map(|(_, entry)| entry.spelling()).collect();
-        let problem = if known.is_empty() {
-            known = ENTRIES.iter().map(Entry::spelling).collect();
-            "is not known"
-        } else {
-            "has no such variant"
-        };
-        Err(Error::usage(
-            format_args!("fault {text:?}"),
-            format_args!("{problem}; known: {}", known.join(", ")),
-        ))
+        let known: Vec<_> = of_id().map(|(_, entry)| entry.spelling()).collect();
+        let what = format_args!("fault {text:?}");
+        Err(match known.is_empty() {
+            true => Error::usage(what, "is not known; ringback sim --faults lists all of them"),
+            false => Error::usage(what, format_args!("has no such variant; known: {}", known.join(", "))),
+        })
     }
 }
 
@@ -390,9 +405,23 @@ mod tests {
     }
 
     #[test]
-    fn an_unknown_id_is_answered_with_the_known_ones() {
+    fn an_unknown_id_is_told_where_the_known_ones_are_listed() {
         let error = "A99".parse::<Fault>().unwrap_err().to_string();
-        assert!(error.contains("\"A99\"") && error.contains("A01") && error.contains("B06"), "{error}");
+        assert!(error.contains("\"A99\"") && error.contains("ringback sim --faults"), "{error}");
+        assert!(error.len() < 100, "{error}");
+    }
+
+    #[test]
+    fn each_is_shown_by_a_check() {
+        for (text, checks) in [
+            ("A01", &["register", "call", "dtmf", "hold", "cancel", "fork", "transfer"][..]),
+            ("D04", &["dtmf"]),
+            ("X19:consult", &["transfer"]),
+            ("U14", &["fork"]),
+        ] {
+            assert_eq!(text.parse::<Fault>().unwrap().shown_by(), checks, "{text}");
+        }
+        assert!(Fault::list().all(|fault| !fault.shown_by.is_empty()));
     }
 
     #[test]

@@ -176,7 +176,7 @@ impl Ivr {
     /// Switches a fault on, for all who call it.
     ///
     /// # Errors
-    /// [`Error::Usage`] that lists the known ones.
+    /// [`Error::Usage`] for one that is not known.
     pub fn fault(self, spelling: &str) -> Result<Ivr, Error> {
         Ok(self.with_fault(spelling.parse()?))
     }
