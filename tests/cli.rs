@@ -14,6 +14,8 @@ mod digits;
 mod forks;
 #[path = "cli/keys.rs"]
 mod keys;
+#[path = "cli/licenses.rs"]
+mod licenses;
 #[path = "cli/many.rs"]
 mod many;
 #[path = "cli/network.rs"]

@@ -14,6 +14,7 @@ mod exit;
 mod fork;
 mod hold;
 mod interrupt;
+mod licenses;
 mod output;
 mod probe;
 mod progress;
@@ -55,6 +56,7 @@ enum Command {
     Fork(Box<fork::Arguments>),
     Sim(sim::Arguments),
     Demo(demo::Arguments),
+    Licenses(licenses::Arguments),
 }
 
 const EXAMPLES: &str = "\
@@ -101,6 +103,7 @@ fn main() -> ExitCode {
             Command::Fork(arguments) => fork::run(*arguments).await,
             Command::Sim(arguments) => sim::run(arguments).await,
             Command::Demo(arguments) => demo::run(arguments).await,
+            Command::Licenses(arguments) => Ok(licenses::run(&arguments)),
         }
     });
     // A name that is still being looked up must not keep the program from ending.
