@@ -72,8 +72,8 @@ pub mod report;
 pub mod sim;
 
 pub use check::{
-    Account, BoxedCheck, Call, Cancel, Check, Details, Dtmf, Finding, Fork, Hold, Lookup, Outcome, Pace,
-    Probe, ProbeConfig, Progress, Reachable, Register, Severity, Side, Step, Transfer, Verdict,
+    Account, BoxedCheck, Call, Cancel, Check, Clean, Details, Dtmf, Finding, Fork, Hold, Lookup, Outcome,
+    Pace, Probe, ProbeConfig, Progress, Reachable, Register, Severity, Side, Step, Transfer, Verdict,
 };
 pub use error::Error;
 

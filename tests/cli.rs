@@ -6,6 +6,8 @@ mod program;
 
 #[path = "cli/calls.rs"]
 mod calls;
+#[path = "cli/clean.rs"]
+mod clean;
 #[path = "cli/dialling.rs"]
 mod dialling;
 #[path = "cli/digits.rs"]

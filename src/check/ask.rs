@@ -1,9 +1,10 @@
 //! How a running check asks: its way to the peer, its restraint, and how long it may wait.
 
+use super::journal::{Calls, Journal};
 use super::judge::unused;
 use super::reply::{Answered, Reply, Unreached};
 use super::restraint::Restraint;
-use super::{Destination, Interrupted};
+use super::{Account, Destination, Interrupted};
 use crate::endpoint::agent::{Agent, AgentConfig, Arrivals};
 use crate::endpoint::{self, ClientEvent, Endpoint, Scope, Stats};
 use crate::error::Error;
@@ -21,6 +22,7 @@ pub(super) struct Setting {
     pub(super) parties: PartyConfig,
     pub(super) user_agent: String,
     pub(super) restraint: Arc<Restraint>,
+    pub(super) journal: Option<Arc<Journal>>,
     pub(super) stop: CancellationToken,
     pub(super) time_limit: Duration,
     pub(super) grace: Duration,
@@ -57,6 +59,8 @@ pub(super) struct Ask {
     pub(super) ids: Ids,
     pub(super) user_agent: String,
     restraint: Arc<Restraint>,
+    /// Where it is noted what is open at peers.
+    pub(super) journal: Option<Arc<Journal>>,
     stop: CancellationToken,
     until: Clock,
     grace: Duration,
@@ -78,6 +82,7 @@ impl Ask {
             ids: setting.endpoint.ids(),
             user_agent: setting.user_agent,
             restraint: setting.restraint,
+            journal: setting.journal,
             stop: setting.stop,
             until: Clock::now() + setting.time_limit,
             grace: setting.grace,
@@ -277,15 +282,19 @@ impl Ask {
         self.endpoints.iter().find_map(|(endpoint, before)| endpoint.stats().limited_since(before))
     }
 
-    /// An endpoint for one end of a call, with the agent on it; what it sends and receives goes into this check's record.
-    pub(super) async fn party(&mut self) -> Result<(Agent, Arrivals), Error> {
+    /// An endpoint for one end of a call, this account's, with the agent on it; what it sends and receives goes into this check's record.
+    pub(super) async fn party(&mut self, account: &Account) -> Result<(Agent, Arrivals), Error> {
         let mut config = self.parties.endpoint.clone();
         config.seed = Some(std::array::from_fn(|_| self.ids.below(256) as u8));
         let (endpoint, incoming) = endpoint::bind_anywhere(config).await?;
         self.endpoints.push((endpoint.clone(), endpoint.stats()));
         let scope = self.scope.beside(&endpoint);
         scope.record_all();
-        Ok(Agent::start(scope, incoming, self.parties.agent.clone()))
+        let mut agent = self.parties.agent.clone();
+        if let Some(journal) = &self.journal {
+            agent.notes = Some(Arc::new(Calls::of(journal, account, &account.next_hop())));
+        }
+        Ok(Agent::start(scope, incoming, agent))
     }
 
     /// Waits for something, unless the check has to end before.

@@ -1,6 +1,7 @@
 //! The probe: an endpoint of our own that asks questions.
 
 use super::ask::{PartyConfig, Setting};
+use super::journal::Journal;
 use super::masked::Secrets;
 use super::notebook::Whose;
 use super::restraint::{Courtesy, Restraint};
@@ -35,6 +36,8 @@ pub struct ProbeConfig {
     /// Ports for the media of calls, RTP at even ones; `None`, the default, lets the system choose. (For signalling, each end of a call that
     /// is ours has a socket of its own, at the addresses above with a port that the system chooses.)
     pub rtp_ports: Option<RangeInclusive<u16>>,
+    /// Where it is noted what is open at peers, so that it can be removed after the program was killed; default nowhere.
+    pub journal: Option<Arc<Journal>>,
 }
 
 impl Default for ProbeConfig {
@@ -46,6 +49,7 @@ impl Default for ProbeConfig {
             grace: Duration::from_secs(5),
             courtesy: Courtesy::default(),
             rtp_ports: None,
+            journal: None,
         }
     }
 }
@@ -163,6 +167,7 @@ impl Probe {
             parties: self.inner.config.parties(),
             user_agent: self.inner.config.user_agent.clone(),
             restraint: Arc::clone(&self.inner.restraint),
+            journal: self.inner.config.journal.clone(),
             stop: stop.clone(),
             time_limit: check.time_limit().unwrap_or(self.inner.config.time_limit),
             grace: self.inner.config.grace,

@@ -2,6 +2,7 @@
 
 use super::Account;
 use super::ask::{Ask, Setting, Waited};
+use super::journal::{Left, Open};
 use super::judge::unused::{self, Unused};
 use super::masked::Secrets;
 use super::notebook::{Notebook, StepMark, Whose};
@@ -118,6 +119,11 @@ impl Run {
     /// Bindings of this check's ends so far: parts of their URIs that nobody else's have.
     pub(super) fn bound(&mut self) -> &mut Vec<String> {
         &mut self.ask.bound
+    }
+
+    /// Notes what is about to be open, where notes are kept.
+    pub(super) fn note_open(&self, left: &Left) -> Option<Open> {
+        self.ask.journal.as_ref().map(|journal| Open::new(journal, left.clone()))
     }
 
     /// May this address of record be asked about there? See [`Ask::permit`].
@@ -271,9 +277,9 @@ impl Run {
         &self.ask.scope
     }
 
-    /// An endpoint for one end of a call, with the agent on it; what it sends and receives goes into this check's record.
-    pub(super) async fn party(&mut self) -> Result<(Agent, Arrivals), Error> {
-        self.ask.party().await
+    /// An endpoint for one end of a call, this account's, with the agent on it; what it sends and receives goes into this check's record.
+    pub(super) async fn party(&mut self, account: &Account) -> Result<(Agent, Arrivals), Error> {
+        self.ask.party(account).await
     }
 
     /// Waits for something, unless the check has to end before.

@@ -36,6 +36,8 @@ use crate::syntax::{Contact, HeaderName, Method, NameAddr, Uri};
 pub const MAX_ROUTES: usize = 32;
 /// The last CSeq number that may be given (RFC 3261 sec. 8.1.1.5).
 const MAX_CSEQ: u32 = 0x7fff_ffff;
+/// The number of a BYE that [`Dialog::parting`] gives.
+const PARTING_CSEQ: u32 = 0x4000_0000;
 
 /// What tells a dialog from others (RFC 3261 sec. 12), seen from our side. Tags are empty where a side has none.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -221,6 +223,12 @@ impl Dialog {
     pub fn request(&mut self, method: Method<'_>) -> Builder {
         self.local_cseq = if self.local_cseq < MAX_CSEQ { self.local_cseq + 1 } else { 1 };
         self.with_cseq(method, self.local_cseq)
+    }
+
+    /// The BYE that ends it from outside, should its owner be gone: with a CSeq far ahead of what its owner may have used by then (gaps are
+    /// allowed, RFC 3261 sec. 12.2.2), so that it is the same for the life of the dialog.
+    pub fn parting(&self) -> Builder {
+        self.with_cseq(Method::Bye, PARTING_CSEQ.max(self.local_cseq.saturating_add(1)))
     }
 
     /// The ACK of a 2xx to our INVITE of this number.

@@ -59,6 +59,11 @@ pub(crate) enum Accounts {
 }
 
 impl AccountOptions {
+    /// Was an account or a file named?
+    pub(crate) fn is_given(&self) -> bool {
+        !self.targets.is_empty() || self.accounts.is_some()
+    }
+
     pub(crate) fn accounts(&self) -> Result<Accounts, Failure> {
         if let Some(path) = &self.accounts {
             let inventory = Inventory::from_path(path).map_err(Failure::usage)?;

@@ -1,5 +1,6 @@
-//! Ctrl-C, SIGTERM and SIGHUP (a lost terminal): the first ends in order, the second at once, and says what may be left.
+//! Ctrl-C, SIGTERM and SIGHUP (a lost terminal): the first ends in order, the second at once, and says what is left.
 
+use crate::notes;
 use crate::output::tell;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -21,10 +22,7 @@ impl Interrupt {
             tell("stopping: running checks remove what they bound; once more to quit at once");
             stop();
             second.await;
-            tell(
-                "stopped at once: bindings that checks made may be left until they expire (300 s unless asked otherwise), and calls until the \
-                 platform ends them",
-            );
+            notes::tell_left();
             std::process::exit(130);
         });
         interrupt

@@ -5,6 +5,7 @@
 mod account;
 mod asking;
 mod call;
+mod clean;
 mod demo;
 mod dial;
 mod dtmf;
@@ -15,6 +16,7 @@ mod fork;
 mod hold;
 mod interrupt;
 mod licenses;
+mod notes;
 mod output;
 mod probe;
 mod progress;
@@ -54,6 +56,7 @@ enum Command {
     Cancel(Box<hold::CancelArguments>),
     Transfer(Box<transfer::Arguments>),
     Fork(Box<fork::Arguments>),
+    Clean(clean::Arguments),
     Sim(sim::Arguments),
     Demo(demo::Arguments),
     Licenses(licenses::Arguments),
@@ -73,6 +76,8 @@ Examples:
       One OPTIONS; any final answer means alive.
   ringback call --accounts accounts.toml alice bob
       A call between two accounts: does each hear the other?
+  ringback clean --accounts accounts.toml
+      Remove what runs left that were killed: their bindings and calls, and nothing else.
   ringback sim --user alice:secret --user bob:secret:A01
       A registrar to try against; bob's password is refused.
 
@@ -101,6 +106,7 @@ fn main() -> ExitCode {
             Command::Cancel(arguments) => hold::cancel(*arguments).await,
             Command::Transfer(arguments) => transfer::run(*arguments).await,
             Command::Fork(arguments) => fork::run(*arguments).await,
+            Command::Clean(arguments) => clean::run(arguments).await,
             Command::Sim(arguments) => sim::run(arguments).await,
             Command::Demo(arguments) => demo::run(arguments).await,
             Command::Licenses(arguments) => Ok(licenses::run(&arguments)),

@@ -1,6 +1,7 @@
 //! Options of whatever asks a question: our own address, and how long to wait.
 
 use crate::exit::Failure;
+use crate::notes;
 use ringback::check::{Probe, ProbeConfig};
 use std::ops::RangeInclusive;
 use std::time::Duration;
@@ -18,7 +19,9 @@ pub(crate) struct ProbeOptions {
 
 impl ProbeOptions {
     pub(crate) async fn probe(&self) -> Result<Probe, Failure> {
-        self.with(ProbeConfig::default()).await
+        let mut config = ProbeConfig::default();
+        config.journal = notes::journal();
+        self.with(config).await
     }
 
     /// For calls: with the ports of the media, and on 127.0.0.1, unless told, where the embedded network is asked.
@@ -29,6 +32,8 @@ impl ProbeOptions {
     ) -> Result<Probe, Failure> {
         let mut config = ProbeConfig::default();
         config.rtp_ports = rtp_ports;
+        // The embedded network ends with this program, and all that is open in it.
+        config.journal = if embedded { None } else { notes::journal() };
         let here = embedded && self.bind.is_empty();
         self.with(if here { config.bind("udp:127.0.0.1:0")? } else { config }).await
     }

@@ -4,6 +4,7 @@ use super::bindings::{Foreign, devices};
 use super::history::History;
 use super::judge;
 use crate::check::Withheld;
+use crate::check::journal::{Left, LeftOpen, Open};
 use crate::check::judge::unused::Unused;
 use crate::check::judged::{self, StepVerdict};
 use crate::check::{
@@ -41,6 +42,9 @@ pub(in crate::check) struct Session {
     listed: Option<Vec<String>>,
     /// Our binding as it is listed, where nothing in it is as we sent it.
     rewritten: Option<String>,
+    /// What is noted of its binding before it is asked for.
+    left: Left,
+    noted: Option<Open>,
 }
 
 /// What came of binding where nobody else is live.
@@ -129,9 +133,27 @@ impl Ended {
 impl Session {
     /// Reaches the registrar; where that fails, the step `reach` says why.
     pub(in crate::check) async fn open(run: &mut Run, account: &Account, expires: u32) -> Option<Session> {
+        Session::open_as(run, account, expires, None).await
+    }
+
+    /// The same for a binding that another program has left: its Contact with our token, and its instance.
+    pub(in crate::check) async fn resume(
+        run: &mut Run,
+        account: &Account,
+        binding: (&str, Option<&str>),
+    ) -> Option<Session> {
+        Session::open_as(run, account, 300, Some(binding)).await
+    }
+
+    async fn open_as(
+        run: &mut Run,
+        account: &Account,
+        expires: u32,
+        left: Option<(&str, Option<&str>)>,
+    ) -> Option<Session> {
         let step = run.begin("reach");
         let scope = Arc::clone(run.scope());
-        match Session::reach(run, &scope, account, expires).await {
+        match Session::reach_as(run, &scope, account, expires, left).await {
             Ok(session) => {
                 let flow = session.flow;
                 let detail = format!("{} over {} from {}", flow.remote, flow.transport, flow.local);
@@ -156,6 +178,16 @@ impl Session {
         account: &Account,
         expires: u32,
     ) -> Result<Session, StepVerdict> {
+        Session::reach_as(run, scope, account, expires, None).await
+    }
+
+    async fn reach_as(
+        run: &mut Run,
+        scope: &Arc<Scope>,
+        account: &Account,
+        expires: u32,
+        left: Option<(&str, Option<&str>)>,
+    ) -> Result<Session, StepVerdict> {
         run.keep_secret(account);
         let next_hop = account.next_hop();
         let unreached = |why| judged::unreached(&next_hop, &why);
@@ -175,12 +207,26 @@ impl Session {
         config.expires = expires;
         config.user_agent = run.user_agent().to_owned();
         config.routes = account.routes();
-        // An instance of its own: never another device's, and what a registrar gives GRUUs for (RFC 5627).
-        config.instance = Some(run.ids().instance());
-        let ids = run.ids().fork();
+        let registration = match left {
+            Some((contact, instance)) => {
+                (config.contact, config.instance) = (contact.to_owned(), instance.map(str::to_owned));
+                Registration::resumed(config.clone(), run.ids().fork()).ok_or_else(|| {
+                    StepVerdict::not_run("the Contact of this binding carries no token of ours")
+                })?
+            }
+            None => {
+                // An instance of its own: never another device's, and what a registrar gives GRUUs for (RFC 5627).
+                config.instance = Some(run.ids().instance());
+                Registration::new(config.clone(), run.ids().fork())
+            }
+        };
+        let binding =
+            LeftOpen::Binding { contact: registration.contact().to_owned(), instance: config.instance };
         Ok(Session {
             scope: Arc::clone(scope),
-            registration: Registration::new(config, ids),
+            registration,
+            left: Left::of(account, &next_hop, binding),
+            noted: None,
             next_hop: Destination { transport: Some(flow.transport), ..next_hop },
             flow,
             contact,
@@ -341,7 +387,10 @@ impl Session {
         while let Some(output) = self.registration.poll_output() {
             match output {
                 Output::Send(request) => {
-                    self.bind_sent |= command == Command::Bind;
+                    if command == Command::Bind {
+                        self.bind_sent = true;
+                        self.noted = self.noted.take().or_else(|| run.note_open(&self.left));
+                    }
                     self.requests += 1;
                     let input = self.exchange(run, request, &mut ended, &mut first_sent).await;
                     let now = run.now();
@@ -362,11 +411,19 @@ impl Session {
                     Command::Bind => {
                         self.granted = finished.answer.as_ref().and_then(|a| a.granted).map(|(s, _)| s)
                     }
-                    Command::Remove => self.removed = true,
+                    Command::Remove => {
+                        self.removed = true;
+                        // What is listed all the same stays noted.
+                        let bindings = finished.answer.as_ref().map(|a| &*a.bindings).unwrap_or_default();
+                        if !bindings.iter().any(|b| b.own && b.expires != Some(0)) {
+                            self.noted.take().into_iter().for_each(Open::close);
+                        }
+                    }
                     Command::Query => {}
                 }
             } else if command == Command::Bind && self.granted.is_none() && bound_nothing(&ended) {
                 self.bind_sent = false;
+                self.noted.take().into_iter().for_each(Open::close);
             }
         }
         ended

@@ -268,7 +268,7 @@ impl Party {
 }
 
 async fn open(run: &mut Run, account: &Account, tone: party_tone::Party) -> Result<Party, StepVerdict> {
-    let (agent, arrivals) = run.party().await.map_err(|error| {
+    let (agent, arrivals) = run.party(account).await.map_err(|error| {
         StepVerdict::open(
             "probe-limit",
             Side::Probe,

@@ -50,12 +50,14 @@ mod dispatch;
 mod handle;
 mod hop;
 mod media;
+mod notes;
 mod ports;
 mod replacement;
 mod report;
 mod task;
 
 pub use handle::{CallHandle, Happened, What};
+pub use notes::{CallNotes, OpenCall};
 pub use replacement::Replacement;
 pub use report::{MediaReport, RtcpReport};
 
@@ -90,11 +92,13 @@ pub struct AgentConfig {
     /// Requests in a dialog take the flow that their call began on, whatever the peer's Contact says: what a PBX does for devices behind
     /// a NAT. Default no.
     pub keep_flow: bool,
+    /// Is told which calls are open; default nobody.
+    pub notes: Option<Arc<dyn CallNotes>>,
 }
 
 impl Default for AgentConfig {
     fn default() -> Self {
-        AgentConfig { rtp_ports: None, media_ip: None, max_calls: 1_000, keep_flow: false }
+        AgentConfig { rtp_ports: None, media_ip: None, max_calls: 1_000, keep_flow: false, notes: None }
     }
 }
 
@@ -341,6 +345,7 @@ impl Agent {
             inbox,
             hands,
             keep_flow: self.config.keep_flow,
+            notes: self.config.notes.clone(),
             scope: Arc::clone(&self.scope),
             directory: Arc::clone(&self.directory),
             replaces,

@@ -4,6 +4,7 @@ use super::directory::{Directory, Key};
 use super::dispatch::Mail;
 use super::handle::{COMMANDS, CallHandle, Command, EVENTS, Happened, What};
 use super::media::Media;
+use super::notes::{CallNotes, Told};
 use super::ports::Ports;
 use super::{Hands, MediaSetup, Scope, Sifted, hop};
 use crate::endpoint::{ClientEvent, ClientTransaction};
@@ -33,6 +34,7 @@ pub(super) struct Birth {
     pub(super) inbox: mpsc::Receiver<Mail>,
     pub(super) hands: Hands,
     pub(super) keep_flow: bool,
+    pub(super) notes: Option<Arc<dyn CallNotes>>,
     pub(super) scope: Arc<Scope>,
     pub(super) directory: Arc<Directory>,
     /// The call whose place this one takes when it is answered.
@@ -47,6 +49,9 @@ struct Task {
     inbox: mpsc::Receiver<Mail>,
     hands: Hands,
     keep_flow: bool,
+    is_caller: bool,
+    notes: Option<Arc<dyn CallNotes>>,
+    told: Told,
     scope: Arc<Scope>,
     directory: Arc<Directory>,
     replaces: Option<Key>,
@@ -112,6 +117,9 @@ pub(super) fn spawn(birth: Birth) -> CallHandle {
         inbox: birth.inbox,
         hands: birth.hands,
         keep_flow: birth.keep_flow,
+        is_caller,
+        notes: birth.notes,
+        told: Told::default(),
         scope: birth.scope,
         directory: birth.directory,
         replaces: birth.replaces,
@@ -282,6 +290,9 @@ impl Task {
     async fn drain(&mut self) -> bool {
         while let Some(output) = self.call.poll_output() {
             self.directory.note(&self.call);
+            if let Some(notes) = &self.notes {
+                self.told.tell(&**notes, &self.call, self.is_caller);
+            }
             if self.obey(output).await {
                 return true;
             }

@@ -41,6 +41,20 @@ impl Call {
         self.legs.get(at).map(|leg| leg.dialog.id())
     }
 
+    /// The BYE (without Via and credentials) that ends this call from outside, should its owner be gone: see [`Dialog::parting`]. A caller may
+    /// end an early dialog by it too, a callee may not (RFC 3261 sec. 15); `None` while there is no dialog for it.
+    ///
+    /// [`Dialog::parting`]: crate::ua::dialog::Dialog::parting
+    pub fn parting(&self) -> Option<Message> {
+        let may = match self.phase {
+            Phase::Ringing => self.is_caller,
+            Phase::Up | Phase::Closing => true,
+            Phase::Idle | Phase::Over => false,
+        };
+        let at = self.up.or(self.legs.len().checked_sub(1)).filter(|_| may)?;
+        self.legs.get(at)?.dialog.parting().build().ok()
+    }
+
     /// Do NOTIFYs or decisions still come, or are they owed? They may when the call itself is over.
     pub fn has_referrals(&self) -> bool {
         !self.referrals.is_empty()

@@ -3,7 +3,7 @@
 use super::answer::{Answer, Own, TOKEN};
 use super::{Command, Config, End, Finished, Input, Output};
 use crate::message::{Builder, Decimal, Ids, Message};
-use crate::syntax::{HeaderName, Method};
+use crate::syntax::{HeaderName, Method, Uri};
 use crate::ua::challenged::{Challenged, Next};
 use crate::ua::response::final_status;
 use std::collections::VecDeque;
@@ -54,6 +54,20 @@ impl Registration {
     pub fn new(config: Config, mut ids: Ids) -> Registration {
         let token = ids.tag();
         let contact = with_token(&config.contact, &token);
+        Registration::of(config, ids, token, contact)
+    }
+
+    /// A registration whose binding is there already: the configured Contact is that of [`Registration::contact`] when it was bound. `None`
+    /// where it carries no token of ours.
+    pub fn resumed(config: Config, ids: Ids) -> Option<Registration> {
+        let uri = Uri::parse(config.contact.as_bytes()).ok()?;
+        let token = uri.params().get(TOKEN.as_bytes())?.value.filter(|token| !token.is_empty())?;
+        let token = String::from_utf8(token.to_vec()).ok()?;
+        let contact = config.contact.clone();
+        Some(Registration::of(config, ids, token, contact))
+    }
+
+    fn of(config: Config, mut ids: Ids, token: String, contact: String) -> Registration {
         Registration {
             call_id: ids.call_id(),
             from_tag: ids.tag(),

@@ -1,0 +1,149 @@
+//! `ringback clean`: removes what runs left that were killed, and nothing else.
+
+use crate::account::{AccountOptions, Accounts};
+use crate::exit::{Exit, Failure};
+use crate::interrupt::Interrupt;
+use crate::notes;
+use crate::output::{Output, OutputOptions};
+use crate::probe::ProbeOptions;
+use ringback::check::journal::AbandonedFile;
+use ringback::check::{Abandoned, Account, Clean, Outcome, Probe, Verdict};
+use std::collections::HashMap;
+
+/// Remove what runs left at the platform that were killed: their bindings and calls, and nothing else.
+///
+/// Each run notes what it has open before it asks for it (files in ringback/ below XDG_STATE_HOME, which is ~/.local/state by default; readable by
+/// you alone, without any secret) and closes the note when it is gone. What a run left that was killed is removed with the account's
+/// password: a binding where the registrar lists it with the mark that only it has, a call by a BYE in its dialog. Runs that still go on are left
+/// alone. Without an account it only says what is left.
+#[derive(Debug, clap::Args)]
+#[command(after_help = EXAMPLES)]
+pub(crate) struct Arguments {
+    #[command(flatten)]
+    account: AccountOptions,
+    /// Only say what is left.
+    #[arg(long)]
+    list: bool,
+    #[command(flatten)]
+    probe: ProbeOptions,
+    #[command(flatten)]
+    output: OutputOptions,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  ringback clean                                   what is left?
+  ringback clean --accounts accounts.toml          remove it
+  ringback clean sip:alice@pbx.example.com --password-env PW
+
+Exit status: 0 when nothing is left, 3 when something is.";
+
+pub(crate) async fn run(arguments: Arguments) -> Result<Exit, Failure> {
+    let folder = notes::folder()
+        .ok_or_else(|| Failure::usage("neither XDG_STATE_HOME nor HOME is set: no notes are kept"))?;
+    let mut output = arguments.output.open()?;
+    let abandoned = Abandoned::in_folder(&folder)
+        .map_err(|error| Failure::usage(format!("{}: {error}", folder.display())))?;
+    if abandoned.running > 0 {
+        let running = abandoned.running;
+        let (noun, verb) = if running == 1 { ("run", "goes") } else { ("runs", "go") };
+        output.people(&format!("{running} {noun} that still {verb} on: left alone\n"));
+    }
+    for file in abandoned.files.iter().filter(|file| file.unread() > 0) {
+        let (path, lines) = (file.path().display(), file.unread());
+        output
+            .people(&format!("{path}: {lines} lines are not understood (of another version of ringback?)\n"));
+    }
+    let unread = abandoned.files.iter().any(|file| file.unread() > 0);
+    if abandoned.files.iter().all(|file| file.left().next().is_none()) {
+        output.people("nothing is left\n");
+        return Ok(if unread { Exit::Open } else { Exit::Passed });
+    }
+    if arguments.list || !arguments.account.is_given() {
+        abandoned
+            .files
+            .iter()
+            .flat_map(AbandonedFile::left)
+            .for_each(|(_, left)| output.people(&format!("{left}\n")));
+        output.people("name its account to have it removed: --accounts FILE, or its address of record\n");
+        return Ok(Exit::Open);
+    }
+    let accounts = Known::of(arguments.account.accounts()?);
+    let probe = arguments.probe.probe().await?;
+    let stopper = probe.clone();
+    let interrupt = Interrupt::watch(move || stopper.stop());
+    let mut is_clean = !unread;
+    for mut file in abandoned.files {
+        is_clean &= clean(&probe, &mut file, &accounts, arguments.probe.timeout, &mut output).await?;
+    }
+    probe.endpoint().close().await;
+    let complete = output.finish();
+    Ok(if is_clean && complete && !interrupt.is_set() { Exit::Passed } else { Exit::Open })
+}
+
+/// Removes what one run left; `false` when something still is.
+async fn clean(
+    probe: &Probe,
+    file: &mut AbandonedFile,
+    accounts: &Known,
+    timeout: Option<std::time::Duration>,
+    output: &mut Output,
+) -> Result<bool, Failure> {
+    let left: Vec<_> = file.left().map(|(id, left)| (id, left.clone())).collect();
+    let mut is_clean = true;
+    for (id, left) in left {
+        let check = accounts.find(&left.account, &left.aor).map(|account| Clean::new(account, &left));
+        let outcome = match check {
+            Some(Ok(check)) => probe.check(timeout.map_or(check.clone(), |limit| check.timeout(limit))).await,
+            Some(Err(problem)) => not_run(
+                &left.aor,
+                problem.to_string(),
+                "give --registrar or --outbound-proxy as the run had it",
+            ),
+            None => not_run(
+                &left.aor,
+                format!("{left}: its account is not given"),
+                "name its account, or a file that has it (--accounts FILE)",
+            ),
+        };
+        output.one(&outcome);
+        if outcome.verdict == Verdict::Pass {
+            if let Err(error) = file.done(id) {
+                return Err(Failure::usage(format!("{}: {error}", file.path().display())));
+            }
+        } else {
+            is_clean = false;
+        }
+    }
+    Ok(is_clean)
+}
+
+fn not_run(aor: &str, why: String, advice: &str) -> Outcome {
+    Outcome::not_run("clean", aor, why, advice)
+}
+
+/// The accounts that are given: by their names, and by their addresses where a name has changed.
+struct Known {
+    by_name: HashMap<String, Account>,
+    by_aor: HashMap<String, Account>,
+}
+
+impl Known {
+    fn of(accounts: Accounts) -> Known {
+        let accounts: Vec<Account> = match accounts {
+            Accounts::One(account) => vec![*account],
+            Accounts::Many(entries) => entries.into_iter().filter_map(|entry| entry.account.ok()).collect(),
+        };
+        let mut known = Known { by_name: HashMap::new(), by_aor: HashMap::new() };
+        for account in accounts {
+            known.by_name.insert(account.name().to_owned(), account.clone());
+            known.by_aor.entry(account.aor().to_owned()).or_insert(account);
+        }
+        known
+    }
+
+    fn find(&self, name: &str, aor: &str) -> Option<&Account> {
+        let named = self.by_name.get(name).filter(|account| account.aor() == aor);
+        named.or_else(|| self.by_aor.get(aor))
+    }
+}

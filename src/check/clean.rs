@@ -1,0 +1,399 @@
+//! Removes what a probe left that was killed: one binding or one call, and nothing else.
+//!
+//! ```no_run
+//! use ringback::check::{Abandoned, Account, Clean, Probe, Verdict};
+//!
+//! # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+//! let probe = Probe::bind("udp:0.0.0.0:0").await?;
+//! let alice = Account::new("sip:alice@pbx.example.com", "secret")?;
+//! for mut file in Abandoned::in_folder("/var/lib/prober/open")?.files {
+//!     let left: Vec<_> = file.left().map(|(id, left)| (id, left.clone())).collect();
+//!     for (id, left) in left.iter().filter(|(_, left)| left.aor == alice.aor()) {
+//!         if probe.check(Clean::new(&alice, left)?).await.verdict == Verdict::Pass {
+//!             file.done(*id)?;
+//!         }
+//!     }
+//! }
+//! # Ok(())
+//! # }
+//! ```
+
+use super::journal::{Left, LeftOpen};
+use super::judge::quote::quoted;
+use super::judged::{self, StepVerdict};
+use super::register::session::{Ended, Session};
+use super::register::{judge, left_behind, observe};
+use super::{Account, Answered, Check, Destination, Reply, Run, Side, Verdict};
+use crate::error::Error;
+use crate::message::{Builder, Flow, Message};
+use crate::syntax::{HeaderName, Method, NameAddr, Uri};
+use crate::ua::challenged::{Challenged, Next};
+use crate::ua::registration::{Binding, Command};
+use std::time::Duration;
+
+/// Most BYEs for one call: one, one with an answer to a challenge, one to a stale nonce.
+const MOST_BYES: u32 = 3;
+
+/// Removes what a killed probe left of an account ([`Left`]), and nothing else.
+///
+/// Of a binding, steps `reach`, `query`, `remove`: it is removed only where the registrar lists it with the token or the instance that no other
+/// binding has, and lists no second one with the same URI: some registrars would drop both. Anything else is left alone, and said: it runs out
+/// by itself. Of a call, steps `reach`, `hang-up`: a BYE in its dialog; challenges are answered only where it went to the account's own server.
+///
+/// It passes when what was left is gone, also where it was gone before.
+#[derive(Debug, Clone)]
+pub struct Clean {
+    account: Account,
+    left: Left,
+    time_limit: Option<Duration>,
+}
+
+impl Clean {
+    /// One thing that was left of this account.
+    ///
+    /// # Errors
+    /// [`Error::Usage`] where it is not this account's, or its requests went to another server than this account's: that one gets no
+    /// answer that is made from its password.
+    pub fn new(account: &Account, left: &Left) -> Result<Clean, Error> {
+        let usage = |problem: String| Error::usage(format!("account `{}`", account.name()), problem);
+        if account.aor() != left.aor {
+            return Err(usage(format!("what was left is of {}", left.aor)));
+        }
+        let server = account.next_hop().to_string();
+        if server != left.server {
+            return Err(usage(format!(
+                "it was left at {}, and this account is at {server}; give the same registrar or proxy as then",
+                left.server
+            )));
+        }
+        Ok(Clean { account: account.clone(), left: left.clone(), time_limit: None })
+    }
+
+    /// The time for the whole check.
+    #[must_use]
+    pub fn timeout(mut self, limit: Duration) -> Clean {
+        self.time_limit = Some(limit);
+        self
+    }
+}
+
+impl Check for Clean {
+    fn name(&self) -> &'static str {
+        "clean"
+    }
+
+    fn accounts(&self) -> Vec<String> {
+        vec![self.account.name().to_owned()]
+    }
+
+    fn subject(&self) -> String {
+        self.account.aor().to_owned()
+    }
+
+    fn time_limit(&self) -> Option<Duration> {
+        self.time_limit
+    }
+
+    async fn run(&self, run: &mut Run) {
+        run.fact("left", self.left.to_string());
+        match &self.left.open {
+            LeftOpen::Binding { contact, instance } => self.unbind(run, contact, instance.as_deref()).await,
+            LeftOpen::Call { bye: Some(bye), .. } => self.hang_up(run, bye).await,
+            LeftOpen::Call { bye: None, .. } => {
+                let step = run.begin("hang-up");
+                // RFC 3261 sec. 13.3.1.4: an answer that nobody acknowledges ends after 64*T1.
+                let why = "nobody had answered it: nothing can end it from outside, and it ends by itself";
+                run.end(step, Verdict::Pass, why);
+                run.conclude(why);
+            }
+        }
+    }
+}
+
+/// A binding that was left, as the registrar lists it.
+enum Listed {
+    /// Once, and with what only it has.
+    Surely,
+    /// Something is listed that may be it, or that a removal would take along: which.
+    Perhaps(String),
+    Not,
+}
+
+fn listed(bindings: &[Binding], contact: &str, instance: Option<&str>) -> Listed {
+    let live = || bindings.iter().filter(|binding| binding.expires != Some(0));
+    let ours = Uri::parse(contact.as_bytes()).ok();
+    let is_sure = |binding: &&Binding| {
+        // A token is random text of ours: as a part of the URI it is nobody else's.
+        let token = contact.rsplit_once(';').map(|(_, token)| token);
+        token.is_some_and(|token| binding.uri.contains(token))
+            || instance.is_some() && binding.instance.as_deref() == instance
+    };
+    let equals = |binding: &&Binding| {
+        let theirs = Uri::parse(binding.uri.as_bytes()).ok();
+        theirs.zip(ours.as_ref()).is_some_and(|(theirs, ours)| theirs.is_equivalent(ours))
+    };
+    let other = live().find(|binding| !is_sure(binding) && (binding.own || equals(binding)));
+    match (live().any(|binding| is_sure(&binding)), other) {
+        (_, Some(other)) => Listed::Perhaps(other.uri.clone()),
+        (true, None) => Listed::Surely,
+        (false, None) => Listed::Not,
+    }
+}
+
+impl Clean {
+    async fn unbind(&self, run: &mut Run, contact: &str, instance: Option<&str>) {
+        let Some(mut session) = Session::resume(run, &self.account, (contact, instance)).await else {
+            return run.skip_missing(&["query", "remove"], "the registrar was not reached");
+        };
+        let step = run.begin("query");
+        let query = session.command(run, Command::Query).await;
+        observe::answer(run, &session, &query);
+        let judged = judge::accepted(&session, &query, "query");
+        session.end_step(run, step, &judged, judged.detail.clone());
+        if query.accepted() {
+            self.remove(run, &mut session, &query, contact, instance).await;
+        } else {
+            run.skip("remove", "the registrar does not say which bindings are there");
+        }
+        session.write_down(run);
+    }
+
+    async fn remove(
+        &self,
+        run: &mut Run,
+        session: &mut Session,
+        query: &Ended,
+        contact: &str,
+        instance: Option<&str>,
+    ) {
+        let bindings = |ended: &Ended| ended.answer().map(|a| a.bindings.to_vec()).unwrap_or_default();
+        let step = run.begin("remove");
+        match listed(&bindings(query), contact, instance) {
+            Listed::Not => {
+                run.end(step, Verdict::Pass, "it was gone already");
+                run.conclude("the binding was gone already");
+            }
+            Listed::Perhaps(other) => {
+                let judged = StepVerdict::open(
+                    "left-binding-unclear",
+                    Side::Peer,
+                    format!(
+                        "the registrar lists {}, which may be another device's: nothing is removed",
+                        quoted(other.as_bytes())
+                    ),
+                    "wait until the binding runs out by itself (300 s unless asked otherwise), and look again",
+                );
+                session.end_step(run, step, &judged, judged.detail.clone());
+            }
+            Listed::Surely => {
+                run.clean_up();
+                let removed = session.command(run, Command::Remove).await;
+                observe::answer(run, session, &removed);
+                let judged = judge::accepted(session, &removed, "removal");
+                let still = matches!(listed(&bindings(&removed), contact, instance), Listed::Surely);
+                let judged = match (removed.accepted(), still) {
+                    (true, true) => StepVerdict::fail(
+                        "left-binding-stays",
+                        Side::Peer,
+                        "the registrar accepted the removal and lists the binding all the same".to_owned(),
+                        "platform: look why it keeps a binding whose expires is 0",
+                    )
+                    .shown_by(&removed.evidence),
+                    _ => judged,
+                };
+                session.end_step(run, step, &judged, judged.detail.clone());
+                if judged.verdict == Verdict::Pass {
+                    run.conclude("the binding was removed");
+                } else if !removed.accepted() {
+                    run.find(left_behind(session, &removed));
+                }
+            }
+        }
+    }
+
+    async fn hang_up(&self, run: &mut Run, bye: &Message) {
+        run.keep_secret(&self.account);
+        let step = run.begin("reach");
+        let reached = match next_hop(bye) {
+            Ok(hop) => run.reach(&hop).await.map_err(|why| judged::unreached(&hop, &why)),
+            Err(why) => Err(unusable(why)),
+        };
+        let flow = match reached {
+            Ok(flow) => flow,
+            Err(judged) => {
+                run.end(step, judged.verdict, judged.detail);
+                judged.finding.into_iter().for_each(|finding| run.find(finding));
+                return run.skip("hang-up", "the peer was not reached");
+            }
+        };
+        run.end(step, Verdict::Pass, format!("{} over {} from {}", flow.remote, flow.transport, flow.local));
+        let step = run.begin("hang-up");
+        let judged = match self.bye(run, bye, flow).await {
+            Ok(reply) => said(&reply),
+            Err(why) => unusable(why),
+        };
+        if judged.verdict == Verdict::Pass {
+            run.conclude(judged.detail.clone());
+        }
+        run.end(step, judged.verdict, judged.detail);
+        judged.finding.into_iter().for_each(|finding| run.find(finding));
+    }
+
+    /// Sends the BYE until it is answered for good.
+    async fn bye(&self, run: &mut Run, bye: &Message, flow: Flow) -> Result<Reply, String> {
+        let mut challenged = Challenged::new(Some(self.account.credentials().clone()), MOST_BYES);
+        let uri = bye.request_uri_bytes().unwrap_or_default();
+        let mut number = bye.cseq().map_err(|error| error.to_string())?.number;
+        loop {
+            let mut request = Builder::request(Method::Bye, uri);
+            // The builder writes the length itself.
+            let own = [HeaderName::CSeq, HeaderName::ContentLength];
+            for header in bye.headers().filter(|header| !own.contains(&header.name)) {
+                request = request.header(header.name, header.value);
+            }
+            request = request
+                .header(HeaderName::CSeq, format!("{number} BYE"))
+                .header(HeaderName::UserAgent, run.user_agent());
+            let request = challenged
+                .authorize(request, Method::Bye, uri, b"")
+                .map_err(|error| error.to_string())?
+                .build()
+                .map_err(|error| error.to_string())?;
+            let reply = run.request(request, flow).await;
+            let Answered::Final(received) = &reply.answered else { return Ok(reply) };
+            if !matches!(received.message.status(), Some(401 | 407)) || !self.is_home(run, &reply).await {
+                return Ok(reply);
+            }
+            if challenged.handle_challenge(&received.message, run.ids()) != Next::Again {
+                return Ok(reply);
+            }
+            number += 1;
+        }
+    }
+
+    /// Did it go to the account's own server? Nobody else gets an answer made from its password.
+    async fn is_home(&self, run: &mut Run, reply: &Reply) -> bool {
+        let home = run.reach(&self.account.next_hop()).await;
+        home.is_ok_and(|home| home.remote.ip() == reply.flow.remote.ip())
+    }
+}
+
+/// The BYE of a note that cannot be sent.
+fn unusable(why: String) -> StepVerdict {
+    StepVerdict::open(
+        "left-call-unusable",
+        Side::Setup,
+        format!("the BYE of this call cannot be sent: {why}"),
+        "end it at the platform; it ends by itself when its timers run out",
+    )
+}
+
+/// What the answer to a BYE means.
+fn said(reply: &Reply) -> StepVerdict {
+    let left = |seen: String| {
+        StepVerdict::open(
+            "call-left",
+            Side::Peer,
+            seen,
+            "look at the platform for calls that are still up; it ends them by itself when their timers run out",
+        )
+        .shown_by(&reply.evidence)
+    };
+    match &reply.answered {
+        Answered::Final(received) => match received.message.status().unwrap_or_default() {
+            200..300 => StepVerdict::pass("the call was ended"),
+            // RFC 3261 sec. 15.1.2: there is no such dialog (any more).
+            status @ (404 | 408 | 481) => {
+                StepVerdict::pass(format!("the call was over already (BYE was answered {status})"))
+            }
+            status => left(format!("the BYE of the call was refused with {status}")),
+        },
+        Answered::Interrupted(why) => judged::interrupted(*why),
+        other => left(format!("the BYE of the call: {other}")),
+    }
+}
+
+/// Where a request in a dialog goes: its first Route, else its Request-URI (RFC 3261 sec. 12.2.1.1).
+fn next_hop(request: &Message) -> Result<Destination, String> {
+    let uri = match request.header(HeaderName::Route).map(NameAddr::parse_first) {
+        Some(Ok((route, _))) => route.uri().as_bytes().to_vec(),
+        Some(Err(error)) => return Err(format!("the route of the call cannot be read: {error}")),
+        None => request.request_uri_bytes().unwrap_or_default().to_vec(),
+    };
+    Destination::parse("the call", &String::from_utf8_lossy(&uri)).map_err(|error| error.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use crate::syntax::Limits;
+
+    const OURS: &str = "sip:alice@192.0.2.1:5070;rb=t0k3n";
+
+    fn bindings(contacts: &str) -> Vec<Binding> {
+        use crate::auth::Credentials;
+        use crate::message::Ids;
+        use crate::ua::registration::{Config, Input, Output, Registration};
+        let mut config = Config::new(
+            "sip:alice@lab.example",
+            "sip:lab.example",
+            OURS,
+            Credentials::new("alice", "secret"),
+        );
+        config.instance = Some("urn:uuid:1".to_owned());
+        let mut registration = Registration::resumed(config, Ids::from_seed([1; 32])).unwrap();
+        let now = tokio::time::Instant::now().into_std();
+        registration.handle_input(now, Input::Command(Command::Query));
+        let Some(Output::Send(request)) = registration.poll_output() else { panic!("no request") };
+        let cseq = request.cseq().unwrap().number;
+        let text = format!("SIP/2.0 200 OK\r\nCSeq: {cseq} REGISTER\r\nContact: {contacts}\r\n\r\n");
+        let answer = Message::parse(text.into(), &Limits::default()).unwrap();
+        registration.handle_input(now, Input::Response(answer));
+        let Some(Output::Finished(finished)) = registration.poll_output() else { panic!("no end") };
+        finished.answer.unwrap().bindings.to_vec()
+    }
+
+    #[test]
+    fn only_what_is_surely_ours_and_alone_is_removed() {
+        let verdict = |contacts: &str| match listed(&bindings(contacts), OURS, Some("urn:uuid:1")) {
+            Listed::Surely => "remove".to_owned(),
+            Listed::Perhaps(other) => format!("leave {other}"),
+            Listed::Not => "gone".to_owned(),
+        };
+        for (contacts, expected) in [
+            ("<sip:alice@192.0.2.1:5070;rb=t0k3n>;expires=9", "remove"),
+            ("<sip:alice@192.0.2.1:5070;rb=t0k3n>;expires=0", "gone"),
+            // Rewritten behind a NAT, and with a parameter of the registrar's.
+            (
+                "<sip:alice@198.51.100.1:1024;x=y;rb=t0k3n>;expires=9, <sip:alice@192.0.2.8>;expires=9",
+                "remove",
+            ),
+            ("<sip:alice@198.51.100.1:1024>;expires=9;+sip.instance=\"<urn:uuid:1>\"", "remove"),
+            // Another device that came to the port of the killed probe: by RFC 3261 sec. 19.1.4 its URI equals ours.
+            ("<sip:alice@192.0.2.1:5070>;expires=9", "leave sip:alice@192.0.2.1:5070"),
+            (
+                "<sip:alice@192.0.2.1:5070;rb=t0k3n>;expires=9, <sip:alice@192.0.2.1:5070>;expires=9",
+                "leave sip:alice@192.0.2.1:5070",
+            ),
+            ("<sip:alice@192.0.2.8:5070>;expires=9", "gone"),
+            // Another probe's.
+            ("<sip:alice@192.0.2.8:5070;rb=other>;expires=9", "gone"),
+        ] {
+            assert_eq!(verdict(contacts), expected, "{contacts}");
+        }
+    }
+
+    #[test]
+    fn what_is_anothers_is_refused() {
+        let alice = Account::new("sip:alice@192.0.2.1", "secret").unwrap();
+        let open = LeftOpen::Binding { contact: OURS.to_owned(), instance: None };
+        let left = Left::of(&alice, &alice.next_hop(), open);
+        assert!(Clean::new(&alice, &left).is_ok());
+        let bob = Account::new("sip:bob@192.0.2.1", "secret").unwrap();
+        assert!(Clean::new(&bob, &left).unwrap_err().to_string().contains("sip:alice@192.0.2.1"));
+        let elsewhere = alice.registrar("sip:192.0.2.9").unwrap();
+        let error = Clean::new(&elsewhere, &left).unwrap_err().to_string();
+        assert!(error.contains("192.0.2.1:5060") && error.contains("192.0.2.9:5060"), "{error}");
+    }
+}
