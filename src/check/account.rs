@@ -163,6 +163,17 @@ impl Account {
         hop
     }
 
+    /// Has it the same address of record, however each is written: escapes, the case of the host and the usual port make no other one
+    /// (RFC 3261 sec. 10.3, 19.1.4)?
+    pub fn has_same_aor(&self, other: &Account) -> bool {
+        let parts = |account: &Account| {
+            let domain = Destination::of_domain(&account.domain);
+            let host = domain.host.trim_end_matches('.').to_ascii_lowercase();
+            (unescape(account.user.as_bytes()).into_owned(), host, domain.port)
+        };
+        parts(self) == parts(other)
+    }
+
     /// Hosts that are its own: of its domain, its registrar and its outbound proxy.
     pub(super) fn hosts(&self) -> Vec<String> {
         let domain = Destination::of_domain(&self.domain);
@@ -226,5 +237,23 @@ mod tests {
         assert_eq!(account.credentials().username(), "j\u{fc}rgen");
         let error = of("sip:j\u{fc}r gen@pbx.example").unwrap_err();
         assert!(error.contains("column 8"), "{error}");
+    }
+
+    #[test]
+    fn an_address_of_record_is_the_same_however_it_is_written() {
+        let alice = of("sip:alice@pbx.example").unwrap();
+        for same in [
+            "alice@pbx.example",
+            "sip:alice@PBX.Example",
+            "sip:%61lice@pbx.example",
+            "sip:alice@pbx.example:5060",
+            "sip:alice@pbx.example.",
+            "sip:alice@pbx.example;transport=tcp",
+        ] {
+            assert!(alice.has_same_aor(&of(same).unwrap()), "{same}");
+        }
+        for other in ["sip:Alice@pbx.example", "sip:alice@pbx.example:5070", "sip:alice@sub.pbx.example"] {
+            assert!(!alice.has_same_aor(&of(other).unwrap()), "{other}");
+        }
     }
 }

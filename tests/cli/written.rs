@@ -14,6 +14,15 @@ fn accounts(sim: &Sim, names: &[(&str, &str)]) -> (tempfile::TempDir, PathBuf) {
     (folder, path)
 }
 
+/// A file in which one address stands under two names, written in two ways.
+fn folder_of_one_account(sim: &Sim) -> tempfile::TempDir {
+    let (folder, path) = accounts(sim, &[("alice", "alice"), ("bob", "bob")]);
+    let rows = std::fs::read_to_string(&path).unwrap();
+    let again = format!("{rows}alias,{},alice-pw\n", sim.aor("%61lice"));
+    std::fs::write(path, again).unwrap();
+    folder
+}
+
 #[track_caller]
 fn refused(ran: &Ran, why: &str) {
     assert_eq!(ran.status, 2, "{ran}");
@@ -66,6 +75,24 @@ fn one_account_is_never_two_parties() {
         let with_file: Vec<&str> = arguments.iter().copied().chain(["--accounts", path]).collect();
         refused(&ringback(&with_file), "is given twice; name two different accounts");
     }
+    // Also where its address is written otherwise, in the file or on the command line.
+    let odd = folder_of_one_account(&sim);
+    let odd = odd.path().join("accounts.csv").display().to_string();
+    let own = sim.aor("%61lice");
+    for arguments in [
+        &["hold", "alice", "alias"][..],
+        &["dtmf", "alias", "alice"],
+        &["cancel", "alice", "alias"],
+        &["call", "alice", "alias"],
+        &["call", "alice", &own],
+        &["fork", "alice", "alias"],
+        &["transfer", "alice", "bob", "alias"],
+    ] {
+        let with_file: Vec<&str> = arguments.iter().copied().chain(["--accounts", odd.as_str()]).collect();
+        refused(&ringback(&with_file), "is given twice; name two different accounts");
+    }
+    let alone = ["call", &sim.aor("alice"), &own, "--password", "alice-pw"];
+    refused(&ringback(&alone), "is given twice; name two different accounts");
     refused(&ringback(&["hold", "alice", "alice"]), "is given twice; name two different accounts");
     refused(&ringback(&["register", "--accounts", path, "alice", "alice"]), "is given twice");
 }

@@ -4,11 +4,11 @@ use crate::account::DetailOptions;
 use crate::asking::Asking;
 use crate::dial::{DialOptions, dialled};
 use crate::embedded;
-use crate::ends::Ends;
+use crate::ends::{Ends, given_twice};
 use crate::exit::{Exit, Failure};
 use crate::output::tell;
 use crate::probe::duration;
-use ringback::check::Call;
+use ringback::check::{Account, Call};
 use ringback::media::wav;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -85,6 +85,7 @@ pub(crate) async fn run(arguments: Arguments) -> Result<Exit, Failure> {
     let ends = ends(&arguments).await?;
     let mut check = match ends.accounts.as_slice() {
         [a, b] => Call::between(a, b),
+        [a] if is_own(a, &arguments.target) => return Err(given_twice(&arguments.target)),
         [a] => Call::to(a, &arguments.target)?,
         _ => return Err(Failure::usage("one account or two are needed")),
     };
@@ -160,6 +161,11 @@ async fn ends(arguments: &Arguments) -> Result<Ends, Failure> {
         ));
     }
     Ok(opened)
+}
+
+/// Is it the address of the account that calls?
+fn is_own(a: &Account, target: &str) -> bool {
+    target.contains('@') && Account::new(target, "").is_ok_and(|target| target.has_same_aor(a))
 }
 
 /// Is it a number or a URI, and not a name?

@@ -105,7 +105,7 @@ impl EndOptions {
                     let unusable = |why: &str| Failure::usage(format!("account \"{name}\": {why}"));
                     let account = entry.account.clone().map_err(|problem| unusable(&problem.why))?;
                     // Two names of one address are one account: its own call would come to it.
-                    if accounts.iter().any(|before| before.aor() == account.aor()) {
+                    if accounts.iter().any(|before| before.has_same_aor(&account)) {
                         return Err(given_twice(name));
                     }
                     accounts.push(account);
@@ -158,7 +158,7 @@ impl Ends {
     }
 }
 
-fn given_twice(name: &str) -> Failure {
+pub(crate) fn given_twice(name: &str) -> Failure {
     Failure::usage(format!("\"{}\" is given twice; name two different accounts", name.escape_default()))
 }
 

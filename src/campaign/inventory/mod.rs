@@ -190,9 +190,10 @@ impl Inventory {
             return Ok(entry);
         }
         let what = || format!("account `{}`", Printable(name));
-        let aor = |text: &str| Account::new(text, "").ok().map(|account| account.aor().to_owned());
-        if let Some(wanted) = Some(name).filter(|name| name.contains('@')).and_then(aor) {
-            let mut found = self.entries.iter().filter(|entry| aor(&entry.aor).as_ref() == Some(&wanted));
+        let account = |text: &str| Account::new(text, "").ok();
+        if let Some(wanted) = Some(name).filter(|name| name.contains('@')).and_then(account) {
+            let is_it = |entry: &&Entry| account(&entry.aor).is_some_and(|one| one.has_same_aor(&wanted));
+            let mut found = self.entries.iter().filter(is_it);
             match (found.next(), found.next()) {
                 (Some(entry), None) => return Ok(entry),
                 (Some(first), Some(second)) => {

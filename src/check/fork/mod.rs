@@ -79,7 +79,7 @@ impl Fork {
         let ends: Vec<Account> = ends.into_iter().cloned().collect();
         let names: Vec<String> = ends.iter().map(|end| end.name().to_owned()).collect();
         for (at, end) in ends.iter().enumerate() {
-            if end.aor() == caller.aor() || ends.iter().take(at).any(|before| before.aor() == end.aor()) {
+            if end.has_same_aor(caller) || ends.iter().take(at).any(|before| before.has_same_aor(end)) {
                 let problem = "it is given twice; several devices of one account are called as bindings";
                 return Err(Error::usage(format!("account \"{}\"", end.name()), problem));
             }
@@ -93,7 +93,7 @@ impl Fork {
     /// # Errors
     /// [`Error::Usage`] for fewer than two bindings, or more than [`MAX_FORK_ENDS`].
     pub fn bindings(caller: &Account, account: &Account, bindings: usize) -> Result<Fork, Error> {
-        if account.aor() == caller.aor() {
+        if account.has_same_aor(caller) {
             let problem = "it would call itself; another account has to call";
             return Err(Error::usage(format!("account \"{}\"", account.name()), problem));
         }

@@ -63,7 +63,7 @@ impl Scene<'_> {
     /// One of them could not be reached, or not be registered.
     pub(super) async fn open(&mut self, Cast { roles, follow_redirects }: Cast<'_>) -> Step {
         for (number, role) in roles.iter().enumerate() {
-            let same = |other: &Role<'_>| other.account.aor() == role.account.aor();
+            let same = |other: &Role<'_>| other.account.has_same_aor(role.account);
             if !role.is_device && roles.iter().take(number).any(same) {
                 return Err(self.given_twice(role));
             }
