@@ -1,48 +1,12 @@
 //! What every check's steps are judged by: the transport's failures, silence, and our own interruptions.
 
 use super::judge::unused::{self, Unused};
-use super::{Destination, Finding, Interrupted, Severity, Side, Unreached, Verdict, Withheld};
+pub(super) use super::step_verdict::StepVerdict;
+use super::{Destination, Interrupted, Side, Unreached, Verdict, Withheld};
 use crate::message::Transport;
 use crate::transport::TransportErrorKind;
 use std::net::SocketAddr;
-use std::ops::Range;
 use std::time::Duration;
-
-/// A step's verdict with its reason.
-pub(super) struct StepVerdict {
-    pub(super) verdict: Verdict,
-    pub(super) detail: String,
-    pub(super) finding: Option<Finding>,
-}
-
-impl StepVerdict {
-    pub(super) fn pass(detail: impl Into<String>) -> StepVerdict {
-        StepVerdict { verdict: Verdict::Pass, detail: detail.into(), finding: None }
-    }
-    pub(super) fn not_run(detail: impl Into<String>) -> StepVerdict {
-        StepVerdict { verdict: Verdict::NotRun, detail: detail.into(), finding: None }
-    }
-    pub(super) fn of(
-        verdict: Verdict,
-        code: &'static str,
-        side: Side,
-        seen: String,
-        advice: &str,
-    ) -> StepVerdict {
-        let finding = Finding::new(code, Severity::Error, side, seen.clone(), advice);
-        StepVerdict { verdict, detail: seen, finding: Some(finding) }
-    }
-    pub(super) fn fail(code: &'static str, side: Side, seen: String, advice: &str) -> StepVerdict {
-        StepVerdict::of(Verdict::Fail, code, side, seen, advice)
-    }
-    pub(super) fn open(code: &'static str, side: Side, seen: String, advice: &str) -> StepVerdict {
-        StepVerdict::of(Verdict::Inconclusive, code, side, seen, advice)
-    }
-    pub(super) fn shown_by(mut self, evidence: &Range<usize>) -> StepVerdict {
-        self.finding = self.finding.map(|f| f.shown_by(evidence.clone()));
-        self
-    }
-}
 
 /// The registrar could not be asked at all.
 pub(super) fn unreached(next_hop: &Destination, unreached: &Unreached) -> StepVerdict {

@@ -44,6 +44,7 @@ mod restraint;
 mod result;
 mod run;
 mod scene;
+mod step_verdict;
 mod target;
 mod transfer;
 mod wrapped;

@@ -1,9 +1,8 @@
 //! The course of the check: which step follows which, and what is written down of the call.
 
-use super::{Call, delivery, facts};
+use super::{A, B, Call, delivery, facts};
 use crate::check::judge::audio::{self, Hearing};
 use crate::check::judge::play::{self, Played};
-use crate::check::judge::setup;
 use crate::check::judged::StepVerdict;
 use crate::check::scene::trace::What;
 use crate::check::scene::{Cast, Course, Dial, Ends, Expect, JoinedLegs, Role, Scene, Seen, Step, Stopped};
@@ -14,9 +13,6 @@ use crate::syntax::Method;
 use crate::ua::call::{By, Event};
 use std::time::{Duration, Instant};
 
-/// The parties by their numbers.
-pub(super) const A: usize = 0;
-pub(super) const B: usize = 1;
 /// How often the report is looked at.
 const LOOK: Duration = Duration::from_millis(100);
 /// What the playing of an announcement may take longer than the announcement.
@@ -259,6 +255,3 @@ fn note_early_media(scene: &mut Scene<'_>, caller: usize, report: &crate::endpoi
     let finding = audio::early_media(seen.early_media, seen.answered, first);
     finding.into_iter().for_each(|finding| scene.note(finding));
 }
-
-/// Who sent an answer.
-pub(super) use setup::answerer;

@@ -1,7 +1,6 @@
 //! Whom the INVITE names that came to the callee: its account, or the number that was dialled, and where.
 
-use super::Call;
-use super::course::B;
+use super::{B, Call};
 use crate::check::judged::StepVerdict;
 use crate::check::scene::Scene;
 use crate::check::{Finding, Severity, Side, Verdict};

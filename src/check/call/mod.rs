@@ -52,6 +52,9 @@ pub struct Call {
 
 call_options!(Call, a);
 
+/// The parties by their numbers.
+const A: usize = 0;
+const B: usize = 1;
 /// Time for everything around ringing and talking: registrations, challenges, hanging up.
 const AROUND: Duration = Duration::from_secs(30);
 

@@ -2,7 +2,7 @@
 
 use super::quote::quoted;
 use crate::check::Side;
-use crate::check::judged::StepVerdict;
+use crate::check::step_verdict::StepVerdict;
 use crate::message::Message;
 use crate::syntax::{HeaderName, Limit, Limits, SyntaxError, SyntaxErrorKind};
 use crate::transport::{Direction, Record, RecordEvent};

@@ -1,7 +1,9 @@
 //! Our ends of a question: parties, their calls, and what happens in all of them in one order.
 
+mod referral;
+
 use super::party::Stray;
-use super::{Leg, Party, Seen, referral};
+use super::{Leg, Party, Seen};
 use crate::check::ask::Waited;
 use crate::check::{Finding, Interrupted, Run, Severity, Side};
 use crate::endpoint::agent::{Arrival, Happened, Invitation, MediaSetup, What};

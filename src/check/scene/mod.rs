@@ -14,7 +14,6 @@ mod options;
 mod party;
 mod press;
 mod refer;
-mod referral;
 mod release;
 pub(super) mod trace;
 mod withheld;

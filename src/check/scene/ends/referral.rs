@@ -1,6 +1,7 @@
 //! A party that is asked to call somebody else does so, and tells what came of it (RFC 3515, in the role of the transferee).
 
-use super::{Ends, Leg};
+use super::super::Leg;
+use super::Ends;
 use crate::endpoint::agent::MediaSetup;
 use crate::ua::call::Command;
 use crate::ua::transfer::Referred;
