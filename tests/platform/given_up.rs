@@ -269,3 +269,37 @@ async fn ringing_that_is_not_passed_on_is_a_warning_for_each_question() {
     assert_eq!(outcome.verdict, Verdict::Pass, "{outcome}");
     says(&outcome, &["without ringing"]);
 }
+
+#[track_caller]
+fn result(outcome: &Outcome) -> &str {
+    outcome.facts.iter().find(|fact| fact.name == "result").map_or("", |fact| fact.value.as_str())
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_answered_and_cannot_be_used_is_a_call_that_was_answered() {
+    let between = || Call::between(&account("alice"), &account("bob"));
+    for (from, to) in [("RTP/AVP", "RTP/SAVP"), ("c=IN IP4", "c=IN IP6 ::1\r\nb="), ("m=audio", "m=video")] {
+        let platform = Platform::new().edits(move |text, outgoing| {
+            if text.answers(200, "INVITE") && outgoing.user == "alice" {
+                text.edit(from, to);
+            }
+        });
+        let outcome = platform.asked(between()).await;
+        judged(&outcome, Verdict::Fail, Side::Peer);
+        assert_eq!(result(&outcome), "answered, unusable", "{outcome}");
+    }
+    // Bob rang and answered, whatever alice was told.
+    let silent = Platform::new().sends(|text, outgoing| {
+        !(outgoing.user == "alice"
+            && text.status().is_some_and(|status| status > 100)
+            && text.method() == "INVITE")
+    });
+    let outcome = silent.asked(between().wait(ms(5_000))).await;
+    does_not_pass(&outcome);
+    assert_eq!(result(&outcome), "answer lost", "{outcome}");
+    let refused = Platform::new().number("bob", |core, alice| core.refuse(alice, 480, "Do Not Disturb"));
+    let outcome = refused.asked(between()).await;
+    judged(&outcome, Verdict::Fail, Side::Setup);
+    says(&outcome, &["do-not-disturb is set", "480 Do Not Disturb"]);
+    assert_eq!(result(&outcome), "do not disturb", "{outcome}");
+}

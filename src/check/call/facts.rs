@@ -1,8 +1,7 @@
 //! Facts and figures of a call, written down at its end whatever became of it.
 
-use super::Call;
-use super::course::{B, answerer};
-use crate::check::judge::refusal;
+use super::{B, Call};
+use crate::check::judge::setup::{self, answerer};
 use crate::check::scene::Scene;
 use crate::check::scene::trace::{Trace, What, header};
 use crate::check::{Finding, MetricValue, Run, Severity, Side};
@@ -16,15 +15,8 @@ pub(super) fn write_down(call: &Call, scene: &mut Scene<'_>) {
     let trace = scene.trace(0);
     let (seen, callee) = (&leg.seen, scene.ends.called(B));
     let mut facts: Vec<(&'static str, String)> = Vec::new();
-    let refused = seen.rejected.as_ref().and_then(|(_, r)| Some(refusal::result(r.status?, &r.reasons)));
-    let result = match (seen.answered.is_some(), refused) {
-        (true, _) => "answered",
-        (false, Some(result)) => result,
-        (false, None) if seen.rang().is_some() => "not answered",
-        (false, None) if trace.is_answered_at_all() => "no ringing",
-        (false, None) => "unreachable",
-    };
-    facts.push(("result", result.to_owned()));
+    let at_callee = callee.and_then(|leg| scene.ends.seen(leg));
+    facts.push(("result", setup::result(seen, at_callee, trace.is_answered_at_all()).to_owned()));
     if let Some((_, rejection)) = &seen.rejected {
         if let Some(status) = rejection.status {
             facts.push(("status", format!("{status} {}", rejection.phrase)));

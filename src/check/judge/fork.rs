@@ -70,7 +70,7 @@ fn fate(group: &Group<'_>, caller: &Seen) -> String {
     if let Some((_, rejection)) = &caller.rejected {
         return match rejection.status {
             Some(status) => {
-                let what = refusal::result(status, &rejection.reasons);
+                let what = refusal::result(status, rejection);
                 format!("{name} got {status} {} ({what})", rejection.phrase)
             }
             None => format!("{name} got no answer at all"),

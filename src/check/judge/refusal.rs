@@ -1,6 +1,6 @@
 //! A call that was not answered: what the final response, or its absence, means.
 
-use super::cause;
+use super::cause::{self, Why};
 use super::status::{About, Said, meaning};
 use crate::check::challenged::{self, Asked};
 use crate::check::judged::StepVerdict;
@@ -26,8 +26,23 @@ pub(in crate::check) struct Refused<'a> {
 }
 
 /// One word for what became of a call: the fact `result`.
-pub(in crate::check) fn result(status: u16, reasons: &[String]) -> &'static str {
-    match cause::meant(status, reasons) {
+pub(in crate::check) fn result(status: u16, rejection: &Rejection) -> &'static str {
+    let words = std::iter::once(&rejection.phrase).chain(&rejection.warnings).map(String::as_str);
+    match cause::why(status, &rejection.reasons, words) {
+        Some(Why::Busy) => "busy",
+        Some(Why::NoAnswer) => "not answered",
+        Some(Why::DoNotDisturb) => "do not disturb",
+        Some(Why::Absent | Why::OutOfOrder) => "unavailable",
+        Some(Why::Declined | Why::Barred | Why::CallLimit | Why::NoCredit) => "refused",
+        Some(Why::Unknown | Why::Changed | Why::Incomplete) => "unknown number",
+        Some(Why::Media) => "media refused",
+        Some(Why::Congested) => "server failure",
+        None => of_status(status),
+    }
+}
+
+fn of_status(status: u16) -> &'static str {
+    match status {
         200..=299 => "answered",
         300..=399 => "redirected",
         401 | 407 => "credentials refused",
@@ -64,14 +79,21 @@ pub(in crate::check) fn judge(refused: &Refused<'_>) -> StepVerdict {
     let listed = |name| refused.response.map(|response| header(response, name)).unwrap_or_default();
     let rejection = refused.rejection;
     // With a pause to wait it is overload, whatever it says besides.
-    let meant = match (rejection.status, rejection.retry_after) {
-        (Some(status), None) => cause::meant(status, &rejection.reasons),
-        (status, _) => status.unwrap_or_default(),
-    };
-    if let Some(meaning) =
-        said.as_ref().filter(|said| said.status == meant && says_the_same(meant)).and_then(meaning)
-    {
+    let is_overload =
+        rejection.status == Some(503) && (rejection.retry_after.is_some() || about == Some(About::Load));
+    let words = std::iter::once(rejection.phrase.as_str())
+        .chain(said.iter().flat_map(Said::explaining))
+        .chain(rejection.warnings.iter().map(String::as_str));
+    let why = rejection
+        .status
+        .filter(|_| !is_overload)
+        .and_then(|status| cause::why(status, &rejection.reasons, words));
+    let meant = rejection.status.unwrap_or_default();
+    if let Some(meaning) = said.as_ref().filter(|_| says_the_same(meant)).and_then(meaning) {
         return fail(meaning.code, meaning.side, format!("{status}: {}", meaning.says), meaning.advice);
+    }
+    if let Some(why) = why {
+        return because(refused, why, &status, fail);
     }
     match meant {
         300..=399 => fail(
@@ -89,38 +111,11 @@ pub(in crate::check) fn judge(refused: &Refused<'_>) -> StepVerdict {
             ),
             "a forwarding is set for who was called, or a route leads elsewhere: look at the account's forwarding; phones differ in whether they follow (ringback: --follow-redirects); platform: follow redirections itself",
         ),
-        402 | 403 => fail(
-            "forbidden",
-            Side::Setup,
-            format!("{status}: {target} may not be called from this account"),
-            if refused.caller_registered {
-                "check the account's status, its right to call this number, and the caller ID that it may show"
-            } else {
-                "many platforms take calls of registered devices only: try it with the caller registered (--register-caller); then check the account's rights and its caller ID"
-            },
-        ),
-        404 | 410 | 485 | 604 => match refused.registered_callee {
-            Some(name) => fail(
-                "number-unknown",
-                Side::Peer,
-                format!(
-                    "{status} for {target}, although the registration of {name} was accepted just before"
-                ),
-                "second line: the number is not attached to the account, or calls look into another location table than registrations",
-            ),
-            None => fail(
-                "number-unknown",
-                Side::Setup,
-                format!("{status}: the platform does not know {target}"),
-                "dial in the documented form (+7..., 8..., extension); second line: attach the number to an account",
-            ),
-        },
-        484 => fail(
-            "number-incomplete",
-            Side::Setup,
-            format!("{status}: {target} is too short for the dial plan"),
-            "dial the full number; platform: take the forms that customers dial",
-        ),
+        402 => because(refused, Why::NoCredit, &status, fail),
+        403 => because(refused, Why::Barred, &status, fail),
+        404 | 485 | 604 => because(refused, Why::Unknown, &status, fail),
+        410 => because(refused, Why::Changed, &status, fail),
+        484 => because(refused, Why::Incomplete, &status, fail),
         416 => fail(
             "scheme-refused",
             Side::Peer,
@@ -133,44 +128,10 @@ pub(in crate::check) fn judge(refused: &Refused<'_>) -> StepVerdict {
             format!("{status}: {target} is known, and its device does not answer the platform"),
             "the device is registered and cannot be reached: unplugged, its NAT binding lost (keep-alive), or behind a firewall; the binding goes when it expires",
         ),
-        480 if about == Some(About::Busy) => fail(
-            "busy",
-            Side::Peer,
-            format!("{status}: {target} is busy"),
-            "try again later; if nobody speaks there, look for calls that were never ended and for a limit of one call",
-        ),
-        408 | 430 | 480 => match refused.registered_callee {
-            Some(name) => fail(
-                "unavailable",
-                Side::Peer,
-                format!("{status} for {target}, although {name} is registered and waits for the call"),
-                "second line: the binding is not where calls look for it (replication between registrars), or the call did not get through to the device",
-            ),
-            None => fail(
-                "unavailable",
-                Side::Peer,
-                format!("{status}: no device takes the call to {target}"),
-                "check whether the account is registered (ringback register), and its do-not-disturb and forwarding; of a number outside, the route to it",
-            ),
-        },
-        486 | 600 => fail(
-            "busy",
-            Side::Peer,
-            format!("{status}: {target} is busy"),
-            "try again later; if nobody speaks there, look for calls that were never ended and for a limit of one call",
-        ),
-        603 | 607 | 608 => fail(
-            "declined",
-            Side::Peer,
-            format!("{status}: the call to {target} was declined"),
-            "somebody or something (a rule, a blacklist, do-not-disturb) refuses this caller",
-        ),
-        415 | 488 | 606 => fail(
-            "media-refused",
-            Side::Peer,
-            format!("{status}: no common media; offered were PCMA, PCMU and telephone-event over RTP/AVP"),
-            "switch on PCMA or PCMU, the same encryption of media (SRTP or none) and the same address family (IPv4 or IPv6) on both sides",
-        ),
+        408 | 430 | 480 => because(refused, Why::Absent, &status, fail),
+        486 | 600 => because(refused, Why::Busy, &status, fail),
+        603 | 607 | 608 => because(refused, Why::Declined, &status, fail),
+        415 | 488 | 606 => because(refused, Why::Media, &status, fail),
         420 => fail(
             "extension-refused",
             Side::Peer,
@@ -234,6 +195,137 @@ pub(in crate::check) fn judge(refused: &Refused<'_>) -> StepVerdict {
     }
 }
 
+/// What is said for each reason, whatever the status.
+fn because(
+    refused: &Refused<'_>,
+    why: Why,
+    status: &str,
+    fail: impl Fn(&'static str, Side, String, &str) -> StepVerdict,
+) -> StepVerdict {
+    let target = refused.target;
+    // Of one of ours it is known that it waits for the call.
+    let ours = refused.registered_callee;
+    let waits = ours.map(|name| format!(", although {name} is registered and waits for the call"));
+    let waits = waits.unwrap_or_default();
+    match why {
+        Why::Busy => fail(
+            "busy",
+            Side::Peer,
+            format!("{status}: {target} is busy"),
+            "try again later; if nobody speaks there, look for calls that were never ended and for a limit of one call",
+        ),
+        Why::NoAnswer => fail(
+            "not-answered",
+            Side::Peer,
+            format!("{status}: nobody answered at {target}{waits}"),
+            match ours {
+                Some(_) => {
+                    "platform: it waited for somebody else: another device, a binding that is not there any more, or an INVITE that was lost on the way to the device"
+                }
+                None => {
+                    "try again, or let it ring longer; if no phone rang there, look whether the device is reached: its NAT binding (keep-alive), a firewall"
+                }
+            },
+        ),
+        Why::DoNotDisturb => fail(
+            "do-not-disturb",
+            Side::Setup,
+            format!("{status}: do-not-disturb is set for {target}"),
+            "switch it off: in the settings of the account at the platform (portal, feature code), or on its phone",
+        ),
+        Why::Absent => match ours {
+            Some(name) => fail(
+                "unavailable",
+                Side::Peer,
+                format!("{status} for {target}, although {name} is registered and waits for the call"),
+                "second line: the binding is not where calls look for it (replication between registrars), or the call did not get through to the device",
+            ),
+            None => fail(
+                "unavailable",
+                Side::Peer,
+                format!("{status}: no device takes the call to {target}"),
+                "check whether the account is registered (ringback register), and its do-not-disturb and forwarding; of a number outside, the route to it",
+            ),
+        },
+        Why::OutOfOrder => fail(
+            "unavailable",
+            Side::Peer,
+            format!("{status}: the device or line of {target} does not work, says the platform{waits}"),
+            "platform: what it sees of the device (keep-alive, OPTIONS); its NAT binding or a firewall; of a number outside, the far network",
+        ),
+        Why::Declined => fail(
+            "declined",
+            Side::Peer,
+            format!("{status}: the call to {target} was declined"),
+            "somebody or something (a rule, a blacklist, do-not-disturb) refuses this caller",
+        ),
+        Why::Unknown | Why::Changed => match ours {
+            Some(name) => fail(
+                "number-unknown",
+                Side::Peer,
+                format!(
+                    "{status} for {target}, although the registration of {name} was accepted just before"
+                ),
+                "second line: the number is not attached to the account, or calls look into another location table than registrations",
+            ),
+            None if why == Why::Changed => fail(
+                "number-unknown",
+                Side::Setup,
+                format!("{status}: {target} was known and is not any more"),
+                "ask for the new number; second line: the account was moved or deleted",
+            ),
+            None => fail(
+                "number-unknown",
+                Side::Setup,
+                format!("{status}: the platform does not know {target}"),
+                "dial in the documented form (+7..., 8..., extension); second line: attach the number to an account",
+            ),
+        },
+        Why::Incomplete => fail(
+            "number-incomplete",
+            Side::Setup,
+            format!("{status}: {target} is too short for the dial plan"),
+            "dial the full number; platform: take the forms that customers dial",
+        ),
+        Why::Barred => fail(
+            "forbidden",
+            Side::Setup,
+            format!("{status}: {target} may not be called from this account"),
+            if refused.caller_registered {
+                "check the account's status, its right to call this number, and the caller ID that it may show"
+            } else {
+                "many platforms take calls of registered devices only: try it with the caller registered (--register-caller); then check the account's rights and its caller ID"
+            },
+        ),
+        Why::CallLimit => fail(
+            "call-limit",
+            Side::Setup,
+            format!(
+                "{status}: more calls at once than the account or trunk may have, so not this one to {target}"
+            ),
+            "look for calls that were never ended (platform's list of calls), and raise the limit of simultaneous calls of the account or trunk",
+        ),
+        Why::NoCredit => fail(
+            "payment-required",
+            Side::Setup,
+            format!("{status}: the account has no credit for a call to {target}"),
+            "check balance and contract of the account that calls",
+        ),
+        Why::Media => fail(
+            "media-refused",
+            Side::Peer,
+            format!("{status}: no common media; offered were PCMA, PCMU and telephone-event over RTP/AVP"),
+            "switch on PCMA or PCMU, the same encryption of media (SRTP or none) and the same address family (IPv4 or IPv6) on both sides",
+        ),
+        Why::Congested => fail(
+            "server-failed",
+            Side::Peer,
+            format!("{status}: the platform has no free line or channel for the call to {target}"),
+            "second line: trunks and their channels, also a route that is down; Asterisk says so too where no trunk or device takes the codecs",
+        ),
+    }
+}
+
 /// Statuses that say the same whatever was asked.
 fn says_the_same(status: u16) -> bool {
     matches!(
@@ -259,4 +351,141 @@ fn explained(rejection: &Rejection) -> String {
 
 fn or_nothing(text: String) -> String {
     if text.is_empty() { "it does not say which".to_owned() } else { text }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use crate::syntax::Limits;
+    use crate::ua::End;
+    use bytes::Bytes;
+
+    fn refused(head: &str, ours: Option<&str>) -> (StepVerdict, &'static str) {
+        let text = format!("SIP/2.0 {head}\r\n\r\n");
+        let response = Message::parse(Bytes::from(text), &Limits::default()).unwrap();
+        let values = |name: HeaderName| {
+            response.values(name).map(|value| String::from_utf8_lossy(value).into_owned()).collect::<Vec<_>>()
+        };
+        let said = Said::read(&response);
+        let rejection = Rejection {
+            end: End::Refused,
+            status: response.status(),
+            phrase: said.phrase,
+            reasons: values(HeaderName::Reason),
+            warnings: values(HeaderName::Warning),
+            retry_after: said.retry_after,
+            targets: Vec::new(),
+            challenges: Vec::new(),
+            requests: 1,
+        };
+        let judged = judge(&Refused {
+            rejection: &rejection,
+            response: Some(&response),
+            target: "sip:bob@pbx.example",
+            registered_callee: ours,
+            caller_registered: false,
+            follows_redirects: false,
+            user: "alice",
+        });
+        (judged, result(response.status().unwrap(), &rejection))
+    }
+
+    #[test]
+    fn a_refusal_is_told_by_its_reason_then_its_words_then_its_status() {
+        let limit = "Warning: 399 pbx \"Concurrent calls exceeded\"";
+        for (head, code, result, seen, advice) in [
+            (
+                "480 Do Not Disturb",
+                "do-not-disturb",
+                "do not disturb",
+                "do-not-disturb is set",
+                "switch it off",
+            ),
+            (
+                "486 Do Not Disturb",
+                "do-not-disturb",
+                "do not disturb",
+                "do-not-disturb is set",
+                "switch it off",
+            ),
+            (
+                "603 Decline\r\nReason: Q.850;cause=19",
+                "not-answered",
+                "not answered",
+                "nobody answered",
+                "waited for somebody else",
+            ),
+            ("480 Do Not Disturb\r\nReason: Q.850;cause=17", "busy", "busy", "is busy", "limit of one call"),
+            (
+                "480 Temporarily Unavailable\r\nReason: Q.850;cause=20",
+                "unavailable",
+                "unavailable",
+                "although bob",
+                "replication",
+            ),
+            ("480 Temporarily Unavailable", "unavailable", "unavailable", "although bob", "replication"),
+            (
+                "502 Bad Gateway\r\nReason: Q.850;cause=27",
+                "unavailable",
+                "unavailable",
+                "does not work",
+                "keep-alive",
+            ),
+            ("603 Decline\r\nReason: Q.850;cause=21", "declined", "refused", "was declined", "a rule"),
+            ("603 Decline", "declined", "refused", "was declined", "a rule"),
+            (
+                "480 Gone\r\nReason: Q.850;cause=31",
+                "unavailable",
+                "unavailable",
+                "although bob",
+                "replication",
+            ),
+            (
+                "503 Service Unavailable\r\nReason: Q.850;cause=34",
+                "server-failed",
+                "server failure",
+                "no free line",
+                "trunks",
+            ),
+            ("503 Service Unavailable", "server-failed", "server failure", "could not carry", "trunk"),
+            ("503 Maximum Calls In Progress", "overloaded", "server failure", "takes no more calls", "wait"),
+            (
+                &format!("403 Forbidden\r\n{limit}"),
+                "call-limit",
+                "refused",
+                "more calls at once",
+                "never ended",
+            ),
+            (
+                &format!("480 Unavailable\r\n{limit}"),
+                "call-limit",
+                "refused",
+                "more calls at once",
+                "never ended",
+            ),
+            (
+                "403 Forbidden\r\nX-Error: Insufficient balance",
+                "payment-required",
+                "refused",
+                "no credit",
+                "balance",
+            ),
+            ("403 Forbidden", "forbidden", "refused", "may not be called", "--register-caller"),
+            ("500 Oops\r\nReason: SIP;cause=486", "busy", "busy", "is busy", "limit of one call"),
+            ("410 Gone", "number-unknown", "unknown number", "although the registration of bob", "attached"),
+        ] {
+            let (judged, word) = refused(head, Some("bob"));
+            let finding = judged.finding.unwrap();
+            assert_eq!((&*finding.code, word), (code, result), "{head}: {}", finding.seen);
+            assert!(finding.seen.contains(seen), "{head}: {seen:?} is not in {:?}", finding.seen);
+            assert!(finding.advice.contains(advice), "{head}: {advice:?} is not in {:?}", finding.advice);
+            for header in head.split("\r\n").skip(1) {
+                let value = header.split_once(": ").unwrap().1;
+                assert!(finding.seen.contains(value), "{head}: {value} is not told: {}", finding.seen);
+            }
+        }
+        let (judged, _) = refused("408 Request Timeout", None);
+        assert!(judged.detail.contains("does not answer the platform"), "{}", judged.detail);
+    }
 }

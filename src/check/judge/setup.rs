@@ -354,6 +354,22 @@ fn elsewhere(callee: &Callee<'_>) -> &'static str {
     }
 }
 
+/// What became of a call in one to three words: the fact `result`. `is_answered_at_all`: a response came, and be it 100.
+pub(in crate::check) fn result(seen: &Seen, callee: Option<&Seen>, is_answered_at_all: bool) -> &'static str {
+    let refused = seen.rejected.as_ref().and_then(|(_, rejection)| Some((rejection.status?, rejection)));
+    let is_unusable = seen.ended.as_ref().is_some_and(|ended| matches!(ended.cause, Cause::Media(_)));
+    match (seen.answered.is_some(), refused) {
+        (true, _) => "answered",
+        // It was answered, acknowledged and hung up by us: who pays by the call pays for it.
+        (false, None) if is_unusable => "answered, unusable",
+        (false, Some((status, rejection))) => refusal::result(status, rejection),
+        (false, None) if callee.is_some_and(|callee| callee.answered.is_some()) => "answer lost",
+        (false, None) if seen.rang().is_some() || callee.is_some() => "not answered",
+        (false, None) if is_answered_at_all => "no ringing",
+        (false, None) => "unreachable",
+    }
+}
+
 /// Who sent an answer: its program, and its Contact.
 pub(in crate::check) fn answerer(response: &Message) -> String {
     let server = header(response, HeaderName::Server);

@@ -139,11 +139,16 @@ impl Said {
         }
     }
 
+    /// The headers that explain it, without those that say what to do or what is taken.
+    pub(in crate::check) fn explaining(&self) -> impl Iterator<Item = &str> {
+        let names = ["Retry-After", "Accept", "Accept-Encoding", "Diversion", "History-Info", "Min-SE"];
+        let explaining = self.notes.iter().filter(move |(name, _)| !names.contains(&name.as_str()));
+        explaining.map(|(_, value)| value.as_str())
+    }
+
     /// What its words are about: the phrase first, then the headers that explain it.
     pub(in crate::check) fn about(&self) -> Option<About> {
-        let explaining =
-            self.notes.iter().filter(|(name, _)| name != "Retry-After" && !name.starts_with("Accept"));
-        std::iter::once(&self.phrase).chain(explaining.map(|(_, value)| value)).find_map(|text| about(text))
+        std::iter::once(self.phrase.as_str()).chain(self.explaining()).find_map(about)
     }
 
     pub(in crate::check) fn contacts_or_nowhere(&self) -> String {
