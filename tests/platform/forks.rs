@@ -130,7 +130,7 @@ async fn a_call_that_was_given_up_and_is_not_ended_yet_is_not_called_left() {
     says(&outcome, &["answered 200|taken", "not ended yet"]);
     says_nothing_of(&outcome, &["was not answered in 3 s"]);
     let outcome = rings(false).asked(call()).await;
-    says(&outcome, &["BYE or CANCEL was not answered"]);
+    says(&outcome, &["the CANCEL of alice was not answered"]);
 }
 
 #[tokio::test(start_paused = true)]

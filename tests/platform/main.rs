@@ -10,6 +10,8 @@ mod healthy;
 #[allow(dead_code, unused_imports)]
 mod platform;
 mod redirects;
+mod refused_here;
+mod requests;
 mod setup;
 mod transfers;
 mod unasked;

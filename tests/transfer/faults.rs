@@ -15,7 +15,7 @@ const CASES: &[(&str, TransferKind, Verdict, &str, &str)] = &[
     ("X06",        Blind,    Verdict::Fail, "refer-refused",           "603"),
     ("X07",        Blind,    Verdict::Pass, "",                        ""),
     ("X07:always", Blind,    Verdict::Fail, "referred-by-required",    "429 Provide Referrer Identity, although it had a Referred-By"),
-    ("X08",        Blind,    Verdict::Fail, "refer-refused",           "420 Bad Extension; not known there: replaces, norefersub"),
+    ("X08",        Blind,    Verdict::Fail, "refer-refused",           "420 Bad Extension (Unsupported: replaces, norefersub)"),
     ("X09",        Blind,    Verdict::Fail, "refer-refused",           "400"),
     ("X10",        Attended, Verdict::Fail, "replaces-not-found",        "told 481; bob is back with alice"),
     ("X11",        Attended, Verdict::Fail, "replaces-not-found",        "told 481; bob is back with alice"),

@@ -170,12 +170,12 @@ impl Methods<'_, '_, '_> {
                 Ok(change) => change,
                 Err(why) => return Err(self.scene.stop(mark, why)),
             };
-            if matches!(change, Change::Made(_)) && self.scene.ends.is_up(self.legs.caller) {
+            if change.is_made() && self.scene.ends.is_up(self.legs.caller) {
                 continue;
             }
-            let change = if matches!(change, Change::Made(_)) { Change::CallEnded } else { change };
-            let mut judged = change::failed(wanted, change, HOLD);
-            if change == Change::CallEnded {
+            let change = if change.is_made() { Change::CallEnded(Vec::new()) } else { change };
+            let mut judged = change::failed(wanted, &change, HOLD);
+            if change.is_over() {
                 self.scene.end_is_told = true;
                 return Err(self.scene.stop(mark, judged));
             }

@@ -100,8 +100,8 @@ impl Hold {
         let at = match change {
             Change::Made(at) => at,
             failed => {
-                scene.end_is_told = failed == Change::CallEnded;
-                return Err(scene.stop(mark, change::failed(step, failed, ANSWER)));
+                scene.end_is_told = failed.is_over();
+                return Err(scene.stop(mark, change::failed(step, &failed, ANSWER)));
             }
         };
         scene.run.metric(step, MetricValue::Duration(at.saturating_duration_since(began)));

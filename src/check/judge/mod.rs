@@ -12,6 +12,7 @@ pub(super) mod play;
 pub(super) mod quote;
 pub(super) mod refusal;
 pub(super) mod release;
+pub(super) mod request;
 pub(super) mod setup;
 pub(super) mod status;
 pub(super) mod transfer;

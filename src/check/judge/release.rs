@@ -1,8 +1,10 @@
 //! The end of a call: hung up by us and heard of by everybody, or ended by somebody else, and why.
 
 use super::media;
+use super::request::{Kind, RequestEnd};
+use super::status::Said;
 use crate::check::judged::StepVerdict;
-use crate::check::scene::trace::{Entry, Trace, What};
+use crate::check::scene::trace::{Entry, Trace, What, reasons};
 use crate::check::scene::{Ended, Leg};
 use crate::check::{Finding, Severity, Side};
 use crate::syntax::{HeaderName, Method, SessionExpires};
@@ -23,12 +25,25 @@ pub(in crate::check) struct End<'a> {
     pub(in crate::check) leg: &'a Leg,
     /// Its messages.
     pub(in crate::check) trace: Trace,
+    /// How its call ended: by whose BYE went first, also where both sent one.
+    pub(in crate::check) ended: Option<Ended>,
+    /// How a BYE of its own ended.
+    pub(in crate::check) bye: RequestEnd,
+    /// A BYE that came to it and that it had to refuse: what it answered, and why.
+    pub(in crate::check) refused_bye: Option<(u16, String)>,
+}
+
+impl End<'_> {
+    /// The far side ended it, not we.
+    pub(in crate::check) fn is_ended_by_peer(&self) -> bool {
+        self.ended.as_ref().is_some_and(|ended| ended.by == By::Peer)
+    }
 }
 
 /// Why a call is over that none of ours has hung up. With `both_ours` nobody else was to end it.
 pub(in crate::check) fn dropped(ends: &[End<'_>], both_ours: bool) -> StepVerdict {
     let mut ended: Vec<(&End<'_>, &Ended)> =
-        ends.iter().filter_map(|end| Some((end, end.leg.seen.ended.as_ref()?))).collect();
+        ends.iter().filter_map(|end| Some((end, end.ended.as_ref()?))).collect();
     ended.sort_by_key(|(_, ended)| ended.at);
     // Of two ends one knows the reason: the other only hears that it is over.
     let known = ended.iter().find_map(|(end, ended)| known(end, ended));
@@ -186,48 +201,31 @@ pub(in crate::check) fn ended(ends: &[End<'_>], waited: Duration) -> (StepVerdic
     let Some((own, others)) = ends.split_first() else {
         return (StepVerdict::not_run("there is no call"), None);
     };
-    let (name, waited) = (own.name, waited.as_secs());
-    // The last: one that was challenged is sent again.
-    let response = own.trace.received_last(What::Response(Method::Bye, 200, 699));
-    let Some(response) = response.filter(|_| own.leg.seen.is_over()) else {
-        let judged = StepVerdict::fail(
-            "bye-not-answered",
-            Side::Peer,
-            format!("the BYE of {name} was not answered in {waited} s"),
-            "the call may stay up and be charged: look at the route of requests in the dialog (Record-Route, Contact, SIP ALG)",
-        );
-        return (judged, None);
+    let name = own.name;
+    let what = format!("the BYE of {name}");
+    let kind = bye(&what);
+    let Some(status) = own.bye.status().filter(|_| own.leg.seen.is_over()) else {
+        return (own.bye.judge(&kind, waited), None);
     };
-    let status = response.message.status().unwrap_or_default();
-    let open: Vec<&str> = others.iter().filter(|end| !end.leg.seen.is_over()).map(|end| end.name).collect();
-    // A refusal that was passed on, or not: the call is not ended by it.
-    if !open.is_empty() && status >= 300 {
-        let phrase = response.message.reason().map(String::from_utf8_lossy).unwrap_or_default();
-        let judged = StepVerdict::fail(
-            "bye-refused",
-            Side::Peer,
-            format!(
-                "the BYE of {name} was refused with {status} {phrase}, and {} was not told",
-                open.join(" and ")
-            ),
-            match status {
-                481 => {
-                    "platform: it does not know the call any more and keeps its other leg: the call may stay up and be charged"
-                }
-                _ => {
-                    "platform: a BYE has to be taken, whatever it thinks of the call: it may stay up and be charged"
-                }
-            },
-        );
+    let open: Vec<&End<'_>> = others.iter().filter(|end| !end.leg.seen.is_over()).collect();
+    if let Some(judged) =
+        open.iter().find_map(|end| Some(refused_here(name, end.name, end.refused_bye.as_ref()?)))
+    {
         return (judged, None);
+    }
+    let names = open.iter().map(|end| end.name).collect::<Vec<_>>().join(" and ");
+    let refused = own.bye.said().map(|said| (said, own.bye.words(waited)));
+    if let (false, Some((said, words))) = (open.is_empty(), &refused) {
+        let seen = format!("the BYE of {name} {words}, and {names} was not told");
+        return (StepVerdict::fail("bye-refused", Side::Peer, seen, &bye_advice(&own.bye, said)), None);
     }
     if !open.is_empty() {
         let judged = StepVerdict::fail(
             "hang-up-not-delivered",
             Side::Peer,
             format!(
-                "{name} hung up and was answered {status}, but no BYE came to {} in {waited} s",
-                open.join(" and ")
+                "{name} hung up and was answered {status}, but no BYE came to {names} in {} s",
+                waited.as_secs()
             ),
             "platform: a BYE on one leg has to end the other; until then the other side stays in a dead call",
         );
@@ -236,14 +234,71 @@ pub(in crate::check) fn ended(ends: &[End<'_>], waited: Duration) -> (StepVerdic
     let delay = own.trace.disconnect_delay().unwrap_or_default().as_millis();
     let saw: String = others.iter().map(|end| format!(", {} saw it", end.name)).collect();
     let judged = StepVerdict::pass(format!("{name} hung up{saw}; BYE answered {status} after {delay} ms"));
-    let refused = (status >= 300).then(|| {
+    let refused = refused.map(|(said, words)| {
         Finding::new(
             "bye-refused",
             Severity::Warning,
             Side::Peer,
-            format!("the BYE of {name} was answered {status}"),
-            "481: the platform had ended or forgotten the call already; anything else is its fault",
+            format!("the BYE of {name} {words}"),
+            bye_advice(&own.bye, said),
         )
     });
     (judged, refused)
+}
+
+/// A BYE was refused by the platform: it ends the call all the same at the side that sent it.
+fn bye_advice(bye: &RequestEnd, said: &Said) -> String {
+    let advice = match said.status {
+        401 | 403 | 407 | 481 => bye.advice(said),
+        405 | 415 | 501 => "platform: each end of a call has to take a BYE (RFC 3261 sec. 15.1.2)".to_owned(),
+        _ => bye.advice(said),
+    };
+    format!(
+        "{advice}; a BYE has to be taken whatever it thinks of the call, which may stay up and be charged"
+    )
+}
+
+/// `name` hung up, and the other end was sent a BYE that no phone can take: with what it was answered, and why.
+pub(in crate::check) fn refused_here(name: &str, other: &str, (status, why): &(u16, String)) -> StepVerdict {
+    StepVerdict::fail(
+        if *status == 500 { OUT_OF_ORDER } else { "bye-unusable" },
+        Side::Peer,
+        format!("{name} hung up, and the BYE that came to {other} had to be refused there: {status}, {why}"),
+        if *status == 500 { ORDER_ADVICE } else { UNUSABLE_ADVICE },
+    )
+}
+
+/// A BYE, as it is called.
+pub(in crate::check) fn bye(what: &str) -> Kind<'_> {
+    Kind {
+        what,
+        refused: "bye-refused",
+        silent: "bye-not-answered",
+        lost: "the call may stay up and be charged: look at the route of requests in the dialog (Record-Route, Contact, SIP ALG)",
+    }
+}
+
+/// Code of a request whose CSeq is lower than one before it.
+pub(in crate::check) const OUT_OF_ORDER: &str = "cseq-out-of-order";
+/// What to do about it.
+pub(in crate::check) const ORDER_ADVICE: &str = "platform: it mixes two ranges of CSeq numbers in one dialog: each request to a phone needs a higher number than the one before, those that it passes on as well as its own; phones refuse others with 500 (RFC 3261 sec. 12.2.1.1, 12.2.2)";
+/// What to do about a request that no phone can take.
+pub(in crate::check) const UNUSABLE_ADVICE: &str = "platform: keep Call-ID and tags of the dialog in each request of the call (RFC 3261 sec. 12.2), and write its headers as sec. 25.1 says";
+
+/// The platform's own BYE met ours: `both_ours` had no other end.
+pub(in crate::check) fn crossed(end: &End<'_>, both_ours: bool) -> Option<Finding> {
+    let (bye, is_first) = end.trace.peers_bye(end.leg.is_caller)?;
+    if is_first {
+        return None;
+    }
+    let reasons = reasons(&bye.message);
+    let why = if reasons.is_empty() { "without a reason".to_owned() } else { reasons.join(", ") };
+    let severity = if both_ours { Severity::Warning } else { Severity::Info };
+    Some(Finding::new(
+        "bye-crossed",
+        severity,
+        Side::Peer,
+        format!("the far side ended the call of {} as well: its BYE met ours, {why}", end.name),
+        "usual where two people hang up at once; where nobody did, the platform's log says why it ended the call",
+    ))
 }

@@ -1,61 +1,34 @@
 //! A hold or a resumption that we ask for in a call, and its answer.
 
-use super::{Ends, Scene, Seen, Until};
-use crate::check::{Interrupted, Run};
+use super::{Ends, Scene, Seen};
+use crate::check::Interrupted;
+use crate::check::judge::request::{Reply, RequestEnd};
+use crate::syntax::Method;
 use crate::ua::call::{By, Command, Event};
 use std::time::{Duration, Instant};
 
 /// What became of it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(in crate::check) enum Change {
     /// It was agreed to.
     Made(Instant),
-    /// It was refused with this status.
-    Refused(u16),
     /// It was answered with this 2xx, which has no description that can be used.
     WithoutDescription(u16),
-    /// The call ended before.
-    CallEnded,
-    /// No answer came.
-    Unanswered,
+    /// The call ended before; with the Reason values of who ended it.
+    CallEnded(Vec<String>),
+    /// It was refused, or no final answer came.
+    Failed(Box<RequestEnd>),
 }
 
-impl Ends {
-    /// Holds or resumes in this leg, and waits for what becomes of it; `Err` when the check has to end.
-    pub(in crate::check) async fn change(
-        &mut self,
-        run: &mut Run,
-        leg: usize,
-        command: Command,
-        time: Duration,
-    ) -> Result<Change, Interrupted> {
-        let Some(ours) = self.legs.get(leg) else { return Ok(Change::Unanswered) };
-        let before = ours.seen.changes.len();
-        let began = run.now();
-        ours.handle.command(command).await;
-        let settled = |stage: &Ends| {
-            stage.seen(leg).is_none_or(|seen| seen.is_over() || change_since(seen, before).is_some())
-        };
-        match self.until(run, time, settled).await {
-            Until::Interrupted(why) => Err(why),
-            _ => {
-                let Some(ours) = self.legs.get(leg) else { return Ok(Change::Unanswered) };
-                let change = change_since(&ours.seen, before);
-                Ok(match change {
-                    Some(Change::Unanswered) => match run.trace(ours.handle.call_id()).last_answer() {
-                        Some(status) => Change::WithoutDescription(status),
-                        None => Change::Unanswered,
-                    },
-                    Some(change) => change,
-                    None if ours.seen.is_over() => Change::CallEnded,
-                    // A refusal that may pass (491) is tried again: the time was over meanwhile.
-                    None => match run.trace(ours.handle.call_id()).last_refusal(began) {
-                        Some(status) => Change::Refused(status),
-                        None => Change::Unanswered,
-                    },
-                })
-            }
-        }
+impl Change {
+    /// Was the call over before it was answered?
+    pub(in crate::check) fn is_over(&self) -> bool {
+        matches!(self, Change::CallEnded(_))
+    }
+
+    /// Was it agreed to?
+    pub(in crate::check) fn is_made(&self) -> bool {
+        matches!(self, Change::Made(_))
     }
 }
 
@@ -70,16 +43,34 @@ impl Scene<'_> {
         command: Command,
         time: Duration,
     ) -> Result<Change, Interrupted> {
-        self.ends.change(self.run, leg, command, time).await
+        let before = self.seen(leg).changes.len();
+        let began = self.run.now();
+        self.leg(leg).handle.command(command).await;
+        let settled = |ends: &Ends| {
+            ends.seen(leg).is_none_or(|seen| seen.is_over() || change_since(seen, before).is_some())
+        };
+        self.until(time, settled).await?;
+        Ok(match change_since(self.seen(leg), before) {
+            Some(Some(at)) => Change::Made(at),
+            None if self.seen(leg).is_over() => {
+                let ended = self.seen(leg).ended.as_ref();
+                Change::CallEnded(ended.map(|ended| ended.reasons.clone()).unwrap_or_default())
+            }
+            // Also one that may pass (491) and is tried again, where the time was over meanwhile.
+            _ => match self.request_end(leg, &[Method::Invite, Method::Update], began) {
+                RequestEnd { last: Reply::Accepted(status), .. } => Change::WithoutDescription(status),
+                end => Change::Failed(Box::new(end)),
+            },
+        })
     }
 }
 
-/// Ours alone: what the peer changes meanwhile, and a 491 after which it is tried again, is no answer.
-fn change_since(seen: &Seen, before: usize) -> Option<Change> {
+/// When a change of ours was made, or `None` where it failed. What the peer changes meanwhile, and a 491 after which it is tried again, is no
+/// answer.
+fn change_since(seen: &Seen, before: usize) -> Option<Option<Instant>> {
     seen.changes.iter().skip(before).find_map(|(at, event)| match event {
-        Event::Held { by: By::Local, .. } | Event::Resumed { by: By::Local, .. } => Some(Change::Made(*at)),
-        Event::ChangeFailed { status: Some(status) } => Some(Change::Refused(*status)),
-        Event::ChangeFailed { status: None } => Some(Change::Unanswered),
+        Event::Held { by: By::Local, .. } | Event::Resumed { by: By::Local, .. } => Some(Some(*at)),
+        Event::ChangeFailed { .. } => Some(None),
         _ => None,
     })
 }

@@ -5,9 +5,11 @@ mod referral;
 use super::party::Stray;
 use super::{Leg, Party, Seen};
 use crate::check::ask::Waited;
+use crate::check::judge::digits::INFO_TYPE_UNKNOWN;
 use crate::check::{Finding, Interrupted, Run, Severity, Side};
 use crate::endpoint::agent::{Arrival, Happened, Invitation, MediaSetup, What};
 use crate::error::Error;
+use crate::syntax::Method;
 use crate::ua::call::{Command, Event, Refers};
 use crate::ua::expected::Foreign;
 use crate::ua::transfer::TransfereeEvent;
@@ -268,11 +270,25 @@ impl Ends {
         let withheld = self.legs.iter().flat_map(|leg| {
             let party = self.parties.get(leg.party);
             let expects_refer = party.is_some_and(|party| party.refers != Refers::Declined);
-            super::withheld::findings(&leg.seen, expects_refer)
+            let name = party.map_or("our end", |party| party.account.name());
+            super::withheld::findings(name, &leg.seen, expects_refer)
         });
         let foreign = self.parties.iter().flat_map(super::withheld::foreign_calls);
-        let strays = self.parties.iter().flat_map(super::withheld::strays);
-        withheld.chain(foreign).chain(strays).for_each(|finding| run.find(finding));
+        let strays = self.parties.iter().enumerate().flat_map(|(number, party)| {
+            super::withheld::strays(party, self.legs.iter().filter(move |leg| leg.party == number))
+        });
+        // What a step has told already is not told again.
+        let is_told = |run: &Run, finding: &Finding| {
+            let why = finding.seen.split_once(": ").map_or("", |(_, why)| why);
+            run.findings().iter().any(|known| {
+                let says_it =
+                    known.severity == Severity::Error && !why.is_empty() && known.seen.contains(why);
+                says_it || known.code == INFO_TYPE_UNKNOWN && finding.code == INFO_TYPE_UNKNOWN
+            })
+        };
+        let new: Vec<Finding> =
+            withheld.chain(foreign).chain(strays).filter(|finding| !is_told(run, finding)).collect();
+        new.into_iter().for_each(|finding| run.find(finding));
         for party in &mut self.parties {
             party.leave(run).await;
         }
@@ -292,25 +308,48 @@ impl Ends {
             leg.seen.answered.is_none() && trace.is_cancel_taken()
         };
         let (waiting, left): (Vec<&Leg>, Vec<&Leg>) = open.partition(taken);
-        let (waiting, left) = (waiting.len(), left.len());
-        if waiting > 0 {
+        let whose = |legs: &[&Leg]| {
+            let name = |leg: &&Leg| self.parties.get(leg.party).map_or("somebody", |p| p.account.name());
+            let names: Vec<&str> = legs.iter().map(name).collect();
+            match names.len() {
+                1 => format!("1 leg ({})", names.join("")),
+                number => format!("{number} legs ({})", names.join(", ")),
+            }
+        };
+        let verb =
+            |legs: &[&Leg], one: &'static str, more: &'static str| if legs.len() == 1 { one } else { more };
+        if !waiting.is_empty() {
             run.find(Finding::new(
                 "not-ended-yet",
                 Severity::Info,
                 Side::Peer,
-                format!("{waiting} of our calls are cancelled (the CANCEL was answered 200) and not ended yet"),
+                format!(
+                    "{} {} cancelled (the CANCEL was answered 200) and not ended yet",
+                    whose(&waiting),
+                    verb(&waiting, "is", "are")
+                ),
                 "a branch that answers nothing, as of an unplugged device, may hold up the final response for 32 s (RFC 3261 sec. 9.1, 16.7)",
             ));
         }
-        if left > 0 {
+        if !left.is_empty() {
+            let how: Vec<String> = left.iter().map(|leg| self.why_left(run, leg)).collect();
             run.find(Finding::new(
                 "call-left",
                 Severity::Warning,
                 Side::Peer,
-                format!("{left} of our calls did not end: BYE or CANCEL was not answered in {} s", CURTAIN.as_secs()),
+                format!("{} did not end: {}", whose(&left), how.join("; ")),
                 "look at the platform for calls that are still up; it ends them by itself when their timers run out",
             ));
         }
+    }
+
+    /// How our attempt to end this leg ended.
+    fn why_left(&self, run: &Run, leg: &Leg) -> String {
+        let number = self.legs.iter().position(|other| std::ptr::eq(other, leg)).unwrap_or_default();
+        let method = if leg.seen.answered.is_some() { Method::Bye } else { Method::Cancel };
+        let end = self.request_end(run, number, &[method], leg.began);
+        let name = self.parties.get(leg.party).map_or("somebody", |party| party.account.name());
+        format!("the {method} of {name} {}", end.words(CURTAIN))
     }
 }
 

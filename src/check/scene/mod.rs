@@ -15,6 +15,7 @@ mod party;
 mod press;
 mod refer;
 mod release;
+mod request;
 pub(super) mod trace;
 mod withheld;
 
@@ -28,13 +29,15 @@ pub(super) use leg::{Ended, Leg, Seen};
 pub(super) use options::{CallOptions, call_options};
 pub(super) use party::{Expect, Party, Registering};
 pub(super) use press::{Press, PressLog, Unpressed};
-pub(super) use refer::{ReferAnswer, ReferArrived, Told, done};
+pub(super) use refer::{ANSWER as REFER_ANSWER, ReferAnswer, ReferArrived, Told, done};
 
+use super::judge::request::RequestEnd;
 use super::judged::{self, StepVerdict};
 use super::{Finding, Interrupted, Run, Side, StepMark, Verdict};
+use crate::syntax::Method;
 use std::borrow::Cow;
 use std::ops::Range;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use trace::Trace;
 
 /// A question about calls.
@@ -269,6 +272,11 @@ impl Scene<'_> {
     /// What a leg that a verb has given has seen.
     pub(super) fn seen(&self, leg: usize) -> &Seen {
         &self.leg(leg).seen
+    }
+
+    /// How the request of one of these methods ended that this leg sent since then.
+    pub(super) fn request_end(&self, leg: usize, methods: &[Method<'_>], since: Instant) -> RequestEnd {
+        self.ends.request_end(self.run, leg, methods, since)
     }
 
     /// The messages of a leg.

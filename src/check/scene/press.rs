@@ -1,7 +1,6 @@
 //! Digits that one end presses in a call, at the pace of a phone.
 
 use super::ears::Pace;
-use super::trace::What;
 use super::{Ends, Scene, Until};
 use crate::check::Run;
 use crate::check::judge::digits::{Fate, Refusal};
@@ -10,7 +9,6 @@ use crate::media::digit::{Digit, Key};
 use crate::media::dtmf::Way;
 use crate::media::stream::{self, Timing};
 use crate::syntax::Method;
-use crate::transport::Direction;
 use crate::ua::call::{Command, DTMF, DTMF_RELAY, DtmfInfo};
 use std::time::{Duration, Instant};
 
@@ -176,28 +174,22 @@ impl Press<'_> {
             let Some(leg) = stage.legs.get(from).filter(|leg| leg.seen.is_up()) else {
                 return Err(Unpressed::CallEnded);
             };
-            let answers = leg.seen.info_answers.len();
+            let (answers, began) = (leg.seen.info_answers.len(), run.now());
             let token = answers as u64 + 1;
             leg.handle.command(Command::Info { token, content_type: content_type.to_owned(), body }).await;
-            let done = |stage: &Ends| {
-                stage.seen(from).is_none_or(|seen| seen.info_answers.len() > answers || seen.is_over())
+            let done = |ends: &Ends| {
+                ends.seen(from).is_none_or(|seen| seen.info_answers.len() > answers || seen.is_over())
             };
             if let interrupted @ Until::Interrupted(_) = stage.until(run, INFO_ANSWER, done).await {
                 return Ok(interrupted);
             }
-            let answer =
-                stage.seen(from).and_then(|seen| seen.info_answers.get(answers)).map(|(_, status)| *status);
-            let status = match answer {
-                Some(Some(200..300)) => return Ok(Until::Done),
-                Some(status) => status,
-                None => None,
-            };
-            let trace = stage.legs.get(from).map(|leg| run.trace(leg.handle.call_id()));
-            let refused = What::Response(Method::Info, 300, 699);
-            let response =
-                trace.as_ref().and_then(|trace| trace.all(Direction::Received, refused).next_back());
-            let response = response.map(|entry| &entry.message).filter(|message| message.status() == status);
-            log.refusals.push(Refusal::of(content_type, status, response));
+            let answer = stage.seen(from).and_then(|seen| seen.info_answers.get(answers)?.1);
+            if matches!(answer, Some(200..300)) {
+                return Ok(Until::Done);
+            }
+            let end = stage.request_end(run, from, &[Method::Info], began);
+            let status = end.status();
+            log.refusals.push(Refusal { content_type: content_type.to_owned(), end, waited: INFO_ANSWER });
             // Nobody says which of the two types is right; one that is refused may only be the wrong one (failure D12).
             if status != Some(415) || plain {
                 return Err(Unpressed::InfoRefused { at });

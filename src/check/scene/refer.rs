@@ -3,6 +3,7 @@
 use super::trace::{What, header};
 use super::{Ends, Scene, Seen};
 use crate::check::Interrupted;
+use crate::check::judge::request::RequestEnd;
 use crate::message::Message;
 use crate::syntax::{HeaderName, Limits, Method};
 use crate::transport::{Direction, Record, RecordEvent};
@@ -11,7 +12,7 @@ use crate::ua::transfer::{Refer, SubscriptionEnd, Target, TransferorEvent};
 use std::time::{Duration, Instant};
 
 /// Time for the answer to a REFER.
-const ANSWER: Duration = Duration::from_secs(10);
+pub(in crate::check) const ANSWER: Duration = Duration::from_secs(10);
 
 /// What a REFER was answered.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -20,8 +21,10 @@ pub(in crate::check) enum ReferAnswer {
     Accepted(u16),
     /// Refused: status and phrase.
     Refused(u16, String),
-    /// No answer, or not sent: why.
-    Lost(String),
+    /// No final answer came: what came instead.
+    Unanswered(Box<RequestEnd>),
+    /// It was not sent: why.
+    NotSent(String),
 }
 
 /// A REFER of ours, and its answer.
@@ -30,6 +33,8 @@ pub(in crate::check) struct ReferSent {
     pub(in crate::check) at: Instant,
     pub(in crate::check) answered_at: Option<Instant>,
     pub(in crate::check) answer: ReferAnswer,
+    /// The same as it is told of every request.
+    pub(in crate::check) end: RequestEnd,
     /// The answer as it came.
     pub(in crate::check) response: Option<Message>,
 }
@@ -47,6 +52,8 @@ pub(in crate::check) struct Told {
     pub(in crate::check) without_status: usize,
     /// NOTIFYs that were refused: why, with what each was answered.
     pub(in crate::check) refused: Vec<String>,
+    /// The id in the Event of one that was taken though its number is not that of the REFER, and that number.
+    pub(in crate::check) other_id: Option<(String, u32)>,
     /// One said that the subscription is over.
     pub(in crate::check) terminated: bool,
 }
@@ -85,11 +92,16 @@ impl Scene<'_> {
         self.until(ANSWER, answered).await?;
         let (answered_at, answer) = match answer(self.seen(leg), known) {
             Some((at, answer)) => (Some(at), answer),
-            None => (None, ReferAnswer::Lost("it was not answered".to_owned())),
+            None => (None, ReferAnswer::Unanswered(Box::default())),
+        };
+        let end = self.request_end(leg, &[Method::Refer], at);
+        let answer = match answer {
+            ReferAnswer::Unanswered(_) => ReferAnswer::Unanswered(Box::new(end.clone())),
+            other => other,
         };
         let trace = self.trace(leg);
         let response = trace.received_last(What::Response(Method::Refer, 200, 699));
-        Ok(ReferSent { at, answered_at, answer, response: response.map(|entry| entry.message.clone()) })
+        Ok(ReferSent { at, answered_at, answer, end, response: response.map(|entry| entry.message.clone()) })
     }
 
     /// When the last INVITE of this leg was answered 2xx, by either side.
@@ -106,6 +118,9 @@ impl Scene<'_> {
             match event {
                 TransferorEvent::Notified(notification) => {
                     told.terminated |= notification.is_terminated();
+                    let number = notification.refer_cseq;
+                    let other = notification.event_id.clone().filter(|id| id.parse() != Ok(number));
+                    told.other_id = told.other_id.or(other.map(|id| (id, number)));
                     match notification.status {
                         Some(status) => told.statuses.push(status),
                         None => told.without_status += 1,
@@ -139,10 +154,11 @@ impl Scene<'_> {
             let answer = messages.iter().find_map(|(direction, answer)| {
                 (*direction == Direction::Sent && is_answer(answer, notify)).then(|| answer.status())?
             });
-            // NOTIFYs of another kind are none of a REFER's.
+            // Outside of the call NOTIFYs of another kind are none of a REFER's.
             let event = header(notify, HeaderName::Event);
-            let is_of_refer = event.is_empty() || event.to_ascii_lowercase().starts_with("refer");
-            if let Some(status) = answer.filter(|status| *status >= 300 && is_of_refer) {
+            let is_of_refer = event.is_empty() || is_refer(&event);
+            let is_here = notify.call_id().is_ok_and(|id| id == ours.as_bytes());
+            if let Some(status) = answer.filter(|status| *status >= 300 && (is_of_refer || is_here)) {
                 let why = format!("{} (answered {status})", wrong(notify, ours));
                 if !refused.contains(&why) {
                     refused.push(why);
@@ -187,8 +203,8 @@ fn answer(seen: &Seen, known: usize) -> Option<(Instant, ReferAnswer)> {
         let answer = match event {
             TransferorEvent::Accepted { status, .. } => ReferAnswer::Accepted(*status),
             TransferorEvent::Refused { status, phrase, .. } => ReferAnswer::Refused(*status, phrase.clone()),
-            TransferorEvent::Unanswered => ReferAnswer::Lost("it was not answered".to_owned()),
-            TransferorEvent::NotSent(why) => ReferAnswer::Lost(why.clone()),
+            TransferorEvent::Unanswered => ReferAnswer::Unanswered(Box::default()),
+            TransferorEvent::NotSent(why) => ReferAnswer::NotSent(why.clone()),
             _ => return None,
         };
         Some((*at, answer))
@@ -223,6 +239,11 @@ fn message(record: Record) -> Option<(Direction, Message)> {
     }
 }
 
+/// Is it the package of REFER (RFC 3515 sec. 2.4.4)?
+fn is_refer(event: &str) -> bool {
+    event.split([';', '.']).next().is_some_and(|package| package.trim().eq_ignore_ascii_case("refer"))
+}
+
 /// Does this response answer that request?
 fn is_answer(response: &Message, request: &Message) -> bool {
     response.status().is_some()
@@ -236,6 +257,10 @@ fn wrong(notify: &Message, ours: &str) -> String {
     if is_missing(HeaderName::Event) {
         return "without Event".to_owned();
     }
+    let event = header(notify, HeaderName::Event);
+    if !is_refer(&event) {
+        return format!("with Event: {event} instead of refer");
+    }
     if is_missing(HeaderName::SubscriptionState) {
         return "without Subscription-State".to_owned();
     }
@@ -243,7 +268,9 @@ fn wrong(notify: &Message, ours: &str) -> String {
         let id = String::from_utf8_lossy(notify.call_id().unwrap_or_default()).into_owned();
         return format!("in a dialog that the REFER was not sent in: Call-ID {id}");
     }
-    let event = header(notify, HeaderName::Event);
+    if event.contains(';') {
+        return format!("for no REFER that was sent: Event: {event}");
+    }
     let tag = |named: Option<&[u8]>| String::from_utf8_lossy(named.unwrap_or_default()).into_owned();
     let tags = (notify.from().ok().map(|from| tag(from.tag())), notify.to().ok().map(|to| tag(to.tag())));
     match tags {

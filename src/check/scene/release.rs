@@ -1,9 +1,12 @@
 //! The verb `hang_up`: the end of a call, ours or not.
 
-use super::{Scene, Seen, Step};
+use super::trace::reasons;
+use super::{Ended, Scene, Seen, Step};
 use crate::check::Interrupted;
 use crate::check::judge::release::{self, End};
 use crate::check::judged::StepVerdict;
+use crate::syntax::Method;
+use crate::ua::call::{By, Cause, Event};
 use std::time::Duration;
 
 /// Time for BYE, its answer, and its arrival at the other end.
@@ -53,7 +56,16 @@ impl Scene<'_> {
             self.leg(*own).handle.hang_up(None).await;
         }
         self.until(PATIENCE, over).await?;
-        let (judged, warning) = release::ended(&self.all_ends(legs), PATIENCE);
+        let ends = self.all_ends(legs);
+        // The first BYE counts: the platform's own may have come when ours was on its way out.
+        if ends.first().is_some_and(End::is_ended_by_peer) {
+            let judged = release::dropped(&ends, legs.len() > 1);
+            self.give_up(legs).await;
+            return Ok(judged);
+        }
+        let crossed = ends.first().and_then(|own| release::crossed(own, legs.len() > 1));
+        let (judged, warning) = release::ended(&ends, PATIENCE);
+        crossed.into_iter().for_each(|finding| self.note(finding));
         warning.into_iter().for_each(|finding| self.note(finding));
         self.give_up(legs).await;
         Ok(unconfirmed.unwrap_or(judged))
@@ -95,12 +107,43 @@ impl Scene<'_> {
 
     /// The ends of a call, in the order of `legs`.
     fn all_ends(&self, legs: &[usize]) -> Vec<End<'_>> {
-        legs.iter()
-            .map(|leg| End {
-                name: self.name(self.leg(*leg).party),
-                leg: self.leg(*leg),
-                trace: self.trace(*leg),
-            })
-            .collect()
+        legs.iter().map(|leg| self.end_of(*leg)).collect()
+    }
+
+    fn end_of(&self, number: usize) -> End<'_> {
+        let (leg, trace) = (self.leg(number), self.trace(number));
+        let mut ended = leg.seen.ended.clone();
+        if let (Some(ended), Some((bye, true))) = (&mut ended, trace.peers_bye(leg.is_caller))
+            && ended.by == By::Local
+        {
+            let reasons = reasons(&bye.message);
+            *ended = Ended { at: bye.at, by: By::Peer, cause: Cause::HungUp, reasons };
+        }
+        End {
+            name: self.name(leg.party),
+            leg,
+            ended,
+            bye: self.request_end(number, &[Method::Bye], leg.began),
+            refused_bye: self.refused_bye(number),
+            trace,
+        }
+    }
+
+    /// A BYE that this leg, or its phone because it could not tell for which call it was, had to refuse.
+    pub(in crate::check) fn refused_bye(&self, leg: usize) -> Option<(u16, String)> {
+        let leg = self.leg(leg);
+        if leg.seen.is_over() {
+            return None;
+        }
+        let here = leg.seen.refused.iter().rev().find_map(|(_, event)| match event {
+            Event::RequestRefused { method, status, why } if method == "BYE" => Some((*status, why.clone())),
+            _ => None,
+        });
+        let stray = || {
+            let strays = self.ends.parties.get(leg.party)?.strays.iter();
+            let mut byes = strays.filter(|stray| stray.message.method() == Some(Method::Bye));
+            byes.next_back().map(|stray| (stray.status, stray.why.clone()))
+        };
+        here.or_else(stray)
     }
 }

@@ -1,5 +1,8 @@
 //! The messages of one call, out of the record: when they went, and what they said.
 
+use crate::check::judge::quote::quoted;
+use crate::check::judge::request::{Reply, RequestEnd};
+use crate::check::judge::status::Said;
 use crate::message::Message;
 use crate::syntax::{HeaderName, Limits, Method};
 use crate::transport::{Direction, Record, RecordEvent};
@@ -95,17 +98,77 @@ impl Trace {
         String::from_utf8_lossy(uri).into_owned()
     }
 
-    /// The 2xx to the last INVITE of ours.
-    pub(in crate::check) fn last_answer(&self) -> Option<u16> {
-        let asked = self.all(Direction::Sent, What::Request(Method::Invite)).next_back()?.number();
-        let answers = self.all(Direction::Received, What::Response(Method::Invite, 200, 299));
-        answers.filter(|answer| answer.number() == asked).find_map(|answer| answer.message.status())
+    /// How the request of this method ended that we sent since then in the call of which we are the caller (`is_caller`), or not; `None` where
+    /// none was sent.
+    pub(in crate::check) fn request_end(
+        &self,
+        is_caller: bool,
+        method: Method<'_>,
+        since: Instant,
+    ) -> Option<RequestEnd> {
+        let own_tag = self.own_tag(is_caller);
+        let is_ours = |entry: &&Entry| {
+            entry.at >= since
+                && own_tag.as_ref().is_none_or(|tag| from_tag(&entry.message).as_ref() == Some(tag))
+        };
+        let mut end = None::<RequestEnd>;
+        let mut number = None;
+        for request in self.all(Direction::Sent, What::Request(method)).filter(is_ours) {
+            if number == Some(request.number()) {
+                continue;
+            }
+            number = Some(request.number());
+            let answers = self.all(Direction::Received, What::Response(method, 100, 699)).filter(|answer| {
+                answer.number() == request.number()
+                    && answer.at >= request.at
+                    && branch(&answer.message) == branch(&request.message)
+            });
+            let last = answers.max_by_key(|answer| answer.message.status() >= Some(200));
+            let known = [HeaderName::Authorization, HeaderName::ProxyAuthorization];
+            let has_credentials = known.into_iter().any(|name| request.message.header(name).is_some());
+            let earlier = end.take().map(|end| {
+                let RequestEnd { mut earlier, last, .. } = end;
+                if let Reply::Refused(at, said) = last {
+                    earlier.push((at, said.status));
+                }
+                earlier
+            });
+            let last = last.map_or(Reply::Nothing, |answer| {
+                let said = Said::read(&answer.message);
+                match said.status {
+                    100..=199 => Reply::Provisional(said.status_line()),
+                    200..=299 => Reply::Accepted(said.status),
+                    _ => Reply::Refused(answer.at, Box::new(said)),
+                }
+            });
+            end = Some(RequestEnd { earlier: earlier.unwrap_or_default(), has_credentials, last });
+        }
+        end
     }
 
-    /// The status with which an INVITE of ours was refused last, since then.
-    pub(in crate::check) fn last_refusal(&self, since: Instant) -> Option<u16> {
-        let mut refusals = self.all(Direction::Received, What::Response(Method::Invite, 300, 699));
-        refusals.rfind(|refusal| refusal.at >= since)?.message.status()
+    /// The BYE that the peer sent us in the call of which we are the caller (`is_caller`), or not; and did it come before ours went out?
+    pub(in crate::check) fn peers_bye(&self, is_caller: bool) -> Option<(&Entry, bool)> {
+        let own_tag = self.own_tag(is_caller);
+        let is_for_us = |message: &Message| {
+            let tag = message.to().ok().and_then(|to| to.tag().map(<[u8]>::to_vec));
+            own_tag.is_none() || tag == own_tag
+        };
+        let is_from_us = |message: &Message| own_tag.is_none() || from_tag(message) == own_tag;
+        let bye = |entry: &Arc<Entry>, direction| {
+            entry.direction == direction && What::Request(Method::Bye).is(&entry.message)
+        };
+        let theirs = self.0.iter().position(|e| bye(e, Direction::Received) && is_for_us(&e.message))?;
+        let ours = self.0.iter().position(|e| bye(e, Direction::Sent) && is_from_us(&e.message));
+        Some((self.0.get(theirs)?, ours.is_none_or(|ours| theirs < ours)))
+    }
+
+    /// Our tag in this call.
+    fn own_tag(&self, is_caller: bool) -> Option<Vec<u8>> {
+        if is_caller {
+            return from_tag(&self.sent(What::Request(Method::Invite))?.message);
+        }
+        let answer = self.sent(What::Response(Method::Invite, 101, 299))?;
+        answer.message.to().ok()?.tag().map(<[u8]>::to_vec)
     }
 
     /// The session request delay of RFC 6076 sec. 4.3: from the first INVITE to the first sign that the far side is there, ringing or
@@ -198,6 +261,19 @@ impl What<'_> {
             }
         }
     }
+}
+
+/// The Reason values of a message (RFC 3326).
+pub(in crate::check) fn reasons(message: &Message) -> Vec<String> {
+    message.values(HeaderName::Reason).map(quoted).collect()
+}
+
+fn branch(message: &Message) -> Option<Vec<u8>> {
+    message.top_via().ok()?.branch().map(<[u8]>::to_vec)
+}
+
+fn from_tag(message: &Message) -> Option<Vec<u8>> {
+    message.from().ok()?.tag().map(<[u8]>::to_vec)
 }
 
 /// A header's first value as text, empty where there is none.

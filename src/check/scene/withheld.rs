@@ -1,37 +1,90 @@
 //! What a peer wanted of our ends and did not get, as findings: whom a REFER named that nobody expected, whose challenges were not answered,
 //! which requests could not be read or belonged to no call.
 
-use super::leg::Seen;
+use super::leg::{Leg, Seen};
 use super::party::{Party, Stray};
 use super::trace::header;
+use crate::check::judge::digits::INFO_TYPE_UNKNOWN;
+use crate::check::judge::release::{ORDER_ADVICE, OUT_OF_ORDER, UNUSABLE_ADVICE};
 use crate::check::{Finding, Severity, Side};
 use crate::syntax::HeaderName;
 use crate::ua::call::Event;
 use crate::ua::expected::Foreign;
 use crate::ua::transfer::{Declined, TransfereeEvent};
+use std::time::Instant;
 
-/// Findings on requests to a party that no call of it could have.
-pub(super) fn strays(party: &Party) -> Vec<Finding> {
+/// Findings on requests to a party that no call of it could have; `legs` are its calls. A BYE that crossed ours, for which there is no call any
+/// more, is as it should be.
+pub(super) fn strays<'a>(party: &Party, legs: impl Iterator<Item = &'a Leg> + Clone) -> Vec<Finding> {
     let mut findings: Vec<Finding> = Vec::new();
+    let name = party.account.name();
     for Stray { message, status, why, .. } in &party.strays {
         let method = message.method().map(|method| method.to_string()).unwrap_or_default();
-        let seen = format!("{} got a {method} that was answered {status}: {why}", party.account.name());
-        if findings.iter().all(|known| known.seen != seen) {
-            findings.push(Finding::new(
+        let is_of = |leg: &Leg| message.call_id().is_ok_and(|id| id == leg.handle.call_id().as_bytes());
+        let is_late = *status == 481 && legs.clone().any(|leg| is_of(leg) && leg.seen.is_over());
+        if is_late && method == "BYE" {
+            continue;
+        }
+        let finding = match is_late {
+            true => late(name, &method, *status),
+            false => Finding::new(
                 if *status == 400 { "request-unreadable" } else { "request-stray" },
                 Severity::Warning,
                 Side::Peer,
-                seen,
+                format!("{name} got a {method} that was answered {status}: {why}"),
                 "platform: write the header as RFC 3261 sec. 25.1 says, and keep Call-ID and tags of the dialog (sec. 12.2)",
-            ));
+            ),
+        };
+        if findings.iter().all(|known| known.seen != finding.seen) {
+            findings.push(finding);
         }
     }
     findings
 }
 
+/// A request that came when the call was over.
+fn late(name: &str, method: &str, status: u16) -> Finding {
+    Finding::new(
+        "request-late",
+        Severity::Info,
+        Side::Peer,
+        format!("{name} got a {method} when its call was over: answered {status}"),
+        "usual where two requests meet on the way",
+    )
+}
+
+/// A request in a call that our end refused; `None` where that is told otherwise, or is as it should be.
+fn refused(
+    name: &str,
+    seen: &Seen,
+    at: Instant,
+    (method, status, why): (&str, u16, &str),
+) -> Option<Finding> {
+    let is_over = seen.ended.as_ref().is_some_and(|ended| ended.at <= at);
+    // Told with the transfer, by all NOTIFYs that came to it.
+    let is_told = method == "NOTIFY" && !seen.transferor.is_empty();
+    if is_told || is_over && method == "BYE" {
+        return None;
+    }
+    if is_over || why.starts_with("the call ") {
+        return Some(late(name, method, status));
+    }
+    let seen = format!("{name} had to refuse a {method} in its call with {status}: {why}");
+    let (code, severity, advice) = match status {
+        500 if why.starts_with("out of order") => (OUT_OF_ORDER, Severity::Warning, ORDER_ADVICE),
+        400 | 481 | 489 => ("request-unusable", Severity::Warning, UNUSABLE_ADVICE),
+        _ => (
+            "request-refused",
+            Severity::Info,
+            "as phones do that cannot do what was asked; platform: look at the Allow, Accept and Warning of the answer",
+        ),
+    };
+    Some(Finding::new(code, severity, Side::Peer, seen, advice))
+}
+
 /// Findings on what one call of an end withheld or took against the rules, each once. REFERs that cannot be taken at all count where none is
 /// expected.
-pub(super) fn findings(seen: &Seen, expects_refer: bool) -> Vec<Finding> {
+pub(super) fn findings(name: &str, seen: &Seen, expects_refer: bool) -> Vec<Finding> {
     let mut findings: Vec<Finding> = Vec::new();
     for (at, event) in seen.withheld.iter().chain(&seen.refused) {
         let finding = match event {
@@ -61,11 +114,42 @@ pub(super) fn findings(seen: &Seen, expects_refer: bool) -> Vec<Finding> {
                 format!("{header} breaks the grammar, and was read all the same: {value}"),
                 "platform: put the display name in quotes and leave out empty parameters (RFC 3261 sec. 25.1): phones that are strict answer 400",
             ),
+            Event::RequestRefused { method, status, why } => {
+                match refused(name, seen, *at, (method, *status, why)) {
+                    Some(finding) => finding,
+                    None => continue,
+                }
+            }
+            // An offer in the INVITE that began the call is judged with it.
+            Event::OfferRefused { status, offer } if seen.answered.is_some_and(|answered| answered < *at) => {
+                Finding::new(
+                    "reoffer-refused",
+                    Severity::Warning,
+                    Side::Peer,
+                    format!("{name} had to refuse an offer in its call with {status}: {offer}"),
+                    "platform: a re-INVITE or UPDATE offers what both ends can do: a codec of the first offer, the same protocol",
+                )
+            }
             _ => continue,
         };
         if !findings.iter().any(|known| known.seen == finding.seen) {
             findings.push(finding);
         }
+    }
+    let infos = seen.infos.iter().filter(|(.., status)| *status >= 300);
+    if let Some((_, kind, _, status)) = infos.clone().next() {
+        let kind = if kind.is_empty() { "none" } else { kind };
+        let more = match infos.count() {
+            1 => String::new(),
+            number => format!(" ({number} came)"),
+        };
+        findings.push(Finding::new(
+            INFO_TYPE_UNKNOWN,
+            Severity::Info,
+            Side::Peer,
+            format!("{name} had to refuse an INFO with Content-Type {kind} in its call with {status}{more}"),
+            "as phones do that do not know the type; digits are taken as application/dtmf-relay and application/dtmf",
+        ));
     }
     findings
 }

@@ -6,7 +6,7 @@ use crate::check::HeardOnHold;
 use crate::check::judge::change;
 use crate::check::judge::transfer::{Wanted, after, consult};
 use crate::check::judged::StepVerdict;
-use crate::check::scene::{Change, Dial, Expect, Mark, Scene, Seen, Step};
+use crate::check::scene::{Dial, Expect, Mark, Scene, Seen, Step};
 use crate::check::{Heard, Interrupted, Verdict};
 use crate::ua::call::{Command, Hold};
 use crate::ua::transfer::Replaces;
@@ -57,10 +57,10 @@ impl Transfer {
         ours: usize,
     ) -> Result<bool, StepVerdict> {
         let change = scene.change(ours, Command::Hold(Hold::SendOnly), ANSWER).await?;
-        if change == Change::CallEnded {
-            return Err(change::failed("hold", change, ANSWER));
+        if change.is_over() {
+            return Err(change::failed("hold", &change, ANSWER));
         }
-        let finding = consult::not_held(wanted, change, ANSWER);
+        let finding = consult::not_held(wanted, &change, ANSWER);
         let is_held = finding.is_none();
         finding.into_iter().for_each(|finding| scene.note(finding));
         Ok(is_held)

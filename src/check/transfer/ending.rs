@@ -6,7 +6,8 @@ use crate::check::MetricValue;
 use crate::check::judge::audio::doubted;
 use crate::check::judge::transfer::Wanted;
 use crate::check::judge::transfer::release::{self, LegLeft, Released};
-use crate::check::scene::{Ends, Scene, Step};
+use crate::check::scene::{Ends, Leg, Scene, Step};
+use crate::syntax::Method;
 use crate::ua::call::{Command, Event};
 
 impl Transfer {
@@ -63,8 +64,10 @@ impl Transfer {
             Err(why) => return Err(scene.stop(mark, why)),
         };
         let left = left(&scene.ends, wanted);
+        let left: Vec<LegLeft> = left.into_iter().map(|leg| leg_left(scene, wanted, leg)).collect();
         result.legs_left = left.len() + usize::from(consult_kept);
-        let judged = release::judge(wanted, &Released { left: &left, consult_kept, still: &still });
+        let judged =
+            release::judge(wanted, &Released { left: &left, waited: END, consult_kept, still: &still });
         if wanted.is_done(still.heard()) {
             result.after = Some(still.heard());
         }
@@ -128,19 +131,26 @@ impl Transfer {
 }
 
 /// Calls of ours that are up though the transfer should have ended them: all of the transferor, and all but one of each that talk.
-fn left(ends: &Ends, wanted: &Wanted) -> Vec<LegLeft> {
-    let mut left = Vec::new();
-    for (number, leg) in ends.legs.iter().enumerate().filter(|(_, leg)| !leg.seen.is_over()) {
+fn left(ends: &Ends, wanted: &Wanted) -> Vec<usize> {
+    let is_left = |number: &usize| {
+        let Some(leg) = ends.legs.get(*number).filter(|leg| !leg.seen.is_over()) else { return false };
         if leg.party == wanted.transferor {
-            left.push(LegLeft { party: leg.party, is_hung_up: leg.seen.answered.is_some() });
-            continue;
+            return true;
         }
-        let of_party = |other: &&crate::check::scene::Leg| other.party == leg.party && other.seen.is_up();
+        let of_party = |other: &&Leg| other.party == leg.party && other.seen.is_up();
         let is_extra = leg.seen.is_up() && ends.legs.iter().filter(of_party).count() > 1;
-        let is_last = ends.legs.iter().rposition(|other| of_party(&other)) == Some(number);
-        if is_extra && !is_last {
-            left.push(LegLeft { party: leg.party, is_hung_up: false });
-        }
+        let is_last = ends.legs.iter().rposition(|other| of_party(&other)) == Some(*number);
+        is_extra && !is_last
+    };
+    (0..ends.legs.len()).filter(is_left).collect()
+}
+
+fn leg_left(scene: &Scene<'_>, wanted: &Wanted, number: usize) -> LegLeft {
+    let leg = scene.leg(number);
+    let is_hung_up = leg.party == wanted.transferor && leg.seen.answered.is_some();
+    LegLeft {
+        party: leg.party,
+        hung_up: is_hung_up.then(|| scene.request_end(number, &[Method::Bye], leg.began)),
+        refused_bye: scene.refused_bye(number),
     }
-    left
 }

@@ -181,7 +181,7 @@ impl Transfer {
                 wanted,
                 asked,
                 answer: &sent.answer,
-                response: sent.response.as_ref(),
+                end: &sent.end,
                 waited: waited.as_ref().map(|(refusal, time)| (refusal.as_str(), *time)),
                 other_form: other_form.as_ref().map(|(refusal, form)| (refusal.as_str(), form.as_str())),
                 uri: &to.uri,

@@ -231,15 +231,19 @@ impl Call {
         if is_invite && (is_early || in_flight || self.up != Some(at))
             || offer.is_some() && (in_flight || is_early && unanswered)
         {
-            return self.respond_plain(id, request, 491, &[]);
+            let why = "a change of ours, or the answer to the call itself, is still on its way".to_owned();
+            return self.refuse_request(id, request, 491, why);
         }
         if offer.is_some() && is_early && !self.may_be_offered() {
-            return self.respond_plain(id, request, 500, &[(HeaderName::RetryAfter, "1")]);
+            let why = "an offer before ours was surely answered".to_owned();
+            return self.refuse_request_with(id, request, (500, &[(HeaderName::RetryAfter, "1")]), why);
         }
         let granted = match self.config.grant_session(request) {
             Ok(granted) => granted,
             Err(TooSmall(least)) => {
-                return self.respond_plain(id, request, 422, &[(HeaderName::MinSe, &least.to_string())]);
+                let least = least.to_string();
+                let why = format!("an interval of the session below {least} s");
+                return self.refuse_request_with(id, request, (422, &[(HeaderName::MinSe, &least)]), why);
             }
         };
         let Some(leg) = self.legs.get_mut(at) else { return };

@@ -242,7 +242,10 @@ impl Call {
             };
             invited.reliable.as_mut().filter(fits).map(|reliable| reliable.description)
         });
-        let Some(description) = matched else { return self.respond_plain(id, request, 481, &[]) };
+        let Some(description) = matched else {
+            let why = "it names no response of ours that waits for it".to_owned();
+            return self.refuse_request(id, request, 481, why);
+        };
         let mut builder = self.config.response(request, 200, &self.local_tag);
         let mut happened = Vec::new();
         if let (Some(body), Some(leg)) = (sdp(request), self.legs.get_mut(leg)) {

@@ -127,7 +127,7 @@ impl Call {
     /// A REFER of the peer.
     pub(super) fn on_refer(&mut self, now: Instant, id: ServerId, leg: usize, request: &Message) {
         if self.phase != Phase::Up {
-            return self.respond_plain(id, request, 491, &[]);
+            return self.refuse_request(id, request, 491, "the call is not up yet".to_owned());
         }
         let referred = match Referred::parse(request) {
             Ok(referred) => referred,

@@ -252,7 +252,7 @@ impl Call {
         // Of a fork that was hung up, or of a call that we are ending, nobody needs more than its BYE.
         let is_gone = self.phase == Phase::Closing || self.phase == Phase::Up && self.up != Some(leg);
         if is_gone && request.method() != Some(Method::Bye) {
-            return self.respond_plain(id, request, 481, &[]);
+            return self.refuse_request(id, request, 481, "the call was hung up before".to_owned());
         }
         match request.method() {
             Some(Method::Bye) => self.on_bye(id, leg, request),
@@ -264,7 +264,11 @@ impl Call {
                 let headers = [(HeaderName::Allow, self.config.allow()), (HeaderName::Accept, SDP)];
                 self.respond_plain(id, request, 200, &headers);
             }
-            _ => self.respond_plain(id, request, 405, &[(HeaderName::Allow, self.config.allow())]),
+            _ => {
+                let allow = self.config.allow();
+                let why = format!("not one of {allow}");
+                self.refuse_request_with(id, request, (405, &[(HeaderName::Allow, allow)]), why);
+            }
         }
     }
 

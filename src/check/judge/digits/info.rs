@@ -1,52 +1,35 @@
 //! Digits by SIP INFO: what was refused, and what came that nobody reads (RFC 6086).
 
 use super::DigitsVerdict;
+use crate::check::judge::request::{Kind, RequestEnd};
+use crate::check::judge::status::Said;
 use crate::check::{Finding, Severity, Side, Verdict};
-use crate::message::Message;
-use crate::syntax::HeaderName;
+use std::borrow::Cow;
+use std::time::Duration;
 
-/// What an INFO of ours was answered, other than with a 2xx.
+/// An INFO of ours that was not answered with a 2xx.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(in crate::check) struct Refusal {
     /// The Content-Type of the INFO.
     pub(in crate::check) content_type: String,
-    /// The status; `None`: no answer came in time.
-    pub(in crate::check) status: Option<u16>,
-    pub(in crate::check) phrase: String,
-    /// What the answer says of itself: Accept, Recv-Info, Warning, Reason.
-    pub(in crate::check) said: Vec<(&'static str, String)>,
+    pub(in crate::check) end: RequestEnd,
+    /// Time that there was for the answer.
+    pub(in crate::check) waited: Duration,
 }
 
 impl Refusal {
-    /// From the answer, where one came.
-    pub(in crate::check) fn of(content_type: &str, status: Option<u16>, answer: Option<&Message>) -> Refusal {
-        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).trim().to_owned();
-        let known = [
-            ("Accept", HeaderName::Accept),
-            ("Warning", HeaderName::Warning),
-            ("Reason", HeaderName::Reason),
-            ("Unsupported", HeaderName::Unsupported),
-        ];
-        let known =
-            known.into_iter().filter_map(|(name, header)| Some((name, text(answer?.header(header)?))));
-        let packages = answer.and_then(|answer| answer.header_named(b"Recv-Info"));
-        Refusal {
-            content_type: content_type.to_owned(),
-            status,
-            phrase: answer.and_then(Message::reason).map(text).unwrap_or_default(),
-            said: known.chain(packages.map(|value| ("Recv-Info", text(value)))).collect(),
-        }
+    /// The status of the refusal; `None`: no final answer came.
+    pub(in crate::check) fn status(&self) -> Option<u16> {
+        self.end.status()
     }
 
     fn answer(&self) -> String {
-        let status = self.status.map(|status| status.to_string()).unwrap_or_default();
-        format!("{status} {}", self.phrase).trim_end().to_owned()
+        self.end.said().map(Said::status_line).unwrap_or_default()
     }
 
     /// ` (Accept: application/sdp)`; empty where the answer says nothing of itself.
     fn said(&self) -> String {
-        let said: Vec<String> = self.said.iter().map(|(name, value)| format!("{name}: {value}")).collect();
-        if said.is_empty() { String::new() } else { format!(" ({})", said.join("; ")) }
+        self.end.said().map(|said| said.explained("")).unwrap_or_default()
     }
 }
 
@@ -60,78 +43,68 @@ pub(in crate::check) struct Received {
 /// The digit could not be sent.
 pub(super) fn refused(digit: char, refusals: &[Refusal], alone: bool) -> DigitsVerdict {
     let last = refusals.last().cloned().unwrap_or_default();
-    let first = refusals.first().filter(|first| refusals.len() > 1 && first.status == Some(415));
-    let mut lacking = false;
-    let (code, seen, advice) = match last.status {
-        None => (
-            "info-not-answered",
-            format!("the INFO with digit {digit} was not answered (D14)"),
-            "platform: it loses requests in the call; look at NAT and at the route of the dialog",
-        ),
+    let first = refusals.first().filter(|first| refusals.len() > 1 && first.status() == Some(415));
+    let judged = last.end.judge(
+        &Kind {
+            what: &format!("the INFO with digit {digit}"),
+            refused: "info-refused",
+            silent: "info-not-answered",
+            lost: "platform: it loses requests in the call; look at NAT and at the route of the dialog",
+        },
+        last.waited,
+    );
+    let said = judged.detail.clone();
+    let advice = judged.finding.as_ref().map(|finding| finding.advice.to_string()).unwrap_or_default();
+    let code = judged.finding.as_ref().map_or("info-not-answered".into(), |finding| finding.code.clone());
+    const NO_INFO: &str = "set DTMF to RFC 4733 on the phone; nothing is wrong when RFC 4733 works";
+    let (mut lacking, mut verdict) = (false, judged.verdict);
+    let (code, seen, advice): (Cow<'static, str>, String, String) = match last.status() {
+        None => (code, format!("{said} (D14)"), advice),
         Some(481 | 408) => (
-            "info-dialog-gone",
-            format!(
-                "INFO with digit {digit} was refused with {}: the platform does not know this call any more, and the call is over (D14)",
-                last.answer()
-            ),
-            "platform: in-dialog requests are misrouted; look at what changed the dialog before",
+            "info-dialog-gone".into(),
+            format!("{said}: the platform does not know this call any more, and the call is over (D14)"),
+            advice,
         ),
         Some(405 | 501) => {
             lacking = true;
-            (
-                "info-refused",
-                format!(
-                    "INFO with digit {digit} was refused with {}: the far side takes no INFO (D11)",
-                    last.answer()
-                ),
-                "set DTMF to RFC 4733 on the phone; nothing is wrong when RFC 4733 works",
-            )
+            ("info-refused".into(), format!("{said}: the far side takes no INFO (D11)"), NO_INFO.to_owned())
         }
         Some(469) => {
             lacking = true;
             (
-                "info-refused",
+                "info-refused".into(),
                 format!(
-                    "INFO with digit {digit} was refused with {}{}: INFO without an Info Package that it knows is not taken here (RFC 6086 sec. 4.2.2)",
-                    last.answer(),
-                    last.said()
+                    "{said}: INFO without an Info Package that it knows is not taken here (RFC 6086 sec. 4.2.2)"
                 ),
-                "set DTMF to RFC 4733 on the phone; nothing is wrong when RFC 4733 works",
+                NO_INFO.to_owned(),
             )
         }
-        Some(_) if first.is_some() || last.status == Some(415) => {
+        Some(_) if first.is_some() || last.status() == Some(415) => {
             lacking = true;
             let each: Vec<String> = refusals
                 .iter()
                 .map(|one| format!("{} with {}{}", one.content_type, one.answer(), one.said()))
                 .collect();
             (
-                "info-type-refused",
+                "info-type-refused".into(),
                 format!("INFO with digit {digit} was refused: {} (D12)", each.join(", ")),
-                "phone: RFC 4733, or a body type that the platform takes (its Accept names them)",
+                "phone: RFC 4733, or a body type that the platform takes (its Accept names them)".to_owned(),
             )
         }
         Some(status) => {
             // A policy that is told is no fault.
             lacking = matches!(status, 403 | 488 | 489 | 606);
-            (
-                "info-refused",
-                format!(
-                    "INFO with digit {digit} was refused with {}{}: the digit was not taken",
-                    last.answer(),
-                    last.said()
-                ),
-                "platform: why its log refuses this INFO; phone: RFC 4733 meanwhile",
-            )
+            let advice = format!("{advice}; phone: RFC 4733 meanwhile");
+            ("info-refused".into(), format!("{said}: the digit was not taken"), advice)
         }
     };
     // Who takes no INFO has to say so, and has said so: as one method of several that is worth knowing and no fault.
-    let (verdict, severity) = if lacking && !alone {
-        (Verdict::NotRun, Severity::Warning)
-    } else {
-        (Verdict::Fail, Severity::Error)
-    };
-    let finding = Finding::new(code, severity, Side::Peer, seen.clone(), advice);
+    let side = judged.finding.map_or(Side::Peer, |finding| finding.side);
+    let mut severity = Severity::Error;
+    if lacking && !alone {
+        (verdict, severity) = (Verdict::NotRun, Severity::Warning);
+    }
+    let finding = Finding::new(code, severity, side, seen.clone(), advice);
     DigitsVerdict { verdict, detail: seen, findings: vec![finding], judged: None }
 }
 
@@ -151,6 +124,9 @@ pub(super) fn other_type(refusals: &[Refusal]) -> Option<Finding> {
         "platform: accept both application/dtmf-relay and application/dtmf; phone: set the body type to the one that is taken",
     ))
 }
+
+/// Code of INFOs that our end refused for their type.
+pub(in crate::check) const INFO_TYPE_UNKNOWN: &str = "info-type-unknown";
 
 /// INFOs of types that our end refused. With `nothing`, no digit came otherwise.
 pub(super) fn unread(infos: &[Received], nothing: bool) -> Option<Finding> {
@@ -178,7 +154,7 @@ pub(super) fn unread(infos: &[Received], nothing: bool) -> Option<Finding> {
         ),
     };
     Some(Finding::new(
-        "info-type-unknown",
+        INFO_TYPE_UNKNOWN,
         severity,
         Side::Peer,
         seen,

@@ -7,7 +7,7 @@ mod told;
 mod words;
 
 pub(in crate::check) use agreed::{Agreed, Events};
-pub(in crate::check) use info::{Received, Refusal};
+pub(in crate::check) use info::{INFO_TYPE_UNKNOWN, Received, Refusal};
 pub(in crate::check) use menu::{Menu, not_rung, unsent};
 pub(in crate::check) use told::{evidence, result};
 
@@ -111,7 +111,7 @@ impl Pressed {
     pub(in crate::check) fn ends_the_call(&self) -> bool {
         match &self.fate {
             Fate::InfoRefused { refusals, .. } => {
-                refusals.last().is_none_or(|last| matches!(last.status, None | Some(408 | 481)))
+                refusals.last().is_none_or(|last| matches!(last.status(), None | Some(408 | 481)))
             }
             Fate::CallEnded | Fate::Interrupted(_) => true,
             Fate::Sent(_) | Fate::NotNegotiated => false,

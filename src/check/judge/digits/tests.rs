@@ -1,5 +1,6 @@
 #![allow(clippy::unwrap_used)]
 use super::*;
+use crate::check::judge::request::RequestEnd;
 use crate::media::dtmf::{Around, Rtp};
 use crate::media::stream::Span;
 use crate::media::telephone_event::Seen;
@@ -205,12 +206,8 @@ fn a_rate_that_does_not_fit_is_not_a_missing_telephone_event() {
 }
 
 fn refusal(kind: &str, status: Option<u16>, phrase: &str, said: &[(&'static str, &str)]) -> Refusal {
-    Refusal {
-        content_type: kind.to_owned(),
-        status,
-        phrase: phrase.to_owned(),
-        said: said.iter().map(|(name, value)| (*name, (*value).to_owned())).collect(),
-    }
+    let end = status.map(|status| RequestEnd::refused(status, phrase, said)).unwrap_or_default();
+    Refusal { content_type: kind.to_owned(), end, waited: Duration::from_secs(5) }
 }
 
 #[test]

@@ -10,6 +10,7 @@ pub(in crate::check) fn findings(wanted: &Wanted, seen: &Transferred) -> Vec<Fin
     let mut findings = Vec::new();
     if seen.is_accepted() {
         findings.extend(unusable(wanted, seen));
+        findings.extend(other_id(wanted, seen));
         findings.extend(notifies(wanted, seen, is_joined));
         findings.extend(too_early(wanted, seen, is_joined));
     }
@@ -37,6 +38,21 @@ pub(in crate::check) fn findings(wanted: &Wanted, seen: &Transferred) -> Vec<Fin
 
 fn warning(code: &'static str, seen: String, advice: &str) -> Finding {
     Finding::new(code, Severity::Warning, Side::Peer, seen, advice)
+}
+
+/// NOTIFYs were for another REFER, by the id in their Event.
+fn other_id(wanted: &Wanted, seen: &Transferred) -> Option<Finding> {
+    let (id, number) = seen.told.other_id.as_ref()?;
+    Some(Finding::new(
+        "notify-id-wrong",
+        Severity::Info,
+        Side::Peer,
+        format!(
+            "a NOTIFY came to {} with Event: refer;id={id}, and its REFER has the CSeq number {number}: taken all the same",
+            wanted.transferor()
+        ),
+        "platform: the id is the CSeq number of the REFER (RFC 3515 sec. 2.4.6): phones that are strict answer 481, and show an error",
+    ))
 }
 
 /// NOTIFYs that came and that no phone can use.

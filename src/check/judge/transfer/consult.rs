@@ -9,7 +9,7 @@ use crate::check::{Finding, Heard, Severity, Side, TransferKind, Verdict};
 use std::time::Duration;
 
 /// The hold that goes before a call to the target, or a REFER, where it did not come about: a phone goes on without it.
-pub(in crate::check) fn not_held(wanted: &Wanted, change: Change, waited: Duration) -> Option<Finding> {
+pub(in crate::check) fn not_held(wanted: &Wanted, change: &Change, waited: Duration) -> Option<Finding> {
     let judged = change::failed("hold", change, waited);
     if judged.verdict == Verdict::Pass {
         return None;

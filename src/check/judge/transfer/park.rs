@@ -32,7 +32,9 @@ pub(in crate::check) fn parked(wanted: &Wanted, parked: &Parked<'_>) -> StepVerd
             "park by the platform's own code, not by transfer, until this is fixed; platform: numbers of its own (park, queues, codes) have to be reached by referred calls too",
         );
     }
-    if let Some(ReferAnswer::Refused(..) | ReferAnswer::Lost(_)) = parked.answer {
+    if let Some(ReferAnswer::Refused(..) | ReferAnswer::Unanswered(_) | ReferAnswer::NotSent(_)) =
+        parked.answer
+    {
         return StepVerdict::fail(
             "not-transferred",
             Side::Peer,

@@ -1,12 +1,10 @@
 //! The answer to a REFER: whether it is worth another try, and what a refusal means.
 
 use super::Wanted;
+use crate::check::judge::request::{Kind, RequestEnd};
 use crate::check::judged::StepVerdict;
-use crate::check::scene::trace::header;
-use crate::check::scene::{ReferAnswer, ReferArrived};
+use crate::check::scene::{REFER_ANSWER, ReferAnswer, ReferArrived};
 use crate::check::{Finding, Severity, Side};
-use crate::message::Message;
-use crate::syntax::HeaderName;
 use std::time::Duration;
 
 /// Time after an INVITE of the call in which a 481 may say that the REFER came too early for it.
@@ -65,7 +63,7 @@ pub(in crate::check) struct Asked<'a> {
     /// What the transferee was asked to do, in words.
     pub(in crate::check) asked: &'a str,
     pub(in crate::check) answer: &'a ReferAnswer,
-    pub(in crate::check) response: Option<&'a Message>,
+    pub(in crate::check) end: &'a RequestEnd,
     /// It was sent again after this time, because of this refusal.
     pub(in crate::check) waited: Option<(&'a str, Duration)>,
     /// It was sent again by another form of the target's name: the refusal, and the form that was refused.
@@ -89,7 +87,8 @@ pub(in crate::check) fn judge(asked: &Asked<'_>) -> (StepVerdict, Option<Finding
             (judged, early)
         }
         ReferAnswer::Refused(status, phrase) => (refused(asked, *status, phrase), None),
-        ReferAnswer::Lost(why) => (lost(why), None),
+        ReferAnswer::Unanswered(end) => (end.judge(&kind(), REFER_ANSWER), None),
+        ReferAnswer::NotSent(why) => (not_sent(why), None),
     }
 }
 
@@ -120,20 +119,23 @@ fn refused(asked: &Asked<'_>, status: u16, phrase: &str) -> StepVerdict {
     if let Some(judged) = changed(asked) {
         return judged;
     }
-    let again = asked
-        .waited
-        .map_or_else(String::new, |(_, time)| format!(" (again {:.1} s later)", time.as_secs_f32()));
-    let says = |name| asked.response.map(|response| header(response, name)).filter(|value| !value.is_empty());
-    let (warning, unsupported) = (says(HeaderName::Warning), says(HeaderName::Unsupported));
-    let mut seen = format!("the REFER was refused: {status} {phrase}{again}");
+    let unsupported = asked.end.said().and_then(|said| said.note("Unsupported"));
+    let mut seen = match asked.end.said() {
+        Some(_) => format!("the REFER {}", asked.end.words(REFER_ANSWER)),
+        None => format!("the REFER was refused with {status} {phrase}").trim_end().to_owned(),
+    };
+    if let Some((refusal, time)) = asked.waited {
+        let time = time.as_secs_f32();
+        seen += &match refusal == asked.answer.text() {
+            true => format!(" (again {time:.1} s later)"),
+            false => format!(" ({time:.1} s after the first one: {refusal})"),
+        };
+    }
     if let Some((refusal, form)) = asked.other_form {
         seen += &format!("; the one to {form} before it as well ({refusal})");
     }
-    for (name, value) in [("Warning", warning), ("Reason", says(HeaderName::Reason))] {
-        if let Some(value) = value {
-            seen += &format!(" ({name}: {value})");
-        }
-    }
+    let shared = asked.end.said().map(|said| asked.end.advice(said));
+    let shared = shared.as_deref().unwrap_or("second line: the platform's log of this Call-ID says why");
     let (code, advice) = match status {
         405 | 501 => (
             "refer-refused",
@@ -155,7 +157,9 @@ fn refused(asked: &Asked<'_>, status: u16, phrase: &str) -> StepVerdict {
             )
         }
         420 => {
-            seen += &format!("; not known there: {}", unsupported.as_deref().unwrap_or("(not said)"));
+            if unsupported.is_none() {
+                seen += "; which extension is not said";
+            }
             (
                 "refer-refused",
                 "phone: switch the extension off that Unsupported names (norefersub?); platform: learn it",
@@ -165,15 +169,11 @@ fn refused(asked: &Asked<'_>, status: u16, phrase: &str) -> StepVerdict {
             "refer-refused",
             "the platform looks the target up before it takes the REFER, and does not know it: the full number, or the account's own domain",
         ),
-        481 => ("refer-refused", "the platform does not know this call any more: the dialog is misrouted"),
         491 if asked.waited.is_some() => (
             "refer-refused",
             "platform: nothing is pending in this call any more; a transaction was not cleared (H05)",
         ),
-        503 => {
-            ("refer-refused", "the platform is overloaded, or a server behind it is down: try again later")
-        }
-        _ => ("refer-refused", "second line: the platform's log of this Call-ID says why"),
+        _ => ("refer-refused", shared),
     };
     StepVerdict::fail(code, Side::Peer, seen, advice)
 }
@@ -190,12 +190,21 @@ fn form_refused(refusal: &str, form: &str, status: u16, accepted: &str) -> StepV
     )
 }
 
-fn lost(why: &str) -> StepVerdict {
+fn kind() -> Kind<'static> {
+    Kind {
+        what: "the REFER",
+        refused: "refer-refused",
+        silent: "refer-not-answered",
+        lost: "platform: requests in the call get lost; look at the route of the dialog",
+    }
+}
+
+fn not_sent(why: &str) -> StepVerdict {
     StepVerdict::fail(
-        "refer-not-answered",
+        "refer-not-sent",
         Side::Peer,
-        format!("the REFER came to nothing: {why}"),
-        "platform: requests in the call get lost; look at the route of the dialog",
+        format!("no REFER was sent: {why}"),
+        "second line: the platform's log of this Call-ID at that moment",
     )
 }
 
@@ -218,7 +227,8 @@ impl ReferAnswer {
         match self {
             ReferAnswer::Refused(status, phrase) => format!("{status} {phrase}").trim_end().to_owned(),
             ReferAnswer::Accepted(status) => status.to_string(),
-            ReferAnswer::Lost(why) => why.clone(),
+            ReferAnswer::Unanswered(end) => format!("it {}", end.words(REFER_ANSWER)),
+            ReferAnswer::NotSent(why) => why.clone(),
         }
     }
 }

@@ -1,22 +1,29 @@
 //! The steps `release` and `hang-up`: nobody keeps a call that the transfer should have ended.
 
 use super::{Aftermath, Wanted};
+use crate::check::judge::release::{bye, refused_here};
+use crate::check::judge::request::RequestEnd;
 use crate::check::judged::StepVerdict;
 use crate::check::{Heard, Side};
+use std::time::Duration;
 
 /// A call of ours that is up though nobody needs it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(in crate::check) struct LegLeft {
     /// Whose.
     pub(in crate::check) party: usize,
-    /// We hung up in it, and were not answered.
-    pub(in crate::check) is_hung_up: bool,
+    /// We hung up in it: how our BYE ended.
+    pub(in crate::check) hung_up: Option<RequestEnd>,
+    /// A BYE came to it, which it had to refuse: with which status, and why.
+    pub(in crate::check) refused_bye: Option<(u16, String)>,
 }
 
 /// What was seen when the transferor had left.
 #[derive(Debug)]
 pub(in crate::check) struct Released<'a> {
     pub(in crate::check) left: &'a [LegLeft],
+    /// Time that they had to end.
+    pub(in crate::check) waited: Duration,
     /// The target did not end the call that was taken over.
     pub(in crate::check) consult_kept: bool,
     pub(in crate::check) still: &'a Aftermath,
@@ -25,7 +32,7 @@ pub(in crate::check) struct Released<'a> {
 /// The step `release`, after a transfer that came about and the transferor's own hang-up.
 pub(in crate::check) fn judge(wanted: &Wanted, released: &Released<'_>) -> StepVerdict {
     let heard = released.still.heard();
-    if let Some(judged) = legs_left(wanted, released.left) {
+    if let Some(judged) = legs_left(wanted, released.left, released.waited) {
         return judged;
     }
     if released.consult_kept {
@@ -37,18 +44,19 @@ pub(in crate::check) fn judge(wanted: &Wanted, released: &Released<'_>) -> StepV
     StepVerdict::pass(format!("{} has no call any more; {}", wanted.transferor(), heard.told(&wanted.names)))
 }
 
-fn legs_left(wanted: &Wanted, left: &[LegLeft]) -> Option<StepVerdict> {
+fn legs_left(wanted: &Wanted, left: &[LegLeft], waited: Duration) -> Option<StepVerdict> {
     if left.is_empty() {
         return None;
     }
     let name = |leg: &LegLeft| wanted.names.get(leg.party).map_or("", String::as_str);
-    if let Some(leg) = left.iter().find(|leg| leg.is_hung_up) {
-        return Some(StepVerdict::fail(
-            "bye-not-answered",
-            Side::Peer,
-            format!("the BYE of {} was not answered after the transfer", name(leg)),
-            "the call may stay up and be charged: look at the route of requests in the dialog (Record-Route, Contact, SIP ALG)",
-        ));
+    let refused = left.iter().find_map(|leg| Some((name(leg), leg.refused_bye.as_ref()?)));
+    if let Some((name, refused)) = refused {
+        return Some(refused_here(wanted.transferor(), name, refused));
+    }
+    let own = left.iter().find_map(|leg| Some((name(leg), leg.hung_up.as_ref()?)));
+    if let Some((name, end)) = own {
+        let what = format!("after the transfer the BYE of {name}");
+        return Some(end.judge(&bye(&what), waited));
     }
     let whose: Vec<String> = left.iter().map(|leg| format!("one of {}", name(leg))).collect();
     let count = match left.len() {

@@ -6,6 +6,7 @@ use super::park::{Fetched, Parked};
 use super::refer::{Again, Asked, Refusal};
 use super::release::{LegLeft, Released};
 use super::*;
+use crate::check::judge::request::RequestEnd;
 use crate::check::judged::StepVerdict;
 use crate::check::scene::{Change, ReferArrived};
 use crate::check::{Severity, Side, Verdict};
@@ -302,7 +303,7 @@ fn what_was_changed_on_its_way_is_told_apart_from_what_was_refused() {
     let cases = [
         (Some(&bare), "refer-to-changed", "without <>"),
         (Some(&other), "refer-to-changed", "<sip:+1900@pbx> reached bob"),
-        (None, "refer-refused", "was refused: 400 Bad Request"),
+        (None, "refer-refused", "was refused with 400 Bad Request"),
         // As it was sent; or taken by our phone, and refused by the platform.
         (Some(&arrived(sent, Some(400))), "refer-refused", "400"),
         (Some(&arrived("<sip:carol@10.0.0.1>", Some(202))), "refer-refused", "400"),
@@ -312,7 +313,7 @@ fn what_was_changed_on_its_way_is_told_apart_from_what_was_refused() {
             wanted: &wanted,
             asked: "bob was asked to call carol",
             answer: &answer,
-            response: None,
+            end: &RequestEnd::refused(400, "Bad Request", &[]),
             waited: None,
             other_form: None,
             uri: "sip:carol@pbx",
@@ -322,11 +323,12 @@ fn what_was_changed_on_its_way_is_told_apart_from_what_was_refused() {
         let not: &[&str] = if code == "refer-to-changed" { &["was not understood"] } else { &["changed"] };
         named(&judged, code, &[words], not);
     }
+    let end = RequestEnd::default();
     let asked = |answer, other_form| Asked {
         wanted: &wanted,
         asked: "bob was asked to call carol",
         answer,
-        response: None,
+        end: &end,
         waited: None,
         other_form,
         uri: "sip:carol@pbx",
@@ -344,14 +346,16 @@ fn what_was_changed_on_its_way_is_told_apart_from_what_was_refused() {
 #[test]
 fn a_hold_that_was_refused_is_a_warning_and_the_transfer_goes_on() {
     let wait = Duration::from_secs(10);
-    for (change, code) in
-        [(Change::Refused(488), "reinvite-refused"), (Change::Unanswered, "reinvite-not-answered")]
-    {
-        let finding = consult::not_held(&wanted(), change, wait).unwrap();
+    let failed = |end| Change::Failed(Box::new(end));
+    for (change, code) in [
+        (failed(RequestEnd::refused(488, "", &[])), "reinvite-refused"),
+        (failed(RequestEnd::default()), "reinvite-not-answered"),
+    ] {
+        let finding = consult::not_held(&wanted(), &change, wait).unwrap();
         assert_eq!((&*finding.code, finding.severity), (code, Severity::Warning));
         assert!(finding.seen.contains("bob was not put on hold"), "{}", finding.seen);
     }
-    assert_eq!(consult::not_held(&wanted(), Change::Made(Instant::now()), wait), None);
+    assert_eq!(consult::not_held(&wanted(), &Change::Made(Instant::now()), wait), None);
 }
 
 #[test]
@@ -372,15 +376,26 @@ fn the_one_on_hold_may_hear_the_holder_and_nobody_else() {
 #[test]
 fn legs_that_are_left_are_counted_and_named() {
     let still = joined(&[(BOB, CAROL)]);
-    let left = |party, is_hung_up| LegLeft { party, is_hung_up };
+    let left = |party, hung_up: bool| LegLeft {
+        party,
+        hung_up: hung_up.then(RequestEnd::default),
+        refused_bye: None,
+    };
     let judge = |left: &[LegLeft], consult_kept, still: &Aftermath| {
-        release::judge(&wanted(), &Released { left, consult_kept, still })
+        release::judge(&wanted(), &Released { left, waited: Duration::from_secs(3), consult_kept, still })
     };
     assert_eq!(judge(&[], false, &still).verdict, Verdict::Pass);
     named(&judge(&[left(BOB, false)], false, &still), "leg-left-open", &["1 leg", "one of bob"], &["legs"]);
     let two = [left(BOB, false), left(CAROL, false)];
     named(&judge(&two, false, &still), "leg-left-open", &["2 legs", "one of bob, one of carol"], &[]);
     named(&judge(&[left(ALICE, true)], false, &still), "bye-not-answered", &["BYE of alice"], &["leg "]);
+    let refused = LegLeft { refused_bye: Some((500, "CSeq 3 after 50".to_owned())), ..left(BOB, false) };
+    named(
+        &judge(&[refused], false, &still),
+        "cseq-out-of-order",
+        &["came to bob", "CSeq 3 after 50"],
+        &["leg "],
+    );
     named(&judge(&[], true, &still), "leg-left-open", &["the call of alice with carol"], &[]);
     named(&judge(&[], false, &joined(&[])), "dropped-with-transferor", &["lost each other"], &[]);
 }
