@@ -11,6 +11,7 @@ use crate::error::Error;
 use crate::message::{Flow, Ids, Message, Transport};
 use crate::syntax::HeaderName;
 use std::net::SocketAddr;
+use std::ops::Range;
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 use tokio::time::Instant as Clock;
@@ -207,13 +208,20 @@ impl Ask {
             Answered::Timeout | Answered::Interrupted(Interrupted::TimeLimit)
                 if !reply.provisional
                     && self.probe_limit().is_none()
-                    && unused::unused(&self.scope.records(), reply.evidence.clone()).is_none()
+                    && !self.has_heard(&reply.evidence)
                     && !std::mem::replace(&mut self.silence_noted, true) =>
             {
                 self.restraint.silent(remote, now);
             }
             _ => {}
         }
+    }
+
+    /// Did anything come while an answer was waited for?
+    fn has_heard(&self, evidence: &Range<usize>) -> bool {
+        let records = self.scope.records();
+        unused::unused(&records, evidence.clone()).is_some()
+            || unused::requests(&records, evidence.clone()).is_some()
     }
 
     /// A call of this check was answered there, or (`false`) not at all: what that means for the checks that come after this one.

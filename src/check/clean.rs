@@ -21,7 +21,8 @@
 use super::journal::{Left, LeftOpen};
 use super::judge::quote::quoted;
 use super::judged::{self, StepVerdict};
-use super::register::session::{Ended, Session};
+use super::register::ended::Ended;
+use super::register::session::Session;
 use super::register::{judge, left_behind, observe};
 use super::{Account, Answered, Check, Destination, Reply, Run, Side, Verdict};
 use crate::error::Error;

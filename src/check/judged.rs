@@ -126,6 +126,8 @@ pub(super) struct Silence<'a> {
     pub(super) unused: Option<&'a Unused>,
     /// Bytes of the request over UDP, and of the largest one that was answered ([`sizes`]).
     pub(super) sizes: (usize, usize),
+    /// Requests that the peer sent meanwhile, in words.
+    pub(super) requests: Option<&'a str>,
     /// How the probe itself was the limit.
     pub(super) probe_limit: Option<&'a str>,
 }
@@ -171,6 +173,15 @@ pub(super) fn silence(silence: &Silence<'_>) -> StepVerdict {
                 "no answer from {remote} to the {step} of {size} bytes over UDP in {waited:.1} s; requests up to {answered} bytes were answered: the path drops what is over 1,300 bytes or so"
             ),
             "use TCP for this account: a datagram of this size is cut into fragments, which firewalls and NATs drop (RFC 3261 sec. 18.1.1); platform: open TCP, shorter nonces and headers",
+        )
+    } else if let Some(requests) = silence.requests {
+        StepVerdict::fail(
+            "asks-and-does-not-answer",
+            Side::Peer,
+            format!(
+                "no answer to the {step} from {remote} over {transport} in {waited:.1} s, although {requests}: the way from there to here is open"
+            ),
+            "platform: does the request arrive (its trace), and what drops it there? A firewall that lets one direction through is the other cause",
         )
     } else if *answered_before > 0 {
         let times =

@@ -15,11 +15,12 @@
 //! ```
 
 use super::judged::StepVerdict;
+use super::register::asked::Asked;
 use super::register::bindings::{bound, foreign};
-use super::register::session::{Ended, Session};
+use super::register::ended::Ended;
 use super::register::{judge, observe};
 use super::result::RegisterResult;
-use super::{Account, Check, Finding, MetricValue, Run, Severity, Side, Verdict};
+use super::{Account, Check, MetricValue, Run, Side};
 use crate::ua::registration::Command;
 use std::time::Duration;
 
@@ -32,20 +33,19 @@ use std::time::Duration;
 /// `retransmissions`. Facts: `binding`, one for each, and those of a [`Register`](super::Register) query.
 #[derive(Debug, Clone)]
 pub struct Lookup {
-    account: Account,
-    time_limit: Option<Duration>,
+    asked: Asked,
 }
 
 impl Lookup {
     /// With the account's own data.
     pub fn new(account: &Account) -> Lookup {
-        Lookup { account: account.clone(), time_limit: None }
+        Lookup { asked: Asked::about(account) }
     }
 
     /// The time for the whole check.
     #[must_use]
     pub fn timeout(mut self, limit: Duration) -> Lookup {
-        self.time_limit = Some(limit);
+        self.asked.time_limit = Some(limit);
         self
     }
 }
@@ -56,36 +56,31 @@ impl Check for Lookup {
     }
 
     fn accounts(&self) -> Vec<String> {
-        vec![self.account.name().to_owned()]
+        self.asked.accounts()
     }
 
     fn subject(&self) -> String {
-        self.account.aor().to_owned()
+        self.asked.subject()
     }
 
     fn time_limit(&self) -> Option<Duration> {
-        self.time_limit
+        self.asked.time_limit
     }
 
     async fn run(&self, run: &mut Run) {
-        if self.account.name() != self.account.aor() {
-            run.fact("account", self.account.name());
-        }
         // The expiry is not used: nothing is bound.
-        let Some(mut session) = Session::open(run, &self.account, 300).await else {
+        let Some(mut session) = self.asked.open(run, 300).await else {
             return run.skip("query", "the registrar was not reached");
         };
         let step = run.begin("query");
         let ended = session.command(run, Command::Query).await;
         observe::answer(run, &session, &ended);
-        let judged = judge::accepted(&session, &ended, "query");
-        let refused = judge::refuses_only_queries(&ended);
-        if refused {
-            run.end(step, Verdict::Inconclusive, judged.detail.clone());
-            run.find(cannot_tell(&ended, &judged.detail));
-        } else {
-            session.end_step(run, step, &judged, judged.detail.clone());
-        }
+        let refused = ended.refuses_the_query() && !ended.knows_nobody();
+        let judged = match refused {
+            true => judge::cannot_tell(&ended),
+            false => judge::accepted(&session, &ended, "query"),
+        };
+        session.end_step(run, step, &judged, judged.detail.clone());
         if ended.accepted() {
             self.registered(run, &ended);
         } else {
@@ -111,7 +106,7 @@ impl Lookup {
         for device in foreign(&live) {
             run.fact("binding", device.describe());
         }
-        let name = self.account.name();
+        let name = self.asked.name();
         let judged = match (live.len(), unreadable) {
             (0, 0) => StepVerdict::fail(
                 "not-registered",
@@ -132,16 +127,4 @@ impl Lookup {
         run.end(step, judged.verdict, judged.detail);
         judged.finding.into_iter().for_each(|finding| run.find(finding));
     }
-}
-
-/// The registrar binds, and answers no queries.
-fn cannot_tell(ended: &Ended, detail: &str) -> Finding {
-    Finding::new(
-        "lookup-refused",
-        Severity::Error,
-        Side::Peer,
-        format!("the registrar does not say who is bound: {detail}"),
-        "look it up in the platform's own list; a query of the bindings is part of RFC 3261 sec. 10.2.3",
-    )
-    .shown_by(ended.evidence.clone())
 }

@@ -1,6 +1,7 @@
 //! Does anybody answer there? OPTIONS, and any final answer means alive.
 
 use super::judge::status::{Said, meaning};
+use super::judge::unlike;
 use super::judged::{self, PATIENCE, Silence, StepVerdict, interrupted};
 use super::register::odd_lines;
 use super::{
@@ -103,7 +104,7 @@ impl Check for Reachable {
             match output {
                 Output::Send(request) => {
                     let asked = request.cseq().map(|cseq| cseq.number).ok();
-                    let mut reply = run.request(request, flow).await;
+                    let mut reply = run.request(request.clone(), flow).await;
                     let input = match std::mem::replace(&mut reply.answered, Answered::Timeout) {
                         // With another number it answers another request: told with what came and was not used.
                         Answered::Final(received)
@@ -112,6 +113,12 @@ impl Check for Reachable {
                             Input::Timeout
                         }
                         Answered::Final(received) => {
+                            if let Some(rewritten) =
+                                unlike::finding(&unlike::unlike(&request, &received.message))
+                                && !run.findings().iter().any(|finding| finding.code == rewritten.code)
+                            {
+                                run.find(rewritten.shown_by(reply.evidence.clone()));
+                            }
                             response = Some(received.message.clone());
                             Input::Response(received.message)
                         }
@@ -183,6 +190,7 @@ fn judge(run: &mut Run, finished: &Finished, reply: &Reply, response: Option<&Me
                 answered_before: run.answers(),
                 unused: unused.as_ref(),
                 sizes: run.sizes(),
+                requests: run.requests_in(reply.evidence.clone()).as_deref(),
                 probe_limit: run.probe_limit().as_deref(),
             }),
         },

@@ -262,6 +262,16 @@ impl Run {
         unused::unused(&self.records(), range)
     }
 
+    /// Requests that came in this range from who was asked in it: see [`unused::requests`].
+    pub(super) fn requests_in(&self, range: Range<usize>) -> Option<String> {
+        unused::requests(&self.records(), range)
+    }
+
+    /// How long nothing had come on the connection that was closed last: see [`unused::idle`].
+    pub(super) fn idle(&self) -> Option<Duration> {
+        unused::idle(&self.records())
+    }
+
     /// Sizes of requests over UDP so far: see [`unused::sizes`].
     pub(super) fn sizes(&self) -> (usize, usize) {
         unused::sizes(&self.records())

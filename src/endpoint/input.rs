@@ -148,12 +148,29 @@ impl Driver {
     fn receive(&mut self, now: Instant, read_at: Instant, message: Message, flow: Flow) {
         self.stats.received += 1;
         self.read_at = read_at;
-        if let Some(log) = self.shared.registry.find(|| message.call_id().ok()) {
+        if let Some(log) = self.log_of(&message) {
             log.received(read_at, flow, message.bytes());
         }
         let message = if message.is_request() { message.with_received_from(flow.remote) } else { message };
         self.layer.handle_input(now, Input::Received { message, flow });
         self.drain(now);
+    }
+
+    /// Whose record a message goes into. Responses find their transaction by their branch, whatever Call-ID they have by now (RFC 3261 sec.
+    /// 17.1.3): what a verdict rests on is recorded with it.
+    fn log_of(&self, message: &Message) -> Option<Arc<Log>> {
+        let registry = &self.shared.registry;
+        if message.is_request() || self.clients.is_empty() {
+            return registry.find(|| message.call_id().ok());
+        }
+        let owner = message.call_id().ok().and_then(|call_id| registry.owner(call_id));
+        owner
+            .or_else(|| {
+                let branch = message.top_via().ok()?.branch()?;
+                let client = self.clients.get(&self.layer.client_by_branch(branch)?)?;
+                Some(Arc::clone(&client.log))
+            })
+            .or_else(|| registry.find(|| None))
     }
 
     fn receive_malformed(
@@ -177,14 +194,16 @@ impl Driver {
             Some(log) => log.push(now, flow, event),
             // One with a Call-ID of somebody else is nobody's here.
             None if call_id_of(&bytes).is_some() => {}
-            None => self.record_stray(now, flow, &event),
+            None => {
+                self.record_stray(now, flow, &event);
+            }
         }
     }
 
     /// A response that belongs to no transaction. By its Call-ID it may have been recorded when it came.
     pub(super) fn receive_stray(&mut self, message: &Message, flow: Flow) {
         self.stats.stray += 1;
-        if message.is_request() || self.shared.registry.find(|| message.call_id().ok()).is_some() {
+        if message.is_request() || self.log_of(message).is_some() {
             return;
         }
         let event = RecordEvent::Message {
@@ -195,8 +214,8 @@ impl Driver {
         self.record_stray(self.read_at, flow, &event);
     }
 
-    /// Tells those who wait for an answer from this remote what came from it, and is nobody's by what stands in it.
-    fn record_stray(&mut self, now: Instant, flow: Flow, event: &RecordEvent) {
+    /// Tells those who wait for an answer from this remote what came from it, and is nobody's by what stands in it; gives their records.
+    pub(super) fn record_stray(&mut self, now: Instant, flow: Flow, event: &RecordEvent) -> Vec<Arc<Log>> {
         let waits = |client: &&Client| !client.answered && !client.post.is_ended();
         let mut logs: Vec<Arc<Log>> = Vec::new();
         if flow.transport == Transport::Udp {
@@ -215,6 +234,7 @@ impl Driver {
         logs.sort_unstable_by_key(Arc::as_ptr);
         logs.dedup_by(|a, b| Arc::ptr_eq(a, b));
         logs.iter().for_each(|log| log.push_stray(now, flow, event.clone()));
+        logs
     }
 
     /// Takes what a connection says.

@@ -197,6 +197,10 @@ impl Registry {
         let mut logs = self.logs.lock().unwrap_or_else(PoisonError::into_inner);
         logs.rest.take_if(|rest| Arc::ptr_eq(&rest.kept, &log.kept));
     }
+    /// The scope that has claimed this Call-ID.
+    pub(super) fn owner(&self, call_id: &[u8]) -> Option<Arc<Log>> {
+        self.logs.lock().unwrap_or_else(PoisonError::into_inner).of.get(call_id).cloned()
+    }
     /// The scope of a message; `call_id` is only looked for when there is any scope at all.
     pub(super) fn find<'a>(&self, call_id: impl FnOnce() -> Option<&'a [u8]>) -> Option<Arc<Log>> {
         let logs = self.logs.lock().unwrap_or_else(PoisonError::into_inner);

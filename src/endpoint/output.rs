@@ -6,7 +6,7 @@ use super::log::Log;
 use super::{ClientEvent, IncomingEvent, IncomingRequest, Received, automatic, reply};
 use crate::message::{BuildError, Flow, Message, Transport, call_id_of};
 use crate::transaction::{ClientId, Input, Output, Owner, ServerId};
-use crate::transport::{RecordEvent, TransportError, TransportErrorKind};
+use crate::transport::{Direction, RecordEvent, TransportError, TransportErrorKind};
 use bytes::Bytes;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -304,6 +304,21 @@ impl Driver {
         } else {
             automatic::answer(&request.message, &tag, agent)
         };
+        // Nobody takes requests here: to those who wait for an answer from there it says that the way is open.
+        let call_id = request.message.call_id().ok();
+        let is_known = full || self.shared.registry.find(|| call_id).is_some();
+        let event = |direction, message: &Message| RecordEvent::Message {
+            direction,
+            bytes: message.bytes().clone(),
+            retransmission: 0,
+        };
+        let told = match is_known {
+            true => Vec::new(),
+            false => self.record_stray(self.read_at, flow, &event(Direction::Received, &request.message)),
+        };
+        if let Some(Ok(response)) = &response {
+            told.iter().for_each(|log| log.push_stray(now, flow, event(Direction::Sent, response)));
+        }
         match response {
             Some(Ok(response)) => self.respond(now, id, response),
             Some(Err(error)) => {

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::panic)]
 
 mod algorithms;
+mod answers;
 mod challenges;
 mod devices;
 mod faults;
@@ -15,8 +16,10 @@ mod network;
 mod pauses;
 mod probe_limit;
 mod refusals;
+mod rewritten;
 mod scene;
 mod scripted;
 mod secrets;
 mod sizes;
 mod strays;
+mod streams;

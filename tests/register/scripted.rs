@@ -224,6 +224,9 @@ async fn serve(mut stream: Box<dyn Stream>, answer: impl Fn(Message) -> Vec<Repl
         decoder.push(&buffer[..read]);
         while let Ok(Some(item)) = decoder.next() {
             let StreamItem::Message(request) = item else { continue };
+            if request.method().is_none() {
+                continue;
+            }
             for reply in answer(request) {
                 match reply {
                     Reply::Bytes(bytes) => stream.write_all(&bytes).await.unwrap(),

@@ -132,3 +132,36 @@ async fn a_bind_that_is_dropped_alone_is_no_silence() {
     );
     assert!(!told.contains("fail2ban") && !told.contains("not at all"), "{outcome}");
 }
+
+/// A registrar that leaves ours unanswered, and asks itself: nothing blocks the port.
+#[tokio::test(start_paused = true)]
+async fn requests_from_who_does_not_answer_are_told_and_shown() {
+    for method in ["OPTIONS", "NOTIFY"] {
+        for transport in [Udp, Tcp] {
+            let asks = move |_: &mut Registrar, q: &Message| {
+                let number = q.cseq().unwrap().number;
+                text(format!(
+                    "{method} sip:alice@192.0.2.7 SIP/2.0\r\nVia: SIP/2.0/UDP 203.0.113.1;branch=z9hG4bKp{number}\r\n\
+                     From: <sip:ping@h>;tag=1\r\nTo: <sip:alice@h>\r\nCall-ID: ping{number}\r\nCSeq: 1 {method}\r\n\
+                     Content-Length: 0\r\n\r\n"
+                ))
+            };
+            let scene = Scripted::raw(Registrar::default(), asks).await;
+            for outcome in [scene.register(transport).await, scene.reachable(transport).await] {
+                assert_eq!(outcome.verdict, Verdict::Fail, "{outcome}");
+                assert_eq!(blamed(&outcome), Some("peer"), "{outcome}");
+                let told = told(&outcome);
+                assert!(told.contains("came from there") && told.contains(method), "{outcome}");
+                assert!(!told.contains("may be blocked") && !told.contains("fail2ban"), "{outcome}");
+                assert!(
+                    outcome.to_string().contains(method) && ladder(&outcome).contains(method),
+                    "{outcome}"
+                );
+            }
+        }
+    }
+}
+
+fn ladder(outcome: &Outcome) -> String {
+    ringback::report::ladder(&outcome.transcript)
+}

@@ -15,7 +15,9 @@ pub(super) mod release;
 pub(super) mod request;
 pub(super) mod setup;
 pub(super) mod status;
+pub(super) mod surplus;
 pub(super) mod transfer;
+pub(super) mod unlike;
 pub(super) mod unused;
 
 use super::judged::StepVerdict;

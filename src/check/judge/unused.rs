@@ -3,14 +3,18 @@
 use super::quote::quoted;
 use crate::check::Side;
 use crate::check::step_verdict::StepVerdict;
-use crate::message::Message;
+use crate::message::{Flow, Message};
 use crate::syntax::{HeaderName, Limit, Limits, SyntaxError, SyntaxErrorKind};
 use crate::transport::{Direction, Record, RecordEvent};
 use std::net::SocketAddr;
 use std::ops::Range;
+use std::time::Duration;
 
 /// Datagrams beyond this size are cut into fragments on most paths, and dropped on some (RFC 3261 sec. 18.1.1).
 pub(in crate::check) const LARGE: usize = 1_300;
+
+/// No answer has a body of so many bytes: who announces one means something else.
+const ABSURD: usize = 1 << 20;
 
 /// Something that came and was no answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -33,12 +37,18 @@ pub(in crate::check) enum Unused {
     Partial { length: usize, body: Option<(usize, u32)> },
     /// A message on a stream that does not say where it ends (RFC 3261 sec. 18.3).
     NoContentLength,
+    /// A message that says so twice, and differently.
+    ContentLengths { values: Vec<String> },
+    /// A message that announces a body beyond all limits, of which nothing came.
+    Announced { bytes: u32 },
+    /// Bytes on a connection, right behind a message that ended where its Content-Length says.
+    Behind { message: String, declared: Option<u32>, length: usize, start: String },
     /// A message that cannot be read; the line that is wrong.
     Unreadable { line: String, length: usize, error: SyntaxError },
     /// A message beyond a limit of ours.
     OverLimit { limit: Limit, length: usize },
-    /// The connection was closed without a byte, this number of times.
-    Closed { times: usize },
+    /// The connection was closed without a byte, this number of times; SIP had been spoken with the same peer this long before.
+    Closed { times: usize, spoke: Option<Duration> },
 }
 
 /// Who speaks something else.
@@ -53,23 +63,96 @@ pub(in crate::check) enum Alien {
 /// The last thing that came in `range` of these records and is no answer to a request in them.
 pub(in crate::check) fn unused(records: &[Record], range: Range<usize>) -> Option<Unused> {
     let until = records.get(..range.end).unwrap_or(records);
-    let within = until.get(range.start..).unwrap_or_default();
     let sent: Vec<Message> = until.iter().filter_map(|record| message(record, Direction::Sent)).collect();
-    let came = within.iter().filter_map(|record| match &record.event {
-        RecordEvent::Malformed { bytes, length, error } => Some(malformed(bytes, *length, *error)),
-        _ => unmatched(&message(record, Direction::Received)?, &sent),
+    let came = (range.start..until.len()).filter_map(|index| match &until[index].event {
+        RecordEvent::Malformed { .. } => unread(until, index),
+        _ => unmatched(&message(&until[index], Direction::Received)?, &sent),
     });
     // A message that was nearly an answer says more than bytes that are none.
     let is_message = |unused: &Unused| {
         !matches!(unused, Unused::NotSip { .. } | Unused::Partial { .. } | Unused::Unreadable { .. })
     };
-    came.max_by_key(is_message).or_else(|| closed(within))
+    came.max_by_key(is_message).or_else(|| closed(until, range.start))
+}
+
+/// What bytes are that could not be read: the record of this number.
+pub(in crate::check) fn unread(records: &[Record], index: usize) -> Option<Unused> {
+    let record = records.get(index)?;
+    let RecordEvent::Malformed { bytes, length, error } = &record.event else { return None };
+    let unread = malformed(bytes, *length, *error);
+    // What is left of a body stands in front of the next answer, or alone.
+    let next = memchr::memmem::find(bytes, b"SIP/2.0 ").filter(|at| !bytes[..*at].contains(&b'\n'));
+    let rest = match &unread {
+        Unused::NotSip { what: Alien::Other, .. } => {
+            Some((next.unwrap_or(bytes.len()), next.unwrap_or(*length)))
+        }
+        Unused::Unreadable { .. } => next.filter(|at| *at > 0).map(|at| (at, at)),
+        _ => None,
+    };
+    let Some((end, length)) = rest.filter(|_| record.flow.transport.is_reliable()) else {
+        return Some(unread);
+    };
+    let before = records[..index].iter().rev().filter(|before| before.flow == record.flow);
+    let Some(message) = before.filter_map(|before| message(before, Direction::Received)).next() else {
+        return Some(unread);
+    };
+    let start = start_of(&bytes[..end]);
+    let declared = content_length(message.as_bytes()).and_then(Result::ok);
+    Some(Unused::Behind { message: line_of(&message), declared, length, start })
+}
+
+/// The start line of a message, as it is told: a status with its phrase, or a method.
+pub(in crate::check) fn line_of(message: &Message) -> String {
+    match message.status() {
+        Some(status) => {
+            format!("{status} {}", quoted(message.reason().unwrap_or_default())).trim_end().to_owned()
+        }
+        None => message.method().map_or_else(String::new, |method| quoted(method.as_bytes())),
+    }
+}
+
+/// The requests that came in `range` from who was asked and to where the question was sent from, in words: the way between both is open.
+pub(in crate::check) fn requests(records: &[Record], range: Range<usize>) -> Option<String> {
+    let within = records.get(range)?;
+    let flow = within.iter().find_map(|record| match &record.event {
+        RecordEvent::Message { direction: Direction::Sent, bytes, .. } if !bytes.starts_with(b"SIP/") => {
+            Some(record.flow)
+        }
+        _ => None,
+    })?;
+    let came =
+        within.iter().filter(|record| record.flow.remote == flow.remote && record.flow.local == flow.local);
+    let came: Vec<Message> =
+        came.filter_map(|record| message(record, Direction::Received)).filter(Message::is_request).collect();
+    let mut methods: Vec<String> = came.iter().map(line_of).collect();
+    let number = methods.len();
+    methods.sort_unstable();
+    methods.dedup();
+    match number {
+        0 => None,
+        1 => Some(format!("a request of its own came from there ({})", methods.join(", "))),
+        _ => Some(format!("{number} requests of its own came from there ({})", methods.join(", "))),
+    }
 }
 
 /// What bytes are that could not be read; `length` is theirs before they were cut for the record.
 fn malformed(bytes: &[u8], length: usize, error: SyntaxError) -> Unused {
     if let SyntaxErrorKind::Limit(limit) = error.kind {
-        return Unused::OverLimit { limit, length };
+        // The head of a message that is really as long has a part of its body with it.
+        let body = head_length(bytes).map(|head| length.saturating_sub(head));
+        return match (content_length(bytes), body) {
+            (Some(Ok(bytes)), Some(0)) if limit == Limit::MessageSize => Unused::Announced { bytes },
+            (Some(Ok(bytes)), Some(_)) if limit == Limit::MessageSize && bytes as usize > ABSURD => {
+                Unused::Announced { bytes }
+            }
+            _ => Unused::OverLimit { limit, length },
+        };
+    }
+    if error.kind == SyntaxErrorKind::ContentLength {
+        let values = content_lengths(bytes);
+        if values.len() > 1 {
+            return Unused::ContentLengths { values };
+        }
     }
     if let Some(what) = alien(bytes) {
         return Unused::NotSip { what, length, start: start_of(bytes) };
@@ -146,11 +229,35 @@ fn is_alike(request: &Message, came: &Message) -> bool {
     by_call_id || from(request).is_some_and(|ours| from(came) == Some(ours))
 }
 
-/// Connections that ended and had carried nothing to us.
-fn closed(records: &[Record]) -> Option<Unused> {
-    let times = records.iter().filter(|record| matches!(record.event, RecordEvent::Closed(_))).count();
-    (times > 0).then_some(Unused::Closed { times })
+/// Connections that ended and had carried nothing to us, from this record on.
+fn closed(records: &[Record], from: usize) -> Option<Unused> {
+    let is_closed = |record: &&Record| matches!(record.event, RecordEvent::Closed(_));
+    let within = records.get(from..).unwrap_or_default();
+    let first = within.iter().find(is_closed)?;
+    Some(Unused::Closed {
+        times: within.iter().filter(is_closed).count(),
+        spoke: since_spoken(records, first),
+    })
 }
+
+/// The time between a record and the last message that came from the same peer by the same transport before.
+fn since_spoken(records: &[Record], end: &Record) -> Option<Duration> {
+    let is_same = |flow: Flow| flow.remote == end.flow.remote && flow.transport == end.flow.transport;
+    let spoke = records.iter().rev().find(|record| {
+        let came = matches!(record.event, RecordEvent::Message { direction: Direction::Received, .. });
+        came && is_same(record.flow) && record.at <= end.at
+    });
+    spoke.map(|record| end.at.saturating_duration_since(record.at))
+}
+
+/// How long nothing had come on a connection when it was closed: the last one that was. `None` where nothing had come before.
+pub(in crate::check) fn idle(records: &[Record]) -> Option<Duration> {
+    let end = records.iter().rfind(|record| matches!(record.event, RecordEvent::Closed(_)))?;
+    since_spoken(records, end)
+}
+
+/// Shorter than any time after which a server closes an idle connection.
+pub(in crate::check) const NOT_IDLE: Duration = Duration::from_secs(5);
 
 fn alien(bytes: &[u8]) -> Option<Alien> {
     let starts = |text: &[u8]| bytes.get(..text.len()).is_some_and(|start| start.eq_ignore_ascii_case(text));
@@ -190,16 +297,18 @@ fn head_length(bytes: &[u8]) -> Option<usize> {
 
 /// What Content-Length says: `None` where there is none.
 fn content_length(bytes: &[u8]) -> Option<Result<u32, ()>> {
+    content_lengths(bytes).first().map(|value| value.parse().map_err(|_| ()))
+}
+
+/// The values of all Content-Length lines, as they came.
+fn content_lengths(bytes: &[u8]) -> Vec<String> {
     let head = bytes.get(..head_length(bytes).unwrap_or(bytes.len())).unwrap_or_default();
-    head.split(|&b| b == b'\n').skip(1).find_map(|line| {
+    let lines = head.split(|&b| b == b'\n').skip(1).filter_map(|line| {
         let colon = memchr::memchr(b':', line)?;
-        let name = line[..colon].trim_ascii();
-        let is_it = HeaderName::from_bytes(name) == HeaderName::ContentLength;
-        is_it.then(|| {
-            let value = std::str::from_utf8(line[colon + 1..].trim_ascii()).unwrap_or_default();
-            value.parse().map_err(|_| ())
-        })
-    })
+        let is_it = HeaderName::from_bytes(line[..colon].trim_ascii()) == HeaderName::ContentLength;
+        is_it.then(|| quoted(&line[colon + 1..]))
+    });
+    lines.collect()
 }
 
 /// The line in which an error is.
@@ -211,6 +320,16 @@ fn line_at(bytes: &[u8], error: SyntaxError) -> String {
 }
 
 impl Unused {
+    /// In one sentence, where it is told beside answers that were good; `None` for what cannot be beside them.
+    pub(in crate::check) fn beside_answers(&self) -> Option<(String, &'static str)> {
+        match self {
+            Unused::Behind { message, declared, length, start } => {
+                Some((behind(message, *declared, *length, start), BEHIND))
+            }
+            _ => None,
+        }
+    }
+
     /// What it means for the request that it was no answer to.
     pub(in crate::check) fn judge(&self, step: &str, remote: SocketAddr) -> StepVerdict {
         const REWRITTEN: &str = "platform fault, or a device on the path rewrites messages (SIP ALG): compare request and answer in the ladder";
@@ -300,6 +419,27 @@ impl Unused {
                 ),
                 "platform fault: Content-Length is a must on TCP and TLS (RFC 3261 sec. 18.3)",
             ),
+            Unused::ContentLengths { values } => (
+                Side::Peer,
+                "content-length-wrong",
+                format!(
+                    "an answer came from {remote} with {} Content-Length headers that differ ({}): nobody can tell where it ends",
+                    values.len(),
+                    values.join(", ")
+                ),
+                "platform fault, or a relay adds one of its own: a message has one Content-Length (RFC 3261 sec. 20.14)",
+            ),
+            Unused::Announced { bytes } => (
+                Side::Peer,
+                "content-length-wrong",
+                format!(
+                    "an answer came from {remote} whose Content-Length announces {bytes} bytes of body, and no such body came"
+                ),
+                "platform fault: Content-Length is the number of bytes behind the head (RFC 3261 sec. 20.14); phones wait for the rest, or close the connection",
+            ),
+            Unused::Behind { message, declared, length, start } => {
+                (Side::Peer, "content-length-wrong", behind(message, *declared, *length, start), BEHIND)
+            }
             Unused::Unreadable { line, error, .. } => (
                 Side::Peer,
                 "answer-unreadable",
@@ -314,21 +454,51 @@ impl Unused {
                     "our own limit, not the platform's; phones have limits as well: fewer or shorter bindings and headers",
                 );
             }
-            Unused::Closed { times } => (
+            Unused::Closed { times, spoke } => (
                 Side::Peer,
                 "connection-closed",
                 format!(
-                    "{remote} closed the connection upon the {step} without a byte{}",
+                    "{remote} closed the connection upon the {step} without a byte{}{}",
                     match times {
                         1 => String::new(),
                         2 => ", twice".to_owned(),
                         times => format!(", {times} times"),
-                    }
+                    },
+                    spoke.map_or(String::new(), |ago| format!(
+                        "; it had answered in SIP {} before",
+                        in_words(ago)
+                    ))
                 ),
-                "the far side hangs up at the request: another protocol on this port (TLS?), or a limit or list that has this address: see its logs",
+                match spoke {
+                    Some(_) => {
+                        "platform, or a firewall in front of it: it breaks off at this request (a crash, a rule, a limit of size or rate): compare it with those that were answered, and see its logs"
+                    }
+                    None => {
+                        "the far side hangs up at the request: another protocol on this port (TLS?), or a limit or list that has this address: see its logs"
+                    }
+                },
             ),
         };
         StepVerdict::fail(code, side, seen, advice)
+    }
+}
+
+const BEHIND: &str = "platform fault: Content-Length is the number of bytes behind the head (RFC 3261 sec. 20.14); phones take what is left for the next message, and close the connection";
+
+/// Bytes behind a message that ended where its Content-Length says, in words.
+fn behind(message: &str, declared: Option<u32>, length: usize, start: &str) -> String {
+    let declared = declared
+        .map_or_else(|| "which has no Content-Length".to_owned(), |n| format!("whose Content-Length is {n}"));
+    format!(
+        "{length} bytes came behind the {message}, {declared}, and are no SIP message: {start}: its body is longer than it says"
+    )
+}
+
+/// A short time, in words.
+pub(in crate::check) fn in_words(time: Duration) -> String {
+    match time.as_millis() {
+        ms @ 0..1_000 => format!("{ms} ms"),
+        _ => format!("{:.1} s", time.as_secs_f32()),
     }
 }
 

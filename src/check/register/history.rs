@@ -1,6 +1,5 @@
 //! What a registration has seen of its registrar so far: a refusal after a success is not a refusal at first.
 
-use super::session::Ended;
 use crate::ua::registration::Command;
 use std::time::{Duration, Instant};
 
@@ -9,6 +8,8 @@ use std::time::{Duration, Instant};
 pub(in crate::check) struct History {
     /// Commands that were accepted, with the time, in order.
     accepted: Vec<(Command, Instant)>,
+    /// The status that a query was refused with, where a binding was then tried all the same.
+    pub(in crate::check) refused_query: Option<u16>,
     /// A digest answer of ours was sent.
     pub(in crate::check) credentials_sent: bool,
     /// A request with a digest answer of ours was accepted.
@@ -16,17 +17,23 @@ pub(in crate::check) struct History {
 }
 
 impl History {
-    pub(super) fn add(&mut self, command: Command, ended: &Ended, now: Instant) {
-        self.credentials_sent |= ended.credentials_sent;
-        if ended.accepted() {
+    /// A command ended: was it accepted, and did it carry a digest answer?
+    pub(super) fn add(&mut self, command: Command, (accepted, with_credentials): (bool, bool), now: Instant) {
+        self.credentials_sent |= with_credentials;
+        if accepted {
             self.accepted.push((command, now));
-            self.credentials_accepted |= ended.credentials_sent;
+            self.credentials_accepted |= with_credentials;
         }
     }
 
     /// Were our credentials good before?
     pub(in crate::check) fn knows_credentials(&self) -> bool {
         self.credentials_accepted
+    }
+
+    /// Was a query of the bindings accepted before?
+    pub(in crate::check) fn has_queried(&self) -> bool {
+        self.accepted.iter().any(|(command, _)| *command == Command::Query)
     }
 
     /// What was accepted last, in words; `None` when nothing was.

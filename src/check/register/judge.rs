@@ -1,14 +1,15 @@
 //! What an ended command means: a verdict, one sentence, and what to do.
 
 use super::bindings::{Foreign, counted};
+use super::ended::{Bound, Ended};
 use super::refusal;
-use super::session::{Bound, Ended, Session};
+use super::session::Session;
 use crate::check::challenged::{self, Asked};
 use crate::check::judge::quote::quoted;
+use crate::check::judge::status::Said;
 use crate::check::judged::{self, PATIENCE, Silence, StepVerdict, interrupted};
 use crate::check::{Finding, Interrupted, Severity, Side, Verdict};
-use crate::syntax::HeaderName;
-use crate::ua::registration::{Binding, End, Finished, MAX_MIN_EXPIRES};
+use crate::ua::registration::{Binding, End, Finished};
 
 /// Was a command accepted; if not, why?
 pub(in crate::check) fn accepted(session: &Session, ended: &Ended, step: &str) -> StepVerdict {
@@ -58,34 +59,7 @@ fn end(session: &Session, ended: &Ended, finished: &Finished, step: &str) -> Ste
             None => "accepted".to_owned(),
         }),
         End::Timeout | End::TransportFailed => no_answer(ended, step),
-        End::IntervalTooBrief { without_min_expires: true } => {
-            let named = finished.answer.as_ref().and_then(|a| a.message().header(HeaderName::MinExpires));
-            match named.map(quoted).filter(|named| !named.is_empty()) {
-                None => StepVerdict::fail(
-                    "interval-without-minimum",
-                    Side::Peer,
-                    "423 Interval Too Brief without Min-Expires".to_owned(),
-                    "platform fault: a 423 has to name the minimum (RFC 3261 sec. 10.3)",
-                ),
-                Some(named) => StepVerdict::fail(
-                    "interval-without-minimum",
-                    Side::Peer,
-                    format!(
-                        "423 Interval Too Brief with a Min-Expires that is of no use: {named}; over what was asked and up to {MAX_MIN_EXPIRES} s (7 days) is taken"
-                    ),
-                    "platform: phones register for minutes or hours; correct the minimum",
-                ),
-            }
-        }
-        End::IntervalTooBrief { without_min_expires: false } => StepVerdict::fail(
-            "interval-refused-again",
-            Side::Peer,
-            format!(
-                "423 again although Min-Expires ({} s) was obeyed",
-                finished.min_expires.unwrap_or_default()
-            ),
-            "platform fault: it refuses the minimum that it named",
-        ),
+        End::IntervalTooBrief { .. } => refusal::too_brief(ended, finished, session.granted()),
         End::Busy => StepVerdict::open(
             "probe-limit",
             Side::Probe,
@@ -139,32 +113,40 @@ fn no_answer(ended: &Ended, step: &str) -> StepVerdict {
         answered_before: ended.answered_before,
         unused: ended.unused.as_ref(),
         sizes: ended.sizes,
+        requests: ended.requests.as_deref(),
         probe_limit: ended.probe_limit.as_deref(),
     })
 }
 
-/// Is this registrar one that binds, but answers no queries?
-pub(in crate::check) fn refuses_only_queries(ended: &Ended) -> bool {
-    let refused = ended.finished.as_ref().is_some_and(|f| f.end == End::Refused);
-    refused && ended.answer().is_some_and(|a| matches!(a.status(), 400 | 405 | 406 | 423 | 488 | 501))
-}
-
-/// The minimum that a 423 names.
-fn minimum(ended: &Ended) -> String {
-    let named = ended.answer().and_then(|a| a.message().header(HeaderName::MinExpires)).map(quoted);
-    named.map_or(String::new(), |named| format!(", with Min-Expires {named}"))
-}
-
-pub(in crate::check) fn query_refused(ended: &Ended) -> Finding {
-    let status = ended.finished.as_ref().map(status_of).unwrap_or_default();
+/// The query alone was refused, a binding was not.
+pub(in crate::check) fn query_refused(query: &Ended) -> Finding {
     Finding::new(
         "query-refused",
         Severity::Warning,
         Side::Peer,
-        format!("{status} to a REGISTER without Contact{}: other bindings cannot be seen", minimum(ended)),
+        format!(
+            "{} to a REGISTER without Contact, and a binding is accepted: other bindings cannot be seen",
+            refusal_of(query)
+        ),
         "platform: a query of the bindings is part of RFC 3261 sec. 10.2.3",
     )
-    .shown_by(ended.evidence.clone())
+    .shown_by(query.evidence.clone())
+}
+
+/// A query was refused, and nothing but the query was to be asked.
+pub(in crate::check) fn cannot_tell(query: &Ended) -> StepVerdict {
+    StepVerdict::open(
+        "lookup-refused",
+        Side::Peer,
+        format!("the registrar does not say who is bound: it refuses the query with {}; a binding may be accepted all the same", refusal_of(query)),
+        "look it up in the platform's own list; `ringback register` shows whether the account registers; platform: a query of the bindings is part of RFC 3261 sec. 10.2.3",
+    )
+    .shown_by(&query.evidence)
+}
+
+/// Status, phrase and what explains them.
+fn refusal_of(ended: &Ended) -> String {
+    ended.answer().map_or_else(String::new, |answer| Said::read(answer.message()).sentence(""))
 }
 
 /// Is our Contact in the 200, with an expiry that can be used?
@@ -188,6 +170,22 @@ pub(in crate::check) fn granted(ended: &Ended, asked: u32) -> StepVerdict {
             format!("{} with an expiry of 0 s: the binding is gone at once", answer.status()),
             "platform fault: it takes the registration for a removal",
         ),
+        (None, _) if answer.bindings.is_empty() && answer.unreadable.is_empty() => {
+            let expiry = match answer.granted {
+                Some((seconds, _)) => format!(", only an expiry of {seconds} s"),
+                None => String::new(),
+            };
+            StepVerdict::fail(
+                "contact-not-listed",
+                Side::Peer,
+                format!(
+                    "{} {} lists no binding at all{expiry}: ours was not kept, or is not told",
+                    answer.status(),
+                    answer.reason()
+                ),
+                "platform fault: a 200 lists all bindings, the new one among them (RFC 3261 sec. 10.3 step 8); a phone takes itself for not registered",
+            )
+        }
         (None, _) if !answer.bindings.is_empty() => StepVerdict::fail(
             "contact-not-listed",
             Side::Peer,
@@ -277,7 +275,7 @@ pub(in crate::check) fn gone(session: &Session, removed: &Ended, last: &Ended) -
     let still = |ended: &Ended| {
         ended.answer().is_some_and(|a| a.bindings.iter().any(|b| b.own && b.expires != Some(0)))
     };
-    if refuses_only_queries(last) {
+    if last.refuses_the_query() && !last.history.has_queried() {
         return StepVerdict::not_run("the registrar answers no queries");
     }
     let judged = accepted(session, last, "last query");

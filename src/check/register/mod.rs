@@ -1,6 +1,8 @@
 //! Does this account register? Query, bind, refresh, query again, remove; each a step of its own.
 
+pub(super) mod asked;
 pub(super) mod bindings;
+pub(super) mod ended;
 mod history;
 pub(super) mod judge;
 pub(super) mod observe;
@@ -14,8 +16,10 @@ use crate::check::Finding;
 use crate::check::judged::StepVerdict;
 use crate::check::result::RegisterResult;
 use crate::ua::registration::Command;
+use asked::Asked;
 use bindings::{Foreign, bound, counted};
-use session::{Ended, Session};
+use ended::Ended;
+use session::Session;
 use std::ops::Range;
 use std::time::Duration;
 
@@ -27,23 +31,16 @@ use std::time::Duration;
 /// `other_bindings`.
 #[derive(Debug, Clone)]
 pub struct Register {
-    account: Account,
+    asked: Asked,
     expires: u32,
     query_only: bool,
     beside_live_devices: bool,
-    time_limit: Option<Duration>,
 }
 
 impl Register {
     /// With the account's own data and an asked expiry of 300 s.
     pub fn new(account: &Account) -> Register {
-        Register {
-            account: account.clone(),
-            expires: 300,
-            query_only: false,
-            beside_live_devices: false,
-            time_limit: None,
-        }
+        Register { asked: Asked::about(account), expires: 300, query_only: false, beside_live_devices: false }
     }
 
     /// The expiry to ask for, in seconds.
@@ -72,7 +69,7 @@ impl Register {
     /// The time for the whole check, cleaning up not counted.
     #[must_use]
     pub fn timeout(mut self, limit: Duration) -> Register {
-        self.time_limit = Some(limit);
+        self.asked.time_limit = Some(limit);
         self
     }
 }
@@ -83,22 +80,19 @@ impl Check for Register {
     }
 
     fn accounts(&self) -> Vec<String> {
-        vec![self.account.name().to_owned()]
+        self.asked.accounts()
     }
 
     fn subject(&self) -> String {
-        self.account.aor().to_owned()
+        self.asked.subject()
     }
 
     fn time_limit(&self) -> Option<Duration> {
-        self.time_limit
+        self.asked.time_limit
     }
 
     async fn run(&self, run: &mut Run) {
-        if self.account.name() != self.account.aor() {
-            run.fact("account", self.account.name());
-        }
-        let Some(mut session) = Session::open(run, &self.account, self.expires).await else { return };
+        let Some(mut session) = self.asked.open(run, self.expires).await else { return };
         let others = self.ask(run, &mut session).await;
         if session.may_be_bound() {
             remove(run, &mut session, others).await;
@@ -111,8 +105,8 @@ impl Check for Register {
 struct Queried {
     /// Live bindings of others.
     foreign: Vec<Foreign>,
-    /// The registrar binds, and answers no queries.
-    not_answered: bool,
+    /// It was refused; a binding may be accepted all the same.
+    refused: Option<Ended>,
     evidence: Range<usize>,
 }
 
@@ -166,11 +160,16 @@ impl Register {
         let ended = session.command(run, Command::Query).await;
         observe::answer(run, session, &ended);
         let judged = judge::accepted(session, &ended, "query");
-        if judge::refuses_only_queries(&ended) {
-            run.end(step, Verdict::NotRun, format!("{}; binding all the same", judged.detail));
-            run.find(judge::query_refused(&ended));
+        if ended.refuses_the_query() && !(self.query_only && ended.knows_nobody()) {
             run.attach(RegisterResult::default());
-            return Some(Queried { foreign: Vec::new(), not_answered: true, evidence: ended.evidence });
+            if self.query_only {
+                let judged = judge::cannot_tell(&ended);
+                session.end_step(run, step, &judged, judged.detail.clone());
+                return None;
+            }
+            run.end(step, Verdict::NotRun, format!("{}; binding all the same", judged.detail));
+            let evidence = ended.evidence.clone();
+            return Some(Queried { foreign: Vec::new(), refused: Some(ended), evidence });
         }
         let bindings = ended.answer().filter(|_| ended.accepted()).map(|answer| bound(&answer.bindings));
         bindings.into_iter().for_each(|bindings| run.attach(RegisterResult::of(bindings)));
@@ -185,7 +184,7 @@ impl Register {
             self.skip_from(run, "bind", "the query did not succeed");
             return None;
         }
-        Some(Queried { foreign, not_answered: false, evidence: ended.evidence })
+        Some(Queried { foreign, refused: None, evidence: ended.evidence })
     }
 
     /// Adds our own binding; gives what was granted in words, `None` when it is not usable.
@@ -200,6 +199,9 @@ impl Register {
             return None;
         }
         run.metric("rrd", MetricValue::Duration(ended.took()));
+        if let Some(query) = &queried.refused {
+            run.find(judge::query_refused(query));
+        }
 
         let step = run.begin("granted");
         let judged = judge::granted(&ended, self.expires);
@@ -239,7 +241,7 @@ impl Register {
         let step = run.begin("query-again");
         let ended = session.command(run, Command::Query).await;
         observe::answer(run, session, &ended);
-        let judged = if queried.not_answered && judge::refuses_only_queries(&ended) {
+        let judged = if queried.refused.is_some() && ended.refuses_the_query() {
             StepVerdict::not_run("the registrar answers no queries")
         } else {
             judge::listed(session, &ended)

@@ -1,11 +1,13 @@
 //! What an answer shows beside its verdict: facts, and findings that do not fail the check.
 
 use super::bindings::{Foreign, devices, missing};
+use super::ended::Ended;
 use super::judge::offered;
-use super::session::{Ended, Session};
+use super::session::Session;
 use crate::auth::Charset;
 use crate::check::challenged::is_digest;
 use crate::check::judge::quote::quoted;
+use crate::check::judge::unlike;
 use crate::check::judged::StepVerdict;
 use crate::check::{Finding, MetricValue, Run, Severity, Side};
 use crate::message::Message;
@@ -36,6 +38,7 @@ pub(in crate::check) fn answer(run: &mut Run, session: &Session, ended: &Ended) 
             .shown_by(ended.evidence.clone()),
         );
     }
+    rewritten(run, ended);
     let Some(finished) = &ended.finished else { return };
     if finished.charset == Charset::Latin1 && ended.accepted() {
         run.find(
@@ -73,6 +76,15 @@ pub(in crate::check) fn answer(run: &mut Run, session: &Session, ended: &Ended) 
         if ended.accepted() && finished.command == Command::Bind {
             binding_facts(run, ended, answer);
         }
+    }
+}
+
+/// What an answer gave back changed; told once: what is changed in one answer is changed in all.
+pub(in crate::check) fn rewritten(run: &mut Run, ended: &Ended) {
+    if let Some(finding) = unlike::finding(&ended.unlike)
+        && !run.findings().iter().any(|known| known.code == finding.code)
+    {
+        run.find(finding.shown_by(ended.evidence.clone()));
     }
 }
 

@@ -1,12 +1,13 @@
 //! A REGISTER that was refused: what the status, the words beside it and what was accepted before say together.
 
 use super::bindings::foreign;
-use super::session::Ended;
+use super::ended::Ended;
+use crate::check::judge::quote::quoted;
 use crate::check::judge::status::{About, Meaning, Said, meaning};
 use crate::check::judged::StepVerdict;
 use crate::check::{Side, Verdict};
 use crate::syntax::HeaderName;
-use crate::ua::registration::{Answer, Command, Finished};
+use crate::ua::registration::{Answer, Command, Finished, MAX_MIN_EXPIRES};
 
 /// What a refusal by a final response means; `step` is the name of what was refused.
 pub(super) fn judge(ended: &Ended, finished: &Finished, answer: &Answer, step: &str) -> StepVerdict {
@@ -20,12 +21,55 @@ pub(super) fn judge(ended: &Ended, finished: &Finished, answer: &Answer, step: &
         has_challenge: [HeaderName::WwwAuthenticate, HeaderName::ProxyAuthenticate]
             .into_iter()
             .any(|name| answer.message().header(name).is_some()),
+        like_the_query: ended.history.refused_query == Some(answer.status()),
         before: ended.history.last(ended.ended_at()),
         knew_credentials: ended.history.knows_credentials(),
         retried_after: ended.retried_after.as_deref(),
     };
     let Meaning { verdict, code, side, says, advice } = of(&refused, &said);
     StepVerdict::of(verdict, code, side, said.sentence(&says), advice)
+}
+
+/// A 423 to a binding that could not be obeyed, or was obeyed and came again. `granted`: what was granted before, in seconds.
+pub(super) fn too_brief(ended: &Ended, finished: &Finished, granted: Option<u32>) -> StepVerdict {
+    let named = finished.answer.as_ref().and_then(|a| a.message().header(HeaderName::MinExpires)).map(quoted);
+    let named = named.filter(|named| !named.is_empty());
+    let asked = finished.asked_expires.unwrap_or_default();
+    let before = ended.history.last(ended.ended_at()).map_or(String::new(), |before| match granted {
+        Some(seconds) => format!("; {before}, with {seconds} s granted"),
+        None => format!("; {before}"),
+    });
+    let met = named.as_ref().and_then(|named| named.parse::<u32>().ok()).filter(|minimum| *minimum <= asked);
+    let (code, says, advice) = match (finished.min_expires, named) {
+        (Some(minimum), named) => (
+            "interval-refused-again",
+            format!(
+                "423 again although Min-Expires ({minimum} s) was obeyed: {asked} s were asked, and refused with {}{before}",
+                named.map_or_else(|| "no Min-Expires".to_owned(), |named| format!("Min-Expires {named}"))
+            ),
+            "platform fault: it refuses the minimum that it named; phones ask again without end",
+        ),
+        (None, Some(named)) if met.is_some() => (
+            if met == Some(asked) { "interval-refused-again" } else { "interval-without-minimum" },
+            format!(
+                "423 Interval Too Brief to {asked} s, with Min-Expires {named}: what was asked is no less{before}"
+            ),
+            "platform fault: it refuses the minimum that it names; phones ask again without end",
+        ),
+        (None, None) => (
+            "interval-without-minimum",
+            format!("423 Interval Too Brief without Min-Expires, {asked} s were asked{before}"),
+            "platform fault: a 423 has to name the minimum (RFC 3261 sec. 10.3)",
+        ),
+        (None, Some(named)) => (
+            "interval-without-minimum",
+            format!(
+                "423 Interval Too Brief with a Min-Expires that is of no use: {named}; over what was asked ({asked} s) and up to {MAX_MIN_EXPIRES} s (7 days) is taken{before}"
+            ),
+            "platform: phones register for minutes or hours; correct the minimum",
+        ),
+    };
+    StepVerdict::fail(code, Side::Peer, says, advice)
 }
 
 /// The circumstances of a refusal.
@@ -39,6 +83,8 @@ struct Refused<'a> {
     lists_others: bool,
     /// It carries a challenge, although it is no 401 or 407.
     has_challenge: bool,
+    /// A query was refused with the same status: the Contact is not what it minds.
+    like_the_query: bool,
     /// What was accepted last in this check.
     before: Option<String>,
     /// The same credentials were accepted before.
@@ -77,7 +123,8 @@ fn of(refused: &Refused<'_>, said: &Said) -> Meaning {
     // A query carries no Contact: no binding can be too many there.
     let is_full = refused.command == Command::Bind
         && (words == Some(About::Bindings)
-            || refused.lists_others && matches!(said.status, 403 | 503 | 603) && !pauses);
+            || refused.lists_others && matches!(said.status, 403 | 503 | 603) && !pauses)
+        && !refused.like_the_query;
     if is_full {
         let listed = match refused.listed {
             0 => String::new(),
@@ -228,6 +275,7 @@ mod tests {
             listed: 0,
             lists_others: false,
             has_challenge: false,
+            like_the_query: false,
             before: None,
             knew_credentials: false,
             retried_after: None,

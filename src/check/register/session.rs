@@ -1,22 +1,22 @@
 //! One account's registration on the wire: the machine of [`crate::ua::registration`] driven through a [`Run`].
 
 use super::bindings::{Foreign, devices};
+use super::ended::{Bound, Ended};
 use super::history::History;
-use super::judge;
 use crate::check::Withheld;
 use crate::check::journal::{Left, LeftOpen, Open};
-use crate::check::judge::unused::Unused;
+use crate::check::judge::surplus::surplus;
+use crate::check::judge::unlike::unlike;
+use crate::check::judge::unused::{NOT_IDLE, in_words};
 use crate::check::judged::{self, StepVerdict};
 use crate::check::{
-    Account, Answered, Destination, Finding, Interrupted, MetricValue, Run, Severity, Side, StepMark,
-    Unreached, Verdict,
+    Account, Answered, Destination, Finding, MetricValue, Run, Severity, Side, StepMark, Unreached, Verdict,
 };
 use crate::endpoint::Scope;
 use crate::message::{Flow, Message, Transport};
 use crate::syntax::{Host, Uri};
-use crate::transport::{TransportError, TransportErrorKind};
-use crate::ua::registration::{Answer, Command, Config, End, Finished, Input, Output, Registration};
-use std::ops::Range;
+use crate::transport::TransportErrorKind;
+use crate::ua::registration::{Answer, Command, Config, Input, Output, Registration};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -34,6 +34,7 @@ pub(in crate::check) struct Session {
     reconnected: bool,
     granted: Option<u32>,
     requests: u32,
+    answers: u64,
     retransmissions: u64,
     history: History,
     /// The refusal of a reused nonce was told.
@@ -45,89 +46,6 @@ pub(in crate::check) struct Session {
     /// What is noted of its binding before it is asked for.
     left: Left,
     noted: Option<Open>,
-}
-
-/// What came of binding where nobody else is live.
-pub(in crate::check) enum Bound {
-    /// The binding was asked for; also where the registrar answers no queries. Devices that were live before, in the option's name.
-    Asked { query: Ended, bind: Ended, devices: Vec<Foreign> },
-    /// Others are live there, and nothing was bound beside them.
-    NotBeside { query: Ended, devices: Vec<Foreign> },
-    /// The query did not succeed.
-    NotQueried { query: Ended },
-}
-
-/// How a command ended, with its circumstances.
-pub(in crate::check) struct Ended {
-    /// What the machine says; `None` when we did not wait for its end.
-    pub(in crate::check) finished: Option<Finished>,
-    pub(in crate::check) failure: Option<TransportError>,
-    pub(in crate::check) interrupted: Option<Interrupted>,
-    /// A provisional response came for the request that ended it.
-    pub(in crate::check) provisional: bool,
-    /// What came last and was no answer.
-    pub(in crate::check) unused: Option<Unused>,
-    /// Sizes of the last request and of the largest that was answered, over UDP.
-    pub(in crate::check) sizes: (usize, usize),
-    /// How the probe itself was the limit.
-    pub(in crate::check) probe_limit: Option<String>,
-    pub(in crate::check) answered_before: u64,
-    pub(in crate::check) credentials_sent: bool,
-    /// What the session had seen before this command.
-    pub(in crate::check) history: History,
-    /// The refusal of a reused nonce that a request with a fresh one was sent after.
-    pub(in crate::check) retried_after: Option<String>,
-    pub(in crate::check) flow: Flow,
-    pub(in crate::check) answered_from: Option<Flow>,
-    pub(in crate::check) evidence: Range<usize>,
-    began: Instant,
-    ended: Instant,
-}
-
-impl Ended {
-    pub(in crate::check) fn answer(&self) -> Option<&Answer> {
-        self.finished.as_ref().and_then(|f| f.answer.as_ref())
-    }
-    /// Accepted in the end, be it after a refusal that a phone might not survive.
-    pub(in crate::check) fn accepted(&self) -> bool {
-        let good =
-            |end: &End| matches!(end, End::Accepted | End::NonceRefusedWithoutStale { recovered: true });
-        self.finished.as_ref().is_some_and(|f| good(&f.end))
-    }
-    pub(in crate::check) fn took(&self) -> Duration {
-        self.ended.saturating_duration_since(self.began)
-    }
-    /// When it ended.
-    pub(in crate::check) fn ended_at(&self) -> Instant {
-        self.ended
-    }
-    /// A final response that refuses, as a status line.
-    pub(in crate::check) fn refusal(&self) -> Option<String> {
-        let is_refusal = self.finished.as_ref().is_some_and(|f| f.end == End::Refused);
-        self.answer().filter(|_| is_refusal).map(|a| format!("{} {}", a.status(), a.reason()))
-    }
-    /// A refusal that may mean the nonce alone, which was good before.
-    fn refuses_reused_nonce(&self) -> Option<String> {
-        let reused = self.finished.as_ref().is_some_and(|f| f.reused_nonce);
-        let status = self.answer().map(Answer::status);
-        let is_it = reused && self.history.knows_credentials() && matches!(status, Some(400 | 403));
-        self.refusal().filter(|_| is_it)
-    }
-    /// It goes on with what an attempt before it began.
-    fn follow(&mut self, first: &Ended, run: &Run) {
-        self.began = first.began;
-        self.evidence.start = first.evidence.start;
-        self.look_back(run);
-    }
-    fn look_back(&mut self, run: &Run) {
-        // Reading the record again costs more than a whole exchange: only where nothing else says what happened.
-        let unanswered =
-            self.finished.as_ref().is_none_or(|f| matches!(f.end, End::Timeout | End::TransportFailed));
-        if unanswered {
-            self.unused = run.unused(self.evidence.clone());
-            self.sizes = run.sizes();
-        }
-    }
 }
 
 impl Session {
@@ -237,6 +155,7 @@ impl Session {
             reconnected: false,
             granted: None,
             requests: 0,
+            answers: 0,
             retransmissions: 0,
             history: History::default(),
             nonce_told: false,
@@ -253,7 +172,7 @@ impl Session {
         let ended = if lost && !std::mem::replace(&mut self.reconnected, true) {
             let mut second = self.attempt(run, command, true).await;
             if second.answer().is_some() {
-                run.find(lost_connection(&first));
+                run.find(lost_connection(&first, run.idle()));
             }
             second.follow(&first, run);
             second
@@ -267,7 +186,11 @@ impl Session {
         } else {
             first
         };
-        self.history.add(command, &ended, run.now());
+        if ended.refuses_the_query() {
+            self.history.refused_query = ended.answer().map(Answer::status);
+        }
+        let now = run.now();
+        self.history.add(command, (ended.accepted(), ended.credentials_sent), now);
         let mut ended = ended;
         self.recognize(run, command, &mut ended);
         ended
@@ -277,7 +200,7 @@ impl Session {
     pub(in crate::check) async fn bind_unless_live(&mut self, run: &mut Run, beside: bool) -> Bound {
         let query = self.command(run, Command::Query).await;
         let devices = self.devices(run, &query);
-        if !query.accepted() && !judge::refuses_only_queries(&query) {
+        if !query.accepted() && !query.refuses_the_query() {
             return Bound::NotQueried { query };
         }
         if !devices.is_empty() && !beside {
@@ -351,24 +274,7 @@ impl Session {
     async fn attempt(&mut self, run: &mut Run, command: Command, was_lost: bool) -> Ended {
         let began = run.now();
         let mark = run.record_count();
-        let mut ended = Ended {
-            finished: None,
-            failure: None,
-            interrupted: None,
-            provisional: false,
-            unused: None,
-            sizes: (0, 0),
-            probe_limit: None,
-            answered_before: 0,
-            credentials_sent: self.history.credentials_sent,
-            history: self.history.clone(),
-            retried_after: None,
-            flow: self.flow,
-            answered_from: None,
-            evidence: mark..mark,
-            began,
-            ended: began,
-        };
+        let mut ended = Ended::new(&self.history, self.flow, began, mark);
         match self.same_flow(run, was_lost).await {
             Ok(()) => ended.flow = self.flow,
             Err(Unreached::Transport(error)) => {
@@ -438,7 +344,7 @@ impl Session {
     ) -> Input {
         let scope = Arc::clone(&self.scope);
         let asked = request.cseq().map(|cseq| cseq.number).ok();
-        let reply = run.request_by(&scope, request, self.flow).await;
+        let reply = run.request_by(&scope, request.clone(), self.flow).await;
         first_sent.get_or_insert(reply.sent_at);
         self.retransmissions += u64::from(reply.retransmissions);
         ended.ended = reply.ended_at;
@@ -452,7 +358,11 @@ impl Session {
                 Input::Timeout
             }
             Answered::Final(received) => {
+                self.answers += 1;
                 ended.answered_from = Some(received.flow);
+                if ended.unlike.is_empty() {
+                    ended.unlike = unlike(&request, &received.message);
+                }
                 Input::Response(received.message)
             }
             Answered::Timeout => Input::Timeout,
@@ -483,7 +393,7 @@ impl Session {
         if flow != self.flow {
             self.flow = flow;
             if !was_lost {
-                run.find(closed_between());
+                run.find(closed_between(run.idle()));
             }
         }
         Ok(())
@@ -524,8 +434,17 @@ impl Session {
         self.flow.transport
     }
 
-    /// Totals, at the end.
+    /// Totals, and what came beyond the answers, at the end.
     pub(in crate::check) fn write_down(&self, run: &mut Run) {
+        // Reading the record again costs more than a whole exchange: only where there is more in it than requests and answers.
+        let expected = u64::from(self.requests) + self.retransmissions + self.answers;
+        if run.record_count() as u64 > expected {
+            for finding in surplus(&run.records()) {
+                if !run.findings().iter().any(|known| known.code == finding.code) {
+                    run.find(finding);
+                }
+            }
+        }
         run.metric("requests", MetricValue::Count(self.requests.into()));
         run.metric("retransmissions", MetricValue::Count(self.retransmissions));
         if self.retransmissions > 0 {
@@ -554,26 +473,43 @@ fn ip_text(flow: Flow) -> String {
     }
 }
 
-fn lost_connection(ended: &Ended) -> Finding {
+/// `idle`: how long nothing had come on the connection when it was closed.
+fn lost_connection(ended: &Ended, idle: Option<Duration>) -> Finding {
+    let quick = idle.filter(|idle| *idle < NOT_IDLE);
     Finding::new(
         "connection-lost",
         Severity::Warning,
         Side::Peer,
         format!(
-            "{} closed the connection under a request; it was sent again on a new one",
-            ended.flow.remote
+            "{} closed the connection under a request{}; it was sent again on a new one",
+            ended.flow.remote,
+            quick.map_or(String::new(), |idle| format!(", {} after its last answer on it", in_words(idle)))
         ),
-        "keep-alives shorter than the far side's idle time; without them a phone loses the next request",
+        match quick {
+            Some(_) => CLOSES_AT_ONCE,
+            None => "keep-alives shorter than the far side's idle time; without them a phone loses the next request",
+        },
     )
     .shown_by(ended.evidence.clone())
 }
 
-fn closed_between() -> Finding {
+fn closed_between(idle: Option<Duration>) -> Finding {
+    let quick = idle.filter(|idle| *idle < NOT_IDLE);
     Finding::new(
         "connection-not-kept",
         Severity::Warning,
         Side::Peer,
-        "the far side closed the connection between two requests; a new one was opened",
-        "calls to a phone come over this connection: the far side should keep it open, or the phone send keep-alives",
+        format!(
+            "the far side closed the connection between two requests{}; a new one was opened",
+            quick.map_or(String::new(), |idle| format!(", {} after its answer", in_words(idle)))
+        ),
+        match quick {
+            Some(_) => CLOSES_AT_ONCE,
+            None => {
+                "calls to a phone come over this connection: the far side should keep it open, or the phone send keep-alives"
+            }
+        },
     )
 }
+
+const CLOSES_AT_ONCE: &str = "platform: keep the connection of a phone open: calls come over it; a server or proxy that closes it behind each answer, a crash or a limit: see its logs";

@@ -236,6 +236,7 @@ impl Scene<'_> {
         // Only where nothing else says what happened: the record is read again for it.
         let is_silent = caller.seen.answered.is_none();
         let unused = is_silent.then(|| self.run.unused(self.records_of(leg))).flatten();
+        let requests = is_silent.then(|| self.run.requests_in(self.records_of(leg))).flatten();
         let sizes = if is_silent { self.run.sizes() } else { (0, 0) };
         let failed =
             self.run.records().into_iter().skip(self.calls_from).rev().find_map(|record| {
@@ -277,6 +278,7 @@ impl Scene<'_> {
                 answered_before: self.run.answers(),
                 unused: unused.as_ref(),
                 sizes,
+                requests: requests.as_deref(),
                 probe_limit: limit.as_deref(),
             },
         })

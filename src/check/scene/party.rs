@@ -3,7 +3,8 @@
 use crate::check::address::host_text;
 use crate::check::judged::StepVerdict;
 use crate::check::register::bindings::foreign;
-use crate::check::register::session::{Bound, Ended, Session};
+use crate::check::register::ended::{Bound, Ended};
+use crate::check::register::session::Session;
 use crate::check::register::{judge, observe};
 use crate::check::{Account, Run, Side, Verdict};
 use crate::endpoint::agent::{Agent, Arrivals};
@@ -171,6 +172,7 @@ impl Party {
         for ended in [Some(query), bind].into_iter().flatten() {
             let challenges = ended.finished.iter().flat_map(|finished| &finished.challenges);
             self.realms.extend(challenges.filter(|c| c.answered).map(|c| c.realm.clone()));
+            observe::rewritten(run, ended);
         }
         self.others = devices.len();
         self.listed = bind.and_then(Ended::answer).map_or(0, |answer| foreign(&answer.bindings).len());

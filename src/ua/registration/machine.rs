@@ -246,7 +246,9 @@ impl Registration {
                 self.expires = minimum;
                 self.send();
             }
-            _ => self.finish(End::IntervalTooBrief { without_min_expires: usable.is_none() }),
+            // Whatever it names now: the minimum that it named before was obeyed.
+            (_, Some(_)) => self.finish(End::IntervalTooBrief { without_min_expires: false }),
+            (None, None) => self.finish(End::IntervalTooBrief { without_min_expires: true }),
         }
     }
 
@@ -264,6 +266,7 @@ impl Registration {
             requests: self.challenged.requests(),
             challenges: self.challenged.take_offered(),
             min_expires: running.min_expires,
+            asked_expires: (running.command == Command::Bind).then_some(self.expires),
             reused_nonce: self.challenged.sent_reused_nonce(),
             charset: self.challenged.charset(),
             answer,
@@ -281,6 +284,7 @@ impl Registration {
             requests: 0,
             challenges: Vec::new(),
             min_expires: None,
+            asked_expires: None,
             reused_nonce: false,
             charset: self.challenged.charset(),
             answer: None,

@@ -138,6 +138,8 @@ pub struct Finished {
     pub challenges: Vec<Offered>,
     /// 423 that were obeyed: the Min-Expires, in seconds.
     pub min_expires: Option<u32>,
+    /// The expiry that the last request of a binding asked for, in seconds.
+    pub asked_expires: Option<u32>,
     /// The request that ended it carried a nonce of an earlier command.
     pub reused_nonce: bool,
     /// In which octets user name and password were hashed last: ISO-8859-1 only where UTF-8 was refused.

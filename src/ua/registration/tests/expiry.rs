@@ -31,6 +31,13 @@ fn a_second_423_after_obeying_ends_it() {
     play.respond("423 Interval Too Brief", &["Min-Expires: 900"]);
     assert_eq!(play.finished().end, End::IntervalTooBrief { without_min_expires: false });
     assert_eq!((play.sent(), play.finished().min_expires), (2, Some(600)));
+    for again in [&["Min-Expires: 600"][..], &["Min-Expires: 60"], &[]] {
+        let mut play = Play::new();
+        play.command(Command::Bind).respond("423 Interval Too Brief", &["Min-Expires: 600"]);
+        play.respond("423 Interval Too Brief", again);
+        assert_eq!(play.finished().end, End::IntervalTooBrief { without_min_expires: false }, "{again:?}");
+        assert_eq!(play.finished().asked_expires, Some(600));
+    }
 }
 
 #[test]
