@@ -8,7 +8,8 @@ use bytes::Bytes;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::net::{IpAddr, SocketAddr};
 use std::sync::{Arc, Weak};
-use tokio::sync::{mpsc, oneshot};
+use std::time::Duration;
+use tokio::sync::{mpsc, oneshot, watch};
 
 /// Users of a connection after which those that are gone are sorted out for the first time.
 const USERS_AT_FIRST: usize = 16;
@@ -32,6 +33,8 @@ pub(super) struct Connection {
     pub(super) flow: Flow,
     /// `None` once it is told to close.
     queue: Option<mpsc::Sender<Bytes>>,
+    /// The time without a message after which it is closed.
+    idle: watch::Sender<Duration>,
     /// The peer sends nothing more.
     half_closed: bool,
     /// Client transactions that wait for an answer on it, in the order in which they began.
@@ -87,10 +90,12 @@ impl Connections {
         if !opened {
             settings.keep_alive = None;
         }
-        let queue = spawn_connection(id, stream, settings, self.events.clone());
+        let (idle, idle_seen) = watch::channel(settings.idle_timeout);
+        let queue = spawn_connection(id, stream, settings, idle_seen, self.events.clone());
         let connection = Connection {
             flow,
             queue: Some(queue),
+            idle,
             half_closed: false,
             waiting: BTreeMap::new(),
             users: Vec::new(),
@@ -206,6 +211,11 @@ impl Connection {
     /// Closes it when what is queued is written.
     pub(super) fn close(&mut self) {
         self.queue = None;
+    }
+
+    /// Closes it after this time without a message in either direction (or a ping of the peer's), as soon as that has passed already.
+    pub(super) fn close_when_idle(&mut self, time: Duration) {
+        self.idle.send_replace(time);
     }
 
     /// Remembers a scope that used it.

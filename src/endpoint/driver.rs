@@ -247,6 +247,11 @@ impl Driver {
                     connection.close();
                 }
             }
+            Command::CloseWhenIdle { flow, time } => {
+                if let Some(connection) = self.connections.by_flow(&flow) {
+                    connection.close_when_idle(time.min(FOREVER));
+                }
+            }
             Command::Close => {}
         }
     }

@@ -16,6 +16,7 @@ use crate::transport::{
 use bytes::Bytes;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 use std::time::Instant;
 use tokio::sync::{mpsc, oneshot};
 
@@ -84,6 +85,10 @@ pub(super) enum Command {
         reply: oneshot::Sender<Result<Flow, TransportError>>,
     },
     Disconnect(Flow),
+    CloseWhenIdle {
+        flow: Flow,
+        time: Duration,
+    },
     Close,
 }
 
@@ -266,6 +271,15 @@ impl Endpoint {
     /// [`Error::Closed`].
     pub async fn disconnect(&self, flow: Flow) -> Result<(), Error> {
         self.command(Command::Disconnect(flow)).await
+    }
+
+    /// Closes one connection after this time without a message in either direction, whatever
+    /// [`Config::idle_timeout`](super::Config::idle_timeout) says.
+    ///
+    /// # Errors
+    /// [`Error::Closed`].
+    pub async fn close_when_idle(&self, flow: Flow, time: Duration) -> Result<(), Error> {
+        self.command(Command::CloseWhenIdle { flow, time }).await
     }
 
     /// Counters.

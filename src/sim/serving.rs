@@ -9,12 +9,7 @@ use crate::error::Error;
 use crate::message::Flow;
 use crate::transaction::ServerId;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Instant;
 use tokio::task::JoinSet;
-
-fn now() -> Instant {
-    tokio::time::Instant::now().into_std()
-}
 
 pub(super) fn lock(registrar: &Mutex<Registrar>) -> MutexGuard<'_, Registrar> {
     registrar.lock().unwrap_or_else(PoisonError::into_inner)
@@ -29,7 +24,6 @@ pub(super) async fn serve(
 ) {
     let mut calls = JoinSet::new();
     loop {
-        let deadline = lock(&registrar).poll_timeout();
         let mut asked = None;
         tokio::select! {
             biased;
@@ -47,7 +41,6 @@ pub(super) async fn serve(
                 Some(Arrival::Refused { .. }) => {}
             },
             Some(_) = calls.join_next() => {}
-            () = until(deadline) => lock(&registrar).handle_timeout(now()),
         }
         loop {
             // Not in the loop's head: the lock would be held while the wire is waited for.
@@ -60,14 +53,6 @@ pub(super) async fn serve(
     }
 }
 
-/// Waits until then; for ever without a time.
-async fn until(deadline: Option<Instant>) {
-    match deadline {
-        Some(at) => tokio::time::sleep_until(at.into()).await,
-        None => std::future::pending().await,
-    }
-}
-
 /// Does one thing that the registrar wants; `asked` is the request that it has just been given.
 async fn carry_out(
     endpoint: &Endpoint,
@@ -75,24 +60,16 @@ async fn carry_out(
     output: Output,
 ) -> Result<(), Error> {
     match (output, asked) {
-        (Output::Respond { response, delivery: Delivery::Proper, .. }, Some((id, _))) => {
-            endpoint.respond(id, response).await
-        }
-        (Output::Respond { response, delivery: Delivery::Truncated, .. }, Some((id, flow))) => {
-            endpoint.send_raw(flow, wire::first_half(&response)).await?;
-            if flow.transport.is_reliable() {
-                // The rest never comes: on a stream that is a connection that ends in the middle of a message.
-                endpoint.disconnect(flow).await?;
+        (Output::Respond { response, delivery, .. }, Some((id, flow))) => {
+            if delivery == Delivery::Proper {
+                return endpoint.respond(id, response).await;
             }
-            endpoint.abandon(id).await
-        }
-        (Output::Respond { response, delivery: Delivery::ToVia { port }, .. }, Some((id, flow))) => {
-            let to = wire::via_flow(&response, flow, port);
-            endpoint.send_raw(to, wire::without_rport(&response)).await?;
+            wire::send_beside(endpoint, flow, &response, delivery).await?;
             endpoint.abandon(id).await
         }
         (Output::Ignore { .. }, Some((id, _))) => endpoint.abandon(id).await,
         (Output::Close(flow), _) => endpoint.disconnect(flow).await,
+        (Output::CloseWhenIdle { flow, time }, _) => endpoint.close_when_idle(flow, time).await,
         // An ACK has no transaction that could be answered.
         (Output::Respond { .. } | Output::Ignore { .. }, None) => Ok(()),
     }

@@ -1,22 +1,48 @@
 //! Bytes of answers that go out beside their transaction.
+use super::registrar::Delivery;
+use crate::endpoint::Endpoint;
+use crate::error::Error;
 use crate::message::{Flow, Message};
 use crate::syntax::{HeaderName, Via};
 use bytes::Bytes;
 use std::net::SocketAddr;
 
+/// Sends a response beside its transaction, once, in this way.
+pub(super) async fn send_beside(
+    endpoint: &Endpoint,
+    flow: Flow,
+    response: &Message,
+    delivery: Delivery,
+) -> Result<(), Error> {
+    match delivery {
+        Delivery::Proper => endpoint.send_raw(flow, response.bytes().clone()).await,
+        Delivery::Truncated => {
+            endpoint.send_raw(flow, first_half(response)).await?;
+            if flow.transport.is_reliable() {
+                // The rest never comes: on a stream that is a connection that ends in the middle of a message.
+                endpoint.disconnect(flow).await?;
+            }
+            Ok(())
+        }
+        Delivery::ToVia { port } => {
+            endpoint.send_raw(via_flow(response, flow, port), without_rport(response)).await
+        }
+    }
+}
+
 /// The first half of a response.
-pub(super) fn first_half(response: &Message) -> Bytes {
+fn first_half(response: &Message) -> Bytes {
     response.bytes().slice(..response.as_bytes().len() / 2)
 }
 
 /// Where RFC 3261 sec. 18.2.2 sends a response when nobody heard of RFC 3581: to the source's address and the port in the Via.
-pub(super) fn via_flow(response: &Message, flow: Flow, port: Option<u16>) -> Flow {
+fn via_flow(response: &Message, flow: Flow, port: Option<u16>) -> Flow {
     let written = response.top_via().ok().and_then(|via| via.port());
     Flow { remote: SocketAddr::new(flow.remote.ip(), port.or(written).unwrap_or(5060)), ..flow }
 }
 
 /// The response with the top Via as the client wrote it: `rport` empty, `received` only where it says something new.
-pub(super) fn without_rport(response: &Message) -> Bytes {
+fn without_rport(response: &Message) -> Bytes {
     let whole = response.as_bytes();
     let Some(value) = response.header(HeaderName::Via) else { return response.bytes().clone() };
     let Ok((via, _)) = Via::parse_first(value) else { return response.bytes().clone() };

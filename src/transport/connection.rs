@@ -12,7 +12,7 @@ use std::sync::{Mutex, PoisonError};
 use std::task::Poll;
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
-use tokio::sync::{Notify, mpsc};
+use tokio::sync::{Notify, mpsc, watch};
 use tokio::time::{Instant, sleep_until, timeout};
 
 /// Bytes read at once.
@@ -125,16 +125,18 @@ impl Pulse {
     }
 }
 
-/// Starts the task of a connection and gives its queue; the connection closes when the queue is dropped.
+/// Starts the task of a connection and gives its queue; the connection closes when the queue is dropped. `idle` is the time after which it is
+/// closed, in place of that of the settings; its sender must not be dropped before the queue.
 pub(crate) fn spawn(
     connection: u64,
     stream: Box<dyn Stream>,
     settings: Settings,
+    idle: watch::Receiver<Duration>,
     events: mpsc::Sender<Carried>,
 ) -> mpsc::Sender<Bytes> {
     let (queue, queued) = mpsc::channel(settings.send_queue);
     tokio::spawn(async move {
-        let end = run(connection, stream, settings, queued, &events).await;
+        let end = run(connection, stream, settings, (queued, idle), &events).await;
         tracing::debug!(connection, %end, "connection ended");
         tell(&events, connection, ConnectionEvent::Ended(end)).await;
     });
@@ -150,14 +152,14 @@ async fn run(
     connection: u64,
     stream: Box<dyn Stream>,
     settings: Settings,
-    queued: mpsc::Receiver<Bytes>,
+    (queued, idle): (mpsc::Receiver<Bytes>, watch::Receiver<Duration>),
     events: &mpsc::Sender<Carried>,
 ) -> End {
     let now = Instant::now();
     let pulse =
         Pulse { pong: Notify::new(), times: Mutex::new(Times { traffic: now, message: now, pinged: None }) };
     let (reader, writer) = tokio::io::split(stream);
-    let mut writing = pin!(write(writer, queued, &settings, &pulse));
+    let mut writing = pin!(write(writer, queued, idle, &settings, &pulse));
     let end = {
         let reading = pin!(read(connection, reader, &settings, &pulse, events));
         match select(writing.as_mut(), reading).await {
@@ -273,16 +275,19 @@ enum Next {
 async fn write(
     mut writer: impl AsyncWrite + Unpin,
     mut queued: mpsc::Receiver<Bytes>,
+    mut idle: watch::Receiver<Duration>,
     settings: &Settings,
     pulse: &Pulse,
 ) -> End {
     let mut joined = Vec::new();
     loop {
         let times = pulse.times();
-        let idle_at = times.message + settings.idle_timeout;
+        let idle_timeout = *idle.borrow_and_update();
+        let idle_at = times.message + idle_timeout;
         let ping_at = settings.keep_alive.map(|time| times.traffic + time);
         let next = {
             let mut pong = pin!(pulse.pong.notified());
+            let mut changed = pin!(idle.changed());
             let mut look = pin!(sleep_until(ping_at.map_or(idle_at, |at| at.min(idle_at))));
             poll_fn(|cx| {
                 if let Poll::Ready(bytes) = queued.poll_recv(cx) {
@@ -290,6 +295,9 @@ async fn write(
                 }
                 if pong.as_mut().poll(cx).is_ready() {
                     return Poll::Ready(Next::Pong);
+                }
+                if changed.as_mut().poll(cx).is_ready() {
+                    return Poll::Ready(Next::Look);
                 }
                 look.as_mut().poll(cx).map(|()| Next::Look)
             })
@@ -314,10 +322,10 @@ async fn write(
             Next::Pong => b"\r\n",
             Next::Look => {
                 // Traffic since the sleep began moves both deadlines: look again at what is due now.
-                let (now, times) = (Instant::now(), pulse.times());
-                if now >= times.message + settings.idle_timeout {
+                let (now, times, idle_timeout) = (Instant::now(), pulse.times(), *idle.borrow());
+                if now >= times.message + idle_timeout {
                     let _ = timeout(FAREWELL, writer.shutdown()).await;
-                    return End::Idle(settings.idle_timeout);
+                    return End::Idle(idle_timeout);
                 }
                 match settings.keep_alive {
                     Some(time) if now >= times.traffic + time => {

@@ -15,3 +15,4 @@ mod signalling_faults;
 mod sturdy;
 mod transfer_faults;
 mod transfers;
+mod transport_faults;

@@ -2,7 +2,7 @@
 
 use ringback::auth::Credentials;
 use ringback::endpoint::agent::{
-    Agent, AgentConfig, Arrival, Arrivals, CallHandle, Invitation, MediaSetup, What,
+    Agent, AgentConfig, Arrival, Arrivals, CallHandle, Hands, Invitation, MediaSetup, What,
 };
 use ringback::endpoint::{Config, Endpoint};
 use ringback::media::party_tone::Party;
@@ -131,6 +131,14 @@ impl Phone {
 
     pub(crate) async fn dial(&self, number: &str) -> Call {
         self.dial_as(number, |_| {}).await
+    }
+
+    /// With hands on what comes and goes.
+    pub(crate) async fn dial_with(&self, number: &str, hands: Hands) -> Call {
+        let flow = self.agent.endpoint().flow(self.transport, (ip(PBX), 5060).into()).await.unwrap();
+        let target = format!("sip:{number}@lab.example");
+        let setup = |local| self.config(flow, local);
+        Call::new(self.agent.dial_rewritten(flow, &target, self.media(), setup, hands).unwrap())
     }
 
     pub(crate) async fn dial_as(&self, number: &str, change: impl FnOnce(&mut call::Config)) -> Call {

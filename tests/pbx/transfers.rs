@@ -1,13 +1,13 @@
 //! Transfers by REFER, carried out by the PBX or passed on, and Replaces.
 
 use crate::phone::{ALICE, BOB, Call, PBX, Phone, ip, user, wait};
-use ringback::endpoint::agent::What;
+use ringback::endpoint::agent::{Hands, Sifted, What};
 use ringback::media::digit::{Key, parse_digits};
 use ringback::media::dtmf::Way;
 use ringback::media::stream;
 use ringback::message::Message;
 use ringback::sim::{Lab, LabBuilder, MemoryNetwork, User};
-use ringback::syntax::HeaderName;
+use ringback::syntax::{HeaderName, Method};
 use ringback::ua::call::{Command, DTMF_RELAY, DtmfInfo, Event, FarParty, Hold};
 use ringback::ua::transfer::{Refer, Replaces, SubscriptionEnd, Target, TransfereeEvent, TransferorEvent};
 
@@ -432,4 +432,61 @@ async fn keys_that_lead_nowhere_leave_the_call_as_it_was() {
     wait(3_000).await;
     assert_eq!((alice.hears().await, bob.hears().await), (vec![1], vec![0]));
     assert_eq!(legs(&office).await, ["alice", "bob"]);
+}
+
+/// When each NOTIFY and BYE of a call came, in order; of a NOTIFY what it tells.
+fn farewell(call: &Call) -> Vec<(tokio::time::Instant, String)> {
+    let of_interest = |(at, what): &(tokio::time::Instant, What)| match what {
+        What::Request(request) if request.method() == Some(Method::Notify) => {
+            Some((*at, String::from_utf8_lossy(request.body()).trim().to_owned()))
+        }
+        What::Request(request) if request.method() == Some(Method::Bye) => Some((*at, "BYE".to_owned())),
+        _ => None,
+    };
+    call.seen.iter().filter_map(of_interest).collect()
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_transferor_is_told_before_it_is_hung_up_on() {
+    let told = ["SIP/2.0 100 Trying", "SIP/2.0 200 OK", "BYE"];
+    for number in ["*43", "701"] {
+        let mut office = Office::new(&[], |lab| lab.park("70", 3)).await;
+        let (mut alice, bob) = office.call().await;
+        alice.handle.refer(to(number)).await;
+        alice.watch(1_000).await;
+        let seen: Vec<_> = farewell(&alice).into_iter().map(|(_, what)| what).collect();
+        assert_eq!(seen, told, "{number}: {}", alice.story());
+        assert_eq!(office.lab.legs().len(), 1, "{number}");
+        drop(bob);
+    }
+    let mut office = Office::plain().await;
+    let (mut first, _bob) = office.call().await;
+    let (mut consult, _carol) = talk(&office.alice, &mut office.carol).await;
+    first.handle.command(Command::Hold(Hold::SendOnly)).await;
+    first.watch(200).await;
+    let replaces = consult.handle.replaces().await.unwrap();
+    first.handle.refer(with("carol", replaces)).await;
+    first.watch(1_000).await;
+    consult.watch(1_000).await;
+    let seen = farewell(&first);
+    assert_eq!(seen.iter().map(|(_, what)| what).collect::<Vec<_>>(), told, "{}", first.story());
+    let other = farewell(&consult);
+    assert!(other.len() == 1 && other[0].0 >= seen[1].0, "{}", consult.story());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_transferor_that_answers_no_notify_is_hung_up_on_all_the_same() {
+    let mut office = Office::plain().await;
+    let ignores = |request: &Message| match request.method() {
+        Some(Method::Notify) => Sifted::Ignored,
+        _ => Sifted::Taken,
+    };
+    let mut alice = office.alice.dial_with("bob", Hands::new(Box::new(Some), Box::new(ignores))).await;
+    let _bob = answer(&mut office.bob).await;
+    alice.until_answered().await;
+    alice.handle.refer(to("*43")).await;
+    alice.watch(3_000).await;
+    assert!(!farewell(&alice).iter().any(|(_, what)| what == "BYE"), "{}", alice.story());
+    alice.watch(2_000).await;
+    assert!(farewell(&alice).iter().any(|(_, what)| what == "BYE"), "{}", alice.story());
 }

@@ -421,6 +421,15 @@ impl Invitation {
         self.send(response);
     }
 
+    /// No response goes out in its transaction any more, not even a 100; the call may be taken all the same. For networks that answer elsewhere
+    /// on purpose.
+    pub async fn abandon(&self) {
+        if let Some(id) = self.id {
+            // An endpoint that is closed answers nothing anyhow.
+            let _ = self.agent.endpoint().abandon(id).await;
+        }
+    }
+
     fn answer(&mut self, status: u16) {
         let endpoint = self.agent.endpoint();
         let tag = endpoint.ids().tag();

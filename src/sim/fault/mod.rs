@@ -12,7 +12,7 @@ use std::str::FromStr;
 
 /// One fault of one account, read from its spelling: an id, or an id, a colon and a variant.
 ///
-/// A fault of registration is met by the user's own REGISTERs. One of calls (D, N12, H, S, F, X, A14, U05, U14) is met in every call that the user makes or
+/// A fault of registration is met by the user's own REGISTERs, one of the transport (R15, T, N04) by everything that it sends. One of calls (D, N12, H, S, F, X, A14, U05, U14) is met in every call that the user makes or
 /// takes, in both directions where none is named; a menu may have faults of its own ([`Ivr::fault`](super::Ivr::fault)).
 ///
 /// | spelling | what goes wrong |
@@ -47,13 +47,13 @@ use std::str::FromStr;
 /// | `R15:tcp` | silence over TCP, to calls as well; other transports are answered |
 /// | `R18` | a removal is answered 200 and the binding stays, in that answer too |
 /// | `R18:hidden` | the same, but only a later query shows it |
-/// | `T02` | 513 to requests over 600 bytes, to INVITEs as well |
+/// | `T02` | 513 to requests over 600 bytes, in calls as well |
 /// | `T02:BYTES` | the same with another limit |
-/// | `T02:truncated` | every 200 to a REGISTER is cut in the middle |
+/// | `T02:truncated` | every 200 is cut in the middle, in calls as well |
 /// | `T12` | the connection is closed right after each 200 |
-/// | `T12:SECONDS` | the connection is closed after so many seconds without a new request outside of calls |
+/// | `T12:SECONDS` | the connection is closed after this time without a message in either direction |
 /// | `T12:lost` | after a 200 the next request on the connection is lost with the connection |
-/// | `N04` | answers to a REGISTER go to the port in the Via (UDP); rport is neither honoured nor filled in |
+/// | `N04` | answers go to the port in the Via (UDP), in calls as well; rport is neither honoured nor filled in |
 /// | `N04:PORT` | the same, as if the Via named this port |
 /// | `B01` | after two 200s no answer at all to this address, for this account |
 /// | `B01:NUMBER` | the same after another number of 200s |

@@ -22,6 +22,7 @@ use std::future::poll_fn;
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 use tokio::sync::mpsc;
+use tokio::task::JoinSet;
 
 /// A call. Each of its two legs that ends takes the other one with it, unless a transfer goes on.
 pub(super) struct Bridge {
@@ -58,6 +59,8 @@ pub(super) struct Bridge {
     pub(super) old: Option<(Which, Side)>,
     /// A leg that goes on to a number of our own.
     pub(super) onward: Option<(Side, Destination)>,
+    /// Transferors that are hung up on after their last NOTIFY.
+    pub(super) partings: JoinSet<()>,
     /// The whole call is dropped then, and why (H01, S02).
     pub(super) drop_at: Option<(Instant, &'static str)>,
     /// Which of its sources of news is asked first.
@@ -127,6 +130,7 @@ impl Bridge {
             losers: Vec::new(),
             old: None,
             onward: None,
+            partings: JoinSet::new(),
             drop_at: None,
             turn: 0,
         }
@@ -174,11 +178,13 @@ impl Bridge {
                 Wake::Due => {}
             }
         }
+        let mut partings = std::mem::take(&mut self.partings);
         if let Some((side, destination)) = self.onward.take() {
             let (pbx, faults) = (self.pbx.clone(), self.faults.clone());
             drop(self);
             pbx.serve(side, destination, faults).await;
         }
+        while partings.join_next().await.is_some() {}
     }
 
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Wake> {

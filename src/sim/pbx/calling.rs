@@ -139,7 +139,7 @@ impl Bridge {
         winner.answered(plan);
         match purpose {
             Purpose::Call => self.connect(winner).await,
-            Purpose::Transfer => self.complete(winner).await,
+            Purpose::Transfer => self.complete(winner, None).await,
             Purpose::Consult(by) => self.consulted(by, winner),
         }
     }

@@ -97,7 +97,7 @@ impl Bridge {
             Some(Pressed::Complete) => self.completed(which).await,
             Some(Pressed::Number(..)) if self.waiting.is_some() => {}
             Some(Pressed::Number(Feature::Blind, number)) => {
-                self.transfer = Some(Transfer { referral: None, transferor: which });
+                self.transfer = Some(Transfer::by_keys(which));
                 self.call_target(number, None).await;
             }
             Some(Pressed::Number(Feature::Consult, number)) => self.consult(which, number).await,
@@ -186,7 +186,7 @@ impl Bridge {
         {
             // It did not wait for the answer: the one who waited does.
             ring.purpose = Purpose::Transfer;
-            self.transfer = Some(Transfer { referral: None, transferor });
+            self.transfer = Some(Transfer::by_keys(transferor));
             *self.side(which.other()) = Some(side);
             self.tone = None;
             self.begin_tone(which.other());

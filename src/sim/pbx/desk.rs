@@ -28,6 +28,8 @@ pub(super) enum Ask {
 /// Who was joined with a leg: one leg that is up, or all that are rung.
 pub(super) struct Far {
     pub(super) sides: Vec<Side>,
+    /// The leg that they were joined with, where it is up: it is hung up when its device has been told of the transfer.
+    pub(super) left: Option<Side>,
 }
 
 impl fmt::Debug for Far {

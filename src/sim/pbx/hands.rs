@@ -3,12 +3,14 @@
 use super::faults::Faults;
 use super::legs::Role;
 use super::text::{Text, direction, with_direction, without_events};
+use crate::endpoint::Endpoint;
 use crate::endpoint::agent::{Hands, Sifted};
 use crate::message::{Builder, Flow, Message, reason_phrase};
 use crate::sdp::Direction;
 use crate::sim::fault::{InfoType, Kind};
-use crate::sim::registrar::{Admission, Registrar};
+use crate::sim::registrar::{Admission, Delivery, Passage, Registrar};
 use crate::sim::serving::lock;
+use crate::sim::wire;
 use crate::syntax::{HeaderName, MediaType, Method, Scheme};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -35,15 +37,41 @@ pub(super) struct Party {
     pub(super) server: String,
     /// P-Asserted-Identity of the INVITE.
     pub(super) asserted: Option<String>,
-    /// Who challenges requests inside the dialog (A14).
-    pub(super) gate: Option<Gate>,
+    pub(super) line: Line,
 }
 
-/// The registrar, and where the leg's requests come from.
+/// The way to the device of a leg, which may have faults of its own (R15, T, N04).
 #[derive(Debug, Clone)]
-pub(super) struct Gate {
+pub(super) struct Line {
+    pub(super) endpoint: Endpoint,
     pub(super) registrar: Arc<Mutex<Registrar>>,
     pub(super) flow: Flow,
+    /// Whose device it is.
+    pub(super) user: String,
+}
+
+impl Line {
+    /// Does every response go beside its call?
+    pub(super) fn diverts_all(&self) -> bool {
+        lock(&self.registrar).delivery(&self.user, &self.flow, 180).0 != Delivery::Proper
+    }
+
+    /// Sends a response beside its call, where a fault wants that; gives back one that goes as it should.
+    pub(super) fn divert(&self, response: Message) -> Option<Message> {
+        let Line { endpoint, registrar, flow, user } = self.clone();
+        let (delivery, then_close) =
+            lock(&registrar).delivery(&user, &flow, response.status().unwrap_or_default());
+        if delivery == Delivery::Proper && !then_close {
+            return Some(response);
+        }
+        tokio::spawn(async move {
+            // An endpoint that is closed sends nothing more.
+            if wire::send_beside(&endpoint, flow, &response, delivery).await.is_ok() && then_close {
+                let _ = endpoint.disconnect(flow).await;
+            }
+        });
+        None
+    }
 }
 
 const ALLOW_WITHOUT_REFER: &str = "INVITE, ACK, CANCEL, BYE, PRACK, UPDATE, INFO, OPTIONS";
@@ -78,7 +106,8 @@ impl Sender {
         if message.method() == Some(Method::Notify) {
             return self.notify(message);
         }
-        Some(self.changed_or_not(message))
+        let message = self.changed_or_not(message);
+        if message.is_request() { Some(message) } else { self.party.line.divert(message) }
     }
 
     /// A NOTIFY of a transfer; `None` where none goes out.
@@ -192,8 +221,20 @@ struct Receiver {
 impl Receiver {
     fn received(&mut self, message: &Message) -> Sifted {
         let caller = self.party.role == Role::Caller;
+        let line = &self.party.line;
+        let passage = lock(&line.registrar).passage(&line.user, message, &line.flow);
+        match passage {
+            Passage::In => {}
+            Passage::Silence => return Sifted::Ignored,
+            Passage::Closed => {
+                let (endpoint, flow) = (line.endpoint.clone(), line.flow);
+                tokio::spawn(async move { endpoint.disconnect(flow).await });
+                return Sifted::Ignored;
+            }
+            Passage::TooLarge => return self.refused(message, 513, None),
+        }
         if let Some(refusal) = self.challenged(message) {
-            return Sifted::Answered(refusal);
+            return answered(line, refusal);
         }
         if matches!(message.method(), Some(Method::Invite | Method::Ack)) {
             self.settled_at = Some(tokio::time::Instant::now());
@@ -208,20 +249,30 @@ impl Receiver {
             Some(Method::Notify) if self.faults.has(Kind::NotifyRefused) => Some((481, None)),
             _ => None,
         };
-        let Some((status, header)) = other else { return Sifted::Taken };
+        match other {
+            Some((status, header)) => self.refused(message, status, header),
+            None => Sifted::Taken,
+        }
+    }
+
+    /// A refusal beside the call.
+    fn refused(&self, message: &Message, status: u16, header: Option<(HeaderName, &'static str)>) -> Sifted {
         let mut answer = Builder::response(message, status, reason_phrase(status), None)
             .header(HeaderName::Server, &self.party.server);
         if let Some((name, value)) = header {
             answer = answer.header(name, value);
         }
-        answer.build().map_or(Sifted::Taken, Sifted::Answered)
+        answer.build().map_or(Sifted::Taken, |refusal| answered(&self.party.line, refusal))
     }
 
     /// The challenge of a request inside the dialog.
     fn challenged(&self, message: &Message) -> Option<Message> {
         let asked = matches!(message.method(), Some(Method::Invite | Method::Bye | Method::Refer));
-        let gate = self.party.gate.as_ref().filter(|_| asked && self.faults.has(Kind::ChallengesInDialog))?;
-        match lock(&gate.registrar).admit(tokio::time::Instant::now().into_std(), message, &gate.flow) {
+        if !asked || self.party.role != Role::Caller || !self.faults.has(Kind::ChallengesInDialog) {
+            return None;
+        }
+        let line = &self.party.line;
+        match lock(&line.registrar).admit(tokio::time::Instant::now().into_std(), message, &line.flow) {
             Admission::Refused(response) => Some(response),
             _ => None,
         }
@@ -248,6 +299,10 @@ impl Receiver {
             _ => None,
         })
     }
+}
+
+fn answered(line: &Line, response: Message) -> Sifted {
+    line.divert(response).map_or(Sifted::Ignored, Sifted::Answered)
 }
 
 /// How an INFO is answered beside the call.

@@ -69,6 +69,7 @@ mod menu;
 mod numbers;
 mod outbound;
 mod park;
+mod parting;
 mod pass;
 mod place;
 mod player;
@@ -151,7 +152,8 @@ impl Pbx {
                 Some(async move { Box::pin(pbx.route(invitation, *caller)).await })
             }
             Admission::Refused(response) => {
-                invitation.refuse_with(Some(response)).await;
+                let from = invitation.message.from().map(|from| super::registrar::text_of_user(from.uri()));
+                self.turn_away(invitation, &from.unwrap_or_default(), Some(response)).await;
                 None
             }
             Admission::Silence => {

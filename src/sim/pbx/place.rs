@@ -1,7 +1,7 @@
 //! Both ways in which a leg is made: taking a caller's, and calling a device.
 
 use super::faults::Faults;
-use super::hands::{Flags, Gate, Party, hands};
+use super::hands::{Flags, Line, Party, hands};
 use super::legs::Role;
 use super::relay::Relay;
 use super::side::Side;
@@ -86,8 +86,12 @@ impl Pbx {
         let flow = invitation.flow;
         let flags = Arc::new(Flags::default());
         let server = self.endpoint().config().user_agent.clone();
-        let gate = Some(Gate { registrar: Arc::clone(&self.registrar), flow });
-        let party = Party { role: Role::Caller, server, asserted: None, gate };
+        let line = self.line(flow, caller.name());
+        if line.diverts_all() {
+            // No 100 by itself either.
+            invitation.abandon().await;
+        }
+        let party = Party { role: Role::Caller, server, asserted: None, line };
         let seconds = faults.find(|kind| match kind {
             Kind::NoRefresh { seconds } => Some(seconds),
             Kind::RefreshUnanswered => Some(90),
@@ -105,6 +109,26 @@ impl Pbx {
         let dialog = (handle.call_id(), handle.local_tag());
         let entry = self.legs.enter(Role::Caller, caller.name(), number, dialog, now());
         Some(Side::new(handle, entry, caller.name(), Relay::new(faults.clone(), &mut self.ids()), flags))
+    }
+
+    fn line(&self, flow: Flow, user: &str) -> Line {
+        let (endpoint, registrar) = (self.endpoint().clone(), Arc::clone(&self.registrar));
+        Line { endpoint, registrar, flow, user: user.to_owned() }
+    }
+
+    /// Refuses a call of this user that is not taken.
+    pub(super) async fn turn_away(&self, invitation: Invitation, caller: &str, response: Option<Message>) {
+        let line = self.line(invitation.flow, caller);
+        invitation.refuse_with(response.and_then(|response| line.divert(response))).await;
+    }
+
+    /// The same with a status that says everything.
+    pub(super) async fn turn_away_with(&self, invitation: Invitation, caller: &str, status: u16) {
+        let tag = self.ids().tag();
+        let response = Builder::response(&invitation.message, status, reason_phrase(status), Some(&tag))
+            .header(HeaderName::Server, &self.endpoint().config().user_agent)
+            .build();
+        self.turn_away(invitation, caller, response.ok()).await;
     }
 
     /// The address of record of a user.
@@ -176,6 +200,7 @@ impl Pbx {
                 Some(source) => Some(source),
                 None => self.flow_to(&binding.contact).await,
             };
+            let flow = flow.filter(|flow| !self.registrar().is_silent(called.name(), flow));
             devices.extend(flow.map(|flow| (flow, binding.contact)));
         }
         if devices.is_empty() { Err(480) } else { Ok(devices) }
@@ -242,7 +267,7 @@ impl Placed {
             role: Role::Called,
             server: pbx.endpoint().config().user_agent.clone(),
             asserted: Some(format!("<{from}>")),
-            gate: None,
+            line: pbx.line(flow, &user),
         };
         let setup = |mut local: Local| {
             local.telephone_event = Some(pbx.config.telephone_event);

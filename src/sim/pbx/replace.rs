@@ -32,7 +32,7 @@ impl Pbx {
         let (replaces, desk) = match named {
             Ok(named) => named,
             Err(status) => {
-                invitation.refuse(status).await;
+                self.turn_away_with(invitation, caller.name(), status).await;
                 return None;
             }
         };
@@ -95,17 +95,12 @@ impl Bridge {
             },
         };
         (self.no_answer_at, self.tone, self.music) = (None, None, None);
-        reply.give(Far { sides });
-        if self.faults.has(Kind::LegLeftOpen) {
-            return;
+        let stays = self.faults.has(Kind::LegLeftOpen);
+        let left = self.side(which).take_if(|_| !stays);
+        if let Some(side) = left.as_ref().filter(|side| !side.up) {
+            refuse(side, 487).await;
         }
-        if let Some(side) = self.side(which).take() {
-            if side.up {
-                side.release(&[]).await;
-            } else {
-                refuse(&side, 487).await;
-            }
-        }
+        reply.give(Far { sides, left: left.filter(|side| side.up) });
     }
 
     /// A leg takes the place of the one that is named.

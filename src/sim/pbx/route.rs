@@ -68,19 +68,19 @@ impl Pbx {
             _ => faults,
         };
         if let Some(response) = self.objection(&invitation.message, &faults) {
-            return invitation.refuse_with(Some(response)).await;
+            return self.turn_away(invitation, caller.name(), Some(response)).await;
         }
         let destination = match destination {
             Destination::Slot(slot) => self.at_slot(slot, &invitation.message),
             other => other,
         };
         match destination {
-            Destination::Nobody => invitation.refuse(404).await,
+            Destination::Nobody => self.turn_away_with(invitation, caller.name(), 404).await,
             Destination::Users(called) => {
                 let codec = offered_codec(&invitation.message);
                 let placed = match self.place(&called, &number, caller.name(), &faults, codec).await {
                     Ok(placed) => placed,
-                    Err(status) => return invitation.refuse(status).await,
+                    Err(status) => return self.turn_away_with(invitation, caller.name(), status).await,
                 };
                 // The caller's leg first: what cannot be taken rings nobody.
                 let Some(side) = self.take(invitation, &caller, &number, &faults).await else { return };

@@ -3,6 +3,7 @@
 use super::bridge::{Bridge, Which, now};
 use super::config::ReferMode;
 use super::desk::{Ask, Far};
+use super::parting::part;
 use super::relay::law;
 use super::ring::{Purpose, Ring};
 use super::route::Destination;
@@ -25,6 +26,14 @@ pub(super) struct Transfer {
     /// The REFER, by the count of the transferor's leg; none where keys were pressed.
     pub(super) referral: Option<u32>,
     pub(super) transferor: Which,
+    /// The transferor gets no NOTIFY any more, or wants none.
+    told: bool,
+}
+
+impl Transfer {
+    pub(super) fn by_keys(transferor: Which) -> Transfer {
+        Transfer { referral: None, transferor, told: true }
+    }
 }
 
 /// A REFER that was passed on.
@@ -44,7 +53,17 @@ impl Bridge {
 
     /// Something of a REFER that a device sent.
     pub(super) async fn transferee(&mut self, which: Which, referral: u32, event: TransfereeEvent) {
-        let TransfereeEvent::Referred(referred) = event else { return };
+        let referred = match event {
+            TransfereeEvent::Referred(referred) => referred,
+            TransfereeEvent::Over => {
+                let same = self.transfer.as_mut().filter(|transfer| transfer.referral == Some(referral));
+                if let Some(transfer) = same {
+                    transfer.told = true;
+                }
+                return;
+            }
+            _ => return,
+        };
         let other = self.side(which.other()).as_ref().is_some_and(|other| other.up && !other.ended);
         let refused = match &referred {
             _ if !other => Some(403),
@@ -66,7 +85,8 @@ impl Bridge {
         if self.faults.has(Kind::NeverCarriedOut) {
             return;
         }
-        self.transfer = Some(Transfer { referral: Some(referral), transferor: which });
+        let never = self.faults.has(Kind::NoNotify) || self.faults.has(Kind::NotifiesTryingOnly);
+        self.transfer = Some(Transfer { referral: Some(referral), transferor: which, told: never });
         let at_once = self.faults.find(|kind| match kind {
             Kind::ReferredCallGets(status) => Some(status),
             _ => None,
@@ -104,7 +124,7 @@ impl Bridge {
         if self.transfer.as_ref().is_none_or(|transfer| transfer.referral != Some(referral)) {
             return;
         }
-        let Some(Far { mut sides }) = far else { return self.failed(481).await };
+        let Some(Far { mut sides, left }) = far else { return self.failed(481).await };
         for side in &mut sides {
             side.entry.belongs_to(&self.desk);
             side.relay.set_faults(self.faults.clone());
@@ -112,7 +132,7 @@ impl Bridge {
         match sides.iter().position(|side| side.up) {
             Some(up) => {
                 let target = sides.swap_remove(up);
-                self.complete(target).await;
+                self.complete(target, left).await;
             }
             None => {
                 self.notify(180).await;
@@ -166,9 +186,9 @@ impl Bridge {
                     return self.failed(404).await;
                 }
                 self.notify(200).await;
-                self.transfer = None;
-                if let Some(transferor) = self.side(transferor).take() {
-                    transferor.release(&[]).await;
+                let transfer = self.transfer.take();
+                if let (Some(transfer), Some(leg)) = (transfer, self.side(transferor).take()) {
+                    self.part(&transfer, leg, None).await;
                 }
                 if let Some(mut transferee) = self.side(transferor.other()).take() {
                     transferee.hold(None, false).await;
@@ -213,7 +233,7 @@ impl Bridge {
 
     /// Tells the transferor.
     pub(super) async fn notify(&mut self, status: u16) {
-        if let Some(Transfer { referral: Some(referral), transferor }) = &self.transfer {
+        if let Some(Transfer { referral: Some(referral), transferor, .. }) = &self.transfer {
             let (referral, transferor) = (*referral, *transferor);
             self.tell(transferor, Command::Notify { referral, status, phrase: None }).await;
         }
@@ -224,7 +244,7 @@ impl Bridge {
         let told = if self.faults.has(Kind::RefusalToldAsSuccess) { 200 } else { status };
         self.notify(told).await;
         (self.tone, self.no_answer_at) = (None, None);
-        let Some(Transfer { transferor, referral }) = self.transfer.take() else { return };
+        let Some(Transfer { transferor, referral, .. }) = self.transfer.take() else { return };
         if self.side(transferor).as_ref().is_none_or(|side| side.ended) {
             // Nobody is there to take it back.
             if let Some(transferee) = self.side(transferor.other()) {
@@ -235,20 +255,39 @@ impl Bridge {
         }
     }
 
-    /// The target is up: it takes the place of the transferor.
-    pub(super) async fn complete(&mut self, target: Side) {
+    /// Hangs up on a transferor, and on its consultation: a phone that gets BYE before the last NOTIFY says that the transfer has failed.
+    async fn part(&mut self, transfer: &Transfer, leg: Side, consultation: Option<Side>) {
+        match transfer.referral.filter(|_| !transfer.told && !leg.ended) {
+            Some(referral) => {
+                self.partings.spawn(part(leg, referral, consultation));
+            }
+            None => {
+                for side in [Some(leg), consultation].into_iter().flatten().filter(|side| !side.ended) {
+                    side.release(&[]).await;
+                }
+            }
+        }
+    }
+
+    /// The target is up: it takes the place of the transferor, whose consultation is over too.
+    pub(super) async fn complete(&mut self, target: Side, consultation: Option<Side>) {
         self.notify(200).await;
-        let Some(Transfer { transferor, .. }) = self.transfer.take() else { return };
+        let Some(transfer) = self.transfer.take() else { return };
+        let transferor = transfer.transferor;
         let wrong = self.faults.has(Kind::WrongParties);
         let place = if wrong { transferor.other() } else { transferor };
         let before = self.side(place).replace(target);
         self.began();
         self.music = None;
-        if let Some(before) = before.filter(|before| !before.ended) {
-            if self.faults.has(Kind::OldMedia) && !wrong {
+        match before {
+            Some(before) if !before.ended && self.faults.has(Kind::OldMedia) && !wrong => {
                 self.old = Some((place, before));
-            } else {
-                before.release(&[]).await;
+            }
+            Some(before) if !wrong => self.part(&transfer, before, consultation).await,
+            before => {
+                for side in [before.filter(|side| !side.ended), consultation].into_iter().flatten() {
+                    side.release(&[]).await;
+                }
             }
         }
         self.introduce().await;

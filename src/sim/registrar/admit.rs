@@ -1,7 +1,7 @@
 //! Who may call, by the digest rules of registration, and who is called by a number.
 
 use super::gate::{self, Asker, Pass};
-use super::{Registrar, text_of_user};
+use super::{Output, Passage, Registrar, text_of_user};
 use crate::message::{Flow, Message};
 use crate::sim::User;
 use crate::sim::fault::Kind;
@@ -31,16 +31,20 @@ impl Registrar {
         let Some(user) = user else {
             return Admission::Refused(self.plain(invite, 403, "Forbidden"));
         };
-        if user.has(Kind::Silent(flow.transport)) {
-            return Admission::Silence;
+        self.watch(&name, flow);
+        let passage = self.passage(&name, invite, flow);
+        match passage {
+            Passage::In => {}
+            Passage::Silence => return Admission::Silence,
+            Passage::Closed => {
+                self.outputs.push_back(Output::Close(*flow));
+                return Admission::Silence;
+            }
+            Passage::TooLarge => return Admission::Refused(self.plain(invite, 513, "Message Too Large")),
         }
         if user.has(Kind::UnknownUser) || user.has(Kind::ForbiddenAtOnce) {
             return Admission::Refused(self.plain(invite, 403, "Forbidden"));
         }
-        if self.too_large(&user, invite) {
-            return Admission::Refused(self.plain(invite, 513, "Message Too Large"));
-        }
-        self.touch(now, flow);
         match gate::judge(&self.config, &mut self.nonces, now, &user, invite, &[Asker::Calls]) {
             Pass::In => Admission::Caller(Box::new(user)),
             Pass::BadForm => Admission::Refused(self.plain(invite, 400, "Bad qop")),

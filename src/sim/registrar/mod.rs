@@ -11,7 +11,7 @@
 //! let mut registrar = Registrar::new(Config::default(), [7; 32]);
 //! registrar.set_user(Instant::now(), User::new("alice", "alicepw"));
 //! assert_eq!(registrar.bindings(Instant::now(), "alice"), []);
-//! assert_eq!(registrar.poll_timeout(), None);
+//! assert!(registrar.poll_output().is_none());
 //! ```
 
 mod admit;
@@ -20,6 +20,7 @@ mod bindings;
 mod config;
 mod gate;
 mod nonces;
+mod path;
 mod seen;
 #[cfg(test)]
 mod tests;
@@ -27,11 +28,12 @@ mod tests;
 pub(super) use admit::Admission;
 pub use bindings::Binding;
 pub use config::Config;
+pub(super) use path::Passage;
 pub use seen::Seen;
 
 use super::User;
 use super::fault::{Brief, Kind};
-use crate::message::{Flow, Ids, Message, Transport};
+use crate::message::{Flow, Ids, Message};
 use crate::syntax::{HeaderName, Host, Method, Uri, unescape};
 use bindings::{Bindings, Rules, Wish};
 use gate::{Asker, Pass};
@@ -40,7 +42,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
-/// Most banned addresses, doomed connections and idle connections that are remembered.
+/// Most banned addresses and doomed connections that are remembered.
 const MAX_FLOWS: usize = 16_384;
 
 /// The expiry, in seconds, up to which `R02:second` asks for more.
@@ -84,6 +86,13 @@ pub enum Output {
     },
     /// Close a connection.
     Close(Flow),
+    /// Close a connection after this time without a message in either direction.
+    CloseWhenIdle {
+        /// Which one.
+        flow: Flow,
+        /// The time.
+        time: Duration,
+    },
 }
 
 /// How a response goes out.
@@ -133,8 +142,6 @@ pub struct Registrar {
     banned: BTreeSet<(IpAddr, Option<String>)>,
     /// Connections whose next request is lost.
     doomed: BTreeSet<FlowKey>,
-    /// Connections that are closed at a time when nothing comes on them.
-    idle: BTreeMap<FlowKey, (Instant, Duration)>,
     outputs: VecDeque<Output>,
 }
 
@@ -168,7 +175,6 @@ impl Registrar {
             seen: VecDeque::new(),
             banned: BTreeSet::new(),
             doomed: BTreeSet::new(),
-            idle: BTreeMap::new(),
             outputs: VecDeque::new(),
         }
     }
@@ -220,7 +226,6 @@ impl Registrar {
         match input {
             Input::Closed(flow) => {
                 self.doomed.remove(&key(&flow));
-                self.idle.remove(&key(&flow));
             }
             Input::Request { message, .. } if message.method() == Some(Method::Ack) => {}
             Input::Request { token, message, flow } => {
@@ -244,26 +249,14 @@ impl Registrar {
         }
     }
 
-    /// The time of [`Registrar::poll_timeout`] has come.
-    pub fn handle_timeout(&mut self, now: Instant) {
-        let due: Vec<_> = self.idle.iter().filter(|(_, (at, _))| *at <= now).map(|(flow, _)| *flow).collect();
-        for flow in due {
-            self.idle.remove(&flow);
-            let (local, remote) = flow;
-            self.outputs.push_back(Output::Close(Flow { transport: Transport::Tcp, local, remote }));
-        }
-    }
     /// The next thing to do; call until `None`.
     pub fn poll_output(&mut self) -> Option<Output> {
         self.outputs.pop_front()
     }
-    /// When [`Registrar::handle_timeout`] wants to be called.
-    pub fn poll_timeout(&self) -> Option<Instant> {
-        self.idle.values().map(|(at, _)| *at).min()
-    }
 
     fn reply(&mut self, now: Instant, name: &str, request: &Message, flow: &Flow) -> Reply {
-        self.touch(now, flow);
+        let sender = self.sender(name, request);
+        self.watch(&sender, flow);
         let ip = flow.remote.ip();
         if self.banned.contains(&(ip, None)) || self.banned.contains(&(ip, Some(name.to_owned()))) {
             return Reply::Silence;
@@ -271,7 +264,7 @@ impl Registrar {
         if self.doomed.remove(&key(flow)) {
             return Reply::Close;
         }
-        if self.accounts.get(name).is_some_and(|account| account.user.has(Kind::Silent(flow.transport))) {
+        if self.is_silent(&sender, flow) {
             return Reply::Silence;
         }
         if let Err(problem) = request.check_mandatory() {
@@ -279,22 +272,20 @@ impl Registrar {
             let response = self.response(request, 400, &format!("Bad Request ({problem})")).build();
             return response.map_or(Reply::Silence, Reply::proper);
         }
-        match request.method() {
-            Some(Method::Register) => self.register(now, name, request, flow),
-            Some(Method::Options) => Reply::proper(self.options(name, request)),
-            Some(Method::Cancel) => {
-                Reply::proper(self.plain(request, 481, "Call/Transaction Does Not Exist"))
-            }
-            Some(Method::Subscribe | Method::Publish) => Reply::proper(self.bad_event(request)),
-            _ => Reply::proper(self.not_allowed(request)),
-        }
+        let response = match request.method() {
+            Some(Method::Register) => return self.register(now, name, request, flow),
+            Some(Method::Options) => self.options(name, request),
+            Some(Method::Cancel) => self.plain(request, 481, "Call/Transaction Does Not Exist"),
+            Some(Method::Subscribe | Method::Publish) => self.bad_event(request),
+            _ => self.not_allowed(request),
+        };
+        self.send(&sender, flow, response)
     }
 
-    /// Something came on a connection: the time in which nothing may come begins again.
-    fn touch(&mut self, now: Instant, flow: &Flow) {
-        if let Some((at, time)) = self.idle.get_mut(&key(flow)) {
-            *at = now + *time;
-        }
+    /// Whose request it is: of the user in From, where there is one, else in To (`name`).
+    fn sender(&self, name: &str, request: &Message) -> String {
+        let from = request.from().map(|from| text_of_user(from.uri())).unwrap_or_default();
+        if self.accounts.contains_key(&from) { from } else { name.to_owned() }
     }
 
     fn register(&mut self, now: Instant, name: &str, request: &Message, flow: &Flow) -> Reply {
@@ -304,16 +295,8 @@ impl Registrar {
         if !request.to().is_ok_and(|to| self.serves(&to.uri())) {
             return Reply::proper(self.plain(request, 403, "Domain Not Served"));
         }
-        let Some(account) = self.accounts.get_mut(name) else {
+        if !self.accounts.contains_key(name) {
             return Reply::proper(self.plain(request, 404, "Not Found"));
-        };
-        let idle = account.user.find(|kind| match kind {
-            Kind::ClosesWhenIdle { seconds } => Some(seconds),
-            _ => None,
-        });
-        if let Some(seconds) = idle.filter(|_| flow.transport.is_reliable() && self.idle.len() < MAX_FLOWS) {
-            let time = Duration::from_secs(seconds.into());
-            self.idle.insert(key(flow), (now + time, time));
         }
         let response = self.judge(now, name, request, flow);
         self.deliver(name, flow, response)
@@ -408,28 +391,11 @@ impl Registrar {
         faulty.unwrap_or((asked < min).then_some(Some(min)))
     }
 
-    /// What the faults do to an answer on its way out.
+    /// An answer to a REGISTER: it may be the last one that this address gets.
     fn deliver(&mut self, name: &str, flow: &Flow, response: Message) -> Reply {
-        let Some(account) = self.accounts.get_mut(name) else {
-            return Reply::proper(response);
-        };
-        let user = &account.user;
-        let accepted = response.status().is_some_and(|status| (200..300).contains(&status));
-        let via = user.find(|kind| match kind {
-            Kind::ViaPort(port) => Some(port),
-            _ => None,
-        });
-        let delivery = match via {
-            Some(port) if flow.transport == Transport::Udp => Delivery::ToVia { port },
-            _ if accepted && user.has(Kind::Truncates) => Delivery::Truncated,
-            _ => Delivery::Proper,
-        };
-        let mut then_close = false;
-        if accepted {
-            then_close = user.has(Kind::ClosesAfterAnswer);
-            if user.has(Kind::LosesNext) && flow.transport.is_reliable() && self.doomed.len() < MAX_FLOWS {
-                self.doomed.insert(key(flow));
-            }
+        let accepted = response.status().is_some_and(is_accepting);
+        if let Some(account) = self.accounts.get_mut(name).filter(|_| accepted) {
+            let user = &account.user;
             account.accepted = account.accepted.saturating_add(1);
             let banned = user.find(|kind| match kind {
                 Kind::Bans { after, everybody } if account.accepted >= after => Some(everybody),
@@ -439,6 +405,11 @@ impl Registrar {
                 self.banned.insert((flow.remote.ip(), (!everybody).then(|| name.to_owned())));
             }
         }
+        self.send(name, flow, response)
+    }
+
+    fn send(&mut self, name: &str, flow: &Flow, response: Message) -> Reply {
+        let (delivery, then_close) = self.delivery(name, flow, response.status().unwrap_or_default());
         Reply::Message { response, delivery, then_close }
     }
 
@@ -502,6 +473,10 @@ impl Registrar {
             user.escape_debug(), flow.remote, flow.transport, program.escape_debug()
         );
     }
+}
+
+fn is_accepting(status: u16) -> bool {
+    (200..300).contains(&status)
 }
 
 fn full_status(kind: Kind) -> Option<u16> {

@@ -7,6 +7,7 @@ mod rules;
 use super::*;
 use crate::auth::{Credentials, DigestChallenge, DigestSession};
 use crate::message::Builder;
+use crate::message::Transport;
 use crate::syntax::Limits;
 
 const SOURCE: &str = "192.0.2.7:5062";

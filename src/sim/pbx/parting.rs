@@ -1,0 +1,32 @@
+//! The end of a leg whose device has transferred the call: first the last NOTIFY, then BYE (RFC 5589 sec. 7.1).
+
+use super::side::Side;
+use crate::endpoint::agent::{Happened, What};
+use crate::ua::call::Event;
+use crate::ua::transfer::TransfereeEvent;
+use std::time::Duration;
+
+/// Longest time that the answer to the last NOTIFY is waited for.
+const PATIENCE: Duration = Duration::from_secs(4);
+
+/// Waits until the last NOTIFY about this REFER has its answer, and hangs up on the transferor, and on its other leg where it had one.
+pub(super) async fn part(mut transferor: Side, referral: u32, consultation: Option<Side>) {
+    let told = async {
+        while let Some(Happened { what, .. }) = transferor.next().await {
+            match what {
+                What::Signal(Event::Ended { .. }) => return,
+                What::Signal(Event::Transferee { referral: over, event: TransfereeEvent::Over })
+                    if over == referral =>
+                {
+                    return;
+                }
+                _ => {}
+            }
+        }
+    };
+    // Whoever does not answer in time has been told all the same.
+    let _ = tokio::time::timeout(PATIENCE, told).await;
+    for side in [Some(transferor), consultation].into_iter().flatten() {
+        side.release(&[]).await;
+    }
+}
