@@ -2,6 +2,7 @@
 //!
 //! `cargo run --example custom_check [sip:host:port]`; without an argument it asks the embedded network.
 use ringback::check::{Check, Destination, Finding, Probe, Run, Severity, Side, Verdict};
+use ringback::error::Argument;
 use ringback::message::{Builder, Transport};
 use ringback::syntax::{HeaderName, Method};
 use ringback::{check::Answered, sim};
@@ -61,7 +62,7 @@ impl Check for Allows {
 async fn main() -> Result<(), ringback::error::Error> {
     let lab = sim::Lab::builder().start().await?;
     let uri = std::env::args().nth(1).map_or_else(|| lab.uri(Transport::Udp), Ok)?;
-    let destination = Destination::parse("address", &uri)?;
+    let destination = Destination::parse(Argument::Address, &uri)?;
     let probe = Probe::bind("udp:127.0.0.1:0").await?;
     println!("{}", probe.check(Allows { destination, methods: &["REGISTER", "OPTIONS"] }).await);
     lab.shutdown().await;

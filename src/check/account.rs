@@ -3,7 +3,7 @@
 use super::Destination;
 use super::address::{host_text, parse_sip, transport_of, with_escaped_user, with_scheme};
 use crate::auth::Credentials;
-use crate::error::Error;
+use crate::error::{Argument, Error, Problem};
 use crate::message::{Mask, Transport};
 use crate::syntax::unescape;
 
@@ -39,32 +39,47 @@ impl Account {
         let scheme_added = full.len() - written.len();
         let full = with_escaped_user(&full);
         let uri = parse_sip(&full, scheme_added)
-            .map_err(|problem| Error::usage(format!("address of record \"{written}\""), problem))?;
-        let problem = |text: &str| Error::usage(format!("address of record \"{written}\""), text);
+            .map_err(|problem| Error::usage(Argument::AddressOfRecord, written, problem))?;
+        let problem = |problem: Problem| Error::usage(Argument::AddressOfRecord, written, problem);
         let user = uri.user().filter(|u| !u.is_empty()).ok_or_else(|| {
-            problem("there is no user before the \"@\" (column 1); write it as sip:user@domain")
+            let why = if written.contains('@') {
+                "there is no user before the \"@\" (column 1)"
+            } else {
+                "there is no \"@\" in it"
+            };
+            problem(Problem::malformed(why, "write it as sip:user@domain"))
         })?;
         if uri.password().is_some() {
-            return Err(problem("it holds a password; give the password by itself, not in the address"));
+            return Err(problem(Problem::unusable(
+                "it holds a password",
+                "give the password by itself, not in the address",
+            )));
         }
         let domain = match (uri.host(), uri.port()) {
             (Some(host), Some(port)) => format!("{}:{port}", host_text(host)),
             (Some(host), None) => host_text(host),
             (None, _) => {
-                return Err(problem("there is no domain after the \"@\"; write it as sip:user@domain"));
+                return Err(problem(Problem::malformed(
+                    "there is no domain after the \"@\"",
+                    "write it as sip:user@domain",
+                )));
             }
         };
-        let aor_transport = transport_of(&uri).map_err(|why| problem(&why))?;
+        let aor_transport = transport_of(&uri).map_err(&problem)?;
         if let Some(param) = uri.params().iter().find(|param| {
             !param.name.eq_ignore_ascii_case(b"transport") && !param.name.eq_ignore_ascii_case(b"user")
         }) {
             let name = String::from_utf8_lossy(param.name);
-            return Err(problem(&format!(
-                "\";{name}\" has no meaning in an address of record; leave it out"
+            return Err(problem(Problem::unusable(
+                format!("\";{name}\" has no meaning in an address of record"),
+                "leave it out",
             )));
         }
         if !uri.headers().is_empty() {
-            return Err(problem("headers (\"?\") have no meaning in an address of record; leave them out"));
+            return Err(problem(Problem::unusable(
+                "headers (\"?\") have no meaning in an address of record",
+                "leave them out",
+            )));
         }
         let auth_user = String::from_utf8_lossy(&unescape(user)).into_owned();
         let user = String::from_utf8_lossy(user).into_owned();
@@ -101,7 +116,7 @@ impl Account {
     /// # Errors
     /// [`Error::Usage`] when it is no SIP URI, or one that we cannot reach.
     pub fn registrar(mut self, uri: &str) -> Result<Account, Error> {
-        self.registrar = Some(Destination::parse("registrar", uri)?);
+        self.registrar = Some(Destination::parse(Argument::Registrar, uri)?);
         Ok(self)
     }
 
@@ -110,7 +125,7 @@ impl Account {
     /// # Errors
     /// [`Error::Usage`] when it is no SIP URI, or one that we cannot reach.
     pub fn outbound_proxy(mut self, uri: &str) -> Result<Account, Error> {
-        self.outbound_proxy = Some(Destination::parse("outbound proxy", uri)?);
+        self.outbound_proxy = Some(Destination::parse(Argument::OutboundProxy, uri)?);
         Ok(self)
     }
 

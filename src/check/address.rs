@@ -1,5 +1,6 @@
 //! SIP addresses as people write them.
 
+use crate::error::Problem;
 use crate::message::Transport;
 use crate::syntax::{Host, Scheme, Uri};
 use std::borrow::Cow;
@@ -27,13 +28,14 @@ pub(super) fn with_escaped_user(text: &str) -> Cow<'_, str> {
 ///
 /// # Errors
 /// What is wrong: it is none of ours.
-pub(super) fn transport_of(uri: &Uri<'_>) -> Result<Option<Transport>, String> {
+pub(super) fn transport_of(uri: &Uri<'_>) -> Result<Option<Transport>, Problem> {
     match uri.params().get(b"transport").map(|param| param.value.unwrap_or_default()) {
         None => Ok(None),
         Some(t) if t.eq_ignore_ascii_case(b"udp") => Ok(Some(Transport::Udp)),
         Some(t) if t.eq_ignore_ascii_case(b"tcp") => Ok(Some(Transport::Tcp)),
         Some(t) => {
-            Err(format!("transport \"{}\" is not supported; use udp or tcp", String::from_utf8_lossy(t)))
+            let why = format!("transport \"{}\" is not supported", String::from_utf8_lossy(t));
+            Err(Problem::unusable(why, "use udp or tcp"))
         }
     }
 }
@@ -49,19 +51,22 @@ pub(super) fn with_scheme(text: &str) -> String {
     if has_scheme { text.to_owned() } else { format!("sip:{text}") }
 }
 
+/// How an address is written.
+const WRITE: &str = "write it as sip:user@domain";
+
 /// A `sip:` URI, or what is wrong with the text and in which column of what was written (`added` bytes were put before it).
-pub(super) fn parse_sip(text: &str, added: usize) -> Result<Uri<'_>, String> {
+pub(super) fn parse_sip(text: &str, added: usize) -> Result<Uri<'_>, Problem> {
     let uri = Uri::parse(text.as_bytes()).map_err(|error| {
         let before = text.get(..error.offset).unwrap_or(text);
         // What was escaped here was one character where it was written.
         let written = unescaped_length(before);
-        let column = written.saturating_sub(added) + 1;
-        format!("{} in column {column}; write it as sip:user@domain", error.kind)
+        let column = Some(written.saturating_sub(added) + 1);
+        Problem::Malformed { why: error.kind.to_string(), column, write: WRITE.into() }
     })?;
     match uri.scheme() {
         Scheme::Sip => Ok(uri),
-        Scheme::Sips => Err("sips: needs TLS, which is not there yet; use sip:".to_owned()),
-        _ => Err("it is not a sip: URI (column 1)".to_owned()),
+        Scheme::Sips => Err(Problem::unusable("sips: needs TLS, which is not there yet", "use sip:")),
+        _ => Err(Problem::malformed("it is not a sip: URI (column 1)", WRITE)),
     }
 }
 
@@ -108,9 +113,9 @@ mod tests {
     #[test]
     fn columns_count_what_was_written() {
         let escaped = with_escaped_user("sip:\u{e4}\u{438} b@x.example").into_owned();
-        let error = parse_sip(&escaped, 0).unwrap_err();
+        let error = parse_sip(&escaped, 0).unwrap_err().to_string();
         assert!(error.contains("in column 7;"), "{error}");
-        let error = parse_sip("sip:a%41 b@x", 4).unwrap_err();
+        let error = parse_sip("sip:a%41 b@x", 4).unwrap_err().to_string();
         assert!(error.contains("in column 5;"), "{error}");
     }
 }

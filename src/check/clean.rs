@@ -24,8 +24,9 @@ use super::judged::{self, StepVerdict};
 use super::register::ended::Ended;
 use super::register::session::Session;
 use super::register::{judge, left_behind, observe};
+use super::yields;
 use super::{Account, Answered, Check, Destination, Reply, Run, Side, Verdict};
-use crate::error::Error;
+use crate::error::{Argument, Error, Problem};
 use crate::message::{Builder, Flow, Message};
 use crate::syntax::{HeaderName, Method, NameAddr, Uri};
 use crate::ua::challenged::{Challenged, Next};
@@ -37,11 +38,12 @@ const MOST_BYES: u32 = 3;
 
 /// Removes what a killed probe left of an account ([`Left`]), and nothing else.
 ///
-/// Of a binding, steps `reach`, `query`, `remove`: it is removed only where the registrar lists it with the token or the instance that no other
+/// A binding is removed only where the registrar lists it with the token or the instance that no other
 /// binding has, and lists no second one with the same URI: some registrars would drop both. Anything else is left alone, and said: it runs out
-/// by itself. Of a call, steps `reach`, `hang-up`: a BYE in its dialog; challenges are answered only where it went to the account's own server.
+/// by itself. A call gets a BYE in its dialog; challenges are answered only where it went to the account's own server.
 ///
 /// It passes when what was left is gone, also where it was gone before.
+#[doc = include_str!("clean.md")]
 #[derive(Debug, Clone)]
 pub struct Clean {
     account: Account,
@@ -56,16 +58,16 @@ impl Clean {
     /// [`Error::Usage`] where it is not this account's, or its requests went to another server than this account's: that one gets no
     /// answer that is made from its password.
     pub fn new(account: &Account, left: &Left) -> Result<Clean, Error> {
-        let usage = |problem: String| Error::usage(format!("account `{}`", account.name()), problem);
+        let usage = |why: String, instead: &'static str| {
+            Error::usage(Argument::Account, account.name(), Problem::unusable(why, instead))
+        };
         if account.aor() != left.aor {
-            return Err(usage(format!("what was left is of {}", left.aor)));
+            return Err(usage(format!("what was left is of {}", left.aor), "give that account"));
         }
         let server = account.next_hop().to_string();
         if server != left.server {
-            return Err(usage(format!(
-                "it was left at {}, and this account is at {server}; give the same registrar or proxy as then",
-                left.server
-            )));
+            let why = format!("it was left at {}, and this account is at {server}", left.server);
+            return Err(usage(why, "give the same registrar or proxy as then"));
         }
         Ok(Clean { account: account.clone(), left: left.clone(), time_limit: None })
     }
@@ -93,6 +95,10 @@ impl Check for Clean {
 
     fn time_limit(&self) -> Option<Duration> {
         self.time_limit
+    }
+
+    fn yields(&self) -> &'static [&'static str] {
+        &[include_str!("clean.md"), yields::ANY, yields::REGISTRATION, yields::REGISTRAR]
     }
 
     async fn run(&self, run: &mut Run) {
@@ -321,7 +327,7 @@ fn next_hop(request: &Message) -> Result<Destination, String> {
         Some(Err(error)) => return Err(format!("the route of the call cannot be read: {error}")),
         None => request.request_uri_bytes().unwrap_or_default().to_vec(),
     };
-    Destination::parse("the call", &String::from_utf8_lossy(&uri)).map_err(|error| error.to_string())
+    Destination::parse(Argument::Address, &String::from_utf8_lossy(&uri)).map_err(|error| error.to_string())
 }
 
 #[cfg(test)]

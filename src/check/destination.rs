@@ -1,7 +1,7 @@
 //! Where requests are sent: host, port and transport of a SIP URI.
 
 use super::address::{host_text, parse_sip, transport_of, with_escaped_user, with_scheme};
-use crate::error::Error;
+use crate::error::{Argument, Error, Problem};
 use crate::message::Transport;
 use std::fmt;
 
@@ -17,18 +17,20 @@ pub struct Destination {
 }
 
 impl Destination {
-    /// From a `sip:` URI (the scheme may be left out), e.g. `sip:127.0.0.1:5060;transport=tcp`. `what` names it in the error.
+    /// From a `sip:` URI (the scheme may be left out), e.g. `sip:127.0.0.1:5060;transport=tcp`. `argument` names it in the error.
     ///
     /// # Errors
     /// [`Error::Usage`] when it is no SIP URI, or its transport is none of ours.
-    pub fn parse(what: &str, uri: &str) -> Result<Destination, Error> {
+    pub fn parse(argument: Argument, uri: &str) -> Result<Destination, Error> {
         let written = uri.trim().trim_start_matches('<').trim_end_matches('>');
         let full = with_scheme(written);
         let added = full.len() - written.len();
         let full = with_escaped_user(&full);
-        let usage = |problem: String| Error::usage(format!("{what} \"{written}\""), problem);
+        let usage = |problem: Problem| Error::usage(argument, written, problem);
         let parsed = parse_sip(&full, added).map_err(&usage)?;
-        let host = parsed.host().map(host_text).ok_or_else(|| usage("there is no host in it".to_owned()))?;
+        let host = parsed.host().map(host_text).ok_or_else(|| {
+            usage(Problem::malformed("there is no host in it", "write it as sip:host:port"))
+        })?;
         let transport = transport_of(&parsed).map_err(usage)?;
         Ok(Destination { host, port: parsed.port().unwrap_or(5060), transport })
     }

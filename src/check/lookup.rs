@@ -20,7 +20,7 @@ use super::register::bindings::{bound, foreign};
 use super::register::ended::Ended;
 use super::register::{judge, observe};
 use super::result::RegisterResult;
-use super::{Account, Check, MetricValue, Run, Side};
+use super::{Account, Check, MetricValue, Run, Side, yields};
 use crate::ua::registration::Command;
 use std::time::Duration;
 
@@ -28,9 +28,7 @@ use std::time::Duration;
 ///
 /// It passes when the registrar lists at least one live binding, and fails when it lists none; [`Register::query_only`](super::Register::query_only)
 /// asks whether the registrar answers, and passes in both cases. Who is bound is in [`Outcome::register`](super::Outcome::register).
-///
-/// Steps: `reach`, `query` (a REGISTER without Contact, RFC 3261 sec. 10.2.3) and `registered`. Metrics: `bindings`, `requests`,
-/// `retransmissions`. Facts: `binding`, one for each, and those of a [`Register`](super::Register) query.
+#[doc = include_str!("lookup.md")]
 #[derive(Debug, Clone)]
 pub struct Lookup {
     asked: Asked,
@@ -65,6 +63,10 @@ impl Check for Lookup {
 
     fn time_limit(&self) -> Option<Duration> {
         self.asked.time_limit
+    }
+
+    fn yields(&self) -> &'static [&'static str] {
+        &[include_str!("lookup.md"), yields::ANY, yields::REGISTRATION, yields::REGISTRAR]
     }
 
     async fn run(&self, run: &mut Run) {

@@ -48,6 +48,7 @@ mod step_verdict;
 mod target;
 mod transfer;
 mod wrapped;
+pub mod yields;
 
 pub use account::Account;
 pub use call::Call;
@@ -102,6 +103,12 @@ pub trait Check: Send + Sync + 'static {
     /// The time for the whole check, cleaning up not counted; the probe's default where this is `None`.
     fn time_limit(&self) -> Option<Duration> {
         None
+    }
+
+    /// Lists in Markdown of the names that its outcomes may hold, as in [`yields`]. In a build with debug assertions an outcome that holds another
+    /// name than these is a defect of the check (`probe-broken`). Without lists, the default, it may hold any.
+    fn yields(&self) -> &'static [&'static str] {
+        &[]
     }
 
     /// Asks, and writes what it finds into `run`: the steps' verdicts make the outcome's.

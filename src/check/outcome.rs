@@ -2,7 +2,7 @@
 
 use super::Name;
 use super::result::{Details, DtmfResult, ForkResult, HoldResult, RegisterResult, TransferResult};
-use crate::error::Error;
+use crate::error::{Argument, Error, Problem};
 use crate::transport::{MediaRecord, Record};
 use std::fmt;
 use std::ops::Range;
@@ -36,11 +36,11 @@ impl Verdict {
 }
 
 /// The one of these that is called so.
-fn word<T: Copy>(what: &str, text: &str, all: &[T], name: fn(T) -> &'static str) -> Result<T, Error> {
-    all.iter().copied().find(|one| name(*one).eq_ignore_ascii_case(text)).ok_or_else(|| {
-        let known: Vec<&str> = all.iter().copied().map(name).collect();
-        Error::usage(format!("{what} \"{text}\""), format!("write one of {}", known.join(", ")))
-    })
+fn word<T: Copy>(what: Argument, text: &str, all: &[T], name: fn(T) -> &'static str) -> Result<T, Error> {
+    all.iter()
+        .copied()
+        .find(|one| name(*one).eq_ignore_ascii_case(text))
+        .ok_or_else(|| Error::usage(what, text, Problem::unknown(all.iter().copied().map(name))))
 }
 
 impl FromStr for Verdict {
@@ -48,7 +48,7 @@ impl FromStr for Verdict {
 
     fn from_str(text: &str) -> Result<Verdict, Error> {
         let all = [Verdict::Pass, Verdict::Fail, Verdict::Inconclusive, Verdict::NotRun];
-        word("verdict", text, &all, Verdict::as_str)
+        word(Argument::Verdict, text, &all, Verdict::as_str)
     }
 }
 
@@ -56,7 +56,7 @@ impl FromStr for Side {
     type Err = Error;
 
     fn from_str(text: &str) -> Result<Side, Error> {
-        word("side", text, &[Side::Peer, Side::Path, Side::Setup, Side::Probe], Side::as_str)
+        word(Argument::Side, text, &[Side::Peer, Side::Path, Side::Setup, Side::Probe], Side::as_str)
     }
 }
 
@@ -64,7 +64,12 @@ impl FromStr for Severity {
     type Err = Error;
 
     fn from_str(text: &str) -> Result<Severity, Error> {
-        word("severity", text, &[Severity::Info, Severity::Warning, Severity::Error], Severity::as_str)
+        word(
+            Argument::Severity,
+            text,
+            &[Severity::Info, Severity::Warning, Severity::Error],
+            Severity::as_str,
+        )
     }
 }
 

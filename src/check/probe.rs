@@ -7,10 +7,11 @@ use super::notebook::Whose;
 use super::restraint::{Courtesy, Restraint};
 use super::run::Run;
 use super::wrapped::Within;
+use super::yields;
 use super::{Check, Finding, Name, Outcome, Progress, Severity, Side, Transcript, Verdict, Watched};
 use crate::endpoint::agent::AgentConfig;
 use crate::endpoint::{self, Endpoint};
-use crate::error::Error;
+use crate::error::{Argument, Error, Problem};
 use crate::message::Transport;
 use std::net::{IpAddr, SocketAddr};
 use std::ops::RangeInclusive;
@@ -69,10 +70,8 @@ impl ProbeConfig {
             text.trim_matches(['[', ']']).parse::<IpAddr>().ok().map(|ip| SocketAddr::new(ip, 0))
         };
         let local = rest.parse::<SocketAddr>().ok().or_else(|| ip(rest)).ok_or_else(|| {
-            Error::usage(
-                format!("local address \"{address}\""),
-                "write it as udp:127.0.0.1:0, tcp:[::1]:5070 or 192.0.2.1",
-            )
+            let write = "write it as udp:127.0.0.1:0, tcp:[::1]:5070 or 192.0.2.1";
+            Error::usage(Argument::LocalAddress, address, Problem::malformed("it is no address", write))
         })?;
         match transport {
             Transport::Tcp => self.endpoint.tcp.push(local),
@@ -176,7 +175,11 @@ impl Probe {
         let task = tokio::spawn(async move {
             let mut run = Run::new(setting, whose_of_task, progress);
             check.run(&mut run).await;
-            run.finish()
+            let outcome = run.finish();
+            if cfg!(debug_assertions) {
+                holds_what_is_listed(&outcome, check.yields());
+            }
+            outcome
         });
         let _stop_when_dropped = stop.drop_guard();
         match task.await {
@@ -210,6 +213,16 @@ impl Probe {
     pub(super) fn stopping(&self) -> CancellationToken {
         self.stop.clone()
     }
+}
+
+/// A name that is in no list of the check is a defect of the check: see [`Check::yields`].
+fn holds_what_is_listed(outcome: &Outcome, lists: &[&'static str]) {
+    let unlisted = if lists.is_empty() { Vec::new() } else { yields::unlisted(outcome, lists) };
+    assert!(
+        unlisted.is_empty(),
+        "the documentation of the check `{}` does not list {unlisted:?}",
+        outcome.check
+    );
 }
 
 fn without_evidence(whose: Whose, verdict: Verdict, finding: Finding) -> Outcome {

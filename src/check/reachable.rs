@@ -4,12 +4,13 @@ use super::judge::status::{Said, meaning};
 use super::judge::unlike;
 use super::judged::{self, PATIENCE, Silence, StepVerdict, interrupted};
 use super::register::odd_lines;
+use super::yields;
 use super::{
     Account, Answered, Check, Destination, Finding, Interrupted, MetricValue, Reply, Run, Severity, Side,
     Verdict,
 };
 use crate::auth::Credentials;
-use crate::error::Error;
+use crate::error::{Argument, Error};
 use crate::message::{Message, Transport};
 use crate::ua::End;
 use crate::ua::options::{Capabilities, Config, Finished, Input, Output, Query};
@@ -17,8 +18,9 @@ use std::time::Duration;
 
 /// Is somebody alive at a SIP URI, and what does it say that it can do?
 ///
-/// The steps are `reach` and `options`. Any final response means alive, 401, 404 and 405 too; a 408 or 504 is a proxy's word
-/// that nobody behind it answered. The metric `round_trip` is the time from the request to its final response.
+/// Any final response means alive, 401, 404 and 405 too; a 408 or 504 is a proxy's word
+/// that nobody behind it answered.
+#[doc = include_str!("reachable.md")]
 #[derive(Debug, Clone)]
 pub struct Reachable {
     uri: String,
@@ -34,7 +36,7 @@ impl Reachable {
     /// [`Error::Usage`] with the column when it is no SIP URI, or one that we cannot reach.
     pub fn new(uri: &str) -> Result<Reachable, Error> {
         let written = uri.trim().trim_start_matches('<').trim_end_matches('>');
-        let destination = Destination::parse("address", written)?;
+        let destination = Destination::parse(Argument::Address, written)?;
         let uri = super::address::with_escaped_user(&super::address::with_scheme(written)).into_owned();
         Ok(Reachable { uri, destination, credentials: None, time_limit: None })
     }
@@ -72,6 +74,10 @@ impl Check for Reachable {
 
     fn time_limit(&self) -> Option<Duration> {
         self.time_limit
+    }
+
+    fn yields(&self) -> &'static [&'static str] {
+        &[include_str!("reachable.md"), yields::ANY]
     }
 
     async fn run(&self, run: &mut Run) {

@@ -1,7 +1,7 @@
 //! What somebody dials, as a Request-URI.
 
 use super::address::{parse_sip, with_escaped_user, with_scheme};
-use crate::error::Error;
+use crate::error::{Argument, Error, Problem};
 use crate::syntax::{Tel, Uri};
 
 /// The Request-URI for a SIP URI, a `tel:` URI, a number, or a user of this domain.
@@ -10,13 +10,17 @@ use crate::syntax::{Tel, Uri};
 /// [`Error::Usage`] with what to write instead.
 pub(super) fn request_uri(target: &str, domain: &str) -> Result<String, Error> {
     let written = target.trim().trim_start_matches('<').trim_end_matches('>');
-    let usage = |problem: String| Error::usage(format!("target \"{written}\""), problem);
+    let usage = |problem: Problem| Error::usage(Argument::Target, written, problem);
     if written.is_empty() {
-        return Err(usage("it is empty; write a number, sip:user@domain, or an account's name".into()));
+        return Err(usage(Problem::malformed(
+            "it is empty",
+            "write a number, sip:user@domain, or an account's name",
+        )));
     }
     if written.get(..4).is_some_and(|scheme| scheme.eq_ignore_ascii_case("tel:")) {
-        let problem =
-            |_| usage("it is no telephone number; write it as tel:+12015550123 or tel:201".to_owned());
+        let problem = |_| {
+            usage(Problem::malformed("it is no telephone number", "write it as tel:+12015550123 or tel:201"))
+        };
         let uri = Uri::parse(written.as_bytes()).map_err(problem)?;
         let digits: Vec<u8> = Tel::from_uri(&uri).map_err(problem)?.digits().collect();
         return Ok(at_domain(&String::from_utf8_lossy(&digits), domain));
@@ -27,7 +31,7 @@ pub(super) fn request_uri(target: &str, domain: &str) -> Result<String, Error> {
         let full = with_escaped_user(&full).into_owned();
         let parsed = parse_sip(&full, added).map_err(usage)?;
         if parsed.password().is_some() {
-            return Err(usage("it holds a password; write it as sip:user@domain".into()));
+            return Err(usage(Problem::unusable("it holds a password", "write it as sip:user@domain")));
         }
         return Ok(full);
     }

@@ -45,6 +45,7 @@ trait AnyCheck: Send + Sync {
     fn subject_of(&self) -> String;
     fn accounts_of(&self) -> Vec<String>;
     fn time_limit_of(&self) -> Option<Duration>;
+    fn yields_of(&self) -> &'static [&'static str];
     fn run_it<'a>(&'a self, run: &'a mut Run) -> BoxFuture<'a, ()>;
 }
 
@@ -63,6 +64,10 @@ impl<C: Check> AnyCheck for C {
 
     fn time_limit_of(&self) -> Option<Duration> {
         self.time_limit()
+    }
+
+    fn yields_of(&self) -> &'static [&'static str] {
+        self.yields()
     }
 
     fn run_it<'a>(&'a self, run: &'a mut Run) -> BoxFuture<'a, ()> {
@@ -85,6 +90,10 @@ impl Check for BoxedCheck {
 
     fn time_limit(&self) -> Option<Duration> {
         self.0.time_limit_of()
+    }
+
+    fn yields(&self) -> &'static [&'static str] {
+        self.0.yields_of()
     }
 
     async fn run(&self, run: &mut Run) {
@@ -117,6 +126,10 @@ impl<C: Check> Check for Within<C> {
 
     fn time_limit(&self) -> Option<Duration> {
         Some(self.limit)
+    }
+
+    fn yields(&self) -> &'static [&'static str] {
+        self.check.yields()
     }
 
     async fn run(&self, run: &mut Run) {

@@ -3,7 +3,7 @@
 use super::handle::Command;
 use super::mailbox::{Mailbox, mailbox};
 use super::{Endpoint, Scope, Switch};
-use crate::error::Error;
+use crate::error::{Argument, Error, Problem};
 use crate::message::{Flow, Message};
 use crate::syntax::Reason;
 use crate::transport::TransportError;
@@ -69,7 +69,14 @@ impl ClientTransaction {
     /// [`Error::Closed`]; [`Error::Usage`] when `reason` cannot stand in a header ([`Reason::is_value`]).
     pub async fn cancel(&self, scope: &Scope, reason: Option<String>) -> Result<ClientTransaction, Error> {
         if !reason.as_deref().is_none_or(Reason::is_value) {
-            return Err(Error::usage("reason", "this is no value of a Reason header"));
+            return Err(Error::usage(
+                Argument::Reason,
+                "",
+                Problem::malformed(
+                    "this is no value of a Reason header",
+                    "write it as SIP;cause=200 (RFC 3326)",
+                ),
+            ));
         }
         let invite = self.mailbox.id().ok_or(Error::Closed)?;
         let (post, mut mailbox) = mailbox(None);

@@ -6,7 +6,7 @@ use super::mailbox::Post;
 use super::sockets::Socket;
 use super::switch::Unswitchable;
 use super::{Config, Incoming, Scope, Stats};
-use crate::error::Error;
+use crate::error::{Argument, Error, Problem};
 use crate::message::{Flow, Ids, Message, Transport};
 use crate::transaction::{ClientId, ServerId};
 use crate::transport::{
@@ -117,8 +117,10 @@ impl Endpoint {
         }
         let mut seed = config.seed.unwrap_or_default();
         if config.seed.is_none() {
-            getrandom::fill(&mut seed)
-                .map_err(|e| Error::usage("seed", format!("the system gives no randomness: {e}")))?;
+            getrandom::fill(&mut seed).map_err(|e| {
+                let why = format!("the system gives no randomness: {e}");
+                Error::usage(Argument::Seed, "", Problem::unusable(why, "give a seed"))
+            })?;
         }
         let mut ids = Ids::from_seed(seed);
         let (commands, queued) = mpsc::channel(config.command_queue.clamp(1, QUEUE_MAX));

@@ -98,7 +98,7 @@ pub const MAX_KEYS: usize = 256;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum DigitsError {
     /// A character that is no digit and no pause. It is never sent as something else.
-    #[error("{character:?} at position {} is no digit: 0-9, *, #, A-D and the pause ',' are taken", position + 1)]
+    #[error("{character:?} at position {} is no digit", position + 1)]
     Unknown {
         /// The character.
         character: char,

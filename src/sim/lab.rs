@@ -9,7 +9,7 @@ use super::serving::{lock, serve};
 use crate::check::{Account, Probe, ProbeConfig};
 use crate::endpoint::agent::{Agent, AgentConfig};
 use crate::endpoint::{self, Endpoint, Incoming};
-use crate::error::Error;
+use crate::error::{Argument, Error, Problem};
 use crate::message::Transport;
 use crate::transport::Network;
 use std::collections::BTreeSet;
@@ -354,7 +354,11 @@ impl Lab {
     /// # Errors
     /// [`Error::Usage`] when it does not answer by this transport.
     pub fn uri(&self, transport: Transport) -> Result<String, Error> {
-        let none = || Error::usage("transport", format_args!("the network does not answer by {transport}"));
+        let none = || {
+            let problem =
+                Problem::unusable("the network does not answer by it", "start it with this transport");
+            Error::usage(Argument::Transport, transport, problem)
+        };
         self.addr(transport).map(|address| format!("sip:{address};transport={transport}")).ok_or_else(none)
     }
     /// The first domain that is served.
@@ -371,7 +375,10 @@ impl Lab {
     /// [`Error::Usage`] when there is no such user.
     pub fn account(&self, name: &str, transport: Transport) -> Result<Account, Error> {
         let user = self.registrar().users().find(|user| user.name() == name).cloned();
-        let user = user.ok_or_else(|| Error::usage("user", format_args!("there is no {name:?}")))?;
+        let user = user.ok_or_else(|| {
+            let known = self.registrar().users().map(|user| user.name().to_owned()).collect();
+            Error::usage(Argument::User, name.escape_default(), Problem::Unknown { known })
+        })?;
         let account = Account::new(&self.aor(name), user.password.as_str())?.auth_user(user.digest_name());
         Ok(account.named(name).registrar(&self.uri(transport)?)?.transport(transport))
     }

@@ -74,7 +74,7 @@ fn hold_cancel_and_transfer_are_checked_on_the_embedded_network() {
 fn what_cannot_be_sent_is_refused_before_a_call() {
     for (arguments, said) in [
         (&["dtmf", "alice", "bob", "--digits", "12x"][..], "'x'"),
-        (&["dtmf", "alice", "bob", "--method", "rfc2833"], "rfc4733, info, inband and all"),
+        (&["dtmf", "alice", "bob", "--method", "rfc2833"], "rfc4733, info, inband or all"),
         (&["dtmf", "alice", "alice"], "twice"),
         (&["dtmf", "alice", "bob", "--rtp-ports", "5-3"], "10000-10100"),
         (&["dtmf", "alice", "bob", "--fault", "Z9"], "Z9"),

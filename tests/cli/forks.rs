@@ -105,8 +105,8 @@ fn what_cannot_be_rung_as_one_is_refused_before_a_call() {
     for (arguments, said) in [
         (&["fork", "alice"][..], "<TARGET>"),
         (&["fork", "alice", "600", "bob"], "2 to 6"),
-        (&["fork", "alice", "bob", "--bindings", "7"], "2 to 6 can be rung as one, not 7"),
-        (&["fork", "alice", "bob", "--bindings", "99"], "2 to 6 can be rung as one, not 99"),
+        (&["fork", "alice", "bob", "--bindings", "7"], "\"7\": out of range; write 2 to 6"),
+        (&["fork", "alice", "bob", "--bindings", "99"], "\"99\": out of range; write 2 to 6"),
         (&["fork", "alice", "bob", "--bindings", "1"], "2 to 6"),
         (&["fork", "alice", "sip:600@lab.example"], "name the accounts that ring"),
         (&["fork", "alice", "600", "bob", "bob"], "twice"),
@@ -115,9 +115,9 @@ fn what_cannot_be_rung_as_one_is_refused_before_a_call() {
         (&["fork", "alice", "600", "bob", "carol", "--answers", "0"], "ends 1 to 2"),
         (
             &["fork", "alice", "600", "bob", "carol", "--trials", "rase"],
-            "answer, race, refuse and second-call",
+            "answer, race, refuse or second-call",
         ),
-        (&["fork", "alice", "600", "bob", "carol", "--second-call", "no"], "rings, elsewhere, busy and any"),
+        (&["fork", "alice", "600", "bob", "carol", "--second-call", "no"], "rings, elsewhere, busy or any"),
         (&["fork", "alice", "600", "bob", "carol", "--refuses-with", "200"], "300 to 699"),
         (&["fork", "alice", "600", "bob", "carol", "--fault", "Z99"], "is not known"),
     ] {

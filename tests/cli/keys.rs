@@ -52,7 +52,7 @@ fn keys_that_cannot_be_pressed_are_wrong_usage() {
         (&["--number", "203"], "--by-keys"),
         (&["--by-keys", "##", "--number", "x"], "number"),
         (&["--park", "701", "--kind", "attended"], "--kind"),
-        (&["--by-keys", "##", "--complete-by", "*3"], "only an attended"),
+        (&["--by-keys", "##", "--complete-by", "*3"], "only a transfer with a consultation"),
         (&["--park", "701", "--by-keys", "##", "--complete-by", "*3"], "'--complete-by <KEYS>'"),
     ] {
         let ran = ringback(&[&named[..], more].concat());

@@ -39,7 +39,7 @@ pub use password::{Secret, from_file as password_from_file};
 pub use problem::{InventoryError, MAX_PROBLEMS, Problem};
 
 use crate::check::{Account, Printable};
-use crate::error::Error;
+use crate::error::{self, Argument, Error};
 use crate::message::Transport;
 use field::{Field, Raw, Value, nearest};
 use problem::Problems;
@@ -173,8 +173,7 @@ impl Inventory {
         for name in names.iter().map(AsRef::as_ref) {
             let entry = self.find(name)?;
             if entries.iter().any(|before: &Entry| before.name == entry.name) {
-                let what = format!("account `{}`", Printable(name));
-                return Err(Error::usage(what, "it is given twice; name each account once"));
+                return Err(Error::usage(Argument::Account, Printable(name), error::Problem::Twice));
             }
             entries.push(entry.clone());
         }
@@ -189,7 +188,9 @@ impl Inventory {
         if let Some(entry) = self.entries.iter().find(|entry| entry.name == name) {
             return Ok(entry);
         }
-        let what = || format!("account `{}`", Printable(name));
+        let wrong = |why: String, instead: String| {
+            Error::usage(Argument::Account, Printable(name), error::Problem::unusable(why, instead))
+        };
         let account = |text: &str| Account::new(text, "").ok();
         if let Some(wanted) = Some(name).filter(|name| name.contains('@')).and_then(account) {
             let is_it = |entry: &&Entry| account(&entry.aor).is_some_and(|one| one.has_same_aor(&wanted));
@@ -198,19 +199,17 @@ impl Inventory {
                 (Some(entry), None) => return Ok(entry),
                 (Some(first), Some(second)) => {
                     let [first, second] = [first, second].map(|entry| Printable(&entry.name));
-                    let problem = format!(
-                        "several accounts have this address, e.g. `{first}` and `{second}`; give a name"
-                    );
-                    return Err(Error::usage(what(), problem));
+                    let why = format!("several accounts have this address, e.g. `{first}` and `{second}`");
+                    return Err(wrong(why, "give a name".to_owned()));
                 }
                 (None, _) => {}
             }
         }
         let hint = match nearest(name, self.entries.iter().map(|entry| entry.name.as_str())) {
-            Some(near) => format!("; did you mean `{}`?", Printable(near)),
-            None => String::new(),
+            Some(near) => format!("did you mean `{}`?", Printable(near)),
+            None => "write it as the file does".to_owned(),
         };
-        Err(Error::usage(what(), format!("no account of the file has this name{hint}")))
+        Err(wrong("no account of the file has this name".to_owned(), hint))
     }
 }
 
@@ -285,7 +284,7 @@ fn accept(
 ) -> Option<Account> {
     let problem = match result {
         Ok(account) => return Some(account),
-        Err(Error::Usage { problem, .. }) => problem,
+        Err(Error::Usage { problem, .. }) => problem.to_string(),
         Err(other) => other.to_string(),
     };
     problems.add(

@@ -251,7 +251,7 @@ fn accounts_are_selected_by_name() {
     assert_eq!(names(inventory.clone().select(&["sip:bob@lab.example"]).unwrap()), ["sip:bob@lab.example"]);
     assert_eq!(names(inventory.clone().select::<&str>(&[]).unwrap()).len(), 2);
     let error = inventory.select(&["alcie"]).unwrap_err().to_string();
-    assert_eq!(error, "account `alcie`: no account of the file has this name; did you mean `alice`?");
+    assert_eq!(error, "account \"alcie\": no account of the file has this name; did you mean `alice`?");
 }
 
 #[test]

@@ -6,8 +6,9 @@ mod facts;
 
 use super::scene::{CallOptions, PATIENCE, call_options, perform};
 use super::target::request_uri;
+use super::yields;
 use super::{Account, Check, Run};
-use crate::error::Error;
+use crate::error::{Argument, Error, Problem};
 use crate::media::stream::MAX_SAMPLES;
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,12 +18,8 @@ use std::time::Duration;
 /// With one end ours ([`Call::to`]) it says whether a number is reached, and who answers; with both ends ours ([`Call::between`]) also
 /// whether each hears the other: each end sends a tone of its own. Every call is hung up, whatever happens, and what was bound is removed.
 ///
-/// The outcome's steps are `party-a`, `party-b` (both ends ours), `dial`, `answer`, `audio-a-to-b` (both ends ours), `audio-b-to-a` or
-/// `play`, and `hang-up`; behind `answer` there is `delivery` where a number is expected ([`Call::expect_number`]) or the wrong line rang. It passes when the call was answered, audio came, and the hang-up arrived; the fact `result` says in one or two
+/// It passes when the call was answered, audio came, and the hang-up arrived; the fact `result` says in one or two
 /// words what became of it (`answered`, `busy`, `not answered`, `refused`, ...).
-///
-/// Metrics: `srd` and `sdd` (session request and disconnect delay, RFC 6076 sec. 4.3, 4.4), `ring` (from ringing to the answer); of each
-/// direction `loss_*`, `packets_*`, `reordered_*`, `jitter_*`, `gaps_*`, and `round_trip_*` where RTCP told it (of `a`, of `b`).
 ///
 /// ```no_run
 /// use ringback::check::{Account, Call, Probe};
@@ -36,6 +33,7 @@ use std::time::Duration;
 /// # Ok(())
 /// # }
 /// ```
+#[doc = include_str!("yields.md")]
 #[derive(Debug, Clone)]
 pub struct Call {
     a: Account,
@@ -113,17 +111,19 @@ impl Call {
     /// [`Error::Usage`] for more than ten minutes of them ([`MAX_SAMPLES`]), for none, and where both ends are ours.
     pub fn play(mut self, samples: impl Into<Arc<[i16]>>) -> Result<Call, Error> {
         let samples = samples.into();
-        let usage = |problem: &str| Err(Error::usage("announcement", problem));
+        let usage = |why: &'static str, instead: &'static str| {
+            Err(Error::usage(Argument::Announcement, "", Problem::unusable(why, instead)))
+        };
         if self.callee.is_some() {
-            return usage("both ends are ours, and nobody would listen; call a number instead");
+            return usage("both ends are ours, and nobody would listen", "call a number instead");
         }
         match samples.len() {
-            0 => usage("there is no sound in it"),
+            0 => usage("there is no sound in it", "play at least one sample"),
             1..=MAX_SAMPLES => {
                 self.play = Some(samples);
                 Ok(self)
             }
-            _ => usage("it is longer than ten minutes"),
+            _ => usage("it is longer than ten minutes", "cut it"),
         }
     }
 
@@ -176,6 +176,10 @@ impl Check for Call {
     fn time_limit(&self) -> Option<Duration> {
         let usual = self.options.wait + self.listen.max(PATIENCE) + self.play_time() + AROUND;
         Some(self.options.time_limit.unwrap_or(usual))
+    }
+
+    fn yields(&self) -> &'static [&'static str] {
+        &[include_str!("yields.md"), yields::ANY, yields::REGISTRATION, yields::CALL, yields::MEDIA]
     }
 
     async fn run(&self, run: &mut Run) {

@@ -3,14 +3,15 @@
 mod course;
 
 use super::scene::{CallOptions, call_options, perform};
+use super::yields;
 use super::{Account, Check, Run};
 use std::time::Duration;
 
 /// Does a phone that rings stop when the caller gives up, and is it told why?
 ///
 /// One account of ours calls another, which rings; the call is cancelled with the Reason `Call completed elsewhere` (RFC 3326). A phone that
-/// is not told so lists a missed call. Steps: `party-a`, `party-b`, `ring`, `cancel`. Fact: `cancel-reason` (Reason values of the CANCEL that
-/// reached the phone). Metric: `cancel` (from our CANCEL to its arrival). A call that was answered or ended before the caller gave up is no
+/// is not told so lists a missed call.
+/// A call that was answered or ended before the caller gave up is no
 /// pass: nothing was cancelled.
 ///
 /// ```no_run
@@ -24,6 +25,7 @@ use std::time::Duration;
 /// # Ok(())
 /// # }
 /// ```
+#[doc = include_str!("yields.md")]
 #[derive(Debug, Clone)]
 pub struct Cancel {
     a: Account,
@@ -65,6 +67,10 @@ impl Check for Cancel {
     fn time_limit(&self) -> Option<Duration> {
         let usual = self.options.wait + self.ring + Duration::from_secs(65);
         Some(self.options.time_limit.unwrap_or(usual))
+    }
+
+    fn yields(&self) -> &'static [&'static str] {
+        &[include_str!("yields.md"), yields::ANY, yields::REGISTRATION, yields::CALL]
     }
 
     async fn run(&self, run: &mut Run) {

@@ -17,9 +17,9 @@
 mod course;
 
 use super::scene::{CallOptions, Press, call_options, perform};
-use super::{Account, Check, Run};
-use crate::error::Error;
-use crate::media::digit::{Digit, Key, parse_digits};
+use super::{Account, Check, Run, yields};
+use crate::error::{Argument, Error, Problem};
+use crate::media::digit::{Digit, DigitsError, Key, parse_digits};
 use crate::media::dtmf::Way;
 use crate::media::stream::Timing;
 use std::fmt;
@@ -73,22 +73,30 @@ impl FromStr for DtmfMethod {
 
     fn from_str(text: &str) -> Result<DtmfMethod, Error> {
         let all = [DtmfMethod::Rfc4733, DtmfMethod::Info, DtmfMethod::InBand, DtmfMethod::All];
-        all.into_iter().find(|method| method.as_str().eq_ignore_ascii_case(text)).ok_or_else(|| {
-            Error::usage(format!("method \"{text}\""), "there are rfc4733, info, inband and all")
-        })
+        all.into_iter()
+            .find(|method| method.as_str().eq_ignore_ascii_case(text))
+            .ok_or_else(|| Error::usage(Argument::Method, text, Problem::unknown(all)))
     }
+}
+
+/// What is wrong with keys that cannot be pressed.
+pub(in crate::check) fn not_pressed(error: DigitsError) -> Problem {
+    Problem::malformed(error, "write 0-9, *, #, A-D, and \",\" for a pause")
+}
+
+/// Keys are sent one by one, each for its time.
+pub(in crate::check) fn too_many_keys(most: usize) -> Problem {
+    Problem::unusable(format!("more than {most} digits and pauses"), "send fewer")
 }
 
 /// Do digits arrive, and as what? Or: does a menu, given digits, ring the right account?
 ///
 /// [`Dtmf::between`] calls one account of ours from another, through the platform, sends the digits by each method and looks at the far
-/// end what arrived by every way. Steps: `party-a`, `party-b`, `call`, `audio-a-to-b` (the far end gets the caller's media at all),
-/// `rfc4733`, `info`, `inband`, `rfc4733-after-hold`, `hang-up`. A digit is looked for until the next method begins, for 3 s after the last
-/// one and longer while some still come; one that comes later than 0.5 s after its end is told as late. Metrics: `digits_sent`, and for each
-/// method `received_...` (digits as a receiver of that way reads them). Facts: `codec`, `telephone-event`, and one for each method.
+/// end what arrived by every way. A digit is looked for until the next method begins, for 3 s after the last one and longer while some still
+/// come; one that comes later than 0.5 s after its end is told as late.
 ///
-/// [`Dtmf::routing`] calls a menu, gives it the digits, and waits for another account of ours to ring. Steps: `party-a`, `party-b`, `call`,
-/// `digits`, `ring`, `hears`, `hang-up`. Metric: `menu` (from the last digit to the INVITE).
+/// [`Dtmf::routing`] calls a menu, gives it the digits, and waits for another account of ours to ring.
+#[doc = include_str!("yields.md")]
 #[derive(Debug, Clone)]
 pub struct Dtmf {
     pub(super) a: Account,
@@ -141,10 +149,10 @@ impl Dtmf {
     /// # Errors
     /// [`Error::Usage`] for any other character, with its place; for none at all; for more than [`MAX_KEYS`].
     pub fn digits(mut self, digits: &str) -> Result<Dtmf, Error> {
-        let usage = |problem: String| Error::usage(format!("digits \"{digits}\""), problem);
-        self.keys = parse_digits(digits).map_err(|error| usage(error.to_string()))?;
+        let usage = |problem: Problem| Error::usage(Argument::Digits, digits, problem);
+        self.keys = parse_digits(digits).map_err(|error| usage(not_pressed(error)))?;
         if self.keys.len() > MAX_KEYS {
-            return Err(usage(format!("more than {MAX_KEYS} digits and pauses")));
+            return Err(usage(too_many_keys(MAX_KEYS)));
         }
         Ok(self)
     }
@@ -226,6 +234,10 @@ impl Check for Dtmf {
                 + (self.press(self.method.way()).time() * 2 + course::LONGEST) * rounds
                 + Duration::from_secs(30),
         ))
+    }
+
+    fn yields(&self) -> &'static [&'static str] {
+        &[include_str!("yields.md"), yields::ANY, yields::REGISTRATION, yields::CALL, yields::MEDIA]
     }
 
     async fn run(&self, run: &mut Run) {

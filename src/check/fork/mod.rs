@@ -8,8 +8,9 @@ mod course;
 use super::judge::fork::Group;
 use super::scene::{CallOptions, call_options, perform};
 use super::target::request_uri;
+use super::yields;
 use super::{Account, Check, ForkTrial, Run, SecondCall};
-use crate::error::Error;
+use crate::error::{Argument, Error, Problem};
 use std::time::Duration;
 
 /// Most ends that are rung as one: beside them a caller and a second caller need a tone of their own.
@@ -19,12 +20,6 @@ pub const MAX_FORK_ENDS: usize = 6;
 ///
 /// All ends are ours: each is registered on an endpoint of its own, sends a tone of its own and listens for those of the others. Each
 /// [trial](ForkTrial) is a call of its own; afterwards everything is hung up, and each end removes its own binding.
-///
-/// Steps: `caller`, `end-1` to `end-6`, `second-caller` (where there is one), `rings` (who rang, when and in which order: of the first
-/// call), `answer`, `cancel`, `audio` and `hang-up` (of the trial `answer`), `race`, `refuse`, `second-call`. Facts: `ringing` (`all at
-/// once` or `one after the other`), `called-as` (what each end was called with), `cancel-reason`, `race` (who released the one that came
-/// second), `refusal`, `second-call`. Metrics: `first_ring` and `last_ring` (from the caller's INVITE), `answer` (from an end's answer to
-/// the caller's), `cancel` (from the answer to the last CANCEL), `race_release` (from both answers to the end of the second).
 ///
 /// ```no_run
 /// use ringback::check::{Account, Fork, ForkTrial, Probe, SecondCall};
@@ -42,6 +37,7 @@ pub const MAX_FORK_ENDS: usize = 6;
 /// # Ok(())
 /// # }
 /// ```
+#[doc = include_str!("yields.md")]
 #[derive(Debug, Clone)]
 pub struct Fork {
     caller: Account,
@@ -80,8 +76,7 @@ impl Fork {
         let names: Vec<String> = ends.iter().map(|end| end.name().to_owned()).collect();
         for (at, end) in ends.iter().enumerate() {
             if end.has_same_aor(caller) || ends.iter().take(at).any(|before| before.has_same_aor(end)) {
-                let problem = "it is given twice; several devices of one account are called as bindings";
-                return Err(Error::usage(format!("account \"{}\"", end.name()), problem));
+                return Err(Error::usage(Argument::Account, end.name(), Problem::Twice));
             }
         }
         let target = request_uri(number, caller.domain())?;
@@ -94,8 +89,8 @@ impl Fork {
     /// [`Error::Usage`] for fewer than two bindings, or more than [`MAX_FORK_ENDS`].
     pub fn bindings(caller: &Account, account: &Account, bindings: usize) -> Result<Fork, Error> {
         if account.has_same_aor(caller) {
-            let problem = "it would call itself; another account has to call";
-            return Err(Error::usage(format!("account \"{}\"", account.name()), problem));
+            let problem = Problem::unusable("it would call itself", "let another account call");
+            return Err(Error::usage(Argument::Account, account.name(), problem));
         }
         can_be_rung(bindings)?;
         let ends = vec![account.clone(); bindings];
@@ -152,7 +147,11 @@ impl Fork {
     /// [`Error::Usage`] for any other number.
     pub fn refuses_with(mut self, status: u16) -> Result<Fork, Error> {
         if !(300..700).contains(&status) {
-            return Err(Error::usage(format!("status {status}"), "a refusal is one of 300 to 699"));
+            return Err(Error::usage(
+                Argument::RefusesWith,
+                status,
+                Problem::OutOfRange { least: 300, most: 699 },
+            ));
         }
         self.refuses_with = status;
         Ok(self)
@@ -199,7 +198,7 @@ fn can_be_rung(ends: usize) -> Result<(), Error> {
     if (2..=MAX_FORK_ENDS).contains(&ends) {
         return Ok(());
     }
-    Err(Error::usage("ends", format!("2 to {MAX_FORK_ENDS} can be rung as one, not {ends}")))
+    Err(Error::usage(Argument::Ends, ends, Problem::OutOfRange { least: 2, most: MAX_FORK_ENDS as u64 }))
 }
 
 impl Check for Fork {
@@ -226,6 +225,10 @@ impl Check for Fork {
         let each = self.options.wait.saturating_mul(2).saturating_add(Duration::from_secs(60));
         let usual = each.saturating_mul(calls).saturating_add(Duration::from_secs(20));
         Some(self.options.time_limit.unwrap_or(usual))
+    }
+
+    fn yields(&self) -> &'static [&'static str] {
+        &[include_str!("yields.md"), yields::ANY, yields::REGISTRATION, yields::CALL, yields::MEDIA]
     }
 
     async fn run(&self, run: &mut Run) {

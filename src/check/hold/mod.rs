@@ -4,17 +4,16 @@ mod course;
 pub(super) mod heard;
 
 use super::scene::{CallOptions, call_options, perform};
+use super::yields;
 use super::{Account, Check, Run};
-use crate::error::Error;
+use crate::error::{Argument, Error, Problem};
 use crate::ua::call::Hold as How;
 use std::time::Duration;
 
 /// Can a call be held and resumed?
 ///
-/// One account of ours calls another; one end holds, both listen, it resumes, both listen again. Steps: `party-a`, `party-b`, `call`,
-/// `before`, `hold`, `held`, `resume`, `after`, `hang-up`. Facts: `hold-answer` and `resume-answer` (the direction of the answers),
-/// `held-end-hears` (the holder's tone, music or another sound, comfort noise, silence, or nothing); the same as data in
-/// [`Outcome::hold`](super::Outcome::hold). Metrics: `hold` and `resume` (from the re-INVITE to its answer).
+/// One account of ours calls another; one end holds, both listen, it resumes, both listen again.
+/// What was heard is data in [`Outcome::hold`](super::Outcome::hold).
 ///
 /// ```no_run
 /// use ringback::check::{Account, Hold, Probe};
@@ -27,6 +26,7 @@ use std::time::Duration;
 /// # Ok(())
 /// # }
 /// ```
+#[doc = include_str!("yields.md")]
 #[derive(Debug, Clone)]
 pub struct Hold {
     a: Account,
@@ -96,6 +96,10 @@ impl Check for Hold {
         Some(self.options.time_limit.unwrap_or(usual))
     }
 
+    fn yields(&self) -> &'static [&'static str] {
+        &[include_str!("yields.md"), yields::ANY, yields::REGISTRATION, yields::CALL, yields::MEDIA]
+    }
+
     async fn run(&self, run: &mut Run) {
         perform(self, run).await;
     }
@@ -110,8 +114,6 @@ pub fn hold_way(text: &str) -> Result<How, Error> {
         "sendonly" => Ok(How::SendOnly),
         "inactive" => Ok(How::Inactive),
         "zero" => Ok(How::ZeroAddress),
-        _ => {
-            Err(Error::usage(format!("hold \"{text}\""), "there are sendonly, inactive and zero (c=0.0.0.0)"))
-        }
+        _ => Err(Error::usage(Argument::Hold, text, Problem::unknown(["sendonly", "inactive", "zero"]))),
     }
 }

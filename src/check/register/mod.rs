@@ -11,6 +11,7 @@ pub(super) mod session;
 
 pub(super) use observe::odd_lines;
 
+use super::yields;
 use super::{Account, Check, MetricValue, Run, Severity, Side, Verdict};
 use crate::check::Finding;
 use crate::check::judged::StepVerdict;
@@ -26,9 +27,7 @@ use std::time::Duration;
 /// Does this account register, and if not, why not?
 ///
 /// The check asks for the bindings; where no other device is live ([`Register::beside_live_devices`]) it adds one of its own, refreshes it, looks again, and removes its own and no other.
-/// The outcome's steps are `reach`, `query`, `bind`, `granted`, `refresh`, `query-again`, `remove` and `gone`; its metrics
-/// `rrd` (RFC 6076 sec. 4.1, from the binding's first REGISTER to its 2xx), `expires`, `requests`, `retransmissions` and
-/// `other_bindings`.
+#[doc = include_str!("yields.md")]
 #[derive(Debug, Clone)]
 pub struct Register {
     asked: Asked,
@@ -89,6 +88,10 @@ impl Check for Register {
 
     fn time_limit(&self) -> Option<Duration> {
         self.asked.time_limit
+    }
+
+    fn yields(&self) -> &'static [&'static str] {
+        &[include_str!("yields.md"), yields::ANY, yields::REGISTRATION, yields::REGISTRAR]
     }
 
     async fn run(&self, run: &mut Run) {

@@ -1,7 +1,7 @@
 //! What a check of forking saw, for programs.
 
 use crate::check::Name;
-use crate::error::Error;
+use crate::error::{Argument, Error, Problem};
 use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
@@ -46,9 +46,10 @@ impl FromStr for ForkTrial {
     type Err = Error;
 
     fn from_str(text: &str) -> Result<ForkTrial, Error> {
-        ForkTrial::ALL.into_iter().find(|trial| trial.as_str().eq_ignore_ascii_case(text)).ok_or_else(|| {
-            Error::usage(format!("round \"{text}\""), "there are answer, race, refuse and second-call")
-        })
+        ForkTrial::ALL
+            .into_iter()
+            .find(|trial| trial.as_str().eq_ignore_ascii_case(text))
+            .ok_or_else(|| Error::usage(Argument::Trial, text, Problem::unknown(ForkTrial::ALL)))
     }
 }
 
@@ -91,9 +92,10 @@ impl FromStr for SecondCall {
     type Err = Error;
 
     fn from_str(text: &str) -> Result<SecondCall, Error> {
-        SecondCall::ALL.into_iter().find(|what| what.as_str().eq_ignore_ascii_case(text)).ok_or_else(|| {
-            Error::usage(format!("second call \"{text}\""), "there are rings, elsewhere, busy and any")
-        })
+        SecondCall::ALL
+            .into_iter()
+            .find(|what| what.as_str().eq_ignore_ascii_case(text))
+            .ok_or_else(|| Error::usage(Argument::SecondCall, text, Problem::unknown(SecondCall::ALL)))
     }
 }
 

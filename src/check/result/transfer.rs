@@ -1,7 +1,7 @@
 //! What a transfer came to, for programs.
 
 use super::HeardOnHold;
-use crate::error::Error;
+use crate::error::{Argument, Error, Problem};
 use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
@@ -40,9 +40,9 @@ impl FromStr for TransferKind {
 
     fn from_str(text: &str) -> Result<TransferKind, Error> {
         let all = [TransferKind::Blind, TransferKind::Attended, TransferKind::SemiAttended];
-        all.into_iter().find(|kind| kind.as_str().eq_ignore_ascii_case(text)).ok_or_else(|| {
-            Error::usage(format!("kind \"{text}\""), "there are blind, attended and semi-attended")
-        })
+        all.into_iter()
+            .find(|kind| kind.as_str().eq_ignore_ascii_case(text))
+            .ok_or_else(|| Error::usage(Argument::Kind, text, Problem::unknown(all)))
     }
 }
 

@@ -8,7 +8,7 @@ use crate::check::ask::Waited;
 use crate::check::judge::digits::INFO_TYPE_UNKNOWN;
 use crate::check::{Finding, Interrupted, Run, Severity, Side};
 use crate::endpoint::agent::{Arrival, Happened, Invitation, MediaSetup, What};
-use crate::error::Error;
+use crate::error::{Argument, Error, Problem};
 use crate::syntax::Method;
 use crate::ua::call::{Command, Event, Refers};
 use crate::ua::expected::Foreign;
@@ -65,7 +65,11 @@ impl Ends {
     /// [`Error`] of [`Agent::dial`](crate::endpoint::agent::Agent::dial).
     pub(in crate::check) async fn dial(&mut self, caller: usize, target: &str) -> Result<usize, Error> {
         let Some(party) = self.parties.get(caller) else {
-            return Err(Error::usage("party", "there is none"));
+            return Err(Error::usage(
+                Argument::Party,
+                "",
+                Problem::unusable("there is none", "name one of the question's"),
+            ));
         };
         let media = MediaSetup::Stream { background: party.background(), detect_tones: true };
         let setup = party.call_config();

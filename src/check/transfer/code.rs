@@ -1,8 +1,8 @@
 //! The keys by which a phone asks its PBX for a transfer.
 
-use crate::check::dtmf::DtmfMethod;
+use crate::check::dtmf::{DtmfMethod, not_pressed, too_many_keys};
 use crate::check::scene::Press;
-use crate::error::Error;
+use crate::error::{Argument, Error, Problem};
 use crate::media::digit::{Key, parse_digits};
 use crate::media::stream::Timing;
 use std::fmt;
@@ -37,11 +37,11 @@ const PACE: Timing = Timing {
 /// The most keys of one part.
 const MAX_KEYS: usize = 32;
 
-fn keys(what: &'static str, digits: &str) -> Result<Vec<Key>, Error> {
-    let usage = |problem: String| Error::usage(format!("{what} \"{digits}\""), problem);
-    let keys = parse_digits(digits).map_err(|error| usage(error.to_string()))?;
+fn keys(argument: Argument, digits: &str) -> Result<Vec<Key>, Error> {
+    let usage = |problem: Problem| Error::usage(argument, digits, problem);
+    let keys = parse_digits(digits).map_err(|error| usage(not_pressed(error)))?;
     if keys.len() > MAX_KEYS {
-        return Err(usage(format!("more than {MAX_KEYS} digits and pauses")));
+        return Err(usage(too_many_keys(MAX_KEYS)));
     }
     Ok(keys)
 }
@@ -67,7 +67,7 @@ impl FeatureCode {
     /// # Errors
     /// [`Error::Usage`] for what are no digits (0-9, `*`, `#`, A-D, and `,` for a pause), none, or more than 32. So for all keys here.
     pub fn new(code: &str) -> Result<FeatureCode, Error> {
-        Ok(FeatureCode { code: keys("transfer code", code)?, ..FeatureCode::default() })
+        Ok(FeatureCode { code: keys(Argument::TransferCode, code)?, ..FeatureCode::default() })
     }
 
     /// The number that is pressed for the target; default: the user of its account.
@@ -75,7 +75,7 @@ impl FeatureCode {
     /// # Errors
     /// As [`FeatureCode::new`].
     pub fn number(mut self, number: &str) -> Result<FeatureCode, Error> {
-        self.number = keys("number", number)?;
+        self.number = keys(Argument::Number, number)?;
         Ok(self)
     }
 
@@ -84,7 +84,7 @@ impl FeatureCode {
     /// # Errors
     /// As [`FeatureCode::new`].
     pub fn end(mut self, end: &str) -> Result<FeatureCode, Error> {
-        self.end = keys("end of the number", end)?;
+        self.end = keys(Argument::EndKey, end)?;
         Ok(self)
     }
 
@@ -93,7 +93,7 @@ impl FeatureCode {
     /// # Errors
     /// As [`FeatureCode::new`].
     pub fn complete_by(mut self, code: &str) -> Result<FeatureCode, Error> {
-        self.complete = keys("completing code", code)?;
+        self.complete = keys(Argument::CompletingCode, code)?;
         Ok(self)
     }
 
@@ -117,11 +117,12 @@ impl FeatureCode {
     /// [`Error::Usage`] for what cannot be pressed.
     pub(super) fn dialling(mut self, number: &str) -> Result<Dialled, Error> {
         if self.number.is_empty() {
-            self.number = keys("number", number.trim_start_matches('+')).map_err(|_| {
-                Error::usage(
-                    format!("target \"{number}\""),
-                    "it cannot be pressed on a phone: say which number is (--number)",
-                )
+            self.number = keys(Argument::Number, number.trim_start_matches('+')).map_err(|_| {
+                let problem = Problem::unusable(
+                    "it cannot be pressed on a phone",
+                    "say which number it has (FeatureCode::number)",
+                );
+                Error::usage(Argument::Number, number, problem)
             })?;
         }
         let pressed = self.all();

@@ -17,6 +17,7 @@ mod refer_to;
 mod target;
 
 use super::scene::{CallOptions, call_options, perform};
+use super::yields;
 use super::{Account, Check, Run, TransferKind, TransferResult};
 use code::Dialled;
 use std::time::Duration;
@@ -27,18 +28,15 @@ pub use target::TransferTarget;
 
 /// Is a call transferred, and who hears whom afterwards?
 ///
-/// `a` calls `b`; the transferor (`a`, or `b` with [`Transfer::by_callee`]) moves the other one to `c`. Steps: `party-a`, `party-b`, `party-c`, `call`, `before`,
-/// `consult` (not blind), `refer`, `notify`, `after`, `release`, `hang-up`. It passes when the transferee and the target hear each other, the
+/// `a` calls `b`; the transferor (`a`, or `b` with [`Transfer::by_callee`]) moves the other one to `c`.
+/// It passes when the transferee and the target hear each other, the
 /// transferor is released, no leg is left, and the transferor was told the truth. Told that the target has answered the transferor hangs up
 /// (RFC 5589 sec. 6.1), and what is left then is judged; who else answers for the target is told as that.
 ///
-/// By keys ([`Transfer::by_keys`]) the steps are `keys`, (not blind) `consult` and `complete`, and `carried-out` in the place of `consult`, `refer` and
-/// `notify`; with a park orbit ([`Transfer::park`]) `parked` and `fetch` come before `after`.
-///
 /// A REFER that comes too early for the peer (491) is sent once more after the time of RFC 3261 sec. 14.1, or its Retry-After; one that names the
 /// target by another URI than `sip:` and is refused for it is sent once more with the address of record. What the parties were shown of each
-/// other is in [`TransferResult::identity`]. Metrics: `srd` and `sdd` of the first and the last call (RFC 6076), `refer` (to its answer), `notify` (to the
-/// final one), `transfer` (to the right two hearing each other), all from the moment in which the REFER was sent.
+/// other is in [`TransferResult::identity`].
+#[doc = include_str!("yields.md")]
 #[derive(Debug, Clone)]
 pub struct Transfer {
     pub(super) a: Account,
@@ -89,6 +87,10 @@ impl Check for Transfer {
         let pressing = self.keys.as_ref().map_or(Duration::ZERO, Dialled::time);
         let usual = self.options.wait * 4 + pressing + Duration::from_secs(40);
         Some(self.options.time_limit.unwrap_or(usual))
+    }
+
+    fn yields(&self) -> &'static [&'static str] {
+        &[include_str!("yields.md"), yields::ANY, yields::REGISTRATION, yields::CALL, yields::MEDIA]
     }
 
     async fn run(&self, run: &mut Run) {

@@ -5,7 +5,7 @@ use super::{ReferTo, Transfer, TransferKind, TransferTarget};
 use crate::check::Account;
 use crate::check::scene::CallOptions;
 use crate::check::target::request_uri;
-use crate::error::Error;
+use crate::error::{Argument, Error, Problem};
 use std::time::Duration;
 
 impl Transfer {
@@ -146,28 +146,33 @@ impl Transfer {
     fn consistent(self) -> Result<Transfer, Error> {
         let asks = self.kind == TransferKind::Attended && self.keys.is_none() && self.slot.is_none();
         if self.asked != TransferTarget::Answers && !asks {
-            let problem = "only an attended transfer by REFER asks it first; use --kind attended, without keys or a place";
-            return Err(Error::usage("what the target does when it is asked first", problem));
+            let problem = Problem::unusable(
+                "only an attended transfer by REFER asks it first",
+                "make it attended, without keys or a place",
+            );
+            return Err(Error::usage(Argument::Asked, "", problem));
         }
         let without = match (&self.keys, &self.slot) {
             (None, None) => return Ok(self),
-            (_, Some(_)) => "a call that is parked",
-            (Some(_), None) => "a transfer by keys",
+            (_, Some(_)) => Argument::Park,
+            (Some(_), None) => Argument::TransferCode,
         };
         let only_of_refer = [
-            (self.refer_to != ReferTo::Aor, "another form of Refer-To"),
-            (self.early_replaces, "Replaces of a call that rings"),
-            (self.hang_up_early, "hanging up when the REFER is accepted"),
-            (self.at_once, "hold and REFER in one go"),
+            (self.refer_to != ReferTo::Aor, Argument::ReferTo),
+            (self.early_replaces, Argument::EarlyReplaces),
+            (self.hang_up_early, Argument::HangUpEarly),
+            (self.at_once, Argument::AtOnce),
         ];
         if let Some((_, what)) = only_of_refer.into_iter().find(|(is_asked_for, _)| *is_asked_for) {
-            return Err(Error::usage(what, format!("cannot be combined with {without}")));
+            return Err(Error::usage(what, "", Problem::With(without)));
         }
         let completes = self.keys.as_ref().is_some_and(|keys| keys.complete().is_some());
         if completes && (self.slot.is_some() || self.kind == TransferKind::Blind) {
-            let problem =
-                "only an attended or semi-attended transfer is completed; use it with one of these kinds";
-            return Err(Error::usage("completing code", problem));
+            let problem = Problem::unusable(
+                "only a transfer with a consultation is completed",
+                "make it attended or semi-attended",
+            );
+            return Err(Error::usage(Argument::CompletingCode, "", problem));
         }
         Ok(self)
     }

@@ -1,6 +1,6 @@
 //! By what name a REFER names the target.
 
-use crate::error::Error;
+use crate::error::{Argument, Error, Problem};
 use crate::syntax::{Scheme, Uri};
 use std::fmt;
 use std::str::FromStr;
@@ -60,20 +60,23 @@ impl FromStr for ReferTo {
 
     /// `aor`, a number, or a URI without headers.
     fn from_str(text: &str) -> Result<ReferTo, Error> {
-        let wrong = |why| Err(Error::usage(format_args!("refer-to {text:?}"), why));
+        let wrong = |why| {
+            let write = "write aor, a number (203) or a URI without headers (tel:+15550103)";
+            Err(Error::usage(Argument::ReferTo, text.escape_default(), Problem::malformed(why, write)))
+        };
         if text.eq_ignore_ascii_case("aor") {
             return Ok(ReferTo::Aor);
         }
         if text.contains(':') {
             return match Uri::parse(text.as_bytes()) {
                 Ok(uri) if uri.headers().is_empty() => Ok(ReferTo::Uri(text.to_owned())),
-                Ok(_) => wrong("it may have no headers"),
+                Ok(_) => wrong("it has headers (\"?\")"),
                 Err(_) => wrong("it is no URI"),
             };
         }
         let is_number = |b: u8| b.is_ascii_alphanumeric() || b"+*#-_.".contains(&b);
         if text.is_empty() || !text.bytes().all(is_number) {
-            return wrong("it is aor, a number or a URI");
+            return wrong("it is neither a number nor a URI");
         }
         Ok(ReferTo::Number(text.to_owned()))
     }

@@ -1,7 +1,7 @@
 //! The calls of an agent, and how their dialogs stand.
 
 use super::dispatch::Mail;
-use crate::error::Error;
+use crate::error::{Argument, Error, Problem};
 use crate::message::Message;
 use crate::transaction::ServerId;
 use crate::ua::call::Call;
@@ -61,7 +61,11 @@ impl Directory {
     ) -> Result<(), Error> {
         let mut entries = self.entries();
         if entries.is_full(max) {
-            return Err(Error::usage("max_calls", format_args!("there are {max} calls already")));
+            return Err(Error::usage(
+                Argument::MaxCalls,
+                max,
+                Problem::unusable("there are as many calls already", "end one, or allow more"),
+            ));
         }
         entries.calls.insert(key(call), Entry { post: post.clone(), dialogs: Vec::new() });
         if let Some(invite) = invite {

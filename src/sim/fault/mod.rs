@@ -2,7 +2,7 @@
 
 mod list;
 
-use crate::error::Error;
+use crate::error::{Argument, Error, Problem};
 use crate::media::dtmf::Way;
 use crate::message::Transport;
 use crate::sdp::Direction;
@@ -374,11 +374,11 @@ impl FromStr for Fault {
             return Ok(Fault { kind: (entry.make)(number), entry: index, number: Some(number) });
         }
         let known: Vec<_> = of_id().map(|(_, entry)| entry.spelling()).collect();
-        let what = format_args!("fault {text:?}");
-        Err(match known.is_empty() {
-            true => Error::usage(what, "is not known; ringback sim --faults lists all of them"),
-            false => Error::usage(what, format_args!("has no such variant; known: {}", known.join(", "))),
-        })
+        let problem = match known.is_empty() {
+            true => Problem::unusable("is not known", "ringback sim --faults lists all of them"),
+            false => Problem::Unknown { known },
+        };
+        Err(Error::usage(Argument::Fault, text.escape_default(), problem))
     }
 }
 

@@ -1,6 +1,6 @@
 //! How the PBX is set up: its numbers and what it plays.
 
-use crate::error::Error;
+use crate::error::{Argument, Error, Problem};
 use crate::media::digit::{Digit, Key, parse_digits};
 use crate::media::dtmf::Way;
 use crate::sim::Fault;
@@ -135,7 +135,13 @@ impl Ivr {
     /// # Errors
     /// [`Error::Usage`] for what are no digits.
     pub fn option(mut self, digits: &str, number: impl Into<String>) -> Result<Ivr, Error> {
-        let keys = parse_digits(digits).map_err(|wrong| Error::usage("option", wrong))?;
+        let keys = parse_digits(digits).map_err(|wrong| {
+            Error::usage(
+                Argument::MenuOption,
+                digits,
+                Problem::malformed(wrong, "write digits, e.g. 1 or 12#"),
+            )
+        })?;
         let digits = keys.into_iter().filter_map(|key| match key {
             Key::Digit(digit) => Some(digit),
             Key::Pause => None,
