@@ -62,7 +62,7 @@ fn hold_cancel_and_transfer_are_checked_on_the_embedded_network() {
         (&["transfer", "alice", "bob", "carol", "--kind", "attended"], 0, "bob hears carol; carol hears bob"),
         (&["transfer", "alice", "bob", "carol", "--fault", "X19"], 1, "wrong-parties-joined"),
         (&["transfer", "alice", "bob", "bob"], 2, "twice"),
-        (&["hold", "alice", "bob", "--how", "music"], 2, "sendonly, inactive and zero"),
+        (&["hold", "alice", "bob", "--how", "music"], 2, "sendonly, inactive or zero"),
     ] {
         let ran = ringback(arguments);
         assert_eq!(ran.status, status, "{arguments:?}: {ran}");

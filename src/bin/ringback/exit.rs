@@ -1,8 +1,9 @@
 //! How the program ends.
 
 use ringback::check::Verdict;
-use ringback::error::Error;
+use ringback::error::{Argument, Error, Problem};
 use std::fmt;
+use std::io::ErrorKind;
 use std::process::ExitCode;
 
 /// The exit status.
@@ -56,7 +57,62 @@ impl fmt::Display for Failure {
 
 impl From<Error> for Failure {
     fn from(error: Error) -> Failure {
-        let exit = if matches!(error, Error::Usage { .. }) { Exit::Usage } else { Exit::Open };
-        Failure { exit, message: error.to_string() }
+        match &error {
+            Error::Usage { argument, given, problem } => {
+                let name = option(*argument);
+                let what = if given.is_empty() { name.to_owned() } else { format!("{name} \"{given}\"") };
+                Failure::usage(match problem {
+                    Problem::With(other) => format!("{what} cannot be combined with {}", option(*other)),
+                    Problem::Without(other) => format!("{what} goes with {} only", option(*other)),
+                    problem => format!("{what}: {problem}"),
+                })
+            }
+            Error::Bind { address, source } => Failure::usage(match source.kind() {
+                ErrorKind::AddrInUse => {
+                    format!(
+                        "cannot bind {address}: another program has this port; take another one, or port 0"
+                    )
+                }
+                ErrorKind::AddrNotAvailable => {
+                    format!(
+                        "cannot bind {address}: this host has no such address; give one of its own (--bind)"
+                    )
+                }
+                _ => format!("cannot bind {address}: {source}; give another address or port (--bind)"),
+            }),
+            _ => Failure { exit: Exit::Open, message: error.to_string() },
+        }
+    }
+}
+
+/// How the command line calls an argument.
+fn option(argument: Argument) -> &'static str {
+    match argument {
+        Argument::Registrar => "--registrar",
+        Argument::OutboundProxy => "--outbound-proxy",
+        Argument::Ends => "ENDS or --bindings",
+        Argument::Trial => "--trials",
+        Argument::SecondCall => "--second-call",
+        Argument::RefusesWith => "--refuses-with",
+        Argument::Announcement => "--play",
+        Argument::Digits => "--digits",
+        Argument::Method => "--method",
+        Argument::Hold => "--how",
+        Argument::Kind => "--kind",
+        Argument::ReferTo => "--refer-to",
+        Argument::Asked => "--asked",
+        Argument::EarlyReplaces => "--early-replaces",
+        Argument::HangUpEarly => "--hang-up-early",
+        Argument::AtOnce => "--at-once",
+        Argument::TransferCode => "--by-keys",
+        Argument::Number => "--number",
+        Argument::EndKey => "--end-key",
+        Argument::CompletingCode => "--complete-by",
+        Argument::Park => "--park",
+        Argument::LocalAddress => "--bind",
+        Argument::RtpPorts => "--rtp-ports",
+        Argument::Fault => "--fault",
+        Argument::MenuOption => "--ivr",
+        other => other.as_str(),
     }
 }

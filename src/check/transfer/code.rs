@@ -118,10 +118,7 @@ impl FeatureCode {
     pub(super) fn dialling(mut self, number: &str) -> Result<Dialled, Error> {
         if self.number.is_empty() {
             self.number = keys(Argument::Number, number.trim_start_matches('+')).map_err(|_| {
-                let problem = Problem::unusable(
-                    "it cannot be pressed on a phone",
-                    "say which number it has (FeatureCode::number)",
-                );
+                let problem = Problem::unusable("it cannot be pressed on a phone", "say which number it has");
                 Error::usage(Argument::Number, number, problem)
             })?;
         }
