@@ -16,13 +16,16 @@
 
 use super::judged::StepVerdict;
 use super::register::asked::Asked;
-use super::register::bindings::{bound, foreign};
+use super::register::bindings::{Foreign, bound, counted, foreign};
 use super::register::ended::Ended;
 use super::register::{judge, observe};
 use super::result::RegisterResult;
 use super::{Account, Check, MetricValue, Run, Side, yields};
 use crate::ua::registration::Command;
 use std::time::Duration;
+
+/// Devices that the summary lists; all are in the facts and in the data.
+const LISTED: usize = 3;
 
 /// Is this account registered now, and with which devices? Nothing is bound and nothing removed.
 ///
@@ -105,7 +108,8 @@ impl Lookup {
         // None of them is ours: this check binds nothing.
         let live: Vec<_> = bindings.iter().filter(|binding| binding.expires != Some(0)).cloned().collect();
         run.metric("bindings", MetricValue::Count(live.len() as u64));
-        for device in foreign(&live) {
+        let devices = foreign(&live);
+        for device in &devices {
             run.fact("binding", device.describe());
         }
         let name = self.asked.name();
@@ -122,8 +126,12 @@ impl Lookup {
                 format!("none of the {more} bindings that the registrar lists for {name} can be read"),
                 "platform: its answer holds Contact values that are malformed; phones behind them may not be rung",
             ),
-            (1, _) => StepVerdict::pass(format!("1 device is registered for {name}")),
-            (devices, _) => StepVerdict::pass(format!("{devices} devices are registered for {name}")),
+            (number, _) => {
+                let which: Vec<String> = devices.iter().take(LISTED).map(Foreign::describe).collect();
+                let more = number.saturating_sub(which.len());
+                let more = if more > 0 { format!("; and {more} more") } else { String::new() };
+                StepVerdict::pass(format!("{} for {name}: {}{more}", counted(&devices), which.join("; ")))
+            }
         };
         let judged = judged.shown_by(&ended.evidence);
         run.end(step, judged.verdict, judged.detail);

@@ -14,14 +14,21 @@ pub struct Row<'a> {
     pub why: &'a str,
     /// What to do, in one sentence.
     pub advice: Option<&'a str>,
+    /// It passed by its login alone: beside live devices nothing of its own was bound.
+    pub by_login_only: bool,
 }
 
 impl<'a> Row<'a> {
     /// The row of an outcome, under a name of the caller's (an account's name, say).
     pub fn of(name: &'a str, outcome: &'a Outcome) -> Row<'a> {
-        // Advice about what could be better belongs into the long report; here it would look like a failure.
-        let advice = if outcome.verdict == Verdict::Pass { None } else { outcome.advice() };
-        Row { name, verdict: outcome.verdict, why: &outcome.summary, advice }
+        let beside = outcome.findings.iter().find(|finding| finding.code == "not-beside-live-devices");
+        let beside = beside.filter(|_| outcome.verdict == Verdict::Pass);
+        // Advice about what could be better belongs into the long report; here it would look like a failure. What was not asked is no less.
+        let advice = match outcome.verdict {
+            Verdict::Pass => beside.map(|finding| &*finding.advice),
+            _ => outcome.advice(),
+        };
+        Row { name, verdict: outcome.verdict, why: &outcome.summary, advice, by_login_only: beside.is_some() }
     }
 }
 
@@ -34,14 +41,14 @@ const NAME_WIDTH: usize = 40;
 /// ```
 /// use ringback::check::Verdict;
 /// use ringback::report::{Row, table};
-/// let row = Row { name: "bob", verdict: Verdict::Fail, why: "the password was refused", advice: Some("Set it again.") };
+/// let row = Row { name: "bob", verdict: Verdict::Fail, why: "the password was refused", advice: Some("Set it again."), by_login_only: false };
 /// let text = table([row], false);
 /// assert_eq!(text.lines().nth(1), Some("bob   fail          the password was refused"));
 /// assert_eq!(text.lines().nth(2), Some("                    -> Set it again."));
 /// ```
 pub fn table<'a>(rows: impl IntoIterator<Item = Row<'a>>, colour: bool) -> String {
     let mut tally = Tally::default();
-    let lines = self::rows(rows.into_iter().inspect(|row| tally.add(row.verdict)), colour);
+    let lines = self::rows(rows.into_iter().inspect(|row| tally.add_row(row)), colour);
     format!("{lines}{tally}\n")
 }
 
@@ -83,6 +90,8 @@ pub struct Tally {
     pub inconclusive: u64,
     /// [`Verdict::NotRun`].
     pub not_run: u64,
+    /// Those of `pass` that passed by their login alone ([`Row::by_login_only`]).
+    pub by_login_only: u64,
 }
 
 impl Tally {
@@ -94,6 +103,11 @@ impl Tally {
             Verdict::Inconclusive => self.inconclusive += 1,
             Verdict::NotRun => self.not_run += 1,
         }
+    }
+    /// Counts a row.
+    pub fn add_row(&mut self, row: &Row<'_>) {
+        self.add(row.verdict);
+        self.by_login_only += u64::from(row.by_login_only);
     }
     /// All of them.
     pub fn total(&self) -> u64 {
@@ -115,14 +129,10 @@ impl Tally {
 
 impl fmt::Display for Tally {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "{} checked: {} pass, {} fail, {} inconclusive, {} not run",
-            self.total(),
-            self.pass,
-            self.fail,
-            self.inconclusive,
-            self.not_run
-        )
+        write!(f, "{} checked: {} pass", self.total(), self.pass)?;
+        if self.by_login_only > 0 {
+            write!(f, " ({} of them by login only, beside live devices)", self.by_login_only)?;
+        }
+        write!(f, ", {} fail, {} inconclusive, {} not run", self.fail, self.inconclusive, self.not_run)
     }
 }

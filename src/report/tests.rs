@@ -183,19 +183,27 @@ fn an_address_that_talks_to_itself_does_not_break_the_ladder() {
 fn a_table_has_a_line_each_and_what_to_do() {
     let failed = outcome();
     let rows = [
-        Row { name: "alice", verdict: Verdict::Pass, why: "Registered for 300 s.", advice: None },
+        Row {
+            name: "alice",
+            verdict: Verdict::Pass,
+            why: "Registered for 300 s.",
+            advice: None,
+            by_login_only: false,
+        },
         Row::of("bob", &failed),
         Row {
             name: "carol",
             verdict: Verdict::NotRun,
             why: "no password is given",
             advice: Some("Add one."),
+            by_login_only: false,
         },
         Row {
             name: "dave\u{1b}[0m",
             verdict: Verdict::Inconclusive,
             why: "no answer in 4.00 s",
             advice: None,
+            by_login_only: false,
         },
     ];
     golden("table.txt", &table(rows, false));
@@ -205,6 +213,24 @@ fn a_table_has_a_line_each_and_what_to_do() {
         .iter()
         .fold(coloured, |text, code| text.replace(&format!("\u{1b}[{code}m"), ""));
     assert_eq!(plain, table(rows, false));
+}
+
+#[test]
+fn what_passed_by_its_login_alone_is_told_and_counted() {
+    let mut beside = outcome();
+    beside.verdict = Verdict::Pass;
+    let plain = beside.clone();
+    beside.findings.insert(
+        0,
+        Finding::new("not-beside-live-devices", Severity::Info, Side::Setup, "1 device", "a test account"),
+    );
+    let text = table([Row::of("alice", &plain), Row::of("bob", &beside)], false);
+    assert!(!text.lines().nth(2).unwrap().contains("->") && text.contains("-> a test account"), "{text}");
+    let counts =
+        "2 checked: 2 pass (1 of them by login only, beside live devices), 0 fail, 0 inconclusive, 0 not run";
+    assert_eq!(text.lines().last(), Some(counts));
+    let text = table([Row::of("alice", &plain)], false);
+    assert_eq!(text.lines().last(), Some("1 checked: 1 pass, 0 fail, 0 inconclusive, 0 not run"));
 }
 
 #[test]

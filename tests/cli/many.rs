@@ -22,7 +22,7 @@ fn file(folder: &tempfile::TempDir, sim: &Sim, users: &[&str], extra: &str) -> P
 }
 
 #[test]
-fn a_file_gives_a_table_in_its_order_with_counts_and_rate() {
+fn a_file_gives_a_table_in_its_order_with_counts() {
     let sim = Sim::start(&["alice:alicepw", "bob:bobpw:A01", "carol:carolpw"]);
     let folder = tempfile::tempdir().unwrap();
     let extra = "[[account]]\nname = \"dave\"\naor = \"sip:dave@lab.example\"\npassword_env = \"RINGBACK_TEST_NOT_SET\"\n";
@@ -39,7 +39,8 @@ fn a_file_gives_a_table_in_its_order_with_counts_and_rate() {
         cells.into_iter().filter(|(name, _)| wanted.iter().any(|(wanted, _)| wanted == name)).collect();
     assert_eq!(found, wanted, "{ran}");
     assert!(ran.stdout.contains("4 checked: 2 pass, 1 fail, 0 inconclusive, 1 not run"), "{ran}");
-    assert!(ran.stdout.contains("3 asked in ") && ran.stdout.contains(" a second"), "{ran}");
+    // So few say nothing of a rate.
+    assert!(ran.stdout.contains("3 asked in ") && !ran.stdout.contains(" a second"), "{ran}");
     assert!(ran.stdout.contains("(password_env), is not set"), "{ran}");
 }
 

@@ -32,6 +32,8 @@ async fn who_is_bound_is_data_and_one_device_is_enough() {
     let (outcome, _) = lookup(&devices, |r, q| r.healthy(q)).await;
     assert_eq!((outcome.verdict, outcome.account()), (Verdict::Pass, Some("alice")), "{outcome}");
     assert!(outcome.summary.contains("2 devices"), "{outcome}");
+    // Also in a table: which ones.
+    assert!(outcome.summary.contains("192.0.2.10") && outcome.summary.contains("Snom/8"), "{outcome}");
     let [snom, app] = bound(&outcome) else { panic!("{outcome}") };
     assert!(snom.contact.contains("192.0.2.10:5060") && app.contact.contains("192.0.2.11"), "{outcome}");
     assert_eq!((snom.user_agent.as_deref(), snom.q_thousandths), (Some("Snom/8"), Some(700)));

@@ -71,14 +71,15 @@ impl Output {
         }
     }
 
-    /// The table of many; beside JSON lines only what did not pass, and the counts of all.
+    /// The table of many; beside JSON lines only what did not pass, or by its login alone, and the counts of all.
     pub(crate) fn table<'a>(&mut self, rows: impl IntoIterator<Item = Row<'a>>) {
         if !self.json {
             return self.people(&report::table(rows, colour()));
         }
         let mut tally = Tally::default();
-        let rows = rows.into_iter().inspect(|row| tally.add(row.verdict));
-        let rows: Vec<Row<'a>> = rows.filter(|row| row.verdict != Verdict::Pass).collect();
+        let rows = rows.into_iter().inspect(|row| tally.add_row(row));
+        let rows: Vec<Row<'a>> =
+            rows.filter(|row| row.verdict != Verdict::Pass || row.by_login_only).collect();
         if !rows.is_empty() {
             self.people(&report::rows(rows, false));
         }

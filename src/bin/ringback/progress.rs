@@ -66,11 +66,26 @@ impl Progress {
             bar.finish_and_clear();
         }
         let asked = self.tally.total() - self.tally.not_run;
-        let line = format!(
-            "{asked} asked in {:.1} s, {:.1} a second\n",
-            self.began.elapsed().as_secs_f64(),
-            self.rate()
-        );
-        (self.tally, line)
+        (self.tally, closing(asked, self.began.elapsed(), self.rate()))
+    }
+}
+
+/// Checks that say nothing of a rate, few as they are.
+const FEW: u64 = 10;
+
+fn closing(asked: u64, time: Duration, rate: f64) -> String {
+    let rate = if asked < FEW { String::new() } else { format!(", {rate:.1} a second") };
+    format!("{asked} asked in {:.1} s{rate}\n", time.as_secs_f64())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_rate_is_told_of_many() {
+        let second = Duration::from_secs(1);
+        assert_eq!(closing(1, second, 359.3), "1 asked in 1.0 s\n");
+        assert_eq!(closing(50, second, 50.0), "50 asked in 1.0 s, 50.0 a second\n");
     }
 }

@@ -39,11 +39,12 @@ struct CheckOptions {
     /// Only query the bindings: bind nothing. Passes when the registrar answers, also where nobody is bound.
     #[arg(long)]
     query_only: bool,
-    /// Bind also where other devices are registered. Without it nothing is bound beside them: a registrar that keeps one binding for
-    /// an account drops that of the device.
+    /// Bind also where other devices are registered, at a quiet hour: a registrar that keeps one binding for an account drops that of the
+    /// device. Without it such an account is asked for its bindings only: it passes when the login is accepted (exit status 0), its own binding
+    /// is not tried, and the table says so.
     #[arg(long, conflicts_with = "query_only")]
     beside_live_devices: bool,
-    /// Only ask whether a device is registered now: bind nothing. Fails where nobody is bound; the devices are listed.
+    /// Only ask whether a device is registered now: bind nothing. Fails where nobody is bound; the devices are listed, also in a table.
     #[arg(long, conflicts_with_all = ["query_only", "expires", "beside_live_devices"])]
     lookup: bool,
 }
@@ -86,6 +87,8 @@ An account file:
   aor = \"sip:alice@pbx.example.com\"
   password_env = \"ALICE_PW\"        # or password = \"...\", or password_file = \"path\"
 
+Exit status: 0 all register (an account beside whose live devices nothing was bound: its login is accepted), 1 one does not, 2 wrong usage,
+3 inconclusive or not run.
 Ctrl-C ends in order: running checks remove what they bound, and the results so far are shown (exit status 1 or 3).";
 
 pub(crate) async fn run(arguments: Arguments) -> Result<Exit, Failure> {
@@ -174,8 +177,8 @@ struct Sheet {
 
 struct Line {
     name: String,
-    /// Verdict, why, advice: the evidence of thousands of accounts is not kept.
-    seen: Option<(Verdict, String, Option<String>)>,
+    /// Verdict, why, advice, and whether by the login alone: the evidence of thousands of accounts is not kept.
+    seen: Option<(Verdict, String, Option<String>, bool)>,
 }
 
 impl Sheet {
@@ -204,15 +207,17 @@ impl Sheet {
 
     fn fill(&mut self, name: &str, outcome: Outcome) {
         if let Some(line) = self.by_name.get(name).and_then(|i| self.lines.get_mut(*i)) {
-            let advice = Row::of(name, &outcome).advice.map(str::to_owned);
-            line.seen = Some((outcome.verdict, outcome.summary, advice));
+            let Row { advice, by_login_only, .. } = Row::of(name, &outcome);
+            let advice = advice.map(str::to_owned);
+            line.seen = Some((outcome.verdict, outcome.summary, advice, by_login_only));
         }
     }
 
     fn rows(&self) -> impl Iterator<Item = Row<'_>> {
         self.lines.iter().filter_map(|line| {
-            let (verdict, why, advice) = line.seen.as_ref()?;
-            Some(Row { name: &line.name, verdict: *verdict, why, advice: advice.as_deref() })
+            let (verdict, why, advice, by_login_only) = line.seen.as_ref()?;
+            let (verdict, by_login_only) = (*verdict, *by_login_only);
+            Some(Row { name: &line.name, verdict, why, advice: advice.as_deref(), by_login_only })
         })
     }
 }

@@ -154,7 +154,12 @@ impl Register {
             "bind",
             &format!("{registered}; nothing is bound beside {them} without --beside-live-devices"),
         );
-        run.conclude(format!("the login is accepted; {registered}; own binding not tried beside {them}"));
+        let agents: Vec<&str> =
+            queried.foreign.iter().filter_map(|device| device.user_agent.as_deref()).take(3).collect();
+        let whose = if agents.is_empty() { String::new() } else { format!(" ({})", agents.join(", ")) };
+        run.conclude(format!(
+            "the login is accepted; {registered}{whose}; own binding not tried beside {them}"
+        ));
     }
 
     /// Which bindings are there? `None` when nothing more is to be asked.
