@@ -124,6 +124,37 @@ fn rtcp(description: &Description, media: &Media, address: IpAddr) -> SocketAddr
     SocketAddr::new(ip.unwrap_or(address), port.unwrap_or(media.port.saturating_add(1)))
 }
 
+/// What one description says of its audio stream: of the first section that could be used.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct AudioDescription {
+    /// Where who wrote it receives RTP.
+    pub rtp: SocketAddr,
+    /// G.711 with payload types, in its order.
+    pub codecs: Vec<(Codec, u8)>,
+    /// The payload type of telephone-events at 8,000 Hz.
+    pub telephone_event: Option<u8>,
+    /// Which way media goes, seen from who wrote it.
+    pub direction: super::Direction,
+    /// Length of audio in a packet that it asks for.
+    pub ptime: Option<std::time::Duration>,
+}
+
+impl AudioDescription {
+    /// Reads a body; `None` where no audio of ours could be made from it.
+    pub fn of(body: &[u8]) -> Option<AudioDescription> {
+        let description = Description::parse(body).ok()?;
+        let audio = Audio::find(&description, Ipv4Addr::LOCALHOST.into()).ok()?;
+        Some(AudioDescription {
+            rtp: audio.rtp,
+            codecs: audio.codecs,
+            telephone_event: audio.telephone_event.map(|event| event.payload_type),
+            direction: audio.direction,
+            ptime: audio.ptime_millis.map(|ms| std::time::Duration::from_millis(ms.into())),
+        })
+    }
+}
+
 /// Payload types and clock rates in Hz of the telephone-events in every audio section of a description that is not refused, those that do not
 /// fit the voice too (RFC 4733 sec. 2.1).
 pub fn telephone_events(description: &Description) -> Vec<(u8, u32)> {

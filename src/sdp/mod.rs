@@ -25,7 +25,7 @@ mod writing;
 #[cfg(test)]
 mod tests;
 
-pub use audio::{summary, telephone_events};
+pub use audio::{AudioDescription, summary, telephone_events};
 pub use description::{Description, MAX_BYTES, MAX_SECTIONS};
 pub use negotiation::{Local, Negotiation};
 

@@ -3,6 +3,7 @@
 
 mod audio;
 mod beside;
+mod described;
 mod forks;
 mod given_up;
 mod healthy;

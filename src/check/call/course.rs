@@ -2,6 +2,7 @@
 
 use super::{A, B, Call, delivery, facts};
 use crate::check::judge::audio::{self, Hearing};
+use crate::check::judge::described::{Described, Passed};
 use crate::check::judge::play::{self, Played};
 use crate::check::judged::StepVerdict;
 use crate::check::scene::trace::What;
@@ -9,6 +10,7 @@ use crate::check::scene::{Cast, Course, Dial, Ends, Expect, JoinedLegs, Role, Sc
 use crate::check::{Interrupted, MetricValue};
 use crate::media::stream::Command;
 use crate::message::reason_phrase;
+use crate::sdp::AudioDescription;
 use crate::syntax::Method;
 use crate::ua::call::{By, Event};
 use std::time::{Duration, Instant};
@@ -127,6 +129,7 @@ impl Call {
                 break report;
             }
         };
+        let answer = scene.seen(caller).final_response.as_ref();
         let hearing = Hearing {
             figures: &audio::B_TO_A,
             from: self.callee_name().to_owned(),
@@ -134,6 +137,14 @@ impl Call {
             sent: None,
             report: &report,
             packets: report.received.received,
+            described: Described {
+                sender: Passed {
+                    wrote: None,
+                    told: answer.and_then(|answer| AudioDescription::of(answer.body())),
+                },
+                signalling: scene.ends.parties.get(A).map(|party| party.flow().remote.ip()),
+                ..Described::default()
+            },
             other_way: None,
             tones: None,
             answered: scene.seen(caller).answered,

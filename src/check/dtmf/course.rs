@@ -8,7 +8,7 @@ use crate::check::judge::audio;
 use crate::check::judge::change;
 use crate::check::judge::digits::{self, DigitsVerdict, Fate, Pressed};
 use crate::check::judged::StepVerdict;
-use crate::check::scene::{Cast, Change, Course, Dial, JoinedLegs, Scene, Step, Stopped};
+use crate::check::scene::{Cast, Change, Course, Dial, JoinedLegs, Mark, Scene, Step, Stopped};
 use crate::check::{DtmfResult, Finding, MetricValue, Run, Severity, Side, Verdict};
 use crate::media::digit::Digit;
 use crate::ua::call::{Command, Hold};
@@ -109,19 +109,15 @@ impl Methods<'_, '_, '_> {
     async fn all(&mut self) -> Step {
         let methods = self.dtmf.methods();
         let alone = methods.len() == 1;
-        let mut good = Vec::new();
-        for method in methods {
-            let step = method.as_str();
-            let mark = self.scene.begin(step);
-            let pressed = self.press(*method).await;
-            let verdict = digits::judge(&pressed, alone);
-            if verdict.verdict == Verdict::Pass {
-                good.push(step);
-            }
-            self.write_down(step, &pressed, &verdict);
-            self.end(mark, verdict);
-            self.go_on(&pressed).await?;
+        let (mut good, mut found) = (Vec::new(), Vec::new());
+        let tried = self.each(methods, alone, &mut good, &mut found).await;
+        // Whoever reads the first line only has to know what works.
+        let first = found.iter_mut().find(|finding: &&mut Finding| finding.severity == Severity::Error);
+        if let Some(first) = first.filter(|_| !good.is_empty()) {
+            first.seen += &format!("; all digits arrive by {}", good.join(" and "));
         }
+        found.into_iter().for_each(|finding| self.scene.note(finding));
+        tried?;
         if !good.is_empty() {
             self.scene.run.conclude(format!("all digits arrive by {}", good.join(", ")));
         }
@@ -135,6 +131,35 @@ impl Methods<'_, '_, '_> {
         }
     }
 
+    /// Every method, until there is no call for the next; which of them were good, and what was found.
+    async fn each(
+        &mut self,
+        methods: &[DtmfMethod],
+        alone: bool,
+        good: &mut Vec<&'static str>,
+        found: &mut Vec<Finding>,
+    ) -> Step {
+        for method in methods {
+            let step = method.as_str();
+            let mark = self.scene.begin(step);
+            let pressed = self.press(*method).await;
+            let verdict = digits::judge(&pressed, alone);
+            if verdict.verdict == Verdict::Pass {
+                good.push(step);
+            }
+            self.write_down(step, &pressed, &verdict);
+            let evidence = pressed.evidence.clone();
+            found.extend(self.step(mark, verdict).into_iter().map(
+                |finding| match finding.evidence.is_empty() {
+                    true => finding.shown_by(evidence.clone()),
+                    false => finding,
+                },
+            ));
+            self.go_on(&pressed).await?;
+        }
+        Ok(())
+    }
+
     async fn press(&mut self, method: DtmfMethod) -> Pressed {
         let owed = std::mem::take(&mut self.owed);
         let pressed = phase::run(self.dtmf, self.scene, self.legs, method.way(), owed).await;
@@ -143,10 +168,15 @@ impl Methods<'_, '_, '_> {
     }
 
     /// Ends a step with all that was found; what is wrong with one method is no reason not to try the next.
-    fn end(&mut self, mark: crate::check::scene::Mark, verdict: DigitsVerdict) {
+    fn end(&mut self, mark: Mark, verdict: DigitsVerdict) {
+        self.step(mark, verdict).into_iter().for_each(|finding| self.scene.note(finding));
+    }
+
+    /// Ends a step; what was found is still to be noted.
+    fn step(&mut self, mark: Mark, verdict: DigitsVerdict) -> Vec<Finding> {
         let DigitsVerdict { verdict, detail, findings, .. } = verdict;
         let _ = self.scene.end(mark, StepVerdict { verdict, detail, finding: None });
-        findings.into_iter().for_each(|finding| self.scene.note(finding));
+        findings
     }
 
     /// Is there a call for the next method?

@@ -1,5 +1,11 @@
 //! What arrived in one direction of a call, by its sound.
 
+mod absent;
+mod odd;
+
+pub(in crate::check) use odd::{early_media, odd};
+
+use super::described::Described;
 use crate::check::judged::StepVerdict;
 use crate::check::{Finding, Severity, Side, Verdict};
 use crate::endpoint::agent::MediaReport;
@@ -29,11 +35,6 @@ const GOOD_PACE: f64 = 0.95;
 const LOSS_PERCENT: f64 = 3.0;
 /// Share of lost packets from which on what is not heard was lost on the path.
 const LOST_SHARE: f64 = 0.1;
-const JITTER: Duration = Duration::from_millis(30);
-/// What our descriptions ask for.
-const PACKET_TIME: Duration = Duration::from_millis(20);
-
-const MEDIA_PATH: &str = "allow the UDP range of media and the platform's new media addresses in the firewall; check the address in the SDP (see the ladder) and SIP ALG";
 
 /// One direction, and what its far end saw of it.
 pub(in crate::check) struct Hearing<'a> {
@@ -47,6 +48,8 @@ pub(in crate::check) struct Hearing<'a> {
     pub(in crate::check) report: &'a MediaReport,
     /// RTP packets that came while it listened.
     pub(in crate::check) packets: u64,
+    /// What the ends wrote in their descriptions, and what of it reached the other.
+    pub(in crate::check) described: Described,
     /// Do packets come in the other direction? `None` where its far end is not ours.
     pub(in crate::check) other_way: Option<bool>,
     /// What is listened for, where the sender is ours.
@@ -164,7 +167,7 @@ fn two_ends(hearing: &Hearing<'_>, Tones { wanted, own }: Tones) -> StepVerdict 
         ));
     }
     if hearing.packets == 0 {
-        return nothing_came(hearing);
+        return absent::judge(hearing);
     }
     let others: Vec<String> = report
         .heard
@@ -191,8 +194,9 @@ fn two_ends(hearing: &Hearing<'_>, Tones { wanted, own }: Tones) -> StepVerdict 
             "wrong-codec",
             Side::Peer,
             format!(
-                "{} packets came to {to} with a payload type that was not agreed on",
-                report.other_payloads
+                "{} packets came to {to} with a payload type that was not agreed on{}",
+                report.other_payloads,
+                hearing.described.numbers_changed(from, to).unwrap_or_default()
             ),
             "platform: send the codec of the answer; switch off transcoding for this segment",
         )
@@ -317,64 +321,6 @@ fn heard_enough(hearing: &Hearing<'_>, tone: Party, heard: Duration) -> StepVerd
     StepVerdict { verdict: Verdict::Pass, detail: told, finding: Some(finding) }
 }
 
-/// No packet at all in this direction.
-fn nothing_came(hearing: &Hearing<'_>) -> StepVerdict {
-    let Hearing { from, to, report, sent, .. } = hearing;
-    if let Some(how) = &hearing.probe_limit {
-        return StepVerdict::open(
-            "probe-limit",
-            Side::Probe,
-            format!("no RTP came to {to}, but the probe was the limit: {how}"),
-            "this host did not keep up: run it again with fewer calls at once",
-        );
-    }
-    let expected = report.plan.as_ref().is_none_or(|plan| plan.direction.receives());
-    if report.malformed > 0 {
-        return StepVerdict::fail(
-            "media-not-rtp",
-            Side::Peer,
-            format!("{} datagrams came to {to} that are no RTP", report.malformed),
-            "encrypted media (SRTP, DTLS) without agreement, or something else on this port",
-        );
-    }
-    if !expected || *sent == Some(0) {
-        return StepVerdict::fail(
-            "media-switched-off",
-            Side::Peer,
-            format!(
-                "no audio from {from} to {to}: the descriptions do not allow it (sendonly, inactive or address 0.0.0.0)"
-            ),
-            "platform: a new call begins with sendrecv; it may have taken the call for one on hold",
-        );
-    }
-    let sent = sent.map(|sent| format!(", although {from} sent {sent} packets")).unwrap_or_default();
-    let seconds = hearing.time().as_secs_f64();
-    let none = format!("no RTP came from {from} to {to} in {seconds:.1} s{sent}");
-    match hearing.other_way {
-        Some(true) => StepVerdict::fail(
-            "one-way-audio",
-            Side::Path,
-            format!("{none}; the other direction works"),
-            MEDIA_PATH,
-        ),
-        Some(false) => {
-            StepVerdict::fail("no-audio", Side::Path, format!("{none}, and none the other way"), MEDIA_PATH)
-        }
-        None => {
-            let arrives = report.rtcp.fraction_lost.map_or_else(
-                || "whether ours arrives there is not known".to_owned(),
-                |lost| format!("by its RTCP reports ours arrives there, {:.0} % lost", lost * 100.0),
-            );
-            StepVerdict::fail(
-                "no-audio",
-                Side::Path,
-                format!("{none}; {arrives}"),
-                "a callee that sends nothing, or a media path that is blocked: allow the UDP range of media and the platform's media addresses in the firewall; check the address in the SDP (see the ladder) and SIP ALG",
-            )
-        }
-    }
-}
-
 /// Bytes that are no sound.
 fn noise(hearing: &Hearing<'_>) -> StepVerdict {
     StepVerdict::fail(
@@ -407,7 +353,7 @@ pub(in crate::check) fn one_end(hearing: &Hearing<'_>) -> (StepVerdict, &'static
         return (StepVerdict::fail("ended-at-once", Side::Peer, seen, advice), "none");
     }
     if hearing.packets == 0 {
-        return (nothing_came(hearing), "none");
+        return (absent::judge(hearing), "none");
     }
     if report.random {
         return (noise(hearing), "noise");
@@ -472,117 +418,4 @@ pub(in crate::check) fn fell_silent(hearing: &Hearing<'_>, held: Option<Instant>
         },
     )
     .filter(|_| !to.is_empty())
-}
-
-/// What is not as it should be in a direction, though it is heard.
-pub(in crate::check) fn odd(hearing: &Hearing<'_>) -> Vec<Finding> {
-    let Hearing { from, to, report, .. } = hearing;
-    let received = &report.received;
-    let mut findings = Vec::new();
-    let mut warn = |code, side, seen: String, advice: &str| {
-        findings.push(Finding::new(code, Severity::Warning, side, seen, advice));
-    };
-    if received.loss() * 100.0 > LOSS_PERCENT || received.jitter > JITTER {
-        warn(
-            "lossy-path",
-            Side::Path,
-            format!(
-                "{from} to {to}: {}, longest gap {} ms",
-                quality(received),
-                received.longest_gap.as_millis()
-            ),
-            "second line with the figures before and after: route or region of the new media servers",
-        );
-    }
-    let Some(plan) = report.plan.as_ref().filter(|_| received.received > 0) else { return findings };
-    if let (Some(source), false) = (report.sources.first(), report.sources.contains(&plan.remote)) {
-        warn(
-            "media-from-elsewhere",
-            Side::Peer,
-            format!("RTP comes to {to} from {source}, but the SDP says {}", plan.remote),
-            "platform: send media from the announced address; phone or firewall: switch off 'strict RTP'",
-        );
-    }
-    let took = report.packet_time_received.unwrap_or(PACKET_TIME);
-    if took != PACKET_TIME {
-        warn(
-            "ptime-not-obeyed",
-            Side::Peer,
-            format!(
-                "packets of {} ms come to {to}; its SDP asks for {} ms",
-                took.as_millis(),
-                PACKET_TIME.as_millis()
-            ),
-            "set ptime 20 on the device; platform: obey the ptime of the receiver",
-        );
-    }
-    if report.other_payloads > 0 && !report.audible.is_zero() {
-        warn(
-            "unagreed-payload",
-            Side::Peer,
-            format!(
-                "{} packets came to {to} with a payload type that was not agreed on",
-                report.other_payloads
-            ),
-            "platform: send what the answer says only",
-        );
-    }
-    findings.extend(jumped(to, received));
-    findings
-}
-
-/// The clock of one source jumped (failure H08). Another source is another stream, which needs no marker (RFC 3550 sec. 8.2): a PBX
-/// that plays early media itself, and then passes the callee's packets on, changes its source in every healthy call.
-fn jumped(to: &str, received: &Summary) -> Option<Finding> {
-    let times = match received.timestamp_jumps {
-        0 => return None,
-        1 => "once".to_owned(),
-        many => format!("{many} times"),
-    };
-    Some(Finding::new(
-        "stream-changed",
-        Severity::Warning,
-        Side::Peer,
-        format!("the timestamps of what came to {to} jumped {times} within one source, without a marker"),
-        "platform: set the marker bit when it switches to other media (announcement, music, echo); phones click or fall silent",
-    ))
-}
-
-/// Early media that was promised from `promised` on, and did not come before the answer.
-pub(in crate::check) fn early_media(
-    promised: Option<Instant>,
-    answered: Option<Instant>,
-    first_packet: Option<Instant>,
-) -> Option<Finding> {
-    let (promised, answered) = (promised?, answered?);
-    let silent = answered.saturating_duration_since(promised);
-    (silent >= SOUND && first_packet.is_none_or(|first| first >= answered)).then(|| {
-        Finding::new(
-            "early-media-silent",
-            Severity::Warning,
-            Side::Peer,
-            format!(
-                "183 promised early media, and no RTP came in the {:.1} s until the answer: the caller hears nothing",
-                silent.as_secs_f64()
-            ),
-            "platform: send 180 without SDP, or open the media path early",
-        )
-    })
-}
-
-#[cfg(test)]
-mod tests {
-    #![allow(clippy::unwrap_used)]
-    use super::*;
-
-    #[test]
-    fn a_jump_within_one_source_is_told_and_another_source_is_not() {
-        let seen = |ssrc_changes, timestamp_jumps| {
-            let received = Summary { ssrc_changes, timestamp_jumps, ..Summary::default() };
-            jumped("alice", &received).map(|finding| finding.seen)
-        };
-        assert_eq!([seen(0, 0), seen(3, 0)], [None, None]);
-        assert!(seen(0, 1).unwrap().contains("jumped once within"));
-        assert!(seen(1, 2).unwrap().contains("jumped 2 times within"));
-    }
 }

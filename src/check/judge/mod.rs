@@ -4,6 +4,7 @@ pub(super) mod audio;
 pub(super) mod cancel;
 pub(super) mod cause;
 pub(super) mod change;
+pub(super) mod described;
 pub(super) mod digits;
 pub(super) mod fork;
 pub(super) mod hold;

@@ -1,12 +1,17 @@
 //! The verb `hear`: whose sound arrives at which end.
 
 use super::ears::Pace;
+use super::trace::{Entry, What};
 use super::{JoinedLegs, Scene, Seen, Step};
 use crate::check::Interrupted;
 use crate::check::MetricValue;
 use crate::check::judge::audio::{self, Figures, Hearing, Tones};
+use crate::check::judge::described::{Described, Passed};
 use crate::check::judged::StepVerdict;
 use crate::endpoint::agent::MediaReport;
+use crate::sdp::AudioDescription;
+use crate::syntax::Method;
+use crate::transport::Direction;
 use std::time::{Duration, Instant};
 
 /// A tone has to begin within this time.
@@ -104,6 +109,7 @@ impl Scene<'_> {
         let answered = self.seen(legs.caller).answered;
         let limit = self.run.probe_limit();
         let ended = self.first_end(legs).map(|at| at.saturating_duration_since(answered.unwrap_or(at)));
+        let described = self.described(legs);
         let hearing =
             |figures, from: usize, to: usize, sender: &'h HeardAt, listener: &'h HeardAt, tones| Hearing {
                 figures,
@@ -112,6 +118,7 @@ impl Scene<'_> {
                 sent: Some(sender.report.sent),
                 report: &listener.report,
                 packets: listener.packets,
+                described: described[usize::from(from == legs.callee)].clone(),
                 other_way: Some(sender.packets > 0),
                 tones: Some(tones),
                 answered,
@@ -129,6 +136,36 @@ impl Scene<'_> {
         [
             hearing(&audio::A_TO_B, legs.caller, legs.callee, &heard.caller, &heard.callee, there),
             hearing(&audio::B_TO_A, legs.callee, legs.caller, &heard.callee, &heard.caller, back),
+        ]
+    }
+
+    /// What both ends wrote in the descriptions with which the call began, and what of it reached the other: from the caller to the callee,
+    /// and back. Nothing where they changed since.
+    fn described(&self, legs: JoinedLegs) -> [Described; 2] {
+        if legs.both().into_iter().any(|leg| !self.seen(leg).changes.is_empty()) {
+            return Default::default();
+        }
+        let (caller, callee) = (self.trace(legs.caller), self.trace(legs.callee));
+        let (invite, answer) = (What::Request(Method::Invite), What::Response(Method::Invite, 200, 299));
+        let tag = |entry: &Entry| entry.message.to().ok().and_then(|to| to.tag().map(<[u8]>::to_vec));
+        let read = |entry: Option<&Entry>| AudioDescription::of(entry?.message.body());
+        let told = caller.received(answer);
+        // Of several ends in one Call-ID the one that the caller has.
+        let is_one = self.leg(legs.caller).handle.call_id() == self.leg(legs.callee).handle.call_id();
+        let wrote = callee
+            .all(Direction::Sent, answer)
+            .find(|sent| !is_one || told.is_some_and(|told| tag(told) == tag(sent)));
+        let of_callee = Passed { wrote: read(wrote), told: read(told) };
+        let of_caller = Passed { wrote: read(caller.sent(invite)), told: read(callee.received(invite)) };
+        let signalling =
+            |leg: usize| self.ends.parties.get(self.leg(leg).party).map(|party| party.flow().remote.ip());
+        [
+            Described {
+                listener: of_callee.clone(),
+                sender: of_caller.clone(),
+                signalling: signalling(legs.caller),
+            },
+            Described { listener: of_caller, sender: of_callee, signalling: signalling(legs.callee) },
         ]
     }
 

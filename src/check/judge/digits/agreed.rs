@@ -40,6 +40,17 @@ impl Events {
     }
 }
 
+impl Agreed {
+    /// The sender was told this number by the answer, and the receiver had written another one: a sentence with `; ` in front.
+    pub(super) fn number_changed(&self, payload_type: u8) -> Option<String> {
+        let wrote = self.receives.filter(|number| *number != payload_type)?;
+        let told = self.answer.as_ref()?.0.iter().any(|(number, _)| *number == payload_type);
+        told.then(|| {
+            format!("; the called end wrote {wrote}, and the answer that arrived says {payload_type}: changed on the way")
+        })
+    }
+}
+
 /// Events cannot be sent: the answer has none that we may use.
 pub(super) fn missing(agreed: &Agreed) -> StepVerdict {
     if let Some(rates) = agreed.answer.as_ref().and_then(Events::other_rates) {
@@ -55,7 +66,17 @@ pub(super) fn missing(agreed: &Agreed) -> StepVerdict {
     StepVerdict::fail(
         "telephone-event-missing",
         Side::Peer,
-        "telephone-event is missing from the answer: digits by RFC 4733 cannot be sent (D01)".into(),
+        format!(
+            "telephone-event is missing from the answer{}: digits by RFC 4733 cannot be sent (D01)",
+            match (agreed.receives, &agreed.offer) {
+                (Some(number), _) => format!(
+                    ", although the called end's own has it (payload type {number}): taken out on the way"
+                ),
+                (None, Some(offer)) if offer.0.is_empty() =>
+                    ", and was not in the offer to the called end".to_owned(),
+                _ => String::new(),
+            }
+        ),
         "platform: enable telephone-event on this route; phone: DTMF 'auto', INFO or in-band meanwhile",
     )
 }

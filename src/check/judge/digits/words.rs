@@ -160,7 +160,8 @@ pub(super) fn finding(pressed: &Pressed, arrived: &Arrived, kind: Defect, alike:
             "wrong-payload-type",
             Side::Peer,
             format!(
-                "{which} came with payload type {payload_type}, which our description did not give (D02)"
+                "{which} came with payload type {payload_type}, which our description did not give (D02){}",
+                pressed.agreed.number_changed(payload_type).unwrap_or_default()
             ),
             "the sender has to take the number from the far side's SDP; as a stopgap use 101 on both sides",
         ),

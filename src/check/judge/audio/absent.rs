@@ -1,0 +1,82 @@
+//! No packet came in a direction: why.
+
+use super::Hearing;
+use crate::check::Side;
+use crate::check::judged::StepVerdict;
+
+const MEDIA_PATH: &str = "allow the UDP range of media and the platform's new media addresses in the firewall; check the address in the SDP (see the ladder) and SIP ALG";
+const WRONG_PLACE: &str = "platform: write an address into the description that can be reached from the other end: its relay's, or that from which the device is seen (NAT); a device on the path that rewrites messages (SIP ALG) does so too";
+
+/// Judges it.
+pub(super) fn judge(hearing: &Hearing<'_>) -> StepVerdict {
+    let Hearing { from, to, report, sent, .. } = hearing;
+    if let Some(how) = &hearing.probe_limit {
+        return StepVerdict::open(
+            "probe-limit",
+            Side::Probe,
+            format!("no RTP came to {to}, but the probe was the limit: {how}"),
+            "this host did not keep up: run it again with fewer calls at once",
+        );
+    }
+    let expected = report.plan.as_ref().is_none_or(|plan| plan.direction.receives());
+    if report.malformed > 0 {
+        return StepVerdict::fail(
+            "media-not-rtp",
+            Side::Peer,
+            format!("{} datagrams came to {to} that are no RTP", report.malformed),
+            "encrypted media (SRTP, DTLS) without agreement, or something else on this port",
+        );
+    }
+    if !expected || *sent == Some(0) {
+        return StepVerdict::fail(
+            "media-switched-off",
+            Side::Peer,
+            match hearing.described.direction_changed(from, to) {
+                Some(changed) => format!("no audio from {from} to {to}: {changed}, changed on the way"),
+                None => format!(
+                    "no audio from {from} to {to}: the descriptions do not allow it (sendonly, inactive or address 0.0.0.0)"
+                ),
+            },
+            "platform: a new call begins with sendrecv; it may have taken the call for one on hold",
+        );
+    }
+    let sent = sent.map(|sent| format!(", although {from} sent {sent} packets")).unwrap_or_default();
+    let seconds = hearing.time().as_secs_f64();
+    let none = format!("no RTP came from {from} to {to} in {seconds:.1} s{sent}");
+    let place = hearing.described.place(from, to);
+    let (side, advice) = if place.is_wrong { (Side::Peer, WRONG_PLACE) } else { (Side::Path, MEDIA_PATH) };
+    match hearing.other_way {
+        Some(true) => StepVerdict::fail(
+            "one-way-audio",
+            side,
+            format!("{none}; the other direction works{}", place.told),
+            advice,
+        ),
+        Some(false) => StepVerdict::fail(
+            "no-audio",
+            side,
+            format!("{none}, and none the other way{}", place.told),
+            advice,
+        ),
+        None => {
+            let arrives = report.rtcp.fraction_lost.map_or_else(
+                || "whether ours arrives there is not known".to_owned(),
+                |lost| format!("by its RTCP reports ours arrives there, {:.0} % lost", lost * 100.0),
+            );
+            if let Some(unreachable) = hearing.described.unreachable(from) {
+                return StepVerdict::fail(
+                    "no-audio",
+                    Side::Peer,
+                    format!("{none}; {arrives}; {unreachable}, and may wait for it"),
+                    WRONG_PLACE,
+                );
+            }
+            StepVerdict::fail(
+                "no-audio",
+                Side::Path,
+                format!("{none}; {arrives}"),
+                "a callee that sends nothing, or a media path that is blocked: allow the UDP range of media and the platform's media addresses in the firewall; check the address in the SDP (see the ladder) and SIP ALG",
+            )
+        }
+    }
+}
