@@ -55,7 +55,7 @@ async fn an_address_that_bob_never_wrote_and_nobody_reaches_is_the_platforms() {
     // A public one that is silent: only where it went is told.
     let outcome = answered(at("198.51.100.77")).asked(between()).await;
     judged(&outcome, Verdict::Fail, Side::Path);
-    says(&outcome, &["alice was told to send to 198.51.100.77", "bob never wrote"]);
+    says(&outcome, &["alice was told to send to 198.51.100.77", "where bob wrote 192.0.2.7"]);
 }
 
 #[tokio::test(start_paused = true)]

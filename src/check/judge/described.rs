@@ -85,12 +85,17 @@ impl Described {
                     odd.as_ref().map(|note| format!("; {from} was told to send to {}{note}", told.rtp));
                 Place { told: told.unwrap_or_default(), is_wrong: false }
             }
-            Some(wrote) => Place {
+            Some(wrote) if odd.is_some() => Place {
                 told: format!(
                     "; {from} was told to send to {}{note}, which {to} never wrote: {to} wrote {}",
                     told.rtp, wrote.rtp
                 ),
-                is_wrong: odd.is_some(),
+                is_wrong: true,
+            },
+            // A relay, most likely.
+            Some(wrote) => Place {
+                told: format!("; {from} was told to send to {}, where {to} wrote {}", told.rtp, wrote.rtp),
+                is_wrong: false,
             },
             None => Place::default(),
         }
@@ -187,11 +192,17 @@ mod tests {
                 "192.0.2.7 4000",
                 "203.0.113.9 9000",
                 "203.0.113.1",
-                "203.0.113.9:9000, which bob never wrote",
+                "203.0.113.9:9000, where bob wrote 192.0.2.7:4000",
                 false,
             ),
             // A lab in a private network, whose relay is there as well.
-            ("10.0.0.7 4000", "10.0.0.3 9000", "10.0.0.1", "10.0.0.3:9000, which bob never wrote", false),
+            (
+                "10.0.0.7 4000",
+                "10.0.0.3 9000",
+                "10.0.0.1",
+                "10.0.0.3:9000, where bob wrote 10.0.0.7:4000",
+                false,
+            ),
             (
                 "10.0.0.7 4000",
                 "10.0.0.7 4000",
