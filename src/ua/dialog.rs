@@ -120,7 +120,8 @@ impl Dialog {
     pub fn uac(request: &Message, response: &Message) -> Result<Dialog, DialogError> {
         let target = contact(response).or_else(|| request.request_uri_bytes().map(Into::into));
         Ok(Dialog {
-            id: DialogId::of_response(response)?,
+            // Ours are those of the request (RFC 3261 sec. 12.1.2), whatever an ALG makes of them in the answer.
+            id: DialogId::new(request.call_id()?, request.from()?.tag(), response.to()?.tag())?,
             local: value(request, HeaderName::From),
             remote: value(response, HeaderName::To),
             target: target.unwrap_or_default(),

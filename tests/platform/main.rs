@@ -13,6 +13,7 @@ mod platform;
 mod redirects;
 mod refused_here;
 mod requests;
+mod rewritten;
 mod setup;
 mod transfers;
 mod unasked;

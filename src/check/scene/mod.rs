@@ -32,6 +32,7 @@ pub(super) use press::{Press, PressLog, Unpressed};
 pub(super) use refer::{ANSWER as REFER_ANSWER, ReferAnswer, ReferArrived, Told, done};
 
 use super::judge::request::RequestEnd;
+use super::judge::unlike;
 use super::judged::{self, StepVerdict};
 use super::{Finding, Interrupted, Run, Side, StepMark, Verdict};
 use crate::syntax::Method;
@@ -76,6 +77,7 @@ pub(super) async fn perform<C: Course>(course: &C, run: &mut Run) {
     let why = ended.err().map_or(Cow::Borrowed("nothing was left to be tried"), |stopped| stopped.why);
     scene.note_restraint();
     scene.write_down_dialled();
+    scene.note_rewritten();
     let Scene { run, mut ends, .. } = scene;
     run.skip_missing(&course.steps(), &why);
     course.keep(result, run);
@@ -247,6 +249,18 @@ impl Scene<'_> {
     /// How this party is called in words.
     pub(super) fn name(&self, party: usize) -> &str {
         self.ends.parties.get(party).map_or("somebody", |party| party.account.name())
+    }
+
+    /// Answers in which something is not as it was asked, of every call.
+    fn note_rewritten(&mut self) {
+        let mut noted: Vec<Finding> = Vec::new();
+        for number in 0..self.ends.legs.len() {
+            for (request, answer) in self.trace(number).answers() {
+                let finding = unlike::finding(&unlike::unlike(request, answer));
+                noted.extend(finding.filter(|new| noted.iter().all(|known| known.seen != new.seen)));
+            }
+        }
+        noted.into_iter().for_each(|finding| self.note(finding));
     }
 
     /// Every number and URI that was called, and every redirection, as facts.

@@ -48,6 +48,8 @@ struct Read {
     /// Records that were read.
     records: usize,
     calls: HashMap<Box<[u8]>, Vec<Arc<Entry>>>,
+    /// The Call-IDs of the requests that we sent, by their branches.
+    sent: HashMap<Box<[u8]>, Box<[u8]>>,
 }
 
 impl Traces {
@@ -59,7 +61,19 @@ impl Traces {
         for record in new {
             let RecordEvent::Message { direction, bytes, .. } = record.event else { continue };
             let Ok(message) = Message::parse(bytes, &Limits::default()) else { continue };
-            let Ok(call_id) = message.call_id().map(Box::from) else { continue };
+            let Ok(call_id) = message.call_id().map(Box::<[u8]>::from) else { continue };
+            let branch = message.top_via().ok().and_then(|via| via.branch().map(Box::from));
+            let call_id = match (branch, direction) {
+                (Some(branch), Direction::Sent) if message.is_request() => {
+                    read.sent.insert(branch, call_id.clone());
+                    call_id
+                }
+                // An answer belongs to its request, whatever Call-ID it has by now.
+                (Some(branch), Direction::Received) if !message.is_request() => {
+                    read.sent.get(&branch).cloned().unwrap_or(call_id)
+                }
+                _ => call_id,
+            };
             let entry = Entry { at: record.at, direction, message };
             read.calls.entry(call_id).or_default().push(Arc::new(entry));
         }
@@ -89,6 +103,23 @@ impl Trace {
 
     pub(in crate::check) fn received_last<'a>(&'a self, what: What<'a>) -> Option<&'a Entry> {
         self.all(Direction::Received, what).next_back()
+    }
+
+    /// Each answer that came, with the request of ours that it is for.
+    pub(in crate::check) fn answers(&self) -> impl Iterator<Item = (&Message, &Message)> {
+        let branch = |message: &Message| message.top_via().ok()?.branch().map(<[u8]>::to_vec);
+        let came = self.0.iter().filter(|entry| entry.direction == Direction::Received);
+        came.filter(|entry| !entry.message.is_request()).filter_map(move |entry| {
+            let wanted = branch(&entry.message)?;
+            let is_it = |sent: &&Arc<Entry>| {
+                sent.direction == Direction::Sent
+                    && sent.message.is_request()
+                    && sent.message.cseq().ok() == entry.message.cseq().ok()
+                    && branch(&sent.message).as_ref() == Some(&wanted)
+            };
+            let request = self.0.iter().find(is_it)?;
+            Some((&request.message, &entry.message))
+        })
     }
 
     /// The URI that our INVITE was for; empty without one.
