@@ -1,7 +1,7 @@
 //! Transfers, and what is told of them: sections 41 to 47 of the list of situations.
 
 use crate::platform::*;
-use ringback::check::{Outcome, Severity, Side, Transfer, TransferKind, Verdict};
+use ringback::check::{Outcome, Severity, Side, Transfer, TransferKind, TransferTarget, Verdict};
 
 fn transfer(kind: TransferKind) -> Transfer {
     let [alice, bob, carol] = ["alice", "bob", "carol"].map(account);
@@ -334,4 +334,71 @@ async fn no_transfer_obeys_a_refer_to_somebody_else() {
     assert!(!scene.dialled("+19005550000"), "{outcome}");
     does_not_pass(&outcome);
     says(&outcome, &["+19005550000"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_refer_to_that_was_changed_and_obeyed_is_told_with_both_values() {
+    for to in ["<sip:carol@203.0.113.1:5060?Route=%3Csip:evil%3E>", "<sip:carol@pbx.example.com;x=1>"] {
+        let platform = Platform::new().edits(move |text, outgoing| {
+            if text.is("REFER") && outgoing.user == "bob" {
+                text.set("Refer-To", to);
+            }
+        });
+        let outcome = platform.asked(blind()).await;
+        says(&outcome, &["changed the Refer-To", "<sip:carol@pbx.example.com>", to]);
+        let found = outcome.findings.iter().find(|found| found.code == "refer-to-changed");
+        assert!(found.is_some_and(|found| found.severity == Severity::Warning), "{outcome}");
+    }
+}
+
+/// The platform carries the REFER out, and tells alice this at last, whatever carol does.
+fn telling(status: &'static str) -> Platform {
+    Platform::new().carries_refer().edits(move |text, _| {
+        if text.is("NOTIFY") && !text.body.contains("100") {
+            text.body = format!("SIP/2.0 {status}\r\n");
+        }
+    })
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_target_that_is_to_be_busy_passes_where_the_truth_is_told_and_nobody_is_lost() {
+    let busy = || blind().target(TransferTarget::Refuses(486));
+    let healthy = Platform::new().carries_refer().asked(busy()).await;
+    passes(&healthy);
+    says(&healthy, &["carol did not take the call, and alice was told 486; bob is back with alice"]);
+    // Another refusal is told: a warning. An answer is told: untrue.
+    let other = telling("480 Temporarily Unavailable").asked(busy()).await;
+    passes(&other);
+    says(&other, &["carol refused with 486, and alice was told 480"]);
+    let untrue = telling("200 OK").asked(busy()).await;
+    judged(&untrue, Verdict::Fail, Side::Peer);
+    says(&untrue, &["told 200", "does not talk to carol"]);
+    // Bob is cut off when carol refuses.
+    let lost = Platform::new().carries_refer().when(|core, m| {
+        if m.answers(486, "INVITE") {
+            let bob = core.legs.iter().position(|leg| leg.user == "bob").unwrap();
+            core.bye(bob, None);
+        }
+        false
+    });
+    let lost = lost.asked(busy()).await;
+    judged(&lost, Verdict::Fail, Side::Peer);
+    says(&lost, &["bob was cut off"]);
+    // Carol is never asked.
+    let unasked = Platform::new().number("carol", |core, bob| core.refuse(bob, 486, "Busy Here"));
+    let unasked = unasked.asked(busy()).await;
+    judged(&unasked, Verdict::Fail, Side::Peer);
+    says(&unasked, &["carol was not reached"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_target_that_the_transferor_asks_and_that_is_to_be_busy_passes_where_it_was_asked() {
+    let asked = || transfer(TransferKind::Attended).asked(TransferTarget::Refuses(486)).unwrap();
+    let healthy = Platform::new().asked(asked()).await;
+    passes(&healthy);
+    says(&healthy, &["carol did not take alice's call (486); bob is back with alice"]);
+    let unasked = Platform::new().number("carol", |core, alice| core.refuse(alice, 404, "Not Found"));
+    let unasked = unasked.asked(asked()).await;
+    does_not_pass(&unasked);
+    says(&unasked, &["404"]);
 }

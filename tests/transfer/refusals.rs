@@ -10,19 +10,19 @@ fn status(outcome: &Outcome, step: &str) -> Verdict {
     outcome.steps.iter().find(|s| s.name == step).unwrap_or_else(|| panic!("no {step}\n{outcome}")).verdict
 }
 
-/// What the target does, the code, and what the transferor is told at last where the PBX calls for it, and where the other phone does: that
+/// What the target does, and what the transferor is told at last where the PBX calls for it, and where the other phone does: that
 /// one gives up in time.
-const TARGETS: &[(TransferTarget, &str, [u16; 2])] = &[
-    (TransferTarget::Refuses(486), "target-refused", [486, 486]),
-    (TransferTarget::Refuses(603), "target-refused", [603, 603]),
-    (TransferTarget::Refuses(480), "target-refused", [480, 480]),
-    (TransferTarget::Rings, "target-not-answered", [180, 487]),
+const TARGETS: &[(TransferTarget, [u16; 2])] = &[
+    (TransferTarget::Refuses(486), [486, 486]),
+    (TransferTarget::Refuses(603), [603, 603]),
+    (TransferTarget::Refuses(480), [480, 480]),
+    (TransferTarget::Rings, [180, 487]),
 ];
 
 #[tokio::test(start_paused = true)]
 async fn a_target_that_does_not_take_the_call_leaves_the_transferee_with_the_transferor_and_the_notify_says_so()
  {
-    for (target, code, last) in TARGETS {
+    for (target, last) in TARGETS {
         for kind in [Blind, SemiAttended] {
             for relay in [false, true] {
                 for by_callee in [false, true] {
@@ -32,7 +32,7 @@ async fn a_target_that_does_not_take_the_call_leaves_the_transferee_with_the_tra
                     };
                     let outcome = transfer(&[], relay, kind, set).await;
                     let told = format!("{target:?} {kind} relay {relay} by_callee {by_callee}\n{outcome}");
-                    assert_eq!((outcome.verdict, codes(&outcome)), (Verdict::Fail, vec![*code]), "{told}");
+                    assert_eq!((outcome.verdict, codes(&outcome)), (Verdict::Pass, vec![]), "{told}");
                     let (transferor, transferee) =
                         if by_callee { ("bob", "alice") } else { ("alice", "bob") };
                     let result = outcome.transfer().unwrap();
@@ -64,7 +64,7 @@ async fn a_platform_that_gives_up_by_itself_says_so_in_the_notify() {
         })
         .await;
         let outcome = scene.check(scene.transfer(Blind).target(TransferTarget::Rings)).await;
-        assert_eq!(codes(&outcome), ["target-not-answered"], "relay {relay}\n{outcome}");
+        assert_eq!((outcome.verdict, codes(&outcome)), (Verdict::Pass, vec![]), "relay {relay}\n{outcome}");
         assert!(outcome.summary.contains(told), "relay {relay}\n{outcome}");
         assert!(outcome.summary.contains("bob is back with alice"), "{outcome}");
     }
@@ -73,11 +73,11 @@ async fn a_platform_that_gives_up_by_itself_says_so_in_the_notify() {
 #[tokio::test(start_paused = true)]
 async fn a_target_that_the_transferor_asks_and_that_does_not_answer_means_that_nothing_is_transferred() {
     let cases = [
-        (TransferTarget::Refuses(486), "target-refused", "carol did not take TRANSFEROR's call (486)"),
-        (TransferTarget::Refuses(603), "target-refused", "carol did not take TRANSFEROR's call (603)"),
-        (TransferTarget::Rings, "target-not-answered", "carol did not answer TRANSFEROR's call"),
+        (TransferTarget::Refuses(486), "carol did not take TRANSFEROR's call (486)"),
+        (TransferTarget::Refuses(603), "carol did not take TRANSFEROR's call (603)"),
+        (TransferTarget::Rings, "carol did not answer TRANSFEROR's call"),
     ];
-    for (target, code, words) in cases {
+    for (target, words) in cases {
         for relay in [false, true] {
             for by_callee in [false, true] {
                 let set = |check: Transfer| {
@@ -86,7 +86,7 @@ async fn a_target_that_the_transferor_asks_and_that_does_not_answer_means_that_n
                 };
                 let outcome = transfer(&[], relay, Attended, set).await;
                 let told = format!("{target:?} relay {relay} by_callee {by_callee}\n{outcome}");
-                assert_eq!((outcome.verdict, codes(&outcome)), (Verdict::Fail, vec![code]), "{told}");
+                assert_eq!((outcome.verdict, codes(&outcome)), (Verdict::Pass, vec![]), "{told}");
                 let (transferor, transferee) = if by_callee { ("bob", "alice") } else { ("alice", "bob") };
                 assert!(outcome.summary.contains(&words.replace("TRANSFEROR", transferor)), "{told}");
                 assert!(
@@ -142,7 +142,7 @@ async fn a_call_that_rings_and_is_refused_after_it_was_taken_over_comes_back_too
     for (target, last) in [(TransferTarget::Refuses(486), 486), (TransferTarget::Refuses(603), 603)] {
         let outcome =
             transfer(&[], false, SemiAttended, |check| check.early_replaces().unwrap().target(target)).await;
-        assert_eq!((outcome.verdict, codes(&outcome)), (Verdict::Fail, vec!["target-refused"]), "{outcome}");
+        assert_eq!((outcome.verdict, codes(&outcome)), (Verdict::Pass, vec![]), "{outcome}");
         let result = outcome.transfer().unwrap();
         assert_eq!((result.notified.last(), result.transferee.as_str()), (Some(&last), "is back with alice"));
     }

@@ -32,11 +32,12 @@ pub(crate) struct Arguments {
     /// Who transfers: caller or callee.
     #[arg(long, value_name = "END", default_value = "caller", value_parser = ["caller", "callee"])]
     by: String,
-    /// What C does: answers, busy, or rings without an answer. A transfer that does not come about fails, also where the platform did all
-    /// right: steps notify and after say what it told and who has whom.
+    /// What C does: answers, busy, or rings without an answer. With busy and rings it passes when C was asked, the one who transfers was told
+    /// so (486, not 200), and the other one is back with it.
     #[arg(long, value_name = "WHAT", default_value = "answers", value_parser = ["answers", "busy", "rings"])]
     target: String,
-    /// What C does when A asks it first (attended): answers, busy, or rings without an answer; the check then fails, as with --target.
+    /// What C does when A asks it first (attended): answers, busy, or rings without an answer; it passes when the other one
+    /// is back with A then.
     #[arg(long, value_name = "WHAT", default_value = "answers", value_parser = ["answers", "busy", "rings"])]
     asked: String,
     /// How the target is named in Refer-To: aor, a number in its domain (203), or a URI (tel:+15550103).
@@ -90,7 +91,8 @@ Examples:
   ringback transfer --accounts accounts.toml alice bob carol --kind attended --by-keys '*2' --number 203
   ringback transfer alice bob carol --park 701                   alice parks bob, carol fetches him
 
-Exit status: 0 the right two hear each other, 1 they do not, 2 wrong usage, 3 inconclusive or not run.
+Exit status: 0 the right two hear each other (with a target that is busy or only rings: the first two do again), 1 they do not,
+2 wrong usage, 3 inconclusive or not run.
 Ctrl-C hangs up every call and removes what was bound.";
 
 impl Arguments {

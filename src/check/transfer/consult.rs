@@ -118,6 +118,7 @@ impl Transfer {
             is_direct: true,
             wait: self.options.wait,
         };
+        let invited_before = scene.invited(wanted.target);
         let leg = scene.dial(&dial).await?;
         let reached = match attended {
             true => scene.until_answered(&dial, leg).await,
@@ -126,7 +127,11 @@ impl Transfer {
         if let Err(judged) = reached {
             return Err(Failed {
                 leg: Some(leg),
-                as_told: consult::as_told(wanted, scene.seen(leg)),
+                as_told: consult::as_told(
+                    wanted,
+                    scene.seen(leg),
+                    scene.invited(wanted.target) > invited_before,
+                ),
                 judged,
             });
         }
@@ -170,7 +175,10 @@ impl Transfer {
             Some(seen) => consult::refused(wanted, &seen, aftermath.is_back(wanted), &result.transferee),
             None => judged,
         };
-        let _ = scene.end(mark, judged);
+        let told = judged.detail.clone();
+        if scene.end(mark, judged).is_ok() {
+            scene.run.conclude(told);
+        }
         scene.run.skip("refer", "the target was not reached");
         scene.run.skip("notify", "nothing was asked for");
         let mark = scene.begin("after");

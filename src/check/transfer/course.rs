@@ -4,8 +4,8 @@ use super::{Transfer, TransferKind, TransferResult, TransferTarget};
 use crate::check::judge::audio::doubted;
 use crate::check::judge::transfer::{Aftermath, Wanted};
 use crate::check::judged::StepVerdict;
-use crate::check::scene::{Cast, Course, Dial, Ears, Expect, JoinedLegs, Party, Role, Scene, Step};
-use crate::check::{Identity, MetricValue, Run};
+use crate::check::scene::{Cast, Course, Dial, Ears, Expect, JoinedLegs, Leg, Party, Role, Scene, Step};
+use crate::check::{Identity, Interrupted, MetricValue, Run};
 use crate::syntax::Uri;
 use std::time::Duration;
 
@@ -15,6 +15,8 @@ const FIRST_RING: Duration = Duration::from_millis(200);
 pub(super) const RING: Duration = Duration::from_millis(300);
 /// What is left to happen once the right two hear each other, or the last NOTIFY came.
 pub(super) const REST: Duration = Duration::from_millis(700);
+/// Windows of listening for a tone with pauses.
+const TONE_WINDOWS: usize = 4;
 /// Time for legs to end.
 pub(super) const END: Duration = Duration::from_secs(3);
 
@@ -161,7 +163,12 @@ impl Transfer {
         result.transferee = after.fate(wanted);
         let mark = scene.begin("after");
         // Whatever came of it, everybody is released.
-        let _ = scene.end(mark, doubted(judged, after.ears.pace));
+        let told = judged.detail.clone();
+        let is_as_asked = scene.end(mark, doubted(judged, after.ears.pace)).is_ok();
+        let is_taken = result.refer_status.is_none_or(|status| status < 300);
+        if is_as_asked && is_taken && !wanted.is_done(after.heard()) {
+            scene.run.conclude(told);
+        }
         self.release(scene, wanted, consult_kept, result).await?;
         self.hang_up_all(scene, wanted, result).await
     }
@@ -176,7 +183,31 @@ pub(super) fn manner(does: TransferTarget, ring: Duration) -> Expect {
     }
 }
 
+/// Listens on, where the transferee has a call and nothing at all was heard in it: a tone of the platform has pauses of four seconds and more.
+pub(super) async fn with_tones(
+    scene: &mut Scene<'_>,
+    wanted: &Wanted,
+    mut after: Aftermath,
+) -> Result<Aftermath, Interrupted> {
+    for _ in 0..TONE_WINDOWS {
+        let is_quiet = after.heard().is_alone(wanted.transferee) && !after.hears_sound(wanted.transferee);
+        if !after.transferee_up || !is_quiet {
+            break;
+        }
+        let ears = scene.ears().await?.after(&after.ears);
+        after = aftermath(scene, wanted, ears);
+    }
+    Ok(after)
+}
+
 /// What was heard, and where the transferee is.
 pub(super) fn aftermath(scene: &Scene<'_>, wanted: &Wanted, ears: Ears) -> Aftermath {
-    Aftermath { ears, transferee_up: scene.ends.has_call(wanted.transferee) }
+    let rings = |leg: &Leg| {
+        leg.party == wanted.target && !leg.is_caller && leg.seen.answered.is_none() && !leg.seen.is_over()
+    };
+    Aftermath {
+        ears,
+        transferee_up: scene.ends.has_call(wanted.transferee),
+        target_rings: scene.ends.legs.iter().any(rings),
+    }
 }

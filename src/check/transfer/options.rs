@@ -85,16 +85,16 @@ impl Transfer {
         self
     }
 
-    /// What the target does when the transferee calls it, or would take its call with the transferor over; default: it answers. What it does
-    /// otherwise fails the check, which then says what became of the transferee.
+    /// What the target does when the transferee calls it, or would take its call with the transferor over. [default: it answers] Where it is to
+    /// refuse or only to ring, the check passes when it was asked, the transferor was told so, and the transferee is back with the transferor.
     #[must_use]
     pub fn target(mut self, target: TransferTarget) -> Transfer {
         self.target = target;
         self
     }
 
-    /// What the target does when the transferor calls it first, in an attended transfer; default: it answers. Where it does not, nothing is
-    /// transferred, and the check fails with what became of the transferee.
+    /// What the target does when the transferor calls it first, in an attended transfer. [default: it answers] Where it does not, nothing is
+    /// transferred, and the check passes when the transferee is back with the transferor.
     ///
     /// # Errors
     /// [`Error::Usage`] for another kind, where it is not asked, and with [`Transfer::by_keys`] or [`Transfer::park`].

@@ -1,6 +1,6 @@
 //! The course of a transfer by REFER: asked, told, carried out.
 
-use super::course::{END, Legs, REST, RING, aftermath};
+use super::course::{END, Legs, REST, RING, aftermath, with_tones};
 use super::{Transfer, TransferKind, TransferResult, TransferTarget, identity};
 use crate::check::judge::transfer::refer::{self, Again, Asked, Refusal};
 use crate::check::judge::transfer::{Aftermath, Transferred, Wanted, after, beside};
@@ -85,6 +85,7 @@ impl Transfer {
         };
         let ears = scene.ears_of([wanted.transferee, wanted.target]).await?;
         let now = aftermath(scene, wanted, ears);
+        let now = with_tones(scene, wanted, now).await?;
         let seen = Transferred {
             answer: sent.answer.clone(),
             told: scene.told(legs.ours, sent.since),
@@ -177,7 +178,7 @@ impl Transfer {
                 result.refer_status = Some(*status);
             }
             let arrived = scene.refer_arrived(wanted.transferee, since);
-            let (judged, warning) = refer::judge(&Asked {
+            let (judged, warnings) = refer::judge(&Asked {
                 wanted,
                 asked,
                 answer: &sent.answer,
@@ -190,7 +191,7 @@ impl Transfer {
             });
             // What becomes of a REFER that was refused is told by the steps that follow.
             let _ = scene.end(mark, judged);
-            if let Some(finding) = warning {
+            for finding in warnings {
                 scene.note(finding.shown_by(since..scene.run.record_count()));
             }
             return Ok(Referring { answer: sent.answer, at: sent.at, since });

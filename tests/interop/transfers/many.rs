@@ -69,7 +69,7 @@ async fn fifty_at_once_end_as_each_alone() {
     let probe = Probe::with(config).await.unwrap();
 
     let (answered, busy) = (probe.check(checks[0].clone()).await, probe.check(checks[8].clone()).await);
-    assert_eq!((answered.verdict, busy.verdict), (Verdict::Pass, Verdict::Fail), "{answered}\n{busy}");
+    assert_eq!((answered.verdict, busy.verdict), (Verdict::Pass, Verdict::Pass), "{answered}\n{busy}");
     let alone = [told(&answered), told(&busy)];
 
     let began = Instant::now();

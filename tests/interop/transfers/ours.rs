@@ -100,14 +100,13 @@ fn the_one_that_was_called_can_transfer_the_caller() {
 }
 
 #[test]
-fn a_target_that_refuses_fails_with_the_fate_of_the_transferee() {
+fn a_target_that_is_to_refuse_passes_with_the_fate_of_the_transferee() {
     let cases: Vec<_> = KINDS.iter().flat_map(|kind| [("udp", *kind), ("tcp", *kind)]).collect();
     each(&cases, |(transport, kind)| {
         let ran = transfer(transport, &["--kind", kind, "--target", "busy"]);
         let outcome = ran.outcome();
-        assert_eq!((ran.status, outcome.verdict()), (1, "fail"), "{transport} {kind}\n{outcome}");
-        let finding = outcome.finding("target-refused").unwrap_or_else(|| panic!("{kind}\n{outcome}"));
-        let seen = finding["seen"].as_str().unwrap();
+        assert_eq!((ran.status, outcome.verdict()), (0, "pass"), "{transport} {kind}\n{outcome}");
+        let seen = outcome.text("summary");
         for words in ["carol did not take the call", "alice was told 486", "bob is back with alice"] {
             assert!(seen.contains(words), "{kind}: {seen}");
         }

@@ -48,15 +48,7 @@ pub(in crate::check) fn judge(wanted: &Wanted, seen: &Transferred) -> StepVerdic
     }
     let so_far = so_far(wanted, seen);
     if seen.target.alerted > 0 && wanted.target_does == TransferTarget::Rings {
-        return StepVerdict::fail(
-            "target-not-answered",
-            Side::Peer,
-            format!(
-                "{c} rang for {:.0} s and did not answer; {so_far}; {e} {fate}",
-                wanted.wait.as_secs_f32()
-            ),
-            "as it should be, when the one to be transferred is back with the transferor; a shorter ringing time lets the platform say so itself",
-        );
+        return rang(wanted, seen, &fate, &so_far);
     }
     StepVerdict::fail(
         "not-carried-out",
@@ -64,6 +56,30 @@ pub(in crate::check) fn judge(wanted: &Wanted, seen: &Transferred) -> StepVerdic
         format!("the REFER was accepted and nothing came of it; {e} {fate}; {so_far}"),
         "platform: a 202 has to be followed by the call to the target, and by NOTIFYs",
     )
+}
+
+/// The target rang to the end of our time, as it was told to, and nobody was told how that ends.
+fn rang(wanted: &Wanted, seen: &Transferred, fate: &str, so_far: &str) -> StepVerdict {
+    let (e, c) = (wanted.transferee(), wanted.target());
+    let words =
+        format!("{c} rang for {:.0} s and did not answer; {so_far}; {e} {fate}", wanted.wait.as_secs_f32());
+    if seen.told.statuses.is_empty() {
+        return StepVerdict::fail(
+            "no-notify",
+            Side::Peer,
+            words,
+            "platform: each REFER has an implicit subscription (RFC 3515 sec. 2.4.4); phones show an error without NOTIFY",
+        );
+    }
+    match seen.after.is_back(wanted) {
+        true => StepVerdict::pass(words),
+        false => StepVerdict::open(
+            "target-not-answered",
+            Side::Peer,
+            words,
+            "the platform lets the target ring longer than that: allow more time (--wait) to see whether the one to be transferred is given back",
+        ),
+    }
 }
 
 /// The right two hear each other.

@@ -11,6 +11,7 @@ pub(in crate::check) fn findings(wanted: &Wanted, seen: &Transferred) -> Vec<Fin
     if seen.is_accepted() {
         findings.extend(unusable(wanted, seen));
         findings.extend(other_id(wanted, seen));
+        findings.extend(other_status(wanted, seen, is_joined));
         findings.extend(notifies(wanted, seen, is_joined));
         findings.extend(too_early(wanted, seen, is_joined));
     }
@@ -38,6 +39,19 @@ pub(in crate::check) fn findings(wanted: &Wanted, seen: &Transferred) -> Vec<Fin
 
 fn warning(code: &'static str, seen: String, advice: &str) -> Finding {
     Finding::new(code, Severity::Warning, Side::Peer, seen, advice)
+}
+
+/// The target refused, and the transferor was told another status.
+fn other_status(wanted: &Wanted, seen: &Transferred, is_joined: bool) -> Option<Finding> {
+    let TransferTarget::Refuses(own) = wanted.target_does else { return None };
+    let told = seen.told.last().filter(|told| *told >= 300 && *told != own && seen.target.is_asked)?;
+    (!is_joined && seen.after.is_back(wanted)).then(|| {
+        warning(
+            "notify-other-status",
+            format!("{} refused with {own}, and {} was told {told}", wanted.target(), wanted.transferor()),
+            "platform: NOTIFY the status that the target gave: the phone shows by it whether the target is busy or not there",
+        )
+    })
 }
 
 /// NOTIFYs were for another REFER, by the id in their Event.

@@ -25,10 +25,10 @@ pub(in crate::check) fn not_held(wanted: &Wanted, change: &Change, waited: Durat
         .map(|finding| Finding::new(finding.code, Severity::Warning, finding.side, more, finding.advice))
 }
 
-/// In words, when the target did in the transferor's call what it was told to do: no fault of anybody.
-pub(in crate::check) fn as_told(wanted: &Wanted, seen: &Seen) -> Option<String> {
+/// In words, when the target, which was called (`is_asked`), did in the transferor's call what it was told to do: no fault of anybody.
+pub(in crate::check) fn as_told(wanted: &Wanted, seen: &Seen, is_asked: bool) -> Option<String> {
     let (t, c) = (wanted.transferor(), wanted.target());
-    if wanted.kind != TransferKind::Attended {
+    if wanted.kind != TransferKind::Attended || !is_asked {
         return None;
     }
     let status = seen.rejected.as_ref().and_then(|(_, rejection)| rejection.status);
@@ -45,10 +45,7 @@ pub(in crate::check) fn refused(wanted: &Wanted, as_told: &str, is_back: bool, f
     if !is_back {
         return super::after::dropped_for_nothing(&seen);
     }
-    let code =
-        if wanted.asked_does == TransferTarget::Rings { "target-not-answered" } else { "target-refused" };
-    let advice = "as it should be: the one to be transferred is back with the transferor";
-    StepVerdict::fail(code, Side::Peer, seen, advice)
+    StepVerdict::pass(seen)
 }
 
 /// What is heard that should not be, while the transferee is on hold and the transferor talks to the target.

@@ -143,16 +143,17 @@ fn not_taken(wanted: &Wanted, keys: &Keys, aftermath: &Aftermath, effect: &Effec
         TransferTarget::Rings => ("target-not-answered", format!("{c} rang and did not answer")),
     };
     let fate = aftermath.fate(wanted);
-    let (fate, advice) = if aftermath.is_back(wanted) {
-        (fate, "as it should be, when the one to be transferred is back with the transferor")
-    } else {
-        let heard = if aftermath.transferee_up { String::new() } else { after_sound(effect) };
-        (
-            format!("{fate}{heard}, and was not given back to {t}"),
-            "platform: when the target does not take the call, the one to be transferred goes back to the transferor",
-        )
-    };
-    Some(StepVerdict::fail(code, Side::Peer, format!("{t} pressed {}: {did}; {e} {fate}", keys.all), advice))
+    let seen = format!("{t} pressed {}: {did}; {e} {fate}", keys.all);
+    if aftermath.is_back(wanted) {
+        return Some(StepVerdict::pass(seen));
+    }
+    let heard = if aftermath.transferee_up { String::new() } else { after_sound(effect) };
+    Some(StepVerdict::fail(
+        code,
+        Side::Peer,
+        format!("{seen}{heard}, and was not given back to {t}"),
+        "platform: when the target does not take the call, the one to be transferred goes back to the transferor",
+    ))
 }
 
 /// How long the transferee heard the platform before.

@@ -73,6 +73,8 @@ pub(in crate::check) struct Aftermath {
     pub(in crate::check) ears: Ears,
     /// Has the transferee a call that is up?
     pub(in crate::check) transferee_up: bool,
+    /// Does the target ring, without having answered?
+    pub(in crate::check) target_rings: bool,
 }
 
 impl Aftermath {
@@ -101,6 +103,11 @@ impl Aftermath {
             "was cut off".to_owned()
         } else if !heard.is_alone(wanted.transferee) {
             format!("is in a call in which {}", heard.told(&wanted.names))
+        } else if self.hears_sound(wanted.transferee) && self.target_rings {
+            format!(
+                "is in a call in which a tone of the platform is heard while {} rings (ringback)",
+                wanted.target()
+            )
         } else if self.hears_sound(wanted.transferee) {
             "is in a call in which nobody is heard but a sound of the platform (a tone, an announcement)"
                 .to_owned()

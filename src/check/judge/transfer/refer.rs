@@ -5,6 +5,7 @@ use crate::check::judge::request::{Kind, RequestEnd};
 use crate::check::judged::StepVerdict;
 use crate::check::scene::{REFER_ANSWER, ReferAnswer, ReferArrived};
 use crate::check::{Finding, Severity, Side};
+use crate::syntax::{ReferTo, Uri};
 use std::time::Duration;
 
 /// Time after an INVITE of the call in which a 481 may say that the REFER came too early for it.
@@ -75,20 +76,21 @@ pub(in crate::check) struct Asked<'a> {
     pub(in crate::check) arrived: Option<&'a ReferArrived>,
 }
 
-/// The step `refer`; with a warning beside a pass where it took two tries.
-pub(in crate::check) fn judge(asked: &Asked<'_>) -> (StepVerdict, Option<Finding>) {
+/// The step `refer`; with warnings beside a pass where it took two tries, or arrived otherwise than it was sent.
+pub(in crate::check) fn judge(asked: &Asked<'_>) -> (StepVerdict, Vec<Finding>) {
     match asked.answer {
         ReferAnswer::Accepted(status) => {
             let early = asked.waited.map(|(refusal, time)| too_early(refusal, time));
+            let beside = early.into_iter().chain(rewritten(asked)).collect();
             let judged = match asked.other_form {
                 None => StepVerdict::pass(format!("{}: {status}", asked.asked)),
                 Some((refusal, form)) => form_refused(refusal, form, *status, asked.uri),
             };
-            (judged, early)
+            (judged, beside)
         }
-        ReferAnswer::Refused(status, phrase) => (refused(asked, *status, phrase), None),
-        ReferAnswer::Unanswered(end) => (end.judge(&kind(), REFER_ANSWER), None),
-        ReferAnswer::NotSent(why) => (not_sent(why), None),
+        ReferAnswer::Refused(status, phrase) => (refused(asked, *status, phrase), Vec::new()),
+        ReferAnswer::Unanswered(end) => (end.judge(&kind(), REFER_ANSWER), Vec::new()),
+        ReferAnswer::NotSent(why) => (not_sent(why), Vec::new()),
     }
 }
 
@@ -113,6 +115,64 @@ fn changed(asked: &Asked<'_>) -> Option<StepVerdict> {
         ),
         "platform: pass Refer-To on as it came, with <> where the URI holds ? or ; (RFC 3515 sec. 2.1, RFC 3261 sec. 20.10)",
     ))
+}
+
+/// A REFER that the transferee's phone obeyed, and that names another place than the one that was sent.
+fn rewritten(asked: &Asked<'_>) -> Option<Finding> {
+    let arrived = asked.arrived.filter(|arrived| arrived.answer.is_some_and(|status| status < 300))?;
+    if is_same_place(asked.refer_to, &arrived.refer_to) {
+        return None;
+    }
+    Some(Finding::new(
+        "refer-to-changed",
+        Severity::Warning,
+        Side::Peer,
+        format!(
+            "the platform changed the Refer-To on its way: {} sent {}, {} reached {}, whose phone obeyed",
+            asked.wanted.transferor(),
+            asked.refer_to,
+            arrived.refer_to,
+            asked.wanted.transferee()
+        ),
+        "platform: pass Refer-To on as it came (only the dialog in its Replaces may have to be translated): a phone without an outbound proxy calls the host that it names",
+    ))
+}
+
+/// Do these Refer-To values name the same place? What a Replaces in them holds aside: who hides dialogs has to translate it.
+fn is_same_place(sent: &str, arrived: &str) -> bool {
+    let parts = |value: &str| {
+        let value = ReferTo::parse(value.as_bytes()).ok()?;
+        let uri = value.address.uri();
+        let mut params: Vec<Vec<u8>> =
+            uri.params().iter().map(|p| [p.name, b"=", p.value.unwrap_or_default()].concat()).collect();
+        params.iter_mut().for_each(|param| param.make_ascii_lowercase());
+        params.sort_unstable();
+        let mut headers: Vec<(Vec<u8>, Vec<u8>)> = uri
+            .header_fields()
+            .map(|(name, value)| {
+                let name = name.to_ascii_lowercase();
+                let value = if name == b"replaces" { Vec::new() } else { value.into_owned() };
+                (name, value)
+            })
+            .collect();
+        headers.sort_unstable();
+        // User, host and port, by the rules for URIs; all parameters and headers beside.
+        let behind = |part: &[u8]| if part.is_empty() { 0 } else { part.len() + 1 };
+        let cut = behind(uri.headers()) + behind(uri.params().as_bytes());
+        let bare =
+            uri.as_bytes().get(..uri.as_bytes().len().saturating_sub(cut)).unwrap_or_default().to_vec();
+        Some((bare, params, headers))
+    };
+    match (parts(sent), parts(arrived)) {
+        (Some(sent), Some(arrived)) => {
+            let is_same = match (Uri::parse(&sent.0), Uri::parse(&arrived.0)) {
+                (Ok(one), Ok(other)) => one.is_equivalent(&other),
+                _ => sent.0 == arrived.0,
+            };
+            is_same && (sent.1, sent.2) == (arrived.1, arrived.2)
+        }
+        _ => sent.trim() == arrived.trim(),
+    }
 }
 
 fn refused(asked: &Asked<'_>, status: u16, phrase: &str) -> StepVerdict {

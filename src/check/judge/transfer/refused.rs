@@ -12,26 +12,13 @@ pub(in crate::check) fn judge(wanted: &Wanted, seen: &Transferred, status: u16) 
     if !seen.after.is_back(wanted) {
         return not_returned(wanted, seen, &told);
     }
-    let own = match wanted.target_does {
-        TransferTarget::Refuses(own) => Some(own).filter(|_| seen.target.is_asked),
-        _ => None,
-    };
     if let Some(judged) = redirected(wanted, seen, status, &told) {
         return judged;
     }
-    let as_it_should = "as it should be, when the one to be transferred is back with the transferor";
+    if let Some(seen) = as_asked(wanted, seen, status, &told) {
+        return StepVerdict::pass(seen);
+    }
     let (code, seen, advice) = match (status, wanted.target_does) {
-        (408 | 480 | 487, TransferTarget::Rings) => {
-            ("target-not-answered", format!("{c} rang and did not answer: {told}"), as_it_should)
-        }
-        (_, TransferTarget::Refuses(_)) => {
-            let other = own.filter(|own| *own != status);
-            let other = other.map_or_else(String::new, |own| format!(" ({c} said {own})"));
-            ("target-refused", format!("{c} did not take the call{other}, and {told}"), as_it_should)
-        }
-        (_, TransferTarget::Rings) => {
-            ("target-refused", format!("{c} did not take the call, and {told}"), as_it_should)
-        }
         (482 | 483, _) => (
             "transfer-loops",
             format!("the call to {} went round in circles: {told}", wanted.uri),
@@ -70,6 +57,23 @@ pub(in crate::check) fn judge(wanted: &Wanted, seen: &Transferred, status: u16) 
         _ => ("transfer-failed", format!("{c} was not reached: {told}{}", meaning(status)), advice(status)),
     };
     StepVerdict::fail(code, Side::Peer, seen, advice)
+}
+
+/// The target did what it was told to do, and the transferor was told that: what was asked for.
+fn as_asked(wanted: &Wanted, seen: &Transferred, status: u16, told: &str) -> Option<String> {
+    let c = wanted.target();
+    match wanted.target_does {
+        _ if !seen.target.is_asked => None,
+        TransferTarget::Answers => None,
+        TransferTarget::Refuses(own) if own == status => {
+            Some(format!("{c} did not take the call, and {told}"))
+        }
+        TransferTarget::Refuses(own) => {
+            Some(format!("{c} did not take the call ({c} said {own}), and {told}"))
+        }
+        TransferTarget::Rings => matches!(status, 408 | 480 | 486 | 487 | 600 | 603)
+            .then(|| format!("{c} rang and did not answer: {told}")),
+    }
 }
 
 /// What a status says of a referred call, in a few words.

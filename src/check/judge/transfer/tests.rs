@@ -218,14 +218,46 @@ fn what_the_status_of_a_failed_transfer_says() {
         (&wanted(), 503, "transfer-failed", "could not carry", "busy"),
         (&wanted(), 482, "transfer-loops", "in circles", ""),
         (&wanted(), 302, "target-redirected", "redirected (302) to a place", "not known"),
-        (&rings, 487, "target-not-answered", "carol rang and did not answer", ""),
-        (&busy, 486, "target-refused", "carol did not take the call, and", "carol said"),
-        (&busy, 603, "target-refused", "(carol said 486)", ""),
         (&attended, 481, "replaces-not-found", "by its Replaces", ""),
     ] {
         let not: &[&str] = if not.is_empty() { &[] } else { &[not] };
         named(&after::judge(wanted, &seen(&[100, status], back)), code, &[words], not);
     }
+    let asked = |status| {
+        let target = TargetSaw { is_asked: true, alerted: 1, ..TargetSaw::default() };
+        Transferred { target, ..seen(&[100, status], back) }
+    };
+    for (wanted, status, words) in [
+        (&rings, 487, "carol rang and did not answer: alice was told 487; bob is back with alice"),
+        (&rings, 480, "carol rang and did not answer"),
+        (&busy, 486, "carol did not take the call, and alice was told 486; bob is back with alice"),
+        (&busy, 480, "carol did not take the call (carol said 486), and alice was told 480"),
+    ] {
+        let judged = after::judge(wanted, &asked(status));
+        assert_eq!(judged.verdict, Verdict::Pass, "{}", judged.detail);
+        assert!(judged.detail.contains(words), "{}", judged.detail);
+        let beside = beside::findings(wanted, &asked(status));
+        let is_other = wanted.target_does == TransferTarget::Refuses(486) && status != 486;
+        assert_eq!(beside.iter().any(|found| found.code == "notify-other-status"), is_other, "{status}");
+    }
+    named(&after::judge(&rings, &asked(404)), "target-unknown", &["is not known"], &[]);
+    // It was to refuse or to ring, and was never asked.
+    for (wanted, status, code) in [(&busy, 404, "target-unknown"), (&rings, 480, "transfer-failed")] {
+        let never = Transferred { target: TargetSaw::default(), ..seen(&[100, status], back) };
+        named(&after::judge(wanted, &never), code, &[], &["did not take", "rang"]);
+    }
+    named(&after::judge(&busy, &asked(200)), "notify-untrue", &["carol refused with 486"], &[]);
+    // Nothing final came in our time: the truth so far, or nothing at all; and where is the transferee?
+    let so_far = |statuses: &[u16], after| {
+        let target = TargetSaw { is_asked: true, alerted: 1, rings: true, ..TargetSaw::default() };
+        after::judge(&rings, &Transferred { target, ..seen(statuses, after) })
+    };
+    assert_eq!(so_far(&[100, 180], back).verdict, Verdict::Pass);
+    named(&so_far(&[], back), "no-notify", &["no NOTIFY came"], &[]);
+    let ringback = Aftermath { target_rings: true, ..with_sound(BOB) };
+    let open = so_far(&[100, 180], ringback);
+    assert_eq!(open.verdict, Verdict::Inconclusive);
+    named(&open, "target-not-answered", &["ringback", "told 100, 180 and no more"], &["nobody is heard"]);
     // Another place was named first, and did not have it.
     let own = OwnCall { redirected: Some((302, "<sip:dave@pbx>".into())), ..OwnCall::default() };
     let seen_302 = Transferred { own_call: Some(own), ..seen(&[404], back) };
@@ -442,14 +474,15 @@ fn keys_that_were_cut_short_are_told_with_what_the_target_did() {
     let effect = Effect { alerted: 1, sound: Duration::from_secs(10), ..Effect::default() };
     let judged = keys::judge(&busy, &keys, &cut_off(), &effect);
     let not_given_back = ["carol refused with 486", "after 10 s of a sound", "was not given back to alice"];
-    named(&judged, "target-refused", &not_given_back, &["as it should be"]);
+    named(&judged, "target-refused", &not_given_back, &[]);
     let rings = Wanted { target_does: TransferTarget::Rings, ..wanted() };
     let judged = keys::judge(&rings, &keys, &cut_off(), &effect);
-    named(&judged, "target-not-answered", &["carol rang and did not answer"], &["as it should be"]);
+    named(&judged, "target-not-answered", &["carol rang and did not answer"], &[]);
     let judged = keys::judge(&wanted(), &keys, &cut_off(), &effect);
     named(&judged, "transferee-dropped", &["bob was cut off after 10 s"], &[]);
     let judged = keys::judge(&busy, &keys, &joined(&[(ALICE, BOB)]), &effect);
-    named(&judged, "target-refused", &["bob is back with alice"], &[]);
+    assert_eq!(judged.verdict, Verdict::Pass, "{}", judged.detail);
+    assert!(judged.detail.contains("carol refused with 486; bob is back with alice"), "{}", judged.detail);
     let nothing = |arrived, is_taken| Effect { arrived, is_taken, ..Effect::default() };
     for (arrived, is_taken, code) in [
         (5, false, "feature-code-ignored"),
@@ -459,5 +492,54 @@ fn keys_that_were_cut_short_are_told_with_what_the_target_did() {
     ] {
         let judged = keys::judge(&wanted(), &keys, &joined(&[(ALICE, BOB)]), &nothing(arrived, is_taken));
         named(&judged, code, &["still talks to alice"], &[]);
+    }
+}
+
+#[test]
+fn a_refer_to_that_was_changed_on_its_way_and_obeyed_is_told_with_both_values() {
+    let (wanted, answer, end) = (wanted(), ReferAnswer::Accepted(202), RequestEnd::default());
+    let told = |sent: &str, arrived: &str| {
+        let arrived = ReferArrived { refer_to: arrived.into(), answer: Some(202) };
+        let asked = Asked {
+            wanted: &wanted,
+            asked: "bob was asked to call carol",
+            answer: &answer,
+            end: &end,
+            waited: None,
+            other_form: None,
+            uri: "sip:carol@pbx",
+            refer_to: sent,
+            arrived: Some(&arrived),
+        };
+        refer::judge(&asked).1
+    };
+    let replaces = "<sip:carol@pbx?Replaces=x%3Bto-tag%3Da%3Bfrom-tag%3Db>";
+    for (sent, arrived) in [
+        ("<sip:carol@pbx>", "<sip:carol@127.0.0.1:9>"),
+        ("<sip:carol@pbx>", "<sip:carol@pbx:5070>"),
+        ("<sip:carol@pbx>", "<sip:1003@pbx>"),
+        ("<sip:carol@pbx>", "<sip:carol@pbx;transport=tcp>"),
+        ("<sip:carol@pbx>", "<sips:carol@pbx>"),
+        ("<sip:carol@pbx>", "<sip:carol@pbx?Route=%3Csip:evil%3E>"),
+        (replaces, "<sip:carol@pbx>"),
+        ("<tel:+15550103>", "<sip:+15550103@pbx>"),
+        ("<sip:carol;ext=1@pbx>", "<sip:carol;ext=1@10.0.0.1>"),
+    ] {
+        let findings = told(sent, arrived);
+        assert_eq!((findings.len(), findings[0].severity), (1, Severity::Warning), "{arrived}");
+        assert!(
+            findings[0].seen.contains(sent) && findings[0].seen.contains(arrived),
+            "{}",
+            findings[0].seen
+        );
+    }
+    for (sent, arrived) in [
+        ("<sip:carol@pbx>", "<sip:carol@pbx>"),
+        ("<sip:carol@pbx>", "\"Carol\" <sip:carol@PBX>"),
+        ("<sip:carol@pbx>", "sip:%63arol@pbx"),
+        // Its dialog is another one at the other side.
+        (replaces, "<sip:carol@pbx?Replaces=y%3Bto-tag%3Dc%3Bfrom-tag%3Dd>"),
+    ] {
+        assert_eq!(told(sent, arrived), [], "{arrived}");
     }
 }
