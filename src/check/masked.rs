@@ -13,6 +13,8 @@ use bytes::Bytes;
 pub(super) struct Secrets {
     mask: Mask,
     accounts: Vec<Credentials>,
+    /// Records that were read for what was sent.
+    learned: usize,
 }
 
 impl Secrets {
@@ -27,8 +29,19 @@ impl Secrets {
         self.mask.hide(secret, &[]);
     }
 
-    /// The digest responses that were sent, and the hashes behind them.
-    fn learn(&mut self, records: &[Record]) {
+    /// How many records were read for what was sent.
+    pub(super) fn learned(&self) -> usize {
+        self.learned
+    }
+
+    /// A text without secrets, as far as they are known.
+    pub(super) fn out_of_text(&self, text: &str) -> String {
+        self.mask.text(text).into_owned()
+    }
+
+    /// The digest responses that were sent, and the hashes behind them, out of the next records.
+    pub(super) fn learn(&mut self, records: &[Record]) {
+        self.learned += records.len();
         for record in records {
             let RecordEvent::Message { direction: Direction::Sent, bytes, .. } = &record.event else {
                 continue;
@@ -54,23 +67,41 @@ impl Secrets {
 
     /// Masks everything in an outcome: texts by place and by value, what was received by value. (Reports mask messages by place.)
     pub(super) fn out_of(mut self, outcome: &mut Outcome) {
-        self.learn(&outcome.transcript.records);
-        let mask = self.mask;
-        for text in texts(outcome) {
+        let new = outcome.transcript.records.get(self.learned..).unwrap_or_default().to_vec();
+        self.learn(&new);
+        outcome.hide(&self.mask);
+    }
+}
+
+impl Outcome {
+    /// Masks, in every text and every message of this outcome, what is secret by its place and what `mask` knows by value. Each check does this
+    /// with the passwords of its own accounts; who runs many of them with one list of accounts does it with all of them.
+    ///
+    /// The lines of a sent message that hold its credentials stay; reports mask them.
+    pub fn hide(&mut self, mask: &Mask) {
+        for text in texts(self) {
             if let std::borrow::Cow::Owned(masked) = mask.text(text) {
                 *text = masked;
             }
         }
-        for record in &mut outcome.transcript.records {
-            match &mut record.event {
-                RecordEvent::Message { direction: Direction::Received, bytes, .. }
-                | RecordEvent::Malformed { bytes, .. } => {
-                    if let Some(masked) = mask.message(bytes) {
-                        *bytes = Bytes::from(masked);
-                    }
+        for record in &mut self.transcript.records {
+            let (bytes, masked) = match &mut record.event {
+                RecordEvent::Message { direction: Direction::Sent, bytes, .. } => {
+                    let masked = mask.own_message(bytes);
+                    (bytes, masked)
                 }
-                RecordEvent::Closed(text) | RecordEvent::Note(text) => *text = mask.text(text).into_owned(),
-                _ => {}
+                RecordEvent::Message { bytes, .. } | RecordEvent::Malformed { bytes, .. } => {
+                    let masked = mask.message(bytes);
+                    (bytes, masked)
+                }
+                RecordEvent::Closed(text) | RecordEvent::Note(text) => {
+                    *text = mask.text(text).into_owned();
+                    continue;
+                }
+                _ => continue,
+            };
+            if let Some(masked) = masked {
+                *bytes = Bytes::from(masked);
             }
         }
     }

@@ -1,6 +1,7 @@
 //! What a running check writes down, until it becomes the [`Outcome`].
 
 use super::judged::interrupted;
+use super::masked::Secrets;
 use super::result::Details;
 use super::{
     Check, Fact, Finding, Interrupted, Metric, MetricValue, Name, Outcome, Progress, Severity, Step,
@@ -90,21 +91,36 @@ impl Notebook {
     }
 
     /// Ends a step; its records go up to `to`.
-    pub(super) fn end(&mut self, mark: StepMark, verdict: Verdict, detail: String, now: Instant, to: usize) {
+    pub(super) fn end(
+        &mut self,
+        mark: StepMark,
+        verdict: Verdict,
+        detail: String,
+        now: Instant,
+        to: usize,
+        secrets: &Secrets,
+    ) {
         let StepMark { name, began, from } = mark;
         self.open.get_mut().unwrap_or_else(PoisonError::into_inner).take_if(|open| *open == name);
         let took = now.saturating_duration_since(began);
-        self.keep(Step { name, verdict, detail, took, evidence: from..to });
+        self.keep(Step { name, verdict, detail, took, evidence: from..to }, secrets);
     }
 
     /// A step that was not taken.
-    pub(super) fn skip(&mut self, name: Name, why: String, at: usize) {
+    pub(super) fn skip(&mut self, name: Name, why: String, at: usize, secrets: &Secrets) {
         let evidence: Range<usize> = at..at;
-        self.keep(Step { name, verdict: Verdict::NotRun, detail: why, took: Duration::ZERO, evidence });
+        let step = Step { name, verdict: Verdict::NotRun, detail: why, took: Duration::ZERO, evidence };
+        self.keep(step, secrets);
     }
 
-    fn keep(&mut self, step: Step) {
-        self.tell(|| Progress::Ended(step.clone()));
+    /// Is somebody told of the steps as they are taken?
+    pub(super) fn is_watched(&self) -> bool {
+        self.progress.is_some()
+    }
+
+    fn keep(&mut self, step: Step, secrets: &Secrets) {
+        // What is kept is masked when all is known.
+        self.tell(|| Progress::Ended(Step { detail: secrets.out_of_text(&step.detail), ..step.clone() }));
         self.steps.push(step);
     }
 
@@ -116,14 +132,14 @@ impl Notebook {
     }
 
     /// Writes down as not run, in their places, the steps of `order` that are not there yet.
-    pub(super) fn skip_missing(&mut self, order: &[&'static str], why: &str, at: usize) {
+    pub(super) fn skip_missing(&mut self, order: &[&'static str], why: &str, at: usize, secrets: &Secrets) {
         for (place, name) in order.iter().enumerate() {
             if self.steps.iter().any(|step| step.name == *name) {
                 continue;
             }
             let later = |step: &Step| order.iter().skip(place + 1).any(|name| *name == step.name);
             let index = self.steps.iter().position(later).unwrap_or(self.steps.len());
-            self.skip(Name::Borrowed(name), why.to_owned(), at);
+            self.skip(Name::Borrowed(name), why.to_owned(), at, secrets);
             if let Some(step) = self.steps.pop() {
                 self.steps.insert(index, step);
             }
@@ -180,12 +196,12 @@ impl Notebook {
     }
 
     /// A check that had to be given up says so in a step; where it did not, that is said here: what is left out proves nothing.
-    fn tell_cut(&mut self, cut: Option<Interrupted>, at: usize) {
+    fn tell_cut(&mut self, cut: Option<Interrupted>, at: usize, secrets: &Secrets) {
         let says = |step: &Step| matches!(step.verdict, Verdict::Fail | Verdict::Inconclusive);
         let Some(why) = cut.filter(|_| !self.steps.iter().any(says)) else { return };
         let open = self.open.get_mut().unwrap_or_else(PoisonError::into_inner).take();
         let judged = interrupted(why);
-        self.skip(open.unwrap_or(Name::Borrowed("rest")), judged.detail, at);
+        self.skip(open.unwrap_or(Name::Borrowed("rest")), judged.detail, at, secrets);
         self.steps.iter_mut().rev().take(1).for_each(|step| step.verdict = judged.verdict);
         judged.finding.into_iter().for_each(|finding| self.find(finding));
     }
@@ -196,8 +212,9 @@ impl Notebook {
         transcript: Transcript,
         cut: Option<Interrupted>,
         took: Duration,
+        secrets: &Secrets,
     ) -> Outcome {
-        self.tell_cut(cut, transcript.records.len());
+        self.tell_cut(cut, transcript.records.len(), secrets);
         let verdict = match verdict_of(&self.steps) {
             Verdict::Pass if self.is_not_asked => Verdict::NotRun,
             verdict => verdict,

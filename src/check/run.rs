@@ -66,6 +66,12 @@ impl Run {
         self.secrets.keep(account);
     }
 
+    /// Digest responses that were sent meanwhile are secrets too.
+    fn learn(&mut self) {
+        let new = self.ask.scope.records_from(self.secrets.learned());
+        self.secrets.learn(&new);
+    }
+
     /// The probe's own `User-Agent`.
     pub fn user_agent(&self) -> &str {
         &self.ask.user_agent
@@ -98,11 +104,16 @@ impl Run {
     /// Like [`Run::request`], from the endpoint of another scope.
     pub(super) async fn request_by(&mut self, scope: &Scope, request: Message, flow: Flow) -> Reply {
         let reply = self.ask.request_by(scope, request, flow).await;
-        tracing::debug!(
-            check = %self.notebook.check, subject = self.notebook.subject, remote = %reply.flow.remote, transport = %reply.flow.transport,
-            retransmissions = reply.retransmissions, took = ?reply.ended_at.saturating_duration_since(reply.sent_at),
-            "{}", reply.answered
-        );
+        if tracing::enabled!(tracing::Level::DEBUG) {
+            self.learn();
+            let [answered, subject] = [reply.answered.to_string(), self.notebook.subject.clone()]
+                .map(|text| self.secrets.out_of_text(&text));
+            tracing::debug!(
+                check = %self.notebook.check, subject, remote = %reply.flow.remote, transport = %reply.flow.transport,
+                retransmissions = reply.retransmissions, took = ?reply.ended_at.saturating_duration_since(reply.sent_at),
+                "{answered}"
+            );
+        }
         reply
     }
 
@@ -155,19 +166,22 @@ impl Run {
     /// Ends a step with its verdict and one sentence on what happened.
     pub fn end(&mut self, mark: StepMark, verdict: Verdict, detail: impl Into<String>) {
         let (now, to) = (self.now(), self.record_count());
-        self.notebook.end(mark, verdict, detail.into(), now, to);
+        if self.notebook.is_watched() {
+            self.learn();
+        }
+        self.notebook.end(mark, verdict, detail.into(), now, to, &self.secrets);
     }
 
     /// A step that was not taken, and why.
     pub fn skip(&mut self, name: impl Into<Name>, why: impl Into<String>) {
         let at = self.record_count();
-        self.notebook.skip(name.into(), why.into(), at);
+        self.notebook.skip(name.into(), why.into(), at, &self.secrets);
     }
 
     /// Writes down as not run, in their places, the steps of `order` that are not there yet.
     pub(super) fn skip_missing(&mut self, order: &[&'static str], why: &str) {
         let at = self.record_count();
-        self.notebook.skip_missing(order, why, at);
+        self.notebook.skip_missing(order, why, at, &self.secrets);
     }
 
     /// What was to be asked was not asked: unless something failed, the verdict is [`Verdict::NotRun`], whatever passed on the way there.
@@ -320,7 +334,7 @@ impl Run {
             left_out: LeftOut::default(),
         };
         let took = Clock::now().into_std().saturating_duration_since(notebook.began);
-        let mut outcome = notebook.finish(transcript, ask.cut.get().copied(), took);
+        let mut outcome = notebook.finish(transcript, ask.cut.get().copied(), took, &secrets);
         secrets.out_of(&mut outcome);
         outcome
     }

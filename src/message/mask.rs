@@ -1,9 +1,21 @@
 //! Secrets out of texts, by value: what a run knows to be secret is found wherever a peer repeats it, also encoded.
+use super::decoded::{View, digit};
 use super::redact::{body_offset, redact_text};
 use std::borrow::Cow;
+use std::collections::{BTreeSet, HashSet};
+use std::hash::{BuildHasherDefault, Hasher};
+use std::ops::Bound;
 
 /// Shorter values are no secrets that could be looked for: they stand everywhere by chance.
 const LEAST: usize = 4;
+/// Hexadecimal digits of a hash that are a secret already.
+const HASH_DIGITS: usize = 16;
+/// Blanks and signs in a row that may stand between the digits of a hash.
+const MOST_BETWEEN: usize = 8;
+/// Times that a peer may have escaped something that is escaped already.
+const MOST_ESCAPED: usize = 3;
+/// What stands where a text was cut.
+const CUT: &[u8] = b"...";
 /// What stands in the place of a secret.
 const INSTEAD: &[u8] = b"redacted";
 /// A word that our own sentences use; who has it for a password has none.
@@ -11,26 +23,56 @@ const OUR_WORDS: [&str; 1] = ["password"];
 
 /// The secret values of a run: passwords, what is made of them, digest responses that were sent.
 ///
-/// Found as they are, without regard to case, and in base64, hex and %-escapes.
+/// Found as they are, without regard to case, and in base64, hex, %-escapes and behind backslashes, wholly or in part; of hashes any 16 digits
+/// in a row are found, whatever blanks are among them. However many values there are, a text is read through once for each way of writing.
 ///
 /// ```
 /// use ringback::message::Mask;
 ///
 /// let mut mask = Mask::default();
 /// mask.hide("s3cr3t!", &["alice"]);
-/// assert_eq!(mask.text("403 s3cr3t! is wrong"), "403 redacted is wrong");
-/// assert_eq!(mask.text("alice:s3cr3t! is YWxpY2U6czNjcjN0IQ=="), "alice:redacted is YWxpY2U6redactedQ==");
+/// assert_eq!(mask.text("403 s3cr3t! is wrong, s3cr%33t! too"), "403 redacted is wrong, redacted too");
+/// assert_eq!(mask.text("alice:s3cr3t! is YWxpY2U6czNjcjN0IQ=="), "alice:redacted is YWxpY2U6redacted==");
 /// assert_eq!(mask.text("<sip:bob:pw@192.0.2.1>;token=abc"), "<sip:bob:redacted@192.0.2.1>;token=redacted");
+/// mask.hide_hash(b"6629fae49393a05397450978507c4ef1");
+/// assert_eq!(mask.text("bad 6629 FAE4 9393 a053 9745, ours"), "bad redacted, ours");
 /// ```
 #[derive(Clone, Default)]
 pub struct Mask {
-    /// In lower case, the longest first.
-    needles: Vec<Vec<u8>>,
+    /// Passwords in lower case, and the first bytes of each.
+    secrets: BTreeSet<Box<[u8]>>,
+    firsts: HashSet<u32, Quick>,
+    /// The first letters of all of these in base64.
+    base64: HashSet<u32, Quick>,
+    /// Each [`HASH_DIGITS`] digits in a row of the hashes.
+    hashes: HashSet<u64, Quick>,
+}
+
+type Quick = BuildHasherDefault<QuickHasher>;
+
+/// One multiplication: every place of every text is looked up. The keys are our own, so that nobody can crowd them.
+#[derive(Debug, Clone, Copy, Default)]
+struct QuickHasher(u64);
+
+impl Hasher for QuickHasher {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+    fn write(&mut self, bytes: &[u8]) {
+        bytes.iter().for_each(|byte| self.write_u64(u64::from(*byte)));
+    }
+    fn write_u32(&mut self, value: u32) {
+        self.write_u64(value.into());
+    }
+    fn write_u64(&mut self, value: u64) {
+        let product = (self.0 ^ value).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        self.0 = product ^ (product >> 32);
+    }
 }
 
 impl std::fmt::Debug for Mask {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Mask").field("values", &self.needles.len()).finish()
+        f.debug_struct("Mask").field("values", &self.secrets.len()).finish_non_exhaustive()
     }
 }
 
@@ -39,52 +81,57 @@ impl Mask {
     /// the account).
     pub fn hide(&mut self, secret: &str, public: &[&str]) {
         let is_public = public.iter().chain(&OUR_WORDS).any(|shown| shown.eq_ignore_ascii_case(secret));
-        if secret.len() < LEAST || is_public {
+        if is_public {
             return;
         }
-        let bytes = secret.as_bytes();
-        self.add(bytes.to_vec());
-        self.add(hex(bytes));
-        self.add(bytes.iter().flat_map(|b| format!("%{b:02x}").into_bytes()).collect());
-        self.add(escaped(bytes));
-        self.add(secret.replace('\\', "\\\\").replace('"', "\\\"").into_bytes());
+        self.add(secret.as_bytes());
         // As PBXs of before write it.
-        if let Ok(latin) = secret.chars().map(|c| u8::try_from(u32::from(c))).collect() {
-            self.add(latin);
+        if let Ok(latin) = secret.chars().map(|c| u8::try_from(u32::from(c))).collect::<Result<Vec<u8>, _>>()
+        {
+            self.add(&latin);
         }
+    }
+
+    /// Hides a digest response, a hash: hexadecimal digits, 16 at least.
+    pub fn hide_hash(&mut self, hash: &[u8]) {
+        let Some(digits) = hash.iter().map(|b| digit(*b)).collect::<Option<Vec<u8>>>() else {
+            return self.add(hash);
+        };
+        for digits in digits.windows(HASH_DIGITS) {
+            self.hashes.insert(digits.iter().fold(0, |value, digit| value << 4 | u64::from(*digit)));
+        }
+        let bare: Vec<u8> = digits.as_chunks().0.iter().map(|[high, low]| high << 4 | low).collect();
+        for bytes in [hash.to_ascii_lowercase(), hash.to_ascii_uppercase(), bare] {
+            self.add_base64(&bytes);
+        }
+    }
+
+    fn add(&mut self, secret: &[u8]) {
+        let lower = secret.to_ascii_lowercase().into_boxed_slice();
+        let Some(first) = lower.first_chunk() else { return };
+        self.firsts.insert(u32::from_be_bytes(*first));
+        if self.secrets.insert(lower) {
+            self.add_base64(secret);
+        }
+    }
+
+    fn add_base64(&mut self, bytes: &[u8]) {
         for before in 0..3 {
-            let standard = base64_within(bytes, before);
-            if standard.len() >= 5 {
-                let of_urls = |b: &u8| match b {
-                    b'+' => b'-',
-                    b'/' => b'_',
-                    b => *b,
-                };
-                self.add(standard.iter().map(of_urls).collect());
-                self.add(standard);
+            let letters = base64_within(bytes, before);
+            if let Some(first) = letters.first_chunk() {
+                self.base64.insert(u32::from_be_bytes(*first));
             }
         }
     }
 
-    /// Hides a value in no other form: a digest response, a hash.
-    pub fn hide_hash(&mut self, hash: &[u8]) {
-        if hash.len() >= 16 {
-            self.add(hash.to_vec());
-        }
-    }
-
-    fn add(&mut self, mut needle: Vec<u8>) {
-        needle.make_ascii_lowercase();
-        if needle.len() >= LEAST && !self.needles.contains(&needle) {
-            let at = self.needles.partition_point(|known| known.len() >= needle.len());
-            self.needles.insert(at, needle);
-        }
+    fn is_empty(&self) -> bool {
+        self.secrets.is_empty() && self.hashes.is_empty()
     }
 
     /// A text without secrets: neither those that stand in known places ([`redact_text`]) nor those that are known by value.
     pub fn text<'a>(&self, text: &'a str) -> Cow<'a, str> {
         let clean = redact_text(text);
-        match self.replaced(clean.as_bytes(), usize::MAX) {
+        match self.replaced(clean.as_bytes(), usize::MAX, |_| false) {
             None => clean,
             Some(bytes) => Cow::Owned(String::from_utf8_lossy(&bytes).into_owned()),
         }
@@ -92,33 +139,36 @@ impl Mask {
 
     /// A message in which no secret is left that is known by value; `None` when there is none in it. In the body its length stays.
     pub fn message(&self, message: &[u8]) -> Option<Vec<u8>> {
-        self.replaced(message, body_offset(message))
+        self.replaced(message, body_offset(message), |_| false)
     }
 
-    fn replaced(&self, text: &[u8], body: usize) -> Option<Vec<u8>> {
-        if self.needles.is_empty() {
+    /// The same of a message that we sent: the `response` of its credentials stays. (Reports mask that by its place.)
+    pub fn own_message(&self, message: &[u8]) -> Option<Vec<u8>> {
+        self.replaced(message, body_offset(message), |at| is_response(message.get(..at).unwrap_or_default()))
+    }
+
+    fn replaced(&self, text: &[u8], body: usize, stays: impl Fn(usize) -> bool) -> Option<Vec<u8>> {
+        if self.is_empty() || u32::try_from(text.len()).is_err() {
             return None;
         }
-        let lower = text.to_ascii_lowercase();
-        let mut hits: Vec<(usize, usize)> = Vec::new();
-        for needle in &self.needles {
-            hits.extend(memchr::memmem::find_iter(&lower, needle).map(|at| (at, at + needle.len())));
-        }
+        let mut hits = self.found(text);
+        hits.sort_unstable();
+        // What overlaps is one secret.
+        hits.dedup_by(|next, one| {
+            let overlaps = next.0 < one.1;
+            one.1 = if overlaps { one.1.max(next.1) } else { one.1 };
+            overlaps
+        });
+        hits.retain(|(start, _)| !stays(*start));
         if hits.is_empty() {
             return None;
         }
-        hits.sort_unstable();
         let mut out = Vec::with_capacity(text.len() + hits.len() * INSTEAD.len());
         let mut at = 0;
         for (start, end) in hits {
-            let start = start.max(at);
-            if start >= end {
-                continue;
-            }
             out.extend_from_slice(&text[at..start]);
-            // What overlaps is one secret.
-            let follows = at > 0 && start == at;
-            match (start >= body, follows) {
+            // Neighbours are one too; in a body the length stays.
+            match (start >= body, at > 0 && start == at) {
                 (true, _) => out.resize(out.len() + end - start, b'x'),
                 (false, true) => {}
                 (false, false) => out.extend_from_slice(INSTEAD),
@@ -128,23 +178,129 @@ impl Mask {
         out.extend_from_slice(&text[at..]);
         Some(out)
     }
-}
 
-fn hex(bytes: &[u8]) -> Vec<u8> {
-    bytes.iter().flat_map(|b| format!("{b:02x}").into_bytes()).collect()
-}
+    /// Where secrets stand.
+    fn found(&self, text: &[u8]) -> Vec<(usize, usize)> {
+        let mut hits = Vec::new();
+        let mut view = View::of(text);
+        for _ in 0..=MOST_ESCAPED {
+            self.look(&view, &mut hits);
+            if let Some(unescaped) = view.without_backslashes() {
+                self.look(&unescaped, &mut hits);
+            }
+            match view.without_percents() {
+                Some(decoded) => view = decoded,
+                None => break,
+            }
+        }
+        hits
+    }
 
-/// With %-escapes for all that is not unreserved (RFC 3986 sec. 2.3).
-fn escaped(bytes: &[u8]) -> Vec<u8> {
-    let mut out = Vec::with_capacity(bytes.len() * 3);
-    for b in bytes {
-        if b.is_ascii_alphanumeric() || b"-._~".contains(b) {
-            out.push(*b);
-        } else {
-            out.extend(format!("%{b:02x}").into_bytes());
+    fn look(&self, view: &View, hits: &mut Vec<(usize, usize)>) {
+        self.secrets_in(view, hits);
+        self.digits_in(view, hits);
+        for (at, letters) in view.bytes().windows(LEAST).enumerate() {
+            let first = letters.first_chunk().map(|letters| u32::from_be_bytes(letters.map(of_base64)));
+            if first.is_some_and(|first| self.base64.contains(&first)) {
+                for decoded in view.base64(at) {
+                    self.secrets_in(&decoded, hits);
+                    self.digits_in(&decoded, hits);
+                    self.bare_hashes_in(&decoded, hits);
+                }
+            }
         }
     }
-    out
+
+    fn secrets_in(&self, view: &View, hits: &mut Vec<(usize, usize)>) {
+        if self.secrets.is_empty() {
+            return;
+        }
+        let text = view.bytes().to_ascii_lowercase();
+        let cuts: Vec<usize> = memchr::memmem::find_iter(&text, CUT).collect();
+        for (start, first) in text.windows(LEAST).enumerate() {
+            let first = first.first_chunk().map_or(0, |first| u32::from_be_bytes(*first));
+            if !self.firsts.contains(&first) {
+                continue;
+            }
+            let rest = text.get(start..).unwrap_or_default();
+            if let Some(length) = self.longest_at(rest) {
+                hits.push(view.span(start, start + length));
+            }
+            // What stands before a cut may be the beginning of a secret.
+            let cut = cuts.get(cuts.partition_point(|cut| *cut < start + LEAST));
+            if let Some(cut) = cut.filter(|cut| self.begins_with(&text[start..**cut])) {
+                hits.push(view.span(start, *cut));
+            }
+        }
+    }
+
+    /// The length of the longest secret that a text begins with.
+    fn longest_at(&self, text: &[u8]) -> Option<usize> {
+        let mut most = text;
+        loop {
+            let last =
+                self.secrets.range::<[u8], _>((Bound::Unbounded, Bound::Included(most))).next_back()?;
+            let alike = last.iter().zip(text).take_while(|(one, other)| one == other).count();
+            if alike == last.len() {
+                return Some(alike);
+            }
+            // All that a text begins with stands before it in order; what has less in common is no candidate.
+            most = text.get(..alike).filter(|most| most.len() >= LEAST)?;
+        }
+    }
+
+    /// Does a secret begin with this?
+    fn begins_with(&self, text: &[u8]) -> bool {
+        let next = self.secrets.range::<[u8], _>((Bound::Included(text), Bound::Unbounded)).next();
+        next.is_some_and(|secret| secret.starts_with(text))
+    }
+
+    /// Hexadecimal digits, with blanks among them or without: parts of hashes, and passwords.
+    fn digits_in(&self, view: &View, hits: &mut Vec<(usize, usize)>) {
+        let (mut places, mut value, mut between, mut is_suspect) = (Vec::new(), 0_u64, 0, false);
+        for (at, byte) in view.bytes().iter().chain(b"x").enumerate() {
+            match digit(*byte) {
+                Some(digit) => {
+                    (value, between) = (value << 4 | u64::from(digit), 0);
+                    places.push(at);
+                    let first = places.len().checked_sub(HASH_DIGITS).and_then(|first| places.get(first));
+                    if let Some(first) = first.filter(|_| self.hashes.contains(&value)) {
+                        hits.push(view.span(*first, at + 1));
+                    }
+                    let bytes = (value as u32).to_be_bytes().map(|byte| byte.to_ascii_lowercase());
+                    is_suspect |=
+                        places.len() >= 2 * LEAST && self.firsts.contains(&u32::from_be_bytes(bytes));
+                }
+                None if !byte.is_ascii_alphanumeric() && between < MOST_BETWEEN => between += 1,
+                None => {
+                    if std::mem::take(&mut is_suspect) {
+                        self.secrets_in(&view.hex(&places), hits);
+                        self.secrets_in(&view.hex(&places[1..]), hits);
+                    }
+                    places.clear();
+                }
+            }
+        }
+    }
+
+    /// Hashes as bytes, not as digits.
+    fn bare_hashes_in(&self, view: &View, hits: &mut Vec<(usize, usize)>) {
+        for (start, bytes) in view.bytes().windows(HASH_DIGITS / 2).enumerate() {
+            let value = bytes.iter().fold(0, |value, byte| value << 8 | u64::from(*byte));
+            if self.hashes.contains(&value) {
+                hits.push(view.span(start, start + bytes.len()));
+            }
+        }
+    }
+}
+
+/// The letter of base64 that stands for the same as this one of that for URLs.
+fn of_base64(letter: u8) -> u8 {
+    match letter {
+        b'-' => b'+',
+        b'_' => b'/',
+        letter => letter,
+    }
 }
 
 /// What stands for these bytes in base64 when `before` (0 to 2, plus any multiple of three) other bytes stand before them: the letters that
@@ -159,6 +315,12 @@ fn base64_within(bytes: &[u8], before: usize) -> Vec<u8> {
     (first..end)
         .map(|letter| LETTERS[(0..6).fold(0, |value, at| value << 1 | bit(letter * 6 + at))])
         .collect()
+}
+
+/// Does the value of a parameter `response` follow this?
+fn is_response(before: &[u8]) -> bool {
+    let before = before.strip_suffix(b"\"").unwrap_or(before);
+    before.last_chunk::<9>().is_some_and(|name| name.eq_ignore_ascii_case(b"response="))
 }
 
 #[cfg(test)]
@@ -221,6 +383,76 @@ mod tests {
         let mut mask = Mask::default();
         mask.hide("aaaa", &[]);
         mask.hide("aabb", &[]);
-        assert_eq!(mask.text("aaaabb aaaaaaa"), "redacted redacteda".replace("redacteda", "redactedaaa"));
+        assert_eq!(mask.text("aaaabb aaaaaaa"), "redacted redacted");
+    }
+
+    #[test]
+    fn escapes_of_single_letters_and_escapes_of_escapes_hide_nothing() {
+        let mut mask = Mask::default();
+        mask.hide("p@ss\"w0rd", &["alice"]);
+        for text in [
+            "p%40ss%22w0rd",
+            "%70@ss\"w0r%64",
+            "p%2540ss%2522w0rd",
+            "p@ss\\\"w0rd",
+            "P@SS\"w%30RD",
+            "7 0407373 2277 306 4 72 64",
+            "70407373227730726400",
+        ] {
+            let masked = mask.text(text).into_owned();
+            let left = ["w0rd", "ss", "w0r", "407373"].iter().find(|part| masked.contains(**part));
+            assert!(left.is_none() || text.starts_with("7 04"), "{text} -> {masked}");
+        }
+        assert_eq!(mask.text("a p%40ss%22w0rd, 59 % of"), "a redacted, 59 % of");
+        assert_eq!(mask.text("70:40:73:73:22:77:30:72:64!"), "redacted!");
+    }
+
+    #[test]
+    fn of_a_hash_sixteen_digits_are_a_secret_and_fifteen_are_none() {
+        let mut mask = Mask::default();
+        mask.hide_hash(b"a02ef804dde71122334455667788a4cc");
+        for (text, masked) in [
+            ("bad a02ef804 dde71122334455667788a4cc", "bad redacted"),
+            ("\"a02ef804dde711223344556677\"", "\"redacted\""),
+            ("x A02EF804DDE71122", "x redacted"),
+            ("a02ef8\r\n 04-dde7:1122 3 4", "redacted 4"),
+            ("%61%30%32ef804dde71122", "redacted"),
+            ("a02ef804dde7112", "a02ef804dde7112"),
+            ("a02ef804dde7112 y 2", "a02ef804dde7112 y 2"),
+            // base64 of the digits, and of what they stand for.
+            ("YTAyZWY4MDRkZGU3MTEyMjMzNDQ1NTY2Nzc4OGE0Y2M=", "redacted="),
+            ("oC74BN3nESIzRFVmd4ikzA==", "redacted=="),
+        ] {
+            assert_eq!(mask.text(text), masked);
+        }
+    }
+
+    #[test]
+    fn a_secret_that_was_cut_is_masked_to_its_end() {
+        assert_eq!(mask().text("he said Secret... and more"), "he said redacted... and more");
+        assert_eq!(mask().text("he said Secret, and more"), "he said Secret, and more");
+    }
+
+    #[test]
+    fn our_own_credentials_stay_in_what_we_sent_and_nothing_else_does() {
+        let mut mask = mask();
+        mask.hide_hash(b"0123456789abcdef0123456789abcdef");
+        let line =
+            "Authorization: Digest username=\"alice\",\r\n response=\"0123456789abcdef0123456789abcdef\"\r\n";
+        let message = format!("ACK sip:Secret-1%2Fü@192.0.2.1 SIP/2.0\r\n{line}X: 0123456789abcdef\r\n\r\n");
+        let masked = String::from_utf8(mask.own_message(message.as_bytes()).unwrap()).unwrap();
+        assert_eq!(masked, format!("ACK sip:redacted@192.0.2.1 SIP/2.0\r\n{line}X: redacted\r\n\r\n"));
+    }
+
+    #[test]
+    fn each_of_very_many_is_found() {
+        let mut mask = Mask::default();
+        for number in 0..70_000 {
+            mask.hide(&format!("cust-{number:05}-pw"), &[]);
+        }
+        for number in [0, 63, 64, 65, 69_999] {
+            assert_eq!(mask.text(&format!("x Cust-{number:05}-PW y")), "x redacted y");
+        }
+        assert_eq!(mask.text("x cust-70000-pw y"), "x cust-70000-pw y");
     }
 }

@@ -19,6 +19,7 @@
 
 mod attribute;
 mod builder;
+mod decoded;
 mod edit;
 mod flow;
 mod ids;

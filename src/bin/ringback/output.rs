@@ -51,6 +51,7 @@ impl OutputOptions {
 impl Output {
     /// Everything about one outcome.
     pub(crate) fn one(&mut self, outcome: &Outcome) {
+        let outcome = &without_secrets(outcome);
         self.evidence(outcome);
         if self.json {
             self.machine(&report::json::line(outcome));
@@ -62,6 +63,7 @@ impl Output {
 
     /// One outcome of many, as it comes: the line for programs and the evidence; people get their table at the end.
     pub(crate) fn one_of_many(&mut self, name: &str, outcome: &Outcome) {
+        let outcome = &without_secrets(outcome);
         if self.ladder {
             self.people(&format!("{}\n", report::shown(name)));
         }
@@ -154,32 +156,28 @@ fn brief(outcome: &Outcome) -> String {
     report::shown(&text)
 }
 
-/// Passwords that this run knows. Of more accounts than [`MOST_KNOWN`] only the outcomes are masked by value (each by its own).
-static KNOWN: Mutex<Option<Known>> = Mutex::new(None);
-/// Accounts whose passwords are looked for in every line.
-const MOST_KNOWN: usize = 64;
-
-#[derive(Default)]
-struct Known {
-    mask: Mask,
-    accounts: usize,
-}
+/// Passwords that this run knows, of however many accounts.
+static KNOWN: Mutex<Option<Mask>> = Mutex::new(None);
 
 /// Keeps the password of this account out of all that is written from now on.
 pub(crate) fn hide(account: &Account) {
     let mut known = KNOWN.lock().unwrap_or_else(PoisonError::into_inner);
-    let known = known.get_or_insert_default();
-    known.accounts += 1;
-    if known.accounts <= MOST_KNOWN {
-        account.hide_in(&mut known.mask);
-    }
+    account.hide_in(known.get_or_insert_default());
+}
+
+/// A check masks the passwords of its own accounts; a peer may repeat those of the others.
+fn without_secrets(outcome: &Outcome) -> Outcome {
+    let mut outcome = outcome.clone();
+    let known = KNOWN.lock().unwrap_or_else(PoisonError::into_inner);
+    known.iter().for_each(|mask| outcome.hide(mask));
+    outcome
 }
 
 /// The one way out of every line for people and of the log: without secrets, and without anything that acts on a terminal.
 fn clean(line: &str) -> String {
     let known = KNOWN.lock().unwrap_or_else(PoisonError::into_inner);
     let masked = match &*known {
-        Some(known) => known.mask.text(line),
+        Some(mask) => mask.text(line),
         None => redact_text(line),
     };
     // Lines of a log have colours of our own, which are no text of others.
