@@ -13,6 +13,12 @@ pub const MAX_EVENTS: usize = 32;
 const REMEMBERED: usize = 64;
 /// Sequence numbers that are remembered, to tell a packet that was not sent from one that was lost.
 const NUMBERS: usize = 128;
+/// Time between two packets where no voice says.
+const PACKET_TIME: Duration = Duration::from_millis(20);
+/// The least time over which a clock can be seen.
+const CLOCK_WINDOW: Duration = Duration::from_millis(40);
+/// The clock of nearly all events.
+const USUAL_HZ: u32 = 8_000;
 /// From this duration on (4 s at 8,000 Hz) an event that goes on where one stopped is its next segment.
 const SEGMENT: u16 = 0x8000;
 
@@ -76,6 +82,8 @@ pub struct ReceivedEvent {
     segment_timestamp: u32,
     /// Earliest and latest pair of arrival and duration, for the clock.
     growth: [(Instant, u32); 2],
+    /// Sequence numbers of the same packets.
+    growth_numbers: [u16; 2],
     sequences: u128,
     /// The longest time since its latest packet in which nothing at all came.
     silence: Duration,
@@ -98,12 +106,18 @@ pub struct EventReceiver {
     out: VecDeque<ReceivedEvent>,
     /// When anything came last.
     latest: Option<Instant>,
+    /// Length of sound in the voice's packets, as most recently seen.
+    packet_time: Option<Duration>,
 }
 
 impl EventReceiver {
     /// A receiver that has received nothing.
     pub fn new() -> EventReceiver {
         EventReceiver::default()
+    }
+    /// How much sound the voice's packets hold: events are updated at the same pace as a rule (RFC 4733 sec. 2.5.1.2).
+    pub fn packet_time(&mut self, time: Duration) {
+        self.packet_time = Some(time);
     }
     /// Notes that a packet of any payload came: so a missing marker is told from a lost one.
     pub fn note(&mut self, now: Instant, ssrc: u32, sequence_number: u16) {
@@ -215,11 +229,7 @@ impl EventReceiver {
         } else {
             event.end = Seen::Yes;
         }
-        let [(from, shorter), (to, longer)] = event.growth;
-        let passed = to.saturating_duration_since(from);
-        if passed >= Duration::from_millis(40) && longer > shorter {
-            event.clock_rate_hz = Some((f64::from(longer - shorter) / passed.as_secs_f64()) as u32);
-        }
+        event.clock_rate_hz = event.clock_rate(self.packet_time.unwrap_or(PACKET_TIME));
         if self.told.len() == REMEMBERED {
             self.told.pop_front();
         }
@@ -259,9 +269,24 @@ impl ReceivedEvent {
             segments_before: 0,
             segment_timestamp: packet.timestamp,
             growth: [(now, duration); 2],
+            growth_numbers: [packet.sequence_number; 2],
             sequences: 1,
             silence: Duration::ZERO,
         }
+    }
+    /// The clock by the growth of the duration: over the time in which it was seen to grow, or over the packets that it took. Packets that come
+    /// in a burst, from a machine that is busy, make the first look fast; numbers that others use up make the second look slow. Only where
+    /// both say so it is another clock.
+    fn clock_rate(&self, packet_time: Duration) -> Option<u32> {
+        let [(from, shorter), (to, longer)] = self.growth;
+        let grown = longer.checked_sub(shorter).filter(|grown| *grown > 0)?;
+        let [first, last] = self.growth_numbers;
+        let passed = to.saturating_duration_since(from);
+        let numbered = packet_time * u32::from(last.wrapping_sub(first));
+        let over = |time: Duration| (f64::from(grown) / time.as_secs_f64()) as u32;
+        let seen = [passed, numbered].into_iter().filter(|time| *time >= CLOCK_WINDOW);
+        let clock = seen.map(over).min_by_key(|hz| hz.abs_diff(USUAL_HZ))?;
+        (passed >= CLOCK_WINDOW || clock.abs_diff(USUAL_HZ) < USUAL_HZ / 2).then_some(clock)
     }
     /// Whether a packet is of this event, or of its next segment.
     fn belongs(&self, timestamp: u32, payload: Payload) -> bool {
@@ -313,6 +338,7 @@ impl ReceivedEvent {
         // Of an end nobody knows whether it is the first that was sent.
         if duration > self.growth[1].1 && later && !payload.end {
             self.growth[1] = (now, duration);
+            self.growth_numbers[1] = packet.sequence_number;
         }
     }
 }

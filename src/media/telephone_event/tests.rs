@@ -280,3 +280,31 @@ proptest! {
         prop_assert!(receiver.poll_timeout().is_none());
     }
 }
+
+/// A machine that is busy sends or reads the first packets of each event late, and then what waited in a burst.
+#[test]
+fn packets_in_a_burst_are_no_fast_clock_and_a_fast_clock_is_one_in_a_burst_too() {
+    for (units, hz) in [(160, 8_000), (320, 16_000), (960, 48_000)] {
+        let (start, mut receiver) = (Instant::now(), EventReceiver::new());
+        for number in 0..7_u16 {
+            // Due every 20 ms; the first two came 50 ms late, the last two in time.
+            let at = [50, 70, 70, 70, 80, 100, 120][usize::from(number)];
+            let end = number == 6;
+            let duration = (number.min(5) + 1) * units;
+            receiver.handle_input(
+                start + Duration::from_millis(at),
+                &Packet {
+                    marker: number == 0,
+                    payload_type: 101,
+                    sequence_number: 65_533_u16.wrapping_add(number),
+                    timestamp: 7,
+                    ssrc: 9,
+                    payload: &Payload { event: 5, end, volume: 10, duration }.write(),
+                },
+            );
+        }
+        receiver.finish();
+        let clock = receiver.poll_output().unwrap().clock_rate_hz.unwrap();
+        assert!(clock.abs_diff(hz) < 100, "{hz}: {clock}");
+    }
+}
