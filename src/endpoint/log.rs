@@ -80,6 +80,9 @@ impl Log {
             kept.dropped += 1;
         }
     }
+    pub(super) fn drop_media(&self) {
+        self.media.lock().unwrap_or_else(PoisonError::into_inner).dropped += 1;
+    }
     pub(super) fn take_media(&self) -> (Vec<MediaRecord>, u64) {
         let mut kept = self.media.lock().unwrap_or_else(PoisonError::into_inner);
         kept.bytes = 0;

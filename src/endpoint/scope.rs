@@ -139,6 +139,11 @@ impl Scope {
         self.log.push_media(record);
     }
 
+    /// A datagram of a flood that there is no room for.
+    pub(super) fn drop_media(&self) {
+        self.log.drop_media();
+    }
+
     /// How many there are.
     pub fn record_count(&self) -> usize {
         self.log.len()

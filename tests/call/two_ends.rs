@@ -55,7 +55,10 @@ async fn audio_that_stops_and_audio_that_comes_back_are_told() {
     let outcome = between_with(faults).await;
     assert!(finding(&outcome, "audio-stopped").seen.contains("nothing in the last 1.5 s"), "{outcome}");
     let outcome = between_with(Faults { echo: true, ..Faults::default() }).await;
-    assert_eq!(finding(&outcome, "own-voice").seen, "alice hears itself instead of bob");
+    assert!(
+        finding(&outcome, "own-voice").seen.starts_with("alice hears itself instead of bob"),
+        "{outcome}"
+    );
 }
 
 #[tokio::test(start_paused = true)]

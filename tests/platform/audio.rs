@@ -2,6 +2,8 @@
 
 use crate::platform::*;
 use ringback::check::{Call, Outcome, Severity, Side, Verdict};
+use ringback::transport::Direction;
+use std::net::SocketAddr;
 use std::time::Duration;
 
 async fn call(platform: Platform) -> Outcome {
@@ -237,4 +239,79 @@ async fn who_falls_silent_is_told_as_that() {
     let outcome = platform.asked(Call::to(&account("alice"), "900").unwrap()).await;
     passes(&outcome);
     says(&outcome, &["until 0.5 s after the answer", "no packets come any more"]);
+}
+
+/// A loud sound from this address, this many packets in a second, to the media port that the caller's description names.
+fn flooded(platform: Platform, from: &'static str, packets: u16) -> Platform {
+    let from: SocketAddr = from.parse().unwrap();
+    platform.listening(&from.to_string()).up(ms(500), move |core, caller, _| {
+        for number in 0..packets {
+            let mut packet = vec![0x80, 8];
+            packet.extend(number.to_be_bytes());
+            packet.extend((u32::from(number) * 160).to_be_bytes());
+            packet.extend(0x5717_5717_u32.to_be_bytes());
+            packet.extend((0..160).map(|n| if n / 8 % 2 == 0 { 0x2a } else { 0xaa }));
+            let at = Duration::from_micros(1_000_000 / u64::from(packets) * u64::from(number));
+            core.after(at, move |core| core.stray_media(from, caller, &packet));
+        }
+    })
+}
+
+const ELSEWHERE: &str = "198.51.100.9:4000";
+
+#[tokio::test(start_paused = true)]
+async fn the_voice_of_a_stranger_is_told_and_never_heard() {
+    let outcome = call(flooded(Platform::new(), ELSEWHERE, 12_000)).await;
+    passes(&outcome);
+    says(&outcome, &["12000", "198.51.100.9:4000", "no description names"]);
+    assert!(outcome.transcript.media.len() < 3_000, "{}", outcome.transcript.media.len());
+
+    let tone = || Platform::new().answering("900", || Source::Tone(440.0));
+    let outcome = flooded(tone(), ELSEWHERE, 12_000).asked(Call::to(&account("alice"), "900").unwrap()).await;
+    passes(&outcome);
+    says(&outcome, &["heard sound for 3.0 s of 3.0 s", "12000", "198.51.100.9:4000"]);
+
+    // Nobody else speaks: the stranger is no audio.
+    let nothing = || Platform::new().answering("900", || Source::Nothing);
+    let outcome = flooded(nothing(), ELSEWHERE, 50).asked(Call::to(&account("alice"), "900").unwrap()).await;
+    assert_eq!(outcome.verdict, Verdict::Fail, "{outcome}");
+    says(&outcome, &["no RTP came", "198.51.100.9:4000"]);
+
+    // Beside the voice, from another port of the host of the media; and without a voice, which may be symmetric RTP.
+    let outcome =
+        flooded(tone(), "203.0.113.1:4000", 12_000).asked(Call::to(&account("alice"), "900").unwrap()).await;
+    passes(&outcome);
+    says(&outcome, &["heard sound for 3.0 s of 3.0 s", "12000", "203.0.113.1:4000"]);
+    let outcome =
+        flooded(nothing(), "203.0.113.1:4000", 50).asked(Call::to(&account("alice"), "900").unwrap()).await;
+    passes(&outcome);
+    says(&outcome, &["heard sound for 1.", "RTP comes to alice from 203.0.113.1:4000, but the SDP says"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn our_own_voice_that_comes_back_is_a_loop_and_an_echo_is_fine() {
+    let outcome = Platform::new()
+        .answering("600", || Source::Echo)
+        .asked(Call::to(&account("alice"), "600").unwrap())
+        .await;
+    passes(&outcome);
+    says(&outcome, &["its own", "came back"]);
+    says_nothing_of(&outcome, &["heard sound"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn nothing_is_sent_to_an_address_that_is_not_one_hosts() {
+    for address in ["239.1.1.1", "255.255.255.255"] {
+        let outcome = call(Platform::new().edits(move |text, to| {
+            if to.user == "alice" && text.answers(200, "INVITE") {
+                line(text, "c=", &format!("c=IN IP4 {address}"));
+            }
+        }))
+        .await;
+        judged(&outcome, Verdict::Fail, Side::Peer);
+        says(&outcome, &[address, "multicast or broadcast"]);
+        let to: Vec<_> =
+            outcome.transcript.media.iter().filter(|record| record.direction == Direction::Sent).collect();
+        assert!(to.iter().all(|record| record.remote.ip().to_string() != address), "{outcome}");
+    }
 }

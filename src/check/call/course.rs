@@ -135,6 +135,7 @@ impl Call {
             from: self.callee_name().to_owned(),
             to: self.a.name().to_owned(),
             sent: None,
+            withheld: None,
             report: &report,
             packets: report.received.received,
             described: Described {

@@ -181,7 +181,9 @@ pub(super) struct Pace {
 
 impl Pace {
     pub(super) fn add(&mut self, before: &MediaReport, after: &MediaReport, time: Duration) {
-        let sends = |report: &MediaReport| report.plan.as_ref().is_some_and(|plan| plan.direction.sends());
+        let may_send = |report: &MediaReport| report.plan.as_ref().is_some_and(|plan| plan.direction.sends());
+        // What is kept back on purpose is not late.
+        let sends = |report: &MediaReport| may_send(report) && report.withheld.is_none();
         let packet_time = after.plan.as_ref().map(|plan| plan.ptime).filter(|time| !time.is_zero());
         if let Some(packet_time) = packet_time.filter(|_| sends(before) && sends(after)) {
             self.due += time.as_secs_f64() / packet_time.as_secs_f64();

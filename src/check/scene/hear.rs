@@ -116,6 +116,7 @@ impl Scene<'_> {
                 from: name(from),
                 to: name(to),
                 sent: Some(sender.report.sent),
+                withheld: sender.report.withheld,
                 report: &listener.report,
                 packets: listener.packets,
                 described: described[usize::from(from == legs.callee)].clone(),

@@ -104,11 +104,15 @@ impl Seen {
     pub(super) fn take(&mut self, at: Instant, what: What) {
         match what {
             What::Signal(event) => self.signal(at, event),
-            What::Media(stream::Event::Observed(observation)) => self.observed.push(observation),
+            What::Media(stream::Event::Observed(observation)) if self.observed.len() < MOST => {
+                self.observed.push(observation);
+            }
             What::Media(stream::Event::Amended(observation)) => {
+                let has_room = self.observed.len() < MOST;
                 match self.observed.iter_mut().rev().find(|earlier| observation.amends(earlier)) {
                     Some(earlier) => *earlier = observation,
-                    None => self.observed.push(observation),
+                    None if has_room => self.observed.push(observation),
+                    None => {}
                 }
             }
             What::Media(stream::Event::Sent { digit, way, at }) => self.sent.push((at, digit, way)),

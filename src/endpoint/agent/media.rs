@@ -2,7 +2,7 @@
 
 use super::handle::What;
 use super::ports::Ports;
-use super::report::{MediaReport, RtcpReport};
+use super::report::{MediaReport, RtcpReport, Withheld};
 use super::{MediaSetup, Scope};
 use crate::media::g711::Law;
 use crate::media::party_tone::{PARTIES, Party};
@@ -13,7 +13,7 @@ use crate::message::Ids;
 use crate::sdp::{Codec, Local, MediaPlan};
 use crate::transport::{Direction, MediaRecord};
 use bytes::Bytes;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant, SystemTime};
@@ -30,6 +30,11 @@ const REPORT_MILLIS: u64 = 5_000;
 const FIRST_REPORT_MILLIS: u64 = 1_000;
 /// Seconds from 1900, where NTP begins, to 1970.
 const NTP_TO_UNIX_S: u64 = 2_208_988_800;
+/// Time for which media goes to an address from which nothing comes; longer only to hosts that signal the call.
+const UNANSWERED: Duration = Duration::from_secs(30);
+/// Datagrams from elsewhere than the description says that are recorded, and how many more a second.
+const RECORDED_ELSEWHERE: f64 = 1_000.0;
+const RECORDED_ELSEWHERE_PER_S: f64 = 100.0;
 /// The largest datagram that is taken for media.
 const DATAGRAM: usize = 2_048;
 
@@ -47,6 +52,14 @@ pub(super) struct Media {
     not_sent: u64,
     relayed: u64,
     sources: Vec<SocketAddr>,
+    /// Hosts that signal the call.
+    hosts: Vec<IpAddr>,
+    /// Where media went first lately, and since when.
+    sent_to: Option<(SocketAddr, Instant)>,
+    /// Something came from a host that may send in this call.
+    is_answered: bool,
+    /// How many datagrams from elsewhere may be recorded, and as of when.
+    recorded: (f64, Instant),
     report_at: Option<Instant>,
     rtcp: RtcpReport,
     /// The middle of the peer's last sender report, and when it came.
@@ -57,7 +70,14 @@ pub(super) struct Media {
 }
 
 impl Media {
-    pub(super) fn new(now: Instant, ports: Ports, setup: MediaSetup, scope: Arc<Scope>) -> Media {
+    /// The media of a call that these hosts signal.
+    pub(super) fn new(
+        now: Instant,
+        ports: Ports,
+        setup: MediaSetup,
+        scope: Arc<Scope>,
+        hosts: Vec<IpAddr>,
+    ) -> Media {
         Media {
             ids: scope.endpoint().ids(),
             local: ports.local(),
@@ -71,6 +91,10 @@ impl Media {
             not_sent: 0,
             relayed: 0,
             sources: Vec::new(),
+            hosts,
+            sent_to: None,
+            is_answered: false,
+            recorded: (RECORDED_ELSEWHERE, now),
             report_at: None,
             rtcp: RtcpReport::default(),
             last_sender_report: None,
@@ -108,6 +132,7 @@ impl Media {
                         detect_tones: *detect_tones,
                     };
                     let mut stream = Stream::new(config, &mut self.ids, now);
+                    stream.handle_input(now, Input::Command(Command::SignalledBy(self.hosts.clone())));
                     let background: Option<Tone> = background.clone();
                     stream.handle_input(now, Input::Command(Command::Background(background)));
                     for command in self.waiting.drain(..) {
@@ -118,14 +143,14 @@ impl Media {
             }
         }
         self.plan = Some(plan.clone());
-        let address = self.address();
-        if let (Some(stream), Some(remote)) = (&mut self.stream, address) {
+        let named = self.named();
+        if let (Some(stream), Some(remote)) = (&mut self.stream, named) {
             stream.handle_input(now, Input::Command(Command::PeerAt(remote)));
         }
-        let sends = self.remote().is_some();
-        if let Some(stream) = &mut self.stream {
-            stream.handle_input(now, Input::Command(Command::Sending(sends)));
+        if self.sent_to.is_some_and(|(to, _)| Some(to) != named) {
+            (self.sent_to, self.is_answered) = (None, false);
         }
+        self.switch(now);
         if self.report_at.is_none() {
             // Between two parties the first may come early (RFC 3550 sec. 6.2); not both at once, so that one of them answers the other.
             let millis = FIRST_REPORT_MILLIS / 2 + self.ids.below(FIRST_REPORT_MILLIS);
@@ -133,13 +158,42 @@ impl Media {
         }
     }
 
-    /// Where RTP goes, while we may send.
-    fn remote(&self) -> Option<SocketAddr> {
-        self.address().filter(|_| self.plan.as_ref().is_some_and(|plan| plan.direction.sends()))
+    /// Sends or does not, as the descriptions and our own limits say.
+    fn switch(&mut self, now: Instant) {
+        let sends = self.remote().is_some() && self.withheld(now).is_none();
+        if let Some(stream) = &mut self.stream {
+            stream.handle_input(now, Input::Command(Command::Sending(sends)));
+        }
     }
 
-    /// Where the peer listens.
+    /// Why nothing is sent, though the descriptions allow it.
+    fn withheld(&self, now: Instant) -> Option<Withheld> {
+        let named = self.named().filter(|_| self.may_send())?;
+        if !is_unicast(named.ip()) {
+            return Some(Withheld::NotUnicast(named));
+        }
+        let (to, since) = self.sent_to?;
+        let is_open = self.is_answered || self.hosts.contains(&to.ip());
+        (!is_open && now.saturating_duration_since(since) >= UNANSWERED).then_some(Withheld::NothingCame(to))
+    }
+
+    /// Do the descriptions allow that we send?
+    fn may_send(&self) -> bool {
+        self.plan.as_ref().is_some_and(|plan| plan.direction.sends())
+    }
+
+    /// Where RTP goes, while we may send.
+    fn remote(&self) -> Option<SocketAddr> {
+        self.address().filter(|_| self.may_send())
+    }
+
+    /// Where the peer listens, where that is one host.
     fn address(&self) -> Option<SocketAddr> {
+        self.named().filter(|remote| is_unicast(remote.ip()))
+    }
+
+    /// What the peer's description names.
+    fn named(&self) -> Option<SocketAddr> {
         let remote = self.plan.as_ref()?.remote;
         Some(remote).filter(|remote| !remote.ip().is_unspecified() && remote.port() != 0)
     }
@@ -176,6 +230,7 @@ impl Media {
 
     fn send_to(&mut self, now: Instant, remote: Option<SocketAddr>, datagram: Bytes) {
         let (Some(remote), Some(ports)) = (remote, &self.ports) else { return };
+        self.sent_to.get_or_insert((remote, now));
         if ports.rtp.try_send(&datagram, remote).is_err() {
             self.not_sent += 1;
         }
@@ -220,8 +275,40 @@ impl Media {
         if any { Poll::Ready(()) } else { Poll::Pending }
     }
 
+    /// Something came: is there somebody where media goes?
+    fn came(&mut self, now: Instant, remote: SocketAddr) {
+        let may_send = |stream: &Stream| stream.may_send(remote.ip());
+        if !self.is_answered && self.sent_to.is_some() && self.stream.as_ref().is_some_and(may_send) {
+            self.is_answered = true;
+            self.switch(now);
+        }
+    }
+
+    /// Has the record room for this datagram? A flood from elsewhere takes none of that of the peer's.
+    fn is_recorded(&mut self, now: Instant, remote: SocketAddr) -> bool {
+        let plan = self.plan.as_ref();
+        if plan.is_some_and(|plan| [plan.remote, plan.remote_rtcp].contains(&remote)) {
+            return true;
+        }
+        let (room, at) = self.recorded;
+        let more = now.saturating_duration_since(at).as_secs_f64() * RECORDED_ELSEWHERE_PER_S;
+        let room = (room + more).min(RECORDED_ELSEWHERE);
+        let has_room = room >= 1.0;
+        self.recorded = (if has_room { room - 1.0 } else { room }, now);
+        has_room
+    }
+
+    fn record_received(&mut self, now: Instant, is_rtcp: bool, remote: SocketAddr, datagram: Bytes) {
+        if self.is_recorded(now, remote) {
+            self.record(now, Direction::Received, is_rtcp, remote, datagram);
+        } else {
+            self.scope.drop_media();
+        }
+    }
+
     fn receive(&mut self, now: Instant, remote: SocketAddr, datagram: Bytes, out: &mut Vec<What>) {
-        self.record(now, Direction::Received, false, remote, datagram.clone());
+        self.record_received(now, false, remote, datagram.clone());
+        self.came(now, remote);
         if self.plan.is_none() {
             self.too_early += 1;
             return;
@@ -237,12 +324,16 @@ impl Media {
 
     fn receive_rtcp(&mut self, now: Instant, remote: SocketAddr, datagram: Bytes) {
         let middle = (self.ntp(now) >> 16) as u32;
-        if let Ok(received) = rtcp::Received::parse(&datagram) {
-            self.rtcp.received += u64::from(!received.reports.is_empty());
-            self.rtcp.goodbye |= !received.goodbyes.is_empty();
-            let ssrc = self.stream.as_ref().map(Stream::ssrc);
-            for report in received.reports {
-                if let Some(sender) = report.sender {
+        let is_of_the_call = self.stream.as_ref().is_none_or(|stream| stream.may_send(remote.ip()));
+        let ssrc = self.stream.as_ref().map(Stream::ssrc);
+        if is_of_the_call && let Ok(received) = rtcp::Received::parse(&datagram) {
+            self.came(now, remote);
+            // Those of our own source came back (RFC 3550 sec. 8.2).
+            let theirs = received.reports.iter().filter(|report| Some(report.ssrc) != ssrc);
+            let mut any = false;
+            for report in theirs {
+                any = true;
+                if let Some(sender) = &report.sender {
                     self.last_sender_report = Some(((sender.ntp_timestamp >> 16) as u32, now));
                 }
                 for block in report.blocks.iter().filter(|block| Some(block.ssrc) == ssrc) {
@@ -251,8 +342,10 @@ impl Media {
                     self.rtcp.round_trip = round_trip(block, middle).or(self.rtcp.round_trip);
                 }
             }
+            self.rtcp.received += u64::from(any);
+            self.rtcp.goodbye |= received.goodbyes.iter().any(|goodbye| Some(*goodbye) != ssrc);
         }
-        self.record(now, Direction::Received, true, remote, datagram);
+        self.record_received(now, true, remote, datagram);
     }
 
     pub(super) fn poll_timeout(&self) -> Option<Instant> {
@@ -262,6 +355,9 @@ impl Media {
     }
 
     pub(super) fn handle_timeout(&mut self, now: Instant, out: &mut Vec<What>) {
+        if self.withheld(now).is_some() {
+            self.switch(now);
+        }
         if let Some(stream) = &mut self.stream {
             stream.handle_timeout(now);
         }
@@ -279,7 +375,7 @@ impl Media {
         let last = self.last_sender_report.map(|(middle, at)| (middle, now.saturating_duration_since(at)));
         let Some(plan) = &self.plan else { return };
         let remote = plan.remote_rtcp;
-        if remote.ip().is_unspecified() || remote.port() == 0 {
+        if !is_unicast(remote.ip()) || remote.port() == 0 || self.withheld(now).is_some() {
             return;
         }
         let Some(stream) = &mut self.stream else { return };
@@ -312,8 +408,9 @@ impl Media {
         self.ports = None;
     }
 
-    pub(super) fn report(&mut self) -> MediaReport {
+    pub(super) fn report(&mut self, now: Instant) -> MediaReport {
         let mut report = MediaReport {
+            withheld: self.withheld(now),
             plan: self.plan.clone(),
             sent: self.relayed,
             not_sent: self.not_sent,
@@ -332,6 +429,9 @@ impl Media {
             report.hears_now = parties().filter(|party| listener.hears(*party)).collect();
             report.heard_since =
                 parties().filter_map(|party| Some((party, stream.heard_since(party)?))).collect();
+            report.last_heard =
+                parties().filter_map(|party| Some((party, stream.last_heard(party)?))).collect();
+            report.lags = stream.lags();
             report.audible = stream.audible();
             report.loud = stream.loud();
             report.random = stream.is_random();
@@ -353,4 +453,10 @@ impl Media {
         let seconds = since.as_secs().wrapping_add(NTP_TO_UNIX_S);
         (seconds << 32) | ((u64::from(since.subsec_nanos()) << 32) / 1_000_000_000)
     }
+}
+
+/// Is this the address of one host?
+fn is_unicast(ip: IpAddr) -> bool {
+    let is_broadcast = matches!(ip, IpAddr::V4(ip) if ip.is_broadcast());
+    !ip.is_unspecified() && !ip.is_multicast() && !is_broadcast
 }

@@ -59,7 +59,7 @@ mod task;
 pub use handle::{CallHandle, Happened, What};
 pub use notes::{CallNotes, OpenCall};
 pub use replacement::Replacement;
-pub use report::{MediaReport, RtcpReport};
+pub use report::{MediaReport, RtcpReport, Withheld};
 
 use super::{Endpoint, Incoming, IncomingRequest, Scope};
 use crate::error::Error;

@@ -2,7 +2,7 @@
 
 use crate::media::party_tone::Party;
 use crate::media::stats::Summary;
-use crate::media::stream::VoiceLog;
+use crate::media::stream::{Lag, VoiceLog};
 use crate::sdp::MediaPlan;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
@@ -47,14 +47,35 @@ pub struct MediaReport {
     pub heard_since: Vec<(Party, Instant)>,
     /// Whose tone was heard in the last 50 ms of audio.
     pub hears_now: Vec<Party>,
+    /// When each tone was in what came last.
+    pub last_heard: Vec<(Party, Instant)>,
+    /// When packets of ours went out late.
+    pub lags: Vec<Lag>,
+    /// Why nothing is sent any more, or never was, though the descriptions allow it.
+    pub withheld: Option<Withheld>,
     /// What RTCP told.
     pub rtcp: RtcpReport,
+}
+
+/// Why nothing is sent although the descriptions allow it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Withheld {
+    /// The peer's description names an address that is not one host's: multicast or broadcast.
+    NotUnicast(SocketAddr),
+    /// Nothing came from there for 30 s, and the call is not signalled from there: nobody there may want it.
+    NothingCame(SocketAddr),
 }
 
 impl MediaReport {
     /// For how long this party's tone was heard.
     pub fn heard_for(&self, party: Party) -> Duration {
         self.heard.iter().find(|(heard, _)| *heard == party).map_or(Duration::ZERO, |(_, time)| *time)
+    }
+
+    /// When this party's tone was in what came last.
+    pub fn last_heard(&self, party: Party) -> Option<Instant> {
+        self.last_heard.iter().find(|(heard, _)| *heard == party).map(|(_, at)| *at)
     }
 
     /// Since when this party's tone is heard, as far as it was listened for.

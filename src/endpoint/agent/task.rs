@@ -109,8 +109,10 @@ pub(super) fn spawn(birth: Birth) -> CallHandle {
     if home.is_empty() && is_caller {
         home.push(birth.flow.remote.ip());
     }
+    let mut signalling = home.clone();
+    signalling.push(birth.flow.remote.ip());
     let mut task = Task {
-        media: Media::new(now, birth.ports, birth.media, Arc::clone(&birth.scope)),
+        media: Media::new(now, birth.ports, birth.media, Arc::clone(&birth.scope), signalling),
         call: birth.call,
         flow: birth.flow,
         target: birth.target,
@@ -194,12 +196,11 @@ impl Task {
                 Poll::Pending => {}
             }
         }
-        if !self.media_over && self.media.poll(now(), cx, out).is_ready() {
-            return Poll::Ready(Wake::Media);
-        }
+        // What is due comes before what came: a flood of packets must not hold up our own.
         let kept_back = self.kept_back.front().map(|(at, _)| *at);
         let media = self.media.poll_timeout().filter(|_| !self.media_over);
-        if let Some(at) = self.call.poll_timeout().into_iter().chain(media).chain(kept_back).min() {
+        let due = self.call.poll_timeout().into_iter().chain(media).chain(kept_back).min();
+        if let Some(at) = due {
             if self.armed != Some(at) {
                 self.armed = Some(at);
                 self.timer.as_mut().reset(at.into());
@@ -207,6 +208,9 @@ impl Task {
             if self.timer.as_mut().poll(cx).is_ready() {
                 return Poll::Ready(Wake::Timer);
             }
+        }
+        if !self.media_over && self.media.poll(now(), cx, out).is_ready() {
+            return Poll::Ready(Wake::Media);
         }
         Poll::Pending
     }
@@ -245,7 +249,7 @@ impl Task {
             Wake::Command(Command::RtpAnyway(datagram)) => self.media.relay_anyway(now, datagram),
             Wake::Command(Command::ListenAnew) => self.media.listen_anew(),
             Wake::Command(Command::Report(reply)) => {
-                let _ = reply.send(self.media.report());
+                let _ = reply.send(self.media.report(now));
             }
             Wake::Deserted => {
                 self.deserted = true;
@@ -446,7 +450,7 @@ impl Task {
             let mut out = Vec::new();
             self.media.finish(now, &mut out);
             self.directory.ended();
-            out.push(What::LastReport(Box::new(self.media.report())));
+            out.push(What::LastReport(Box::new(self.media.report(now))));
             for what in out {
                 self.tell(now, what).await;
             }

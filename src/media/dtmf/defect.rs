@@ -164,10 +164,13 @@ impl Defect {
                 | Defect::Broken { .. }
         )
     }
-    /// The digit at which it is told, counted from 1; what is about all of them comes first.
-    pub(super) fn place(self) -> usize {
+    /// The sent digit that it is about; `None` where it is about all of them, or about one that was never sent.
+    pub fn position(self) -> Option<usize> {
         match self {
-            Defect::NothingArrived | Defect::Converted { .. } | Defect::NoDigit { .. } => 0,
+            Defect::NothingArrived
+            | Defect::Converted { .. }
+            | Defect::NoDigit { .. }
+            | Defect::Invented { .. } => None,
             Defect::Lost { position }
             | Defect::Merged { position }
             | Defect::Doubled { position, .. }
@@ -184,8 +187,14 @@ impl Defect {
             | Defect::SharedTimestamp { position }
             | Defect::Late { position, .. }
             | Defect::SparseUpdates { position, .. }
-            | Defect::Broken { position, .. } => position + 1,
+            | Defect::Broken { position, .. } => Some(position),
+        }
+    }
+    /// The digit at which it is told, counted from 1; what is about all of them comes first.
+    pub(super) fn place(self) -> usize {
+        match self {
             Defect::Invented { before, .. } => before + 1,
+            defect => defect.position().map_or(0, |position| position + 1),
         }
     }
 }

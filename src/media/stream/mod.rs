@@ -40,9 +40,12 @@ mod arrivals;
 mod order;
 mod receive;
 mod send;
+mod source;
 mod voice;
 
-pub use voice::{Hole, MAX_HOLES, MAX_SOURCES, MAX_SPANS, Source, Span, VoiceLog};
+pub use send::{Lag, MAX_LAGS};
+pub use source::{MAX_SOURCES, Source};
+pub use voice::{Hole, MAX_HOLES, MAX_SPANS, Span, VoiceLog};
 
 use crate::media::digit::{Digit, Key};
 use crate::media::dtmf::{Observation, Way};
@@ -55,7 +58,7 @@ use crate::message::Ids;
 use receive::Receiver;
 use send::Sender;
 use std::collections::VecDeque;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::time::{Duration, Instant};
 
 /// The most things that may wait to be played; further ones are refused with [`Event::QueueFull`].
@@ -147,7 +150,10 @@ pub enum Command {
     Sending(bool),
     /// Where the peer's description says that it receives, and hence sends from as a rule (RFC 4961). While voice comes from there, or from
     /// one other address, packets from elsewhere are heard by nobody; their events are told as [foreign](crate::media::dtmf::Rtp::is_foreign).
+    /// Hosts that no description of the call names are never heard, unless they signal it or may be the translation of a private address.
     PeerAt(SocketAddr),
+    /// The hosts that signal the call: their media may come from other addresses than the description says.
+    SignalledBy(Vec<IpAddr>),
     /// Payload types from a new offer or answer.
     Renegotiated {
         /// Voice.
@@ -211,6 +217,13 @@ pub enum Event {
     Observed(Observation),
     /// A telephone event that was told without its end went on: it [replaces](Observation::amends) what was told of it.
     Amended(Observation),
+    /// A party's tone is heard that was not heard since the last time that it was asked anew ([`Stream::listen_anew`]).
+    ToneHeard {
+        /// Whose.
+        party: Party,
+        /// Since when: as [`Stream::heard_since`] has it.
+        since: Instant,
+    },
     /// Digits were asked for by a way that this stream does not have.
     Unsupported(Way),
     /// Too much waits already, or there were too many samples.
@@ -237,11 +250,15 @@ impl Stream {
     /// Takes a datagram or a command.
     pub fn handle_input(&mut self, now: Instant, input: Input<'_>) {
         match input {
+            Input::Packet(datagram) | Input::PacketFrom(datagram, _) if self.sender.is_own(datagram) => {
+                self.receiver.returned();
+            }
             Input::Packet(datagram) => self.receiver.handle_input(now, datagram, None, &mut self.out),
             Input::PacketFrom(datagram, remote) => {
                 self.receiver.handle_input(now, datagram, Some(remote), &mut self.out);
             }
-            Input::Command(Command::PeerAt(remote)) => self.receiver.peer_at(remote),
+            Input::Command(Command::PeerAt(remote)) => self.receiver.sources().name(remote),
+            Input::Command(Command::SignalledBy(hosts)) => self.receiver.sources().signalled_by(hosts),
             Input::Command(command) => self.sender.handle_input(command, &mut self.out),
         }
         self.bound();
@@ -317,6 +334,18 @@ impl Stream {
     /// Asks anew whose tones are heard: after a transfer.
     pub fn listen_anew(&mut self) {
         self.receiver.listen_anew();
+    }
+    /// When a party's tone was in what came last; `None` while it was not heard since it was asked anew.
+    pub fn last_heard(&self, party: Party) -> Option<Instant> {
+        self.receiver.last_heard(party)
+    }
+    /// May this host send media of the call? See [`Command::PeerAt`].
+    pub fn may_send(&self, host: IpAddr) -> bool {
+        self.receiver.may_send(host)
+    }
+    /// When packets went out late; at most [`MAX_LAGS`], the oldest go beyond this.
+    pub fn lags(&self) -> Vec<Lag> {
+        self.sender.lags()
     }
     /// Our synchronisation source.
     pub fn ssrc(&self) -> u32 {

@@ -1,7 +1,8 @@
 //! The receiving half: every packet goes to the statistics, its content to whom it concerns.
 use super::arrivals::Arrivals;
 use super::order::{Order, Ordered};
-use super::voice::{Holds, Log, VoiceLog};
+use super::source::{Holds, Sources};
+use super::voice::{Log, VoiceLog};
 use super::{Config, Event, Output};
 use crate::media::dtmf::Observation;
 use crate::media::dtmf_detector::{DtmfDetector, Heard};
@@ -11,10 +12,10 @@ use crate::media::party_tone::{PARTIES, Party, PartyListener};
 use crate::media::rtcp::ReportBlock;
 use crate::media::rtp::{Packet, is_rtcp};
 use crate::media::stats::{Statistics, Summary};
-use crate::media::telephone_event::{EventReceiver, Payload};
+use crate::media::telephone_event::{EventReceiver, Payload, ReceivedEvent};
 use crate::media::tone::{RATE_HZ, peak};
 use std::collections::VecDeque;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::time::{Duration, Instant};
 
 /// Payload types below this are static (RFC 3551 sec. 6).
@@ -30,6 +31,11 @@ const SILENCE_DBM0: f64 = -50.0;
 /// What is below this level is noise at most: music and speech are louder, if not all the time.
 const NOISE_DBM0: f64 = -40.0;
 
+/// Packets of telephone events from elsewhere than the peer's that are looked at: some eighty digits.
+const MAX_FOREIGN_EVENT_PACKETS: u32 = 1_000;
+/// Sound that may come before its time: a burst behind a hole in the path.
+const AHEAD: u64 = RATE_HZ as u64 / 2;
+
 /// What a packet holds for the ear, nothing in an event; and when it came.
 #[derive(Debug)]
 struct Sound(Vec<i16>, Instant);
@@ -43,6 +49,9 @@ pub(super) struct Receiver {
     statistics: Statistics,
     log: Log,
     events: EventReceiver,
+    /// Those of others than the peer: however many they send, they take no room of the peer's.
+    foreign_events: EventReceiver,
+    foreign_event_packets: u32,
     order: Order<Sound>,
     detector: DtmfDetector,
     listener: PartyListener,
@@ -56,8 +65,11 @@ pub(super) struct Receiver {
     loud_samples: u64,
     comfort_noise: u64,
     spread: Spread,
-    /// Since when the parties are heard.
+    /// Since when the parties are heard, and when last.
     heard_since: [Option<Instant>; PARTIES],
+    heard_last: [Option<Instant>; PARTIES],
+    /// When the first sound came, and how many samples since.
+    sound: Option<(Instant, u64)>,
     malformed: u64,
     other: u64,
     ordered: Vec<Ordered<Sound>>,
@@ -74,6 +86,8 @@ impl Receiver {
             statistics: Statistics::new(RATE_HZ),
             log: Log::default(),
             events: EventReceiver::new(),
+            foreign_events: EventReceiver::new(),
+            foreign_event_packets: 0,
             order: Order::default(),
             detector: DtmfDetector::new(),
             listener: PartyListener::new(),
@@ -86,6 +100,8 @@ impl Receiver {
             comfort_noise: 0,
             spread: Spread::default(),
             heard_since: [None; PARTIES],
+            heard_last: [None; PARTIES],
+            sound: None,
             malformed: 0,
             other: 0,
             ordered: Vec::new(),
@@ -98,8 +114,15 @@ impl Receiver {
     pub(super) fn voice(&self) -> VoiceLog {
         self.log.log()
     }
-    pub(super) fn peer_at(&mut self, remote: SocketAddr) {
-        self.log.peer_at(remote);
+    pub(super) fn sources(&mut self) -> &mut Sources {
+        &mut self.log.sources
+    }
+    pub(super) fn may_send(&self, host: IpAddr) -> bool {
+        self.log.sources.may_send(host)
+    }
+    /// A packet of ours came back.
+    pub(super) fn returned(&mut self) {
+        self.log.returned += 1;
     }
     pub(super) fn malformed(&self) -> u64 {
         self.malformed
@@ -125,13 +148,16 @@ impl Receiver {
     pub(super) fn heard_since(&self, party: Party) -> Option<Instant> {
         self.heard_since.get(usize::from(party.number())).copied().flatten()
     }
+    pub(super) fn last_heard(&self, party: Party) -> Option<Instant> {
+        self.heard_last.get(usize::from(party.number())).copied().flatten()
+    }
     pub(super) fn listener(&self) -> &PartyListener {
         &self.listener
     }
     pub(super) fn listen_anew(&mut self) {
         self.listener.reset();
         self.arrivals.clear();
-        self.heard_since = [None; PARTIES];
+        (self.heard_since, self.heard_last) = ([None; PARTIES], [None; PARTIES]);
     }
     pub(super) fn report_block(
         &mut self,
@@ -174,8 +200,10 @@ impl Receiver {
         let is_heard = self.log.take(now, (packet.ssrc, packet.sequence_number), remote, holds);
         if !is_heard {
             // Whose events they are is judged where all is seen.
-            if event {
-                self.take_event(now, &packet, out);
+            if event && self.foreign_event_packets < MAX_FOREIGN_EVENT_PACKETS {
+                self.foreign_event_packets += 1;
+                self.foreign_events.handle_input(now, &packet);
+                while self.foreign_events.poll_begun().is_some() {}
             }
             return;
         }
@@ -185,9 +213,12 @@ impl Receiver {
             self.take_event(now, &packet, out);
         } else {
             self.events.note(now, packet.ssrc, packet.sequence_number);
-            if let Some(law) = law {
+            if law.is_some() && !self.is_in_time(now, packet.payload.len().min(MAX_SAMPLES)) {
+                self.log.excess += 1;
+            } else if let Some(law) = law {
                 let codes = &packet.payload[..packet.payload.len().min(MAX_SAMPLES)];
                 self.voice_len = codes.len();
+                self.events.packet_time(Duration::from_micros(codes.len() as u64 * 125));
                 self.spread.feed(codes);
                 law.decode_into(codes, &mut samples);
             } else if packet.payload_type == COMFORT_NOISE {
@@ -199,6 +230,15 @@ impl Receiver {
         self.order.push(packet.ssrc, packet.sequence_number, Sound(samples, now), &mut self.ordered);
         self.last_voice = Some(now);
         self.listen(now, out);
+    }
+    /// Counts the samples of a packet; false where more sound came than time passed.
+    fn is_in_time(&mut self, now: Instant, samples: usize) -> bool {
+        let (first, so_far) = self.sound.get_or_insert((now, 0));
+        let passed = now.saturating_duration_since(*first).as_micros() as u64 / 125;
+        // No clock is more than a fiftieth fast.
+        let is_in_time = *so_far + samples as u64 <= passed + passed / 50 + AHEAD;
+        *so_far += if is_in_time { samples as u64 } else { 0 };
+        is_in_time
     }
     fn take_event(&mut self, now: Instant, packet: &Packet<'_>, out: &mut VecDeque<Output>) {
         self.events.handle_input(now, packet);
@@ -213,6 +253,7 @@ impl Receiver {
                 Ordered::Packet(Sound(samples, at)) => {
                     self.listener.feed(&samples);
                     self.arrivals.push(at, samples.len());
+                    note_last(&self.listener, at, &mut self.heard_last);
                     let louder = |level| if is_louder(&samples, level) { samples.len() as u64 } else { 0 };
                     self.audible_samples += louder(SILENCE_DBM0);
                     self.loud_samples += louder(NOISE_DBM0);
@@ -229,14 +270,17 @@ impl Receiver {
                 }
             }
         }
-        self.note_heard();
+        self.note_heard(out);
         self.tell_heard(now, out);
     }
-    fn note_heard(&mut self) {
-        for (number, since) in self.heard_since.iter_mut().enumerate().filter(|(_, since)| since.is_none()) {
-            let party = u8::try_from(number).ok().and_then(Party::new);
-            let ago = party.and_then(|party| self.listener.heard_ago(party));
-            *since = ago.and_then(|samples| self.arrivals.heard(samples));
+    fn note_heard(&mut self, out: &mut VecDeque<Output>) {
+        for (number, heard) in self.heard_since.iter_mut().enumerate().filter(|(_, since)| since.is_none()) {
+            let Some(party) = u8::try_from(number).ok().and_then(Party::new) else { continue };
+            let ago = self.listener.heard_ago(party);
+            if let Some(since) = ago.and_then(|samples| self.arrivals.heard(samples)) {
+                *heard = Some(since);
+                out.push_back(Output::Event(Event::ToneHeard { party, since }));
+            }
         }
     }
     fn tell_heard(&mut self, now: Instant, out: &mut VecDeque<Output>) {
@@ -247,25 +291,35 @@ impl Receiver {
         }
     }
     fn tell_events(&mut self, out: &mut VecDeque<Output>) {
-        while let Some(event) = self.events.poll_output() {
+        while let Some((event, is_foreign)) = self.next_event() {
             let mut observation = Observation::from_event(&event, RATE_HZ);
-            if let (Some(rtp), Some(source)) = (&mut observation.rtp, self.log.source(event.ssrc)) {
-                (rtp.remote, rtp.is_foreign) = (source.remote, source.is_foreign);
+            if let Some(rtp) = &mut observation.rtp {
+                let source = self.log.sources.of(event.ssrc, is_foreign);
+                // What came from elsewhere before the voice did may be the peer's.
+                rtp.is_foreign = source.map_or(is_foreign, |source| source.is_foreign);
+                rtp.remote = source.and_then(|source| source.remote);
             }
             let is_amended = event.is_amended;
             let told = if is_amended { Event::Amended(observation) } else { Event::Observed(observation) };
             out.push_back(Output::Event(told));
         }
     }
+    /// The next event that is over, and whether it came from elsewhere than the peer's.
+    fn next_event(&mut self) -> Option<(ReceivedEvent, bool)> {
+        let ours = self.events.poll_output().map(|event| (event, false));
+        ours.or_else(|| Some((self.foreign_events.poll_output()?, true)))
+    }
     pub(super) fn handle_timeout(&mut self, now: Instant, out: &mut VecDeque<Output>) {
         self.events.handle_timeout(now);
+        self.foreign_events.handle_timeout(now);
         self.tell_events(out);
         if self.last_voice.is_some_and(|at| now.saturating_duration_since(at) >= QUIET) {
             self.quiet(now, out);
         }
     }
     pub(super) fn poll_timeout(&self) -> Option<Instant> {
-        self.events.poll_timeout().into_iter().chain(self.last_voice.map(|at| at + QUIET)).min()
+        let events = self.events.poll_timeout().into_iter().chain(self.foreign_events.poll_timeout());
+        events.chain(self.last_voice.map(|at| at + QUIET)).min()
     }
     /// Nothing comes any more: what is held back is heard, and a digit that was going on is over.
     fn quiet(&mut self, now: Instant, out: &mut VecDeque<Output>) {
@@ -279,8 +333,18 @@ impl Receiver {
     }
     pub(super) fn finish(&mut self, now: Instant, out: &mut VecDeque<Output>) {
         self.events.finish();
+        self.foreign_events.finish();
         self.tell_events(out);
         self.quiet(now, out);
+    }
+}
+
+/// Whose tones are in the block that was heard last.
+fn note_last(listener: &PartyListener, at: Instant, last: &mut [Option<Instant>; PARTIES]) {
+    for (number, last) in last.iter_mut().enumerate() {
+        if u8::try_from(number).ok().and_then(Party::new).is_some_and(|party| listener.hears(party)) {
+            *last = Some(at);
+        }
     }
 }
 

@@ -12,6 +12,12 @@ use std::time::{Duration, Instant};
 
 /// Called late by more than this many packets, the stream leaves a gap instead of a burst.
 const MAX_CATCH_UP: u32 = 5;
+/// Packets that are due longer than this go out late.
+const LATE: Duration = Duration::from_millis(60);
+/// Lags that are kept; the oldest go beyond this.
+pub const MAX_LAGS: usize = 64;
+/// Packets whose contents are remembered, to know them again when they come back: more than a second of them.
+const REMEMBERED: usize = 64;
 const SHORTEST_GAP: Duration = Duration::from_millis(40);
 const LONGEST: Duration = Duration::from_secs(60);
 
@@ -23,6 +29,15 @@ enum Play {
     Samples(Vec<i16>, usize),
     InBand(Digit),
     Event(EventToSend, Digit),
+}
+
+/// Packets of ours that went out late, because the machine did not get to them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Lag {
+    /// When the first of them was due.
+    pub due: Instant,
+    /// When they went out, or were left out.
+    pub until: Instant,
 }
 
 #[derive(Debug)]
@@ -44,6 +59,9 @@ pub(super) struct Sender {
     octets: u32,
     voice: Vec<i16>,
     last: Option<(Instant, u32)>,
+    lags: VecDeque<Lag>,
+    /// Digests of the payloads of the latest packets, by their sequence numbers.
+    contents: Vec<u32>,
 }
 
 fn samples_of(time: Duration) -> usize {
@@ -69,7 +87,25 @@ impl Sender {
             octets: 0,
             voice: Vec::new(),
             last: None,
+            lags: VecDeque::new(),
+            contents: Vec::new(),
         }
+    }
+    /// Is this datagram a packet of ours, with its source, number and content?
+    pub(super) fn is_own(&self, datagram: &[u8]) -> bool {
+        // Cheap for what is none: the source stands at a fixed place.
+        if datagram.get(8..12) != Some(&self.ssrc.to_be_bytes()) {
+            return false;
+        }
+        Packet::parse(datagram).is_ok_and(|packet| {
+            let ago = self.sequence.wrapping_sub(packet.sequence_number);
+            (1..=REMEMBERED as u16).contains(&ago)
+                && self.contents.get(usize::from(packet.sequence_number) % REMEMBERED)
+                    == Some(&digest(packet.payload))
+        })
+    }
+    pub(super) fn lags(&self) -> Vec<Lag> {
+        self.lags.iter().copied().collect()
     }
     pub(super) fn ssrc(&self) -> u32 {
         self.ssrc
@@ -101,7 +137,7 @@ impl Sender {
             }
             Command::Samples(samples) => self.push(Play::Samples(samples, 0), out),
             // Concerns the receiving half alone.
-            Command::PeerAt(_) => {}
+            Command::PeerAt(_) | Command::SignalledBy(_) => {}
             Command::StopPlaying => self.queue.clear(),
             Command::Sending(sending) => {
                 self.marker |= sending && !self.sending;
@@ -156,6 +192,12 @@ impl Sender {
         let packet_time = Duration::from_millis(self.samples as u64 / 8);
         if !self.sending {
             return;
+        }
+        if now.saturating_duration_since(self.next) >= LATE {
+            if self.lags.len() == MAX_LAGS {
+                self.lags.pop_front();
+            }
+            self.lags.push_back(Lag { due: self.next, until: now });
         }
         let late = now.saturating_duration_since(self.next).as_nanos() / packet_time.as_nanos().max(1);
         if late > u128::from(MAX_CATCH_UP) {
@@ -273,6 +315,10 @@ impl Sender {
             ssrc: self.ssrc,
             payload,
         };
+        self.contents.resize(REMEMBERED, 0);
+        if let Some(content) = self.contents.get_mut(usize::from(self.sequence) % REMEMBERED) {
+            *content = digest(payload);
+        }
         self.sequence = self.sequence.wrapping_add(1);
         // A payload type above 127 from a broken SDP: nothing is sent rather than something wrong.
         if let Ok(bytes) = packet.write() {
@@ -281,4 +327,12 @@ impl Sender {
             out.push_back(Output::Packet(bytes));
         }
     }
+}
+
+/// Tells payloads apart that follow each other.
+fn digest(payload: &[u8]) -> u32 {
+    let step = |sum: u64, word: u64| (sum.rotate_left(5) ^ word).wrapping_mul(0x517c_c1b7_2722_0a95);
+    let (words, rest) = payload.as_chunks::<8>();
+    let sum = words.iter().fold(payload.len() as u64, |sum, word| step(sum, u64::from_le_bytes(*word)));
+    (rest.iter().fold(sum, |sum, byte| step(sum, u64::from(*byte))) >> 32) as u32
 }

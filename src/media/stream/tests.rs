@@ -352,3 +352,125 @@ fn garbage_is_counted_and_nothing_else() {
     assert!(pair.b.malformed() > 500 && pair.b.other_payloads() > 0);
     assert!(pair.b.out.len() <= MAX_OUTPUTS);
 }
+
+/// Voice of the party with this tone, as somebody sends it who counts its numbers from `first`.
+fn voice(party: u8, ssrc: u32, packets: std::ops::Range<u16>) -> Vec<Vec<u8>> {
+    let mut tone = Party::new(party).unwrap().tone();
+    packets
+        .map(|number| {
+            let (mut samples, mut payload) = (Vec::new(), Vec::new());
+            tone.write(160, &mut samples);
+            Law::A.encode_into(&samples, &mut payload);
+            let packet = Packet {
+                marker: false,
+                payload_type: 8,
+                sequence_number: number,
+                timestamp: u32::from(number) * 160,
+                ssrc,
+                payload: &payload,
+            };
+            packet.write().unwrap()
+        })
+        .collect()
+}
+
+#[test]
+fn a_flood_is_never_more_sound_than_time_and_takes_nothing_of_the_peers() {
+    let [peer, other, stranger]: [SocketAddr; 3] =
+        ["192.0.2.1:4000", "192.0.2.1:4002", "198.51.100.9:4000"].map(|address| address.parse().unwrap());
+    // From the peer's own address, from another port of its host, from a stranger; with and without the peer's voice beside it.
+    for (flood_from, with_peer) in
+        [(peer, false), (other, false), (stranger, false), (peer, true), (other, true), (stranger, true)]
+    {
+        let (mut ids, start) = (Ids::from_seed([13; 32]), Instant::now());
+        let mut stream = Stream::new(Config::default(), &mut ids, start);
+        stream.handle_input(start, Input::Command(Command::PeerAt(peer)));
+        let (theirs, flood) = (voice(1, 0xb0b, 0..150), voice(2, 0xf100d, 0..12_000));
+        for at in 0..3_000_usize {
+            let now = start + at as u32 * MS;
+            if let (true, Some(packet)) = (with_peer && at % 20 == 0, theirs.get(at / 20)) {
+                stream.handle_input(now, Input::PacketFrom(packet, peer));
+            }
+            for packet in &flood[at * 4..at * 4 + 4] {
+                stream.handle_input(now, Input::PacketFrom(packet, flood_from));
+            }
+            stream.handle_timeout(now);
+        }
+        let [of_peer, of_flood] = [1, 2].map(|party| stream.listener().heard_for(Party::new(party).unwrap()));
+        let most = 3_600 * MS;
+        assert!(stream.audible() <= most && of_peer <= most && of_flood <= most, "{flood_from}, {with_peer}");
+        let voice = stream.voice();
+        if flood_from == stranger || with_peer && flood_from == other {
+            assert_eq!((of_flood, voice.foreign_packets), (Duration::ZERO, 12_000), "{flood_from}");
+            assert_eq!(with_peer, of_peer >= 2_900 * MS, "{of_peer:?}");
+            assert_eq!(stream.statistics().ssrc_changes, 0);
+        } else {
+            assert!(voice.excess > 11_000, "{flood_from}: {}", voice.excess);
+        }
+    }
+}
+
+#[test]
+fn packets_of_ours_that_come_back_are_a_loop_and_nobodys_voice() {
+    let peer: SocketAddr = "192.0.2.1:4000".parse().unwrap();
+    let (mut ids, start) = (Ids::from_seed([14; 32]), Instant::now());
+    let mut stream = Stream::new(with_events(), &mut ids, start);
+    stream.handle_input(start, Input::Command(Command::PeerAt(peer)));
+    stream.handle_input(start, Input::Command(Command::Background(Some(Party::new(0).unwrap().tone()))));
+    stream.handle_input(start, Input::Command(Command::digits(parse_digits("1").unwrap(), Way::Rfc4733)));
+    let (mut returned, mut changed) = (0, 0);
+    for at in 0..100_u32 {
+        let now = start + at * 20 * MS;
+        stream.handle_timeout(now);
+        while let Some(output) = stream.poll_output() {
+            let Output::Packet(mut packet) = output else {
+                assert!(!matches!(output, Output::Event(Event::Observed(_))), "our own digit came back");
+                continue;
+            };
+            if at < 50 {
+                returned += 1;
+            } else {
+                // Somebody who sends its own voice under our source is the peer.
+                packet[12..].fill(0x2a);
+                changed += 1;
+            }
+            stream.handle_input(now, Input::PacketFrom(&packet, peer));
+        }
+    }
+    assert_eq!((stream.voice().returned, stream.statistics().received), (returned, changed));
+    assert!(returned >= 50 && changed >= 50);
+    assert_eq!(stream.heard().count(), 0);
+}
+
+#[test]
+fn a_tone_that_is_heard_is_told_once_and_again_when_it_is_asked_anew() {
+    let (mut ids, start) = (Ids::from_seed([15; 32]), Instant::now());
+    let mut stream = Stream::new(Config::default(), &mut ids, start);
+    let mut told = Vec::new();
+    for (number, packet) in voice(3, 7, 0..150).iter().enumerate() {
+        let now = start + number as u32 * 20 * MS;
+        if number == 100 {
+            stream.listen_anew();
+        }
+        stream.handle_input(now, Input::Packet(packet));
+        while let Some(output) = stream.poll_output() {
+            if let Output::Event(Event::ToneHeard { party, since }) = output {
+                told.push((party.number(), since));
+            }
+        }
+    }
+    assert_eq!(told, [(3, start), (3, start + 2_000 * MS)]);
+    let last = stream.last_heard(Party::new(3).unwrap()).unwrap();
+    assert_eq!((last, stream.last_heard(Party::new(2).unwrap())), (start + 2_980 * MS, None));
+}
+
+#[test]
+fn packets_that_go_out_late_are_known_with_their_times() {
+    let (mut ids, start) = (Ids::from_seed([16; 32]), Instant::now());
+    let mut stream = Stream::new(Config::default(), &mut ids, start);
+    for at in [0, 20, 40, 130, 140, 160, 1_000] {
+        stream.handle_timeout(start + at * MS);
+    }
+    let lags: Vec<_> = stream.lags().iter().map(|lag| (lag.due - start, lag.until - start)).collect();
+    assert_eq!(lags, [(60 * MS, 130 * MS), (180 * MS, 1_000 * MS)]);
+}

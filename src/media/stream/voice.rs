@@ -1,21 +1,18 @@
 //! What is known of a stream's packets around each other: numbers that did not come, when whose voice came, and who sends.
 
+use super::source::{Holds, Source, Sources};
 use std::collections::VecDeque;
 use std::net::SocketAddr;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 /// Holes that are kept; the oldest go beyond this.
 pub const MAX_HOLES: usize = 1_024;
 /// Spans of voice that are kept; the oldest go beyond this.
 pub const MAX_SPANS: usize = 64;
-/// Sources that are told apart.
-pub const MAX_SOURCES: usize = 16;
 /// A jump of more than this is a restart of the numbers, not loss (RFC 3550 A.1, MAX_DROPOUT).
 const MAX_DROPOUT: u16 = 3_000;
 /// Packets so far behind may still be late ones.
 const MAX_MISORDER: u16 = 100;
-/// With nothing from the address of the voice for this time, voice may come from another one.
-const ALIVE: Duration = Duration::from_millis(200);
 
 /// Sequence numbers that did not come between two packets that did.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -52,21 +49,6 @@ pub struct Span {
     pub packets: u64,
 }
 
-/// One sender of packets.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Source {
-    /// Its synchronisation source.
-    pub ssrc: u32,
-    /// Its address, where that is known.
-    pub remote: Option<SocketAddr>,
-    /// Packets from it.
-    pub packets: u64,
-    /// Of these, those of telephone events.
-    pub events: u64,
-    /// The voice came from another address at that time: nobody was given these packets to hear.
-    pub is_foreign: bool,
-}
-
 /// The log of one stream.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct VoiceLog {
@@ -76,6 +58,12 @@ pub struct VoiceLog {
     pub spans: Vec<Span>,
     /// Who sends, in the order of the first packets.
     pub sources: Vec<Source>,
+    /// Packets that nobody was given to hear, because they came from elsewhere than the peer's.
+    pub foreign_packets: u64,
+    /// Our own packets that came back (RFC 3550 sec. 8.2): same source, number and content. Nobody was given them to hear.
+    pub returned: u64,
+    /// Packets of voice beyond the time that passed: nobody was given them to hear.
+    pub excess: u64,
 }
 
 /// The latest number of the source whose voice comes.
@@ -91,36 +79,22 @@ struct Latest {
 pub(super) struct Log {
     holes: VecDeque<Hole>,
     spans: VecDeque<Span>,
-    sources: Vec<Source>,
+    pub(super) sources: Sources,
     latest: Option<Latest>,
-    /// Where the description of the peer says that it is.
-    peer: Option<SocketAddr>,
-    /// Where the voice comes from, and when something came from there last.
-    voice_from: Option<(SocketAddr, Instant)>,
-}
-
-/// What a packet holds, as far as it matters here.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Holds {
-    Voice,
-    Event,
-    Other,
+    pub(super) returned: u64,
+    pub(super) excess: u64,
 }
 
 impl Log {
-    pub(super) fn peer_at(&mut self, peer: SocketAddr) {
-        self.peer = Some(peer);
-    }
     pub(super) fn log(&self) -> VoiceLog {
         VoiceLog {
             holes: self.holes.iter().filter(|hole| hole.missing > 0).copied().collect(),
             spans: self.spans.iter().copied().collect(),
-            sources: self.sources.clone(),
+            sources: self.sources.seen().to_vec(),
+            foreign_packets: self.sources.foreign_packets(),
+            returned: self.returned,
+            excess: self.excess,
         }
-    }
-    /// The source that an event of this SSRC came from.
-    pub(super) fn source(&self, ssrc: u32) -> Option<&Source> {
-        self.sources.iter().find(|source| source.ssrc == ssrc)
     }
     /// Takes a packet; false when it is foreign and nobody should hear it.
     pub(super) fn take(
@@ -130,9 +104,7 @@ impl Log {
         remote: Option<SocketAddr>,
         holds: Holds,
     ) -> bool {
-        let is_ours = self.is_from_the_peer(now, remote, holds);
-        self.count(ssrc, remote, holds, !is_ours);
-        if !is_ours {
+        if !self.sources.take(now, ssrc, remote, holds) {
             return false;
         }
         match holds {
@@ -143,26 +115,6 @@ impl Log {
         }
         self.number(now, ssrc, number, holds == Holds::Event);
         true
-    }
-    fn is_from_the_peer(&mut self, now: Instant, remote: Option<SocketAddr>, holds: Holds) -> bool {
-        let Some(remote) = remote else { return true };
-        let is_known =
-            |(from, at): (SocketAddr, Instant)| from == remote || now.saturating_duration_since(at) >= ALIVE;
-        let is_ours = self.peer == Some(remote) || self.voice_from.is_none_or(is_known);
-        if is_ours && (holds == Holds::Voice || self.voice_from.is_some_and(|(from, _)| from == remote)) {
-            self.voice_from = Some((remote, now));
-        }
-        is_ours
-    }
-    fn count(&mut self, ssrc: u32, remote: Option<SocketAddr>, holds: Holds, is_foreign: bool) {
-        let is_it = |source: &Source| (source.ssrc, source.remote) == (ssrc, remote);
-        if !self.sources.iter().any(is_it) && self.sources.len() < MAX_SOURCES {
-            self.sources.push(Source { ssrc, remote, packets: 0, events: 0, is_foreign });
-        }
-        let Some(source) = self.sources.iter_mut().find(|source| is_it(source)) else { return };
-        source.packets += 1;
-        source.events += u64::from(holds == Holds::Event);
-        source.is_foreign &= is_foreign;
     }
     fn voice(&mut self, now: Instant, ssrc: u32) {
         match self.spans.back_mut().filter(|span| span.ssrc == ssrc) {
@@ -216,6 +168,7 @@ impl Log {
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
+    use std::time::Duration;
 
     const MS: Duration = Duration::from_millis(1);
 
@@ -255,27 +208,6 @@ mod tests {
         // What comes late is not missing; nor is it twice.
         assert_eq!(holes("vvv3-vvvvv"), [(1, false)]);
         assert_eq!(holes("vvv3vvvvvv"), []);
-    }
-
-    #[test]
-    fn a_stranger_beside_living_voice_is_foreign_and_the_next_address_after_silence_is_not() {
-        let [peer, other]: [SocketAddr; 2] =
-            ["192.0.2.1:4000", "192.0.2.1:4002"].map(|address| address.parse().unwrap());
-        let (start, mut log) = (Instant::now(), Log::default());
-        let mut at = |ms: u32, remote, holds| log.take(start + ms * MS, (1, ms as u16), Some(remote), holds);
-        assert!(at(0, other, Holds::Voice), "nothing else came yet");
-        assert!(!at(20, peer, Holds::Event));
-        assert!(at(40, other, Holds::Event), "events go with the voice");
-        assert!(at(230, other, Holds::Voice), "an event keeps the address alive");
-        assert!(at(500, peer, Holds::Voice), "the other one is silent");
-        assert!(!at(520, other, Holds::Voice));
-        log.peer_at(other);
-        assert!(log.take(start + 540 * MS, (1, 540), Some(other), Holds::Voice), "its description says so");
-        assert!(!log.take(start + 560 * MS, (1, 560), Some(peer), Holds::Voice));
-        assert!(log.log().sources.iter().all(|source| !source.is_foreign));
-        log.take(start + 580 * MS, (9, 0), Some("198.18.0.9:9".parse().unwrap()), Holds::Event);
-        let stranger = *log.source(9).unwrap();
-        assert_eq!((stranger.is_foreign, stranger.packets, stranger.events), (true, 1, 1));
     }
 
     #[test]

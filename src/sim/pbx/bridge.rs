@@ -182,7 +182,7 @@ impl Bridge {
         if let Some((side, destination)) = self.onward.take() {
             let (pbx, faults) = (self.pbx.clone(), self.faults.clone());
             drop(self);
-            pbx.serve(side, destination, faults).await;
+            Box::pin(pbx.serve(side, destination, faults)).await;
         }
         while partings.join_next().await.is_some() {}
     }

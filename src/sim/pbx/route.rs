@@ -96,7 +96,7 @@ impl Pbx {
             | Destination::Slot(_)
             | Destination::Parked(_) => {
                 if let Some(side) = self.take(invitation, &caller, &number, &faults).await {
-                    self.serve(side, destination, faults).await;
+                    Box::pin(self.serve(side, destination, faults)).await;
                 }
             }
         }

@@ -435,6 +435,12 @@ impl Core {
         relay.sockets[kind].try_send(bytes, to).unwrap();
     }
 
+    /// Sends a datagram from an address that the platform listens at to the media port of the far end of a leg.
+    pub(crate) fn stray_media(&self, from: SocketAddr, leg: usize, bytes: &[u8]) {
+        let to = wanted(&self.legs[leg].sdp).unwrap();
+        self.sip[&from].try_send(bytes, to).unwrap();
+    }
+
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<(Came, SocketAddr, Vec<u8>)> {
         let mut buffer = [0; 65_535];
         for (local, socket) in &self.sip {

@@ -2,7 +2,7 @@
 
 use super::Dtmf;
 use crate::check::Interrupted;
-use crate::check::judge::digits::{Agreed, Arrived, Events, Fate, Pressed, Received};
+use crate::check::judge::digits::{Agreed, Arrived, Events, Fate, Lateness, Pressed, Received};
 use crate::check::scene::{Ends, JoinedLegs, PressLog, Scene, Until};
 use crate::media::digit::Digit;
 use crate::media::dtmf::{Around, Expected, Observation, Way, Window};
@@ -78,6 +78,9 @@ async fn attempt(
         packet_time: report.packet_time_received.unwrap_or(PACKET_TIME),
     };
     expected.around = Around::of(&report.voice, &window);
+    let mut lags = report.lags;
+    lags.extend(scene.leg(legs.caller).report().await.lags);
+    let late = Lateness::of(&log.sent_at, check.timing.on, &lags);
     // Who did not send all of them knows no times.
     if log.sent_at.len() == expected.digits.len() {
         expected.sent_at = log.sent_at;
@@ -96,6 +99,7 @@ async fn attempt(
         packets: report.received.received.saturating_sub(before),
         refusals: log.refusals,
         pace,
+        late,
     })))
 }
 

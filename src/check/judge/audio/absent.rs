@@ -1,8 +1,9 @@
-//! No packet came in a direction: why.
+//! No packet came in a direction, or none that holds sound: why.
 
 use super::Hearing;
 use crate::check::Side;
 use crate::check::judged::StepVerdict;
+use crate::endpoint::agent::Withheld;
 
 const MEDIA_PATH: &str = "allow the UDP range of media and the platform's new media addresses in the firewall; check the address in the SDP (see the ladder) and SIP ALG";
 const WRONG_PLACE: &str = "platform: write an address into the description that can be reached from the other end: its relay's, or that from which the device is seen (NAT); a device on the path that rewrites messages (SIP ALG) does so too";
@@ -17,6 +18,9 @@ pub(super) fn judge(hearing: &Hearing<'_>) -> StepVerdict {
             format!("no RTP came to {to}, but the probe was the limit: {how}"),
             "this host did not keep up: run it again with fewer calls at once",
         );
+    }
+    if let Some(judged) = returned(hearing).or_else(|| withheld(hearing)) {
+        return judged;
     }
     let expected = report.plan.as_ref().is_none_or(|plan| plan.direction.receives());
     if report.malformed > 0 {
@@ -42,7 +46,15 @@ pub(super) fn judge(hearing: &Hearing<'_>) -> StepVerdict {
     }
     let sent = sent.map(|sent| format!(", although {from} sent {sent} packets")).unwrap_or_default();
     let seconds = hearing.time().as_secs_f64();
-    let none = format!("no RTP came from {from} to {to} in {seconds:.1} s{sent}");
+    let strangers = match report.voice.sources.iter().find(|source| source.is_stranger) {
+        Some(stranger) => format!(
+            " ({} packets came from {}, which no description names: not counted)",
+            report.voice.foreign_packets,
+            stranger.remote.map_or_else(|| "elsewhere".to_owned(), |remote| remote.to_string())
+        ),
+        None => String::new(),
+    };
+    let none = format!("no RTP came from {from} to {to} in {seconds:.1} s{sent}{strangers}");
     let place = hearing.described.place(from, to);
     let (side, advice) = if place.is_wrong { (Side::Peer, WRONG_PLACE) } else { (Side::Path, MEDIA_PATH) };
     match hearing.other_way {
@@ -79,4 +91,51 @@ pub(super) fn judge(hearing: &Hearing<'_>) -> StepVerdict {
             )
         }
     }
+}
+
+/// Nothing but our own packets came: somebody sends them back (RFC 3550 sec. 8.2).
+fn returned(hearing: &Hearing<'_>) -> Option<StepVerdict> {
+    let Hearing { from, to, report, .. } = hearing;
+    (report.voice.returned > 0).then(|| {
+        StepVerdict::fail(
+            "own-voice",
+            Side::Peer,
+            format!(
+                "{to} hears itself instead of {from}: {} of its own RTP packets came back (SSRC {:08x}), and no others",
+                report.voice.returned,
+                report.ssrc.unwrap_or_default()
+            ),
+            "platform: its relay sends the media back to where it came from",
+        )
+    })
+}
+
+/// The sender is ours and keeps back what the descriptions allow.
+fn withheld(hearing: &Hearing<'_>) -> Option<StepVerdict> {
+    let Hearing { from, to, .. } = hearing;
+    match hearing.withheld? {
+        Withheld::NotUnicast(remote) => Some(StepVerdict::fail(
+            "media-address-unusable",
+            Side::Peer,
+            format!(
+                "no audio from {from} to {to}: the description that {from} got names {remote}, a multicast or broadcast address; nothing is sent there"
+            ),
+            "platform: name the address of the media server, or of the other end, in the c= line",
+        )),
+        // It was sent for long enough.
+        Withheld::NothingCame(_) => None,
+    }
+}
+
+/// Bytes that are no sound.
+pub(super) fn noise(hearing: &Hearing<'_>) -> StepVerdict {
+    StepVerdict::fail(
+        "noise",
+        Side::Peer,
+        format!(
+            "{} packets came to {} that hold noise: their bytes are random, as those of encrypted audio are",
+            hearing.packets, hearing.to
+        ),
+        "encrypted media (SRTP) without agreement, most likely: switch it off for both sides, or on for both; platform: RTP/AVP was agreed on",
+    )
 }

@@ -1,10 +1,17 @@
 //! What is odd about a direction that is heard.
 
-use super::{Hearing, LOSS_PERCENT, SOUND, quality};
+use super::{Hearing, SOUND, quality};
 use crate::check::{Finding, Severity, Side};
+use crate::endpoint::agent::Withheld;
 use crate::media::stats::Summary;
+use crate::media::stream::Source;
+use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
+/// More is a lossy path (failure H13).
+pub(super) const LOSS_PERCENT: f64 = 3.0;
+/// So many packets of another sender are no accident: a second's.
+const MANY: u64 = 50;
 const JITTER: Duration = Duration::from_millis(30);
 /// What our descriptions ask for.
 const PACKET_TIME: Duration = Duration::from_millis(20);
@@ -29,8 +36,15 @@ pub(in crate::check) fn odd(hearing: &Hearing<'_>) -> Vec<Finding> {
             "second line with the figures before and after: route or region of the new media servers",
         );
     }
+    for (code, side, seen, advice) in
+        [foreign(hearing), returned(hearing), excess(hearing), withheld(hearing)].into_iter().flatten()
+    {
+        warn(code, side, seen, advice);
+    }
     let Some(plan) = report.plan.as_ref().filter(|_| received.received > 0) else { return findings };
-    if let (Some(source), false) = (report.sources.first(), report.sources.contains(&plan.remote)) {
+    let heard: Vec<SocketAddr> =
+        report.voice.sources.iter().filter(|source| !source.is_foreign).filter_map(|s| s.remote).collect();
+    if let (Some(source), false) = (heard.first(), heard.contains(&plan.remote)) {
         warn(
             "media-from-elsewhere",
             Side::Peer,
@@ -77,6 +91,88 @@ pub(in crate::check) fn odd(hearing: &Hearing<'_>) -> Vec<Finding> {
     }
     findings.extend(jumped(to, received));
     findings
+}
+
+type Odd = (&'static str, Side, String, &'static str);
+
+/// Packets from elsewhere than the peer's: nobody was given them to hear.
+fn foreign(hearing: &Hearing<'_>) -> Option<Odd> {
+    let Hearing { to, report, .. } = hearing;
+    let address = |source: &Source| source.remote.map_or_else(|| "?".to_owned(), |remote| remote.to_string());
+    let (strangers, beside): (Vec<&Source>, Vec<&Source>) =
+        report.voice.sources.iter().filter(|source| source.is_foreign).partition(|source| source.is_stranger);
+    if let Some(first) = strangers.first() {
+        let mut addresses: Vec<String> = strangers.iter().map(|source| address(source)).collect();
+        addresses.dedup();
+        let seen = format!(
+            "{} RTP packets came to {to} from {} (SSRC {:08x}), which no description names: not counted as heard",
+            report.voice.foreign_packets,
+            addresses.join(", "),
+            first.ssrc
+        );
+        let advice = "somebody else sends to our media port: media ports open to all need SRTP or a firewall; if it is the platform's media server, its SDP has to name it";
+        return Some(("foreign-media", Side::Path, seen, advice));
+    }
+    // What was on its way as the media moved is little.
+    let most =
+        beside.into_iter().max_by_key(|source| source.packets).filter(|source| source.packets >= MANY)?;
+    let seen = format!(
+        "{} RTP packets came to {to} from {} (SSRC {:08x}) while the voice came from another address: not counted as heard",
+        most.packets,
+        address(most),
+        most.ssrc
+    );
+    let advice = "two senders for one call: somebody else sends to our media port, or the platform does not stop the media of before";
+    Some(("foreign-media", Side::Path, seen, advice))
+}
+
+/// Our own packets among those that came.
+fn returned(hearing: &Hearing<'_>) -> Option<Odd> {
+    let Hearing { to, report, .. } = hearing;
+    let returned = report.voice.returned;
+    // Without any others that is the verdict itself.
+    (returned > 0 && hearing.packets > 0).then(|| {
+        let seen = format!(
+            "{returned} of {to}'s own RTP packets came back to it (SSRC {:08x}): a loop; not counted as heard",
+            report.ssrc.unwrap_or_default()
+        );
+        let advice = "platform: its relay sends the media of an end back to that end too (RFC 3550 sec. 8.2); people hear themselves";
+        ("media-returned", Side::Peer, seen, advice)
+    })
+}
+
+/// More sound than time.
+fn excess(hearing: &Hearing<'_>) -> Option<Odd> {
+    let Hearing { to, report, .. } = hearing;
+    let excess = report.voice.excess;
+    (excess >= MANY).then(|| {
+        let seen = format!(
+            "more sound came to {to} than time passed: {excess} packets of voice too many, which nobody was given to hear"
+        );
+        let advice = "two senders under one address, a stream that is sent twice, or a flood: see the sources (SSRC) in the capture (--pcap)";
+        ("media-flood", Side::Peer, seen, advice)
+    })
+}
+
+/// What we ourselves did not send.
+fn withheld(hearing: &Hearing<'_>) -> Option<Odd> {
+    let to = &hearing.to;
+    match hearing.report.withheld? {
+        Withheld::NotUnicast(remote) => Some((
+            "media-address-unusable",
+            Side::Peer,
+            format!(
+                "the description that {to} got names {remote} for audio, a multicast or broadcast address: nothing is sent there"
+            ),
+            "platform: name the address of the media server, or of the other end, in the c= line",
+        )),
+        Withheld::NothingCame(remote) => Some((
+            "media-unanswered",
+            Side::Path,
+            format!("{to} sent audio to {remote} for 30 s, and nothing came from there: it stopped sending"),
+            "a description that names somebody else's address, or a media path that is blocked on the way back: check the address in the SDP (see the ladder)",
+        )),
+    }
 }
 
 /// The clock of one source jumped (failure H08). Another source is another stream, which needs no marker (RFC 3550 sec. 8.2): a PBX

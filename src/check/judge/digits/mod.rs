@@ -2,12 +2,14 @@
 
 mod agreed;
 mod info;
+mod late;
 mod menu;
 mod told;
 mod words;
 
 pub(in crate::check) use agreed::{Agreed, Events};
 pub(in crate::check) use info::{INFO_TYPE_UNKNOWN, Received, Refusal};
+pub(in crate::check) use late::Lateness;
 pub(in crate::check) use menu::{Menu, not_rung, unsent};
 pub(in crate::check) use told::{evidence, result};
 
@@ -67,6 +69,8 @@ pub(in crate::check) struct Arrived {
     pub(in crate::check) refusals: Vec<Refusal>,
     /// Share (0 to 1) of our own packets that went out in time; `None` where none was due.
     pub(in crate::check) pace: Option<f64>,
+    /// Digits at whose time our own ends did not get to their packets.
+    pub(in crate::check) late: Lateness,
 }
 
 /// The verdict on digits by one method, in one sentence, with what was found.
@@ -160,15 +164,21 @@ fn sent(pressed: &Pressed, arrived: &Arrived) -> DigitsVerdict {
         verdict.detail = format!("{}; {}", verdict.detail, lossy.seen);
         verdict.findings.push(lossy);
     }
+    let mut doubted = Vec::new();
     for alike in kinds(&judged.defects) {
-        let (by_path, by_peer): (Vec<Defect>, Vec<Defect>) =
+        let (by_path, others): (Vec<Defect>, Vec<Defect>) =
             alike.into_iter().partition(|defect| path.explains(*defect));
-        for (alike, is_path) in [(by_path, true), (by_peer, false)] {
+        let (by_us, by_peer): (Vec<Defect>, Vec<Defect>) =
+            others.into_iter().partition(|defect| arrived.late.explains(*defect));
+        for (alike, side) in [(by_path, Side::Path), (by_us, Side::Probe), (by_peer, Side::Peer)] {
             let Some(&kind) = alike.first() else { continue };
             let mut finding = words::finding(pressed, arrived, kind, &alike);
-            if is_path {
+            if side == Side::Path {
                 (finding.severity, finding.side) = (Severity::Warning, Side::Path);
                 finding.advice = REPAIR.to_owned();
+            } else if side == Side::Probe {
+                doubted.push(finding.seen);
+                continue;
             } else if finding.severity == Severity::Error {
                 if verdict.verdict != Verdict::Fail {
                     verdict.detail = finding.seen.clone();
@@ -193,6 +203,12 @@ fn sent(pressed: &Pressed, arrived: &Arrived) -> DigitsVerdict {
         verdict.findings.push(finding);
     }
     verdict.judged = Some(judged);
+    if let Some(finding) = arrived.late.finding(&doubted) {
+        if verdict.verdict != Verdict::Fail {
+            (verdict.verdict, verdict.detail) = (Verdict::Inconclusive, finding.seen.clone());
+        }
+        verdict.findings.push(finding);
+    }
     doubt(&mut verdict, arrived.pace);
     verdict
 }
@@ -260,7 +276,7 @@ impl Path<'_> {
                 | Defect::Changed { .. }
                 | Defect::Doubled { by: By::Repeat, .. }
         );
-        let is_interrupted = words::position(defect).is_some_and(|at| self.interrupted.contains(&at));
+        let is_interrupted = defect.position().is_some_and(|at| self.interrupted.contains(&at));
         by_loss && (self.loss > LOSSY || is_interrupted)
     }
 

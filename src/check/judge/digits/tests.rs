@@ -50,6 +50,7 @@ fn arrived(sent: &str, received: &str) -> Arrived {
         packets: 300,
         refusals: Vec::new(),
         pace: Some(1.0),
+        late: Lateness::default(),
     }
 }
 

@@ -11,7 +11,7 @@ pub(super) fn shown(digits: &str) -> &str {
 
 /// The digits that a kind of defect met, e.g. `digits 1 (place 2), 5 (place 3)`.
 fn digits(pressed: &Pressed, alike: &[Defect]) -> String {
-    let positions: Vec<usize> = alike.iter().filter_map(|defect| position(*defect)).collect();
+    let positions: Vec<usize> = alike.iter().filter_map(|defect| defect.position()).collect();
     places(&pressed.sent, &positions)
 }
 
@@ -31,32 +31,6 @@ pub(super) fn places(sent: &[Digit], positions: &[usize]) -> String {
     match named.as_slice() {
         [one] => format!("digit {one}"),
         many => format!("digits {}", many.join(", ")),
-    }
-}
-
-pub(super) fn position(defect: Defect) -> Option<usize> {
-    match defect {
-        Defect::Lost { position }
-        | Defect::Merged { position }
-        | Defect::Doubled { position, .. }
-        | Defect::Swapped { position }
-        | Defect::Changed { position, .. }
-        | Defect::Shortened { position, .. }
-        | Defect::TooQuiet { position }
-        | Defect::NoEndPacket { position }
-        | Defect::NoMarker { position }
-        | Defect::WrongPayloadType { position, .. }
-        | Defect::WrongClockRate { position, .. }
-        | Defect::AnotherSsrc { position }
-        | Defect::AnotherAddress { position }
-        | Defect::SharedTimestamp { position }
-        | Defect::Late { position, .. }
-        | Defect::SparseUpdates { position, .. }
-        | Defect::Broken { position, .. } => Some(position),
-        Defect::NothingArrived
-        | Defect::Converted { .. }
-        | Defect::Invented { .. }
-        | Defect::NoDigit { .. } => None,
     }
 }
 
@@ -225,7 +199,7 @@ pub(super) fn finding(pressed: &Pressed, arrived: &Arrived, kind: Defect, alike:
 
 /// Whether the digit's packets are missing among voice that is not.
 fn is_dropped(arrived: &Arrived, lost: Defect) -> bool {
-    position(lost).is_some_and(|at| arrived.expected.around.dropped.contains(&at))
+    lost.position().is_some_and(|at| arrived.expected.around.dropped.contains(&at))
 }
 
 fn late(which: &str, alike: &[Defect], is_overtaken: bool, arrived: &Arrived) -> Finding {
@@ -240,7 +214,7 @@ fn late(which: &str, alike: &[Defect], is_overtaken: bool, arrived: &Arrived) ->
     let after = if least == most { most } else { format!("{least} to {most}") };
     let advice = "platform: it holds digits back to look for feature codes (*, #): shorten that time, or switch the codes off where nobody needs them";
     if is_overtaken {
-        let at = alike.iter().filter_map(|defect| position(*defect)).min().unwrap_or_default();
+        let at = alike.iter().filter_map(|defect| defect.position()).min().unwrap_or_default();
         let behind: String =
             arrived.expected.digits.iter().skip(at + 1).map(|digit| digit.character()).collect();
         return Finding::new(

@@ -1,0 +1,179 @@
+//! Verdicts on audio by tables.
+
+#![allow(clippy::unwrap_used)]
+use super::*;
+use crate::media::party_tone::Party;
+use crate::media::stream::Source;
+use crate::sdp::{Codec, Direction, MediaPlan};
+
+const MS: Duration = Duration::from_millis(1);
+const PEER: &str = "192.0.2.1:4000";
+
+fn plan() -> MediaPlan {
+    MediaPlan {
+        local: "192.0.2.9:6000".parse().unwrap(),
+        local_rtcp: "192.0.2.9:6001".parse().unwrap(),
+        remote: PEER.parse().unwrap(),
+        remote_rtcp: "192.0.2.1:4001".parse().unwrap(),
+        direction: Direction::SendRecv,
+        codec: Codec::Pcma,
+        send_payload_type: 8,
+        receive_payload_type: 8,
+        send_telephone_event: None,
+        receive_telephone_event: None,
+        ptime: 20 * MS,
+    }
+}
+
+/// Who sent this many packets.
+fn source(ssrc: u32, remote: &str, packets: u64) -> Source {
+    Source {
+        ssrc,
+        remote: remote.parse().ok(),
+        packets,
+        events: 0,
+        is_foreign: remote != PEER,
+        is_stranger: !remote.starts_with("192.0.2.1:"),
+    }
+}
+
+/// Three seconds in which bob was heard by alice, who has the tone of party 0.
+fn healthy() -> MediaReport {
+    let mut report = MediaReport { plan: Some(plan()), ssrc: Some(0xa11ce), ..MediaReport::default() };
+    report.received.received = 150;
+    report.received.expected = 150;
+    report.heard = vec![(Party::new(1).unwrap(), 2_900 * MS)];
+    report.audible = 2_900 * MS;
+    report.voice.sources = vec![source(0xb0b, PEER, 150)];
+    report
+}
+
+fn with(report: &MediaReport, change: impl FnOnce(&mut Hearing<'_>)) -> (StepVerdict, Vec<String>) {
+    let now = Instant::now();
+    let mut hearing = Hearing {
+        figures: &B_TO_A,
+        from: "bob".to_owned(),
+        to: "alice".to_owned(),
+        sent: Some(150),
+        withheld: None,
+        report,
+        packets: report.received.received,
+        described: Default::default(),
+        other_way: Some(true),
+        tones: Some(Tones { wanted: Party::new(1).unwrap(), own: Party::new(0).unwrap() }),
+        answered: Some(now),
+        listened: now,
+        last_heard: Some(now + 3_000 * MS),
+        looked: now + 3_000 * MS,
+        ended: None,
+        pace: Some(1.0),
+        probe_limit: None,
+    };
+    change(&mut hearing);
+    let odd = odd(&hearing).into_iter().map(|finding| format!("{}: {}", finding.code, finding.seen));
+    (judge(&hearing), odd.collect())
+}
+
+fn code(judged: &StepVerdict) -> &str {
+    judged.finding.as_ref().map_or("", |finding| finding.code.as_ref())
+}
+
+/// One end of ours alone.
+fn alone(hearing: &mut Hearing<'_>) {
+    (hearing.tones, hearing.sent, hearing.other_way) = (None, None, None);
+}
+
+#[test]
+fn a_jump_within_one_source_is_told_and_another_source_is_not() {
+    let seen = |ssrc_changes, timestamp_jumps| {
+        let mut report = healthy();
+        (report.received.ssrc_changes, report.received.timestamp_jumps) = (ssrc_changes, timestamp_jumps);
+        with(&report, |_| {}).1.concat()
+    };
+    assert_eq!([seen(0, 0), seen(3, 0)], ["", ""]);
+    assert!(seen(0, 1).contains("jumped once within"));
+    assert!(seen(1, 2).contains("jumped 2 times within"));
+}
+
+#[test]
+fn strangers_are_told_and_never_heard() {
+    let mut report = healthy();
+    report.voice.sources.push(source(9, "198.51.100.9:4000", 12_000));
+    report.voice.foreign_packets = 12_000;
+    let (judged, odd) = with(&report, |_| {});
+    assert_eq!(judged.verdict, Verdict::Pass);
+    assert!(
+        odd[0].starts_with("foreign-media: 12000 RTP packets came to alice from 198.51.100.9:4000"),
+        "{odd:?}"
+    );
+    // Nobody else sends: they are no audio, and what is missing is told with them.
+    report.voice.sources.remove(0);
+    report.received.received = 0;
+    report.heard.clear();
+    let (judged, _) = with(&report, |_| {});
+    assert_eq!((judged.verdict, code(&judged)), (Verdict::Fail, "one-way-audio"));
+    assert!(judged.detail.contains("198.51.100.9:4000, which no description names"), "{}", judged.detail);
+    let (judged, _) = with(&report, alone);
+    assert_eq!((judged.verdict, code(&judged)), (Verdict::Fail, "no-audio"));
+}
+
+#[test]
+fn another_port_of_the_same_host_is_told_where_it_goes_on_sending() {
+    for (packets, codes) in [(12, 0), (400, 1)] {
+        let mut report = healthy();
+        report.voice.sources.push(source(9, "192.0.2.1:5000", packets));
+        report.voice.foreign_packets = packets;
+        let (judged, odd) = with(&report, |_| {});
+        assert_eq!((judged.verdict, odd.len()), (Verdict::Pass, codes), "{odd:?}");
+    }
+    // Symmetric RTP: what was heard came from another port than the description says.
+    let mut report = healthy();
+    report.voice.sources = vec![Source { is_foreign: false, ..source(0xb0b, "192.0.2.1:5000", 150) }];
+    let (judged, odd) = with(&report, |_| {});
+    assert_eq!(judged.verdict, Verdict::Pass);
+    assert!(odd[0].starts_with("media-from-elsewhere"), "{odd:?}");
+}
+
+#[test]
+fn our_own_packets_are_a_loop_and_an_echo_is_none_to_blame() {
+    let mut report = healthy();
+    report.voice.returned = 140;
+    let (judged, odd) = with(&report, |_| {});
+    assert_eq!(judged.verdict, Verdict::Pass);
+    assert!(odd[0].starts_with("media-returned: 140 of alice's own RTP packets came back"), "{odd:?}");
+    report.received.received = 0;
+    report.heard.clear();
+    report.audible = Duration::ZERO;
+    let (judged, odd) = with(&report, |_| {});
+    assert_eq!((judged.verdict, code(&judged), odd.len()), (Verdict::Fail, "own-voice", 0), "{odd:?}");
+    let (judged, _) = with(&report, alone);
+    assert_eq!((judged.verdict, code(&judged)), (Verdict::Pass, "media-returned"));
+    assert!(judged.detail.contains("140 of its RTP packets came back (SSRC 000a11ce)"), "{}", judged.detail);
+}
+
+#[test]
+fn more_sound_than_time_is_told() {
+    for (excess, told) in [(0, false), (3, false), (11_000, true)] {
+        let mut report = healthy();
+        report.voice.excess = excess;
+        let (_, odd) = with(&report, |_| {});
+        assert_eq!(odd.iter().any(|seen| seen.starts_with("media-flood")), told, "{odd:?}");
+    }
+}
+
+#[test]
+fn what_is_kept_back_says_where_it_would_have_gone() {
+    let mut report = healthy();
+    report.received.received = 0;
+    report.heard.clear();
+    let nowhere = "239.1.1.1:4000".parse().unwrap();
+    let (judged, _) = with(&report, |hearing| {
+        (hearing.withheld, hearing.sent) = (Some(Withheld::NotUnicast(nowhere)), Some(0));
+    });
+    assert_eq!((judged.verdict, code(&judged)), (Verdict::Fail, "media-address-unusable"));
+    assert!(judged.detail.contains("239.1.1.1:4000"), "{}", judged.detail);
+    let mut report = healthy();
+    report.withheld = Some(Withheld::NothingCame(PEER.parse().unwrap()));
+    let (_, odd) = with(&report, |_| {});
+    assert!(odd[0].starts_with("media-unanswered: alice sent audio to 192.0.2.1:4000 for 30 s"), "{odd:?}");
+}
