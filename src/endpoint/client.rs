@@ -1,12 +1,12 @@
 //! A running client transaction, as its owner sees it.
 
-use super::handle::Command;
+use super::command::Command;
 use super::mailbox::{Mailbox, mailbox};
-use super::{Endpoint, Scope, Switch};
+use super::oversize::switch;
+use super::{ClientEvent, Endpoint, Scope, Switch};
 use crate::error::{Argument, Error, Problem};
 use crate::message::{Flow, Message};
 use crate::syntax::Reason;
-use crate::transport::TransportError;
 use std::future::poll_fn;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -16,38 +16,32 @@ use std::time::Instant;
 /// is left in peace.
 #[derive(Debug)]
 pub struct ClientTransaction {
-    pub(super) mailbox: Mailbox,
-    pub(super) flow: Flow,
-    pub(super) sent_at: Instant,
-    pub(super) switch: Option<Switch>,
+    mailbox: Mailbox,
+    flow: Flow,
+    sent_at: Instant,
+    switch: Option<Switch>,
     /// The loop runs as long as somebody waits for it.
-    pub(super) _endpoint: Endpoint,
+    _endpoint: Endpoint,
 }
 
-/// What a client transaction says.
-#[derive(Debug)]
-#[non_exhaustive]
-pub enum ClientEvent {
-    /// A provisional response (1xx). At most 16 wait to be fetched.
-    Provisional(Received),
-    /// A final response; for a non-INVITE, and for an INVITE unless it is a 2xx, the last event.
-    Final(Received),
-    /// No final response in time; the last event.
-    Timeout,
-    /// The request could not be sent, or its connection was lost; the last event.
-    Failed(TransportError),
-}
-
-/// A response with its circumstances.
-#[derive(Debug)]
-#[non_exhaustive]
-pub struct Received {
-    /// The response.
-    pub message: Message,
-    /// Where it came from.
-    pub flow: Flow,
-    /// When the packet was read.
-    pub at: Instant,
+impl Scope {
+    /// Sends a request (without Via) in a client transaction of its own. Messages of its Call-ID are recorded here from now on.
+    /// A request over [`Config::udp_request_limit`](super::Config::udp_request_limit) goes by TCP when the peer takes it; the
+    /// record, [`ClientTransaction::flow`] and [`ClientTransaction::switched`] say so.
+    ///
+    /// # Errors
+    /// [`Error::Closed`].
+    pub async fn request(&self, request: Message, flow: Flow) -> Result<ClientTransaction, Error> {
+        if let Ok(call_id) = request.call_id() {
+            self.claim(call_id);
+        }
+        let (flow, switch) = switch(self, &request, flow).await;
+        let (post, mut mailbox) = mailbox(Some(request));
+        let log = Arc::clone(&self.log);
+        self.endpoint().command(Command::Request { flow, log, post }).await?;
+        let sent_at = poll_fn(|cx| mailbox.poll_sent(cx)).await.ok_or(Error::Closed)?;
+        Ok(ClientTransaction { mailbox, flow, sent_at, switch, _endpoint: self.endpoint().clone() })
+    }
 }
 
 impl ClientTransaction {

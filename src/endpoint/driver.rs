@@ -1,7 +1,7 @@
 //! The loop: commands, packets, connections and deadlines go in, a bounded number of each in a turn.
 
+use super::command::{Command, QUEUE_MAX, Queued, Shared};
 use super::connections::{Connections, Route};
-use super::handle::{Command, QUEUE_MAX, Queued, Shared};
 use super::incoming::IncomingEvent;
 use super::log::Log;
 use super::mailbox::Post;

@@ -1,145 +1,27 @@
-//! The handle of a running endpoint, and the commands that it gives to the loop.
+//! The handle of a running endpoint.
 
-use super::driver::Driver;
-use super::log::{Log, Registry};
-use super::mailbox::Post;
-use super::sockets::Socket;
-use super::switch::Unswitchable;
-use super::{Config, Incoming, Scope, Stats};
-use crate::error::{Argument, Error, Problem};
+use super::command::{Command, Queued, Shared};
+use super::log::Log;
+use super::{Config, Stats};
+use crate::error::Error;
 use crate::message::{Flow, Ids, Message, Transport};
-use crate::transaction::{ClientId, ServerId};
-use crate::transport::{
-    Listener, Network, OsNetwork, ResolveError, SystemResolver, TransportError, TransportErrorKind,
-    resolve_by,
-};
+use crate::transaction::ServerId;
+use crate::transport::{ResolveError, SystemResolver, TransportError, TransportErrorKind, resolve_by};
 use bytes::Bytes;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::net::{IpAddr, SocketAddr};
+use std::sync::{Arc, PoisonError};
 use std::time::Duration;
-use std::time::Instant;
 use tokio::sync::{mpsc, oneshot};
 
-/// The longest queue that may be asked for.
-pub(super) const QUEUE_MAX: usize = 1 << 20;
-
-/// A handle of a running endpoint; cheap to clone. The loop ends when the last handle is gone ([`Scope`] and
+/// A handle of a running endpoint; cheap to clone. The loop ends when the last handle is gone ([`Scope`](super::Scope) and
 /// [`ClientTransaction`](super::ClientTransaction) hold one) or [`Endpoint::close`] is called.
 #[derive(Debug, Clone)]
 pub struct Endpoint {
-    commands: mpsc::Sender<Queued>,
-    shared: Arc<Shared>,
-}
-
-/// What handles and loop both look at.
-#[derive(Debug)]
-pub(super) struct Shared {
-    pub(super) config: Config,
-    pub(super) network: Arc<dyn Network>,
-    pub(super) registry: Registry,
-    pub(super) stats: Mutex<Stats>,
-    pub(super) unswitchable: Unswitchable,
-    local_addrs: Vec<(Transport, SocketAddr)>,
-    ids: Mutex<Ids>,
-}
-
-/// A command and when it was given.
-#[derive(Debug)]
-pub(super) struct Queued {
-    pub(super) at: Instant,
-    pub(super) command: Command,
-}
-
-/// What the loop is told to do.
-#[derive(Debug)]
-pub(super) enum Command {
-    Request {
-        flow: Flow,
-        log: Arc<Log>,
-        post: Post,
-    },
-    Outside {
-        request: Box<Message>,
-        flow: Flow,
-    },
-    Cancel {
-        invite: ClientId,
-        reason: Option<String>,
-        flow: Flow,
-        log: Arc<Log>,
-        post: Post,
-    },
-    Respond {
-        id: ServerId,
-        response: Box<Message>,
-    },
-    Abandon(ServerId),
-    Raw {
-        flow: Flow,
-        bytes: Bytes,
-    },
-    Open {
-        local: Option<IpAddr>,
-        remote: SocketAddr,
-        log: Option<Arc<Log>>,
-        reply: oneshot::Sender<Result<Flow, TransportError>>,
-    },
-    Disconnect(Flow),
-    CloseWhenIdle {
-        flow: Flow,
-        time: Duration,
-    },
-    Close,
+    pub(super) commands: mpsc::Sender<Queued>,
+    pub(super) shared: Arc<Shared>,
 }
 
 impl Endpoint {
-    /// Binds and starts the loop on the current tokio runtime.
-    ///
-    /// # Errors
-    /// [`Error::Bind`].
-    pub async fn bind(config: Config) -> Result<(Endpoint, Incoming), Error> {
-        let network = config.network.clone().unwrap_or_else(|| Arc::new(OsNetwork::new()));
-        let mut local_addrs = Vec::new();
-        let mut sockets = Vec::new();
-        for &local in &config.udp {
-            let fail = |source| Error::Bind { address: format!("udp:{local}"), source };
-            let socket = Socket::new(network.bind_udp(local).map_err(fail)?, config.udp_send_queue.max(1))
-                .map_err(fail)?;
-            local_addrs.push((Transport::Udp, socket.bound()));
-            sockets.push(socket);
-        }
-        let mut listeners = Vec::new();
-        for &local in &config.tcp {
-            let fail = |source| Error::Bind { address: format!("tcp:{local}"), source };
-            let listener = listen(&*network, local, &sockets).map_err(fail)?;
-            local_addrs.push((Transport::Tcp, listener.local_addr().map_err(fail)?));
-            listeners.push(listener);
-        }
-        let mut seed = config.seed.unwrap_or_default();
-        if config.seed.is_none() {
-            getrandom::fill(&mut seed).map_err(|e| {
-                let why = format!("the system gives no randomness: {e}");
-                Error::usage(Argument::Seed, "", Problem::unusable(why, "give a seed"))
-            })?;
-        }
-        let mut ids = Ids::from_seed(seed);
-        let (commands, queued) = mpsc::channel(config.command_queue.clamp(1, QUEUE_MAX));
-        let (events, incoming) = mpsc::channel(config.incoming_queue.clamp(1, QUEUE_MAX));
-        let driver_ids = ids.fork();
-        let shared = Arc::new(Shared {
-            config,
-            network,
-            registry: Registry::default(),
-            stats: Mutex::default(),
-            unswitchable: Unswitchable::default(),
-            local_addrs,
-            ids: Mutex::new(ids),
-        });
-        let driver = Driver::new(Arc::clone(&shared), driver_ids, sockets, listeners, queued, events);
-        tokio::spawn(driver.run());
-        Ok((Endpoint { commands, shared }, Incoming { events: incoming }))
-    }
-
     /// Addresses that are really bound.
     pub fn local_addrs(&self) -> &[(Transport, SocketAddr)] {
         &self.shared.local_addrs
@@ -238,11 +120,6 @@ impl Endpoint {
         answer.await.unwrap_or(Err(closed))
     }
 
-    /// Opens a scope: an owner of Call-IDs that keeps the record of their messages.
-    pub fn scope(&self) -> Scope {
-        Scope::new(self.clone(), Arc::new(Log::new(&self.shared.config)))
-    }
-
     /// Answers a request. A response that came from a peer goes out [without its stray CRs](Message::without_stray_cr).
     ///
     /// # Errors
@@ -305,41 +182,4 @@ impl Endpoint {
     pub(super) fn shared(&self) -> &Shared {
         &self.shared
     }
-}
-
-/// Like [`Endpoint::bind`]; without any address on all IPv4 and, where the system has it, IPv6 interfaces, by UDP.
-///
-/// # Errors
-/// [`Error::Bind`].
-pub async fn bind_anywhere(mut config: Config) -> Result<(Endpoint, Incoming), Error> {
-    let everywhere = config.udp.is_empty() && config.tcp.is_empty();
-    if !everywhere {
-        return Endpoint::bind(config).await;
-    }
-    config.udp = vec![(Ipv4Addr::UNSPECIFIED, 0).into(), (Ipv6Addr::UNSPECIFIED, 0).into()];
-    match Endpoint::bind(config.clone()).await {
-        // A host without IPv6 is no reason not to ask over IPv4.
-        Err(_) => {
-            config.udp.truncate(1);
-            Endpoint::bind(config).await
-        }
-        bound => bound,
-    }
-}
-
-/// Listens; when the system may choose the port, at that of the UDP socket of the same address if it is free.
-fn listen(
-    network: &dyn Network,
-    local: SocketAddr,
-    sockets: &[Socket],
-) -> std::io::Result<Box<dyn Listener>> {
-    if local.port() == 0 {
-        let twins = sockets.iter().map(Socket::bound).filter(|bound| bound.ip() == local.ip());
-        for twin in twins {
-            if let Ok(listener) = network.listen(twin) {
-                return Ok(listener);
-            }
-        }
-    }
-    network.listen(local)
 }

@@ -42,10 +42,13 @@
 
 pub mod agent;
 mod automatic;
+mod bind;
 mod client;
+mod command;
 mod config;
 mod connections;
 mod driver;
+mod event;
 mod handle;
 mod incoming;
 mod input;
@@ -53,15 +56,18 @@ mod log;
 mod mailbox;
 mod opening;
 mod output;
+mod oversize;
 mod remotes;
 mod reply;
 mod scope;
 mod sockets;
 mod switch;
 
-pub use client::{ClientEvent, ClientTransaction, Received};
+pub use bind::bind_anywhere;
+pub use client::ClientTransaction;
 pub use config::{Config, Stats};
-pub use handle::{Endpoint, bind_anywhere};
+pub use event::{ClientEvent, Received};
+pub use handle::Endpoint;
 pub use incoming::{Incoming, IncomingEvent, IncomingRequest};
 pub use scope::Scope;
 pub use switch::{Switch, SwitchOutcome};

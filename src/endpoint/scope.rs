@@ -1,15 +1,11 @@
 //! The owner of some Call-IDs and of the record of their messages.
 
 use super::Endpoint;
-use super::client::ClientTransaction;
-use super::handle::Command;
+use super::command::Command;
 use super::log::Log;
-use super::mailbox::mailbox;
-use super::switch::switch;
 use crate::error::Error;
 use crate::message::{Flow, Message, Transport};
 use crate::transport::{MediaRecord, Record, RecordEvent, TransportError};
-use std::future::poll_fn;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -52,24 +48,6 @@ impl Scope {
         }
     }
 
-    /// Sends a request (without Via) in a client transaction of its own. Messages of its Call-ID are recorded here from now on.
-    /// A request over [`Config::udp_request_limit`](super::Config::udp_request_limit) goes by TCP when the peer takes it; the
-    /// record, [`ClientTransaction::flow`] and [`ClientTransaction::switched`] say so.
-    ///
-    /// # Errors
-    /// [`Error::Closed`].
-    pub async fn request(&self, request: Message, flow: Flow) -> Result<ClientTransaction, Error> {
-        if let Ok(call_id) = request.call_id() {
-            self.claim(call_id);
-        }
-        let (flow, switch) = switch(self, &request, flow).await;
-        let (post, mut mailbox) = mailbox(Some(request));
-        let log = Arc::clone(&self.log);
-        self.endpoint.command(Command::Request { flow, log, post }).await?;
-        let sent_at = poll_fn(|cx| mailbox.poll_sent(cx)).await.ok_or(Error::Closed)?;
-        Ok(ClientTransaction { mailbox, flow, sent_at, switch, _endpoint: self.endpoint.clone() })
-    }
-
     /// A call with this Call-ID was taken: where all that comes is recorded ([`Scope::record_all`]) its messages count as our own from now on.
     pub(super) fn claim_taken(&self, call_id: &[u8]) {
         if self.rest.load(Ordering::Relaxed) {
@@ -78,7 +56,7 @@ impl Scope {
     }
 
     /// Messages of this Call-ID are recorded here from now on.
-    fn claim(&self, call_id: &[u8]) {
+    pub(super) fn claim(&self, call_id: &[u8]) {
         let Some(call_id) = self.endpoint.shared().registry.claim(call_id, &self.log) else { return };
         let mut owned = self.call_ids.lock().unwrap_or_else(PoisonError::into_inner);
         owned.push(call_id);
@@ -153,6 +131,13 @@ impl Scope {
     /// [`Config::max_record_bytes`](super::Config::max_record_bytes).
     pub fn records_dropped(&self) -> u64 {
         self.log.dropped()
+    }
+}
+
+impl Endpoint {
+    /// Opens a scope: an owner of Call-IDs that keeps the record of their messages.
+    pub fn scope(&self) -> Scope {
+        Scope::new(self.clone(), Arc::new(Log::new(&self.shared.config)))
     }
 }
 

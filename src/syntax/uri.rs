@@ -1,8 +1,11 @@
 //! URIs: `sip:`, `sips:`, `tel:` and any other absolute URI.
-use super::class::{self, Scan, URI, URI_PARAM, USER, is};
+mod compare;
+mod headers;
+mod telephone;
+
+use super::class::{Scan, URI, URI_PARAM, USER, is};
 use super::host::scan_port;
 use super::{Host, Params, SyntaxError, SyntaxErrorKind};
-use std::borrow::Cow;
 
 /// The scheme of a URI.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -157,7 +160,7 @@ impl<'a> Uri<'a> {
     /// The order of parameters and headers makes no difference, up to 32 of each: URIs with more of them are equal only when these stand
     /// in the same order.
     pub fn is_equivalent(&self, other: &Uri<'_>) -> bool {
-        super::uri_compare::equivalent(self, other)
+        compare::equivalent(self, other)
     }
 }
 
@@ -179,35 +182,9 @@ fn uri_params<'a>(scan: &mut Scan<'a>) -> Result<Params<'a>, SyntaxError> {
 
 impl std::fmt::Debug for Uri<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let text = super::uri_compare::without_password(self);
+        let text = compare::without_password(self);
         f.debug_tuple("Uri").field(&String::from_utf8_lossy(&text)).finish()
     }
-}
-
-/// Octets of an escaped text (`%41` is `A`); what is no escape stays.
-pub fn unescape(text: &[u8]) -> Cow<'_, [u8]> {
-    if memchr::memchr(b'%', text).is_none() {
-        return Cow::Borrowed(text);
-    }
-    let mut out = Vec::with_capacity(text.len());
-    let mut rest = text;
-    while let Some((&first, tail)) = rest.split_first() {
-        let octet = match tail {
-            [high, low, ..] if first == b'%' => class::hex(*high).zip(class::hex(*low)),
-            _ => None,
-        };
-        match octet {
-            Some((high, low)) => {
-                out.push(high << 4 | low);
-                rest = &tail[2..];
-            }
-            None => {
-                out.push(first);
-                rest = tail;
-            }
-        }
-    }
-    Cow::Owned(out)
 }
 
 #[cfg(test)]
@@ -278,11 +255,5 @@ mod tests {
         ] {
             assert_eq!(Uri::parse(bad.as_bytes()).unwrap_err().offset, offset, "{bad}");
         }
-    }
-
-    #[test]
-    fn unescapes_what_is_an_escape() {
-        assert_eq!(&*unescape(b"%6C%72-%00%zz%4"), b"lr-\0%zz%4");
-        assert!(matches!(unescape(b"plain"), Cow::Borrowed(b"plain")));
     }
 }

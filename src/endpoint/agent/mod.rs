@@ -250,7 +250,7 @@ impl Agent {
     /// Takes over what comes to the scope's endpoint.
     pub fn start(scope: Scope, incoming: Incoming, config: AgentConfig) -> (Agent, Arrivals) {
         let agent = Agent { scope: Arc::new(scope), directory: Arc::default(), config: Arc::new(config) };
-        let queue = agent.endpoint().config().incoming_queue.clamp(1, super::handle::QUEUE_MAX);
+        let queue = agent.endpoint().config().incoming_queue.clamp(1, super::command::QUEUE_MAX);
         let (arrivals, receiver) = mpsc::channel(queue);
         tokio::spawn(dispatch::run(agent.clone(), incoming, arrivals));
         (agent, Arrivals(receiver))

@@ -2,6 +2,7 @@
 
 use super::Config;
 use crate::message::{Builder, Message, reason_phrase};
+use crate::sdp::SdpError;
 use crate::syntax::{HeaderName, Limits, MediaType, Method, multipart};
 
 /// The type of descriptions.
@@ -80,4 +81,12 @@ impl Config {
         }
         builder
     }
+}
+
+/// The Warning of a description that is refused (RFC 3261 sec. 20.43): 304 for a media type that is not available, else 399.
+pub(super) fn warning(error: &SdpError) -> String {
+    let code = if matches!(error, SdpError::NoAudio | SdpError::NoCommonCodec(_)) { 304 } else { 399 };
+    let text: String =
+        error.to_string().chars().filter(|c| !c.is_control() && !matches!(c, '"' | '\\')).take(200).collect();
+    format!("{code} ringback \"{text}\"")
 }

@@ -1,12 +1,11 @@
 //! Changes of a call that is up: re-INVITE and UPDATE both ways, hold and resume, glare (RFC 3261 sec. 14, RFC 3311, RFC 3264 sec. 8).
 
-use super::Hold;
-use super::body::{SDP, sdp};
+use super::body::{SDP, sdp, warning};
 use super::event::{By, Event};
-use super::incoming::warning;
-use super::machine::{Call, MAX_GLARES, MAX_WAITING, Phase};
 use super::request::{Kind, Pending, credentials_of};
 use super::session::{TooSmall, min_se};
+use super::state::{MAX_GLARES, MAX_WAITING, Phase};
+use super::{Call, Hold};
 use crate::message::Message;
 use crate::sdp::{Direction, MediaPlan, Negotiation, SdpError};
 use crate::syntax::{HeaderName, Method, Refresher};

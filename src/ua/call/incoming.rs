@@ -1,10 +1,10 @@
 //! The side that is called: ringing, reliable or not, the answer, and the 2xx that waits for its ACK.
 
-use super::body::{SDP, lists, sdp};
+use super::body::{SDP, lists, sdp, warning};
 use super::event::{By, Cause, Event};
-use super::machine::{Call, Leg, Phase};
 use super::session::{Granted, TooSmall};
-use super::{Config, Output};
+use super::state::{Leg, Phase};
+use super::{Call, Config, FarParty, Output};
 use crate::message::{Ids, Message};
 use crate::sdp::{MediaPlan, SdpError, summary};
 use crate::syntax::{HeaderName, Method, RAck};
@@ -138,7 +138,7 @@ impl Call {
             .map_err(|TooSmall(least)| (422, vec![(HeaderName::MinSe, least.to_string())]))?;
         let mut leg = Leg::new(dialog, self.negotiation.clone());
         leg.allows_update = lists(invite, HeaderName::Allow, "UPDATE");
-        leg.meet(invite);
+        leg.far = FarParty::of(invite);
         let answer = match sdp(invite).map(|offer| leg.negotiation.answer(offer)) {
             None => None,
             Some(Ok(answer)) => Some(answer),
@@ -411,12 +411,4 @@ impl Call {
     pub(super) fn may_be_offered(&self) -> bool {
         self.invited.as_ref().is_none_or(|invited| invited.described && invited.reliable.is_none())
     }
-}
-
-/// RFC 3261 sec. 20.43: 304 media type not available, or 399 for the rest.
-pub(super) fn warning(error: &SdpError) -> String {
-    let code = if matches!(error, SdpError::NoAudio | SdpError::NoCommonCodec(_)) { 304 } else { 399 };
-    let text: String =
-        error.to_string().chars().filter(|c| !c.is_control() && !matches!(c, '"' | '\\')).take(200).collect();
-    format!("{code} ringback \"{text}\"")
 }

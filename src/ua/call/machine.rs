@@ -1,117 +1,20 @@
-//! The machine of a call: its state, the four verbs, and how it ends.
+//! The machine of a call: the four verbs, what it knows, and how it ends.
 
 use super::change::Changes;
 use super::event::{By, Cause, Event};
-use super::incoming::{Accepted, Invited};
-use super::outgoing::Inviting;
-use super::request::{Kind, Pending};
-use super::session::Session;
-use super::{Command, Config, FarParty, Input, Output, RequestId};
+use super::incoming::Accepted;
+use super::request::Kind;
+use super::state::Phase;
+use super::{Call, Command, Config, FarParty, Input, Output, RequestId};
 use crate::message::{Builder, Ids, Message};
 use crate::sdp::{MediaPlan, Negotiation};
 use crate::syntax::{HeaderName, Method, Reason};
 use crate::transaction::ServerId;
-use crate::ua::dialog::Dialog;
-use crate::ua::transfer::{Referrals, Replaces};
+use crate::ua::transfer::Referrals;
 use crate::ua::trust::Realms;
 use std::collections::VecDeque;
 use std::net::IpAddr;
 use std::time::Instant;
-
-/// Most early dialogs of one INVITE; provisional responses of further forks are left alone.
-pub const MAX_FORKS: usize = 16;
-/// Most forks of one INVITE that are acknowledged and hung up when they answer.
-pub const MAX_ANSWERS: usize = 256;
-/// Changes that wait for others to end, and requests without response; further changes, INFOs and PRACKs are dropped.
-pub const MAX_WAITING: usize = 64;
-/// Glares (491) of one change before it is given up.
-pub const MAX_GLARES: u32 = 8;
-/// ACKs that are kept of each dialog, to be sent again.
-const MAX_ACKS: usize = 4;
-
-/// One call.
-#[derive(Debug)]
-pub struct Call {
-    pub(super) config: Config,
-    pub(super) ids: Ids,
-    pub(super) call_id: String,
-    pub(super) local_tag: String,
-    /// Did we make the call? (Then its Call-ID is ours, see RFC 3261 sec. 14.1.)
-    pub(super) is_caller: bool,
-    pub(super) phase: Phase,
-    /// What each fork begins with: our offer.
-    pub(super) negotiation: Negotiation,
-    /// Early dialogs and confirmed ones; never removed.
-    pub(super) legs: Vec<Leg>,
-    /// The dialog of the call, as soon as it is answered (or early, where we are called).
-    pub(super) up: Option<usize>,
-    pub(super) inviting: Option<Inviting>,
-    pub(super) invited: Option<Invited>,
-    pub(super) accepted: Option<Accepted>,
-    pub(super) pending: Vec<Pending>,
-    pub(super) changes: Changes,
-    pub(super) session: Option<Session>,
-    pub(super) referrals: Referrals,
-    /// Whose challenges are answered.
-    pub(super) realms: Realms,
-    /// Of the INVITE that we were called with.
-    pub(super) replaces: Option<Replaces>,
-    /// A BYE that waits for the ACK of our 2xx, with its Reason.
-    pub(super) bye_after_ack: Option<Option<String>>,
-    /// Repetitions of 2xx may come until then.
-    pub(super) linger_until: Option<Instant>,
-    next_id: u64,
-    finished: bool,
-    pub(super) outputs: VecDeque<Output>,
-}
-
-/// Where a call stands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Phase {
-    /// Not dialled.
-    Idle,
-    /// Not answered, in either role.
-    Ringing,
-    /// Answered.
-    Up,
-    /// Our BYE is on its way.
-    Closing,
-    /// Ended.
-    Over,
-}
-
-/// One dialog of the call.
-#[derive(Debug)]
-pub(super) struct Leg {
-    pub(super) dialog: Dialog,
-    pub(super) negotiation: Negotiation,
-    /// The last RSeq that was acknowledged.
-    pub(super) rseq: Option<u32>,
-    /// Allow of the peer lists UPDATE.
-    pub(super) allows_update: bool,
-    /// Who the peer says to be.
-    pub(super) far: FarParty,
-    /// CSeq of our INVITEs that got a 2xx, with the ACK.
-    acks: VecDeque<(u32, Message)>,
-}
-
-impl Leg {
-    pub(super) fn new(dialog: Dialog, negotiation: Negotiation) -> Leg {
-        let (far, acks) = (FarParty::default(), VecDeque::new());
-        Leg { dialog, negotiation, rseq: None, allows_update: false, far, acks }
-    }
-
-    pub(super) fn keep_ack(&mut self, cseq: u32, ack: Message) {
-        if self.acks.len() == MAX_ACKS {
-            self.acks.pop_front();
-        }
-        self.acks.push_back((cseq, ack));
-    }
-
-    pub(super) fn ack_of(&self, cseq: u32) -> Option<&Message> {
-        self.acks.iter().find(|(number, _)| *number == cseq).map(|(_, ack)| ack)
-    }
-}
 
 impl Call {
     pub(super) fn new(config: Config, mut ids: Ids, call_id: String, is_caller: bool) -> Call {
@@ -182,6 +85,11 @@ impl Call {
     /// What the media of the call is at the moment.
     pub fn plan(&self) -> Option<&MediaPlan> {
         self.legs.get(self.up?)?.negotiation.plan()
+    }
+
+    /// Who is at the far end now, as far as it said.
+    pub fn far_party(&self) -> Option<&FarParty> {
+        self.legs.get(self.up?).map(|leg| &leg.far)
     }
 
     /// Something came in.
@@ -344,6 +252,20 @@ impl Call {
             builder = builder.header(*name, value);
         }
         self.respond(id, request, builder);
+    }
+
+    /// A re-INVITE, UPDATE or ACK of the peer, or its 2xx to one of ours.
+    pub(super) fn hear_of(&mut self, leg: usize, message: &Message) {
+        let Some(leg) = self.legs.get_mut(leg) else { return };
+        let mut said = FarParty::of(message);
+        if !message.is_request() {
+            // To of a response is our own word.
+            (said.uri, said.display_name) = (None, None);
+        }
+        if leg.far.update(said) {
+            let far = Box::new(leg.far.clone());
+            self.event(Event::FarParty(far));
+        }
     }
 
     /// The dialog that a request of the peer belongs to.

@@ -53,6 +53,7 @@ mod party;
 mod refer;
 mod request;
 mod session;
+mod state;
 
 #[cfg(test)]
 mod tests;
@@ -60,18 +61,61 @@ mod tests;
 pub use consent::{Redirects, Refers};
 pub use dtmf::{DTMF, DTMF_RELAY, DtmfInfo};
 pub use event::{By, Cause, Event, Rejection, completed_elsewhere};
-pub use machine::{Call, MAX_ANSWERS, MAX_FORKS, MAX_GLARES, MAX_WAITING};
 pub use outgoing::MAX_TARGETS;
 pub use party::FarParty;
 pub use session::MAX_MIN_SE;
+pub use state::{MAX_ANSWERS, MAX_FORKS, MAX_GLARES, MAX_WAITING};
 
 use crate::auth::Credentials;
-use crate::message::Message;
-use crate::sdp::Local;
+use crate::message::{Ids, Message};
+use crate::sdp::{Local, Negotiation};
 use crate::transaction::ServerId;
-use crate::ua::transfer::{Refer, Referred, Replaces};
-use crate::ua::trust::Trust;
-use std::time::Duration;
+use crate::ua::transfer::{Refer, Referrals, Referred, Replaces};
+use crate::ua::trust::{Realms, Trust};
+use change::Changes;
+use incoming::{Accepted, Invited};
+use outgoing::Inviting;
+use request::Pending;
+use session::Session;
+use state::{Leg, Phase};
+use std::collections::VecDeque;
+use std::time::{Duration, Instant};
+
+/// One call.
+#[derive(Debug)]
+pub struct Call {
+    config: Config,
+    ids: Ids,
+    call_id: String,
+    local_tag: String,
+    /// Did we make the call? (Then its Call-ID is ours, see RFC 3261 sec. 14.1.)
+    is_caller: bool,
+    phase: Phase,
+    /// What each fork begins with: our offer.
+    negotiation: Negotiation,
+    /// Early dialogs and confirmed ones; never removed.
+    legs: Vec<Leg>,
+    /// The dialog of the call, as soon as it is answered (or early, where we are called).
+    up: Option<usize>,
+    inviting: Option<Inviting>,
+    invited: Option<Invited>,
+    accepted: Option<Accepted>,
+    pending: Vec<Pending>,
+    changes: Changes,
+    session: Option<Session>,
+    referrals: Referrals,
+    /// Whose challenges are answered.
+    realms: Realms,
+    /// Of the INVITE that we were called with.
+    replaces: Option<Replaces>,
+    /// A BYE that waits for the ACK of our 2xx, with its Reason.
+    bye_after_ack: Option<Option<String>>,
+    /// Repetitions of 2xx may come until then.
+    linger_until: Option<Instant>,
+    next_id: u64,
+    finished: bool,
+    outputs: VecDeque<Output>,
+}
 
 /// Who we are in a call, and how we behave.
 #[derive(Debug, Clone)]

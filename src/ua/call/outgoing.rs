@@ -3,10 +3,10 @@
 use super::body::{SDP, lists, sdp};
 use super::consent::host_of;
 use super::event::{By, Cause, Event, Rejection};
-use super::machine::{Call, Leg, MAX_ANSWERS, MAX_FORKS, MAX_WAITING, Phase};
 use super::request::{Kind, credentials_of};
 use super::session::min_se;
-use super::{Config, Output, RequestId};
+use super::state::{Leg, MAX_ANSWERS, MAX_FORKS, MAX_WAITING, Phase};
+use super::{Call, Config, FarParty, Output, RequestId};
 use crate::message::{Builder, Ids, Message};
 use crate::sdp::SdpError;
 use crate::syntax::{Contact, HeaderName, Method, Scheme};
@@ -276,7 +276,7 @@ impl Call {
         let credentials =
             inviting.sent.as_ref().map(|(_, request)| credentials_of(request)).unwrap_or_default();
         let Some(this) = self.legs.get_mut(leg) else { return };
-        this.meet(response);
+        this.far.update(FarParty::of(response));
         // An unreadable route set leaves the one of the early dialog.
         let _ = this.dialog.confirm(Some(response));
         let answer = match sdp(response) {

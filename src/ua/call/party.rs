@@ -1,8 +1,6 @@
 //! Who is at the far end, as far as its messages say: P-Asserted-Identity, From (RFC 4916), Contact, and the origin of its session.
 
-use super::Event;
 use super::body::sdp;
-use super::machine::{Call, Leg};
 use crate::message::Message;
 use crate::syntax::{Contact, HeaderName, NameAddr};
 use crate::ua::response::text;
@@ -46,7 +44,7 @@ impl FarParty {
     }
 
     /// Takes over what is said and was not, or was otherwise: has anything changed that was known before?
-    fn update(&mut self, said: FarParty) -> bool {
+    pub(super) fn update(&mut self, said: FarParty) -> bool {
         let mut changed = false;
         let pairs = [
             (&mut self.asserted, said.asserted),
@@ -78,33 +76,5 @@ fn origin(description: &[u8]) -> Option<String> {
     match fields[..] {
         [user, session, _, _, _, address] => Some(format!("{user} {session} {address}")),
         _ => None,
-    }
-}
-
-impl Leg {
-    /// What the first message of the peer says of it.
-    pub(super) fn meet(&mut self, message: &Message) {
-        self.far.update(FarParty::of(message));
-    }
-}
-
-impl Call {
-    /// Who is at the far end now, as far as it said.
-    pub fn far_party(&self) -> Option<&FarParty> {
-        self.legs.get(self.up?).map(|leg| &leg.far)
-    }
-
-    /// A re-INVITE, UPDATE or ACK of the peer, or its 2xx to one of ours.
-    pub(super) fn hear_of(&mut self, leg: usize, message: &Message) {
-        let Some(leg) = self.legs.get_mut(leg) else { return };
-        let mut said = FarParty::of(message);
-        if !message.is_request() {
-            // To of a response is our own word.
-            (said.uri, said.display_name) = (None, None);
-        }
-        if leg.far.update(said) {
-            let far = Box::new(leg.far.clone());
-            self.event(Event::FarParty(far));
-        }
     }
 }

@@ -3,9 +3,10 @@
 //! A subscription has a life of its own in the dialog: it goes on when the session has ended with BYE (RFC 5057 sec. 4), for
 //! [`Config::referral_linger`](super::Config::referral_linger).
 
+use super::Call;
 use super::Event;
-use super::machine::{Call, MAX_WAITING, Phase};
 use super::request::Kind;
+use super::state::{MAX_WAITING, Phase};
 use crate::message::Message;
 use crate::syntax::{HeaderName, Method};
 use crate::transaction::ServerId;

@@ -2,8 +2,8 @@
 
 use super::body::SDP;
 use super::event::{By, Cause, Event};
-use super::machine::{Call, MAX_WAITING, Phase};
-use super::{Output, RequestId};
+use super::state::{MAX_WAITING, Phase};
+use super::{Call, Output, RequestId};
 use crate::message::Message;
 use crate::syntax::{HeaderName, MediaType, Method};
 use crate::transaction::ServerId;

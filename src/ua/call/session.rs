@@ -1,9 +1,9 @@
 //! Session timers (RFC 4028).
 
-use super::Config;
 use super::body::lists;
 use super::event::{By, Cause, Event};
-use super::machine::{Call, Phase};
+use super::state::Phase;
+use super::{Call, Config};
 use crate::message::{Builder, Message};
 use crate::syntax::{HeaderName, Refresher, SessionExpires};
 use std::time::{Duration, Instant};

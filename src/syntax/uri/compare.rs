@@ -1,47 +1,10 @@
 //! Equality of URIs (RFC 3261 sec. 19.1.4).
-use super::class::hex;
-use super::{Host, Params, Scheme, Tel, Uri};
+use super::super::escaped::{MOST, same, same_caseless, same_params};
+use super::super::{Host, Params, Scheme, Tel, Uri};
 use std::borrow::Cow;
 
 /// Parameters that make a difference even when only one of the two URIs has them.
 const SIGNIFICANT: [&[u8]; 5] = [b"user", b"ttl", b"method", b"maddr", b"transport"];
-
-/// Parameters of one URI, and headers of one, that are looked for in any order of the other's. Each of one is held against each of the
-/// other: with no limit a peer's URI of 8 KB could take some million comparisons.
-const MOST: usize = 32;
-
-/// The octets of a text, each with: was it escaped, and had to be? Reserved characters stay escaped when they came escaped: `%3B` in a
-/// user part is not `;`. Other escapes are as good as what they stand for.
-fn octets(text: &[u8]) -> impl Iterator<Item = (bool, u8)> {
-    let mut rest = text;
-    std::iter::from_fn(move || {
-        let (&first, tail) = rest.split_first()?;
-        let escaped = match tail {
-            [high, low, ..] if first == b'%' => hex(*high).zip(hex(*low)),
-            _ => None,
-        };
-        Some(match escaped {
-            Some((high, low)) => {
-                rest = &tail[2..];
-                let octet = high << 4 | low;
-                (!(octet.is_ascii_alphanumeric() || b"-_.!~*'()".contains(&octet)), octet)
-            }
-            None => {
-                rest = tail;
-                (false, first)
-            }
-        })
-    })
-}
-
-fn same(a: &[u8], b: &[u8]) -> bool {
-    a == b || octets(a).eq(octets(b))
-}
-
-fn same_caseless(a: &[u8], b: &[u8]) -> bool {
-    let lower = |(escaped, octet): (bool, u8)| (escaped, octet.to_ascii_lowercase());
-    a.eq_ignore_ascii_case(b) || octets(a).map(lower).eq(octets(b).map(lower))
-}
 
 fn same_option(a: Option<&[u8]>, b: Option<&[u8]>) -> bool {
     match (a, b) {
@@ -58,17 +21,6 @@ fn same_host(a: Option<Host<'_>>, b: Option<Host<'_>>) -> bool {
     }
 }
 
-/// Are these parameters the same to `allow`, which says whether each of the first has what it needs in the second? More than [`MOST`] are
-/// the same only in the same order.
-pub(super) fn same_params<'a>(
-    a: Params<'a>,
-    b: Params<'a>,
-    allow: impl Fn(Params<'a>, Params<'a>) -> bool,
-) -> bool {
-    let few = |params: Params<'a>| params.iter().nth(MOST).is_none();
-    same_caseless(a.raw, b.raw) || few(a) && few(b) && allow(a, b) && allow(b, a)
-}
-
 /// A parameter that (against the grammar) stands more than once is met by any of its namesakes, so that a URI always equals itself.
 fn params_allow(a: Params<'_>, b: Params<'_>) -> bool {
     a.iter().all(|p| {
@@ -83,7 +35,7 @@ fn params_allow(a: Params<'_>, b: Params<'_>) -> bool {
 
 /// Each header of one is a header of the other, in any order, as often. More than [`MOST`] are the same only in the same order.
 fn headers_match(a: &[u8], b: &[u8]) -> bool {
-    use super::uri_headers::fields;
+    use super::headers::fields;
     type Field<'a> = (&'a [u8], &'a [u8]);
     let count = |text, field: Field<'_>| {
         fields(text).filter(|other| same_caseless(other.0, field.0) && same(other.1, field.1)).count()

@@ -1,6 +1,5 @@
 //! The headers of a URI: what stands behind its `?` (RFC 3261 sec. 19.1.1).
-use super::uri::unescape;
-use super::{HeaderName, Uri};
+use super::super::{HeaderName, Uri, unescape};
 use std::borrow::Cow;
 
 /// Name and value of each `&`-separated field, as they came; empty fields are left out.
