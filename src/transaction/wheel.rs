@@ -158,6 +158,11 @@ impl Wheel {
             self.elapsed = start;
             if level > 0 {
                 self.lower(level, place, usize::MAX, Wheel::append);
+                // Lists of the levels below begin at the same moment, and hold what was prepared. Nobody looks for them once they are
+                // the current ones.
+                for below in (1..level).rev() {
+                    self.lower(below, self::place(below, start), usize::MAX, Wheel::append);
+                }
             } else if let Some(popped) = self.pop_of(place) {
                 return Some(popped);
             }
@@ -455,6 +460,21 @@ mod tests {
             assert_eq!((wheel.pop(at - 1), wheel.pop(at), wheel.pop(at)), (None, Some(index), None));
             wheel.wheel.prepare(4);
         }
+        assert!(wheel.is_empty());
+    }
+
+    #[test]
+    fn what_is_prepared_fires_beside_what_was_armed_for_the_same_list_later() {
+        let mut wheel = Owners::new();
+        let start = 3 << shift(3);
+        assert_eq!(wheel.pop(start - 100_000), None);
+        wheel.arm(1, start + 51);
+        wheel.wheel.prepare(1);
+        // Moves down at the same moment, and to a lower level.
+        wheel.arm(5, start + 100);
+        assert_eq!((wheel.pop(start + 50), wheel.next()), (None, Some(start + 51)));
+        assert_eq!((wheel.pop(start + 67), wheel.pop(start + 67)), (Some(1), None));
+        assert_eq!((wheel.pop(start + 99), wheel.pop(start + 100)), (None, Some(5)));
         assert!(wheel.is_empty());
     }
 
