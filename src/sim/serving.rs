@@ -1,19 +1,15 @@
 //! Carries what comes to the network to its PBX or its registrar, and what the registrar says to the wire.
 
 use super::pbx::Pbx;
-use super::registrar::{Delivery, Input, Output, Registrar};
+use super::registrar::{Delivery, Input, Output, Registrar, lock};
 use super::wire;
 use crate::endpoint::agent::{Arrival, Arrivals};
 use crate::endpoint::{Endpoint, IncomingRequest};
 use crate::error::Error;
 use crate::message::Flow;
 use crate::transaction::ServerId;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 use tokio::task::JoinSet;
-
-pub(super) fn lock(registrar: &Mutex<Registrar>) -> MutexGuard<'_, Registrar> {
-    registrar.lock().unwrap_or_else(PoisonError::into_inner)
-}
 
 /// Takes calls to the PBX, other requests to the registrar, and what it says to the wire, until the endpoint is closed. Calls end with it.
 pub(super) async fn serve(

@@ -1,15 +1,12 @@
 //! A PBX and a probe in one network in memory.
 
-use ringback::check::{
-    Account, Check, Dtmf, DtmfMethod, DtmfResult, Finding, Outcome, Probe, ProbeConfig, Step,
-};
+use ringback::check::{Account, Check, Dtmf, DtmfMethod, DtmfResult, Finding, Outcome, Probe, Step};
 use ringback::message::Transport;
 use ringback::sim::{Lab, LabBuilder, MemoryNetwork, User};
-use std::net::{IpAddr, SocketAddr};
-use std::sync::Arc;
+use std::net::IpAddr;
 
 pub(crate) const PBX: &str = "203.0.113.1";
-pub(crate) const PROBE: &str = "192.0.2.7";
+pub(crate) const PROBE: &str = "198.18.0.1";
 
 pub(crate) fn ip(text: &str) -> IpAddr {
     text.parse().unwrap()
@@ -38,21 +35,16 @@ impl Scene {
         faults: &[&str],
         more: impl FnOnce(LabBuilder) -> LabBuilder,
     ) -> Scene {
-        let network = MemoryNetwork::new([seed; 32]);
         let mut bob = User::new("bob", "bobpw");
         for fault in faults {
             bob = bob.fault(fault).unwrap();
         }
-        let builder = Lab::builder().seed([1; 32]).on(&network.host([ip(PBX)]));
+        let builder = Lab::in_memory([seed; 32]);
         let lab = more(builder.user(User::new("alice", "alicepw")).user(bob)).start().await.unwrap();
-        let mut config = ProbeConfig::default();
-        config.endpoint.network = Some(Arc::new(network.host([ip(PROBE)])));
-        config.endpoint.udp = vec![SocketAddr::new(ip(PROBE), 5070)];
-        config.endpoint.seed = Some([2; 32]);
-        let probe = Probe::with(config).await.unwrap();
+        let probe = lab.probe().await.unwrap();
         let alice = lab.account("alice", Transport::Udp).unwrap();
         let bob = lab.account("bob", Transport::Udp).unwrap();
-        Scene { network, lab, probe, alice, bob }
+        Scene { network: lab.memory_network().unwrap().clone(), lab, probe, alice, bob }
     }
 
     pub(crate) fn between(&self, digits: &str, method: DtmfMethod) -> Dtmf {

@@ -161,13 +161,32 @@ async fn requests_that_nobody_takes_are_answered_503() {
 
 #[tokio::test]
 async fn a_forgotten_call_id_is_recorded_nowhere() {
-    let (server, incoming) = bind(&["127.0.0.1:0"], &[]).await;
-    answer_all(server.clone(), incoming);
+    let (server, mut incoming) = bind(&["127.0.0.1:0"], &[]).await;
     let (client, _) = bind(&["127.0.0.1:0"], &[]).await;
     let flow = client.flow(Transport::Udp, local(&server, Transport::Udp)).await.unwrap();
+    let (other, mut before) = ask(&client, flow).await;
+    let request = incoming.next_request().await.unwrap();
+    server.respond(request.id, ok(&request.message)).await.unwrap();
+    answer(&mut before).await;
+    let rest = client.scope();
+    rest.record_all();
     let (scope, mut transaction) = ask(&client, flow).await;
+    let request = incoming.next_request().await.unwrap();
     drop(scope);
+    server.respond(request.id, ok(&request.message)).await.unwrap();
     assert_eq!(answer(&mut transaction).await.message.status(), Some(200));
+    assert_eq!(ladder(&other.records()), ["> OPTIONS", "< 200"], "its own, and nothing else");
+    assert_eq!(rest.record_count(), 0, "an answer to a request of ours is no stranger's");
+    // The Call-ID is nobody's now: what comes under it is.
+    server.send_raw(request.flow, request.message.bytes().clone()).await.unwrap();
+    let told = async {
+        while rest.record_count() == 0 {
+            tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+        }
+    };
+    tokio::time::timeout(SOON, told).await.expect("nobody was told");
+    assert_eq!(ladder(&rest.records())[0], "< OPTIONS");
+    assert_eq!(other.record_count(), 2);
 }
 
 #[cfg(target_os = "linux")]

@@ -3,7 +3,7 @@
 use crate::meddler::{Edit, Meddler};
 use ringback::check::{Account, Finding, Fork, Outcome, Probe, ProbeConfig, Severity, Step};
 use ringback::message::Transport;
-use ringback::sim::{Lab, LabBuilder, MemoryHost, MemoryNetwork, User};
+use ringback::sim::{Lab, LabBuilder, MemoryNetwork, User};
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
@@ -16,6 +16,12 @@ pub(crate) struct Scene {
     pub(crate) probe: Probe,
 }
 
+/// Alice, and the members of the group with these faults.
+fn with_users(lab: LabBuilder, faults: &[&str]) -> LabBuilder {
+    let member = |name| faults.iter().fold(User::new(name, "pw"), |user, fault| user.fault(fault).unwrap());
+    lab.user(User::new("alice", "pw")).users(MEMBERS.map(member))
+}
+
 impl Scene {
     /// Alice, and the members of the group with these faults.
     pub(crate) async fn new(faults: &[&str]) -> Scene {
@@ -23,32 +29,27 @@ impl Scene {
     }
 
     pub(crate) async fn with(faults: &[&str], more: impl FnOnce(LabBuilder) -> LabBuilder) -> Scene {
-        Scene::between(["203.0.113.1", "192.0.2.7"], faults, |lab, _| more(lab)).await
+        Scene::start(more(with_users(Lab::in_memory([7; 32]), faults))).await
     }
 
     /// The group, and this is done to all that the PBX sends.
     pub(crate) async fn meddled(faults: &[&str], edit: Edit) -> Scene {
-        let meddle = |lab: LabBuilder, host: &MemoryHost| {
-            lab.network(Arc::new(Meddler::new(host, edit))).group(GROUP, MEMBERS)
-        };
-        Scene::between(["203.0.113.1", "192.0.2.7"], faults, meddle).await
+        let lab = with_users(Lab::in_memory([7; 32]), faults).group(GROUP, MEMBERS);
+        let meddler = Meddler::new(&lab.memory_host().unwrap(), edit);
+        Scene::start(lab.network(Arc::new(meddler))).await
+    }
+
+    async fn start(lab: LabBuilder) -> Scene {
+        let lab = lab.start().await.unwrap();
+        Scene { probe: lab.probe().await.unwrap(), lab }
     }
 
     /// The PBX and the probe have these addresses.
-    pub(crate) async fn between(
-        addresses: [&str; 2],
-        faults: &[&str],
-        more: impl FnOnce(LabBuilder, &MemoryHost) -> LabBuilder,
-    ) -> Scene {
+    pub(crate) async fn between(addresses: [&str; 2]) -> Scene {
         let network = MemoryNetwork::new([7; 32]);
         let [pbx, ours] = addresses.map(|address| address.parse::<IpAddr>().unwrap());
-        let host = network.host([pbx]);
-        let mut builder = Lab::builder().seed([1; 32]).on(&host).user(User::new("alice", "pw"));
-        for name in MEMBERS {
-            let user = faults.iter().fold(User::new(name, "pw"), |user, fault| user.fault(fault).unwrap());
-            builder = builder.user(user);
-        }
-        let lab = more(builder, &host).start().await.unwrap();
+        let lab = Lab::builder().seed([1; 32]).on(&network.host([pbx])).group(GROUP, MEMBERS);
+        let lab = with_users(lab, &[]).start().await.unwrap();
         let mut config = ProbeConfig::default();
         config.endpoint.network = Some(Arc::new(network.host([ours])));
         config.endpoint.udp = vec![SocketAddr::new(ours, 5070)];

@@ -2,7 +2,7 @@
 
 use ringback::auth::Credentials;
 use ringback::endpoint::agent::{
-    Agent, AgentConfig, Arrival, Arrivals, CallHandle, Hands, Invitation, MediaSetup, What,
+    Agent, AgentConfig, Arrival, Arrivals, CallHandle, Interceptor, Invitation, MediaSetup, What,
 };
 use ringback::endpoint::{Config, Endpoint};
 use ringback::media::party_tone::Party;
@@ -41,13 +41,13 @@ pub(crate) struct Scene {
 impl Scene {
     /// Alice with number 201 and bob with number 202; the faults are those of bob.
     pub(crate) async fn new(faults: &[&str], more: impl FnOnce(LabBuilder) -> LabBuilder) -> Scene {
-        let network = MemoryNetwork::new([3; 32]);
         let mut bob = user("bob", BOB).extension("202");
         for fault in faults {
             bob = bob.fault(fault).unwrap();
         }
-        let builder = Lab::builder().seed([1; 32]).on(&network.host([ip(PBX)]));
+        let builder = Lab::in_memory([3; 32]);
         let lab = more(builder.user(user("alice", ALICE).extension("201")).user(bob)).start().await.unwrap();
+        let network = lab.memory_network().unwrap().clone();
         let alice = Phone::new(&network, "alice", ALICE).await;
         let bob = Phone::new(&network, "bob", BOB).await;
         Scene { network, lab, alice, bob }
@@ -133,12 +133,12 @@ impl Phone {
         self.dial_as(number, |_| {}).await
     }
 
-    /// With hands on what comes and goes.
-    pub(crate) async fn dial_with(&self, number: &str, hands: Hands) -> Call {
+    /// With an interceptor of what comes and goes.
+    pub(crate) async fn dial_with(&self, number: &str, interceptor: Interceptor) -> Call {
         let flow = self.agent.endpoint().flow(self.transport, (ip(PBX), 5060).into()).await.unwrap();
         let target = format!("sip:{number}@lab.example");
         let setup = |local| self.config(flow, local);
-        Call::new(self.agent.dial_rewritten(flow, &target, self.media(), setup, hands).unwrap())
+        Call::new(self.agent.dial_rewritten(flow, &target, self.media(), setup, interceptor).unwrap())
     }
 
     pub(crate) async fn dial_as(&self, number: &str, change: impl FnOnce(&mut call::Config)) -> Call {

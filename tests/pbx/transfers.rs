@@ -1,12 +1,12 @@
 //! Transfers by REFER, carried out by the PBX or passed on, and Replaces.
 
-use crate::phone::{ALICE, BOB, Call, PBX, Phone, ip, user, wait};
-use ringback::endpoint::agent::{Hands, Sifted, What};
+use crate::phone::{ALICE, BOB, Call, Phone, user, wait};
+use ringback::endpoint::agent::{Intercepted, Interceptor, What};
 use ringback::media::digit::{Key, parse_digits};
 use ringback::media::dtmf::Way;
 use ringback::media::stream;
 use ringback::message::Message;
-use ringback::sim::{Lab, LabBuilder, MemoryNetwork, User};
+use ringback::sim::{Lab, LabBuilder, User};
 use ringback::syntax::{HeaderName, Method};
 use ringback::ua::call::{Command, DTMF_RELAY, DtmfInfo, Event, FarParty, Hold};
 use ringback::ua::transfer::{Refer, Replaces, SubscriptionEnd, Target, TransfereeEvent, TransferorEvent};
@@ -25,15 +25,14 @@ pub(crate) struct Office {
 
 impl Office {
     pub(crate) async fn new(faults: &[&str], more: impl FnOnce(LabBuilder) -> LabBuilder) -> Office {
-        let network = MemoryNetwork::new([4; 32]);
         let mut alice = user("alice", ALICE).extension("201");
         for fault in faults {
             alice = alice.fault(fault).unwrap();
         }
         let others = [("bob", BOB, "202"), ("carol", CAROL, "203"), ("dan", DAN, "204")];
         let others = others.map(|(name, at, number)| user(name, at).extension(number));
-        let builder = Lab::builder().seed([1; 32]).on(&network.host([ip(PBX)]));
-        let lab = more(builder.user(alice).users(others)).start().await.unwrap();
+        let lab = more(Lab::in_memory([4; 32]).user(alice).users(others)).start().await.unwrap();
+        let network = lab.memory_network().unwrap().clone();
         let mut office = Office {
             lab,
             alice: Phone::new(&network, "alice", ALICE).await,
@@ -478,10 +477,10 @@ async fn the_transferor_is_told_before_it_is_hung_up_on() {
 async fn a_transferor_that_answers_no_notify_is_hung_up_on_all_the_same() {
     let mut office = Office::plain().await;
     let ignores = |request: &Message| match request.method() {
-        Some(Method::Notify) => Sifted::Ignored,
-        _ => Sifted::Taken,
+        Some(Method::Notify) => Intercepted::Ignored,
+        _ => Intercepted::Taken,
     };
-    let mut alice = office.alice.dial_with("bob", Hands::new(Box::new(Some), Box::new(ignores))).await;
+    let mut alice = office.alice.dial_with("bob", Interceptor::new(Box::new(Some), Box::new(ignores))).await;
     let _bob = answer(&mut office.bob).await;
     alice.until_answered().await;
     alice.handle.refer(to("*43")).await;

@@ -1,12 +1,8 @@
 //! A PBX, three users and a probe in one network in memory.
 
-use ringback::check::{
-    Account, Outcome, Probe, ProbeConfig, Severity, Transfer, TransferKind, TransferTarget,
-};
+use ringback::check::{Account, Outcome, Probe, Severity, Transfer, TransferKind, TransferTarget};
 use ringback::message::Transport;
 use ringback::sim::{Lab, LabBuilder, MemoryNetwork, User};
-use std::net::{IpAddr, SocketAddr};
-use std::sync::Arc;
 
 pub(crate) struct Scene {
     pub(crate) network: MemoryNetwork,
@@ -20,9 +16,7 @@ impl Scene {
         faults: &[&str],
         more: impl FnOnce(LabBuilder) -> LabBuilder,
     ) -> Scene {
-        let network = MemoryNetwork::new([9; 32]);
-        let (pbx, ours): (IpAddr, IpAddr) = ("203.0.113.1".parse().unwrap(), "192.0.2.7".parse().unwrap());
-        let mut builder = Lab::builder().seed([1; 32]).on(&network.host([pbx]));
+        let mut builder = Lab::in_memory([9; 32]);
         for (number, name) in users.iter().enumerate() {
             let mut user = User::new(*name, "pw").extension((201 + number).to_string());
             for fault in faults {
@@ -31,11 +25,8 @@ impl Scene {
             builder = builder.user(user);
         }
         let lab = more(builder).start().await.unwrap();
-        let mut config = ProbeConfig::default();
-        config.endpoint.network = Some(Arc::new(network.host([ours])));
-        config.endpoint.udp = vec![SocketAddr::new(ours, 5070)];
-        config.endpoint.seed = Some([2; 32]);
-        Scene { network, lab, probe: Probe::with(config).await.unwrap() }
+        let probe = lab.probe().await.unwrap();
+        Scene { network: lab.memory_network().unwrap().clone(), lab, probe }
     }
 
     pub(crate) fn account(&self, name: &str) -> Account {

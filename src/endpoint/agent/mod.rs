@@ -127,12 +127,12 @@ impl Default for MediaSetup {
 /// What may be done to a message that a call wants to send: changed, or kept back. For networks that misbehave on purpose.
 pub type Rewrite = Box<dyn FnMut(Message) -> Option<Message> + Send + Sync>;
 /// What may be done to a request or an ACK that comes for a call, before the call sees it.
-pub type Sift = Box<dyn FnMut(&Message) -> Sifted + Send + Sync>;
+pub type Intercept = Box<dyn FnMut(&Message) -> Intercepted + Send + Sync>;
 
 /// What becomes of a request that came.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
-pub enum Sifted {
+pub enum Intercepted {
     /// The call gets it.
     Taken,
     /// It is as if it had never come.
@@ -141,32 +141,32 @@ pub enum Sifted {
     Answered(Message),
 }
 
-/// Hands on the messages of a call, both ways.
+/// Sees the messages of a call before they go out or are taken: it may change them, keep them back, or answer them beside the call.
 #[derive(Default)]
 #[non_exhaustive]
-pub struct Hands {
+pub struct Interceptor {
     /// On those that it sends.
     pub sent: Option<Rewrite>,
     /// On the requests and ACKs that it gets.
-    pub received: Option<Sift>,
+    pub received: Option<Intercept>,
 }
 
-impl Hands {
-    /// Hands on both ways.
-    pub fn new(sent: Rewrite, received: Sift) -> Hands {
-        Hands { sent: Some(sent), received: Some(received) }
+impl Interceptor {
+    /// For both ways.
+    pub fn new(sent: Rewrite, received: Intercept) -> Interceptor {
+        Interceptor { sent: Some(sent), received: Some(received) }
     }
 }
 
-impl From<Option<Rewrite>> for Hands {
-    fn from(sent: Option<Rewrite>) -> Hands {
-        Hands { sent, received: None }
+impl From<Option<Rewrite>> for Interceptor {
+    fn from(sent: Option<Rewrite>) -> Interceptor {
+        Interceptor { sent, received: None }
     }
 }
 
-impl fmt::Debug for Hands {
+impl fmt::Debug for Interceptor {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Hands")
+        f.debug_struct("Interceptor")
             .field("sent", &self.sent.is_some())
             .field("received", &self.received.is_some())
             .finish()
@@ -281,7 +281,7 @@ impl Agent {
         self.dial_rewritten(flow, target, media, setup, None)
     }
 
-    /// Like [`Agent::dial`], with [hands](Hands) on the messages of the call (or one [`Rewrite`] of those that it sends).
+    /// Like [`Agent::dial`], with an [interceptor](Interceptor) on the messages of the call (or one [`Rewrite`] of those that it sends).
     ///
     /// # Errors
     /// As [`Agent::dial`].
@@ -291,14 +291,23 @@ impl Agent {
         target: &str,
         media: MediaSetup,
         setup: impl FnOnce(Local) -> call::Config,
-        hands: impl Into<Hands>,
+        interceptor: impl Into<Interceptor>,
     ) -> Result<CallHandle, Error> {
         let ports = self.ports(flow)?;
         let config = setup(ports.local());
         let call = call::Call::outgoing(config, target, self.endpoint().ids());
         let (post, inbox) = mpsc::channel(dispatch::INBOX);
         self.directory.enter(&call, None, &post, self.config.max_calls)?;
-        Ok(self.give_birth(call, None, flow, target.as_bytes(), (ports, media), inbox, hands.into(), None))
+        Ok(self.give_birth(
+            call,
+            None,
+            flow,
+            target.as_bytes(),
+            (ports, media),
+            inbox,
+            interceptor.into(),
+            None,
+        ))
     }
 
     /// Answers a request outside any call as an endpoint without owner does (see [`Incoming`]): OPTIONS with 200, anything else with a
@@ -332,7 +341,7 @@ impl Agent {
         target: &[u8],
         (ports, media): (ports::Ports, MediaSetup),
         inbox: mpsc::Receiver<dispatch::Mail>,
-        hands: Hands,
+        interceptor: Interceptor,
         replaces: Option<directory::Key>,
     ) -> CallHandle {
         task::spawn(Birth {
@@ -343,7 +352,7 @@ impl Agent {
             ports,
             media,
             inbox,
-            hands,
+            interceptor,
             keep_flow: self.config.keep_flow,
             notes: self.config.notes.clone(),
             scope: Arc::clone(&self.scope),
@@ -375,7 +384,7 @@ impl Invitation {
         self.take_rewritten(media, setup, None)
     }
 
-    /// Like [`Invitation::take`], with [hands](Hands) on the messages of the call (or one [`Rewrite`] of those that it sends).
+    /// Like [`Invitation::take`], with an [interceptor](Interceptor) on the messages of the call (or one [`Rewrite`] of those that it sends).
     ///
     /// # Errors
     /// As [`Invitation::take`].
@@ -383,7 +392,7 @@ impl Invitation {
         mut self,
         media: MediaSetup,
         setup: impl FnOnce(Local) -> call::Config,
-        hands: impl Into<Hands>,
+        interceptor: impl Into<Interceptor>,
     ) -> Result<CallHandle, Error> {
         let agent = self.agent.clone();
         let ports = agent.ports(self.flow)?;
@@ -406,7 +415,7 @@ impl Invitation {
             b"",
             (ports, media),
             inbox,
-            hands.into(),
+            interceptor.into(),
             replaced,
         ))
     }

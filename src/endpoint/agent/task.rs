@@ -6,7 +6,7 @@ use super::handle::{COMMANDS, CallHandle, Command, EVENTS, Happened, What};
 use super::media::Media;
 use super::notes::{CallNotes, Told};
 use super::ports::Ports;
-use super::{Hands, MediaSetup, Scope, Sifted, hop};
+use super::{Intercepted, Interceptor, MediaSetup, Scope, hop};
 use crate::endpoint::{ClientEvent, ClientTransaction};
 use crate::message::{Flow, Message};
 use crate::syntax::Method;
@@ -32,7 +32,7 @@ pub(super) struct Birth {
     pub(super) ports: Ports,
     pub(super) media: MediaSetup,
     pub(super) inbox: mpsc::Receiver<Mail>,
-    pub(super) hands: Hands,
+    pub(super) interceptor: Interceptor,
     pub(super) keep_flow: bool,
     pub(super) notes: Option<Arc<dyn CallNotes>>,
     pub(super) scope: Arc<Scope>,
@@ -47,7 +47,7 @@ struct Task {
     target: Box<[u8]>,
     media: Media,
     inbox: mpsc::Receiver<Mail>,
-    hands: Hands,
+    interceptor: Interceptor,
     keep_flow: bool,
     is_caller: bool,
     notes: Option<Arc<dyn CallNotes>>,
@@ -117,7 +117,7 @@ pub(super) fn spawn(birth: Birth) -> CallHandle {
         flow: birth.flow,
         target: birth.target,
         inbox: birth.inbox,
-        hands: birth.hands,
+        interceptor: birth.interceptor,
         keep_flow: birth.keep_flow,
         is_caller,
         notes: birth.notes,
@@ -220,17 +220,17 @@ impl Task {
             Wake::Closed => {}
             Wake::Mail(Mail::Request { id, message, at }) => {
                 self.tell(at, What::Request(message.clone())).await;
-                let _ = match self.sifted(&message) {
-                    Sifted::Taken => {
+                let _ = match self.intercepted(&message) {
+                    Intercepted::Taken => {
                         self.call.handle_input(at, Input::Request { id, request: message });
                         Ok(())
                     }
-                    Sifted::Answered(response) => self.scope.endpoint().respond(id, response).await,
-                    Sifted::Ignored => self.scope.endpoint().abandon(id).await,
+                    Intercepted::Answered(response) => self.scope.endpoint().respond(id, response).await,
+                    Intercepted::Ignored => self.scope.endpoint().abandon(id).await,
                 };
             }
             Wake::Mail(Mail::Ack { message, at }) => {
-                if let Sifted::Taken = self.sifted(&message) {
+                if let Intercepted::Taken = self.intercepted(&message) {
                     self.call.handle_input(at, Input::Ack(message));
                 }
             }
@@ -363,14 +363,14 @@ impl Task {
     }
 
     fn rewritten(&mut self, message: Message) -> Option<Message> {
-        match &mut self.hands.sent {
+        match &mut self.interceptor.sent {
             Some(rewrite) => rewrite(message),
             None => Some(message),
         }
     }
 
-    fn sifted(&mut self, message: &Message) -> Sifted {
-        self.hands.received.as_mut().map_or(Sifted::Taken, |sift| sift(message))
+    fn intercepted(&mut self, message: &Message) -> Intercepted {
+        self.interceptor.received.as_mut().map_or(Intercepted::Taken, |intercept| intercept(message))
     }
 
     async fn send(&mut self, now: Instant, id: RequestId, request: Message) {

@@ -2,7 +2,7 @@
 
 use super::faults::Faults;
 use super::outbound::Outbound;
-use super::relay::{Passed, Payloads};
+use super::payloads::{Passed, Payloads};
 use crate::media::digit::Digit;
 use crate::media::rtp::Packet;
 use crate::media::telephone_event::Payload;

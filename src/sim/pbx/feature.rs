@@ -1,7 +1,7 @@
 //! Transfer by keys: a code and a number, pressed in a call.
 
 use super::Config;
-use super::bridge::Which;
+use super::which::Which;
 use crate::media::digit::{Digit, Key, parse_digits};
 use std::time::{Duration, Instant};
 

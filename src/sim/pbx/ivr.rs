@@ -1,12 +1,12 @@
 //! The call of somebody who called a voice menu.
 
 use super::Ivr;
-use super::bridge::at;
+use super::clock::{at, now};
 use super::faults::Faults;
+use super::legs::LegState;
 use super::menu::{Menu, Step};
 use super::player::{Player, prompt, wrong};
 use super::relay::event_of;
-use super::side::Side;
 use crate::endpoint::agent::{Happened, What};
 use crate::media::digit::Digit;
 use crate::media::dtmf::Way;
@@ -25,13 +25,13 @@ const NEVER_ANSWERS: Duration = Duration::from_secs(60);
 /// How it ended.
 pub(super) enum Chosen {
     /// The caller goes on to this number.
-    Number(Side, String),
+    Number(LegState, String),
     /// The call is over.
     Over,
 }
 
 pub(super) struct Conversation<'a> {
-    side: Side,
+    side: LegState,
     ivr: &'a Ivr,
     faults: Faults,
     menu: Menu,
@@ -45,12 +45,8 @@ pub(super) struct Conversation<'a> {
     gave_up: bool,
 }
 
-fn now() -> Instant {
-    tokio::time::Instant::now().into_std()
-}
-
 impl<'a> Conversation<'a> {
-    pub(super) fn new(side: Side, ivr: &'a Ivr, faults: Faults, ids: Ids) -> Conversation<'a> {
+    pub(super) fn new(side: LegState, ivr: &'a Ivr, faults: Faults, ids: Ids) -> Conversation<'a> {
         let menu = Menu::new(now(), ivr);
         Conversation {
             side,

@@ -54,44 +54,42 @@
 //! ```
 
 mod bridge;
-mod calling;
+mod clock;
 mod config;
-mod consult;
-mod desk;
+mod dial_plan;
 mod events;
 mod faults;
 mod feature;
-mod hands;
 mod hunt;
+mod interceptor;
 mod ivr;
 mod legs;
+mod lot;
 mod menu;
 mod numbers;
 mod outbound;
 mod park;
-mod parting;
-mod pass;
+mod payloads;
 mod place;
 mod player;
 mod relay;
 mod replace;
 mod ring;
 mod route;
-mod side;
 mod text;
-mod transfer;
+mod waiting;
+mod which;
 
 pub use config::{Config, Ivr, ReferMode};
 pub use legs::{Leg, LegId, Role};
 
+use super::registrar::lock;
 use super::registrar::{Admission, Registrar};
-use super::serving::lock;
 use crate::endpoint::Endpoint;
 use crate::endpoint::agent::{Agent, Invitation};
 use crate::message::{Ids, Message};
 use legs::Legs;
 use std::sync::{Arc, Mutex, MutexGuard};
-use std::time::Instant;
 
 /// The PBX; cheap to clone.
 #[derive(Debug, Clone)]
@@ -100,11 +98,7 @@ pub(super) struct Pbx {
     registrar: Arc<Mutex<Registrar>>,
     config: Arc<Config>,
     legs: Arc<Legs>,
-    lot: Arc<park::Lot>,
-}
-
-fn now() -> Instant {
-    tokio::time::Instant::now().into_std()
+    lot: Arc<lot::Lot>,
 }
 
 impl Pbx {

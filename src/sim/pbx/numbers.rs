@@ -1,20 +1,15 @@
 //! Numbers that the PBX answers itself: echo and announcement.
 
-use super::bridge::at;
+use super::clock::{at, now};
+use super::legs::LegState;
 use super::player::{Player, announcement};
-use super::side::Side;
 use crate::endpoint::agent::{Happened, What};
 use crate::media::stream;
 use crate::message::Ids;
 use crate::ua::call::{Command, Event};
-use std::time::Instant;
-
-fn now() -> Instant {
-    tokio::time::Instant::now().into_std()
-}
 
 /// Sends back what comes: RTP packet by packet, INFO by INFO, until the caller hangs up.
-pub(super) async fn echo(mut side: Side, blocked: bool) {
+pub(super) async fn echo(mut side: LegState, blocked: bool) {
     side.handle.command(Command::Answer).await;
     while let Some(Happened { at, what }) = side.next().await {
         match what {
@@ -42,7 +37,7 @@ pub(super) async fn echo(mut side: Side, blocked: bool) {
 }
 
 /// Answers, plays, and hangs up.
-pub(super) async fn announce(mut side: Side, mut ids: Ids, blocked: bool) {
+pub(super) async fn announce(mut side: LegState, mut ids: Ids, blocked: bool) {
     side.handle.command(Command::Answer).await;
     let mut player: Option<Player> = None;
     while !side.over {

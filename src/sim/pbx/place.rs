@@ -1,11 +1,11 @@
 //! Both ways in which a leg is made: taking a caller's, and calling a device.
 
+use super::Pbx;
+use super::clock::now;
 use super::faults::Faults;
-use super::hands::{Flags, Line, Party, hands};
-use super::legs::Role;
+use super::interceptor::{Flags, Line, Party, interceptor};
+use super::legs::{LegState, Role};
 use super::relay::Relay;
-use super::side::Side;
-use super::{Pbx, now};
 use crate::endpoint::agent::{Invitation, MediaSetup};
 use crate::message::{Builder, Flow, Message, Transport, reason_phrase};
 use crate::sdp::{Codec, Local, Negotiation};
@@ -82,7 +82,7 @@ impl Pbx {
         caller: &User,
         number: &str,
         faults: &Faults,
-    ) -> Option<Side> {
+    ) -> Option<LegState> {
         let flow = invitation.flow;
         let flags = Arc::new(Flags::default());
         let server = self.endpoint().config().user_agent.clone();
@@ -102,13 +102,13 @@ impl Pbx {
             config.session_expires = seconds.or(config.session_expires);
             config
         };
-        let hands = hands(&party, faults, &flags);
-        let handle = invitation.take_rewritten(MediaSetup::Relay, setup, hands).ok()?;
+        let interceptor = interceptor(&party, faults, &flags);
+        let handle = invitation.take_rewritten(MediaSetup::Relay, setup, interceptor).ok()?;
         // An INVITE that cannot be taken is refused at once, and then its call is over.
         handle.report().await?;
         let dialog = (handle.call_id(), handle.local_tag());
         let entry = self.legs.enter(Role::Caller, caller.name(), number, dialog, now());
-        Some(Side::new(handle, entry, caller.name(), Relay::new(faults.clone(), &mut self.ids()), flags))
+        Some(LegState::new(handle, entry, caller.name(), Relay::new(faults.clone(), &mut self.ids()), flags))
     }
 
     fn line(&self, flow: Flow, user: &str) -> Line {
@@ -207,7 +207,7 @@ impl Pbx {
     }
 
     /// Calls them all; a status when none can be called.
-    pub(super) async fn dial(&self, placed: Vec<Placed>) -> Result<Vec<Side>, u16> {
+    pub(super) async fn dial(&self, placed: Vec<Placed>) -> Result<Vec<LegState>, u16> {
         let (mut sides, mut refused) = (Vec::new(), 480);
         for device in placed {
             match device.dial(self).await {
@@ -254,7 +254,7 @@ pub(super) fn offered_codec(invite: &Message) -> Option<Codec> {
 
 impl Placed {
     /// Calls it; a status when that is not possible.
-    pub(super) async fn dial(self, pbx: &Pbx) -> Result<Side, u16> {
+    pub(super) async fn dial(self, pbx: &Pbx) -> Result<LegState, u16> {
         let Placed { flow, target, user, number, from, codec, faults, to, referred_by } = self;
         // A connection may have ended since its registration.
         let flow = pbx.agent.scope().flow(flow.transport, flow.remote).await.map_err(|_| 480_u16)?;
@@ -279,11 +279,13 @@ impl Placed {
             (config.to, config.referred_by) = (to, referred_by);
             config
         };
-        let hands = hands(&party, &faults, &flags);
-        let handle =
-            pbx.agent.dial_rewritten(flow, &target, MediaSetup::Relay, setup, hands).map_err(|_| 503_u16)?;
+        let interceptor = interceptor(&party, &faults, &flags);
+        let handle = pbx
+            .agent
+            .dial_rewritten(flow, &target, MediaSetup::Relay, setup, interceptor)
+            .map_err(|_| 503_u16)?;
         let dialog = (handle.call_id(), handle.local_tag());
         let entry = pbx.legs.enter(Role::Called, &user, &number, dialog, now());
-        Ok(Side::new(handle, entry, &user, Relay::new(faults, &mut pbx.ids()), flags))
+        Ok(LegState::new(handle, entry, &user, Relay::new(faults, &mut pbx.ids()), flags))
     }
 }

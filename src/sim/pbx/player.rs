@@ -1,6 +1,6 @@
 //! What the PBX plays itself, and hears where nobody else listens: ring-back tone, prompts, digits.
 
-use super::relay::{Payloads, law};
+use super::payloads::{Payloads, law};
 use crate::media::stream::{Command, Config, Event, Input, Output, Stream};
 use crate::media::tone::Tone;
 use crate::message::Ids;

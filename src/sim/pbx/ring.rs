@@ -1,7 +1,7 @@
 //! Devices that are rung as one: the first answer wins, a refusal ends its own branch only.
 
-use super::bridge::Which;
-use super::side::Side;
+use super::legs::LegState;
+use super::which::Which;
 use crate::endpoint::agent::Happened;
 use std::task::{Context, Poll};
 
@@ -22,7 +22,7 @@ pub(super) enum Purpose {
 #[derive(Debug)]
 pub(super) struct Ring {
     pub(super) purpose: Purpose,
-    pub(super) branches: Vec<Side>,
+    pub(super) branches: Vec<LegState>,
     /// The best refusal so far, with its Reasons.
     refused: Option<(u16, Vec<String>)>,
 }
@@ -39,7 +39,7 @@ fn rank(status: u16) -> u8 {
 }
 
 impl Ring {
-    pub(super) fn new(purpose: Purpose, branches: Vec<Side>) -> Ring {
+    pub(super) fn new(purpose: Purpose, branches: Vec<LegState>) -> Ring {
         Ring { purpose, branches, refused: None }
     }
 
@@ -69,7 +69,7 @@ impl Ring {
     }
 
     /// This branch has won: it, and those that have lost.
-    pub(super) fn win(mut self, index: usize) -> (Option<Side>, Vec<Side>) {
+    pub(super) fn win(mut self, index: usize) -> (Option<LegState>, Vec<LegState>) {
         let winner = (index < self.branches.len()).then(|| self.branches.remove(index));
         (winner, self.branches)
     }

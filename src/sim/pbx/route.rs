@@ -1,59 +1,28 @@
-//! Where a call goes: the dial plan.
+//! Where a call goes, from its INVITE to its end. Calls between devices are begun here, and nowhere else.
 
-use super::bridge::Bridge;
+use super::bridge::{Bridge, Rest};
+use super::dial_plan::Destination;
 use super::faults::Faults;
 use super::hunt::Hunt;
 use super::ivr::{Chosen, Conversation};
-use super::park::{self, Place};
+use super::legs::{LegState, Question};
+use super::lot::Place;
+use super::park::End;
 use super::place::offered_codec;
-use super::side::Side;
-use super::{Ivr, Pbx, number, numbers};
+use super::waiting::Waiting;
+use super::which::Which;
+use super::{Pbx, number, numbers};
 use crate::endpoint::agent::Invitation;
 use crate::message::Message;
 use crate::sim::User;
 use crate::sim::fault::Kind;
 use crate::syntax::{HeaderName, SessionExpires};
+use crate::ua::call::Command;
 
 /// Most numbers that one call is led through: menus may lead to menus.
 const MAX_NUMBERS: usize = 8;
 
-/// Who answers a number.
-pub(super) enum Destination {
-    /// Who is rung: one user, or all of a group.
-    Users(Vec<User>),
-    Echo,
-    Announcement,
-    Menu(Box<Ivr>),
-    /// A place of the park orbit: whoever waits there is fetched.
-    Slot(String),
-    /// The same for who is sent there to wait.
-    Parked(Box<Place>),
-    Nobody,
-}
-
 impl Pbx {
-    pub(super) fn destination(&self, number: &str) -> Destination {
-        if self.config.echo.as_deref() == Some(number) {
-            return Destination::Echo;
-        }
-        if self.config.announcement.as_deref() == Some(number) {
-            return Destination::Announcement;
-        }
-        if let Some(menu) = self.config.menus.iter().find(|menu| menu.number == number) {
-            return Destination::Menu(Box::new(menu.clone()));
-        }
-        if self.config.park.as_ref().is_some_and(|park| park::is_slot(park, number)) {
-            return Destination::Slot(number.to_owned());
-        }
-        let registrar = self.registrar();
-        if let Some((_, members)) = self.config.groups.iter().find(|(group, _)| group == number) {
-            let members = members.iter().filter_map(|member| registrar.by_number(member).cloned());
-            return Destination::Users(members.collect());
-        }
-        let user = registrar.by_number(number).cloned();
-        user.map_or(Destination::Nobody, |user| Destination::Users(vec![user]))
-    }
-
     /// The whole of a call.
     pub(super) async fn route(self, invitation: Invitation, caller: User) {
         let number = number(&invitation.message);
@@ -87,7 +56,7 @@ impl Pbx {
                 let (placed, hunt) = self.in_turn(&number, placed);
                 match self.dial(placed).await {
                     Ok(called) => self.bridge(side, called, faults, hunt).await,
-                    Err(status) => refuse(side, status).await,
+                    Err(status) => side.turn_away(status).await,
                 }
             }
             Destination::Echo
@@ -103,13 +72,13 @@ impl Pbx {
     }
 
     /// A number of our own; a menu leads to another one.
-    pub(super) async fn serve(&self, mut side: Side, first: Destination, faults: Faults) {
+    async fn serve(&self, mut side: LegState, first: Destination, faults: Faults) {
         let (blocked, mut destination, mut number) = (faults.blocks(), first, String::new());
         for _ in 0..MAX_NUMBERS {
             match destination {
                 Destination::Echo => return numbers::echo(side, blocked.0 || blocked.1).await,
                 Destination::Announcement => return numbers::announce(side, self.ids(), blocked.1).await,
-                Destination::Nobody => return refuse(side, 404).await,
+                Destination::Nobody => return side.turn_away(404).await,
                 Destination::Slot(slot) => return self.fetch(side, &slot).await,
                 Destination::Parked(place) => return self.park(side, *place, faults).await,
                 Destination::Menu(menu) => {
@@ -125,29 +94,83 @@ impl Pbx {
                     side.relay.set_faults(faults.clone());
                     let placed = match self.place(&called, &number, &side.user, &faults, codec).await {
                         Ok(placed) => placed,
-                        Err(status) => return refuse(side, status).await,
+                        Err(status) => return side.turn_away(status).await,
                     };
                     let (placed, hunt) = self.in_turn(&number, placed);
                     return match self.dial(placed).await {
                         Ok(called) => self.bridge(side, called, faults, hunt).await,
-                        Err(status) => refuse(side, status).await,
+                        Err(status) => side.turn_away(status).await,
                     };
                 }
             }
         }
-        refuse(side, 482).await;
+        side.turn_away(482).await;
     }
 
-    pub(super) async fn bridge(&self, caller: Side, called: Vec<Side>, faults: Faults, hunt: Option<Hunt>) {
-        // Boxed: a transfer may lead from here to a number of our own, and from there to a call again.
-        let mut bridge = Bridge::new(self.clone(), caller, called, faults);
-        bridge.hunt = hunt;
-        Box::pin(bridge.run()).await;
+    async fn bridge(&self, caller: LegState, called: Vec<LegState>, faults: Faults, hunt: Option<Hunt>) {
+        let bridge = Bridge::new(self.clone(), caller, called, faults, hunt);
+        Box::pin(self.until_over(bridge)).await;
     }
 
     /// Two legs that are there already; the first is about to be answered.
-    pub(super) async fn joined(&self, caller: Side, called: Side, faults: Faults) {
-        Box::pin(Bridge::joined(self.clone(), caller, called, faults).run()).await;
+    async fn joined(&self, caller: LegState, called: LegState, faults: Faults) {
+        Box::pin(self.until_over(Bridge::joined(self.clone(), caller, called, faults))).await;
+    }
+
+    /// A transfer may lead from a call to a number of our own, and from there to a call again.
+    async fn until_over(&self, bridge: Bridge) {
+        let Rest { onward, mut partings } = Box::pin(bridge.run()).await;
+        if let Some((leg, destination, faults)) = onward {
+            Box::pin(self.serve(leg, destination, faults)).await;
+        }
+        while partings.join_next().await.is_some() {}
+    }
+
+    /// Connects a caller with whoever waits at a place.
+    async fn fetch(&self, side: LegState, slot: &str) {
+        let side = Box::new(side);
+        let asked = match self.lot.inbox(slot) {
+            Some(inbox) => inbox.ask(Question::Fetch { side }),
+            None => Err(Question::Fetch { side }),
+        };
+        if let Err(Question::Fetch { side }) = asked {
+            side.turn_away(404).await;
+        }
+    }
+
+    /// Lets a leg wait.
+    async fn park(&self, side: LegState, mut place: Place, faults: Faults) {
+        if !side.up {
+            side.handle.command(Command::Answer).await;
+        }
+        let mut waiting = Waiting::new(side, Which::Caller, &mut self.ids());
+        let end = self.wait_at(&mut waiting, &mut place).await;
+        let parker = place.parker.clone();
+        drop(place);
+        match end {
+            End::Gone => {}
+            End::Fetched(caller) => {
+                caller.handle.command(Command::Answer).await;
+                self.joined(*caller, waiting.side, faults).await;
+            }
+            End::TimedOut => self.ring_back(waiting.side, &parker, faults).await,
+        }
+    }
+
+    /// Nobody came: whoever parked the call gets it back.
+    async fn ring_back(&self, side: LegState, parker: &str, faults: Faults) {
+        let Some(user) = self.registrar().by_number(parker).cloned() else {
+            return side.turn_away(404).await;
+        };
+        let codec = side.plan.as_ref().map(|plan| plan.codec);
+        let placed = match self.place(&[user], parker, &side.user, &faults, codec).await {
+            Ok(placed) => self.dial(placed).await,
+            Err(status) => Err(status),
+        };
+        match placed {
+            Ok(called) => self.bridge(side, called, faults, None).await,
+            Err(status) => side.turn_away(status).await,
+        }
     }
 
     /// The final response with which faults refuse an INVITE before anything else is looked at.
@@ -165,14 +188,4 @@ impl Pbx {
         let refused = asked < min_se;
         refused.then(|| self.response(invite, 422, (HeaderName::MinSe, &min_se.to_string())))?
     }
-}
-
-/// Ends a caller's leg whose call goes no further.
-pub(super) async fn refuse(mut side: Side, status: u16) {
-    if side.up {
-        side.release(&[format!("SIP;cause={status}")]).await;
-    } else {
-        side.handle.command(crate::ua::call::Command::Refuse { status, reason: None }).await;
-    }
-    while side.next().await.is_some() {}
 }

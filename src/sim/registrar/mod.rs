@@ -40,6 +40,7 @@ use gate::{Asker, Pass};
 use nonces::Nonces;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::net::IpAddr;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 /// Most banned addresses and doomed connections that are remembered.
@@ -473,6 +474,11 @@ impl Registrar {
             user.escape_debug(), flow.remote, flow.transport, program.escape_debug()
         );
     }
+}
+
+/// The registrar, for its owner and the calls beside it.
+pub(super) fn lock(registrar: &Mutex<Registrar>) -> MutexGuard<'_, Registrar> {
+    registrar.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 fn is_accepting(status: u16) -> bool {

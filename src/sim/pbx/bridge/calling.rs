@@ -1,12 +1,14 @@
 //! While it rings: what the caller hears of it, who answers, who refuses.
 
-use super::bridge::{Bridge, Which, now};
-use super::player::{Player, ring_back};
-use super::ring::{Purpose, Ring};
-use super::side::Side;
+use super::Bridge;
 use crate::endpoint::agent::{Happened, What};
 use crate::sdp::MediaPlan;
 use crate::sim::fault::Kind;
+use crate::sim::pbx::clock::now;
+use crate::sim::pbx::legs::LegState;
+use crate::sim::pbx::player::{Player, ring_back};
+use crate::sim::pbx::ring::{Purpose, Ring};
+use crate::sim::pbx::which::Which;
 use crate::ua::End;
 use crate::ua::call::{Command, Event, Rejection};
 use std::time::Instant;
@@ -145,7 +147,7 @@ impl Bridge {
     }
 
     /// The caller is joined with who answers.
-    pub(super) async fn connect(&mut self, called: Side) {
+    pub(super) async fn connect(&mut self, called: LegState) {
         if let Some(caller) = self.side(Which::Caller) {
             if !caller.up {
                 caller.handle.command(Command::Answer).await;

@@ -1,16 +1,24 @@
 //! A call between two devices: two legs, each with a dialog and media ports of its own, and everything that is passed on between them.
 
+mod calling;
+mod consult;
+mod hunt;
+mod parting;
+mod pass;
+mod replace;
+mod transfer;
+
 use super::Pbx;
-use super::consult::Waiting;
-use super::desk::{Ask, Desk};
+use super::clock::{at, now};
+use super::dial_plan::Destination;
 use super::faults::Faults;
 use super::feature::Keys;
 use super::hunt::Hunt;
+use super::legs::{CallInbox, LegState, Question};
 use super::player::Player;
 use super::ring::{Purpose, Ring};
-use super::route::Destination;
-use super::side::Side;
-use super::transfer::{Relayed, Transfer};
+use super::waiting::Waiting;
+use super::which::Which;
 use crate::endpoint::agent::{Happened, What};
 use crate::media::dtmf::Way;
 use crate::media::stream;
@@ -23,64 +31,57 @@ use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
+use transfer::{Relayed, Transfer};
 
 /// A call. Each of its two legs that ends takes the other one with it, unless a transfer goes on.
 pub(super) struct Bridge {
-    pub(super) pbx: Pbx,
+    pbx: Pbx,
     /// The caller's leg and the called one's. There is no called one while devices are [rung](Ring) for the call; a transfer puts somebody
     /// else in the place of either.
-    pub(super) sides: [Option<Side>; 2],
-    pub(super) ring: Option<Ring>,
+    sides: [Option<LegState>; 2],
+    ring: Option<Ring>,
     /// Who is rung later.
-    pub(super) hunt: Option<Hunt>,
-    pub(super) faults: Faults,
-    pub(super) ids: Ids,
-    pub(super) no_answer_at: Option<Instant>,
+    hunt: Option<Hunt>,
+    faults: Faults,
+    ids: Ids,
+    no_answer_at: Option<Instant>,
     /// Somebody hears a tone of ours while it rings.
-    pub(super) tone: Option<(Which, Player)>,
-    pub(super) rings: bool,
+    tone: Option<(Which, Player)>,
+    rings: bool,
     /// Somebody is held, and hears music of ours.
-    pub(super) music: Option<(Which, Box<Player>)>,
-    pub(super) desk: Desk,
-    questions: mpsc::Receiver<Ask>,
+    music: Option<(Which, Box<Player>)>,
+    inbox: CallInbox,
+    questions: mpsc::Receiver<Question>,
     /// A transfer that we carry out.
-    pub(super) transfer: Option<Transfer>,
+    transfer: Option<Transfer>,
     /// REFERs that were passed on.
-    pub(super) relayed: Vec<Relayed>,
+    relayed: Vec<Relayed>,
     /// The keys that begin a transfer, and those that were pressed.
-    pub(super) keys: Option<Keys>,
+    keys: Option<Keys>,
     /// Who is to be transferred after a consultation.
-    pub(super) waiting: Option<Waiting>,
+    waiting: Option<Waiting>,
     /// Has taken the place of another leg, and is about to be up.
-    pub(super) newcomer: Option<Which>,
+    newcomer: Option<Which>,
     /// Devices that ring on, or have answered too late, because of a fault.
-    pub(super) losers: Vec<Side>,
+    losers: Vec<LegState>,
     /// The leg that still gets the audio that is meant for its successor (H07).
-    pub(super) old: Option<(Which, Side)>,
+    old: Option<(Which, LegState)>,
     /// A leg that goes on to a number of our own.
-    pub(super) onward: Option<(Side, Destination)>,
+    onward: Option<(LegState, Destination)>,
     /// Transferors that are hung up on after their last NOTIFY.
-    pub(super) partings: JoinSet<()>,
+    partings: JoinSet<()>,
     /// The whole call is dropped then, and why (H01, S02).
-    pub(super) drop_at: Option<(Instant, &'static str)>,
+    drop_at: Option<(Instant, &'static str)>,
     /// Which of its sources of news is asked first.
     turn: usize,
 }
 
-/// Which leg.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Which {
-    Caller,
-    Called,
-}
-
-impl Which {
-    pub(super) fn other(self) -> Which {
-        match self {
-            Which::Caller => Which::Called,
-            Which::Called => Which::Caller,
-        }
-    }
+/// What is left of a call.
+pub(super) struct Rest {
+    /// A leg that goes on to a number of our own, with the faults of its call.
+    pub(super) onward: Option<(LegState, Destination, Faults)>,
+    /// Transferors that are hung up on after their last NOTIFY.
+    pub(super) partings: JoinSet<()>,
 }
 
 /// Both legs, what rings, what has lost, who waits, and other calls.
@@ -88,27 +89,29 @@ const SOURCES: usize = 6;
 
 /// What woke a call.
 enum Wake {
-    Side(Which, Option<Happened>),
+    LegState(Which, Option<Happened>),
     Branch(usize, Option<Happened>),
     Loser(usize, Option<Happened>),
     Waiting(Option<Happened>),
-    Asked(Ask),
+    Asked(Question),
     Due,
 }
 
-pub(super) fn now() -> Instant {
-    tokio::time::Instant::now().into_std()
-}
-
 impl Bridge {
-    pub(super) fn new(pbx: Pbx, caller: Side, mut called: Vec<Side>, faults: Faults) -> Bridge {
-        let (desk, questions) = Desk::new();
+    pub(super) fn new(
+        pbx: Pbx,
+        caller: LegState,
+        mut called: Vec<LegState>,
+        faults: Faults,
+        hunt: Option<Hunt>,
+    ) -> Bridge {
+        let (inbox, questions) = CallInbox::new();
         for side in &mut called {
             caller.entry.join(&side.entry);
             side.relay.take_event(caller.taken);
-            side.entry.belongs_to(&desk);
+            side.entry.belongs_to(&inbox);
         }
-        caller.entry.belongs_to(&desk);
+        caller.entry.belongs_to(&inbox);
         Bridge {
             no_answer_at: Some(now() + pbx.config.no_answer),
             ids: pbx.ids(),
@@ -116,12 +119,12 @@ impl Bridge {
             pbx,
             sides: [Some(caller), None],
             ring: Some(Ring::new(Purpose::Call, called)),
-            hunt: None,
+            hunt,
             faults,
             tone: None,
             rings: false,
             music: None,
-            desk,
+            inbox,
             questions,
             transfer: None,
             relayed: Vec::new(),
@@ -137,15 +140,15 @@ impl Bridge {
     }
 
     /// Of two legs that are not rung; the caller is answered now.
-    pub(super) fn joined(pbx: Pbx, caller: Side, called: Side, faults: Faults) -> Bridge {
-        let mut bridge = Bridge::new(pbx, caller, Vec::new(), faults);
-        called.entry.belongs_to(&bridge.desk);
+    pub(super) fn joined(pbx: Pbx, caller: LegState, called: LegState, faults: Faults) -> Bridge {
+        let mut bridge = Bridge::new(pbx, caller, Vec::new(), faults, None);
+        called.entry.belongs_to(&bridge.inbox);
         (bridge.ring, bridge.no_answer_at, bridge.newcomer) = (None, None, Some(Which::Caller));
         bridge.sides[Which::Called as usize] = Some(called);
         bridge
     }
 
-    pub(super) fn side(&mut self, which: Which) -> &mut Option<Side> {
+    fn side(&mut self, which: Which) -> &mut Option<LegState> {
         &mut self.sides[which as usize]
     }
 
@@ -154,8 +157,8 @@ impl Bridge {
         over && self.ring.is_none() && self.waiting.is_none()
     }
 
-    /// Until all its legs are released.
-    pub(super) async fn run(mut self) {
+    /// Until all its legs are released, or go on elsewhere.
+    pub(super) async fn run(mut self) -> Rest {
         while !self.is_over() {
             let due = self.due();
             if due.is_some_and(|due| due <= now()) {
@@ -170,7 +173,7 @@ impl Bridge {
                 () = at(due) => Wake::Due,
             };
             match wake {
-                Wake::Side(which, happened) => self.happened(which, happened).await,
+                Wake::LegState(which, happened) => self.happened(which, happened).await,
                 Wake::Branch(index, happened) => self.branch(index, happened).await,
                 Wake::Loser(index, happened) => self.loser(index, happened).await,
                 Wake::Waiting(happened) => self.waits(happened).await,
@@ -178,13 +181,8 @@ impl Bridge {
                 Wake::Due => {}
             }
         }
-        let mut partings = std::mem::take(&mut self.partings);
-        if let Some((side, destination)) = self.onward.take() {
-            let (pbx, faults) = (self.pbx.clone(), self.faults.clone());
-            drop(self);
-            Box::pin(pbx.serve(side, destination, faults)).await;
-        }
-        while partings.join_next().await.is_some() {}
+        let onward = self.onward.take().map(|(leg, destination)| (leg, destination, self.faults.clone()));
+        Rest { onward, partings: std::mem::take(&mut self.partings) }
     }
 
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Wake> {
@@ -202,7 +200,7 @@ impl Bridge {
             0 | 1 => {
                 let which = if source == 0 { Which::Caller } else { Which::Called };
                 let Some(side) = self.side(which) else { return Poll::Pending };
-                side.poll_next(cx).map(|happened| Wake::Side(which, happened))
+                side.poll_next(cx).map(|happened| Wake::LegState(which, happened))
             }
             2 => {
                 let Some(ring) = &mut self.ring else { return Poll::Pending };
@@ -228,7 +226,7 @@ impl Bridge {
         }
     }
 
-    pub(super) fn rtp_timeout(&self) -> Option<Duration> {
+    fn rtp_timeout(&self) -> Option<Duration> {
         self.faults.find(|kind| match kind {
             Kind::RtpTimeout { seconds } => Some(Duration::from_secs(seconds.into())),
             _ => None,
@@ -355,7 +353,7 @@ impl Bridge {
     }
 
     /// Both legs are up now.
-    pub(super) fn began(&mut self) {
+    fn began(&mut self) {
         (self.no_answer_at, self.tone, self.hunt) = (None, None, None);
         let seconds = self.faults.find(|kind| match kind {
             Kind::NoRefresh { seconds } => Some(seconds),
@@ -369,13 +367,5 @@ impl Bridge {
         for side in self.sides.iter_mut().flatten() {
             side.heard_at = heard_at;
         }
-    }
-}
-
-/// Waits until then; for ever without a time.
-pub(super) async fn at(due: Option<Instant>) {
-    match due {
-        Some(due) => tokio::time::sleep_until(due.into()).await,
-        None => std::future::pending().await,
     }
 }

@@ -1,12 +1,14 @@
 //! What the legs of a call pass on to each other: audio, keys, hold and resume.
 
-use super::bridge::{Bridge, Which, now};
-use super::player::{Player, music};
-use super::relay::key_of;
+use super::Bridge;
 use crate::media::dtmf::Way;
 use crate::media::stream;
 use crate::sdp::{Direction, MediaPlan};
 use crate::sim::fault::Kind;
+use crate::sim::pbx::clock::now;
+use crate::sim::pbx::player::{Player, music};
+use crate::sim::pbx::relay::key_of;
+use crate::sim::pbx::which::Which;
 use crate::ua::call::{By, Hold};
 use std::time::{Duration, Instant};
 

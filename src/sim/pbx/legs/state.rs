@@ -1,13 +1,14 @@
 //! One leg of a call, as its task holds it.
 
-use super::hands::Flags;
-use super::legs::Entry;
-use super::player::Player;
-use super::relay::{Payloads, Relay};
+use super::Entry;
 use crate::endpoint::agent::{CallHandle, Happened, What};
 use crate::media::digit::Digit;
 use crate::media::stream;
 use crate::sdp::MediaPlan;
+use crate::sim::pbx::interceptor::Flags;
+use crate::sim::pbx::payloads::Payloads;
+use crate::sim::pbx::player::Player;
+use crate::sim::pbx::relay::Relay;
 use crate::ua::call::{Command, DTMF_RELAY, DtmfInfo, Event, Hold};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -16,36 +17,42 @@ use std::time::{Duration, Instant};
 
 /// A leg: its call, its place in the table, what goes to it.
 #[derive(Debug)]
-pub(super) struct Side {
-    pub(super) handle: CallHandle,
-    pub(super) entry: Entry,
+pub(in crate::sim::pbx) struct LegState {
+    pub(in crate::sim::pbx) handle: CallHandle,
+    pub(in crate::sim::pbx) entry: Entry,
     /// The user at its far end.
-    pub(super) user: String,
-    pub(super) plan: Option<MediaPlan>,
+    pub(in crate::sim::pbx) user: String,
+    pub(in crate::sim::pbx) plan: Option<MediaPlan>,
     /// Everything that is sent to it.
-    pub(super) relay: Relay,
-    pub(super) flags: Arc<Flags>,
+    pub(in crate::sim::pbx) relay: Relay,
+    pub(in crate::sim::pbx) flags: Arc<Flags>,
     /// Answered.
-    pub(super) up: bool,
+    pub(in crate::sim::pbx) up: bool,
     /// Its call has ended; what becomes of transfers may still come.
-    pub(super) ended: bool,
+    pub(in crate::sim::pbx) ended: bool,
     /// Nothing more comes of it.
-    pub(super) over: bool,
+    pub(in crate::sim::pbx) over: bool,
     /// How we hold it.
-    pub(super) held: Option<Hold>,
+    pub(in crate::sim::pbx) held: Option<Hold>,
     /// It holds us.
-    pub(super) holds: bool,
+    pub(in crate::sim::pbx) holds: bool,
     /// What the other one says is sent to it, although it holds.
-    pub(super) leaks: bool,
+    pub(in crate::sim::pbx) leaks: bool,
     /// When RTP came last.
-    pub(super) heard_at: Option<Instant>,
+    pub(in crate::sim::pbx) heard_at: Option<Instant>,
     /// The last event that a menu took: its source and timestamp.
-    pub(super) taken: Option<(u32, u32)>,
+    pub(in crate::sim::pbx) taken: Option<(u32, u32)>,
 }
 
-impl Side {
-    pub(super) fn new(handle: CallHandle, entry: Entry, user: &str, relay: Relay, flags: Arc<Flags>) -> Side {
-        Side {
+impl LegState {
+    pub(in crate::sim::pbx) fn new(
+        handle: CallHandle,
+        entry: Entry,
+        user: &str,
+        relay: Relay,
+        flags: Arc<Flags>,
+    ) -> LegState {
+        LegState {
             handle,
             entry,
             user: user.to_owned(),
@@ -64,7 +71,7 @@ impl Side {
     }
 
     /// What happens next, for a number of our own; for ever pending once it is over.
-    pub(super) async fn next(&mut self) -> Option<Happened> {
+    pub(in crate::sim::pbx) async fn next(&mut self) -> Option<Happened> {
         if self.over {
             return std::future::pending().await;
         }
@@ -78,7 +85,7 @@ impl Side {
     }
 
     /// What happens next, for who polls several; pending once it is over.
-    pub(super) fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Option<Happened>> {
+    pub(in crate::sim::pbx) fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Option<Happened>> {
         if self.over {
             return Poll::Pending;
         }
@@ -88,7 +95,7 @@ impl Side {
     }
 
     /// Puts it on hold in this way, or takes it from hold; what is so already stays. With `anew` it is told so again.
-    pub(super) async fn hold(&mut self, how: Option<Hold>, anew: bool) {
+    pub(in crate::sim::pbx) async fn hold(&mut self, how: Option<Hold>, anew: bool) {
         if !self.up || self.ended || (self.held == how && !anew) {
             return;
         }
@@ -98,19 +105,34 @@ impl Side {
     }
 
     /// Hangs up; an empty list gives no Reason.
-    pub(super) async fn release(&self, reasons: &[String]) {
+    pub(in crate::sim::pbx) async fn release(&self, reasons: &[String]) {
         let reason = (!reasons.is_empty()).then(|| reasons.join(", "));
         self.handle.hang_up(reason).await;
     }
 
-    pub(super) fn answered(&mut self, plan: MediaPlan) {
+    /// Refuses a caller whose call goes no further.
+    pub(in crate::sim::pbx) async fn refuse(&self, status: u16) {
+        self.handle.command(Command::Refuse { status, reason: None }).await;
+    }
+
+    /// Ends a leg that goes no further, whether it is up or not, and sees it off.
+    pub(in crate::sim::pbx) async fn turn_away(mut self, status: u16) {
+        if self.up {
+            self.release(&[format!("SIP;cause={status}")]).await;
+        } else {
+            self.refuse(status).await;
+        }
+        while self.next().await.is_some() {}
+    }
+
+    pub(in crate::sim::pbx) fn answered(&mut self, plan: MediaPlan) {
         self.plan = Some(plan);
         self.up = true;
         self.entry.answered();
     }
 
     /// Sends what a player of ours has, and gives what happened in it.
-    pub(super) fn play(&mut self, now: Instant, player: &mut Player) -> Vec<stream::Event> {
+    pub(in crate::sim::pbx) fn play(&mut self, now: Instant, player: &mut Player) -> Vec<stream::Event> {
         let (packets, events) = player.run(now);
         for packet in packets {
             if let Some(packet) = self.relay.own(now, &packet) {
@@ -121,7 +143,7 @@ impl Side {
     }
 
     /// Passes on a datagram that came on a leg with this plan; gives a digit that has to be told by INFO too.
-    pub(super) fn pass(
+    pub(in crate::sim::pbx) fn pass(
         &mut self,
         now: Instant,
         datagram: &[u8],
@@ -147,13 +169,13 @@ impl Side {
     }
 
     /// Sends an INFO with a digit.
-    pub(super) async fn tell_digit(&self, digit: Digit, time: Duration) {
+    pub(in crate::sim::pbx) async fn tell_digit(&self, digit: Digit, time: Duration) {
         let info = DtmfInfo { digit, duration: Some(time) };
         self.info(DTMF_RELAY.to_owned(), info.relay_body()).await;
     }
 
     /// Sends an INFO.
-    pub(super) async fn info(&self, content_type: String, body: Vec<u8>) {
+    pub(in crate::sim::pbx) async fn info(&self, content_type: String, body: Vec<u8>) {
         self.handle.command(Command::Info { token: 0, content_type, body }).await;
     }
 }

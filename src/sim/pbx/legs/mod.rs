@@ -1,6 +1,11 @@
 //! The legs that the PBX has at the moment, and where the calls that they belong to take questions.
 
-use super::desk::Desk;
+mod inbox;
+mod state;
+
+pub(super) use inbox::{CallInbox, JoinedLegs, Question, Reply};
+pub(super) use state::LegState;
+
 use crate::ua::transfer::Replaces;
 use std::collections::BTreeMap;
 use std::fmt;
@@ -64,7 +69,7 @@ struct Row {
     /// Our tag in its dialog.
     tag: String,
     /// Of the call that it is a leg of.
-    desk: Option<Desk>,
+    inbox: Option<CallInbox>,
 }
 
 /// A leg's place in the table; it leaves when this is dropped.
@@ -85,15 +90,15 @@ impl Legs {
     pub(super) fn of_user(&self, user: &str) -> usize {
         self.table().legs.values().filter(|row| row.leg.user == user).count()
     }
-    /// The leg whose dialog is named, by Call-ID and our tag, and the desk of its call. The tag of the peer is for the call to judge.
-    pub(super) fn named(&self, replaces: &Replaces) -> Option<(LegId, Desk)> {
+    /// The leg whose dialog is named, by Call-ID and our tag, and the inbox of its call. The tag of the peer is for the call to judge.
+    pub(super) fn named(&self, replaces: &Replaces) -> Option<(LegId, CallInbox)> {
         let table = self.table();
         let dialog = &replaces.dialog;
         let mut rows = table.legs.iter();
         rows.find_map(|(id, row)| {
             let same =
                 *row.leg.call_id.as_bytes() == *dialog.call_id && *row.tag.as_bytes() == *dialog.local_tag;
-            row.desk.clone().filter(|_| same).map(|desk| (*id, desk))
+            row.inbox.clone().filter(|_| same).map(|inbox| (*id, inbox))
         })
     }
     pub(super) fn enter(
@@ -119,7 +124,7 @@ impl Legs {
         };
         let what = if role == Role::Caller { "calls" } else { "is called as" };
         tracing::info!(target: "ringback::sim", "leg {id}: {} {what} {}", user.escape_debug(), number.escape_debug());
-        table.legs.insert(id, Row { leg, tag: tag.to_owned(), desk: None });
+        table.legs.insert(id, Row { leg, tag: tag.to_owned(), inbox: None });
         Entry { id, legs: Arc::clone(self) }
     }
 }
@@ -142,10 +147,10 @@ impl Entry {
     pub(super) fn id(&self) -> LegId {
         self.id
     }
-    /// It belongs to the call with this desk now.
-    pub(super) fn belongs_to(&self, desk: &Desk) {
+    /// It belongs to the call with this inbox now.
+    pub(super) fn belongs_to(&self, inbox: &CallInbox) {
         if let Some(row) = self.legs.table().legs.get_mut(&self.id) {
-            row.desk = Some(desk.clone());
+            row.inbox = Some(inbox.clone());
         }
     }
     /// It has ended, whatever may still come of it.

@@ -1,17 +1,19 @@
 //! REFER of a device (RFC 3515): carried out by the PBX itself, or passed on to the other device.
 
-use super::bridge::{Bridge, Which, now};
-use super::config::ReferMode;
-use super::desk::{Ask, Far};
+use super::Bridge;
 use super::parting::part;
-use super::relay::law;
-use super::ring::{Purpose, Ring};
-use super::route::Destination;
-use super::side::Side;
 use crate::media::g711::Law;
 use crate::sdp::Codec;
 use crate::sim::User;
 use crate::sim::fault::{Instead, Kind};
+use crate::sim::pbx::clock::now;
+use crate::sim::pbx::config::ReferMode;
+use crate::sim::pbx::dial_plan::Destination;
+use crate::sim::pbx::legs::LegState;
+use crate::sim::pbx::legs::{JoinedLegs, Question};
+use crate::sim::pbx::payloads::law;
+use crate::sim::pbx::ring::{Purpose, Ring};
+use crate::sim::pbx::which::Which;
 use crate::syntax::Uri;
 use crate::ua::call::{Command, Hold};
 use crate::ua::transfer::{MAX_REFERRALS, Refer, Referred, Replaces, TransfereeEvent, TransferorEvent};
@@ -111,28 +113,28 @@ impl Bridge {
         let named = self.pbx.legs.named(&replaces).filter(|_| !lost);
         let ours = |id| self.sides.iter().flatten().any(|side| side.entry.id() == id);
         match named {
-            Some((id, desk)) if !ours(id) => {
+            Some((id, inbox)) if !ours(id) => {
                 // When it is not taken, its reply says so.
-                let _ = desk.ask(Ask::Surrender { replaces, reply: self.desk.reply(referral) });
+                let _ = inbox.ask(Question::Surrender { replaces, reply: self.inbox.reply(referral) });
             }
             _ => self.failed(481).await,
         }
     }
 
     /// The call that was named has given up whom it had, or has not.
-    pub(super) async fn surrendered(&mut self, referral: u32, far: Option<Far>) {
+    pub(super) async fn surrendered(&mut self, referral: u32, far: Option<JoinedLegs>) {
         if self.transfer.as_ref().is_none_or(|transfer| transfer.referral != Some(referral)) {
             return;
         }
-        let Some(Far { mut sides, left }) = far else { return self.failed(481).await };
+        let Some(JoinedLegs { mut sides, left }) = far else { return self.failed(481).await };
         for side in &mut sides {
-            side.entry.belongs_to(&self.desk);
+            side.entry.belongs_to(&self.inbox);
             side.relay.set_faults(self.faults.clone());
         }
         match sides.iter().position(|side| side.up) {
             Some(up) => {
                 let target = sides.swap_remove(up);
-                self.complete(target, left).await;
+                self.complete(target, left.map(|left| *left)).await;
             }
             None => {
                 self.notify(180).await;
@@ -141,7 +143,7 @@ impl Bridge {
         }
     }
 
-    fn ring_for_transfer(&mut self, sides: Vec<Side>) {
+    fn ring_for_transfer(&mut self, sides: Vec<LegState>) {
         self.ring = Some(Ring::new(Purpose::Transfer, sides));
         self.no_answer_at = Some(now() + self.pbx.config.no_answer);
         let gone = self.transfer.as_ref().map(|transfer| transfer.transferor);
@@ -155,7 +157,8 @@ impl Bridge {
     /// A blind transfer: the target is called over the dial plan, for the transferee.
     pub(super) async fn call_target(&mut self, number: String, referred_by: Option<String>) {
         let Some(transferor) = self.transfer.as_ref().map(|transfer| transfer.transferor) else { return };
-        let own_name = |side: &Option<Side>| side.as_ref().map(|side| side.user.clone()).unwrap_or_default();
+        let own_name =
+            |side: &Option<LegState>| side.as_ref().map(|side| side.user.clone()).unwrap_or_default();
         let (by, who) = (own_name(self.side(transferor)), own_name(self.side(transferor.other())));
         match self.pbx.destination(&number) {
             Destination::Nobody => self.failed(404).await,
@@ -205,7 +208,7 @@ impl Bridge {
         number: &str,
         (who, leg, lost): (&str, Which, Option<Instead>),
         referred_by: Option<String>,
-    ) -> Result<Vec<Side>, u16> {
+    ) -> Result<Vec<LegState>, u16> {
         let unknown = self.faults.find(|kind| match kind {
             Kind::NumbersUnknown(status) => Some(status),
             _ => None,
@@ -227,7 +230,7 @@ impl Bridge {
         }
         let sides = self.pbx.dial(placed).await?;
         self.faults = faults;
-        sides.iter().for_each(|side| side.entry.belongs_to(&self.desk));
+        sides.iter().for_each(|side| side.entry.belongs_to(&self.inbox));
         Ok(sides)
     }
 
@@ -256,7 +259,7 @@ impl Bridge {
     }
 
     /// Hangs up on a transferor, and on its consultation: a phone that gets BYE before the last NOTIFY says that the transfer has failed.
-    async fn part(&mut self, transfer: &Transfer, leg: Side, consultation: Option<Side>) {
+    async fn part(&mut self, transfer: &Transfer, leg: LegState, consultation: Option<LegState>) {
         match transfer.referral.filter(|_| !transfer.told && !leg.ended) {
             Some(referral) => {
                 self.partings.spawn(part(leg, referral, consultation));
@@ -270,7 +273,7 @@ impl Bridge {
     }
 
     /// The target is up: it takes the place of the transferor, whose consultation is over too.
-    pub(super) async fn complete(&mut self, target: Side, consultation: Option<Side>) {
+    pub(super) async fn complete(&mut self, target: LegState, consultation: Option<LegState>) {
         self.notify(200).await;
         let Some(transfer) = self.transfer.take() else { return };
         let transferor = transfer.transferor;

@@ -4,12 +4,12 @@ use super::faults::Faults;
 use super::legs::Role;
 use super::text::{Text, direction, with_direction, without_events};
 use crate::endpoint::Endpoint;
-use crate::endpoint::agent::{Hands, Sifted};
+use crate::endpoint::agent::{Intercepted, Interceptor};
 use crate::message::{Builder, Flow, Message, reason_phrase};
 use crate::sdp::Direction;
 use crate::sim::fault::{InfoType, Kind};
+use crate::sim::registrar::lock;
 use crate::sim::registrar::{Admission, Delivery, Passage, Registrar};
-use crate::sim::serving::lock;
 use crate::sim::wire;
 use crate::syntax::{HeaderName, MediaType, Method, Scheme};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -77,7 +77,7 @@ impl Line {
 const ALLOW_WITHOUT_REFER: &str = "INVITE, ACK, CANCEL, BYE, PRACK, UPDATE, INFO, OPTIONS";
 const ALLOW_WITHOUT_INFO: &str = "INVITE, ACK, CANCEL, BYE, PRACK, UPDATE, OPTIONS";
 
-pub(super) fn hands(party: &Party, faults: &Faults, flags: &Arc<Flags>) -> Hands {
+pub(super) fn interceptor(party: &Party, faults: &Faults, flags: &Arc<Flags>) -> Interceptor {
     let mut sender = Sender {
         party: party.clone(),
         faults: faults.clone(),
@@ -86,7 +86,7 @@ pub(super) fn hands(party: &Party, faults: &Faults, flags: &Arc<Flags>) -> Hands
         held: false,
     };
     let mut receiver = Receiver { party: party.clone(), faults: faults.clone(), settled_at: None };
-    Hands::new(
+    Interceptor::new(
         Box::new(move |message| sender.sent(message)),
         Box::new(move |message| receiver.received(message)),
     )
@@ -219,17 +219,17 @@ struct Receiver {
 }
 
 impl Receiver {
-    fn received(&mut self, message: &Message) -> Sifted {
+    fn received(&mut self, message: &Message) -> Intercepted {
         let caller = self.party.role == Role::Caller;
         let line = &self.party.line;
         let passage = lock(&line.registrar).passage(&line.user, message, &line.flow);
         match passage {
             Passage::In => {}
-            Passage::Silence => return Sifted::Ignored,
+            Passage::Silence => return Intercepted::Ignored,
             Passage::Closed => {
                 let (endpoint, flow) = (line.endpoint.clone(), line.flow);
                 tokio::spawn(async move { endpoint.disconnect(flow).await });
-                return Sifted::Ignored;
+                return Intercepted::Ignored;
             }
             Passage::TooLarge => return self.refused(message, 513, None),
         }
@@ -240,9 +240,9 @@ impl Receiver {
             self.settled_at = Some(tokio::time::Instant::now());
         }
         let other = match message.method() {
-            Some(Method::Ack) if caller && self.faults.has(Kind::AckLost) => return Sifted::Ignored,
+            Some(Method::Ack) if caller && self.faults.has(Kind::AckLost) => return Intercepted::Ignored,
             Some(Method::Invite | Method::Update) if caller && self.faults.has(Kind::RefreshUnanswered) => {
-                return Sifted::Ignored;
+                return Intercepted::Ignored;
             }
             Some(Method::Info) => info(&self.faults, message),
             Some(Method::Refer) => self.refer(message),
@@ -251,18 +251,23 @@ impl Receiver {
         };
         match other {
             Some((status, header)) => self.refused(message, status, header),
-            None => Sifted::Taken,
+            None => Intercepted::Taken,
         }
     }
 
     /// A refusal beside the call.
-    fn refused(&self, message: &Message, status: u16, header: Option<(HeaderName, &'static str)>) -> Sifted {
+    fn refused(
+        &self,
+        message: &Message,
+        status: u16,
+        header: Option<(HeaderName, &'static str)>,
+    ) -> Intercepted {
         let mut answer = Builder::response(message, status, reason_phrase(status), None)
             .header(HeaderName::Server, &self.party.server);
         if let Some((name, value)) = header {
             answer = answer.header(name, value);
         }
-        answer.build().map_or(Sifted::Taken, |refusal| answered(&self.party.line, refusal))
+        answer.build().map_or(Intercepted::Taken, |refusal| answered(&self.party.line, refusal))
     }
 
     /// The challenge of a request inside the dialog.
@@ -301,8 +306,8 @@ impl Receiver {
     }
 }
 
-fn answered(line: &Line, response: Message) -> Sifted {
-    line.divert(response).map_or(Sifted::Ignored, Sifted::Answered)
+fn answered(line: &Line, response: Message) -> Intercepted {
+    line.divert(response).map_or(Intercepted::Ignored, Intercepted::Answered)
 }
 
 /// How an INFO is answered beside the call.

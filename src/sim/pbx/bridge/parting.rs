@@ -1,7 +1,7 @@
 //! The end of a leg whose device has transferred the call: first the last NOTIFY, then BYE (RFC 5589 sec. 7.1).
 
-use super::side::Side;
 use crate::endpoint::agent::{Happened, What};
+use crate::sim::pbx::legs::LegState;
 use crate::ua::call::Event;
 use crate::ua::transfer::TransfereeEvent;
 use std::time::Duration;
@@ -10,7 +10,7 @@ use std::time::Duration;
 const PATIENCE: Duration = Duration::from_secs(4);
 
 /// Waits until the last NOTIFY about this REFER has its answer, and hangs up on the transferor, and on its other leg where it had one.
-pub(super) async fn part(mut transferor: Side, referral: u32, consultation: Option<Side>) {
+pub(super) async fn part(mut transferor: LegState, referral: u32, consultation: Option<LegState>) {
     let told = async {
         while let Some(Happened { what, .. }) = transferor.next().await {
             match what {

@@ -1,79 +1,19 @@
 //! Transfers by keys; with a consultation the transferee hears music while the transferor talks to the target in the same call.
 
-use super::bridge::{Bridge, Which, now};
-use super::feature::{Feature, Pressed};
-use super::player::{Player, music, wrong};
-use super::ring::{Purpose, Ring};
-use super::route::Destination;
-use super::side::Side;
+use super::Bridge;
 use super::transfer::Transfer;
-use crate::endpoint::agent::{Happened, What};
+use crate::endpoint::agent::Happened;
 use crate::media::digit::Digit;
 use crate::media::dtmf::Way;
-use crate::media::stream;
-use crate::message::Ids;
-use crate::sdp::MediaPlan;
 use crate::sim::fault::Kind;
-use crate::ua::call::{Command, Event};
-use std::time::Instant;
-
-/// A leg that hears music.
-pub(super) struct Waiting {
-    pub(super) side: Side,
-    /// Where there is something to hear.
-    music: Option<Player>,
-    /// Who consults somebody meanwhile; unused where nobody does.
-    transferor: Which,
-}
-
-impl Waiting {
-    pub(super) fn new(side: Side, transferor: Which, ids: &mut Ids) -> Waiting {
-        let mut waiting = Waiting { side, music: None, transferor };
-        if let Some(plan) = waiting.side.plan.clone() {
-            waiting.agreed(&plan, ids);
-        }
-        waiting
-    }
-
-    /// Its media is agreed on, or anew.
-    pub(super) fn agreed(&mut self, plan: &MediaPlan, ids: &mut Ids) {
-        let mut player = Player::new(now(), plan, ids, false);
-        player.play(now(), music());
-        self.music = Some(player);
-    }
-
-    pub(super) fn due(&self) -> Option<Instant> {
-        self.music.as_ref().and_then(Player::due)
-    }
-
-    pub(super) fn play(&mut self, now: Instant) {
-        let Some(player) = &mut self.music else { return };
-        if self.side.play(now, player).contains(&stream::Event::Played) {
-            player.play(now, music());
-        }
-    }
-
-    /// Something happened to it; false when it has left.
-    pub(super) async fn heard_of(&mut self, happened: Option<Happened>, ids: &mut Ids) -> bool {
-        let Some(Happened { what: What::Signal(event), .. }) = happened else { return happened.is_some() };
-        match event {
-            Event::Ended { .. } => return false,
-            Event::Answered(plan) => {
-                self.agreed(&plan, ids);
-                self.side.answered(plan);
-            }
-            Event::Held { plan, .. } | Event::Resumed { plan, .. } | Event::Changed { plan, .. } => {
-                self.agreed(&plan, ids);
-                self.side.plan = Some(plan);
-            }
-            Event::Transferee { referral, .. } => {
-                self.side.handle.command(Command::RefuseRefer { referral, status: 403 }).await;
-            }
-            _ => {}
-        }
-        true
-    }
-}
+use crate::sim::pbx::clock::now;
+use crate::sim::pbx::dial_plan::Destination;
+use crate::sim::pbx::feature::{Feature, Pressed};
+use crate::sim::pbx::legs::LegState;
+use crate::sim::pbx::player::{Player, wrong};
+use crate::sim::pbx::ring::{Purpose, Ring};
+use crate::sim::pbx::waiting::Waiting;
+use crate::sim::pbx::which::Which;
 
 impl Bridge {
     /// A key of a device; `None` when it has waited long enough with the next. True when the key belongs to a number for the PBX, and is
@@ -122,7 +62,7 @@ impl Bridge {
     }
 
     /// The one who was called for a consultation is up.
-    pub(super) fn consulted(&mut self, by: Which, target: Side) {
+    pub(super) fn consulted(&mut self, by: Which, target: LegState) {
         if let Some(transferor) = self.side(by) {
             transferor.entry.join(&target.entry);
         }

@@ -1,6 +1,6 @@
 //! What calls ask of each other: an attended transfer moves a leg from one call to another.
 
-use super::side::Side;
+use super::state::LegState;
 use crate::ua::transfer::Replaces;
 use std::fmt;
 use tokio::sync::mpsc;
@@ -8,52 +8,52 @@ use tokio::sync::mpsc;
 /// Questions that wait for one call; further ones are refused.
 const QUESTIONS: usize = 16;
 
-/// Where a call takes questions.
+/// Where a call takes questions of others.
 #[derive(Debug, Clone)]
-pub(super) struct Desk(mpsc::Sender<Ask>);
+pub(in crate::sim::pbx) struct CallInbox(mpsc::Sender<Question>);
 
 /// A question, or the answer to one.
 #[derive(Debug)]
-pub(super) enum Ask {
+pub(in crate::sim::pbx) enum Question {
     /// Give away whoever is joined with this dialog, and end its leg.
     Surrender { replaces: Replaces, reply: Reply },
     /// The answer.
-    Surrendered { referral: u32, far: Option<Far> },
+    Surrendered { referral: u32, far: Option<JoinedLegs> },
     /// Let this leg take the place of the one with this dialog.
-    Replace { replaces: Replaces, side: Box<Side> },
+    Replace { replaces: Replaces, side: Box<LegState> },
     /// Let this leg talk to the one that is parked.
-    Fetch { side: Box<Side> },
+    Fetch { side: Box<LegState> },
 }
 
 /// Who was joined with a leg: one leg that is up, or all that are rung.
-pub(super) struct Far {
-    pub(super) sides: Vec<Side>,
+pub(in crate::sim::pbx) struct JoinedLegs {
+    pub(in crate::sim::pbx) sides: Vec<LegState>,
     /// The leg that they were joined with, where it is up: it is hung up when its device has been told of the transfer.
-    pub(super) left: Option<Side>,
+    pub(in crate::sim::pbx) left: Option<Box<LegState>>,
 }
 
-impl fmt::Debug for Far {
+impl fmt::Debug for JoinedLegs {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Far").field("sides", &self.sides.len()).finish()
+        f.debug_struct("JoinedLegs").field("sides", &self.sides.len()).finish()
     }
 }
 
 /// Answers a question; dropped, it says no.
 #[derive(Debug)]
-pub(super) struct Reply {
-    desk: Desk,
+pub(in crate::sim::pbx) struct Reply {
+    inbox: CallInbox,
     referral: u32,
     done: bool,
 }
 
-impl Desk {
-    pub(super) fn new() -> (Desk, mpsc::Receiver<Ask>) {
+impl CallInbox {
+    pub(in crate::sim::pbx) fn new() -> (CallInbox, mpsc::Receiver<Question>) {
         let (sender, questions) = mpsc::channel(QUESTIONS);
-        (Desk(sender), questions)
+        (CallInbox(sender), questions)
     }
 
     /// Gives the question back when nobody takes it.
-    pub(super) fn ask(&self, question: Ask) -> Result<(), Ask> {
+    pub(in crate::sim::pbx) fn ask(&self, question: Question) -> Result<(), Question> {
         self.0.try_send(question).map_err(|error| match error {
             mpsc::error::TrySendError::Full(question) | mpsc::error::TrySendError::Closed(question) => {
                 question
@@ -62,24 +62,24 @@ impl Desk {
     }
 
     /// For a question about this referral.
-    pub(super) fn reply(&self, referral: u32) -> Reply {
-        Reply { desk: self.clone(), referral, done: false }
+    pub(in crate::sim::pbx) fn reply(&self, referral: u32) -> Reply {
+        Reply { inbox: self.clone(), referral, done: false }
     }
 }
 
 impl Reply {
-    pub(super) fn give(mut self, far: Far) {
+    pub(in crate::sim::pbx) fn give(mut self, far: JoinedLegs) {
         self.done = true;
         let referral = self.referral;
         // Nobody there any more: the legs are dropped, which hangs them up.
-        let _ = self.desk.ask(Ask::Surrendered { referral, far: Some(far) });
+        let _ = self.inbox.ask(Question::Surrendered { referral, far: Some(far) });
     }
 }
 
 impl Drop for Reply {
     fn drop(&mut self) {
         if !self.done {
-            let _ = self.desk.ask(Ask::Surrendered { referral: self.referral, far: None });
+            let _ = self.inbox.ask(Question::Surrendered { referral: self.referral, far: None });
         }
     }
 }
