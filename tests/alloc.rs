@@ -155,3 +155,40 @@ fn parsing_and_full_typed_access_do_not_allocate() {
     }
     assert_eq!(files, 11);
 }
+
+/// What an inventory of this many accounts takes at its peak, in bytes for each account, the file itself included.
+#[cfg(feature = "accounts")]
+fn of_each_account(count: u64, ending: &str) -> u64 {
+    use ringback::campaign::inventory::Inventory;
+    use std::fmt::Write;
+    let mut text = String::from(if ending == "csv" { "name,aor,password,site\n" } else { "" });
+    for number in 0..count {
+        let name = format!("customer-{number:06}");
+        let aor = format!("sip:+4930{number:07}@pbx.example.com");
+        let _ = match ending {
+            "csv" => writeln!(text, "{name},{aor},Zk3-{number:08}-qQ,Kiel"),
+            _ => writeln!(
+                text,
+                "[[account]]\nname = \"{name}\"\naor = \"{aor}\"\npassword = \"Zk3-{number:08}-qQ\"\nsite = \"Kiel\"\n"
+            ),
+        };
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join(format!("accounts.{ending}"));
+    std::fs::write(&path, &text).unwrap();
+    drop(text);
+    let mut inventory = None;
+    let info = allocation_counter::measure(|| inventory = Some(Inventory::from_path(&path).unwrap()));
+    assert_eq!(inventory.unwrap().entries.len() as u64, count);
+    info.bytes_max / count
+}
+
+#[test]
+#[cfg(feature = "accounts")]
+fn three_hundred_thousand_accounts_load_in_200_megabytes() {
+    // What each takes does not depend on their number: a thirtieth of them shows it.
+    for ending in ["csv", "toml"] {
+        let bytes = of_each_account(10_000, ending);
+        assert!(bytes * 300_000 < 200_000_000, "{ending}: {bytes} bytes for each account");
+    }
+}

@@ -12,6 +12,9 @@ mod clean;
 mod dialling;
 #[path = "cli/digits.rs"]
 mod digits;
+#[cfg(unix)]
+#[path = "cli/files.rs"]
+mod files;
 #[path = "cli/forks.rs"]
 mod forks;
 #[path = "cli/keys.rs"]

@@ -45,7 +45,7 @@ use std::fmt;
 /// A user name and a password. The password is wiped from memory and never printed.
 #[derive(Clone)]
 pub struct Credentials {
-    username: String,
+    username: Box<str>,
     password: zeroize::Zeroizing<String>,
     charset: Charset,
 }
@@ -75,7 +75,14 @@ impl Credentials {
     /// From their texts.
     pub fn new(username: impl Into<String>, password: impl Into<String>) -> Credentials {
         let password = zeroize::Zeroizing::new(password.into());
-        Credentials { username: username.into(), password, charset: Charset::Utf8 }
+        Credentials::of_secret(username, password)
+    }
+    /// The same from a password that is wiped already.
+    pub(crate) fn of_secret(
+        username: impl Into<String>,
+        password: zeroize::Zeroizing<String>,
+    ) -> Credentials {
+        Credentials { username: username.into().into_boxed_str(), password, charset: Charset::Utf8 }
     }
     /// The user name.
     pub fn username(&self) -> &str {
@@ -93,13 +100,13 @@ impl Credentials {
     pub fn in_latin1(&self) -> Option<Credentials> {
         let differs = !self.username.is_ascii() || !self.password.is_ascii();
         let writable =
-            || [self.username.as_str(), &self.password].iter().all(|t| Charset::Latin1.octets(t).is_some());
+            || [&*self.username, self.password.as_str()].iter().all(|t| Charset::Latin1.octets(t).is_some());
         (differs && self.charset == Charset::Utf8 && writable())
             .then(|| Credentials { charset: Charset::Latin1, ..self.clone() })
     }
     /// User name and password in the octets that are hashed.
     fn octets(&self) -> [zeroize::Zeroizing<Vec<u8>>; 2] {
-        [self.username.as_str(), &self.password].map(|text| self.charset.octets(text).unwrap_or_default())
+        [&*self.username, self.password.as_str()].map(|text| self.charset.octets(text).unwrap_or_default())
     }
 }
 

@@ -7,18 +7,22 @@ use crate::error::{Argument, Error, Problem};
 use crate::message::{Mask, Transport};
 use crate::syntax::unescape;
 
+/// What an address of record begins with.
+const SCHEME: &str = "sip:";
+
 /// An account of a registrar.
 ///
 /// `Debug` shows no password.
 #[derive(Debug, Clone)]
 pub struct Account {
-    name: Option<String>,
-    aor: String,
-    user: String,
-    domain: String,
+    name: Option<Box<str>>,
+    /// `sip:USER@DOMAIN`. Hundreds of thousands of accounts are kept at a time: what is in it is not kept twice.
+    aor: Box<str>,
+    user_length: usize,
     credentials: Credentials,
-    registrar: Option<Destination>,
-    outbound_proxy: Option<Destination>,
+    /// Seldom given.
+    registrar: Option<Box<Destination>>,
+    outbound_proxy: Option<Box<Destination>>,
     /// What the AOR says, and what is said where no URI does.
     aor_transport: Option<Transport>,
     transport: Option<Transport>,
@@ -34,6 +38,8 @@ impl Account {
     /// [`Error::Usage`] with the column when `aor` is no SIP URI with a user, or is one that we cannot reach (`sips:`, `;transport=tls`), or
     /// has parameters or headers that an AOR has not.
     pub fn new(aor: &str, password: impl Into<String>) -> Result<Account, Error> {
+        // First: it is wiped also where the address is refused.
+        let password = zeroize::Zeroizing::new(password.into());
         let written = aor.trim();
         let full = with_scheme(written);
         let scheme_added = full.len() - written.len();
@@ -85,10 +91,9 @@ impl Account {
         let user = String::from_utf8_lossy(user).into_owned();
         Ok(Account {
             name: None,
-            aor: format!("sip:{user}@{domain}"),
-            credentials: Credentials::new(auth_user, password),
-            user,
-            domain,
+            aor: format!("{SCHEME}{user}@{domain}").into_boxed_str(),
+            credentials: Credentials::of_secret(auth_user, password),
+            user_length: user.len(),
             registrar: None,
             outbound_proxy: None,
             aor_transport,
@@ -106,7 +111,7 @@ impl Account {
     /// How reports and command lines call it; the AOR unless told.
     #[must_use]
     pub fn named(mut self, name: impl Into<String>) -> Account {
-        self.name = Some(name.into());
+        self.name = Some(name.into().into_boxed_str());
         self
     }
 
@@ -116,7 +121,7 @@ impl Account {
     /// # Errors
     /// [`Error::Usage`] when it is no SIP URI, or one that we cannot reach.
     pub fn registrar(mut self, uri: &str) -> Result<Account, Error> {
-        self.registrar = Some(Destination::parse(Argument::Registrar, uri)?);
+        self.registrar = Some(Box::new(Destination::parse(Argument::Registrar, uri)?));
         Ok(self)
     }
 
@@ -125,7 +130,7 @@ impl Account {
     /// # Errors
     /// [`Error::Usage`] when it is no SIP URI, or one that we cannot reach.
     pub fn outbound_proxy(mut self, uri: &str) -> Result<Account, Error> {
-        self.outbound_proxy = Some(Destination::parse(Argument::OutboundProxy, uri)?);
+        self.outbound_proxy = Some(Box::new(Destination::parse(Argument::OutboundProxy, uri)?));
         Ok(self)
     }
 
@@ -148,12 +153,18 @@ impl Account {
 
     /// The AOR's user part as it is written in a URI (escapes kept).
     pub fn user(&self) -> &str {
-        &self.user
+        self.parts().0
     }
 
     /// The AOR's domain, with its port when one is written.
     pub fn domain(&self) -> &str {
-        &self.domain
+        self.parts().1
+    }
+
+    /// User and domain.
+    fn parts(&self) -> (&str, &str) {
+        let (user, domain) = self.aor[SCHEME.len()..].split_at(self.user_length);
+        (user, domain.strip_prefix('@').unwrap_or(domain))
     }
 
     /// What challenges are answered with.
@@ -170,9 +181,9 @@ impl Account {
     /// Where requests are sent: the outbound proxy, else the registrar, else the AOR's domain.
     pub fn next_hop(&self) -> Destination {
         let mut hop = match (&self.outbound_proxy, &self.registrar) {
-            (Some(proxy), _) => proxy.clone(),
-            (None, Some(registrar)) => registrar.clone(),
-            (None, None) => Destination::of_domain(&self.domain),
+            (Some(proxy), _) => (**proxy).clone(),
+            (None, Some(registrar)) => (**registrar).clone(),
+            (None, None) => Destination::of_domain(self.domain()),
         };
         hop.transport = hop.transport.or(self.aor_transport).or(self.transport);
         hop
@@ -182,23 +193,23 @@ impl Account {
     /// (RFC 3261 sec. 10.3, 19.1.4)?
     pub fn has_same_aor(&self, other: &Account) -> bool {
         let parts = |account: &Account| {
-            let domain = Destination::of_domain(&account.domain);
+            let domain = Destination::of_domain(account.domain());
             let host = domain.host.trim_end_matches('.').to_ascii_lowercase();
-            (unescape(account.user.as_bytes()).into_owned(), host, domain.port)
+            (unescape(account.user().as_bytes()).into_owned(), host, domain.port)
         };
         parts(self) == parts(other)
     }
 
     /// Hosts that are its own: of its domain, its registrar and its outbound proxy.
     pub(super) fn hosts(&self) -> Vec<String> {
-        let domain = Destination::of_domain(&self.domain);
-        let all = [Some(&domain), self.registrar.as_ref(), self.outbound_proxy.as_ref()];
+        let domain = Destination::of_domain(self.domain());
+        let all = [Some(&domain), self.registrar.as_deref(), self.outbound_proxy.as_deref()];
         all.into_iter().flatten().map(|one| one.host.clone()).collect()
     }
 
     /// The Request-URI of a REGISTER.
     pub fn register_uri(&self) -> String {
-        format!("sip:{}", self.domain)
+        format!("{SCHEME}{}", self.domain())
     }
 
     /// Preloaded Route values: the outbound proxy, when there is one.

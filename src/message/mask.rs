@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use std::collections::{BTreeSet, HashSet};
 use std::hash::{BuildHasherDefault, Hasher};
 use std::ops::Bound;
+use zeroize::Zeroize;
 
 /// Shorter values are no secrets that could be looked for: they stand everywhere by chance.
 const LEAST: usize = 4;
@@ -70,6 +71,15 @@ impl Hasher for QuickHasher {
     }
 }
 
+impl Drop for Mask {
+    /// They are passwords: wiped.
+    fn drop(&mut self) {
+        for mut secret in std::mem::take(&mut self.secrets) {
+            secret.zeroize();
+        }
+    }
+}
+
 impl std::fmt::Debug for Mask {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Mask").field("values", &self.secrets.len()).finish_non_exhaustive()
@@ -88,6 +98,7 @@ impl Mask {
         // As PBXs of before write it.
         if let Ok(latin) = secret.chars().map(|c| u8::try_from(u32::from(c))).collect::<Result<Vec<u8>, _>>()
         {
+            let latin = zeroize::Zeroizing::new(latin);
             self.add(&latin);
         }
     }

@@ -2,7 +2,7 @@
 
 use crate::exit::Failure;
 use crate::output;
-use ringback::campaign::inventory::{Entry, Inventory, Secret, password_from_file};
+use ringback::campaign::inventory::{Entry, Inventory, Secret, password_exposure, password_from_file};
 use ringback::check::Account;
 use ringback::message::Transport;
 use std::io::IsTerminal;
@@ -19,7 +19,7 @@ pub(crate) struct DetailOptions {
     password_file: Option<PathBuf>,
     /// The password itself; for labs only: others on this host can see it in the list of processes.
     #[arg(long, value_name = "PASSWORD", group = "password_source", help_heading = "Account")]
-    password: Option<String>,
+    password: Option<Typed>,
     /// User name for digest; default: the user of the AOR.
     #[arg(long, value_name = "USER", help_heading = "Account")]
     auth_user: Option<String>,
@@ -52,6 +52,31 @@ pub(crate) struct AccountOptions {
     accounts: Option<PathBuf>,
 }
 
+/// A password of the command line: wiped, and not shown.
+#[derive(Clone)]
+struct Typed(Secret);
+
+impl std::str::FromStr for Typed {
+    type Err = std::convert::Infallible;
+
+    fn from_str(text: &str) -> Result<Typed, Self::Err> {
+        Ok(Typed(Secret::new(text.to_owned())))
+    }
+}
+
+impl std::fmt::Debug for Typed {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("redacted")
+    }
+}
+
+/// Reads an account file, and says what it warns of.
+pub(crate) fn read(path: &std::path::Path) -> Result<Inventory, Failure> {
+    let inventory = Inventory::from_path(path).map_err(Failure::usage)?;
+    inventory.warnings.iter().for_each(|what| output::tell(&format!("warning: {what}")));
+    Ok(inventory)
+}
+
 /// What the command line asks for.
 pub(crate) enum Accounts {
     One(Box<Account>),
@@ -66,7 +91,7 @@ impl AccountOptions {
 
     pub(crate) fn accounts(&self) -> Result<Accounts, Failure> {
         if let Some(path) = &self.accounts {
-            let inventory = Inventory::from_path(path).map_err(Failure::usage)?;
+            let inventory = read(path)?;
             let entries = inventory.select(&self.targets)?.entries;
             entries.iter().filter_map(|entry| entry.account.as_ref().ok()).for_each(output::hide);
             return Ok(Accounts::Many(entries));
@@ -124,7 +149,7 @@ impl DetailOptions {
 
     fn secret(&self, aor: &str) -> Result<Secret, Failure> {
         if let Some(password) = &self.password {
-            return Ok(Secret::new(password.clone()));
+            return Ok(password.0.clone());
         }
         if let Some(variable) = &self.password_env {
             // The error's own words show the value.
@@ -139,6 +164,7 @@ impl DetailOptions {
         }
         if let Some(path) = &self.password_file {
             let problem = |error| Failure::usage(format!("--password-file {}: {error}", path.display()));
+            password_exposure(path).into_iter().for_each(|what| output::tell(&format!("warning: {what}")));
             return password_from_file(path).map_err(problem);
         }
         if !std::io::stdin().is_terminal() {

@@ -131,7 +131,7 @@ async fn ends(arguments: &Arguments) -> Result<Ends, Failure> {
     if let Some(inventory) = ends.inventory()? {
         // An address is the account that has it, as everywhere.
         let both = inventory.find(target).is_ok();
-        let known: Vec<String> = inventory.entries.into_iter().map(|entry| entry.name).collect();
+        let known: Vec<String> = inventory.entries.iter().map(|entry| entry.name.clone()).collect();
         if !both && !is_dialled(target) {
             return Err(Failure::usage(format!(
                 "\"{}\" is no account of the file and no number; write sip:{0}@domain to call a SIP user, or one of: {}",

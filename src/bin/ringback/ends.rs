@@ -1,6 +1,6 @@
 //! Whose calls: accounts of a file by their names, or users of the embedded network.
 
-use crate::account::transport;
+use crate::account::{read, transport};
 use crate::embedded;
 use crate::exit::Failure;
 use ringback::campaign::inventory::Inventory;
@@ -9,6 +9,7 @@ use ringback::message::Transport;
 use ringback::sim::{Fault, Lab, LabBuilder, User};
 use std::ops::RangeInclusive;
 use std::path::PathBuf;
+use std::sync::OnceLock;
 
 #[derive(Debug, clap::Args)]
 #[command(next_help_heading = "Accounts")]
@@ -27,6 +28,8 @@ pub(crate) struct EndOptions {
     /// Ports for the media of calls, e.g. 10000-10100: RTP at even ones, RTCP at the next; default: the system's choice.
     #[arg(long, value_name = "FIRST-LAST", value_parser = ports)]
     rtp_ports: Option<RangeInclusive<u16>>,
+    #[arg(skip)]
+    read: OnceLock<Inventory>,
 }
 
 /// The accounts, and the network that they live in when it is ours.
@@ -51,9 +54,14 @@ impl EndOptions {
         !self.fault.is_empty()
     }
 
-    /// The file's accounts.
-    pub(crate) fn inventory(&self) -> Result<Option<Inventory>, Failure> {
-        self.accounts.as_ref().map(|path| Inventory::from_path(path).map_err(Failure::usage)).transpose()
+    /// The file's accounts. It is read once: it may be a pipe.
+    pub(crate) fn inventory(&self) -> Result<Option<&Inventory>, Failure> {
+        let Some(path) = &self.accounts else { return Ok(None) };
+        if let Some(inventory) = self.read.get() {
+            return Ok(Some(inventory));
+        }
+        let inventory = read(path)?;
+        Ok(Some(self.read.get_or_init(|| inventory)))
     }
 
     /// An address leads out of the embedded network, where it would be taken for something else: it is refused there.
@@ -96,9 +104,8 @@ impl EndOptions {
         names: &[&str],
         more: impl FnOnce(LabBuilder) -> Result<LabBuilder, Failure>,
     ) -> Result<Ends, Failure> {
-        match &self.accounts {
-            Some(path) => {
-                let inventory = Inventory::from_path(path).map_err(Failure::usage)?;
+        match self.inventory()? {
+            Some(inventory) => {
                 let mut accounts: Vec<Account> = Vec::new();
                 for name in names {
                     let entry = inventory.find(name)?;

@@ -5,9 +5,9 @@ use ringback::check::{Account, Outcome, Verdict};
 use ringback::message::{Mask, redact_text};
 use ringback::report::pcap::Capture;
 use ringback::report::{self, Row, Tally};
-use std::fs::File;
+use std::fs::{File, OpenOptions};
 use std::io::{self, BufWriter, IsTerminal, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
 #[derive(Debug, clap::Args)]
@@ -39,13 +39,22 @@ impl OutputOptions {
         let capture = match &self.pcap {
             None => None,
             Some(path) => {
-                let capture = File::create(path).and_then(|file| Capture::new(BufWriter::new(file)));
+                let capture = private(path).and_then(|file| Capture::new(BufWriter::new(file)));
                 let problem = |error| Failure::usage(format!("--pcap {}: {error}", path.display()));
                 Some((path.clone(), capture.map_err(problem)?))
             }
         };
         Ok(Output { json: self.json, ladder: self.ladder, capture, closed: false, failed: false })
     }
+}
+
+/// A file for its owner alone: what calls looked like is nobody else's business.
+fn private(path: &Path) -> io::Result<File> {
+    let mut options = OpenOptions::new();
+    options.write(true).create(true).truncate(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options.open(path)
 }
 
 impl Output {
@@ -128,7 +137,7 @@ impl Output {
         }
     }
 
-    fn complain(&mut self, path: &std::path::Path, error: &io::Error) {
+    fn complain(&mut self, path: &Path, error: &io::Error) {
         self.failed = true;
         tell(&format!("error: --pcap {}: {error}; the capture is not complete", path.display()));
     }

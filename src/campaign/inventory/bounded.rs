@@ -5,6 +5,7 @@ use std::io::{Error, ErrorKind, Read, Result};
 use std::path::Path;
 use std::sync::mpsc;
 use std::time::Duration;
+use zeroize::Zeroizing;
 
 /// Pauses that a file which is no regular one (a pipe, a terminal) gets to come to its end, and how long one is: five seconds in all.
 const PAUSES: u32 = 500;
@@ -14,22 +15,26 @@ const PAUSE: Duration = Duration::from_millis(10);
 ///
 /// # Errors
 /// What kept it from being read; a directory; more than `max` bytes; a pipe that nobody wrote, or that did not end, in five seconds.
-pub(super) fn read(path: &Path, max: u64) -> Result<Vec<u8>> {
-    let kind = std::fs::metadata(path)?.file_type();
+pub(super) fn read(path: &Path, max: u64) -> Result<Zeroizing<Vec<u8>>> {
+    let metadata = std::fs::metadata(path)?;
+    let kind = metadata.file_type();
     if kind.is_dir() {
         return Err(Error::new(ErrorKind::IsADirectory, "it is a directory"));
     }
     // Nothing ever comes on this channel: waiting for it is a pause.
     let (_never, pause) = mpsc::sync_channel::<()>(1);
-    let (mut file, mut bytes) = (open(path, kind.is_file())?, Vec::new());
+    let mut file = open(path, kind.is_file())?;
+    // Mostly it has the size that it is said to have: then nothing is copied.
+    let said = usize::try_from(metadata.len().min(max)).unwrap_or(usize::MAX);
+    let mut bytes = Zeroizing::new(Vec::with_capacity(said));
+    let mut chunk = Zeroizing::new([0; 8_192]);
     let mut pauses = 0;
     loop {
-        let mut chunk = [0; 8_192];
-        let ended = match file.read(&mut chunk) {
+        let ended = match file.read(&mut *chunk) {
             // A pipe to which nobody has written yet looks as if it were at its end.
             Ok(0) => kind.is_file() || !bytes.is_empty(),
             Ok(length) => {
-                bytes.extend_from_slice(chunk.get(..length).unwrap_or_default());
+                append(&mut bytes, chunk.get(..length).unwrap_or_default());
                 if bytes.len() as u64 > max {
                     return Err(Error::other(format!("it has more than {max} bytes; split it")));
                 }
@@ -50,6 +55,32 @@ pub(super) fn read(path: &Path, max: u64) -> Result<Vec<u8>> {
         pauses += 1;
         let _ = pause.recv_timeout(PAUSE);
     }
+}
+
+/// Grows without leaving a copy behind: a vector that grows by itself frees the old one as it is.
+fn append(bytes: &mut Zeroizing<Vec<u8>>, more: &[u8]) {
+    let length = bytes.len() + more.len();
+    if length > bytes.capacity() {
+        let mut larger = Zeroizing::new(Vec::with_capacity(length.max(2 * bytes.capacity())));
+        larger.extend_from_slice(bytes);
+        *bytes = larger;
+    }
+    bytes.extend_from_slice(more);
+}
+
+/// May everybody on this host read this file, a regular one? Folders on the way to it count.
+#[cfg(unix)]
+pub(super) fn is_exposed(path: &Path) -> bool {
+    use std::os::unix::fs::PermissionsExt;
+    let mode = |path: &Path| std::fs::metadata(path).map_or(0, |metadata| metadata.permissions().mode());
+    let Ok(path) = path.canonicalize() else { return false };
+    let on_the_way = || path.ancestors().skip(1).all(|folder| mode(folder) & 0o001 != 0);
+    path.is_file() && mode(&path) & 0o004 != 0 && on_the_way()
+}
+
+#[cfg(not(unix))]
+pub(super) fn is_exposed(_: &Path) -> bool {
+    false
 }
 
 /// Opens it without waiting for somebody at the other end of a pipe.
@@ -85,12 +116,12 @@ mod tests {
         );
         assert_eq!(read(&folder, 10).unwrap_err().kind(), ErrorKind::IsADirectory);
         std::fs::write(folder.join("a"), "12345").unwrap();
-        assert_eq!(read(&folder.join("a"), 5).unwrap(), b"12345");
+        assert_eq!(**read(&folder.join("a"), 5).unwrap(), *b"12345");
         assert!(read(&folder.join("a"), 4).is_err());
         // A pipe with a writer is as good as a file: `--accounts <(decrypt accounts)`.
         let writer = format!("printf piped > {}", pipe.display());
         let mut writer = std::process::Command::new("sh").args(["-c", &writer]).spawn().unwrap();
-        assert_eq!(read(&pipe, 10).unwrap(), b"piped");
+        assert_eq!(**read(&pipe, 10).unwrap(), *b"piped");
         assert!(writer.wait().unwrap().success());
         std::fs::remove_dir_all(folder).unwrap();
     }

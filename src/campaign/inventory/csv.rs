@@ -3,38 +3,92 @@
 use super::field::{Field, Raw, Value, is_misspelt, suggestion};
 use super::problem::Problems;
 use crate::check::Printable;
+use zeroize::Zeroizing;
 
-pub(super) fn read(bytes: &[u8], problems: &mut Problems) -> Vec<Raw> {
+pub(super) fn read(bytes: &[u8], problems: &mut Problems, take: &mut dyn FnMut(Raw, &mut Problems)) {
     let first = bytes.split(|byte| *byte == b'\n').next().unwrap_or_default();
     // Spreadsheets of half the world write semicolons.
     let separator = if first.contains(&b';') && !first.contains(&b',') { b';' } else { b',' };
-    let mut reader =
-        ::csv::ReaderBuilder::new().delimiter(separator).flexible(true).has_headers(false).from_reader(bytes);
+    let mut records = Records::new(bytes, separator);
     let mut columns: Option<Vec<Column>> = None;
-    let mut raws = Vec::new();
-    let mut lines = Lines { bytes, offset: 0, line: 1 };
-    let mut record = ::csv::ByteRecord::new();
-    loop {
-        match reader.read_byte_record(&mut record) {
-            Ok(true) => {}
-            Ok(false) => return raws,
-            Err(error) => {
-                let line = error.position().map_or(lines.line, |position| lines.at(position.byte()));
-                problems.add(line, None, format!("no CSV: {error}"));
-                return raws;
-            }
-        }
-        let line = record.position().map_or(lines.line, |position| lines.at(position.byte()));
+    while let Some((line, record)) = records.next() {
         match &columns {
             None => {
                 let named = header(&record, line, problems);
                 if named.is_empty() {
-                    return raws;
+                    return;
                 }
                 columns = Some(named);
             }
-            Some(columns) => raws.extend(row(&record, line, columns, problems)),
+            Some(columns) => {
+                if let Some(raw) = row(&record, line, columns, problems) {
+                    take(raw, problems);
+                }
+            }
         }
+    }
+}
+
+/// The records of a file. What was read is wiped: no other buffer has it.
+struct Records<'a> {
+    reader: csv_core::Reader,
+    rest: &'a [u8],
+    lines: Lines<'a>,
+    fields: Zeroizing<Vec<u8>>,
+    ends: Vec<usize>,
+}
+
+/// The fields of a record.
+struct Record<'a> {
+    fields: &'a [u8],
+    ends: &'a [usize],
+}
+
+impl<'a> Records<'a> {
+    fn new(bytes: &'a [u8], separator: u8) -> Records<'a> {
+        let reader = csv_core::ReaderBuilder::new().delimiter(separator).build();
+        let lines = Lines { bytes, offset: 0, line: 1 };
+        let fields = Zeroizing::new(vec![0; 1_024]);
+        Records { reader, rest: bytes, lines, fields, ends: vec![0; 64] }
+    }
+
+    /// The next one with its line.
+    fn next(&mut self) -> Option<(usize, Record<'_>)> {
+        let line = self.lines.at(self.lines.bytes.len() - self.rest.len());
+        let (mut length, mut count) = (0, 0);
+        loop {
+            let (output, ends) = (self.fields.get_mut(length..)?, self.ends.get_mut(count..)?);
+            let (result, read, written, ended) = self.reader.read_record(self.rest, output, ends);
+            self.rest = self.rest.get(read..).unwrap_or_default();
+            (length, count) = (length + written, count + ended);
+            match result {
+                // With nothing left to read the next round says that this is the end.
+                csv_core::ReadRecordResult::InputEmpty => {}
+                csv_core::ReadRecordResult::OutputFull => {
+                    let mut larger = Zeroizing::new(vec![0; 2 * self.fields.len()]);
+                    larger[..length].copy_from_slice(&self.fields[..length]);
+                    self.fields = larger;
+                }
+                csv_core::ReadRecordResult::OutputEndsFull => self.ends.resize(2 * self.ends.len(), 0),
+                csv_core::ReadRecordResult::Record => {
+                    let (fields, ends) = (self.fields.get(..length)?, self.ends.get(..count)?);
+                    return Some((line, Record { fields, ends }));
+                }
+                csv_core::ReadRecordResult::End => return None,
+            }
+        }
+    }
+}
+
+impl<'a> Record<'a> {
+    fn len(&self) -> usize {
+        self.ends.len()
+    }
+
+    fn iter(&self) -> impl Iterator<Item = &'a [u8]> {
+        let (fields, ends) = (self.fields, self.ends);
+        let starts = std::iter::once(0).chain(ends.iter().copied());
+        starts.zip(ends).map(move |(start, end)| fields.get(start..*end).unwrap_or_default())
     }
 }
 
@@ -45,7 +99,7 @@ enum Column {
     More(String),
 }
 
-fn header(record: &::csv::ByteRecord, line: usize, problems: &mut Problems) -> Vec<Column> {
+fn header(record: &Record<'_>, line: usize, problems: &mut Problems) -> Vec<Column> {
     let names: Vec<String> =
         record.iter().map(|name| String::from_utf8_lossy(name).trim().to_owned()).collect();
     if !names.iter().any(|name| name == Field::Aor.name()) && !names.iter().any(|name| is_misspelt(name)) {
@@ -75,7 +129,7 @@ fn header(record: &::csv::ByteRecord, line: usize, problems: &mut Problems) -> V
     columns
 }
 
-fn row(record: &::csv::ByteRecord, line: usize, columns: &[Column], problems: &mut Problems) -> Option<Raw> {
+fn row(record: &Record<'_>, line: usize, columns: &[Column], problems: &mut Problems) -> Option<Raw> {
     if record.len() != columns.len() {
         let (has, wants) = (record.len(), columns.len());
         problems.add(
@@ -106,7 +160,9 @@ fn row(record: &::csv::ByteRecord, line: usize, columns: &[Column], problems: &m
         }
         match column {
             _ if text.is_empty() => {}
-            Column::Known(field) => raw.set(*field, Value { text: text.to_owned(), line, column: None }),
+            Column::Known(field) => {
+                raw.set(*field, Value { text: Zeroizing::new(text.to_owned()), line, column: None })
+            }
             Column::More(name) => raw.more.push((name.clone(), text.to_owned())),
         }
     }
@@ -121,8 +177,8 @@ struct Lines<'a> {
 }
 
 impl Lines<'_> {
-    fn at(&mut self, offset: u64) -> usize {
-        let mut offset = usize::try_from(offset).unwrap_or(usize::MAX).clamp(self.offset, self.bytes.len());
+    fn at(&mut self, offset: usize) -> usize {
+        let mut offset = offset.clamp(self.offset, self.bytes.len());
         // A record is said to begin at the line ends before it.
         offset += self.bytes[offset..].iter().take_while(|byte| matches!(byte, b'\r' | b'\n')).count();
         self.line += self.bytes[self.offset..offset].iter().filter(|byte| **byte == b'\n').count();

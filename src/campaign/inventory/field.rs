@@ -1,5 +1,7 @@
 //! What an account file can say about an account.
 
+use zeroize::Zeroizing;
+
 /// One key of a table, one column of a CSV file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Field {
@@ -51,9 +53,9 @@ impl Field {
     }
 }
 
-/// A value and where it stands.
+/// A value and where it stands. Any of them may be a password, also where it does not belong: it is wiped.
 pub(super) struct Value {
-    pub(super) text: String,
+    pub(super) text: Zeroizing<String>,
     pub(super) line: usize,
     pub(super) column: Option<usize>,
 }
@@ -71,8 +73,8 @@ impl Raw {
         Raw { line, more: Vec::new(), values: Default::default() }
     }
     pub(super) fn set(&mut self, field: Field, mut value: Value) {
-        if field.is_trimmed() {
-            value.text = value.text.trim().to_owned();
+        if field.is_trimmed() && value.text.trim().len() < value.text.len() {
+            value.text = Zeroizing::new(value.text.trim().to_owned());
         }
         self.values[field as usize] = Some(value);
     }

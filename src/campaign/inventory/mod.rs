@@ -28,6 +28,7 @@
 
 mod bounded;
 mod csv;
+mod exposed;
 mod field;
 mod password;
 mod problem;
@@ -35,15 +36,17 @@ mod problem;
 mod tests;
 mod toml;
 
+pub use exposed::exposure as password_exposure;
 pub use password::{Secret, from_file as password_from_file};
 pub use problem::{InventoryError, MAX_PROBLEMS, Problem};
 
 use crate::check::{Account, Printable};
 use crate::error::{self, Argument, Error};
 use crate::message::Transport;
+use exposed::Exposed;
 use field::{Field, Raw, Value, nearest};
 use problem::Problems;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 use std::path::Path;
 
 /// Most accounts of one file.
@@ -68,6 +71,8 @@ pub struct Inventory {
     /// Names of columns and keys that are not known, in the order of their first appearance: what an inventory says of its accounts beside
     /// what is needed to check them.
     pub columns: Vec<String>,
+    /// What is not as it should be and keeps no account from being checked, in whole sentences: passwords that everybody on this host can read.
+    pub warnings: Vec<String>,
 }
 
 /// One account of a file.
@@ -81,14 +86,14 @@ pub struct Entry {
     pub line: usize,
     /// The account, or why there is none to check.
     pub account: Result<Account, Unusable>,
-    /// What its columns or keys say that are not known, by their names; empty cells are left out.
-    pub more: BTreeMap<String, String>,
+    /// What its columns or keys say that are not known, each with its name; empty cells are left out.
+    pub more: Vec<(String, String)>,
 }
 
 impl Entry {
     /// What a column says that is not known, e.g. `site`.
     pub fn get(&self, column: &str) -> Option<&str> {
-        self.more.get(column).map(String::as_str)
+        self.more.iter().find(|(name, _)| name == column).map(|(_, value)| value.as_str())
     }
 }
 
@@ -132,33 +137,45 @@ impl Inventory {
     ) -> Result<Inventory, InventoryError> {
         let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
         let mut problems = Problems::default();
-        let raws = match format {
-            Format::Toml => toml::read(bytes, &mut problems),
-            Format::Csv => csv::read(bytes, &mut problems),
+        let folder = path.parent().unwrap_or(Path::new(""));
+        // Room for all at once: a list that grows is there twice while it does.
+        let room = match format {
+            Format::Toml => memchr::memmem::find_iter(bytes, b"[[").count(),
+            Format::Csv => memchr::memchr_iter(b'\n', bytes).count(),
         };
-        if raws.len() > MAX_ACCOUNTS {
+        let room = room.min(MAX_ACCOUNTS);
+        let (mut names, mut columns) = (HashMap::with_capacity(room), Vec::<String>::new());
+        let (mut entries, mut count) = (Vec::with_capacity(room), 0);
+        let mut exposed = Exposed::default();
+        // One account after the other: as they are written they take several times the room.
+        let mut take = |raw: Raw, problems: &mut Problems| {
+            count += 1;
+            if count > MAX_ACCOUNTS {
+                return;
+            }
+            for (name, _) in &raw.more {
+                if !columns.contains(name) {
+                    columns.push(name.clone());
+                }
+            }
+            exposed.look(&raw, folder);
+            entries.extend(entry(&raw, folder, env, &mut names, problems));
+        };
+        match format {
+            Format::Toml => toml::read(bytes, &mut problems, &mut take),
+            Format::Csv => csv::read(bytes, &mut problems, &mut take),
+        }
+        if count > MAX_ACCOUNTS {
             problems.add(1, None, format!("more than {MAX_ACCOUNTS} accounts; split the file"));
-        } else if raws.is_empty() && problems.is_empty() {
+        } else if count == 0 && problems.is_empty() {
             let how = match format {
                 Format::Toml => "each account begins with a line `[[account]]`",
                 Format::Csv => "the first line names the columns, each other line is an account",
             };
             problems.add(1, None, format!("no account; {how}"));
         }
-        let folder = path.parent().unwrap_or(Path::new(""));
-        let mut names = HashMap::new();
-        let entries = raws
-            .iter()
-            .take(MAX_ACCOUNTS)
-            .filter_map(|raw| entry(raw, folder, env, &mut names, &mut problems))
-            .collect();
-        let mut columns: Vec<String> = Vec::new();
-        for name in raws.iter().flat_map(|raw| raw.more.iter().map(|(name, _)| name)) {
-            if !columns.contains(name) {
-                columns.push(name.clone());
-            }
-        }
-        problems.finish(path).map(|()| Inventory { entries, columns })
+        let warnings = exposed.warnings(path);
+        problems.finish(path).map(|()| Inventory { entries, columns, warnings })
     }
 
     /// Only the accounts of these names, in the order of the names; all of them when there is no name.
@@ -177,7 +194,7 @@ impl Inventory {
             }
             entries.push(entry.clone());
         }
-        Ok(Inventory { entries, columns: self.columns })
+        Ok(Inventory { entries, columns: self.columns, warnings: self.warnings })
     }
 
     /// The account of this name, or of this address of record where no other account has it.
@@ -218,7 +235,7 @@ fn entry(
     raw: &Raw,
     folder: &Path,
     env: password::Env<'_>,
-    names: &mut HashMap<String, usize>,
+    names: &mut HashMap<Box<str>, usize>,
     problems: &mut Problems,
 ) -> Option<Entry> {
     let Some(aor) = raw.get(Field::Aor) else {
@@ -231,7 +248,7 @@ fn entry(
     };
     let before = problems.count();
     let name = raw.get(Field::Name).unwrap_or(aor);
-    if let Some(first) = names.insert(name.text.clone(), raw.line) {
+    if let Some(first) = names.insert(name.text.as_str().into(), raw.line) {
         problems.add(
             name.line,
             name.column,
@@ -240,7 +257,8 @@ fn entry(
     }
     let password = password::of(raw, folder, env, problems);
     let secret = password.as_ref().map_or("", |secret| secret.as_str());
-    let mut account = accept(Account::new(&aor.text, secret), Field::Aor, aor, problems)?.named(&name.text);
+    let mut account =
+        accept(Account::new(&aor.text, secret), Field::Aor, aor, problems)?.named(name.text.as_str());
     if let Some(user) = raw.get(Field::AuthUser) {
         account = account.auth_user(&user.text);
     }
@@ -267,11 +285,11 @@ fn entry(
     }
     let account = password.map(|_| account);
     let entry = Entry {
-        name: name.text.clone(),
-        aor: aor.text.clone(),
+        name: name.text.as_str().to_owned(),
+        aor: aor.text.as_str().to_owned(),
         line: raw.line,
         account,
-        more: raw.more.iter().cloned().collect(),
+        more: raw.more.as_slice().to_vec(),
     };
     (problems.count() == before).then_some(entry)
 }

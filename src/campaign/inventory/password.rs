@@ -45,7 +45,7 @@ pub(super) fn of(
                 advice: "set it and check again".to_owned(),
             }
         }),
-        [_, Some(file), _] => from_file(&folder.join(&file.text)).map_err(|error| {
+        [_, Some(file), _] => from_file(&folder.join(file.text.as_str())).map_err(|error| {
             let line = file.line;
             Unusable {
                 why: format!(
@@ -54,7 +54,7 @@ pub(super) fn of(
                 advice: "see that it is there and can be read, and check again".to_owned(),
             }
         }),
-        [_, _, Some(password)] => Ok(Secret::new(password.text.clone())),
+        [_, _, Some(password)] => Ok(password.text.clone()),
         [None, None, None] => Err(Unusable {
             why: "no password is given".into(),
             advice: format!(
@@ -70,7 +70,7 @@ pub(super) fn of(
 /// # Errors
 /// What kept it from being read; more than 4,096 bytes; text that is not UTF-8; a pipe that does not end in five seconds.
 pub fn from_file(path: &Path) -> std::io::Result<Secret> {
-    let bytes = zeroize::Zeroizing::new(bounded::read(path, MAX_LENGTH)?);
+    let bytes = bounded::read(path, MAX_LENGTH)?;
     let text = std::str::from_utf8(&bytes).map_err(|_| std::io::Error::other("it does not hold UTF-8"))?;
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     Ok(Secret::new(text.lines().next().unwrap_or_default().to_owned()))

@@ -3,6 +3,7 @@
 use super::MAX_FILE_SIZE;
 use std::fmt;
 use std::path::{Path, PathBuf};
+use zeroize::Zeroizing;
 
 /// Most problems of one file that are told one by one; the rest is counted.
 pub const MAX_PROBLEMS: usize = 20;
@@ -76,7 +77,7 @@ impl std::error::Error for InventoryError {
 }
 
 /// The whole file, unless it is larger than [`MAX_FILE_SIZE`].
-pub(super) fn read(path: &Path) -> Result<Vec<u8>, InventoryError> {
+pub(super) fn read(path: &Path) -> Result<Zeroizing<Vec<u8>>, InventoryError> {
     super::bounded::read(path, MAX_FILE_SIZE)
         .map_err(|source| InventoryError::Read { path: path.to_owned(), source })
 }

@@ -342,3 +342,72 @@ fn what_stands_in_a_wrong_place_is_named_by_its_place_alone() {
         assert!(error.contains("accounts:") && !error.contains("S3CRET"), "{error}");
     }
 }
+
+#[test]
+fn a_text_over_several_lines_that_looks_like_a_table_is_a_text() {
+    let text = "[[account]]\naor = \"sip:a@lab.example\"\npassword = \"x\"\nnote = \"\"\"\n[[account]]\n\"\"\"\n\n[[ account ]]\naor = \"sip:b@lab.example\"\npassword = \"y\"\n";
+    let inventory = toml(text).unwrap();
+    assert_eq!(inventory.entries.iter().map(|entry| entry.line).collect::<Vec<_>>(), [1, 8]);
+    assert_eq!(inventory.entries[0].get("note"), Some("[[account]]\n"));
+    // Without it each table is read by itself, and lines count on.
+    let tables = toml(
+        "# none\n[[account]]\naor = \"sip:a@lab.example\"\npassword = \"x\"\n  [[ account ]]\naor = 1\n",
+    )
+    .unwrap_err();
+    assert_eq!(
+        tables,
+        "accounts:5: `aor` is missing; say whom to register, e.g. sip:alice@example.com\naccounts:6:7: `aor` is a number; write it in quotes"
+    );
+}
+
+#[test]
+fn long_values_and_many_columns_are_read_whole() {
+    let (long, many) = ("x".repeat(5_000), ",x".repeat(200));
+    let names: String = (0..200).map(|number| format!(",c{number}")).collect();
+    let inventory = csv(format!(
+        "aor,password{names}\nsip:a@lab.example,{long}{many}\nsip:b@lab.example,\"q\"\"q\"{many}"
+    ))
+    .unwrap();
+    let passwords =
+        inventory.entries.iter().map(|entry| entry.account.as_ref().unwrap().credentials().password());
+    assert_eq!(passwords.collect::<Vec<_>>(), [long.as_str(), "q\"q"]);
+    assert_eq!(inventory.columns.len(), 200);
+}
+
+#[test]
+#[cfg(unix)]
+fn passwords_that_everybody_can_read_are_warned_of() {
+    use std::os::unix::fs::PermissionsExt;
+    let folder = tempfile::tempdir().unwrap();
+    let mode = |path: &Path, mode| std::fs::set_permissions(path, PermissionsExt::from_mode(mode)).unwrap();
+    let (accounts, secret) = (folder.path().join("a.csv"), folder.path().join("pw.txt"));
+    std::fs::write(&secret, "x\n").unwrap();
+    let warnings = |text: &str| {
+        std::fs::write(&accounts, text).unwrap();
+        Inventory::from_path(&accounts).unwrap().warnings
+    };
+    let (plain, by_file) = (
+        "aor,password\nsip:a@lab.example,x\n",
+        "aor,password_file\nsip:a@lab.example,pw.txt\nsip:b@lab.example,pw.txt\n",
+    );
+    mode(folder.path(), 0o755);
+    std::fs::write(&accounts, "").unwrap();
+    mode(&accounts, 0o644);
+    mode(&secret, 0o644);
+    let told = warnings(plain);
+    assert!(
+        told.len() == 1 && told[0].contains("a.csv holds passwords and can be read by every user"),
+        "{told:?}"
+    );
+    let told = warnings(by_file);
+    assert!(told.len() == 1 && told[0].contains("pw.txt holds passwords"), "{told:?}");
+    assert!(warnings("aor,password_env\nsip:a@lab.example,NO\n").is_empty(), "no password stands in it");
+    mode(&secret, 0o640);
+    assert!(warnings(by_file).is_empty());
+    mode(&accounts, 0o600);
+    assert!(warnings(plain).is_empty());
+    // Nobody else comes to it.
+    mode(&accounts, 0o644);
+    mode(folder.path(), 0o700);
+    assert!(warnings(plain).is_empty());
+}
