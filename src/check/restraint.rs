@@ -59,7 +59,8 @@ pub struct Courtesy {
     pub never_answered: u32,
     /// How long such a peer is then left in peace; default 10 minutes.
     pub rest: Duration,
-    /// Longest Retry-After that is remembered; default 1 hour.
+    /// Longest Retry-After that is remembered, for the account that it was given for, and for its server once three accounts have one at a
+    /// time; default 1 hour.
     pub longest_retry_after: Duration,
 }
 
@@ -88,7 +89,7 @@ struct Peer {
 /// A pause for one address of record at one peer.
 type AccountPauses = HashMap<(SocketAddr, String), Instant>;
 
-/// Accounts whose pauses together are taken for the registrar's own.
+/// Accounts whose pauses at one time are taken for the registrar's own.
 const ACCOUNTS_ARE_ALL: usize = 3;
 
 #[derive(Debug)]
@@ -136,8 +137,8 @@ impl Restraint {
         });
     }
 
-    /// A refusal with Retry-After (RFC 3261 sec. 20.33): of the server itself, or of the one account that was asked about. Several accounts
-    /// at a time are the server.
+    /// A refusal with Retry-After (RFC 3261 sec. 20.33) concerns the account that it was given for; three accounts at a time are the server.
+    /// One that is refused with 503 says little about thousands of others: its trunk may be full, or one node of many.
     pub(super) fn retry_after(
         &self,
         remote: SocketAddr,
@@ -146,12 +147,10 @@ impl Restraint {
         pause: Duration,
     ) {
         let until = now + pause.min(self.courtesy.longest_retry_after);
-        let is_of_all = match status {
-            429 | 500 | 503 => true,
-            404 | 413 | 480 | 486 | 600 | 603 => self.pause_account(remote, account, now, until),
-            _ => return,
-        };
-        if is_of_all {
+        if !matches!(status, 404 | 413 | 429 | 480 | 486 | 500 | 503 | 600 | 603) {
+            return;
+        }
+        if self.pause_account(remote, account, now, until) {
             self.update(remote, |peer| peer.paused_until = peer.paused_until.max(Some(until)));
         }
     }
@@ -249,13 +248,15 @@ mod tests {
         let (restraint, remote, now) = setting();
         restraint.retry_after(remote, (503, "sip:a@x"), now, Duration::from_secs(30));
         restraint.retry_after(remote, (500, "sip:b@x"), now, Duration::from_secs(10));
+        assert_eq!(restraint.permit(remote, now), Ok(()), "two accounts are not the server");
+        restraint.retry_after(remote, (503, "sip:c@x"), now, Duration::from_secs(30));
         let left = Duration::from_secs(30);
         assert_eq!(restraint.permit(remote, now), Err(Withheld::RetryAfter { remote, left }));
         assert_eq!(restraint.permit(remote, now + left), Ok(()));
     }
     #[test]
     fn a_pause_for_one_account_holds_back_this_one_until_three_have_one() {
-        for status in [404, 413, 480, 486, 600, 603] {
+        for status in [404, 413, 429, 480, 486, 500, 503, 600, 603] {
             let (restraint, remote, now) = setting();
             let pause = Duration::from_secs(30);
             restraint.retry_after(remote, (status, "sip:a@X"), now, pause);
@@ -271,6 +272,21 @@ mod tests {
             assert_eq!(restraint.permit(remote, now), Err(Withheld::RetryAfter { remote, left: pause }));
             assert_eq!(restraint.permit(remote, now + pause), Ok(()));
         }
+    }
+
+    #[test]
+    fn pauses_that_are_over_do_not_count_together() {
+        let (restraint, remote, now) = setting();
+        let (pause, later) = (Duration::from_secs(30), now + Duration::from_secs(31));
+        restraint.retry_after(remote, (503, "sip:a@x"), now, pause);
+        restraint.retry_after(remote, (503, "sip:b@x"), now, pause);
+        restraint.retry_after(remote, (503, "sip:c@x"), later, pause);
+        assert_eq!(restraint.permit(remote, later), Ok(()));
+        // Nor do those at another server.
+        let other = SocketAddr::from(([127, 0, 0, 2], 5060));
+        restraint.retry_after(other, (503, "sip:d@x"), later, pause);
+        restraint.retry_after(remote, (503, "sip:e@x"), later, pause);
+        assert_eq!((restraint.permit(remote, later), restraint.permit(other, later)), (Ok(()), Ok(())));
     }
 
     #[test]

@@ -157,3 +157,17 @@ fn a_reader_that_goes_away_is_no_error() {
     let status = finish(child).status;
     assert!(status == 0 || status == 3, "{status}");
 }
+
+#[test]
+fn how_many_a_pause_left_unasked_is_told() {
+    let users = ["a", "b", "c", "d", "e", "f", "g"];
+    let sim_users =
+        users.map(|user| format!("{user}:{user}pw{}", if "abc".contains(user) { ":R14:60" } else { "" }));
+    let sim = Sim::start(&sim_users.each_ref().map(String::as_str));
+    let folder = tempfile::tempdir().unwrap();
+    let path = file(&folder, &sim, &users, "");
+    let ran = ringback(&["register", "--accounts", path.to_str().unwrap(), "--concurrency", "1"]);
+    assert_eq!(ran.status, 3, "{ran}");
+    assert!(ran.stdout.contains("7 checked: 0 pass, 0 fail, 3 inconclusive, 4 not run"), "{ran}");
+    assert!(ran.stdout.contains("4 left unasked because the registrar asked for a pause"), "{ran}");
+}

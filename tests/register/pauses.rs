@@ -25,17 +25,13 @@ async fn eight(status: u16, phrase: &'static str) -> (usize, Vec<usize>) {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_pause_of_the_server_is_one_for_all_accounts() {
-    for (status, phrase) in [(500, "Server Internal Error"), (503, "Service Unavailable")] {
-        assert_eq!(eight(status, phrase).await, (1, (1..8).collect()), "{status}");
-    }
-}
-
-#[tokio::test(start_paused = true)]
 async fn three_accounts_with_a_pause_are_the_server() {
     for (status, phrase) in [
         (404, "Not Found"),
         (413, "Too Large"),
+        (429, "Provide Referrer Identity"),
+        (500, "Server Internal Error"),
+        (503, "Service Unavailable"),
         (480, "Away"),
         (486, "Busy"),
         (600, "Busy"),

@@ -150,9 +150,11 @@ async fn many(
             }
         }
     }
+    let mut unasked = 0_u64;
     let mut outcomes = std::pin::pin!(probe.check_many(checks, pace));
     while let Some(outcome) = outcomes.next().await {
         progress.add(outcome.verdict);
+        unasked += u64::from(outcome.findings.iter().any(|finding| finding.code == "withheld-retry-after"));
         let name = sheet.name_of(&outcome);
         output.one_of_many(&name, &outcome);
         sheet.fill(&name, outcome);
@@ -164,6 +166,11 @@ async fn many(
     let (tally, closing) = progress.finish();
     output.table(sheet.rows());
     output.people(&closing);
+    if unasked > 0 {
+        output.people(&format!(
+            "{unasked} left unasked because the registrar asked for a pause (Retry-After): ask them again after it, at a smaller --rate\n"
+        ));
+    }
     tally.verdict()
 }
 

@@ -310,8 +310,11 @@ impl Scene<'_> {
             let is_answered = self.trace(number).is_answered_at_all();
             let rejection = leg.seen.rejected.as_ref().map(|(_, rejection)| rejection);
             let pause = rejection.and_then(|rejection| Some((rejection.retry_after?, rejection.status?)));
-            // What speaks of the callee is by the address that was called.
-            let target = self.trace(number).target();
+            // What speaks of the callee is by the address that was called; what speaks of the server is for who asked.
+            let target = match pause {
+                Some((_, 429 | 500 | 503)) => party.account.aor().to_owned(),
+                _ => self.trace(number).target(),
+            };
             let waited = self.run.now().saturating_duration_since(leg.began);
             if is_answered || waited >= PATIENCE {
                 let pause = pause.map(|(time, status)| (time, status, target.as_str()));
