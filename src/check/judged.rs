@@ -2,10 +2,11 @@
 
 use super::judge::unused::{self, Unused};
 pub(super) use super::step_verdict::StepVerdict;
-use super::{Destination, Interrupted, Side, Unreached, Verdict, Withheld};
+use super::{Destination, Finding, Interrupted, Severity, Side, Unreached, Verdict, Withheld};
 use crate::message::Transport;
-use crate::transport::TransportErrorKind;
+use crate::transport::{TransportError, TransportErrorKind};
 use std::net::SocketAddr;
+use std::ops::Range;
 use std::time::Duration;
 
 /// The registrar could not be asked at all.
@@ -61,6 +62,47 @@ pub(super) fn interrupted(why: Interrupted) -> StepVerdict {
     }
 }
 
+/// Was its connection lost, by which nothing is said of the request: it may be sent again on another one?
+pub(super) fn is_lost(error: &TransportError) -> bool {
+    matches!(error.kind, TransportErrorKind::Closed | TransportErrorKind::Unframed(_))
+}
+
+/// A request was sent again on another connection, and answered there. `idle`: how long nothing had come on the first when it was closed.
+pub(super) fn lost_connection(
+    remote: SocketAddr,
+    error: Option<&TransportError>,
+    idle: Option<Duration>,
+    evidence: &Range<usize>,
+) -> Finding {
+    let quick = idle.filter(|idle| *idle < unused::NOT_IDLE);
+    let (seen, advice) = match error.map(|error| &error.kind) {
+        Some(TransportErrorKind::Unframed(why)) => (
+            format!(
+                "the connection to {remote} was given up under a request ({why}); it was sent again on one of its own"
+            ),
+            "what could not be read may have been the answer to another request; platform: over TCP each message needs a right Content-Length",
+        ),
+        _ => (
+            format!(
+                "{remote} closed the connection under a request{}; it was sent again on a new one",
+                quick.map_or(String::new(), |idle| format!(
+                    ", {} after its last answer on it",
+                    unused::in_words(idle)
+                ))
+            ),
+            match quick {
+                Some(_) => CLOSES_AT_ONCE,
+                None => {
+                    "keep-alives shorter than the far side's idle time; without them a phone loses the next request"
+                }
+            },
+        ),
+    };
+    Finding::new("connection-lost", Severity::Warning, Side::Peer, seen, advice).shown_by(evidence.clone())
+}
+
+pub(super) const CLOSES_AT_ONCE: &str = "platform: keep the connection of a phone open: calls come over it; a server or proxy that closes it behind each answer, a crash or a limit: see its logs";
+
 /// A request whose connection was lost: by what came on it, where something did.
 pub(super) fn lost(
     kind: &TransportErrorKind,
@@ -68,7 +110,10 @@ pub(super) fn lost(
     unused: Option<&Unused>,
     asked: (&str, SocketAddr),
 ) -> StepVerdict {
-    let by_peer = matches!(kind, TransportErrorKind::Closed | TransportErrorKind::Io(_));
+    let by_peer = matches!(
+        kind,
+        TransportErrorKind::Closed | TransportErrorKind::Unframed(_) | TransportErrorKind::Io(_)
+    );
     match unused.filter(|_| by_peer) {
         Some(Unused::Closed { .. }) if *kind != TransportErrorKind::Closed => transport(kind, seen),
         Some(unused) => unused.judge(asked.0, asked.1),
@@ -91,6 +136,12 @@ pub(super) fn transport(kind: &TransportErrorKind, seen: &str) -> StepVerdict {
             Side::Path,
             seen,
             "check the route and the firewall between this host and the server",
+        ),
+        TransportErrorKind::Unframed(_) => StepVerdict::fail(
+            "answer-unreadable",
+            Side::Peer,
+            seen,
+            "platform fault, or a device on the path rewrites messages (SIP ALG): over TCP each message needs a right Content-Length",
         ),
         TransportErrorKind::Closed => StepVerdict::fail(
             "connection-closed",

@@ -83,7 +83,7 @@ impl Check for Reachable {
     async fn run(&self, run: &mut Run) {
         let step = run.begin("reach");
         let reached = run.reach(&self.destination).await;
-        let flow = match reached.and_then(|flow| run.permit(flow.remote, &self.uri).map(|()| flow)) {
+        let mut flow = match reached.and_then(|flow| run.permit(flow.remote, &self.uri).map(|()| flow)) {
             Ok(flow) => flow,
             Err(why) => {
                 let judged = judged::unreached(&self.destination, &why);
@@ -106,11 +106,22 @@ impl Check for Reachable {
         let now = run.now();
         query.handle_input(now, Input::Begin);
         let (mut finished, mut last, mut response) = (None, None, None);
+        let mut lost = None;
         while let Some(output) = query.poll_output() {
             match output {
                 Output::Send(request) => {
                     let asked = request.cseq().map(|cseq| cseq.number).ok();
                     let mut reply = run.request(request.clone(), flow).await;
+                    // The connection may have been lost for somebody else's request: once it is tried on another.
+                    if let Answered::Failed(error) = &reply.answered
+                        && judged::is_lost(error)
+                        && lost.is_none()
+                        && let Ok(fresh) = run.reach(&self.destination).await
+                    {
+                        lost = Some((error.clone(), reply.evidence.clone()));
+                        flow = fresh;
+                        reply = run.request(request.clone(), flow).await;
+                    }
                     let input = match std::mem::replace(&mut reply.answered, Answered::Timeout) {
                         // With another number it answers another request: told with what came and was not used.
                         Answered::Final(received)
@@ -143,6 +154,10 @@ impl Check for Reachable {
                 }
                 Output::Finished(end) => finished = Some(end),
             }
+        }
+        if let (Some((error, evidence)), Some(_)) = (&lost, &response) {
+            let idle = run.idle();
+            run.find(judged::lost_connection(flow.remote, Some(error), idle, evidence));
         }
         let evidence = from..run.record_count();
         let judged = match (finished, &last) {

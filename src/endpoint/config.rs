@@ -32,6 +32,9 @@ pub struct Config {
     pub switch_timeout: Duration,
     /// Most open connections, those being opened too; default 4,096.
     pub max_connections: usize,
+    /// Scopes (checks of one account each) that share a connection to one remote at a time; a further one opens another. Default 16. When
+    /// a connection has to be given up, so many of them lose it, and each tries again on one of its own.
+    pub scopes_per_connection: usize,
     /// Time to open a connection; default 5 s.
     pub connect_timeout: Duration,
     /// Messages that wait for a connection's peer to read; default 256. Reaching it is
@@ -78,6 +81,7 @@ impl Default for Config {
             udp_request_limit: 1_300,
             switch_timeout: Duration::from_secs(1),
             max_connections: 4_096,
+            scopes_per_connection: 16,
             connect_timeout: Duration::from_secs(5),
             send_queue: 256,
             udp_send_queue: 1_024,

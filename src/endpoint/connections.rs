@@ -23,6 +23,8 @@ pub(super) struct Connections {
     opening: HashMap<Route, Vec<Waiter>>,
     last_id: u64,
     max: usize,
+    /// Most scopes on one of them.
+    shared_by: usize,
     settings: Settings,
     events: mpsc::Sender<Carried>,
 }
@@ -57,7 +59,11 @@ pub(super) enum Waiter {
 }
 
 impl Connections {
-    pub(super) fn new(max: usize, settings: Settings, events: mpsc::Sender<Carried>) -> Connections {
+    pub(super) fn new(
+        (max, shared_by): (usize, usize),
+        settings: Settings,
+        events: mpsc::Sender<Carried>,
+    ) -> Connections {
         Connections {
             by_id: BTreeMap::new(),
             by_flow: HashMap::new(),
@@ -65,6 +71,7 @@ impl Connections {
             opening: HashMap::new(),
             last_id: 0,
             max,
+            shared_by: shared_by.max(1),
             settings,
             events,
         }
@@ -131,13 +138,27 @@ impl Connections {
         self.by_id.get_mut(self.by_flow.get(flow)?)
     }
 
-    /// The oldest connection to `remote` (from `local` when given) that takes requests.
-    pub(super) fn usable(&self, (local, remote): Route) -> Option<Flow> {
+    /// The oldest connection to `remote` (from `local` when given) that takes requests and has a place for this scope; where no further one may
+    /// be opened, it is shared by more.
+    pub(super) fn usable(&self, (local, remote): Route, log: Option<&Arc<Log>>) -> Option<Flow> {
         let ids = self.by_remote.get(&remote)?;
-        ids.iter()
-            .filter_map(|id| self.by_id.get(id))
-            .find(|c| c.takes_requests() && local.is_none_or(|ip| ip == c.flow.local.ip()))
+        let all = || {
+            let here = ids.iter().filter_map(|id| self.by_id.get(id));
+            here.filter(|c| c.takes_requests() && local.is_none_or(|ip| ip == c.flow.local.ip()))
+        };
+        let Some(log) = log else { return all().next().map(|c| c.flow) };
+        let is_full = self.by_id.len() + self.opening.len() >= self.max;
+        all()
+            .find(|c| c.is_used_by(log))
+            .or_else(|| all().find(|c| c.has_place(log, self.shared_by)))
+            .or_else(|| all().find(|_| is_full && !log.is_apart()))
             .map(|c| c.flow)
+    }
+
+    /// May this scope use a connection that was just opened for somebody?
+    pub(super) fn has_place(&self, flow: &Flow, log: &Arc<Log>) -> bool {
+        let connection = self.by_flow.get(flow).and_then(|id| self.by_id.get(id));
+        connection.is_some_and(|c| c.is_used_by(log) || c.has_place(log, self.shared_by))
     }
 
     /// The peer will send nothing more: gives the transactions that wait in vain. It stays open a while for answers of ours when
@@ -234,6 +255,21 @@ impl Connection {
             self.sort_out_at = (2 * self.users.len()).max(USERS_AT_FIRST);
         }
         self.users.push(Arc::downgrade(log));
+    }
+
+    /// Did this scope use it, and, where it shares none, nobody else?
+    fn is_used_by(&self, log: &Arc<Log>) -> bool {
+        let is_it = |user: &Weak<Log>| std::ptr::eq(user.as_ptr(), Arc::as_ptr(log));
+        self.users.iter().any(is_it)
+            && (!log.is_apart() || self.users.iter().all(|user| is_it(user) || user.strong_count() == 0))
+    }
+
+    /// Is there room for one more?
+    fn has_place(&self, log: &Arc<Log>, shared_by: usize) -> bool {
+        let room = if log.is_apart() { 1 } else { shared_by };
+        // Most are full, and their first users are there still.
+        let live = self.users.iter().filter(|user| user.strong_count() > 0).take(room).count();
+        live < room && !self.users.iter().filter_map(Weak::upgrade).any(|user| user.is_apart())
     }
 
     /// The scopes that used it and still are there, each once.

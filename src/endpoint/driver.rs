@@ -133,7 +133,11 @@ impl Driver {
         };
         Driver {
             layer: Layer::new(config.transaction.clone(), ids.fork()),
-            connections: Connections::new(config.max_connections, settings, events),
+            connections: Connections::new(
+                (config.max_connections, config.scopes_per_connection),
+                settings,
+                events,
+            ),
             shared,
             ids,
             sockets,

@@ -254,6 +254,10 @@ impl Driver {
             }
             ConnectionEvent::Ended(end) => {
                 let Some(gone) = self.connections.remove(connection) else { return };
+                if matches!(end, End::Framing(_)) {
+                    // Whose answer it was cannot be told: each tries again on a connection of its own.
+                    gone.users().iter().for_each(|log| log.keep_apart());
+                }
                 // The peer's end was told when it came.
                 if end != End::Peer {
                     gone.users()
@@ -262,6 +266,7 @@ impl Driver {
                 }
                 let kind = match end {
                     End::Peer | End::Broken(_) => TransportErrorKind::Closed,
+                    End::Framing(_) => TransportErrorKind::Unframed(end.to_string()),
                     end => TransportErrorKind::Io(format!("connection {end}")),
                 };
                 self.fail(now, gone.waiting.into_values(), &kind);

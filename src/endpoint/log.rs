@@ -6,6 +6,7 @@ use crate::transport::{Direction, MediaRecord, Record, RecordEvent};
 use bytes::Bytes;
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
@@ -22,6 +23,8 @@ pub(super) struct Log {
     is_of_strangers: bool,
     max: usize,
     max_bytes: usize,
+    /// It shares no connection with others any more.
+    is_apart: AtomicBool,
     media: Mutex<KeptMedia>,
     max_media: usize,
     max_media_bytes: usize,
@@ -51,6 +54,7 @@ impl Log {
         Log {
             kept: Arc::default(),
             is_of_strangers: false,
+            is_apart: AtomicBool::new(false),
             max: config.max_records,
             max_bytes: config.max_record_bytes,
             media: Mutex::default(),
@@ -63,6 +67,7 @@ impl Log {
         Log {
             kept: Arc::clone(&self.kept),
             is_of_strangers: true,
+            is_apart: AtomicBool::new(false),
             max: self.max / STRANGERS_PART,
             max_bytes: self.max_bytes / STRANGERS_PART,
             media: Mutex::default(),
@@ -111,6 +116,13 @@ impl Log {
             kept.foreign_bytes += bytes;
         }
         kept.records.push(Record { at, flow, event });
+    }
+    /// From now on it shares no connection with others: one of them, or itself, had it given up.
+    pub(super) fn keep_apart(&self) {
+        self.is_apart.store(true, Ordering::Relaxed);
+    }
+    pub(super) fn is_apart(&self) -> bool {
+        self.is_apart.load(Ordering::Relaxed)
     }
     /// Something that nobody can say whom it is for: it has little room, so that it never takes that of the scope's own messages.
     pub(super) fn push_stray(&self, at: Instant, flow: Flow, event: RecordEvent) {

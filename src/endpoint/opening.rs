@@ -18,7 +18,7 @@ impl Driver {
         log: Option<Arc<Log>>,
         reply: oneshot::Sender<Result<Flow, TransportError>>,
     ) {
-        match self.connections.usable(route) {
+        match self.connections.usable(route, log.as_ref()) {
             // Nobody may wait for it any more.
             Some(flow) => {
                 if let (Some(log), Some(connection)) = (log, self.connections.by_flow(&flow)) {
@@ -69,9 +69,22 @@ impl Driver {
             let added = self.connections.add(stream, true);
             added.map_err(|kind| TransportError { transport, remote, kind })
         });
+        let mut others = Vec::new();
         for waiter in waiters {
-            self.record_opening(now, route, &waiter, &flow);
-            self.opened_for(now, waiter, flow.clone());
+            match (waiter, &flow) {
+                (Waiter::Caller { reply, log: Some(log) }, Ok(flow))
+                    if !self.connections.has_place(flow, &log) =>
+                {
+                    others.push((log, reply));
+                }
+                (waiter, flow) => {
+                    self.record_opening(now, route, &waiter, flow);
+                    self.opened_for(now, waiter, flow.clone());
+                }
+            }
+        }
+        for (log, reply) in others {
+            self.open(now, route, Some(log), reply);
         }
         self.drain(now);
     }

@@ -144,7 +144,7 @@ impl Driver {
                 let remote = response.and_then(|r| reply::stream(&r, flow.remote)).unwrap_or(flow.remote);
                 let route = (Some(flow.local.ip()), remote);
                 let waiter = Waiter::Response { bytes, owner, log, retransmission };
-                match self.connections.usable(route) {
+                match self.connections.usable(route, None) {
                     Some(flow) => self.opened_for(now, waiter, Ok(flow)),
                     None => self.wait(now, route, waiter),
                 }

@@ -32,6 +32,9 @@ pub enum TransportErrorKind {
     /// The peer closed or reset the connection.
     #[error("connection closed by the peer")]
     Closed,
+    /// What came on the connection could not be cut into messages any more, so it was given up: why.
+    #[error("connection {0}")]
+    Unframed(String),
     /// Larger than a datagram can be, or than the limit.
     #[error("message too large")]
     TooLarge,

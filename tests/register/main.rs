@@ -20,6 +20,7 @@ mod rewritten;
 mod scene;
 mod scripted;
 mod secrets;
+mod shared;
 mod sizes;
 mod strays;
 mod streams;

@@ -168,11 +168,17 @@ impl Session {
     /// that was good before is answered once with a fresh one: servers that do not know a nonce any more say 400 or 403 instead of 401.
     pub(in crate::check) async fn command(&mut self, run: &mut Run, command: Command) -> Ended {
         let first = self.attempt(run, command, false).await;
-        let lost = first.failure.as_ref().is_some_and(|f| f.kind == TransportErrorKind::Closed);
+        let lost = first.failure.as_ref().is_some_and(judged::is_lost);
         let ended = if lost && !std::mem::replace(&mut self.reconnected, true) {
             let mut second = self.attempt(run, command, true).await;
             if second.answer().is_some() {
-                run.find(lost_connection(&first, run.idle()));
+                let idle = run.idle();
+                run.find(judged::lost_connection(
+                    first.flow.remote,
+                    first.failure.as_ref(),
+                    idle,
+                    &first.evidence,
+                ));
             }
             second.follow(&first, run);
             second
@@ -474,25 +480,6 @@ fn ip_text(flow: Flow) -> String {
 }
 
 /// `idle`: how long nothing had come on the connection when it was closed.
-fn lost_connection(ended: &Ended, idle: Option<Duration>) -> Finding {
-    let quick = idle.filter(|idle| *idle < NOT_IDLE);
-    Finding::new(
-        "connection-lost",
-        Severity::Warning,
-        Side::Peer,
-        format!(
-            "{} closed the connection under a request{}; it was sent again on a new one",
-            ended.flow.remote,
-            quick.map_or(String::new(), |idle| format!(", {} after its last answer on it", in_words(idle)))
-        ),
-        match quick {
-            Some(_) => CLOSES_AT_ONCE,
-            None => "keep-alives shorter than the far side's idle time; without them a phone loses the next request",
-        },
-    )
-    .shown_by(ended.evidence.clone())
-}
-
 fn closed_between(idle: Option<Duration>) -> Finding {
     let quick = idle.filter(|idle| *idle < NOT_IDLE);
     Finding::new(
@@ -504,12 +491,10 @@ fn closed_between(idle: Option<Duration>) -> Finding {
             quick.map_or(String::new(), |idle| format!(", {} after its answer", in_words(idle)))
         ),
         match quick {
-            Some(_) => CLOSES_AT_ONCE,
+            Some(_) => judged::CLOSES_AT_ONCE,
             None => {
                 "calls to a phone come over this connection: the far side should keep it open, or the phone send keep-alives"
             }
         },
     )
 }
-
-const CLOSES_AT_ONCE: &str = "platform: keep the connection of a phone open: calls come over it; a server or proxy that closes it behind each answer, a crash or a limit: see its logs";
