@@ -119,9 +119,10 @@ impl Dialog {
     /// [`DialogError`].
     pub fn uac(request: &Message, response: &Message) -> Result<Dialog, DialogError> {
         let target = contact(response).or_else(|| request.request_uri_bytes().map(Into::into));
+        let remote_tag = DialogId::of_response(response)?.remote_tag;
         Ok(Dialog {
             // Ours are those of the request (RFC 3261 sec. 12.1.2), whatever an ALG makes of them in the answer.
-            id: DialogId::new(request.call_id()?, request.from()?.tag(), response.to()?.tag())?,
+            id: DialogId::new(request.call_id()?, request.from()?.tag(), Some(&remote_tag))?,
             local: value(request, HeaderName::From),
             remote: value(response, HeaderName::To),
             target: target.unwrap_or_default(),
