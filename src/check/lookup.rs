@@ -82,7 +82,7 @@ impl Check for Lookup {
         observe::answer(run, &session, &ended);
         let refused = ended.refuses_the_query() && !ended.knows_nobody();
         let judged = match refused {
-            true => judge::cannot_tell(&ended),
+            true => judge::cannot_tell(&ended, "lookup-refused"),
             false => judge::accepted(&session, &ended, "query"),
         };
         session.end_step(run, step, &judged, judged.detail.clone());

@@ -55,13 +55,13 @@ async fn a_registrar_that_refuses_queries_alone_registers() {
         let account = scene.account("alice", Udp);
         let query = scene.check(Register::new(&account).query_only(true)).await;
         let lookup = scene.check(Lookup::new(&account)).await;
-        for outcome in [query, lookup] {
+        for (outcome, code) in [(query, "query-refused"), (lookup, "lookup-refused")] {
             if status == 404 {
                 assert_eq!((outcome.verdict, blamed(&outcome)), (Verdict::Fail, Some("setup")), "{outcome}");
                 continue;
             }
             assert_verdict(&outcome, Verdict::Inconclusive);
-            let found = finding(&outcome, "lookup-refused");
+            let found = finding(&outcome, code);
             assert!(found.seen.contains(phrase), "{outcome}");
             assert_eq!(blamed(&outcome), Some("peer"), "{outcome}");
             assert_blames_no_password(&outcome);

@@ -133,10 +133,10 @@ pub(in crate::check) fn query_refused(query: &Ended) -> Finding {
     .shown_by(query.evidence.clone())
 }
 
-/// A query was refused, and nothing but the query was to be asked.
-pub(in crate::check) fn cannot_tell(query: &Ended) -> StepVerdict {
+/// A query was refused, and nothing but the query was to be asked; `code` is of who asked.
+pub(in crate::check) fn cannot_tell(query: &Ended, code: &'static str) -> StepVerdict {
     StepVerdict::open(
-        "lookup-refused",
+        code,
         Side::Peer,
         format!("the registrar does not say who is bound: it refuses the query with {}; a binding may be accepted all the same", refusal_of(query)),
         "look it up in the platform's own list; `ringback register` shows whether the account registers; platform: a query of the bindings is part of RFC 3261 sec. 10.2.3",

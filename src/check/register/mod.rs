@@ -171,7 +171,7 @@ impl Register {
         if ended.refuses_the_query() && !(self.query_only && ended.knows_nobody()) {
             run.attach(RegisterResult::default());
             if self.query_only {
-                let judged = judge::cannot_tell(&ended);
+                let judged = judge::cannot_tell(&ended, "query-refused");
                 session.end_step(run, step, &judged, judged.detail.clone());
                 return None;
             }
