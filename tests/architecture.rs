@@ -52,6 +52,22 @@ fn every_file_of_the_library_keeps_the_rules() {
     assert!(found.is_empty(), "{} violations\n{}", found.len(), found.join("\n"));
 }
 
+#[test]
+fn every_promise_about_security_names_what_holds_it() {
+    let package = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let text = fs::read_to_string(package.join("SECURITY.md")).unwrap();
+    let rows: Vec<&str> =
+        text.lines().filter(|line| line.starts_with("| ") && !line.starts_with("| promise")).collect();
+    assert!(rows.len() >= 10, "{} promises", rows.len());
+    for row in rows {
+        let held_by = row.rsplit('|').nth(1).unwrap();
+        let named: Vec<&str> = held_by.split('`').skip(1).step_by(2).collect();
+        assert!(!named.is_empty(), "nothing holds: {row}");
+        let missing: Vec<&&str> = named.iter().filter(|path| !package.join(path).exists()).collect();
+        assert!(missing.is_empty(), "{missing:?} of: {row}");
+    }
+}
+
 /// Files that stand in a circle with others of their floor today. The list may only shrink: whoever opens a circle takes its files off.
 const CIRCLES: &[&str] = &[];
 
