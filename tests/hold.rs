@@ -1,10 +1,13 @@
 //! Hold and resume, and calls that are given up, on the embedded network, in virtual time: each fault gets its verdict and its name.
 #![allow(clippy::unwrap_used)]
 
+#[path = "support/golden.rs"]
+mod report;
 #[path = "dtmf/scene.rs"]
 #[allow(dead_code)]
 mod scene;
 
+use report::assert_report;
 use ringback::check::{
     Cancel, Check, HeardOnHold, Hold, HoldResult, MetricValue, Outcome, Severity, Side, Verdict,
 };
@@ -213,4 +216,25 @@ async fn a_hold_of_the_old_kind_that_nobody_understands_is_told_from_a_platform_
     let outcome = hold_with(&["H01"], |hold| hold.how(How::ZeroAddress)).await;
     assert_eq!((outcome.verdict, errors(&outcome)), (Verdict::Pass, vec![]), "{outcome}");
     assert_eq!(finding(&outcome, "old-hold-unnoticed").severity, Severity::Warning);
+}
+
+#[tokio::test(start_paused = true)]
+async fn holds_and_cancels_look_like_this() {
+    for (name, faults) in [
+        ("healthy", &[][..]),
+        ("silent-after-hold", &["H03"]),
+        ("answer-wrong", &["H02"]),
+        ("ended-while-held", &["H15"]),
+    ] {
+        assert_report("hold", name, &hold_with(faults, |hold| hold).await);
+    }
+    for (name, faults) in [("healthy", &[][..]), ("reason-lost", &["F03"])] {
+        let scene = Scene::new(faults).await;
+        let outcome = scene.check(Cancel::between(&scene.alice, &scene.bob)).await;
+        assert_report("cancel", name, &outcome);
+    }
+    let scene = Scene::new(&[]).await;
+    let stopped =
+        scene.probe.check_within(Duration::from_millis(300), Cancel::between(&scene.alice, &scene.bob)).await;
+    assert_report("cancel", "out-of-time", &stopped);
 }

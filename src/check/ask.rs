@@ -63,6 +63,8 @@ pub(super) struct Ask {
     /// Where it is noted what is open at peers.
     pub(super) journal: Option<Arc<Journal>>,
     stop: CancellationToken,
+    /// The time that the check has in all.
+    pub(super) limit: Duration,
     until: Clock,
     grace: Duration,
     cleaning: bool,
@@ -85,6 +87,7 @@ impl Ask {
             restraint: setting.restraint,
             journal: setting.journal,
             stop: setting.stop,
+            limit: setting.time_limit,
             until: Clock::now() + setting.time_limit,
             grace: setting.grace,
             cleaning: false,

@@ -47,18 +47,17 @@ pub(super) const PATIENCE: Duration = Duration::from_secs(2);
 
 const BAN: &str = "have this host's address unblocked (fail2ban, pike) and put on the allow list, then run at a smaller rate";
 
+/// The sentences of [`interrupted`]; the notebook adds which step it was.
+pub(super) const STOPPED: &str = "stopped from outside";
+pub(super) const OUT_OF_TIME: &str = "the time for this check ended";
+
 /// We did not wait to the end.
 pub(super) fn interrupted(why: Interrupted) -> StepVerdict {
     match why {
-        Interrupted::Stopped => {
-            StepVerdict::open("stopped", Side::Probe, "stopped before the answer came".into(), "run it again")
+        Interrupted::Stopped => StepVerdict::open("stopped", Side::Probe, STOPPED.into(), "run it again"),
+        Interrupted::TimeLimit => {
+            StepVerdict::open("time-limit", Side::Probe, OUT_OF_TIME.into(), "allow more time (--timeout)")
         }
-        Interrupted::TimeLimit => StepVerdict::open(
-            "time-limit",
-            Side::Probe,
-            "the time for this check was over before it was whole".into(),
-            "allow more time (--timeout) if the far side is slow",
-        ),
     }
 }
 
@@ -154,6 +153,13 @@ pub(super) fn transport(kind: &TransportErrorKind, seen: &str) -> StepVerdict {
             Side::Probe,
             seen,
             "our own limit: lower rate or concurrency, or raise the limit",
+        ),
+        TransportErrorKind::NotBound(_) => StepVerdict::of(
+            Verdict::NotRun,
+            "not-bound",
+            Side::Setup,
+            seen,
+            "bind an address of this transport and family (--bind), or ask by another transport (--transport)",
         ),
         TransportErrorKind::Io(_) => StepVerdict::open(
             "transport-error",

@@ -105,6 +105,12 @@ pub trait Check: Send + Sync + 'static {
         None
     }
 
+    /// Most legs of calls that are up or ring at once on this side: each takes a pair of ports for its media. 0, the default, for a check
+    /// without calls. With fewer pairs in [`ProbeConfig::rtp_ports`] it is not run.
+    fn legs(&self) -> usize {
+        0
+    }
+
     /// Lists in Markdown of the names that its outcomes may hold, as in [`yields`]. In a build with debug assertions an outcome that holds another
     /// name than these is a defect of the check (`probe-broken`). Without lists, the default, it may hold any.
     fn yields(&self) -> &'static [&'static str] {

@@ -1,6 +1,6 @@
 //! What a running check writes down, until it becomes the [`Outcome`].
 
-use super::judged::interrupted;
+use super::judged::{OUT_OF_TIME, STOPPED, interrupted};
 use super::masked::Secrets;
 use super::result::Details;
 use super::{
@@ -206,15 +206,38 @@ impl Notebook {
         judged.finding.into_iter().for_each(|finding| self.find(finding));
     }
 
-    /// The outcome; `cut` says why something that was waited for had to be given up.
+    /// What was going on when the check was cut short: its step, and the time that it had in all.
+    fn tell_when(&mut self, limit: Duration) {
+        for cut in [STOPPED, OUT_OF_TIME] {
+            let of_all = if cut == OUT_OF_TIME { format!(" ({})", seconds(limit)) } else { String::new() };
+            let mut first = None;
+            for step in self.steps.iter_mut().filter(|step| step.detail == cut) {
+                let into = if step.took.is_zero() {
+                    String::new()
+                } else {
+                    format!(", {} into it", seconds(step.took))
+                };
+                step.detail = format!("{cut}{of_all} during the step \"{}\"{into}", step.name);
+                first.get_or_insert_with(|| step.detail.clone());
+            }
+            let Some(told) = first else { continue };
+            self.findings
+                .iter_mut()
+                .filter(|finding| finding.seen == cut)
+                .for_each(|finding| finding.seen.clone_from(&told));
+        }
+    }
+
+    /// The outcome; `limit` is the time that the check had, `cut` says why something that was waited for had to be given up.
     pub(super) fn finish(
         mut self,
         transcript: Transcript,
         cut: Option<Interrupted>,
-        took: Duration,
+        (limit, took): (Duration, Duration),
         secrets: &Secrets,
     ) -> Outcome {
         self.tell_cut(cut, transcript.records.len(), secrets);
+        self.tell_when(limit);
         let verdict = match verdict_of(&self.steps) {
             Verdict::Pass if self.is_not_asked => Verdict::NotRun,
             verdict => verdict,
@@ -244,6 +267,11 @@ impl Notebook {
             took,
         }
     }
+}
+
+/// `1.5 s`.
+fn seconds(time: Duration) -> String {
+    format!("{:.1} s", time.as_secs_f64())
 }
 
 /// One failed step fails the check; one that does not say leaves it open; steps that were not taken do not count unless none was.

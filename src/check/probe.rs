@@ -82,6 +82,13 @@ impl ProbeConfig {
 }
 
 impl ProbeConfig {
+    /// Legs of calls that [`ProbeConfig::rtp_ports`] has room for at once; `None` where the system chooses.
+    pub fn room_for_legs(&self) -> Option<usize> {
+        let range = self.rtp_ports.as_ref()?;
+        let first = u32::from(*range.start()).next_multiple_of(2);
+        Some(((u32::from(*range.end()) + 1).saturating_sub(first) / 2) as usize)
+    }
+
     fn parties(&self) -> PartyConfig {
         let mut endpoint = self.endpoint.clone();
         endpoint.udp.iter_mut().for_each(|local| local.set_port(0));
@@ -159,6 +166,9 @@ impl Probe {
         let whose = Whose::of(&check);
         if self.is_stopped() {
             return not_run(whose, "the probe was stopped before this check began");
+        }
+        if let Some(room) = self.inner.config.room_for_legs().filter(|room| *room < check.legs()) {
+            return too_few_ports(whose, room, check.legs());
         }
         let stop = self.stop.child_token();
         let setting = Setting {
@@ -248,6 +258,14 @@ impl Outcome {
         let whose = Whose { check: check.into(), accounts: Vec::new(), subject: subject.into() };
         without_evidence(whose, Verdict::NotRun, finding)
     }
+}
+
+fn too_few_ports(whose: Whose, room: usize, legs: usize) -> Outcome {
+    let seen =
+        format!("the RTP ports have room for {room} of the {legs} legs of this check that are up at once");
+    let advice = format!("give {} ports, from an even one on (--rtp-ports)", 2 * legs);
+    let finding = Finding::new("too-few-rtp-ports", Severity::Error, Side::Setup, seen, advice);
+    without_evidence(whose, Verdict::NotRun, finding)
 }
 
 fn not_run(whose: Whose, why: &str) -> Outcome {

@@ -334,7 +334,7 @@ impl Run {
             left_out: LeftOut::default(),
         };
         let took = Clock::now().into_std().saturating_duration_since(notebook.began);
-        let mut outcome = notebook.finish(transcript, ask.cut.get().copied(), took, &secrets);
+        let mut outcome = notebook.finish(transcript, ask.cut.get().copied(), (ask.limit, took), &secrets);
         secrets.out_of(&mut outcome);
         outcome
     }

@@ -45,6 +45,7 @@ trait AnyCheck: Send + Sync {
     fn subject_of(&self) -> String;
     fn accounts_of(&self) -> Vec<String>;
     fn time_limit_of(&self) -> Option<Duration>;
+    fn legs_of(&self) -> usize;
     fn yields_of(&self) -> &'static [&'static str];
     fn run_it<'a>(&'a self, run: &'a mut Run) -> BoxFuture<'a, ()>;
 }
@@ -64,6 +65,10 @@ impl<C: Check> AnyCheck for C {
 
     fn time_limit_of(&self) -> Option<Duration> {
         self.time_limit()
+    }
+
+    fn legs_of(&self) -> usize {
+        self.legs()
     }
 
     fn yields_of(&self) -> &'static [&'static str] {
@@ -90,6 +95,10 @@ impl Check for BoxedCheck {
 
     fn time_limit(&self) -> Option<Duration> {
         self.0.time_limit_of()
+    }
+
+    fn legs(&self) -> usize {
+        self.0.legs_of()
     }
 
     fn yields(&self) -> &'static [&'static str] {
@@ -126,6 +135,10 @@ impl<C: Check> Check for Within<C> {
 
     fn time_limit(&self) -> Option<Duration> {
         Some(self.limit)
+    }
+
+    fn legs(&self) -> usize {
+        self.check.legs()
     }
 
     fn yields(&self) -> &'static [&'static str] {

@@ -67,7 +67,7 @@ impl Endpoint {
         };
         let Some(first) = bound(None) else {
             let family = if remote.is_ipv4() { "IPv4" } else { "IPv6" };
-            return Err(fail(TransportErrorKind::Io(format!("no UDP socket is bound for {family}"))));
+            return Err(fail(TransportErrorKind::NotBound(family)));
         };
         let only = self.bound(Transport::Udp, remote).nth(1).is_none();
         if only && !first.ip().is_unspecified() {

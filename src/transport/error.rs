@@ -41,6 +41,9 @@ pub enum TransportErrorKind {
     /// Our own limit of connections or queued messages: which.
     #[error("our limit is reached: {0}")]
     Limit(&'static str),
+    /// The endpoint has no socket of this transport for this family of addresses: which.
+    #[error("no UDP socket is bound for {0}")]
+    NotBound(&'static str),
     /// Anything else the system said.
     #[error("{0}")]
     Io(String),

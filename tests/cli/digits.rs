@@ -49,6 +49,8 @@ fn the_time_limit_is_kept_by_every_question_about_calls() {
     ] {
         let ran = ringback(&[question, &limit].concat());
         assert!(ran.status == 3 && ran.stdout.contains("[time-limit]"), "{question:?}: {ran}");
+        let when = "the time for this check ended (0.3 s) during the step \"";
+        assert!(ran.stdout.contains(when), "{question:?}: {ran}");
     }
 }
 

@@ -102,3 +102,53 @@ fn a_variable_whose_password_is_no_text_is_named_without_it() {
     assert!(ran.stderr.contains("RINGBACK_TEST_PW: its value is not UTF-8"), "{ran}");
     assert!(!ran.stderr.contains("Hush"), "{ran}");
 }
+
+#[test]
+fn options_that_cannot_have_an_effect_are_refused_before_anything_is_sent() {
+    for (arguments, said) in [
+        (&["call", "alice", "bob", "--rtp-ports", "20000-20001"][..], "at least 4 ports, e.g. 20000-20003"),
+        (&["hold", "alice", "bob", "--rtp-ports", "20001-20004"], "room for 1 of the 2 legs"),
+        (&["fork", "alice", "600", "bob", "carol", "--rtp-ports", "20000-20003"], "at least 10 ports"),
+        (&["transfer", "alice", "bob", "carol", "--rtp-ports", "20000-20003"], "at least 8 ports"),
+        (
+            &["transfer", "alice", "bob", "carol", "--kind", "attended", "--rtp-ports", "20000-20009"],
+            "12 ports",
+        ),
+        (&["call", "alice", "bob", "--bind", "tcp:127.0.0.1:0"], "add --transport tcp, or --bind udp:"),
+        (
+            &["register", "a@127.0.0.1:9", "--password", "x", "--bind", "tcp:127.0.0.1:0"],
+            "opens no UDP socket, and 127.0.0.1:9 is asked by UDP",
+        ),
+        (&["register", "a@127.0.0.1:9", "--password", "x", "--bind", "udp:192.0.2.1:0"], "no such address"),
+        (
+            &["fork", "alice", "600", "bob", "carol", "--trials", "answer", "--second-call", "busy"],
+            "--second-call is for",
+        ),
+        (
+            &["fork", "alice", "600", "bob", "carol", "--trials", "answer", "--refuses-with", "603"],
+            "--refuses-with is for",
+        ),
+        (&["dtmf", "alice", "bob", "--prompt", "5s"], "--expect-ring"),
+        (&["dtmf", "alice"], "--dial NUMBER --expect-ring B"),
+        (&["dtmf", "alice", "bob", "--dial", "700", "--expect-ring", "bob"], "name one of them"),
+        (&["call", "alice", "*60", "--beside-live-devices"], "add --register-caller"),
+        (&["transfer", "--by-keys", "alice", "bob", "carol"], "not keys (0-9, *, #, A-D)"),
+        (&["register", "alice"], "\"alice\" has no \"@\": write sip:alice@DOMAIN"),
+    ] {
+        let ran = ringback(arguments);
+        assert_eq!((ran.status, ran.stdout.as_str()), (2, ""), "{arguments:?}: {ran}");
+        assert!(ran.stderr.contains(said), "{arguments:?}: {ran}");
+    }
+}
+
+#[test]
+fn options_of_a_command_come_first_and_under_its_name() {
+    for (command, heading) in
+        [("hold", "Hold:"), ("cancel", "Cancel:"), ("dtmf", "Digits:"), ("call", "Call:")]
+    {
+        let help = ringback(&[command, "--help"]).stdout;
+        let at = |text: &str| help.find(text).unwrap_or_else(|| panic!("{command}: no {text}\n{help}"));
+        assert!(at(heading) < at("Output:") && at("--json") > at("Output:"), "{command}\n{help}");
+        assert!(help.contains("Exit status: 0"), "{command}\n{help}");
+    }
+}

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod faults;
+mod golden;
 mod healthy;
 mod manners;
 #[path = "../support/meddler.rs"]
@@ -10,4 +11,6 @@ mod manners;
 mod meddler;
 mod menus;
 mod platforms;
+#[path = "../support/golden.rs"]
+mod report;
 mod scene;

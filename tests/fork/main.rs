@@ -2,9 +2,12 @@
 #![allow(clippy::unwrap_used)]
 
 mod faults;
+mod golden;
 mod healthy;
 #[path = "../support/meddler.rs"]
 #[allow(dead_code)]
 mod meddler;
 mod platforms;
+#[path = "../support/golden.rs"]
+mod report;
 mod scene;

@@ -20,10 +20,10 @@ pub(crate) struct DetailOptions {
     /// The password itself; for labs only: others on this host can see it in the list of processes.
     #[arg(long, value_name = "PASSWORD", group = "password_source", help_heading = "Account")]
     password: Option<Typed>,
-    /// User name for digest; default: the user of the AOR.
+    /// User name for digest. [default: the user of the AOR]
     #[arg(long, value_name = "USER", help_heading = "Account")]
     auth_user: Option<String>,
-    /// Where REGISTER is sent, e.g. sip:192.0.2.1:5060;transport=tcp; default: the domain of the AOR.
+    /// Where REGISTER is sent, e.g. sip:192.0.2.1:5060;transport=tcp. [default: the domain of the AOR]
     #[arg(long, value_name = "URI", help_heading = "Account")]
     registrar: Option<String>,
     /// A proxy that every request goes to first, e.g. sip:proxy.example.com;lr.
@@ -38,7 +38,7 @@ pub(crate) struct AccountOptions {
     targets: Vec<String>,
     #[command(flatten)]
     details: DetailOptions,
-    /// Where the URIs leave it open; default: udp.
+    /// The transport where the URIs leave it open. [default: udp]
     #[arg(long, value_parser = transport, value_name = "udp|tcp", help_heading = "Account")]
     transport: Option<Transport>,
     /// Check the accounts of a file (TOML, or CSV by its ending): name, aor, auth_user, password or password_env or
@@ -97,6 +97,10 @@ impl AccountOptions {
             return Ok(Accounts::Many(entries));
         }
         match self.targets.as_slice() {
+            [name] if !name.contains(['@', ':']) => Err(Failure::usage(format!(
+                "\"{0}\" has no \"@\": write sip:{0}@DOMAIN, or give --accounts FILE and the name of one of its accounts",
+                name.escape_default()
+            ))),
             [aor] => {
                 self.details.account(aor, self.transport).map(|account| Accounts::One(Box::new(account)))
             }

@@ -5,7 +5,7 @@ use crate::exit::{Exit, Failure};
 use crate::interrupt::Interrupt;
 use crate::output::{OutputOptions, tell};
 use crate::probe::ProbeOptions;
-use ringback::check::{Check, Fact};
+use ringback::check::{Account, Check, Fact};
 use std::io::IsTerminal;
 
 /// Nobody shall take this verdict for one about a platform of theirs.
@@ -25,6 +25,8 @@ pub(crate) struct Asking {
 impl Asking {
     /// Asks one question about calls of these accounts: shows what comes, also when it is interrupted, and closes everything.
     pub(crate) async fn ask(&self, check: impl Check, ends: Ends) -> Result<Exit, Failure> {
+        self.ends.has_ports_for(check.name(), check.legs())?;
+        self.probe.opens(ends.accounts.iter().map(Account::next_hop))?;
         let mut output = self.output.open()?;
         for hidden in self.ends.not_shown(check.name()) {
             tell(&format!("note: {hidden}"));

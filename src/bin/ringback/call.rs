@@ -39,9 +39,9 @@ pub(crate) struct Arguments {
 #[command(next_help_heading = "Call")]
 struct CallOptions {
     #[command(flatten)]
-    made: DialOptions<30>,
-    /// How long the call stays up after the answer, and is listened to.
-    #[arg(long, value_name = "TIME", value_parser = duration, default_value = "3s")]
+    made: DialOptions<30, 'c'>,
+    /// Time that the call stays up after the answer, and that both ends listen.
+    #[arg(long, value_name = "TIME", value_parser = duration, default_value = "3s", conflicts_with = "play")]
     listen: Duration,
     /// Play this WAV file after the answer, then hang up; at most 10 minutes. Any PCM or float, rate and number of channels.
     #[arg(long, value_name = "FILE", conflicts_with_all = ["dial", "ring_for", "hang_up_by"])]
@@ -49,10 +49,10 @@ struct CallOptions {
     /// With --dial: the second account is a PBX behind a trunk, and the Request-URI of the call has to name the number.
     #[arg(long, requires = "dial")]
     expect_number: bool,
-    /// Two accounts: how long the second rings before it answers; default: 500ms.
+    /// Two accounts: time that the second rings before it answers. [default: 500ms]
     #[arg(long, value_name = "TIME", value_parser = duration)]
     ring_for: Option<Duration>,
-    /// Two accounts: who hangs up; default: caller.
+    /// Two accounts: who hangs up. [default: caller]
     #[arg(long, value_name = "WHO")]
     hang_up_by: Option<Side>,
 }
@@ -101,6 +101,11 @@ pub(crate) async fn run(arguments: Arguments) -> Result<Exit, Failure> {
             "{option} is for calls between two accounts; \"{}\" is a number",
             arguments.target
         )));
+    }
+    if !both && options.made.beside_live_devices && !options.made.register_caller {
+        return Err(Failure::usage(
+            "--beside-live-devices is about accounts that are bound, and in a call to a number none is; add --register-caller, or leave it out",
+        ));
     }
     if options.expect_number {
         check = check.expect_number();

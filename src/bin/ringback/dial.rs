@@ -5,10 +5,10 @@ use crate::exit::Failure;
 use crate::probe::duration;
 use std::time::Duration;
 
-/// Options of a call that is waited for `WAIT_S` seconds unless it is said otherwise.
+/// Options of a call that has `WAIT_S` seconds to be answered by default; `FOR` is the first letter of the command.
 #[derive(Debug, clap::Args)]
 #[command(next_help_heading = "Call")]
-pub(crate) struct DialOptions<const WAIT_S: u64> {
+pub(crate) struct DialOptions<const WAIT_S: u64, const FOR: char> {
     /// Register A as well: some platforms take calls of registered devices only.
     #[arg(long)]
     pub(crate) register_caller: bool,
@@ -24,16 +24,25 @@ pub(crate) struct DialOptions<const WAIT_S: u64> {
     /// Dial this number or SIP URI to reach the other account, instead of its address of record.
     #[arg(long, value_name = "NUMBER")]
     pub(crate) dial: Option<String>,
-    /// Time for the call to be answered before it is given up (fork: for all to be rung; dtmf: also for the menu to ring;
-    /// transfer: for each call, and for the transfer).
-    #[arg(long, visible_alias = "max-ring", value_name = "TIME", value_parser = duration, default_value = seconds(WAIT_S))]
+    #[arg(long, help = waits_for(FOR), visible_alias = "max-ring", value_name = "TIME", value_parser = duration, default_value = seconds(WAIT_S))]
     pub(crate) wait: Duration,
 }
 
-impl<const WAIT_S: u64> DialOptions<WAIT_S> {
+impl<const WAIT_S: u64, const FOR: char> DialOptions<WAIT_S, FOR> {
     /// What is dialled can be reached from these accounts.
     pub(crate) fn within_reach(&self, ends: &EndOptions) -> Result<(), Failure> {
         self.dial.iter().try_for_each(|number| ends.within_reach(number))
+    }
+}
+
+/// What `--wait` is the time for.
+const fn waits_for(command: char) -> &'static str {
+    match command {
+        'f' => "Time for all to be rung, and for an answer, before the call is given up",
+        'd' => "Time for the call to be answered, and for the menu to ring the account",
+        't' => "Time for each call to be answered, and for the transfer to come about",
+        'x' => "Time for the callee to ring before the check is given up",
+        _ => "Time for the call to be answered before it is given up",
     }
 }
 

@@ -19,16 +19,25 @@ pub(crate) struct Arguments {
     #[arg(value_name = "A")]
     a: String,
     /// The account that is called.
-    #[arg(value_name = "B", required_unless_present = "expect_ring", conflicts_with = "expect_ring")]
+    #[arg(value_name = "B")]
     b: Option<String>,
+    #[command(flatten)]
+    sent: SentOptions,
+    #[command(flatten)]
+    call: DialOptions<20, 'd'>,
+    #[command(flatten)]
+    asking: Asking,
+}
+
+#[derive(Debug, clap::Args)]
+#[command(next_help_heading = "Digits")]
+struct SentOptions {
     /// Digits 0-9, *, #, A-D, and "," for a pause.
     #[arg(long, default_value = "0123456789*#ABCD")]
     digits: String,
     /// How they are sent: rfc4733, info, inband or all [default: all; for a menu rfc4733].
     #[arg(long, value_name = "METHOD")]
     method: Option<DtmfMethod>,
-    #[command(flatten)]
-    call: DialOptions<20>,
     /// The account that the menu at --dial must ring.
     #[arg(long, value_name = "B", requires = "dial")]
     expect_ring: Option<String>,
@@ -42,10 +51,8 @@ pub(crate) struct Arguments {
     #[arg(long, value_name = "LEVEL", default_value_t = 10, value_parser = clap::value_parser!(u8).range(0..=63))]
     volume: u8,
     /// Time that the menu may speak before the first digit.
-    #[arg(long, value_name = "TIME", value_parser = duration, default_value = "1s")]
+    #[arg(long, value_name = "TIME", value_parser = duration, default_value = "1s", requires = "expect_ring")]
     prompt: Duration,
-    #[command(flatten)]
-    asking: Asking,
 }
 
 const EXAMPLES: &str = "\
@@ -61,25 +68,41 @@ Exit status: 0 all digits arrive, 1 they do not, 2 wrong usage, 3 inconclusive o
 Ctrl-C hangs up, removes what was bound, and shows the results so far.";
 
 pub(crate) async fn run(arguments: Arguments) -> Result<Exit, Failure> {
-    let b = arguments.b.as_deref().or(arguments.expect_ring.as_deref()).unwrap_or_default();
+    let b = match (&arguments.b, &arguments.sent.expect_ring) {
+        (Some(b), None) | (None, Some(b)) => b.as_str(),
+        (None, None) => {
+            return Err(Failure::usage(
+                "whom? Name B, the account that is called; or, for a menu, --dial NUMBER --expect-ring B",
+            ));
+        }
+        (Some(_), Some(_)) => {
+            return Err(Failure::usage(
+                "B is the account that is called, or the one of --expect-ring: name one of them",
+            ));
+        }
+    };
     arguments.call.within_reach(&arguments.asking.ends)?;
     let names = [arguments.a.as_str(), b];
     let ends = arguments.asking.ends.open(&names).await?;
     let [from, to] = ends.accounts.as_slice() else { return Err(Failure::usage("two accounts are needed")) };
-    let mut check = match (&arguments.expect_ring, &arguments.call.dial) {
+    let mut check = match (&arguments.sent.expect_ring, &arguments.call.dial) {
         (Some(_), Some(number)) => Dtmf::routing(from, number, to)?,
         _ => Dtmf::between(from, to),
     };
-    check = dialled!(check, arguments.call).digits(&arguments.digits)?.prompt(arguments.prompt);
-    if let Some(method) = arguments.method {
-        if method == DtmfMethod::All && arguments.expect_ring.is_some() {
+    check = dialled!(check, arguments.call).digits(&arguments.sent.digits)?.prompt(arguments.sent.prompt);
+    if let Some(method) = arguments.sent.method {
+        if method == DtmfMethod::All && arguments.sent.expect_ring.is_some() {
             let problem = "--method all: a menu is given its digits once; name rfc4733, info or inband";
             return Err(Failure::usage(problem));
         }
         check = check.method(method);
     }
-    let timing =
-        Timing { on: arguments.on, gap: arguments.gap, volume: arguments.volume, ..Timing::default() };
+    let timing = Timing {
+        on: arguments.sent.on,
+        gap: arguments.sent.gap,
+        volume: arguments.sent.volume,
+        ..Timing::default()
+    };
     check = check.timing(timing);
     arguments.asking.ask(check, ends).await
 }

@@ -4,7 +4,7 @@ use crate::account::{read, transport};
 use crate::embedded;
 use crate::exit::Failure;
 use ringback::campaign::inventory::Inventory;
-use ringback::check::Account;
+use ringback::check::{Account, ProbeConfig};
 use ringback::message::Transport;
 use ringback::sim::{Fault, Lab, LabBuilder, User};
 use std::ops::RangeInclusive;
@@ -22,10 +22,11 @@ pub(crate) struct EndOptions {
     /// A fault of the embedded network by its id in the failure catalogue, e.g. D04; may be repeated (see ringback sim --faults).
     #[arg(long, value_name = "ID", conflicts_with = "accounts", value_parser = fault)]
     fault: Vec<Fault>,
-    /// By which transport, where no account file says it; default: udp.
+    /// The transport, where no account file says it. [default: udp]
     #[arg(long, value_parser = transport, value_name = "udp|tcp", conflicts_with = "accounts")]
     transport: Option<Transport>,
-    /// Ports for the media of calls, e.g. 10000-10100: RTP at even ones, RTCP at the next; default: the system's choice.
+    /// Ports for the media of calls, e.g. 10000-10100: two for each leg that is up at once (call, dtmf, hold, cancel: 4; transfer: 6 to 12;
+    /// fork: more). [default: the system's choice]
     #[arg(long, value_name = "FIRST-LAST", value_parser = ports)]
     rtp_ports: Option<RangeInclusive<u16>>,
     #[arg(skip)]
@@ -78,6 +79,27 @@ impl EndOptions {
 
     pub(crate) fn rtp_ports(&self) -> Option<RangeInclusive<u16>> {
         self.rtp_ports.clone()
+    }
+
+    /// The ports suffice for so many legs of calls at once.
+    pub(crate) fn has_ports_for(&self, check: &str, legs: usize) -> Result<(), Failure> {
+        let mut config = ProbeConfig::default();
+        config.rtp_ports.clone_from(&self.rtp_ports);
+        let (Some(range), Some(room)) = (&self.rtp_ports, config.room_for_legs()) else { return Ok(()) };
+        if room >= legs {
+            return Ok(());
+        }
+        let (first, last) = (u32::from(*range.start()), u32::from(*range.end()));
+        // From an even port on, two for each leg.
+        let enough = first.next_multiple_of(2) + 2 * legs as u32 - 1;
+        let example = match u16::try_from(enough) {
+            Ok(enough) => format!("{}-{enough}", first.next_multiple_of(2)),
+            Err(_) => format!("10000-{}", 9_999 + 2 * legs),
+        };
+        Err(Failure::usage(format!(
+            "--rtp-ports {first}-{last}: room for {room} of the {legs} legs of calls that {check} has at once; give at least {} ports, e.g. {example}",
+            2 * legs
+        )))
     }
 
     /// What a check of this name cannot show of the faults that were asked for: a sentence for each.

@@ -26,7 +26,7 @@ pub(crate) struct Arguments {
     /// The accounts that ring as one, two to six.
     #[arg(value_name = "ENDS")]
     ends_of_group: Vec<String>,
-    /// How many devices of TARGET are registered, where no ENDS are named. [default: 2]
+    /// Number of devices of TARGET that are registered, 2 to 6, where no ENDS are named. [default: 2]
     #[arg(long, value_name = "NUMBER", conflicts_with = "ends_of_group")]
     bindings: Option<usize>,
     /// What is tried, with commas between: answer, race, refuse, second-call.
@@ -40,17 +40,18 @@ pub(crate) struct Arguments {
     /// Which end answers, by its number; where it does not ring then, the last that does.
     #[arg(long, value_name = "NUMBER", default_value_t = 1)]
     answers: usize,
-    /// Status with which one refuses, 300 to 699. A 6xx may end the whole call, anything else may not.
-    #[arg(long, value_name = "STATUS", default_value_t = 486)]
-    refuses_with: u16,
+    /// Status with which one refuses, 300 to 699. A 6xx may end the whole call, anything else may not. [default: 486]
+    #[arg(long, value_name = "STATUS")]
+    refuses_with: Option<u16>,
     /// What a second call has to do while one end is in a call: rings (call waiting), elsewhere (only the others ring), busy (refused), any.
-    #[arg(long, value_name = "WHAT", default_value = "rings")]
-    second_call: SecondCall,
+    /// [default: rings]
+    #[arg(long, value_name = "WHAT")]
+    second_call: Option<SecondCall>,
     /// The account that makes the second call. [default: A, which then has two]
     #[arg(long, value_name = "ACCOUNT")]
     second_caller: Option<String>,
     #[command(flatten)]
-    call: DialOptions<10>,
+    call: DialOptions<10, 'f'>,
     #[command(flatten)]
     asking: Asking,
 }
@@ -88,6 +89,16 @@ pub(crate) async fn run(arguments: Arguments) -> Result<Exit, Failure> {
     if is_group && arguments.asking.ends.embedded() {
         embedded::is_free(&arguments.target)?;
     }
+    let only_for = [
+        (arguments.second_call.is_some(), "--second-call", ForkTrial::SecondCall),
+        (arguments.second_caller.is_some(), "--second-caller", ForkTrial::SecondCall),
+        (arguments.refuses_with.is_some(), "--refuses-with", ForkTrial::Refuse),
+    ];
+    if let Some((_, option, trial)) =
+        only_for.into_iter().find(|(given, _, trial)| *given && !arguments.trials.contains(trial))
+    {
+        return Err(Failure::usage(format!("{option} is for the trial {trial}, which --trials leaves out")));
+    }
     let most = if is_group { group.len() } else { arguments.bindings.unwrap_or(2) };
     if !(1..=most.min(MAX_FORK_ENDS)).contains(&arguments.answers) {
         return Err(Failure::usage(format!("--answers: there are ends 1 to {most}")));
@@ -116,8 +127,8 @@ pub(crate) async fn run(arguments: Arguments) -> Result<Exit, Failure> {
     check = check
         .trials(arguments.trials)
         .answers(arguments.answers - 1)
-        .refuses_with(arguments.refuses_with)?
-        .second_call(arguments.second_call);
+        .refuses_with(arguments.refuses_with.unwrap_or(486))?
+        .second_call(arguments.second_call.unwrap_or(SecondCall::Rings));
     check = dialled!(check, arguments.call);
     if let Some(second) = second.first() {
         check = check.second_caller(second);

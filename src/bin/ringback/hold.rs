@@ -10,7 +10,7 @@ use std::time::Duration;
 
 /// Two accounts, and where everything goes.
 #[derive(Debug, clap::Args)]
-struct PairOptions {
+struct PairOptions<const FOR: char> {
     /// The account that calls.
     #[arg(value_name = "A")]
     a: String,
@@ -18,7 +18,7 @@ struct PairOptions {
     #[arg(value_name = "B")]
     b: String,
     #[command(flatten)]
-    call: DialOptions<20>,
+    call: DialOptions<20, FOR>,
     #[command(flatten)]
     asking: Asking,
 }
@@ -30,14 +30,21 @@ struct PairOptions {
 #[command(after_help = HOLD_EXAMPLES)]
 pub(crate) struct HoldArguments {
     #[command(flatten)]
-    pair: PairOptions,
+    hold: HoldOptions,
+    #[command(flatten)]
+    pair: PairOptions<'h'>,
+}
+
+#[derive(Debug, clap::Args)]
+#[command(next_help_heading = "Hold")]
+struct HoldOptions {
     /// Who holds: caller or callee.
     #[arg(long, value_name = "END", default_value = "caller", value_parser = ["caller", "callee"])]
     by: String,
     /// In which way: sendonly, inactive, or zero (the address 0.0.0.0).
     #[arg(long, value_name = "WAY", default_value = "sendonly", value_parser = |way: &str| hold_way(way).map_err(|e| e.to_string()))]
     how: How,
-    /// For how long; a minute and more shows platforms that end calls without media.
+    /// Length of the hold; a minute and more shows platforms that end calls without media.
     #[arg(long = "for", value_name = "TIME", value_parser = duration, default_value = "3s")]
     time: Duration,
 }
@@ -49,8 +56,15 @@ pub(crate) struct HoldArguments {
 #[command(after_help = CANCEL_EXAMPLES)]
 pub(crate) struct CancelArguments {
     #[command(flatten)]
-    pair: PairOptions,
-    /// How long it rings.
+    ring: RingOptions,
+    #[command(flatten)]
+    pair: PairOptions<'x'>,
+}
+
+#[derive(Debug, clap::Args)]
+#[command(next_help_heading = "Cancel")]
+struct RingOptions {
+    /// Time that it rings before the caller gives up.
     #[arg(long, value_name = "TIME", value_parser = duration, default_value = "1s")]
     ring_for: Duration,
 }
@@ -69,10 +83,10 @@ Examples:
   ringback cancel alice bob --fault F03                   what a CANCEL looks like that has lost its reason
   ringback cancel --accounts accounts.toml alice bob --ladder
 
-Exit status: 0 it stops, 1 it does not, 2 wrong usage, 3 inconclusive or not run.";
+Exit status: 0 it stops (a reason that is lost is a warning), 1 it does not, 2 wrong usage, 3 inconclusive or not run.";
 
 pub(crate) async fn hold(arguments: HoldArguments) -> Result<Exit, Failure> {
-    let HoldArguments { pair, by, how, time } = arguments;
+    let HoldArguments { pair, hold: HoldOptions { by, how, time } } = arguments;
     of_pair(pair, |a, b, call| {
         let check = dialled!(Hold::between(a, b).how(how).time(time), call);
         Ok(if by == "callee" { check.by_callee() } else { check })
@@ -81,13 +95,13 @@ pub(crate) async fn hold(arguments: HoldArguments) -> Result<Exit, Failure> {
 }
 
 pub(crate) async fn cancel(arguments: CancelArguments) -> Result<Exit, Failure> {
-    let CancelArguments { pair, ring_for } = arguments;
+    let CancelArguments { pair, ring: RingOptions { ring_for } } = arguments;
     of_pair(pair, |a, b, call| Ok(dialled!(Cancel::between(a, b).ring(ring_for), call))).await
 }
 
-async fn of_pair<C: Check>(
-    pair: PairOptions,
-    question: impl FnOnce(&ringback::Account, &ringback::Account, &DialOptions<20>) -> Result<C, Failure>,
+async fn of_pair<C: Check, const FOR: char>(
+    pair: PairOptions<FOR>,
+    question: impl FnOnce(&ringback::Account, &ringback::Account, &DialOptions<20, FOR>) -> Result<C, Failure>,
 ) -> Result<Exit, Failure> {
     pair.call.within_reach(&pair.asking.ends)?;
     let ends = pair.asking.ends.open(&[&pair.a, &pair.b]).await?;

@@ -81,6 +81,10 @@ Examples:
   ringback sim --user alice:secret --user bob:secret:A01
       A registrar to try against; bob's password is refused.
 
+Words in reports:
+  rrd, srd, sdd    registration request, session request and session disconnect delay (RFC 6076)
+  (D06), [busy]    an id of the failure catalogue (ringback sim --faults); the stable code of a finding
+
 Exit status:
   0  every verdict is pass        2  wrong usage, nothing was asked
   1  something failed             3  inconclusive, not run, or interrupted (1 wins over 3)";

@@ -2,7 +2,8 @@
 
 use crate::exit::Failure;
 use crate::notes;
-use ringback::check::{Probe, ProbeConfig};
+use ringback::check::{Destination, Probe, ProbeConfig};
+use ringback::message::Transport;
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
@@ -36,6 +37,22 @@ impl ProbeOptions {
         config.journal = if embedded { None } else { notes::journal() };
         let here = embedded && self.bind.is_empty();
         self.with(if here { config.bind("udp:127.0.0.1:0")? } else { config }).await
+    }
+
+    /// What is bound can ask there: a socket for UDP has to be bound, a connection is opened from any address.
+    pub(crate) fn opens(&self, hops: impl IntoIterator<Item = Destination>) -> Result<(), Failure> {
+        let is_tcp =
+            |address: &String| address.get(..4).is_some_and(|text| text.eq_ignore_ascii_case("tcp:"));
+        if self.bind.is_empty() || !self.bind.iter().all(is_tcp) {
+            return Ok(());
+        }
+        match hops.into_iter().find(|hop| hop.transport.is_none_or(|transport| transport == Transport::Udp)) {
+            None => Ok(()),
+            Some(hop) => Err(Failure::usage(format!(
+                "--bind {} opens no UDP socket, and {hop} is asked by UDP: add --transport tcp, or --bind udp:ADDRESS",
+                self.bind.join(", ")
+            ))),
+        }
     }
 
     async fn with(&self, mut config: ProbeConfig) -> Result<Probe, Failure> {

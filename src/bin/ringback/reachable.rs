@@ -10,11 +10,12 @@ use ringback::message::Transport;
 
 /// Does anything answer there? Sends OPTIONS; any final answer means alive.
 #[derive(Debug, clap::Args)]
+#[command(after_help = EXAMPLES)]
 pub(crate) struct Arguments {
     /// Whom to ask, e.g. sip:pbx.example.com:5060.
     #[arg(value_name = "URI")]
     uri: String,
-    /// Where the URI leaves it open; default: udp.
+    /// The transport where the URI leaves it open. [default: udp]
     #[arg(long, value_parser = transport, value_name = "udp|tcp")]
     transport: Option<Transport>,
     #[command(flatten)]
@@ -22,6 +23,13 @@ pub(crate) struct Arguments {
     #[command(flatten)]
     output: OutputOptions,
 }
+
+const EXAMPLES: &str = "\
+Examples:
+  ringback reachable sip:pbx.example.com
+  ringback reachable 192.0.2.10:5060 --transport tcp --ladder
+
+Exit status: 0 it answers, 1 it does not, 2 wrong usage, 3 inconclusive or interrupted.";
 
 pub(crate) async fn run(arguments: Arguments) -> Result<Exit, Failure> {
     let mut check = Reachable::new(&arguments.uri)?;

@@ -52,10 +52,10 @@ struct CheckOptions {
 #[derive(Debug, clap::Args)]
 #[command(next_help_heading = "Many accounts")]
 struct PaceOptions {
-    /// Checks that begin in a second; 0 for no limit; default: 50.
+    /// Checks that begin in a second; 0 for no limit. [default: 50]
     #[arg(long, value_name = "PER_SECOND", value_parser = rate)]
     rate: Option<f64>,
-    /// Checks that run at once; default: 64.
+    /// Checks that run at once. [default: 64]
     #[arg(long, value_name = "N", value_parser = concurrency)]
     concurrency: Option<usize>,
 }
@@ -96,6 +96,12 @@ pub(crate) async fn run(arguments: Arguments) -> Result<Exit, Failure> {
     if matches!(accounts, Accounts::One(_)) && arguments.pace.is_given() {
         return Err(Failure::usage("--rate and --concurrency are for many accounts (--accounts FILE)"));
     }
+    arguments.probe.opens(match &accounts {
+        Accounts::One(account) => vec![account.next_hop()],
+        Accounts::Many(entries) => {
+            entries.iter().filter_map(|e| Some(e.account.as_ref().ok()?.next_hop())).collect()
+        }
+    })?;
     let mut output = arguments.output.open()?;
     let probe = arguments.probe.probe().await?;
     let stopper = probe.clone();

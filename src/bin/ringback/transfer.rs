@@ -5,6 +5,7 @@ use crate::dial::{DialOptions, dialled};
 use crate::embedded;
 use crate::exit::{Exit, Failure};
 use ringback::check::{DtmfMethod, FeatureCode, ReferTo, Transfer, TransferKind, TransferTarget};
+use ringback::media::digit::parse_digits;
 use ringback::sim::{LabBuilder, pbx};
 
 /// Options that say how a REFER is sent, or that need a target who is asked.
@@ -26,7 +27,7 @@ pub(crate) struct Arguments {
     /// The account that one of them is moved to.
     #[arg(value_name = "C")]
     c: String,
-    /// How: blind, attended or semi-attended; default: blind.
+    /// How: blind, attended or semi-attended. [default: blind]
     #[arg(long, value_name = "KIND")]
     kind: Option<TransferKind>,
     /// Who transfers: caller or callee.
@@ -52,19 +53,19 @@ pub(crate) struct Arguments {
     /// Hold and REFER in one go, without a pause, as phones with one key for it do.
     #[arg(long)]
     at_once: bool,
-    /// A transfers by these keys in the call instead of REFER, e.g. '##': the code, and then the number of C.
-    #[arg(long, value_name = "CODE", num_args = 0..=1, default_missing_value = "##", conflicts_with_all = OF_REFER)]
+    /// The transferor presses these keys in the call instead of sending REFER: the code, and then the number of C. [default with no CODE: ##]
+    #[arg(long, value_name = "CODE", num_args = 0..=1, default_missing_value = "##", value_parser = keys, conflicts_with_all = OF_REFER)]
     by_keys: Option<String>,
-    /// The number of C (or, with --park, of the place) as it is pressed on a phone; default: the user of its account.
+    /// With --by-keys: the number of C (with --park too: of the place) as it is pressed. [default: the user of its account]
     #[arg(long, value_name = "DIGITS", requires = "by_keys")]
     number: Option<String>,
-    /// Keys that end the number, e.g. '#'; default: none.
+    /// With --by-keys: keys that end the number, e.g. '#'. [default: none]
     #[arg(long, value_name = "KEYS", requires = "by_keys")]
     end_key: Option<String>,
-    /// Keys that join the other two after a consultation; default: A hangs up.
+    /// With --by-keys: keys that join the other two after a consultation. [default: the transferor hangs up]
     #[arg(long, value_name = "KEYS", requires = "by_keys")]
     complete_by: Option<String>,
-    /// How keys are sent: rfc4733, info or inband.
+    /// With --by-keys: how they are sent: rfc4733, info or inband.
     #[arg(long, value_name = "METHOD", requires = "by_keys", default_value = "rfc4733")]
     method: DtmfMethod,
     /// B is parked at this place, e.g. 701, and C fetches it there.
@@ -72,7 +73,7 @@ pub(crate) struct Arguments {
     #[arg(conflicts_with_all = ["kind", "target", "complete_by"])]
     park: Option<String>,
     #[command(flatten)]
-    call: DialOptions<20>,
+    call: DialOptions<20, 't'>,
     #[command(flatten)]
     asking: Asking,
 }
@@ -130,6 +131,12 @@ fn orbit(place: &str) -> Result<(String, u16), Failure> {
             place.escape_default()
         ))
     })
+}
+
+/// Keys, and not the name of an account that follows.
+fn keys(text: &str) -> Result<String, String> {
+    let wrong = "not keys (0-9, *, #, A-D); write --by-keys='##', or --by-keys behind the names";
+    parse_digits(text).map(|_| text.to_owned()).map_err(|_| wrong.to_owned())
 }
 
 /// What the target does, by the word for it.

@@ -178,6 +178,10 @@ impl Check for Call {
         Some(self.options.time_limit.unwrap_or(usual))
     }
 
+    fn legs(&self) -> usize {
+        usize::from(self.callee.is_some()) + 1
+    }
+
     fn yields(&self) -> &'static [&'static str] {
         &[include_str!("yields.md"), yields::ANY, yields::REGISTRATION, yields::CALL, yields::MEDIA]
     }

@@ -69,6 +69,10 @@ impl Check for Cancel {
         Some(self.options.time_limit.unwrap_or(usual))
     }
 
+    fn legs(&self) -> usize {
+        2
+    }
+
     fn yields(&self) -> &'static [&'static str] {
         &[include_str!("yields.md"), yields::ANY, yields::REGISTRATION, yields::CALL]
     }

@@ -236,6 +236,10 @@ impl Check for Dtmf {
         ))
     }
 
+    fn legs(&self) -> usize {
+        2
+    }
+
     fn yields(&self) -> &'static [&'static str] {
         &[include_str!("yields.md"), yields::ANY, yields::REGISTRATION, yields::CALL, yields::MEDIA]
     }

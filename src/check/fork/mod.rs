@@ -227,6 +227,12 @@ impl Check for Fork {
         Some(self.options.time_limit.unwrap_or(usual))
     }
 
+    fn legs(&self) -> usize {
+        // All ring; of a second call all ring beside the two legs of the first.
+        let second = self.trials.contains(&ForkTrial::SecondCall);
+        1 + self.ends.len() + if second { 2 } else { 0 }
+    }
+
     fn yields(&self) -> &'static [&'static str] {
         &[include_str!("yields.md"), yields::ANY, yields::REGISTRATION, yields::CALL, yields::MEDIA]
     }

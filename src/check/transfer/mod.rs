@@ -89,6 +89,17 @@ impl Check for Transfer {
         Some(self.options.time_limit.unwrap_or(usual))
     }
 
+    fn legs(&self) -> usize {
+        let replaces = self.kind == TransferKind::Attended || self.early_replaces;
+        match (&self.keys, &self.slot) {
+            (Some(_), _) => 3,
+            // The call with the target is there when the transferee makes one that takes it over.
+            (None, None) if replaces => 6,
+            // The transferee calls beside its first call.
+            (None, _) => 4,
+        }
+    }
+
     fn yields(&self) -> &'static [&'static str] {
         &[include_str!("yields.md"), yields::ANY, yields::REGISTRATION, yields::CALL, yields::MEDIA]
     }
