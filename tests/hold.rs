@@ -226,7 +226,9 @@ async fn holds_and_cancels_look_like_this() {
         ("answer-wrong", &["H02"]),
         ("ended-while-held", &["H15"]),
     ] {
-        assert_report("hold", name, &hold_with(faults, |hold| hold).await);
+        // Who ends a call without media waits for some time.
+        let time = Duration::from_secs(if faults == ["H15"] { 70 } else { 3 });
+        assert_report("hold", name, &hold_with(faults, |hold| hold.time(time)).await);
     }
     for (name, faults) in [("healthy", &[][..]), ("reason-lost", &["F03"])] {
         let scene = Scene::new(faults).await;

@@ -2,6 +2,7 @@
 
 use crate::report::assert_report;
 use crate::scene::Scene;
+use ringback::check::ForkTrial;
 
 #[tokio::test(start_paused = true)]
 async fn groups_look_like_this() {
@@ -10,13 +11,19 @@ async fn groups_look_like_this() {
         ("ended-by-refusal", &["F01"]),
         ("not-cancelled", &["F02"]),
         ("reason-lost", &["F03"]),
-        ("second-answer-left-open", &["F04"]),
         ("no-call-waiting", &["F05"]),
         ("branch-not-rung", &["F06"]),
     ] {
         let scene = Scene::new(faults).await;
         assert_report("fork", name, &scene.check(scene.group()).await);
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn two_answers_of_which_the_second_is_left_open_look_like_this() {
+    let scene = Scene::new(&["F04"]).await;
+    let outcome = scene.check(scene.group().trials([ForkTrial::Race])).await;
+    assert_report("fork", "second-answer-left-open", &outcome);
 }
 
 #[tokio::test(start_paused = true)]

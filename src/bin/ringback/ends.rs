@@ -131,7 +131,8 @@ impl EndOptions {
                 let mut accounts: Vec<Account> = Vec::new();
                 for name in names {
                     let entry = inventory.find(name)?;
-                    let unusable = |why: &str| Failure::usage(format!("account \"{name}\": {why}"));
+                    let unusable =
+                        |why: &str| Failure::usage(format!("{}: account \"{name}\": {why}", path.display()));
                     let account = entry.account.clone().map_err(|problem| unusable(&problem.why))?;
                     // Two names of one address are one account: its own call would come to it.
                     if accounts.iter().any(|before| before.has_same_aor(&account)) {

@@ -12,10 +12,10 @@ use std::time::Duration;
 #[derive(Debug, clap::Args)]
 struct PairOptions<const FOR: char> {
     /// The account that calls.
-    #[arg(value_name = "A")]
+    #[arg(value_name = "A", help_heading = None::<&str>)]
     a: String,
     /// The account that is called.
-    #[arg(value_name = "B")]
+    #[arg(value_name = "B", help_heading = None::<&str>)]
     b: String,
     #[command(flatten)]
     call: DialOptions<20, FOR>,

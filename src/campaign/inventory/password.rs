@@ -31,7 +31,7 @@ pub(super) fn of(
         problems.add(second.line, second.column, message);
     }
     match sources {
-        // Neither name is shown: where columns are swapped, it is the password.
+        // Where columns are swapped, either name is the password: shown is only what no password looks like.
         [Some(variable), ..] => env(&variable.text).map(Secret::new).map_err(|error| {
             let what = match error {
                 VarError::NotPresent => "is not set",
@@ -39,9 +39,12 @@ pub(super) fn of(
             };
             let line = variable.line;
             Unusable {
-                why: format!(
-                    "the environment variable with the password, named in line {line} (password_env), {what}"
-                ),
+                why: match looks_like_variable(&variable.text) {
+                    true => format!("the environment variable {} (password_env in line {line}) {what}", variable.text),
+                    false => {
+                        format!("the environment variable with the password, named in line {line} (password_env), {what}")
+                    }
+                },
                 advice: "set it and check again".to_owned(),
             }
         }),
@@ -65,6 +68,14 @@ pub(super) fn of(
     }
 }
 
+/// `ALICE_PW`, `CPW`: capitals as variables have them, with a part that says so.
+fn looks_like_variable(text: &str) -> bool {
+    let mut bytes = text.bytes();
+    bytes.next().is_some_and(|first| first.is_ascii_uppercase())
+        && bytes.all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit() || byte == b'_')
+        && ["PW", "PASS", "PASSWORD", "SECRET"].iter().any(|end| text.ends_with(end))
+}
+
 /// The first line of a file, for everybody who takes a password from one.
 ///
 /// # Errors
@@ -74,4 +85,19 @@ pub fn from_file(path: &Path) -> std::io::Result<Secret> {
     let text = std::str::from_utf8(&bytes).map_err(|_| std::io::Error::other("it does not hold UTF-8"))?;
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     Ok(Secret::new(text.lines().next().unwrap_or_default().to_owned()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_no_password_looks_like_is_named() {
+        for name in ["ALICE_PW", "CPW", "SIP_PASSWORD", "PBX2_SECRET"] {
+            assert!(looks_like_variable(name), "{name}");
+        }
+        for password in ["", "pw", "Secret", "HUNTER2", "A1B2C3", "TOP-SECRET", "4PW", "ALICE_PW "] {
+            assert!(!looks_like_variable(password), "{password}");
+        }
+    }
 }
