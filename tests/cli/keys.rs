@@ -48,7 +48,7 @@ fn a_call_is_parked_and_fetched() {
 fn keys_that_cannot_be_pressed_are_wrong_usage() {
     let named = ["transfer", "alice", "bob", "carol"];
     for (more, words) in [
-        (&["--by-keys", "hello"][..], "--by-keys \"hello\""),
+        (&["--by-keys", "hello"][..], "not keys (0-9, *, #, A-D)"),
         (&["--number", "203"], "--by-keys"),
         (&["--by-keys", "##", "--number", "x"], "number"),
         (&["--park", "701", "--kind", "attended"], "--kind"),
