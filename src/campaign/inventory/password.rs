@@ -40,7 +40,7 @@ pub(super) fn of(
             let line = variable.line;
             Unusable {
                 why: match looks_like_variable(&variable.text) {
-                    true => format!("the environment variable {} (password_env in line {line}) {what}", variable.text),
+                    true => format!("the environment variable {} (password_env in line {line}) {what}", &*variable.text),
                     false => {
                         format!("the environment variable with the password, named in line {line} (password_env), {what}")
                     }
