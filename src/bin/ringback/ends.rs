@@ -8,7 +8,7 @@ use ringback::check::{Account, ProbeConfig};
 use ringback::message::Transport;
 use ringback::sim::{Fault, Lab, LabBuilder, User};
 use std::ops::RangeInclusive;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
 #[derive(Debug, clap::Args)]
@@ -131,8 +131,8 @@ impl EndOptions {
                 let mut accounts: Vec<Account> = Vec::new();
                 for name in names {
                     let entry = inventory.find(name)?;
-                    let unusable =
-                        |why: &str| Failure::usage(format!("{}: account \"{name}\": {why}", path.display()));
+                    let file = self.accounts.as_deref().unwrap_or_else(|| Path::new("")).display();
+                    let unusable = |why: &str| Failure::usage(format!("{file}: account \"{name}\": {why}"));
                     let account = entry.account.clone().map_err(|problem| unusable(&problem.why))?;
                     // Two names of one address are one account: its own call would come to it.
                     if accounts.iter().any(|before| before.has_same_aor(&account)) {
