@@ -321,7 +321,7 @@ fn because(
             "server-failed",
             Side::Peer,
             format!("{status}: the platform has no free line or channel for the call to {target}"),
-            "second line: trunks and their channels, also a route that is down; Asterisk says so too where no trunk or device takes the codecs",
+            "second line: trunks and their channels, also a route that is down; Asterisk says so too where the callee is not registered, and where no trunk or device takes the codecs",
         ),
     }
 }

@@ -375,7 +375,7 @@ fn voice(party: u8, ssrc: u32, packets: std::ops::Range<u16>) -> Vec<Vec<u8>> {
 }
 
 #[test]
-fn a_flood_is_never_more_sound_than_time_and_takes_nothing_of_the_peers() {
+fn a_flood_is_never_more_sound_than_twice_the_time_and_takes_nothing_of_the_peers() {
     let [peer, other, stranger]: [SocketAddr; 3] =
         ["192.0.2.1:4000", "192.0.2.1:4002", "198.51.100.9:4000"].map(|address| address.parse().unwrap());
     // From the peer's own address, from another port of its host, from a stranger; with and without the peer's voice beside it.
@@ -397,7 +397,7 @@ fn a_flood_is_never_more_sound_than_time_and_takes_nothing_of_the_peers() {
             stream.handle_timeout(now);
         }
         let [of_peer, of_flood] = [1, 2].map(|party| stream.listener().heard_for(Party::new(party).unwrap()));
-        let most = 3_600 * MS;
+        let most = 6_600 * MS;
         assert!(stream.audible() <= most && of_peer <= most && of_flood <= most, "{flood_from}, {with_peer}");
         let voice = stream.voice();
         if flood_from == stranger || with_peer && flood_from == other {
@@ -408,6 +408,19 @@ fn a_flood_is_never_more_sound_than_time_and_takes_nothing_of_the_peers() {
             assert!(voice.excess > 11_000, "{flood_from}: {}", voice.excess);
         }
     }
+}
+
+#[test]
+fn tones_that_a_server_makes_beside_the_voice_that_it_relays_are_no_flood() {
+    let peer: SocketAddr = "192.0.2.1:4000".parse().unwrap();
+    let (mut ids, start) = (Ids::from_seed([15; 32]), Instant::now());
+    let mut stream = Stream::new(Config::default(), &mut ids, start);
+    stream.handle_input(start, Input::Command(Command::PeerAt(peer)));
+    // Two packets in the time of one for most of ten seconds, under one source.
+    for (number, packet) in voice(1, 0xb0b, 0..900).iter().enumerate() {
+        stream.handle_input(start + number as u32 * 11 * MS, Input::PacketFrom(packet, peer));
+    }
+    assert_eq!(stream.voice().excess, 0);
 }
 
 #[test]

@@ -62,7 +62,7 @@ pub struct VoiceLog {
     pub foreign_packets: u64,
     /// Our own packets that came back (RFC 3550 sec. 8.2): same source, number and content. Nobody was given them to hear.
     pub returned: u64,
-    /// Packets of voice beyond the time that passed: nobody was given them to hear.
+    /// Packets of voice beyond twice the time that passed: nobody was given them to hear.
     pub excess: u64,
 }
 
