@@ -183,19 +183,26 @@ async fn other_devices_of_the_callee_are_told() {
 
 #[tokio::test(start_paused = true)]
 async fn an_end_of_ours_without_a_free_port_blames_ourselves() {
-    let users = ["alice", "bob"].map(|name| User::new(name, "pw"));
-    let lab = Lab::in_memory([5; 32]).users(users).start().await.unwrap();
+    let names = ["alice", "bob", "carol", "dave"];
+    let lab = Lab::in_memory([5; 32]).users(names.map(|name| User::new(name, "pw"))).start().await.unwrap();
     let mut config = lab.probe_config();
-    config.rtp_ports = Some(10_000..=10_001);
+    // Enough for one of the two calls, of which each caller takes the half.
+    config.rtp_ports = Some(10_000..=10_003);
     let probe = Probe::with(config).await.unwrap();
-    let [alice, bob] = ["alice", "bob"].map(|name| lab.account(name, Transport::Udp).unwrap());
-    let outcome = probe.check(Call::between(&alice, &bob)).await;
-    assert_verdict(&outcome, Verdict::Inconclusive);
-    let found = finding(&outcome, "probe-limit");
-    assert_eq!(found.side, ringback::check::Side::Probe, "{outcome}");
-    assert!(
-        found.seen.contains("bob could not take the call") && found.advice.contains("--rtp-ports"),
-        "{outcome}"
-    );
-    assert!(lab.legs().is_empty() && lab.bindings("bob").is_empty(), "{outcome}");
+    let [alice, bob, carol, dave] = names.map(|name| lab.account(name, Transport::Udp).unwrap());
+    let calls = [Call::between(&alice, &bob), Call::between(&carol, &dave)];
+    let [first, second] = calls.map(|call| probe.check(call));
+    let (first, second) = tokio::join!(first, second);
+    for (outcome, callee) in [(first, "bob"), (second, "dave")] {
+        assert_verdict(&outcome, Verdict::Inconclusive);
+        let found = finding(&outcome, "probe-limit");
+        assert_eq!(found.side, ringback::check::Side::Probe, "{outcome}");
+        assert!(
+            found.seen.contains(&format!("{callee} could not take the call"))
+                && found.advice.contains("--rtp-ports"),
+            "{outcome}"
+        );
+        assert!(lab.bindings(callee).is_empty(), "{outcome}");
+    }
+    assert!(lab.legs().is_empty());
 }

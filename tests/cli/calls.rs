@@ -11,7 +11,8 @@ fn a_healthy_call_is_one_json_line_and_status_0() {
     assert_eq!((&line["check"], &line["verdict"]), (&"call".into(), &"pass".into()), "{line}");
     let metrics = &line["metrics"];
     assert!(metrics["srd_ms"].as_f64().is_some_and(|srd| srd < 5_000.0), "{line}");
-    assert!(metrics["sdd_ms"].is_number() && metrics["ring_ms"].as_f64().unwrap() >= 490.0, "{line}");
+    // Half a second, less what a busy machine takes to tell that it rings.
+    assert!(metrics["sdd_ms"].is_number() && metrics["ring_ms"].as_f64().unwrap() >= 400.0, "{line}");
     assert_eq!(metrics["loss_a_to_b_percent"].as_f64(), Some(0.0), "{line}");
 }
 

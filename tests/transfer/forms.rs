@@ -156,8 +156,8 @@ fn what_only_a_refer_has_is_refused_beside_keys_and_a_park_orbit_in_either_order
         ("in one go", Transfer::at_once),
     ];
     let others: [(&str, Change); 2] = [
-        ("a transfer by keys", |check| check.by_keys(FeatureCode::default())),
-        ("a call that is parked", |check| check.park("701")),
+        ("transfer code", |check| check.by_keys(FeatureCode::default())),
+        ("parking place", |check| check.park("701")),
     ];
     for (what, of_refer) in of_refer {
         for (other, change) in others {
