@@ -15,8 +15,6 @@ use crate::syntax::Method;
 use crate::ua::call::{By, Event};
 use std::time::{Duration, Instant};
 
-/// How often the report is looked at.
-const LOOK: Duration = Duration::from_millis(100);
 /// What the playing of an announcement may take longer than the announcement.
 const MORE: Duration = Duration::from_secs(5);
 
@@ -114,21 +112,10 @@ impl Call {
     async fn overhear(&self, scene: &mut Scene<'_>, caller: usize) -> Step {
         let mark = scene.begin(audio::B_TO_A.step);
         let began = scene.run.now();
-        let (mut last_heard, mut heard) = (None, Duration::ZERO);
-        let report = loop {
-            let left = self.listen.saturating_sub(scene.run.now().saturating_duration_since(began));
-            let over = match scene.until(LOOK.min(left), |ends| is_over(ends, caller)).await {
-                Ok(over) => over,
-                Err(why) => return Err(scene.stop(mark, why)),
-            };
-            let report = scene.leg(caller).report().await;
-            if report.audible > heard {
-                (last_heard, heard) = (Some(scene.run.now()), report.audible);
-            }
-            if over || left.is_zero() {
-                break report;
-            }
-        };
+        if let Err(why) = scene.until(self.listen, |ends| ends.is_over(caller)).await {
+            return Err(scene.stop(mark, why));
+        }
+        let report = scene.leg(caller).report().await;
         let answer = scene.seen(caller).final_response.as_ref();
         let hearing = Hearing {
             figures: &audio::B_TO_A,
@@ -150,7 +137,7 @@ impl Call {
             tones: None,
             answered: scene.seen(caller).answered,
             listened: began,
-            last_heard,
+            last_heard: report.last_audible,
             looked: scene.run.now(),
             ended: scene
                 .seen(caller)
@@ -230,10 +217,6 @@ fn held_since(seen: &Seen) -> Option<Instant> {
         }
     }
     held
-}
-
-fn is_over(ends: &Ends, leg: usize) -> bool {
-    ends.seen(leg).is_none_or(Seen::is_over)
 }
 
 /// What the far side did first, in words.

@@ -159,7 +159,7 @@ impl Hold {
         let legs = [holder, held];
         let mut before = Vec::new();
         for leg in legs {
-            scene.leg(leg).handle.listen_anew().await;
+            scene.leg_mut(leg).listen_anew().await;
             before.push(scene.leg(leg).report().await);
         }
         let over = |ends: &Ends| legs.iter().any(|leg| ends.seen(*leg).is_none_or(Seen::is_over));

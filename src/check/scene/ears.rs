@@ -85,9 +85,9 @@ impl Scene<'_> {
     }
 
     /// Asks in every leg that is up again who is heard, and since when.
-    pub(in crate::check) async fn listen_anew(&self) {
-        for leg in self.ends.legs.iter().filter(|leg| leg.seen.is_up()) {
-            leg.handle.listen_anew().await;
+    pub(in crate::check) async fn listen_anew(&mut self) {
+        for leg in self.ends.legs.iter_mut().filter(|leg| leg.seen.is_up()) {
+            leg.listen_anew().await;
         }
     }
 
@@ -103,22 +103,6 @@ impl Scene<'_> {
         heard
     }
 
-    /// Since when these two hear each other, as far as it was listened for.
-    pub(in crate::check) async fn joined_since(&self, [one, other]: [usize; 2]) -> Option<Instant> {
-        let there = self.hears_since(one, other).await?;
-        Some(there.max(self.hears_since(other, one).await?))
-    }
-
-    async fn hears_since(&self, listener: usize, speaker: usize) -> Option<Instant> {
-        let tone = self.ends.parties.get(speaker)?.tone;
-        let mut first = None;
-        for leg in self.ends.legs.iter().filter(|leg| leg.party == listener && leg.seen.is_up()) {
-            let since = leg.report().await.heard_since(tone);
-            first = first.into_iter().chain(since).min();
-        }
-        first
-    }
-
     /// The parties whose tones were heard long enough, by their numbers.
     fn heard_in<'r>(&'r self, report: &'r MediaReport) -> impl Iterator<Item = (usize, Duration)> + 'r {
         let heard = self.ends.parties.iter().map(|party| report.heard_for(party.tone)).enumerate();
@@ -127,6 +111,18 @@ impl Scene<'_> {
 }
 
 impl Ends {
+    /// Since when these two hear each other in calls that are up, as far as it was told.
+    pub(in crate::check) fn joined_since(&self, [one, other]: [usize; 2]) -> Option<Instant> {
+        let there = self.hears_since(one, other)?;
+        Some(there.max(self.hears_since(other, one)?))
+    }
+
+    fn hears_since(&self, listener: usize, speaker: usize) -> Option<Instant> {
+        let tone = self.parties.get(speaker)?.tone;
+        let up = self.legs.iter().filter(|leg| leg.party == listener && leg.seen.is_up());
+        up.filter_map(|leg| leg.seen.hears_since(tone)).min()
+    }
+
     /// Has this party a call that is up?
     pub(in crate::check) fn has_call(&self, party: usize) -> bool {
         self.legs.iter().any(|leg| leg.party == party && leg.seen.is_up())
@@ -141,8 +137,8 @@ impl Ends {
             (0..self.legs.len()).filter(|leg| self.seen(*leg).is_some_and(|seen| seen.is_up())).collect();
         let mut reports = Vec::with_capacity(up.len());
         for number in up {
-            let Some(leg) = self.legs.get(number) else { continue };
-            leg.handle.listen_anew().await;
+            let Some(leg) = self.legs.get_mut(number) else { continue };
+            leg.listen_anew().await;
             reports.push((number, leg.report().await));
         }
         let began = run.now();

@@ -2,7 +2,7 @@
 
 use super::ears::Pace;
 use super::trace::{Entry, What};
-use super::{JoinedLegs, Scene, Seen, Step};
+use super::{Ends, JoinedLegs, Scene, Seen, Step};
 use crate::check::Interrupted;
 use crate::check::MetricValue;
 use crate::check::judge::audio::{self, Figures, Hearing, Tones};
@@ -16,8 +16,8 @@ use std::time::{Duration, Instant};
 
 /// A tone has to begin within this time.
 pub(in crate::check) const PATIENCE: Duration = Duration::from_secs(5);
-/// How often the reports are looked at.
-const LOOK: Duration = Duration::from_millis(100);
+/// Sound that is looked at in one: a tone is heard in whole ones only.
+const BLOCK: Duration = Duration::from_millis(50);
 /// Time for all ends of a call to learn that it is over.
 const SETTLING: Duration = Duration::from_secs(1);
 /// Time that both ends listen where nothing but the audio is in question.
@@ -42,7 +42,7 @@ pub(in crate::check) struct HeardAt {
     pub(in crate::check) report: MediaReport,
     /// RTP packets that came while it listened.
     pub(in crate::check) packets: u64,
-    /// When the other's tone was heard last, as far as it was looked at.
+    /// When the other's tone was in what came last.
     pub(in crate::check) last: Option<Instant>,
 }
 
@@ -59,13 +59,10 @@ impl Scene<'_> {
         let from = self.run.now();
         let tones = self.tones(legs);
         let before = [self.leg(legs.caller).report().await, self.leg(legs.callee).report().await];
-        let (mut last, mut heard_before) = ([None; 2], [Duration::ZERO; 2]);
+        let over = |ends: &Ends| legs.both().into_iter().any(|leg| ends.is_over(leg));
+        self.until(time, over).await?;
         loop {
-            let is_cut = self
-                .until(LOOK, |ends| {
-                    legs.both().into_iter().any(|leg| ends.seen(leg).is_none_or(Seen::is_over))
-                })
-                .await?;
+            let is_cut = over(&self.ends);
             if is_cut {
                 self.settle(legs).await?;
             }
@@ -73,20 +70,16 @@ impl Scene<'_> {
             let to = self.run.now();
             let passed = to.saturating_duration_since(from);
             let heard = [reports[0].heard_for(tones[1]), reports[1].heard_for(tones[0])];
-            for end in 0..2 {
-                // It has grown since the last look: what was heard last stays so when nothing comes any more.
-                if heard[end] > heard_before[end] {
-                    (heard_before[end], last[end]) = (heard[end], Some(to));
-                }
-            }
-            let both = heard.iter().all(|time| *time >= audio::HEARD);
-            if is_cut || passed >= time && (both || passed >= PATIENCE) {
+            let [one, other] = heard.map(|time| audio::HEARD.saturating_sub(time));
+            let (missing, left) = (one.max(other), PATIENCE.saturating_sub(passed));
+            if is_cut || missing.is_zero() || left.is_zero() {
                 let mut pace = Pace::default();
                 for (before, after) in before.iter().zip(&reports).filter(|_| !is_cut) {
                     pace.add(before, after, passed);
                 }
                 let packets = [0, 1]
                     .map(|end| reports[end].received.received.saturating_sub(before[end].received.received));
+                let last = [reports[0].last_heard(tones[1]), reports[1].last_heard(tones[0])];
                 let [caller, callee] = reports;
                 return Ok(Heard {
                     caller: HeardAt { report: caller, packets: packets[0], last: last[0] },
@@ -96,6 +89,13 @@ impl Scene<'_> {
                     pace: pace.share(),
                 });
             }
+            let hears =
+                |ends: &Ends, leg, tone| ends.seen(leg).is_some_and(|seen| seen.hears_since(tone).is_some());
+            let both = |ends: &Ends| hears(ends, legs.caller, tones[1]) && hears(ends, legs.callee, tones[0]);
+            self.until(left, |ends| over(ends) || both(ends)).await?;
+            // Both have begun to: as long as is missing, it takes at the least.
+            let left = PATIENCE.saturating_sub(self.run.now().saturating_duration_since(from));
+            self.until(left.min(missing + BLOCK), over).await?;
         }
     }
 
@@ -194,7 +194,7 @@ impl Scene<'_> {
         legs: JoinedLegs,
     ) -> Result<(StepVerdict, Heard), Interrupted> {
         for leg in legs.both() {
-            self.leg(leg).handle.listen_anew().await;
+            self.leg_mut(leg).listen_anew().await;
         }
         let heard = self.listen(legs, LISTEN).await?;
         let judged = audio::both(&self.hearings(legs, &heard));

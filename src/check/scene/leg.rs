@@ -3,6 +3,7 @@
 use crate::endpoint::agent::{CallHandle, MediaReport, What};
 use crate::media::digit::Digit;
 use crate::media::dtmf::{Observation, Way};
+use crate::media::party_tone::Party as Tone;
 use crate::media::stream;
 use crate::message::Message;
 use crate::sdp::{MediaPlan, SdpError};
@@ -74,6 +75,10 @@ pub(in crate::check) struct Seen {
     /// Requests of the peer in the call.
     pub(in crate::check) requests: Vec<(Instant, Message)>,
     pub(in crate::check) last_report: Option<MediaReport>,
+    /// Tones that are heard, and since when, as of the last time that it was asked anew.
+    pub(in crate::check) tones: Vec<(Tone, Instant)>,
+    /// How often it was asked anew without an answer yet: what is told until then is of the time before.
+    pub(in crate::check) asked_anew: usize,
 }
 
 impl Leg {
@@ -90,7 +95,21 @@ impl Leg {
     }
 }
 
+impl Leg {
+    /// Asks anew whose tones are heard, and since when.
+    pub(in crate::check) async fn listen_anew(&mut self) {
+        self.seen.asked_anew += 1;
+        self.seen.tones.clear();
+        self.handle.listen_anew().await;
+    }
+}
+
 impl Seen {
+    /// Since when this tone is heard, as far as it was listened for.
+    pub(in crate::check) fn hears_since(&self, tone: Tone) -> Option<Instant> {
+        self.tones.iter().find(|(heard, _)| *heard == tone).map(|(_, since)| *since)
+    }
+
     /// Did it ring (180, or any 18x that makes a dialog)?
     pub(in crate::check) fn rang(&self) -> Option<Instant> {
         self.progress.iter().find(|(_, status, _)| *status >= 180).map(|(at, ..)| *at)
@@ -117,6 +136,10 @@ impl Seen {
             }
             What::Media(stream::Event::Sent { digit, way, at }) => self.sent.push((at, digit, way)),
             What::Media(stream::Event::Played) => self.played += 1,
+            What::Media(stream::Event::ToneHeard { party, since }) if self.asked_anew == 0 => {
+                self.tones.push((party, since));
+            }
+            What::ListensAnew => self.asked_anew = self.asked_anew.saturating_sub(1),
             What::Media(stream::Event::Unsupported(way)) => self.unsupported = Some(way),
             What::Response(response) if response.status().is_some_and(|status| status >= 200) => {
                 self.final_response = Some(response);

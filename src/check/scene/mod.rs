@@ -283,6 +283,10 @@ impl Scene<'_> {
         &self.ends.legs[leg]
     }
 
+    pub(super) fn leg_mut(&mut self, leg: usize) -> &mut Leg {
+        &mut self.ends.legs[leg]
+    }
+
     /// What a leg that a verb has given has seen.
     pub(super) fn seen(&self, leg: usize) -> &Seen {
         &self.leg(leg).seen

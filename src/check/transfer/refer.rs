@@ -12,8 +12,6 @@ use crate::ua::call::Command;
 use crate::ua::transfer::Target;
 use std::time::{Duration, Instant};
 
-/// How often it is looked whether the right two hear each other; since when they do is known exactly.
-const LOOK: Duration = Duration::from_millis(100);
 /// What a NOTIFY of 200 may be ahead of the audio.
 const AHEAD: Duration = Duration::from_millis(1_500);
 /// What the last NOTIFY may be behind the audio.
@@ -253,34 +251,37 @@ impl Transfer {
         sent: &Referring,
         result: &mut TransferResult,
     ) -> Result<Watched, Interrupted> {
-        let end_at = scene.run.elapsed() + self.options.wait;
+        let end_at = scene.run.now() + self.options.wait;
+        let parties = [wanted.transferee, wanted.target];
+        let calls =
+            |ends: &Ends| ends.legs.iter().any(|leg| leg.party == wanted.transferee && !leg.seen.is_over());
+        let told = |ends: &Ends| ends.seen(legs.ours).and_then(done);
         let mut watched = Watched::default();
         let mut lost_since = None;
         // Not a NOTIFY but the audio says that it is done; where nobody hears anybody, the last NOTIFY or the time.
         loop {
-            let joined = scene.joined_since([wanted.transferee, wanted.target]).await;
+            let (now, joined) = (scene.run.now(), scene.ends.joined_since(parties));
             result.took = joined.map(|at| at.saturating_duration_since(sent.at));
-            if let Some((at, status)) = done(scene.seen(legs.ours)) {
+            let is_told = told(&scene.ends);
+            if let Some((at, status)) = is_told {
                 result.told_after = Some(at.saturating_duration_since(sent.at));
                 if status >= 300 {
                     self.take_back(scene, legs).await;
                     scene.rest(REST).await?;
                     return Ok(watched);
                 }
-                let is_late = scene.run.now().saturating_duration_since(at) >= AHEAD;
+                let is_late = now.saturating_duration_since(at) >= AHEAD;
                 if joined.is_some() || is_late {
                     return self.leave_when_told(scene, wanted, legs, (joined.is_some(), watched)).await;
                 }
             }
-            if joined.is_some_and(|at| scene.run.now().saturating_duration_since(at) >= BEHIND) {
+            if joined.is_some_and(|at| now.saturating_duration_since(at) >= BEHIND) {
                 return Ok(watched);
             }
-            let has_call =
-                scene.ends.legs.iter().any(|leg| leg.party == wanted.transferee && !leg.seen.is_over());
-            lost_since = if has_call { None } else { lost_since.or(Some(scene.run.now())) };
-            let is_lost =
-                lost_since.is_some_and(|since| scene.run.now().saturating_duration_since(since) >= LOST);
-            if scene.run.elapsed() >= end_at || is_lost {
+            let has_call = calls(&scene.ends);
+            lost_since = if has_call { None } else { lost_since.or(Some(now)) };
+            let is_lost = lost_since.is_some_and(|since| now.saturating_duration_since(since) >= LOST);
+            if now >= end_at || is_lost {
                 if joined.is_none() {
                     self.give_up(scene, wanted, legs).await?;
                     let told = done(scene.seen(legs.ours));
@@ -290,7 +291,17 @@ impl Transfer {
                 watched.consult_kept = false;
                 return Ok(watched);
             }
-            scene.rest(LOOK).await?;
+            let due = [
+                is_told.map(|(at, _)| at + AHEAD),
+                joined.map(|at| at + BEHIND),
+                lost_since.map(|at| at + LOST),
+                Some(end_at),
+            ];
+            let due = due.into_iter().flatten().min().unwrap_or(end_at);
+            let news = |ends: &Ends| {
+                ends.joined_since(parties) != joined || told(ends) != is_told || calls(ends) != has_call
+            };
+            scene.until(due.saturating_duration_since(now), news).await?;
         }
     }
 

@@ -46,6 +46,8 @@ pub enum What {
     Signal(call::Event),
     /// In the media.
     Media(stream::Event),
+    /// It is asked anew whose tones are heard ([`CallHandle::listen_anew`]): those that were told before are of the time before.
+    ListensAnew,
     /// A response to our INVITE came (101 to 699), before what the call makes of it.
     Response(Message),
     /// A request of the peer came in this call, before what the call makes of it.

@@ -433,6 +433,7 @@ impl Media {
                 parties().filter_map(|party| Some((party, stream.last_heard(party)?))).collect();
             report.lags = stream.lags();
             report.audible = stream.audible();
+            report.last_audible = stream.last_audible();
             report.loud = stream.loud();
             report.random = stream.is_random();
             report.comfort_noise = stream.comfort_noise();

@@ -35,6 +35,8 @@ pub struct MediaReport {
     pub sources: Vec<SocketAddr>,
     /// How much of the received audio was louder than silence (-50 dBm0).
     pub audible: Duration,
+    /// When something louder than silence came last.
+    pub last_audible: Option<Instant>,
     /// How much of it was more than noise (-40 dBm0).
     pub loud: Duration,
     /// The bytes of the received audio are spread as evenly as encrypted ones, which no sound is.

@@ -247,7 +247,10 @@ impl Task {
             Wake::Command(Command::Media(command)) => self.media.command(now, command),
             Wake::Command(Command::Rtp(datagram)) => self.media.relay(now, datagram),
             Wake::Command(Command::RtpAnyway(datagram)) => self.media.relay_anyway(now, datagram),
-            Wake::Command(Command::ListenAnew) => self.media.listen_anew(),
+            Wake::Command(Command::ListenAnew) => {
+                self.media.listen_anew();
+                out.push(What::ListensAnew);
+            }
             Wake::Command(Command::Report(reply)) => {
                 let _ = reply.send(self.media.report(now));
             }

@@ -306,6 +306,10 @@ impl Stream {
     pub fn audible(&self) -> Duration {
         self.receiver.audible()
     }
+    /// When something louder than silence came last.
+    pub fn last_audible(&self) -> Option<Instant> {
+        self.receiver.last_audible()
+    }
     /// How much of the received audio was louder than -40 dBm0: more than noise.
     pub fn loud(&self) -> Duration {
         self.receiver.loud()

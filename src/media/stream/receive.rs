@@ -62,6 +62,8 @@ pub(super) struct Receiver {
     last_voice: Option<Instant>,
     voice_len: usize,
     audible_samples: u64,
+    /// When sound came last.
+    audible_last: Option<Instant>,
     loud_samples: u64,
     comfort_noise: u64,
     spread: Spread,
@@ -96,6 +98,7 @@ impl Receiver {
             last_voice: None,
             voice_len: 0,
             audible_samples: 0,
+            audible_last: None,
             loud_samples: 0,
             comfort_noise: 0,
             spread: Spread::default(),
@@ -135,6 +138,9 @@ impl Receiver {
     }
     pub(super) fn audible(&self) -> Duration {
         Duration::from_micros(self.audible_samples * 125)
+    }
+    pub(super) fn last_audible(&self) -> Option<Instant> {
+        self.audible_last
     }
     pub(super) fn loud(&self) -> Duration {
         Duration::from_micros(self.loud_samples * 125)
@@ -255,7 +261,9 @@ impl Receiver {
                     self.arrivals.push(at, samples.len());
                     note_last(&self.listener, at, &mut self.heard_last);
                     let louder = |level| if is_louder(&samples, level) { samples.len() as u64 } else { 0 };
-                    self.audible_samples += louder(SILENCE_DBM0);
+                    let audible = louder(SILENCE_DBM0);
+                    self.audible_last = if audible > 0 { Some(at) } else { self.audible_last };
+                    self.audible_samples += audible;
                     self.loud_samples += louder(NOISE_DBM0);
                     self.samples += samples.len() as u64;
                     if self.detect {
