@@ -57,6 +57,8 @@ pub(super) enum Command {
     Respond {
         id: ServerId,
         response: Box<Message>,
+        /// Nothing is kept of it.
+        once: bool,
     },
     Abandon(ServerId),
     Raw {

@@ -30,8 +30,14 @@ pub struct Config {
     /// Time that a peer has to take such a request's connection before it goes by UDP after all; default 1 s.
     /// Who let it pass is not tried again for 60 s.
     pub switch_timeout: Duration,
-    /// Most open connections, those being opened too; default 4,096.
+    /// Most open connections, those being opened too; default 4,096. Of those that peers opened there are at most half as many as this process
+    /// may open files ([`descriptor_limit`](crate::transport::descriptor_limit)), so that calls still find room for their ports.
     pub max_connections: usize,
+    /// Most open connections that peers of one address opened (of one /64 for IPv6); default 256. Further ones are closed at once, so that nobody
+    /// alone takes all of [`Config::max_connections`].
+    pub max_connections_per_address: usize,
+    /// Time that a connection which a peer opened has for its first whole message, keep-alives apart; default 10 s. It is closed then.
+    pub first_message_timeout: Duration,
     /// Scopes (checks of one account each) that share a connection to one remote at a time; a further one opens another. Default 16. When
     /// a connection has to be given up, so many of them lose it, and each tries again on one of its own.
     pub scopes_per_connection: usize,
@@ -81,6 +87,8 @@ impl Default for Config {
             udp_request_limit: 1_300,
             switch_timeout: Duration::from_secs(1),
             max_connections: 4_096,
+            max_connections_per_address: 256,
+            first_message_timeout: Duration::from_secs(10),
             scopes_per_connection: 16,
             connect_timeout: Duration::from_secs(5),
             send_queue: 256,
@@ -120,7 +128,7 @@ pub struct Stats {
     pub receive_dropped: u64,
     /// Requests answered 503 because nobody took them from [`Incoming`](super::Incoming), or for want of transactions.
     pub refused: u64,
-    /// Connections not accepted because of [`Config::max_connections`].
+    /// Connections not accepted because of [`Config::max_connections`] or [`Config::max_connections_per_address`].
     pub connections_refused: u64,
     /// Provisional responses that nobody fetched and that made room.
     pub events_dropped: u64,

@@ -6,7 +6,7 @@ use crate::transaction::{ClientId, Owner};
 use crate::transport::{Carried, Settings, Stream, TransportError, TransportErrorKind, spawn_connection};
 use bytes::Bytes;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 use tokio::sync::{mpsc, oneshot, watch};
@@ -22,11 +22,23 @@ pub(super) struct Connections {
     by_remote: HashMap<SocketAddr, BTreeSet<u64>>,
     opening: HashMap<Route, Vec<Waiter>>,
     last_id: u64,
-    max: usize,
-    /// Most scopes on one of them.
-    shared_by: usize,
+    /// Connections that peers opened, by whose they are.
+    accepted: HashMap<IpAddr, usize>,
+    bounds: Bounds,
     settings: Settings,
     events: mpsc::Sender<Carried>,
+}
+
+/// How many there may be.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Bounds {
+    pub(super) all: usize,
+    /// Of those that peers opened.
+    pub(super) accepted: usize,
+    /// Of those that peers of one address opened.
+    pub(super) per_address: usize,
+    /// Most scopes on one of them.
+    pub(super) shared_by: usize,
 }
 
 /// One of them.
@@ -39,6 +51,8 @@ pub(super) struct Connection {
     idle: watch::Sender<Duration>,
     /// The peer sends nothing more.
     half_closed: bool,
+    /// We opened it.
+    opened: bool,
     /// Client transactions that wait for an answer on it, in the order in which they began.
     pub(super) waiting: BTreeMap<u64, ClientId>,
     /// Scopes that used it and want to know of its end.
@@ -59,19 +73,15 @@ pub(super) enum Waiter {
 }
 
 impl Connections {
-    pub(super) fn new(
-        (max, shared_by): (usize, usize),
-        settings: Settings,
-        events: mpsc::Sender<Carried>,
-    ) -> Connections {
+    pub(super) fn new(bounds: Bounds, settings: Settings, events: mpsc::Sender<Carried>) -> Connections {
         Connections {
             by_id: BTreeMap::new(),
             by_flow: HashMap::new(),
             by_remote: HashMap::new(),
             opening: HashMap::new(),
             last_id: 0,
-            max,
-            shared_by: shared_by.max(1),
+            accepted: HashMap::new(),
+            bounds: Bounds { shared_by: bounds.shared_by.max(1), ..bounds },
             settings,
             events,
         }
@@ -85,16 +95,29 @@ impl Connections {
     /// # Errors
     /// The limit, or a stream that has no addresses any more.
     pub(super) fn add(&mut self, stream: Box<dyn Stream>, opened: bool) -> Result<Flow, TransportErrorKind> {
-        if self.by_id.len() >= self.max {
+        if self.by_id.len() >= self.bounds.all {
             return Err(TransportErrorKind::Limit("max_connections"));
         }
         let addresses = stream.local_addr().and_then(|local| Ok((local, stream.remote_addr()?)));
         let (local, remote) = addresses.map_err(|_| TransportErrorKind::Closed)?;
         let flow = Flow { transport: Transport::Tcp, local, remote };
+        if !opened {
+            let whose = whose(remote.ip());
+            let of_peer = self.accepted.get(&whose).copied().unwrap_or_default();
+            if of_peer >= self.bounds.per_address {
+                return Err(TransportErrorKind::Limit("max_connections_per_address"));
+            }
+            if self.accepted.values().sum::<usize>() >= self.bounds.accepted {
+                return Err(TransportErrorKind::Limit("open files"));
+            }
+            self.accepted.insert(whose, of_peer + 1);
+        }
         self.last_id += 1;
         let id = self.last_id;
         let mut settings = self.settings.clone();
-        if !opened {
+        if opened {
+            settings.first_message_timeout = None;
+        } else {
             settings.keep_alive = None;
         }
         let (idle, idle_seen) = watch::channel(settings.idle_timeout);
@@ -104,6 +127,7 @@ impl Connections {
             queue: Some(queue),
             idle,
             half_closed: false,
+            opened,
             waiting: BTreeMap::new(),
             users: Vec::new(),
             sort_out_at: USERS_AT_FIRST,
@@ -117,6 +141,15 @@ impl Connections {
     /// Forgets a connection that has ended.
     pub(super) fn remove(&mut self, id: u64) -> Option<Connection> {
         let connection = self.by_id.remove(&id)?;
+        let whose = whose(connection.flow.remote.ip());
+        if !connection.opened
+            && let Some(of_peer) = self.accepted.get_mut(&whose)
+        {
+            *of_peer -= 1;
+            if *of_peer == 0 {
+                self.accepted.remove(&whose);
+            }
+        }
         // The same flow may have been opened anew meanwhile.
         if self.by_flow.get(&connection.flow) == Some(&id) {
             self.by_flow.remove(&connection.flow);
@@ -147,10 +180,10 @@ impl Connections {
             here.filter(|c| c.takes_requests() && local.is_none_or(|ip| ip == c.flow.local.ip()))
         };
         let Some(log) = log else { return all().next().map(|c| c.flow) };
-        let is_full = self.by_id.len() + self.opening.len() >= self.max;
+        let is_full = self.by_id.len() + self.opening.len() >= self.bounds.all;
         all()
             .find(|c| c.is_used_by(log))
-            .or_else(|| all().find(|c| c.has_place(log, self.shared_by)))
+            .or_else(|| all().find(|c| c.has_place(log, self.bounds.shared_by)))
             .or_else(|| all().find(|_| is_full && !log.is_apart()))
             .map(|c| c.flow)
     }
@@ -158,7 +191,7 @@ impl Connections {
     /// May this scope use a connection that was just opened for somebody?
     pub(super) fn has_place(&self, flow: &Flow, log: &Arc<Log>) -> bool {
         let connection = self.by_flow.get(flow).and_then(|id| self.by_id.get(id));
-        connection.is_some_and(|c| c.is_used_by(log) || c.has_place(log, self.shared_by))
+        connection.is_some_and(|c| c.is_used_by(log) || c.has_place(log, self.bounds.shared_by))
     }
 
     /// The peer will send nothing more: gives the transactions that wait in vain. It stays open a while for answers of ours when
@@ -195,7 +228,7 @@ impl Connections {
             waiters.push(waiter);
             return Ok(false);
         }
-        if in_use >= self.max {
+        if in_use >= self.bounds.all {
             return Err(Box::new((waiter, error("max_connections"))));
         }
         self.opening.insert(route, vec![waiter]);
@@ -276,5 +309,13 @@ impl Connection {
     pub(super) fn users(&self) -> Vec<Arc<Log>> {
         let mut seen = std::collections::HashSet::new();
         self.users.iter().filter_map(Weak::upgrade).filter(|log| seen.insert(Arc::as_ptr(log))).collect()
+    }
+}
+
+/// Whose an address is: of IPv6 the first 64 bits, the rest of which a host chooses itself (RFC 4291 sec. 2.5.4).
+fn whose(ip: IpAddr) -> IpAddr {
+    match ip.to_canonical() {
+        IpAddr::V6(ip) => IpAddr::V6(Ipv6Addr::from_bits(ip.to_bits() & !u128::from(u64::MAX))),
+        v4 => v4,
     }
 }

@@ -1,7 +1,7 @@
 //! The loop: commands, packets, connections and deadlines go in, a bounded number of each in a turn.
 
 use super::command::{Command, QUEUE_MAX, Queued, Shared};
-use super::connections::{Connections, Route};
+use super::connections::{Bounds, Connections, Route};
 use super::incoming::IncomingEvent;
 use super::log::Log;
 use super::mailbox::Post;
@@ -10,7 +10,7 @@ use super::sockets::Socket;
 use super::{ClientEvent, Stats};
 use crate::message::{Flow, Ids};
 use crate::transaction::{ClientId, Layer};
-use crate::transport::{Carried, Listener, RecordEvent, Settings, Stream, TransportError};
+use crate::transport::{Carried, Listener, RecordEvent, Settings, Stream, TransportError, descriptor_limit};
 use std::collections::HashMap;
 use std::future::poll_fn;
 use std::hash::{BuildHasherDefault, Hasher};
@@ -130,14 +130,19 @@ impl Driver {
             send_queue: config.send_queue.clamp(1, QUEUE_MAX),
             keep_alive: Some(config.keep_alive.min(FOREVER)).filter(|time| !time.is_zero()),
             idle_timeout: config.idle_timeout.min(FOREVER),
+            first_message_timeout: Some(config.first_message_timeout.min(FOREVER)),
+        };
+        // A network of the embedder's own has no files.
+        let files = descriptor_limit().filter(|_| config.network.is_none());
+        let bounds = Bounds {
+            all: config.max_connections,
+            accepted: files.map_or(usize::MAX, |files| files / 2),
+            per_address: config.max_connections_per_address,
+            shared_by: config.scopes_per_connection,
         };
         Driver {
             layer: Layer::new(config.transaction.clone(), ids.fork()),
-            connections: Connections::new(
-                (config.max_connections, config.scopes_per_connection),
-                settings,
-                events,
-            ),
+            connections: Connections::new(bounds, settings, events),
             shared,
             ids,
             sockets,
@@ -242,7 +247,7 @@ impl Driver {
             Command::Cancel { invite, reason, flow, log, post } => {
                 self.cancel(now, invite, reason.as_deref(), (flow, log, post));
             }
-            Command::Respond { id, response } => self.respond(now, id, *response),
+            Command::Respond { id, response, once } => self.respond(now, id, *response, once),
             Command::Abandon(id) => self.layer.abandon(now, id),
             Command::Raw { flow, bytes } => self.send_raw(now, flow, &bytes),
             Command::Open { local, remote, log, reply } => self.open(now, (local, remote), log, reply),
@@ -306,7 +311,11 @@ impl Driver {
                     Poll::Ready(Ok(stream)) => {
                         if let Err(error) = self.connections.add(stream, false) {
                             self.stats.connections_refused += 1;
-                            tracing::debug!(%error, "connection not accepted");
+                            // A flood of them writes few lines.
+                            match self.stats.connections_refused.is_power_of_two() {
+                                true => tracing::warn!(%error, "connection not accepted"),
+                                false => tracing::debug!(%error, "connection not accepted"),
+                            }
                         }
                     }
                     Poll::Ready(Err(error)) => {

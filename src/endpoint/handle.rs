@@ -125,7 +125,18 @@ impl Endpoint {
     /// # Errors
     /// [`Error::Closed`].
     pub async fn respond(&self, id: ServerId, response: Message) -> Result<(), Error> {
-        self.command(Command::Respond { id, response: Box::new(response.without_stray_cr()) }).await
+        let response = Box::new(response.without_stray_cr());
+        self.command(Command::Respond { id, response, once: false }).await
+    }
+
+    /// Refuses an INVITE of somebody who did not say who he is: the response goes out once, acknowledged or not, and nothing is kept of the
+    /// INVITE (RFC 3261 sec. 8.2.7, 26.3.2.4). What comes again is a new request. Other responses go out as by [`Endpoint::respond`].
+    ///
+    /// # Errors
+    /// [`Error::Closed`].
+    pub async fn respond_once(&self, id: ServerId, response: Message) -> Result<(), Error> {
+        let response = Box::new(response.without_stray_cr());
+        self.command(Command::Respond { id, response, once: true }).await
     }
 
     /// Ends a server transaction without an answer: for networks that keep silent on purpose.

@@ -320,7 +320,8 @@ impl Driver {
             told.iter().for_each(|log| log.push_stray(now, flow, event(Direction::Sent, response)));
         }
         match response {
-            Some(Ok(response)) => self.respond(now, id, response),
+            // Of what nobody wants nothing is kept.
+            Some(Ok(response)) => self.respond(now, id, response, true),
             Some(Err(error)) => {
                 tracing::debug!(%error, remote = %flow.remote, "a request that cannot be answered");
                 self.layer.abandon(now, id);
@@ -329,8 +330,12 @@ impl Driver {
         }
     }
 
-    pub(super) fn respond(&mut self, now: Instant, id: ServerId, response: Message) {
-        if let Err(error) = self.layer.respond(now, id, response) {
+    pub(super) fn respond(&mut self, now: Instant, id: ServerId, response: Message, once: bool) {
+        let answered = match once {
+            true => self.layer.respond_once(now, id, response),
+            false => self.layer.respond(now, id, response),
+        };
+        if let Err(error) = answered {
             // The peer's retransmissions or its silence are what happens next; whoever answered cannot do more about it.
             tracing::debug!(%error, "response not sent");
         }

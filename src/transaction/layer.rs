@@ -220,6 +220,31 @@ impl Layer {
     /// # Errors
     /// [`RespondError`]; nothing is sent then, and the transaction is as it was.
     pub fn respond(&mut self, now: Instant, id: ServerId, response: Message) -> Result<(), RespondError> {
+        self.respond_with(now, id, response, false)
+    }
+
+    /// Refuses an INVITE without keeping anything of it (RFC 3261 sec. 8.2.7): the answer goes out once, whether or not it is acknowledged, and
+    /// the INVITE again is a new request. So nobody who does not say who he is makes us send more than he sends (sec. 26.3.2.4). Responses under
+    /// 300, and those to other requests, go out as by [`Layer::respond`].
+    ///
+    /// # Errors
+    /// As [`Layer::respond`].
+    pub fn respond_once(
+        &mut self,
+        now: Instant,
+        id: ServerId,
+        response: Message,
+    ) -> Result<(), RespondError> {
+        self.respond_with(now, id, response, true)
+    }
+
+    fn respond_with(
+        &mut self,
+        now: Instant,
+        id: ServerId,
+        response: Message,
+        once: bool,
+    ) -> Result<(), RespondError> {
         let now = self.moment(now);
         let status = response.status().filter(|status| (100..700).contains(status));
         let status = status.ok_or(RespondError::Forbidden)?;
@@ -227,7 +252,7 @@ impl Layer {
         self.run(now, id.0, |machine, step| match machine {
             Machine::InviteServer(machine) => {
                 outcome = machine.respond(step, status, &response);
-                Fate::Alive
+                if once && status >= 300 && outcome.is_ok() { Fate::Terminated } else { Fate::Alive }
             }
             Machine::NonInviteServer(machine) => match machine.respond(step, status, &response) {
                 Ok(fate) => {

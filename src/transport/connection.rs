@@ -40,6 +40,8 @@ pub(crate) struct Settings {
     pub(crate) keep_alive: Option<Duration>,
     /// Time without a message (or a ping of the peer's) after which the connection is closed.
     pub(crate) idle_timeout: Duration,
+    /// Time that the first whole message may take, where a peer opened the connection.
+    pub(crate) first_message_timeout: Option<Duration>,
 }
 
 /// An event of one connection.
@@ -73,6 +75,8 @@ pub(crate) enum End {
     Broken(String),
     Framing(SyntaxError),
     Idle(Duration),
+    /// Nothing whole came in the time that a first message has.
+    Mute(Duration),
     Stalled(Duration),
     Local,
 }
@@ -84,6 +88,7 @@ impl fmt::Display for End {
             End::Broken(error) => write!(f, "broken: {error}"),
             End::Framing(error) => write!(f, "closed by us: what came cannot be framed: {error}"),
             End::Idle(time) => write!(f, "closed by us: no message for {} s", time.as_secs()),
+            End::Mute(time) => write!(f, "closed by us: no whole message in its first {} s", time.as_secs()),
             End::Stalled(time) => write!(f, "closed by us: the peer read nothing for {} s", time.as_secs()),
             End::Local => f.write_str("closed by us"),
         }
@@ -105,6 +110,8 @@ struct Times {
     message: Instant,
     /// When we sent a ping that has no pong yet.
     pinged: Option<Instant>,
+    /// A whole message came from the peer.
+    has_spoken: bool,
 }
 
 impl Pulse {
@@ -122,6 +129,9 @@ impl Pulse {
         if is_message {
             times.message = now;
         }
+    }
+    fn set_spoken(&self) {
+        self.times.lock().unwrap_or_else(PoisonError::into_inner).has_spoken = true;
     }
 }
 
@@ -156,8 +166,8 @@ async fn run(
     events: &mpsc::Sender<Carried>,
 ) -> End {
     let now = Instant::now();
-    let pulse =
-        Pulse { pong: Notify::new(), times: Mutex::new(Times { traffic: now, message: now, pinged: None }) };
+    let times = Times { traffic: now, message: now, pinged: None, has_spoken: false };
+    let pulse = Pulse { pong: Notify::new(), times: Mutex::new(times) };
     let (reader, writer) = tokio::io::split(stream);
     let mut writing = pin!(write(writer, queued, idle, &settings, &pulse));
     let end = {
@@ -227,6 +237,7 @@ async fn read(
                 Ok(Some(StreamItem::Message(message))) => {
                     told = 0;
                     pulse.touch(true);
+                    pulse.set_spoken();
                     if !tell(events, connection, ConnectionEvent::Message(message)).await {
                         return End::Local;
                     }
@@ -280,10 +291,13 @@ async fn write(
     pulse: &Pulse,
 ) -> End {
     let mut joined = Vec::new();
+    let began = Instant::now();
     loop {
         let times = pulse.times();
         let idle_timeout = *idle.borrow_and_update();
         let idle_at = times.message + idle_timeout;
+        let spoken_by = settings.first_message_timeout.filter(|_| !times.has_spoken).map(|time| began + time);
+        let idle_at = spoken_by.map_or(idle_at, |at| at.min(idle_at));
         let ping_at = settings.keep_alive.map(|time| times.traffic + time);
         let next = {
             let mut pong = pin!(pulse.pong.notified());
@@ -326,6 +340,13 @@ async fn write(
                 if now >= times.message + idle_timeout {
                     let _ = timeout(FAREWELL, writer.shutdown()).await;
                     return End::Idle(idle_timeout);
+                }
+                if let Some(time) = settings.first_message_timeout
+                    && !times.has_spoken
+                    && now >= began + time
+                {
+                    let _ = timeout(FAREWELL, writer.shutdown()).await;
+                    return End::Mute(time);
                 }
                 match settings.keep_alive {
                     Some(time) if now >= times.traffic + time => {

@@ -15,6 +15,7 @@
 //! ```
 
 mod connection;
+mod descriptors;
 mod error;
 mod os;
 mod record;
@@ -23,6 +24,7 @@ mod resolve;
 pub(crate) use connection::{
     Carried, ConnectionEvent, End, MALFORMED_KEPT, Settings, spawn as spawn_connection,
 };
+pub use descriptors::{descriptor_limit, raise_descriptor_limit};
 pub use error::{TransportError, TransportErrorKind};
 pub use os::OsNetwork;
 pub use record::{Direction, MediaRecord, Record, RecordEvent};

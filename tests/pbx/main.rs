@@ -12,6 +12,7 @@ mod numbers;
 mod parking;
 mod phone;
 mod signalling_faults;
+mod strangers;
 mod sturdy;
 mod transfer_faults;
 mod transfers;

@@ -93,6 +93,8 @@ fn main() -> ExitCode {
     // Wrong usage ends here with status 2, --help with 0.
     let arguments = Arguments::parse();
     log(arguments.verbose);
+    // Calls, connections and accounts by the thousand need a socket each.
+    ringback::transport::raise_descriptor_limit();
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => {

@@ -46,7 +46,9 @@ pub(super) async fn run(agent: Agent, mut incoming: Incoming, arrivals: mpsc::Se
         match event {
             IncomingEvent::Request(request) => {
                 let IncomingRequest { id, message, flow, at } = request;
+                let mut is_of_call = false;
                 let refused = if let Some(post) = directory.of_dialog(&message) {
+                    is_of_call = true;
                     post.try_send(Mail::Request { id, message: message.clone(), at }).err().map(|_| 503)
                 } else if message.to().is_ok_and(|to| to.tag().is_some()) {
                     // A flood of these leaves room for calls.
@@ -82,8 +84,12 @@ pub(super) async fn run(agent: Agent, mut incoming: Incoming, arrivals: mpsc::Se
                             post,
                             ignores_replaces: false,
                         };
-                        // One that does not fit is dropped, which answers it.
-                        let _ = arrivals.try_send(Arrival::Call(call));
+                        use mpsc::error::TrySendError::{Closed, Full};
+                        match arrivals.try_send(Arrival::Call(call)) {
+                            Err(Full(Arrival::Call(mut call))) => call.answer_full(),
+                            // Dropped, which answers it.
+                            Ok(()) | Err(Full(_) | Closed(_)) => {}
+                        }
                         continue;
                     }
                 } else {
@@ -99,7 +105,9 @@ pub(super) async fn run(agent: Agent, mut incoming: Incoming, arrivals: mpsc::Se
                         response = response.header(HeaderName::RetryAfter, "5");
                     }
                     let _ = match response.build() {
-                        Ok(response) => scope.endpoint().respond(id, response).await,
+                        Ok(response) if is_of_call => scope.endpoint().respond(id, response).await,
+                        // Of a stranger's INVITE nothing is kept.
+                        Ok(response) => scope.endpoint().respond_once(id, response).await,
                         Err(_) => scope.endpoint().abandon(id).await,
                     };
                 }

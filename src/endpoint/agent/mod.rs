@@ -395,7 +395,14 @@ impl Invitation {
         interceptor: impl Into<Interceptor>,
     ) -> Result<CallHandle, Error> {
         let agent = self.agent.clone();
-        let ports = agent.ports(self.flow)?;
+        let ports = match agent.ports(self.flow) {
+            Ok(ports) => ports,
+            Err(error) => {
+                tracing::warn!(%error, "a call is refused for want of ports");
+                self.answer_full();
+                return Err(error);
+            }
+        };
         let config = setup(ports.local());
         let Some(id) = self.id.take() else { return Err(Error::Closed) };
         if let Ok(call_id) = self.message.call_id() {
@@ -427,7 +434,21 @@ impl Invitation {
 
     /// Answers with this final response instead; `None`: with nothing at all.
     pub async fn refuse_with(mut self, response: Option<Message>) {
-        self.send(response);
+        self.send(response, false);
+    }
+
+    /// Answers with this final response once, and keeps nothing of the INVITE (see [`Endpoint::respond_once`]): for callers that did not say
+    /// who they are.
+    pub async fn refuse_once(mut self, response: Message) {
+        self.send(Some(response), true);
+    }
+
+    /// Says that there is no room for the call: 503 with Retry-After. It is our limit, and says nothing of the callee, as 480 would.
+    pub(super) fn answer_full(&mut self) {
+        let endpoint = self.agent.endpoint();
+        let tag = endpoint.ids().tag();
+        let busy = super::automatic::busy(&self.message, &tag, &endpoint.config().user_agent);
+        self.send(busy.ok(), true);
     }
 
     /// No response goes out in its transaction any more, not even a 100; the call may be taken all the same. For networks that answer elsewhere
@@ -445,15 +466,16 @@ impl Invitation {
         let built = Builder::response(&self.message, status, reason_phrase(status), Some(&tag))
             .header(HeaderName::Server, &endpoint.config().user_agent)
             .build();
-        self.send(built.ok());
+        self.send(built.ok(), false);
     }
 
-    fn send(&mut self, response: Option<Message>) {
+    fn send(&mut self, response: Option<Message>, once: bool) {
         let Some(id) = self.id.take() else { return };
         self.agent.directory.leave_invite(id);
         let endpoint = self.agent.endpoint().clone();
         tokio::spawn(async move {
             let _ = match response {
+                Some(response) if once => endpoint.respond_once(id, response).await,
                 Some(response) => endpoint.respond(id, response).await,
                 None => endpoint.abandon(id).await,
             };

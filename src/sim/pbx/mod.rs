@@ -147,7 +147,11 @@ impl Pbx {
             }
             Admission::Refused(response) => {
                 let from = invitation.message.from().map(|from| super::registrar::text_of_user(from.uri()));
-                self.turn_away(invitation, &from.unwrap_or_default(), Some(response)).await;
+                // Once: who did not say who he is makes us repeat nothing and keep nothing (RFC 3261 sec. 26.3.2.4).
+                match self.line(invitation.flow, &from.unwrap_or_default()).divert(response) {
+                    Some(response) => invitation.refuse_once(response).await,
+                    None => invitation.refuse_with(None).await,
+                }
                 None
             }
             Admission::Silence => {

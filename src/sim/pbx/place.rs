@@ -12,7 +12,7 @@ use crate::sdp::{Codec, Local, Negotiation};
 use crate::sim::User;
 use crate::sim::fault::Kind;
 use crate::syntax::{HeaderName, Uri};
-use crate::transport::resolve;
+use crate::transport::{TransportErrorKind, resolve};
 use crate::ua::call;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -111,7 +111,7 @@ impl Pbx {
         Some(LegState::new(handle, entry, caller.name(), Relay::new(faults.clone(), &mut self.ids()), flags))
     }
 
-    fn line(&self, flow: Flow, user: &str) -> Line {
+    pub(super) fn line(&self, flow: Flow, user: &str) -> Line {
         let (endpoint, registrar) = (self.endpoint().clone(), Arc::clone(&self.registrar));
         Line { endpoint, registrar, flow, user: user.to_owned() }
     }
@@ -257,7 +257,12 @@ impl Placed {
     pub(super) async fn dial(self, pbx: &Pbx) -> Result<LegState, u16> {
         let Placed { flow, target, user, number, from, codec, faults, to, referred_by } = self;
         // A connection may have ended since its registration.
-        let flow = pbx.agent.scope().flow(flow.transport, flow.remote).await.map_err(|_| 480_u16)?;
+        let flow = pbx.agent.scope().flow(flow.transport, flow.remote).await;
+        // Our own limit says nothing of the device.
+        let flow = flow.map_err(|error| match error.kind {
+            TransportErrorKind::Limit(_) => 503_u16,
+            _ => 480,
+        })?;
         // A network on loopback calls nobody outside of it, whatever a binding says.
         if flow.local.ip().is_loopback() && !flow.remote.ip().is_loopback() {
             return Err(480);

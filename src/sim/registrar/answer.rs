@@ -4,8 +4,9 @@ use super::{Registrar, full_status, gate};
 use crate::message::{Builder, Message};
 use crate::sim::fault::Kind;
 use crate::sim::{Device, User};
-use crate::syntax::{Contact, HeaderName, Host};
+use crate::syntax::{Contact, HeaderName, Host, Method};
 use std::fmt::Write as _;
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::time::Instant;
 
 const SUPPORTED: &str = "path, gruu";
@@ -41,8 +42,18 @@ fn reason(status: u16) -> &'static str {
 
 impl Registrar {
     pub(super) fn response(&mut self, request: &Message, status: u16, reason: &str) -> Builder {
-        let tag = self.ids.tag();
+        let tag = match request.method() {
+            Some(Method::Invite) => self.stateless_tag(request),
+            _ => self.ids.tag(),
+        };
         Builder::response(request, status, reason, Some(&tag)).header(HeaderName::Server, &self.config.server)
+    }
+
+    /// A To tag for the answer to an INVITE: the same when it comes again (RFC 3261 sec. 8.2.7), since nothing is kept of it.
+    fn stateless_tag(&self, request: &Message) -> String {
+        let mut hasher = DefaultHasher::new();
+        (self.tag_secret, request.as_bytes()).hash(&mut hasher);
+        format!("{:016x}", hasher.finish())
     }
 
     /// What was built; where something that a peer sent cannot stand in an answer, a 500 without it.

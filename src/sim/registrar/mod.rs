@@ -139,6 +139,8 @@ pub struct Registrar {
     accounts: BTreeMap<String, Account>,
     nonces: Nonces,
     ids: Ids,
+    /// Makes To tags of answers of which nothing is kept.
+    tag_secret: [u8; 32],
     seen: VecDeque<Seen>,
     banned: BTreeSet<(IpAddr, Option<String>)>,
     /// Connections whose next request is lost.
@@ -173,6 +175,7 @@ impl Registrar {
             config,
             accounts: BTreeMap::new(),
             ids: Ids::from_seed(seed),
+            tag_secret: seed,
             seen: VecDeque::new(),
             banned: BTreeSet::new(),
             doomed: BTreeSet::new(),
