@@ -214,11 +214,17 @@ async fn a_connection_that_says_nothing_is_closed() {
     let (client, server) = hosts(10, Link::new());
     let (server, _incoming) = Endpoint::bind(server).await.unwrap();
     let network = client.network.unwrap();
-    let mut silent = network.connect(None, SERVER.parse().unwrap()).await.unwrap();
-    let began = Instant::now();
-    let mut buffer = [0; 16];
-    assert_eq!(tokio::io::AsyncReadExt::read(&mut silent, &mut buffer).await.unwrap(), 0);
-    assert_eq!(began.elapsed(), Duration::from_secs(120));
+    // Who has said nothing yet has less time than who has.
+    let answer = b"SIP/2.0 200 OK\r\nVia: SIP/2.0/TCP h;branch=z9hG4bK1\r\nFrom: <sip:a@h>;tag=1\r\nTo: <sip:a@h>;tag=2\r\n\
+                   Call-ID: c\r\nCSeq: 1 OPTIONS\r\nContent-Length: 0\r\n\r\n";
+    for (said, seconds) in [(&b""[..], 10), (&answer[..], 120)] {
+        let mut silent = network.connect(None, SERVER.parse().unwrap()).await.unwrap();
+        let began = Instant::now();
+        tokio::io::AsyncWriteExt::write_all(&mut silent, said).await.unwrap();
+        let mut buffer = [0; 16];
+        assert_eq!(tokio::io::AsyncReadExt::read(&mut silent, &mut buffer).await.unwrap(), 0);
+        assert_eq!(began.elapsed(), Duration::from_secs(seconds));
+    }
     tokio::time::sleep(Duration::from_millis(10)).await;
     assert_eq!(server.stats().connections, 0);
 }
