@@ -21,7 +21,7 @@ fn it_tells_of_each_request_and_enter_shows_who_is_registered() {
     assert_eq!(wrong.status, 1, "{wrong}");
     sim.stdin.as_mut().unwrap().write_all(b"\n").unwrap();
     // The answer is on its way before the end is.
-    std::thread::sleep(std::time::Duration::from_millis(300));
+    std::thread::sleep(std::time::Duration::from_secs(2));
     signal(&sim, "INT");
     let ran = finish(sim);
     assert_eq!(ran.status, 0, "{ran}");
@@ -137,4 +137,129 @@ fn what_is_to_be_tried_can_be_reached_and_parked_calls_have_their_numbers() {
     let line = format!("--registrar sip:127.0.0.1:{port} ");
     assert!(ran.stdout.contains(&line) && ran.stdout.contains("all addresses of this host"), "{ran}");
     assert!(ran.stdout.contains("701 to 709  parked calls"), "{ran}");
+}
+
+/// Starts the network beyond loopback, and ends it: what it said, and what was done meanwhile.
+#[cfg(target_os = "linux")]
+fn open_to_others<T>(users: &[&str], meanwhile: impl FnOnce(&str, u32) -> T) -> (Ran, T) {
+    // A port that was free a moment ago.
+    let port = std::net::UdpSocket::bind("0.0.0.0:0").unwrap().local_addr().unwrap().port();
+    let bind = format!("0.0.0.0:{port}");
+    let sim = command(&[&["sim", "--bind", &bind][..], users].concat()).spawn().unwrap();
+    std::thread::sleep(std::time::Duration::from_millis(500));
+    let done = meanwhile(&format!("127.0.0.1:{port}"), sim.id());
+    signal(&sim, "INT");
+    (finish(sim), done)
+}
+
+/// The password in the line of an account.
+#[cfg(target_os = "linux")]
+fn password_of<'a>(ran: &'a Ran, name: &str) -> &'a str {
+    let line = ran.stdout.lines().find(|line| line.split_whitespace().next() == Some(name));
+    line.and_then(|line| line.split_whitespace().nth(1)).unwrap_or_else(|| panic!("no {name}: {ran}"))
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn beyond_loopback_no_password_is_known_and_the_warning_says_what_others_can_do() {
+    let attack = |at: &str, _| ringback(&["register", &format!("alice@{at}"), "--password", "alicepw"]);
+    let (first, attacked) = open_to_others(&[], attack);
+    assert_eq!(attacked.status, 1, "{attacked}");
+    assert!(attacked.stdout.contains("password"), "{attacked}");
+    let (second, ()) = open_to_others(&[], |_, _| ());
+    let passwords = [&first, &second].map(|ran| [password_of(ran, "alice"), password_of(ran, "bob")]);
+    let all: std::collections::HashSet<&str> = passwords.concat().into_iter().collect();
+    assert_eq!(all.len(), 4, "{first}{second}");
+    assert!(all.iter().all(|password| password.len() == 20), "{first}");
+    assert!(first.stdout.contains("bob") && first.stdout.contains("A01: "), "{first}");
+    for said in ["can be reached by others", "have requests and sound", "nothing is encrypted", "firewall"] {
+        assert!(first.stderr.contains(said), "{said:?} is not told: {first}");
+    }
+    assert!(
+        !first.stderr.contains("guessed") && !first.stderr.contains(password_of(&first, "alice")),
+        "{first}"
+    );
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_password_that_is_given_is_kept_and_a_weak_one_is_warned_of_by_name() {
+    let users =
+        ["--user", "alice:alicepw", "--user", "bob::A01", "--user", "carol:xkcd-936-horse", "--user", "dave"];
+    let right = |at: &str, _| ringback(&["register", &format!("carol@{at}"), "--password", "xkcd-936-horse"]);
+    let (ran, registered) = open_to_others(&users, right);
+    assert_eq!(registered.status, 0, "{registered}");
+    assert_eq!((password_of(&ran, "alice"), password_of(&ran, "carol")), ("alicepw", "xkcd-936-horse"));
+    assert_eq!((password_of(&ran, "bob").len(), password_of(&ran, "dave").len()), (20, 20));
+    assert!(ran.stderr.contains("the password of alice; leave it out"), "{ran}");
+    // On loopback it is nobody else's business, and the known ones are known.
+    let sim = command(&["sim", "--bind", "127.0.0.1:0"]).spawn().unwrap();
+    std::thread::sleep(std::time::Duration::from_millis(500));
+    signal(&sim, "INT");
+    let ran = finish(sim);
+    assert_eq!((password_of(&ran, "alice"), ran.stderr.as_str()), ("alicepw", ""), "{ran}");
+}
+
+/// The soft limit of open files of a process.
+#[cfg(target_os = "linux")]
+fn open_files(id: u32) -> (String, String) {
+    let limits = std::fs::read_to_string(format!("/proc/{id}/limits")).unwrap();
+    let line = limits.lines().find_map(|line| line.strip_prefix("Max open files")).unwrap();
+    let mut words = line.split_whitespace().map(str::to_owned);
+    (words.next().unwrap(), words.next().unwrap())
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn the_limit_of_open_files_is_raised_and_what_remains_is_shared_with_calls() {
+    use std::io::Read;
+    use std::net::TcpStream;
+    use std::time::Duration;
+    let start = |limit: &str| {
+        let program = env!("CARGO_BIN_EXE_ringback");
+        let line =
+            format!("{limit}; exec {program} sim --bind 127.0.0.1:0 --user alice:alicepw --user bob:bobpw");
+        let mut sim = std::process::Command::new("sh");
+        let mut sim = sim.args(["-c", &line]).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        let mut output = BufReader::new(sim.stdout.take().unwrap());
+        let mut first = String::new();
+        output.read_line(&mut first).unwrap();
+        let address = first.split("sip:").nth(1).unwrap().split(' ').next().unwrap().to_owned();
+        (sim, output, address)
+    };
+    let (sim, _output, _) = start("ulimit -S -n 64");
+    let (soft, hard) = open_files(sim.id());
+    signal(&sim, "INT");
+    assert!(soft == hard && soft != "64", "{soft} of {hard}");
+    finish(sim);
+
+    let (sim, _output, address) = start("ulimit -n 80");
+    assert_eq!(open_files(sim.id()).0, "80");
+    let half = |_| {
+        let mut stream = TcpStream::connect(&address).unwrap();
+        stream.write_all(b"REGISTER sip:lab.example SIP/2.0\r\n").unwrap();
+        stream.set_read_timeout(Some(Duration::from_millis(300))).unwrap();
+        stream
+    };
+    let mut streams: Vec<TcpStream> = (0..80).map(half).collect();
+    // Beyond half of the files they are closed at once, and not left waiting.
+    let is_closed = |stream: &mut TcpStream| match stream.read(&mut [0]) {
+        Ok(read) => read == 0,
+        Err(error) => error.kind() == std::io::ErrorKind::ConnectionReset,
+    };
+    let (open, beyond) = streams.split_at_mut(40);
+    assert!(beyond.iter_mut().all(is_closed));
+    for stream in open {
+        stream.set_read_timeout(Some(Duration::from_millis(10))).unwrap();
+        assert!(!is_closed(stream));
+    }
+    // Phones that speak UDP are let in, with ports for their call.
+    let accounts = tempfile::tempdir().unwrap();
+    let file = accounts.path().join("accounts.csv");
+    let rows = format!("name,aor,password\nalice,sip:alice@{address},alicepw\nbob,sip:bob@{address},bobpw\n");
+    std::fs::write(&file, rows).unwrap();
+    let ran = ringback(&["call", "--accounts", file.to_str().unwrap(), "alice", "bob"]);
+    signal(&sim, "INT");
+    let sim = finish(sim);
+    assert_eq!(ran.status, 0, "{ran}{sim}");
 }

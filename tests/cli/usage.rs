@@ -41,7 +41,7 @@ fn wrong_usage_has_status_2_and_says_nothing_on_standard_output() {
         &["register", accounts[0], accounts[1], "--password", "x"],
         &["reachable"],
         &["reachable", "sip:"],
-        &["sim", "--user", "alice"],
+        &["sim", "--user", ":pw"],
         &["sim", "--user", "alice:pw:Z99"],
         &["sim", "--bind", "nowhere"],
         &["sim", "--group", "600"],

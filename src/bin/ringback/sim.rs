@@ -17,14 +17,19 @@ use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 /// A registrar and a PBX that answer by UDP and TCP, with accounts that are healthy or have a fault of the failure catalogue. Accounts call
 /// each other by name or number (201, 202, ... in their order), and numbers of the PBX: *43 is an echo, *60 an announcement, and there are
 /// voice menus.
+///
+/// It is for labs. Beyond loopback its default accounts get random passwords, which are printed, and a warning says what others can do. One
+/// address may have 256 connections open, and a connection has 10 s for its first whole message; an INVITE without credentials is answered
+/// once; a call for which there are no ports is refused with 503.
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Arguments {
     /// Where it answers; port 0 takes a free one.
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:5060", value_parser = address)]
     bind: SocketAddr,
-    /// An account, and what is wrong with it (several faults with commas between them). May be repeated.
-    #[arg(long = "user", value_name = "NAME:PASSWORD[:FAULT]", value_parser = account)]
+    /// An account, and what is wrong with it (several faults with commas between them). Without a password (NAME, NAME::FAULT) it gets a
+    /// random one, which is printed. May be repeated.
+    #[arg(long = "user", value_name = "NAME[:PASSWORD[:FAULT]]", value_parser = account)]
     users: Vec<SimAccount>,
     /// A voice menu: its number, the digits that ring a number, and what is wrong with it. May be repeated. Without it, 700 rings the first
     /// account for 1, the second for 2, and so on.
@@ -57,6 +62,8 @@ const EXAMPLES: &str = "\
 Examples:
   ringback sim                                     alice is healthy, bob's password is refused
   ringback sim --bind 127.0.0.1:0 --user carol:pw:R01:600 --user dave:pw:A10,R18
+  ringback sim --bind 0.0.0.0:5060 --user alice --user bob
+      For phones of the local network; the passwords are random, and printed.
   ringback sim --user alice:pw --user bob:pw:D04   digits in calls of bob come twice
   ringback sim --user alice:pw --user bob:pw --ivr 700/1,2#=bob/9=*43 --ivr 701/1=bob/D17:never
       Two menus: at 700 the digits 1, 2 and # ring bob, and 9 is the echo; the one at 701 never answers.
@@ -82,15 +89,17 @@ pub(crate) async fn run(arguments: Arguments) -> Result<Exit, Failure> {
         say(&faults());
         return Ok(Exit::Passed);
     }
-    let users = if arguments.users.is_empty() {
-        ["alice:alicepw", "bob:bobpw:A01"]
-            .into_iter()
-            .map(account)
-            .collect::<Result<_, _>>()
-            .map_err(Failure::usage)?
+    // Known passwords are for those who are on this host anyhow.
+    let is_open = !arguments.bind.ip().is_loopback();
+    let mut users: Vec<SimAccount> = if arguments.users.is_empty() {
+        let accounts = if is_open { ["alice", "bob::A01"] } else { ["alice:alicepw", "bob:bobpw:A01"] };
+        accounts.into_iter().map(account).collect::<Result<_, _>>().map_err(Failure::usage)?
     } else {
         arguments.users
     };
+    for user in users.iter_mut().filter(|user| user.password.is_empty()) {
+        user.password = random_password()?;
+    }
     let mut names = HashSet::new();
     if let Some(twice) = users.iter().find(|user| !names.insert(&user.name)) {
         return Err(Failure::usage(format!(
@@ -98,11 +107,8 @@ pub(crate) async fn run(arguments: Arguments) -> Result<Exit, Failure> {
             twice.name
         )));
     }
-    if !arguments.bind.ip().is_loopback() {
-        tell(&format!(
-            "warning: {} is no loopback address: everybody who reaches it can register",
-            arguments.bind
-        ));
+    if is_open {
+        tell(&exposed(arguments.bind, &users));
     }
     let mut config = pbx::Config::default();
     (config.transfer_code, config.consult_code) = (arguments.transfer_code, arguments.consult_code);
@@ -159,6 +165,47 @@ pub(crate) async fn run(arguments: Arguments) -> Result<Exit, Failure> {
     }
     lab.shutdown().await;
     Ok(Exit::Passed)
+}
+
+/// Letters and digits of random passwords: none that is easily taken for another. There are 32, so that each bit of chance counts the same.
+const LETTERS: &[u8; 32] = b"abcdefghijkmnpqrstuvwxyz23456789";
+
+/// A password that nobody guesses: 100 bits.
+fn random_password() -> Result<String, Failure> {
+    let mut chance = [0; 20];
+    getrandom::fill(&mut chance).map_err(|error| {
+        Failure::usage(format!("the system gives no randomness: {error}; give passwords"))
+    })?;
+    Ok(chance.iter().map(|byte| char::from(LETTERS[usize::from(byte % 32)])).collect())
+}
+
+/// Shorter passwords are found by trying.
+const SHORT: usize = 12;
+
+/// What others can do with a network that they reach, and with which accounts at once.
+fn exposed(address: SocketAddr, users: &[SimAccount]) -> String {
+    let guessed: Vec<String> = users
+        .iter()
+        .filter(|user| {
+            user.password.len() < SHORT || (user.name.len() > 2 && user.password.contains(&user.name))
+        })
+        .map(|user| user.name.escape_default().to_string())
+        .collect();
+    let mut text = format!(
+        "warning: {address} can be reached by others. Who knows a password, or has read one on the way or found it by trying, can register in \
+         its account's place, take its calls, call every number here, and have requests and sound (some 64 kbit/s a call) sent from this host to \
+         any other. Anybody can find out which names there are, and can read and change what phones send: nothing is encrypted. Keep others out \
+         by a firewall, and end it after use; --bind 127.0.0.1:{} is for this host alone",
+        address.port()
+    );
+    if !guessed.is_empty() {
+        text += &format!(
+            "\nwarning: easily guessed (under {SHORT} characters, or the name in it): the password of {}; leave it out (--user NAME) to get a \
+             random one",
+            guessed.join(", ")
+        );
+    }
+    text
 }
 
 /// Why it could not begin, and what helps.
@@ -407,9 +454,11 @@ fn address(text: &str) -> Result<SocketAddr, String> {
 
 fn account(text: &str) -> Result<SimAccount, String> {
     let mut parts = text.splitn(3, ':');
-    let (Some(name), Some(password)) = (parts.next().filter(|name| !name.is_empty()), parts.next()) else {
-        return Err("write NAME:PASSWORD or NAME:PASSWORD:FAULT, e.g. bob:secret:A01".into());
+    let Some(name) = parts.next().filter(|name| !name.is_empty()) else {
+        return Err("write NAME, NAME:PASSWORD or NAME:PASSWORD:FAULT, e.g. bob:secret:A01".into());
     };
+    // Without one it gets a random one.
+    let password = parts.next().unwrap_or_default();
     let faults = parts.next().into_iter().flat_map(|faults| faults.split(','));
     let faults = faults.map(|fault| fault.parse().map_err(|error: ringback::error::Error| error.to_string()));
     Ok(SimAccount { name: name.into(), password: password.into(), faults: faults.collect::<Result<_, _>>()? })
