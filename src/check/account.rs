@@ -108,7 +108,7 @@ impl Account {
         self
     }
 
-    /// How reports and command lines call it; the AOR unless told.
+    /// How reports and command lines call it; the AOR by default.
     #[must_use]
     pub fn named(mut self, name: impl Into<String>) -> Account {
         self.name = Some(name.into().into_boxed_str());
@@ -134,7 +134,7 @@ impl Account {
         Ok(self)
     }
 
-    /// The transport, where no URI parameter says it; UDP unless told.
+    /// The transport, where no URI parameter says it; UDP by default.
     #[must_use]
     pub fn transport(mut self, transport: Transport) -> Account {
         self.transport = Some(transport);

@@ -1,5 +1,6 @@
 //! How a running check asks: its way to the peer, its restraint, and how long it may wait.
 
+use super::interrupted::StoppedBy;
 use super::journal::{Calls, Journal};
 use super::judge::unused;
 use super::reply::{Answered, Reply, Unreached};
@@ -25,6 +26,7 @@ pub(super) struct Setting {
     pub(super) restraint: Arc<Restraint>,
     pub(super) journal: Option<Arc<Journal>>,
     pub(super) stop: CancellationToken,
+    pub(super) stopped_by: Arc<StoppedBy>,
     pub(super) time_limit: Duration,
     pub(super) grace: Duration,
 }
@@ -44,7 +46,7 @@ pub(super) enum Waited<T> {
     Interrupted(Interrupted),
 }
 
-/// Whom a request is about: the address of its To.
+/// The subject of a request: the address of its To.
 fn about(request: &Message) -> String {
     let to = request.to().ok();
     to.map_or_else(String::new, |to| String::from_utf8_lossy(to.uri().as_bytes()).into_owned())
@@ -63,6 +65,7 @@ pub(super) struct Ask {
     /// Where it is noted what is open at peers.
     pub(super) journal: Option<Arc<Journal>>,
     stop: CancellationToken,
+    pub(super) stopped_by: Arc<StoppedBy>,
     /// The time that the check has in all.
     pub(super) limit: Duration,
     until: Clock,
@@ -87,6 +90,7 @@ impl Ask {
             restraint: setting.restraint,
             journal: setting.journal,
             stop: setting.stop,
+            stopped_by: setting.stopped_by,
             limit: setting.time_limit,
             until: Clock::now() + setting.time_limit,
             grace: setting.grace,

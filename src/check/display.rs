@@ -100,7 +100,7 @@ impl Outcome {
         self.transcript.records.iter().filter(is_message).count().saturating_add(left_out)
     }
 
-    /// What to do, in one sentence: the advice of the finding that matters most, when there is one.
+    /// Advice in one sentence: the advice of the finding that matters most, when there is one.
     pub fn advice(&self) -> Option<&str> {
         let of = |finding: &&Finding| !finding.advice.is_empty();
         let worst = self.findings.iter().filter(of).map(|finding| finding.severity).max()?;

@@ -261,7 +261,7 @@ pub(super) fn silence(silence: &Silence<'_>) -> StepVerdict {
                     "try another transport (TCP); check server address, firewall and SIP ALG; the port may be blocked"
                 }
                 _ => {
-                    "it takes the connection and does not answer: check server address and port, and what listens there; try another transport"
+                    "it takes the connection and does not answer: check server address and port, and which program listens there; try another transport"
                 }
             },
         )

@@ -92,7 +92,7 @@ pub trait Check: Send + Sync + 'static {
     /// A stable name, e.g. `register`.
     fn name(&self) -> &'static str;
 
-    /// Whom it is about: an AOR, a URI, a name.
+    /// The subject: an AOR, a URI, a name.
     fn subject(&self) -> String;
 
     /// The accounts that it uses, as the inventory calls them: the one that is asked about, or the caller, first.
@@ -102,6 +102,12 @@ pub trait Check: Send + Sync + 'static {
 
     /// The time for the whole check, cleaning up not counted; the probe's default where this is `None`.
     fn time_limit(&self) -> Option<Duration> {
+        None
+    }
+
+    /// The time that it takes at least, where all goes well, as far as its options say: who gives it less is told so. `None`, the default, where
+    /// that is not known.
+    fn least_time(&self) -> Option<Duration> {
         None
     }
 

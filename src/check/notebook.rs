@@ -19,11 +19,17 @@ pub(super) struct Whose {
     pub(super) check: Name,
     pub(super) accounts: Vec<String>,
     pub(super) subject: String,
+    pub(super) least_time: Option<Duration>,
 }
 
 impl Whose {
     pub(super) fn of(check: &impl Check) -> Whose {
-        Whose { check: check.name().into(), accounts: check.accounts(), subject: check.subject() }
+        Whose {
+            check: check.name().into(),
+            accounts: check.accounts(),
+            subject: check.subject(),
+            least_time: check.least_time(),
+        }
     }
 }
 
@@ -33,6 +39,7 @@ pub(super) struct Notebook {
     pub(super) check: Name,
     accounts: Vec<String>,
     pub(super) subject: String,
+    least_time: Option<Duration>,
     summary: Option<String>,
     pub(super) findings: Vec<Finding>,
     steps: Vec<Step>,
@@ -43,7 +50,9 @@ pub(super) struct Notebook {
     details: Option<Details>,
     /// What was to be asked was not: steps that passed on the way there make no pass.
     pub(super) is_not_asked: bool,
-    /// Who wants to know of steps as they begin and end.
+    /// What became of calls that were up when the check was cut short.
+    pub(super) ended_calls: Option<&'static str>,
+    /// The receiver of steps as they begin and end.
     progress: Option<mpsc::Sender<Progress>>,
     pub(super) began: Instant,
     pub(super) began_at: SystemTime,
@@ -69,6 +78,7 @@ impl Notebook {
             check: whose.check,
             accounts: whose.accounts,
             subject: whose.subject,
+            least_time: whose.least_time,
             summary: None,
             findings: Vec::new(),
             steps: Vec::new(),
@@ -77,6 +87,7 @@ impl Notebook {
             metrics: Vec::new(),
             details: None,
             is_not_asked: false,
+            ended_calls: None,
             progress,
             began,
             began_at,
@@ -206,10 +217,17 @@ impl Notebook {
         judged.finding.into_iter().for_each(|finding| self.find(finding));
     }
 
-    /// What was going on when the check was cut short: its step, and the time that it had in all.
-    fn tell_when(&mut self, limit: Duration) {
+    /// What was going on when the check was cut short: who stopped it or the time that it had in all, its step, and what became of its calls.
+    fn tell_when(&mut self, limit: Duration, by: Option<&Name>) {
+        let calls = self.ended_calls.map(|how| format!("; {how}")).unwrap_or_default();
+        let least = self.least_time.filter(|least| *least > limit);
+        let least = least.map(|least| format!("; it takes {} at least", seconds(least))).unwrap_or_default();
         for cut in [STOPPED, OUT_OF_TIME] {
-            let of_all = if cut == OUT_OF_TIME { format!(" ({})", seconds(limit)) } else { String::new() };
+            let what = match by {
+                _ if cut == OUT_OF_TIME => format!("{cut} ({}{least})", seconds(limit)),
+                Some(by) => format!("stopped by {by}"),
+                None => cut.to_owned(),
+            };
             let mut first = None;
             for step in self.steps.iter_mut().filter(|step| step.detail == cut) {
                 let into = if step.took.is_zero() {
@@ -217,7 +235,7 @@ impl Notebook {
                 } else {
                     format!(", {} into it", seconds(step.took))
                 };
-                step.detail = format!("{cut}{of_all} during the step \"{}\"{into}", step.name);
+                step.detail = format!("{what} during the step \"{}\"{into}{calls}", step.name);
                 first.get_or_insert_with(|| step.detail.clone());
             }
             let Some(told) = first else { continue };
@@ -228,16 +246,16 @@ impl Notebook {
         }
     }
 
-    /// The outcome; `limit` is the time that the check had, `cut` says why something that was waited for had to be given up.
+    /// The outcome; `limit` is the time that the check had, `cut` says why something that was waited for had to be given up, `by` who stopped it.
     pub(super) fn finish(
         mut self,
         transcript: Transcript,
-        cut: Option<Interrupted>,
+        (cut, by): (Option<Interrupted>, Option<&Name>),
         (limit, took): (Duration, Duration),
         secrets: &Secrets,
     ) -> Outcome {
         self.tell_cut(cut, transcript.records.len(), secrets);
-        self.tell_when(limit);
+        self.tell_when(limit, by);
         let verdict = match verdict_of(&self.steps) {
             Verdict::Pass if self.is_not_asked => Verdict::NotRun,
             verdict => verdict,

@@ -79,13 +79,13 @@ impl fmt::Display for Verdict {
     }
 }
 
-/// Who has to act on a finding.
+/// The side that has to act on a finding.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "json", derive(serde::Serialize, serde::Deserialize), serde(rename_all = "kebab-case"))]
 pub enum Side {
     /// The registrar, platform or device that was asked.
     Peer,
-    /// What lies between: network, firewall, NAT, ALG.
+    /// The path between: network, firewall, NAT, ALG.
     Path,
     /// The account's data or the command line.
     Setup,
@@ -136,11 +136,11 @@ pub struct Finding {
     pub code: Name,
     /// How much it matters.
     pub severity: Severity,
-    /// Who has to act.
+    /// The side that has to act.
     pub side: Side,
-    /// What was seen, in one sentence without secrets.
+    /// The observation in one sentence without secrets.
     pub seen: String,
-    /// What to do, in one sentence.
+    /// Advice in one sentence.
     pub advice: String,
     /// Which records of the transcript show it.
     pub evidence: Range<usize>,
@@ -181,7 +181,7 @@ pub struct Step {
     pub name: Name,
     /// Its own verdict.
     pub verdict: Verdict,
-    /// What happened, in one sentence without secrets.
+    /// The event in one sentence without secrets.
     pub detail: String,
     /// How long it took.
     pub took: Duration,
@@ -290,7 +290,7 @@ pub struct LeftOut {
 }
 
 impl LeftOut {
-    /// So many records, of which so many were messages.
+    /// Number of records, and of the messages among them.
     pub fn new(records: u64, messages: u64) -> LeftOut {
         LeftOut { records, messages }
     }
@@ -311,7 +311,7 @@ impl Transcript {
     }
 }
 
-/// What a check found.
+/// The result of a check.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct Outcome {
@@ -319,21 +319,21 @@ pub struct Outcome {
     pub check: Name,
     /// The accounts that it used, as the inventory calls them, in the check's order: the one that is asked about, or the caller, first.
     pub accounts: Vec<String>,
-    /// Whom it was about, e.g. the AOR.
+    /// The subject, e.g. the AOR.
     pub subject: String,
     /// The answer.
     pub verdict: Verdict,
     /// The answer in one sentence.
     pub summary: String,
-    /// What matters, most important first.
+    /// Findings, most important first.
     pub findings: Vec<Finding>,
-    /// What was done, in order.
+    /// Steps, in order.
     pub steps: Vec<Step>,
-    /// What else was seen.
+    /// Facts: other values that were seen.
     pub facts: Vec<Fact>,
-    /// What was measured.
+    /// Measured values.
     pub metrics: Vec<Metric>,
-    /// What a check has to tell programs beside that; `None` where it has nothing more.
+    /// Data of a check for programs beside that; `None` where it has nothing more.
     pub details: Option<Details>,
     /// The evidence.
     pub transcript: Transcript,
@@ -371,7 +371,7 @@ impl Outcome {
         self.accounts.first().map(String::as_str)
     }
 
-    /// What became of digits, for each method in the order in which they were sent; empty for checks that send none.
+    /// Results of digits, for each method in the order in which they were sent; empty for checks that send none.
     pub fn dtmf(&self) -> &[DtmfResult] {
         match &self.details {
             Some(Details::Dtmf(results)) => results,
@@ -379,7 +379,7 @@ impl Outcome {
         }
     }
 
-    /// What a transfer came to; `None` for other checks.
+    /// The result of a transfer; `None` for other checks.
     pub fn transfer(&self) -> Option<&TransferResult> {
         match &self.details {
             Some(Details::Transfer(result)) => Some(result),
@@ -387,7 +387,7 @@ impl Outcome {
         }
     }
 
-    /// What a check of forking came to; `None` for other checks.
+    /// The result of a check of forking; `None` for other checks.
     pub fn fork(&self) -> Option<&ForkResult> {
         match &self.details {
             Some(Details::Fork(result)) => Some(result),
@@ -395,7 +395,7 @@ impl Outcome {
         }
     }
 
-    /// Who is bound, of a check that asked the registrar for it.
+    /// The bindings, of a check that asked the registrar for them.
     pub fn register(&self) -> Option<&RegisterResult> {
         match &self.details {
             Some(Details::Register(result)) => Some(result),
@@ -403,7 +403,7 @@ impl Outcome {
         }
     }
 
-    /// What a hold came to; `None` for other checks.
+    /// The result of a hold; `None` for other checks.
     pub fn hold(&self) -> Option<&HoldResult> {
         match &self.details {
             Some(Details::Hold(result)) => Some(result),

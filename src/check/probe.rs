@@ -1,6 +1,7 @@
 //! The probe: an endpoint of our own that asks questions.
 
 use super::ask::{PartyConfig, Setting};
+use super::interrupted::StoppedBy;
 use super::journal::Journal;
 use super::masked::Secrets;
 use super::notebook::Whose;
@@ -108,6 +109,7 @@ impl ProbeConfig {
 pub struct Probe {
     inner: Arc<Inner>,
     stop: CancellationToken,
+    stopped_by: Arc<StoppedBy>,
 }
 
 #[derive(Debug)]
@@ -134,7 +136,7 @@ impl Probe {
         let (endpoint, _incoming) = endpoint::bind_anywhere(config.endpoint.clone()).await?;
         let restraint = Arc::new(Restraint::new(config.courtesy.clone()));
         let inner = Arc::new(Inner { endpoint, config, restraint });
-        Ok(Probe { inner, stop: CancellationToken::new() })
+        Ok(Probe { inner, stop: CancellationToken::new(), stopped_by: Arc::default() })
     }
 
     /// Asks one question.
@@ -178,6 +180,7 @@ impl Probe {
             restraint: Arc::clone(&self.inner.restraint),
             journal: self.inner.config.journal.clone(),
             stop: stop.clone(),
+            stopped_by: Arc::clone(&self.stopped_by),
             time_limit: check.time_limit().unwrap_or(self.inner.config.time_limit),
             grace: self.inner.config.grace,
         };
@@ -202,12 +205,22 @@ impl Probe {
     /// one stream of checks among several. Stopping this probe ends its branches too.
     #[must_use]
     pub fn branch(&self) -> Probe {
-        Probe { inner: Arc::clone(&self.inner), stop: self.stop.child_token() }
+        Probe {
+            inner: Arc::clone(&self.inner),
+            stop: self.stop.child_token(),
+            stopped_by: Arc::new(self.stopped_by.branch()),
+        }
     }
 
     /// Tells running checks to clean up and end, and checks that have not begun to end as [`Verdict::NotRun`].
     pub fn stop(&self) {
         self.stop.cancel();
+    }
+
+    /// Like [`Probe::stop`]; outcomes then say who or what it was: "stopped by Ctrl-C during the step .." for `stop_by("Ctrl-C")`.
+    pub fn stop_by(&self, whom: impl Into<Name>) {
+        self.stopped_by.set(whom.into());
+        self.stop();
     }
 
     /// Was [`Probe::stop`] called, on this one or on the one that it is a branch of?
@@ -255,7 +268,8 @@ impl Outcome {
         advice: impl Into<String>,
     ) -> Outcome {
         let finding = Finding::new("not-asked", Severity::Error, Side::Setup, why, advice);
-        let whose = Whose { check: check.into(), accounts: Vec::new(), subject: subject.into() };
+        let whose =
+            Whose { check: check.into(), accounts: Vec::new(), subject: subject.into(), least_time: None };
         without_evidence(whose, Verdict::NotRun, finding)
     }
 }

@@ -41,7 +41,7 @@ impl Reachable {
         Ok(Reachable { uri, destination, credentials: None, time_limit: None })
     }
 
-    /// The transport, where the URI does not say it; UDP unless told.
+    /// The transport, where the URI does not say it; UDP by default.
     #[must_use]
     pub fn transport(mut self, transport: Transport) -> Reachable {
         self.destination.transport = self.destination.transport.or(Some(transport));
@@ -233,7 +233,7 @@ fn alive(run: &mut Run, said: &Capabilities, refusal: Option<Said>) -> StepVerdi
         408 | 504 => StepVerdict::fail(
             "nobody-behind-the-proxy",
             Side::Peer,
-            format!("{seen}: a proxy answers, what is behind it does not"),
+            format!("{seen}: a proxy answers, the server behind it does not"),
             "platform: the registrar or device behind the proxy is down or not reachable from it",
         ),
         503 => StepVerdict::open(

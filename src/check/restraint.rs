@@ -12,7 +12,7 @@ pub enum Withheld {
     /// The peer asked for a pause (Retry-After) that is not over.
     #[error("{remote} asked for a pause of which {} s are left", .left.as_secs())]
     RetryAfter {
-        /// Who asked.
+        /// The server that asked.
         remote: SocketAddr,
         /// How much of it is left.
         left: Duration,
@@ -20,7 +20,7 @@ pub enum Withheld {
     /// The peer asked for a pause for one account that is not over.
     #[error("{remote} asked for a pause for {account} of which {} s are left", .left.as_secs())]
     AccountRetryAfter {
-        /// Who asked.
+        /// The server that asked.
         remote: SocketAddr,
         /// For which address of record.
         account: String,
@@ -32,7 +32,7 @@ pub enum Withheld {
         "{remote} answered {answered} requests and then left {silent} checks in a row without any answer: it may have banned this address"
     )]
     SuspectedBan {
-        /// Who fell silent.
+        /// The server that fell silent.
         remote: SocketAddr,
         /// Requests that it answered before.
         answered: u64,
@@ -42,7 +42,7 @@ pub enum Withheld {
     /// The peer never answered anything, for many checks in a row.
     #[error("{remote} has not answered any of {silent} checks")]
     NeverAnswered {
-        /// Who is silent.
+        /// The server that is silent.
         remote: SocketAddr,
         /// Checks in a row without any answer.
         silent: u32,
@@ -155,7 +155,7 @@ impl Restraint {
         }
     }
 
-    /// True when so many accounts have a pause there that all have.
+    /// True when enough accounts have a pause there to hold back all of them.
     fn pause_account(&self, remote: SocketAddr, account: &str, now: Instant, until: Instant) -> bool {
         let mut accounts = self.accounts.lock().unwrap_or_else(PoisonError::into_inner);
         if accounts.len() >= MAX_PEERS {

@@ -236,6 +236,11 @@ impl Run {
         self.attach(result);
     }
 
+    /// What had to be done with calls that were up when the check was cut short: a clause such as "the call was hung up".
+    pub(super) fn ended_calls(&mut self, how: &'static str) {
+        self.notebook.ended_calls = Some(how);
+    }
+
     /// The answer in one sentence, where all went well; otherwise the gravest finding says it.
     pub fn conclude(&mut self, summary: impl Into<String>) {
         self.notebook.conclude(summary.into());
@@ -334,7 +339,10 @@ impl Run {
             left_out: LeftOut::default(),
         };
         let took = Clock::now().into_std().saturating_duration_since(notebook.began);
-        let mut outcome = notebook.finish(transcript, ask.cut.get().copied(), (ask.limit, took), &secrets);
+        let mut outcome = {
+            let cut = (ask.cut.get().copied(), ask.stopped_by.get());
+            notebook.finish(transcript, cut, (ask.limit, took), &secrets)
+        };
         secrets.out_of(&mut outcome);
         outcome
     }

@@ -45,6 +45,7 @@ trait AnyCheck: Send + Sync {
     fn subject_of(&self) -> String;
     fn accounts_of(&self) -> Vec<String>;
     fn time_limit_of(&self) -> Option<Duration>;
+    fn least_time_of(&self) -> Option<Duration>;
     fn legs_of(&self) -> usize;
     fn yields_of(&self) -> &'static [&'static str];
     fn run_it<'a>(&'a self, run: &'a mut Run) -> BoxFuture<'a, ()>;
@@ -65,6 +66,10 @@ impl<C: Check> AnyCheck for C {
 
     fn time_limit_of(&self) -> Option<Duration> {
         self.time_limit()
+    }
+
+    fn least_time_of(&self) -> Option<Duration> {
+        self.least_time()
     }
 
     fn legs_of(&self) -> usize {
@@ -95,6 +100,10 @@ impl Check for BoxedCheck {
 
     fn time_limit(&self) -> Option<Duration> {
         self.0.time_limit_of()
+    }
+
+    fn least_time(&self) -> Option<Duration> {
+        self.0.least_time_of()
     }
 
     fn legs(&self) -> usize {
@@ -135,6 +144,10 @@ impl<C: Check> Check for Within<C> {
 
     fn time_limit(&self) -> Option<Duration> {
         Some(self.limit)
+    }
+
+    fn least_time(&self) -> Option<Duration> {
+        self.check.least_time()
     }
 
     fn legs(&self) -> usize {

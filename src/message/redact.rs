@@ -103,8 +103,20 @@ fn bare_passwords(text: &[u8], ranges: &mut Vec<Range<usize>>) {
         let start = from + piece.iter().rposition(|b| b" \t\r\n<>\"`'(".contains(b)).map_or(0, |at| at + 1);
         let word = &text[start..at_sign];
         if let Some(colon) = memchr::memchr(b':', word) {
+            // In a line of a log a name may stand before it: `subject=sip:alice@h`.
+            let of_field = |scheme: &[u8]| {
+                word[..colon]
+                    .rsplit(|b| *b == b'=')
+                    .next()
+                    .is_some_and(|name| name.eq_ignore_ascii_case(scheme))
+            };
             let is_scheme = SCHEMES.iter().any(|scheme| word[..colon].eq_ignore_ascii_case(scheme));
-            if !is_scheme && colon > 0 && colon + 1 < word.len() {
+            let behind = &word[colon + 1..];
+            if !is_scheme && [&b"sip"[..], b"sips"].into_iter().any(of_field) {
+                if let Some(second) = memchr::memchr(b':', behind).filter(|at| at + 1 < behind.len()) {
+                    ranges.push(start + colon + second + 2..at_sign);
+                }
+            } else if !is_scheme && colon > 0 && colon + 1 < word.len() {
                 ranges.push(start + colon + 1..at_sign);
             }
         }
@@ -395,6 +407,8 @@ mod tests {
                 "lists <sip:alice:S1@192.0.2.5>;pn-prid=S2;token=S3, and more",
                 "lists <sip:alice:redacted@192.0.2.5>;pn-prid=redacted;token=redacted, and more",
             ),
+            ("subject=sip:alice@h -> sip:dan@h", "subject=sip:alice@h -> sip:dan@h"),
+            ("subject=sip:alice:S1@h", "subject=sip:alice:redacted@h"),
             ("address of record \"alice:S1@h\": bad", "address of record \"alice:redacted@h\": bad"),
             ("response=\"66\" came", "response=\"redacted\" came"),
             ("sip:alice@h over udp, at 192.0.2.1:5060", "sip:alice@h over udp, at 192.0.2.1:5060"),

@@ -62,7 +62,7 @@ impl<W: Write> Capture<W> {
     }
 
     /// Adds the messages of one transcript, redacted, and its media, in the order of their times. What went from one of our own
-    /// addresses to another stands there once, as it was sent.
+    /// addresses to another is listed once, as it was sent.
     ///
     /// # Errors
     /// What the writer says; a time before 1970 or after 2106, which the format cannot hold.

@@ -1,5 +1,5 @@
 #![allow(clippy::unwrap_used)]
-//! Reports of one made-up outcome, compared with `tests/golden/report`. `UPDATE_GOLDEN=1 cargo test` writes the files anew.
+//! Reports of one made-up outcome, compared with `tests/golden/report`. `UPDATE_GOLDEN=1 cargo test` rewrites the files.
 
 use super::*;
 use crate::check::{Fact, Finding, Metric, MetricValue, Outcome, Severity, Side, Step, Transcript, Verdict};

@@ -1,4 +1,4 @@
-//! What a person reads: outcomes and ladders. `UPDATE_GOLDEN=1 cargo test` writes them anew.
+//! What a person reads: outcomes and ladders. `UPDATE_GOLDEN=1 cargo test` rewrites them.
 
 use crate::pbx::World;
 use crate::scene::{End, Scene, Script};
@@ -16,7 +16,7 @@ fn assert_golden(name: &str, seen: &str) {
         return std::fs::write(&path, seen).unwrap();
     }
     let golden = std::fs::read_to_string(&path).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
-    assert_eq!(seen, golden, "{} differs; UPDATE_GOLDEN=1 writes it anew", path.display());
+    assert_eq!(seen, golden, "{} differs; UPDATE_GOLDEN=1 rewrites it", path.display());
 }
 
 #[tokio::test(start_paused = true)]

@@ -70,6 +70,10 @@ fn ctrl_c_and_a_lost_terminal_hang_up_and_show_what_was_seen() {
         let ran = finish(child);
         assert_eq!(ran.status, 3, "{name}: {ran}");
         assert!(ran.stdout.contains(" BYE sip:") && ran.stdout.contains("200 OK"), "{name}: {ran}");
+        let by =
+            if name == "INT" { "stopped by Ctrl-C" } else { "stopped by SIGHUP (the terminal was lost)" };
+        assert!(ran.stdout.contains(&format!("{by} during the step \"audio-")), "{name}: {ran}");
+        assert!(ran.stdout.contains("into it; the call was hung up [stopped]"), "{name}: {ran}");
         assert!(
             !ran.stdout.contains("[call-left]") && !ran.stdout.contains("[binding-left]"),
             "{name}: {ran}"

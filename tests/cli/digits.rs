@@ -49,8 +49,16 @@ fn the_time_limit_is_kept_by_every_question_about_calls() {
     ] {
         let ran = ringback(&[question, &limit].concat());
         assert!(ran.status == 3 && ran.stdout.contains("[time-limit]"), "{question:?}: {ran}");
-        let when = "the time for this check ended (0.3 s) during the step \"";
-        assert!(ran.stdout.contains(when), "{question:?}: {ran}");
+        let (when, step) = ("the time for this check ended (0.3 s", ") during the step \"");
+        assert!(ran.stdout.contains(when) && ran.stdout.contains(step), "{question:?}: {ran}");
+        // Where the options say how long it takes, so does the verdict.
+        let least = match question[0] {
+            "hold" => "; it takes 3.0 s at least)",
+            "cancel" => "; it takes 20.0 s at least)",
+            "call" => "; it takes 3.5 s at least)",
+            _ => continue,
+        };
+        assert!(ran.stdout.contains(least), "{question:?}: {ran}");
     }
 }
 

@@ -1,4 +1,4 @@
-//! What `ringback licenses` shows is what Cargo.lock builds in: `UPDATE_GOLDEN=1` writes it anew.
+//! What `ringback licenses` shows is what Cargo.lock builds in: `UPDATE_GOLDEN=1` rewrites it.
 
 use super::program::ringback;
 use serde_json::Value;
@@ -148,7 +148,7 @@ fn the_licences_that_are_shown_are_those_of_what_is_built_in() {
     let differs = expected.lines().zip(kept.lines()).find(|(new, old)| new != old);
     assert!(
         kept == expected,
-        "{FILE} is not what Cargo.lock builds in, first at {differs:?}; UPDATE_GOLDEN=1 writes it anew"
+        "{FILE} is not what Cargo.lock builds in, first at {differs:?}; UPDATE_GOLDEN=1 rewrites it"
     );
     let ran = ringback(&["licenses"]);
     assert_eq!(ran.status, 0, "{ran}");

@@ -33,6 +33,26 @@ fn it_tells_of_each_request_and_enter_shows_who_is_registered() {
     assert!(!ran.stderr.contains("alicepw"), "{ran}");
 }
 
+#[test]
+fn a_fault_that_keeps_a_phone_busy_is_told_without_being_asked_for() {
+    let arguments = ["sim", "--bind", "127.0.0.1:0", "--user", "alice:alicepw:R02:second"];
+    let mut sim = command(&arguments).stdin(Stdio::piped()).spawn().unwrap();
+    let mut output = BufReader::new(sim.stdout.take().unwrap());
+    let mut first = String::new();
+    output.read_line(&mut first).unwrap();
+    let address = first.split("sip:").nth(1).unwrap().split(' ').next().unwrap();
+    let aor = format!("sip:alice@{address}");
+    // 423 with 7500, which is over the most that it raises to.
+    ringback(&["register", &aor, "--password", "alicepw", "--expires", "6900"]);
+    signal(&sim, "INT");
+    let ran = finish(sim);
+    assert!(
+        ran.stderr.contains("WARN") && ran.stderr.contains("R02:second: Min-Expires was raised once"),
+        "{ran}"
+    );
+    assert!(!ran.stderr.contains("INFO"), "{ran}");
+}
+
 /// Wrong usage in one line.
 #[track_caller]
 fn refused(ran: &Ran, said: &str) {

@@ -143,12 +143,32 @@ fn options_that_cannot_have_an_effect_are_refused_before_anything_is_sent() {
 
 #[test]
 fn options_of_a_command_come_first_and_under_its_name() {
-    for (command, heading) in
-        [("hold", "Hold:"), ("cancel", "Cancel:"), ("dtmf", "Digits:"), ("call", "Call:")]
-    {
+    for (command, heading) in [
+        ("hold", "Hold:"),
+        ("cancel", "Cancel:"),
+        ("dtmf", "Digits:"),
+        ("call", "Call:"),
+        ("transfer", "Transfer:"),
+        ("fork", "Fork:"),
+    ] {
         let help = ringback(&[command, "--help"]).stdout;
         let at = |text: &str| help.find(text).unwrap_or_else(|| panic!("{command}: no {text}\n{help}"));
         assert!(at(heading) < at("Output:") && at("--json") > at("Output:"), "{command}\n{help}");
+        assert!(at(heading) < at("Call:") || heading == "Call:", "{command}\n{help}");
+        assert!(!help.contains("\nOptions:") && at("--verbose") > at("--json"), "{command}\n{help}");
         assert!(help.contains("Exit status: 0"), "{command}\n{help}");
     }
+    for command in ["sim", "demo", "register", "reachable", "clean"] {
+        let help = ringback(&[command, "--help"]).stdout;
+        assert!(help.contains("Exit status"), "{command}\n{help}");
+    }
+}
+
+#[test]
+fn what_has_no_accounts_says_what_has() {
+    let ran = ringback(&["reachable", "--accounts", "accounts.toml"]);
+    let said =
+        "reachable asks one URI and needs no account; ringback register --accounts FILE asks those of a file";
+    assert!(ran.status == 2 && ran.stderr.contains(said), "{ran}");
+    assert!(!ringback(&["reachable", "--help"]).stdout.contains("--accounts"));
 }

@@ -73,7 +73,7 @@ fn one_account_is_never_two_parties() {
         &["fork", "alice", "600", "bob", "bobby"],
     ] {
         let with_file: Vec<&str> = arguments.iter().copied().chain(["--accounts", path]).collect();
-        refused(&ringback(&with_file), "is given twice; name two different accounts");
+        refused(&ringback(&with_file), "is given twice");
     }
     // Also where its address is written otherwise, in the file or on the command line.
     let odd = folder_of_one_account(&sim);
@@ -89,12 +89,29 @@ fn one_account_is_never_two_parties() {
         &["transfer", "alice", "bob", "alias"],
     ] {
         let with_file: Vec<&str> = arguments.iter().copied().chain(["--accounts", odd.as_str()]).collect();
-        refused(&ringback(&with_file), "is given twice; name two different accounts");
+        refused(&ringback(&with_file), "is given twice");
     }
     let alone = ["call", &sim.aor("alice"), &own, "--password", "alice-pw"];
-    refused(&ringback(&alone), "is given twice; name two different accounts");
-    refused(&ringback(&["hold", "alice", "alice"]), "is given twice; name two different accounts");
+    refused(&ringback(&alone), "is given twice");
+    refused(&ringback(&["hold", "alice", "alice"]), "is given twice, as A and as B; name different accounts");
     refused(&ringback(&["register", "--accounts", path, "alice", "alice"]), "is given twice");
+    for (arguments, roles) in [
+        (&["transfer", "alice", "bob", "alice"][..], "\"alice\" is given twice, as A and as C"),
+        (
+            &["fork", "alice", "bob", "--second-caller", "bob"],
+            "\"bob\" is given twice, as TARGET and as --second-caller",
+        ),
+        (&["fork", "alice", "600", "bob", "bob"], "\"bob\" is given twice as one of ENDS"),
+        (
+            &["dtmf", "bob", "--dial", "700", "--expect-ring", "bob"],
+            "\"bob\" is given twice, as A and as --expect-ring",
+        ),
+        (&["call", "bob", "bob"], "\"bob\" is given twice, as A and as TARGET"),
+    ] {
+        refused(&ringback(arguments), roles);
+        let with_file: Vec<&str> = arguments.iter().copied().chain(["--accounts", path]).collect();
+        refused(&ringback(&with_file), roles);
+    }
 }
 
 #[test]

@@ -128,7 +128,7 @@ async fn a_flood_of_garbage_does_not_reach_those_who_run_beside_it() {
     let sent = flood.join().unwrap();
     let stats = client.stats();
     assert!(sent > 1_000 && stats.malformed > 100, "the flood was none: {sent} sent, {stats:?}");
-    // The kernel may drop some of ours with the flood's; retransmissions mend that.
+    // The kernel may drop some of ours with the flood's; retransmissions make up for that.
     assert!(took < Duration::from_secs(15), "{took:?}, {stats:?}");
 }
 

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 #[tokio::test(start_paused = true)]
 async fn whoever_vanishes_takes_no_leg_with_him() {
-    // The caller lets go at every moment of a call; the called one rings, answers, or does nothing.
+    // The caller lets go at every moment of a call; the callee rings, answers, or does nothing.
     for (step, millis) in [0_u64, 1, 5, 20, 100, 300, 1_000].into_iter().enumerate() {
         for reaction in 0..4 {
             let mut scene = Scene::silent(&[]).await;

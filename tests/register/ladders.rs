@@ -1,4 +1,4 @@
-//! Golden ladders: who said what, in order. `UPDATE_GOLDEN=1 cargo test` writes them anew.
+//! Golden ladders: who said what, in order. `UPDATE_GOLDEN=1 cargo test` rewrites them.
 
 use crate::scene::{Scene, check_with_fault};
 use ringback::check::Outcome;
@@ -15,7 +15,7 @@ fn assert_golden(name: &str, outcome: &Outcome) {
         return std::fs::write(&path, seen).unwrap();
     }
     let golden = std::fs::read_to_string(&path).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
-    assert_eq!(seen, golden, "{} differs; UPDATE_GOLDEN=1 writes it anew", path.display());
+    assert_eq!(seen, golden, "{} differs; UPDATE_GOLDEN=1 rewrites it", path.display());
 }
 
 #[tokio::test(start_paused = true)]

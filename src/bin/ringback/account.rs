@@ -8,7 +8,7 @@ use ringback::message::Transport;
 use std::io::IsTerminal;
 use std::path::PathBuf;
 
-/// What belongs to an account on the command line beside its address.
+/// Options of an account on the command line beside its address.
 #[derive(Debug, clap::Args)]
 pub(crate) struct DetailOptions {
     /// Take the password from this environment variable.
@@ -77,7 +77,7 @@ pub(crate) fn read(path: &std::path::Path) -> Result<Inventory, Failure> {
     Ok(inventory)
 }
 
-/// What the command line asks for.
+/// The accounts that the command line names.
 pub(crate) enum Accounts {
     One(Box<Account>),
     Many(Vec<Entry>),

@@ -11,7 +11,7 @@ use std::io::IsTerminal;
 /// Nobody shall take this verdict for one about a platform of theirs.
 const EMBEDDED: &str = "Asked: the embedded network of this program, not a platform of yours; give --accounts FILE to ask that one.";
 
-/// Whose calls, from which address, and where goes what is seen.
+/// Accounts, our own address, and the form of the output.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Asking {
     #[command(flatten)]
@@ -33,7 +33,7 @@ impl Asking {
         }
         let probe = self.probe.for_calls(self.ends.rtp_ports(), ends.is_embedded()).await?;
         let stopper = probe.clone();
-        let interrupt = Interrupt::watch(move || stopper.stop());
+        let interrupt = Interrupt::watch(move |by| stopper.stop_by(by));
         if std::io::stderr().is_terminal() {
             // A call takes some seconds, in which nothing else is to be seen.
             tell(&format!("{}: {} ... (Ctrl-C hangs up)", check.name(), check.subject()));

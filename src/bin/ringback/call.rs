@@ -21,10 +21,10 @@ use std::time::Duration;
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Arguments {
-    /// Who calls: the name of an account of the file, or an address of record (sip:alice@pbx.example.com).
+    /// The caller: the name of an account of the file, or an address of record (sip:alice@pbx.example.com).
     #[arg(value_name = "A")]
     a: String,
-    /// Whom: the name of another account (both ends are ours), a number, a SIP or tel: URI.
+    /// The callee: the name of another account (both ends are ours), a number, a SIP or tel: URI.
     #[arg(value_name = "TARGET")]
     target: String,
     #[command(flatten)]
@@ -80,12 +80,12 @@ Exit status: 0 the call gets through, 1 it does not, 2 wrong usage, 3 inconclusi
 Ctrl-C cancels or hangs up, removes what was bound, and shows the results so far.";
 
 pub(crate) async fn run(arguments: Arguments) -> Result<Exit, Failure> {
-    // What can be wrong in the arguments is said before anything is started.
+    // Mistakes in the arguments are told before anything is started.
     let announcement = arguments.call.play.as_deref().map(sound).transpose()?;
     let ends = ends(&arguments).await?;
     let mut check = match ends.accounts.as_slice() {
         [a, b] => Call::between(a, b),
-        [a] if is_own(a, &arguments.target) => return Err(given_twice(&arguments.target)),
+        [a] if is_own(a, &arguments.target) => return Err(given_twice(&arguments.target, "A", "TARGET")),
         [a] => Call::to(a, &arguments.target)?,
         _ => return Err(Failure::usage("one account or two are needed")),
     };
@@ -123,11 +123,12 @@ pub(crate) async fn run(arguments: Arguments) -> Result<Exit, Failure> {
     arguments.asking.ask(check, ends).await
 }
 
-/// What the two arguments mean: one account, or two when both ends are ours.
+/// The meaning of the two arguments: one account, or two when both ends are ours.
 async fn ends(arguments: &Arguments) -> Result<Ends, Failure> {
     let Arguments { a, target, details, .. } = arguments;
     let ends = &arguments.asking.ends;
     let is_address = a.contains('@');
+    let two = [("A", a.as_str()), ("TARGET", target.as_str())];
     if details.is_given() && (!ends.embedded() || !is_address) {
         return Err(Failure::usage(
             "passwords, users and servers on the command line go with an address of record as A (sip:alice@pbx.example.com); an account file says its own",
@@ -144,8 +145,7 @@ async fn ends(arguments: &Arguments) -> Result<Ends, Failure> {
                 shortened(&known)
             )));
         }
-        let names: Vec<&str> = if both { vec![a, target] } else { vec![a] };
-        return ends.open(&names).await;
+        return ends.open(if both { &two } else { &two[..1] }).await;
     }
     if is_address {
         if ends.has_fault() {
@@ -158,8 +158,7 @@ async fn ends(arguments: &Arguments) -> Result<Ends, Failure> {
     }
     ends.within_reach(target)?;
     arguments.call.made.within_reach(ends)?;
-    let names: Vec<&str> = if is_dialled(target) { vec![a] } else { vec![a, target] };
-    let opened = ends.open(&names).await?;
+    let opened = ends.open(if is_dialled(target) { &two[..1] } else { &two }).await?;
     if let Some(name) = embedded::account_at(target) {
         tell(&format!(
             "note: {target} is {name}'s number, and no phone of {name} is registered: name {name} as TARGET, and this check plays it"

@@ -71,7 +71,7 @@ pub(crate) async fn run(arguments: Arguments) -> Result<Exit, Failure> {
     let accounts = Known::of(arguments.account.accounts()?);
     let probe = arguments.probe.probe().await?;
     let stopper = probe.clone();
-    let interrupt = Interrupt::watch(move || stopper.stop());
+    let interrupt = Interrupt::watch(move |by| stopper.stop_by(by));
     let mut is_clean = !unread;
     for mut file in abandoned.files {
         is_clean &= clean(&probe, &mut file, &accounts, arguments.probe.timeout, &mut output).await?;

@@ -29,13 +29,13 @@ pub(crate) struct DialOptions<const WAIT_S: u64, const FOR: char> {
 }
 
 impl<const WAIT_S: u64, const FOR: char> DialOptions<WAIT_S, FOR> {
-    /// What is dialled can be reached from these accounts.
+    /// Refuses numbers that cannot be reached from these accounts.
     pub(crate) fn within_reach(&self, ends: &EndOptions) -> Result<(), Failure> {
         self.dial.iter().try_for_each(|number| ends.within_reach(number))
     }
 }
 
-/// What `--wait` is the time for.
+/// The purpose of `--wait`, by command.
 const fn waits_for(command: char) -> &'static str {
     match command {
         'f' => "Time for all to be rung, and for an answer, before the call is given up",

@@ -69,7 +69,8 @@ Ctrl-C hangs up, removes what was bound, and shows the results so far.";
 
 pub(crate) async fn run(arguments: Arguments) -> Result<Exit, Failure> {
     let b = match (&arguments.b, &arguments.sent.expect_ring) {
-        (Some(b), None) | (None, Some(b)) => b.as_str(),
+        (Some(b), None) => ("B", b.as_str()),
+        (None, Some(b)) => ("--expect-ring", b.as_str()),
         (None, None) => {
             return Err(Failure::usage(
                 "whom? Name B, the account that is called; or, for a menu, --dial NUMBER --expect-ring B",
@@ -82,8 +83,7 @@ pub(crate) async fn run(arguments: Arguments) -> Result<Exit, Failure> {
         }
     };
     arguments.call.within_reach(&arguments.asking.ends)?;
-    let names = [arguments.a.as_str(), b];
-    let ends = arguments.asking.ends.open(&names).await?;
+    let ends = arguments.asking.ends.open(&[("A", &arguments.a), b]).await?;
     let [from, to] = ends.accounts.as_slice() else { return Err(Failure::usage("two accounts are needed")) };
     let mut check = match (&arguments.sent.expect_ring, &arguments.call.dial) {
         (Some(_), Some(number)) => Dtmf::routing(from, number, to)?,

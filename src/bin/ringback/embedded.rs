@@ -28,7 +28,7 @@ pub(crate) fn account_at(number: &str) -> Option<&'static str> {
     NAMES.iter().enumerate().find(|(index, _)| extension(*index) == number).map(|(_, name)| *name)
 }
 
-/// Who answers at a number that is no account's.
+/// The service at a number that is no account's.
 fn own(number: &str) -> Option<&'static str> {
     if number == MENU {
         return Some("the voice menu");

@@ -81,7 +81,7 @@ impl EndOptions {
         self.rtp_ports.clone()
     }
 
-    /// The ports suffice for so many legs of calls at once.
+    /// The ports suffice for this number of legs of calls at once.
     pub(crate) fn has_ports_for(&self, check: &str, legs: usize) -> Result<(), Failure> {
         let mut config = ProbeConfig::default();
         config.rtp_ports.clone_from(&self.rtp_ports);
@@ -102,7 +102,7 @@ impl EndOptions {
         )))
     }
 
-    /// What a check of this name cannot show of the faults that were asked for: a sentence for each.
+    /// A sentence for each of the faults asked for that a check of this name cannot show.
     pub(crate) fn not_shown(&self, check: &str) -> Vec<String> {
         let hidden = self.fault.iter().filter(|fault| !fault.shown_by().contains(&check));
         let told = hidden.map(|fault| {
@@ -115,43 +115,44 @@ impl EndOptions {
         told.collect()
     }
 
-    /// The accounts of these names.
-    pub(crate) async fn open(&self, names: &[&str]) -> Result<Ends, Failure> {
-        self.open_with(names, Ok).await
+    /// The accounts of these roles and names.
+    pub(crate) async fn open(&self, named: &[(&str, &str)]) -> Result<Ends, Failure> {
+        self.open_with(named, Ok).await
     }
 
     /// The same, with an embedded network that is set up further.
     pub(crate) async fn open_with(
         &self,
-        names: &[&str],
+        named: &[(&str, &str)],
         more: impl FnOnce(LabBuilder) -> Result<LabBuilder, Failure>,
     ) -> Result<Ends, Failure> {
         match self.inventory()? {
             Some(inventory) => {
                 let mut accounts: Vec<Account> = Vec::new();
-                for name in names {
+                for (role, name) in named {
                     let entry = inventory.find(name)?;
                     let file = self.accounts.as_deref().unwrap_or_else(|| Path::new("")).display();
                     let unusable = |why: &str| Failure::usage(format!("{file}: account \"{name}\": {why}"));
                     let account = entry.account.clone().map_err(|problem| unusable(&problem.why))?;
                     // Two names of one address are one account: its own call would come to it.
-                    if accounts.iter().any(|before| before.has_same_aor(&account)) {
-                        return Err(given_twice(name));
+                    let before = accounts.iter().position(|before| before.has_same_aor(&account));
+                    if let Some((before, _)) = before.and_then(|place| named.get(place)) {
+                        return Err(given_twice(name, before, role));
                     }
                     accounts.push(account);
                 }
                 Ok(Ends { accounts, lab: None })
             }
-            None => self.lab(names, more(Lab::builder())?).await,
+            None => self.lab(named, more(Lab::builder())?).await,
         }
     }
 
-    async fn lab(&self, names: &[&str], lab: LabBuilder) -> Result<Ends, Failure> {
-        for (place, name) in names.iter().enumerate() {
+    async fn lab(&self, named: &[(&str, &str)], lab: LabBuilder) -> Result<Ends, Failure> {
+        for (place, (role, name)) in named.iter().enumerate() {
             self.within_reach(name)?;
             embedded::is_account(name)?;
-            if names.iter().take(place).any(|before| before == name) {
-                return Err(given_twice(name));
+            if let Some((before, _)) = named.iter().take(place).find(|(_, before)| before == name) {
+                return Err(given_twice(name, before, role));
             }
         }
         let menu = embedded::menu(embedded::NAMES)?;
@@ -159,12 +160,13 @@ impl EndOptions {
         // The faults are those of who takes part.
         let users = embedded::NAMES.iter().enumerate().map(|(place, name)| {
             let user = User::new(*name, format!("{name}-secret")).extension(embedded::extension(place));
-            let faults = self.fault.iter().filter(|_| names.contains(name));
+            let faults = self.fault.iter().filter(|_| named.iter().any(|(_, named)| named == name));
             faults.fold(user, |user, fault| user.with_fault(*fault))
         });
         let lab = lab.users(users).ivr(menu).start().await?;
         let transport = self.transport.unwrap_or(Transport::Udp);
-        let accounts = names.iter().map(|name| lab.account(name, transport)).collect::<Result<_, _>>()?;
+        let accounts =
+            named.iter().map(|(_, name)| lab.account(name, transport)).collect::<Result<_, _>>()?;
         Ok(Ends { accounts, lab: Some(lab) })
     }
 }
@@ -188,8 +190,11 @@ impl Ends {
     }
 }
 
-pub(crate) fn given_twice(name: &str) -> Failure {
-    Failure::usage(format!("\"{}\" is given twice; name two different accounts", name.escape_default()))
+/// One account cannot be two parties: its own call would come to it.
+pub(crate) fn given_twice(name: &str, role: &str, other: &str) -> Failure {
+    let name = name.escape_default();
+    let roles = if role == other { format!(" as {role}") } else { format!(", as {role} and as {other}") };
+    Failure::usage(format!("\"{name}\" is given twice{roles}; name different accounts"))
 }
 
 fn fault(text: &str) -> Result<Fault, String> {

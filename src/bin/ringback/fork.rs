@@ -19,17 +19,28 @@ pub(crate) struct Arguments {
     /// The account that calls.
     #[arg(value_name = "A")]
     a: String,
-    /// Whom: the number or SIP URI of a group, or without ENDS the account whose devices ring. The embedded network makes any free number a
+    /// The callee: the number or SIP URI of a group, or without ENDS the account whose devices ring. The embedded network makes any free number a
     /// group of ENDS.
     #[arg(value_name = "TARGET")]
     target: String,
     /// The accounts that ring as one, two to six.
     #[arg(value_name = "ENDS")]
     ends_of_group: Vec<String>,
+    #[command(flatten)]
+    fork: ForkOptions,
+    #[command(flatten)]
+    call: DialOptions<10, 'f'>,
+    #[command(flatten)]
+    asking: Asking,
+}
+
+#[derive(Debug, clap::Args)]
+#[command(next_help_heading = "Fork")]
+struct ForkOptions {
     /// Number of devices of TARGET that are registered, 2 to 6, where no ENDS are named. [default: 2]
     #[arg(long, value_name = "NUMBER", conflicts_with = "ends_of_group")]
     bindings: Option<usize>,
-    /// What is tried, with commas between: answer, race, refuse, second-call.
+    /// Trials, with commas between: answer, race, refuse, second-call.
     #[arg(
         long,
         value_name = "TRIALS",
@@ -43,17 +54,13 @@ pub(crate) struct Arguments {
     /// Status with which one refuses, 300 to 699. A 6xx may end the whole call, anything else may not. [default: 486]
     #[arg(long, value_name = "STATUS")]
     refuses_with: Option<u16>,
-    /// What a second call has to do while one end is in a call: rings (call waiting), elsewhere (only the others ring), busy (refused), any.
+    /// Expected of a second call while one end is in a call: rings (call waiting), elsewhere (only the others ring), busy (refused), any.
     /// [default: rings]
     #[arg(long, value_name = "WHAT")]
     second_call: Option<SecondCall>,
     /// The account that makes the second call. [default: A, which then has two]
     #[arg(long, value_name = "ACCOUNT")]
     second_caller: Option<String>,
-    #[command(flatten)]
-    call: DialOptions<10, 'f'>,
-    #[command(flatten)]
-    asking: Asking,
 }
 
 const EXAMPLES: &str = "\
@@ -90,27 +97,27 @@ pub(crate) async fn run(arguments: Arguments) -> Result<Exit, Failure> {
         embedded::is_free(&arguments.target)?;
     }
     let only_for = [
-        (arguments.second_call.is_some(), "--second-call", ForkTrial::SecondCall),
-        (arguments.second_caller.is_some(), "--second-caller", ForkTrial::SecondCall),
-        (arguments.refuses_with.is_some(), "--refuses-with", ForkTrial::Refuse),
+        (arguments.fork.second_call.is_some(), "--second-call", ForkTrial::SecondCall),
+        (arguments.fork.second_caller.is_some(), "--second-caller", ForkTrial::SecondCall),
+        (arguments.fork.refuses_with.is_some(), "--refuses-with", ForkTrial::Refuse),
     ];
     if let Some((_, option, trial)) =
-        only_for.into_iter().find(|(given, _, trial)| *given && !arguments.trials.contains(trial))
+        only_for.into_iter().find(|(given, _, trial)| *given && !arguments.fork.trials.contains(trial))
     {
         return Err(Failure::usage(format!("{option} is for the trial {trial}, which --trials leaves out")));
     }
-    let most = if is_group { group.len() } else { arguments.bindings.unwrap_or(2) };
-    if !(1..=most.min(MAX_FORK_ENDS)).contains(&arguments.answers) {
+    let most = if is_group { group.len() } else { arguments.fork.bindings.unwrap_or(2) };
+    if !(1..=most.min(MAX_FORK_ENDS)).contains(&arguments.fork.answers) {
         return Err(Failure::usage(format!("--answers: there are ends 1 to {most}")));
     }
-    let mut names = vec![arguments.a.as_str()];
+    let mut names = vec![("A", arguments.a.as_str())];
     if is_group {
-        names.extend(group.iter().map(String::as_str));
+        names.extend(group.iter().map(|name| ("one of ENDS", name.as_str())));
     } else {
-        names.push(&arguments.target);
+        names.push(("TARGET", &arguments.target));
     }
     let rung = names.len();
-    names.extend(arguments.second_caller.as_deref());
+    names.extend(arguments.fork.second_caller.as_deref().map(|name| ("--second-caller", name)));
     let number = arguments.target.clone();
     let members = group.clone();
     let ends = arguments
@@ -121,14 +128,14 @@ pub(crate) async fn run(arguments: Arguments) -> Result<Exit, Failure> {
     let (rung, second) = ends.accounts.split_at_checked(rung).unwrap_or((&ends.accounts, &[]));
     let [a, rung @ ..] = rung else { return Err(Failure::usage("an account has to call")) };
     let mut check = match rung {
-        [account] if !is_group => Fork::bindings(a, account, arguments.bindings.unwrap_or(2))?,
+        [account] if !is_group => Fork::bindings(a, account, arguments.fork.bindings.unwrap_or(2))?,
         rung => Fork::group(a, &arguments.target, rung)?,
     };
     check = check
-        .trials(arguments.trials)
-        .answers(arguments.answers - 1)
-        .refuses_with(arguments.refuses_with.unwrap_or(486))?
-        .second_call(arguments.second_call.unwrap_or(SecondCall::Rings));
+        .trials(arguments.fork.trials)
+        .answers(arguments.fork.answers - 1)
+        .refuses_with(arguments.fork.refuses_with.unwrap_or(486))?
+        .second_call(arguments.fork.second_call.unwrap_or(SecondCall::Rings));
     check = dialled!(check, arguments.call);
     if let Some(second) = second.first() {
         check = check.second_caller(second);

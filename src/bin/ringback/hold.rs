@@ -38,7 +38,7 @@ pub(crate) struct HoldArguments {
 #[derive(Debug, clap::Args)]
 #[command(next_help_heading = "Hold")]
 struct HoldOptions {
-    /// Who holds: caller or callee.
+    /// The holder: caller or callee.
     #[arg(long, value_name = "END", default_value = "caller", value_parser = ["caller", "callee"])]
     by: String,
     /// In which way: sendonly, inactive, or zero (the address 0.0.0.0).
@@ -104,7 +104,7 @@ async fn of_pair<C: Check, const FOR: char>(
     question: impl FnOnce(&ringback::Account, &ringback::Account, &DialOptions<20, FOR>) -> Result<C, Failure>,
 ) -> Result<Exit, Failure> {
     pair.call.within_reach(&pair.asking.ends)?;
-    let ends = pair.asking.ends.open(&[&pair.a, &pair.b]).await?;
+    let ends = pair.asking.ends.open(&[("A", &pair.a), ("B", &pair.b)]).await?;
     let [from, to] = ends.accounts.as_slice() else { return Err(Failure::usage("two accounts are needed")) };
     let check = question(from, to, &pair.call)?;
     pair.asking.ask(check, ends).await

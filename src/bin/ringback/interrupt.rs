@@ -10,17 +10,17 @@ use std::sync::atomic::{AtomicBool, Ordering};
 pub(crate) struct Interrupt(Arc<AtomicBool>);
 
 impl Interrupt {
-    /// Calls `stop` at the first signal; the second ends the program with status 130.
-    pub(crate) fn watch(stop: impl FnOnce() + Send + 'static) -> Interrupt {
+    /// Calls `stop` with the name of the first signal; the second ends the program with status 130.
+    pub(crate) fn watch(stop: impl FnOnce(&'static str) + Send + 'static) -> Interrupt {
         let interrupt = Interrupt::default();
         let flag = Arc::clone(&interrupt.0);
         let first = signal();
         tokio::spawn(async move {
-            first.await;
+            let by = first.await;
             let second = signal();
             flag.store(true, Ordering::Relaxed);
-            tell("stopping: running checks remove what they bound; once more to quit at once");
-            stop();
+            tell("stopping: running checks hang up and remove their bindings; Ctrl-C again quits at once");
+            stop(by);
             second.await;
             notes::tell_left();
             std::process::exit(130);
@@ -45,9 +45,9 @@ fn is_nohup() -> bool {
     })
 }
 
-/// Waits for one signal, and takes note of those that come from now on, not only once it is awaited. Where signals cannot be had, for ever:
+/// Waits for one signal and names it, and takes note of those that come from now on, not only once it is awaited. Where signals cannot be had, for ever:
 /// the system then ends the program as it always does.
-pub(crate) fn signal() -> impl Future<Output = ()> + Send {
+pub(crate) fn signal() -> impl Future<Output = &'static str> + Send {
     #[cfg(unix)]
     let came = {
         use tokio::signal::unix::{SignalKind, signal};
@@ -60,9 +60,9 @@ pub(crate) fn signal() -> impl Future<Output = ()> + Send {
                 return std::future::pending().await;
             };
             tokio::select! {
-                _ = interrupt.recv() => {}
-                _ = terminate.recv() => {}
-                _ = hangup.recv(), if !nohup => {}
+                _ = interrupt.recv() => "Ctrl-C",
+                _ = terminate.recv() => "SIGTERM",
+                _ = hangup.recv(), if !nohup => "SIGHUP (the terminal was lost)",
             }
         }
     };
@@ -71,6 +71,7 @@ pub(crate) fn signal() -> impl Future<Output = ()> + Send {
         if tokio::signal::ctrl_c().await.is_err() {
             std::future::pending().await
         }
+        "Ctrl-C"
     };
     came
 }

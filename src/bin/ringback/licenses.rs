@@ -11,7 +11,7 @@ pub(crate) struct Arguments {}
 
 /// The program's own terms.
 const OWN: &str = include_str!("../../../LICENSE");
-/// What belongs to others; `tests/cli/licenses.rs` holds it against Cargo.lock, and writes it.
+/// Works of others; `tests/cli/licenses.rs` holds it against Cargo.lock, and writes it.
 const OTHERS: &str = include_str!("notices.txt");
 
 pub(crate) fn run(Arguments {}: &Arguments) -> Exit {

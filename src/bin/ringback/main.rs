@@ -37,15 +37,23 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 /// Proves, with evidence, whether SIP endpoints register, route DTMF and transfer calls, and says in plain words why not.
 #[derive(Debug, Parser)]
 #[command(version, propagate_version = true, after_help = EXAMPLES, max_term_width = 110)]
+// With a heading of their own they follow what a command has itself.
+#[command(disable_help_flag = true, disable_version_flag = true)]
 struct Arguments {
     #[command(subcommand)]
     command: Command,
     /// Log what happens to standard error; twice for more. RINGBACK_LOG=ringback=debug does the same. Never shows secrets.
-    #[arg(short, long, global = true, action = ArgAction::Count)]
+    #[arg(short, long, global = true, action = ArgAction::Count, help_heading = GENERAL)]
     verbose: u8,
+    /// Print help: -h the short one, --help all of it.
+    #[arg(short, long, global = true, action = ArgAction::Help, help_heading = GENERAL)]
+    help: Option<bool>,
+    /// Print the version.
+    #[arg(short = 'V', long, global = true, action = ArgAction::Version, help_heading = GENERAL)]
+    version: Option<bool>,
 }
 
-// What each is for stands at its arguments: a text here would hide the longer one there.
+// The purpose of each is written at its arguments: a text here would hide the longer one there.
 #[derive(Debug, Subcommand)]
 enum Command {
     Register(Box<register::Arguments>),
@@ -61,6 +69,8 @@ enum Command {
     Demo(demo::Arguments),
     Licenses(licenses::Arguments),
 }
+
+const GENERAL: &str = "General";
 
 const EXAMPLES: &str = "\
 Examples:
@@ -92,7 +102,7 @@ Exit status:
 fn main() -> ExitCode {
     // Wrong usage ends here with status 2, --help with 0.
     let arguments = Arguments::parse();
-    log(arguments.verbose);
+    log(arguments.verbose, matches!(arguments.command, Command::Sim(_)));
     // Calls, connections and accounts by the thousand need a socket each.
     ringback::transport::raise_descriptor_limit();
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
@@ -129,8 +139,10 @@ fn main() -> ExitCode {
     }
 }
 
-fn log(verbose: u8) {
+fn log(verbose: u8, is_sim: bool) {
     let level = match verbose {
+        // What a fault of the embedded network does to a phone is told to who runs it.
+        0 if is_sim => "error,ringback::sim=warn",
         0 => "error",
         1 => "ringback=info",
         2 => "ringback=debug",

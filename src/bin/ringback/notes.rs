@@ -6,7 +6,7 @@ use ringback::check::journal::LeftOpen;
 use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
 
-/// What is open is listed up to so many.
+/// Most open things that are listed.
 const LISTED: usize = 20;
 
 /// The journal of this run.

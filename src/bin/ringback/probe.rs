@@ -25,7 +25,7 @@ impl ProbeOptions {
         self.with(config).await
     }
 
-    /// For calls: with the ports of the media, and on 127.0.0.1, unless told, where the embedded network is asked.
+    /// For calls: with the ports of the media; where the embedded network is asked, on 127.0.0.1 by default.
     pub(crate) async fn for_calls(
         &self,
         rtp_ports: Option<RangeInclusive<u16>>,
@@ -39,7 +39,7 @@ impl ProbeOptions {
         self.with(if here { config.bind("udp:127.0.0.1:0")? } else { config }).await
     }
 
-    /// What is bound can ask there: a socket for UDP has to be bound, a connection is opened from any address.
+    /// Refuses next hops that the bound sockets cannot ask: a socket for UDP has to be bound, a connection is opened from any address.
     pub(crate) fn opens(&self, hops: impl IntoIterator<Item = Destination>) -> Result<(), Failure> {
         let is_tcp =
             |address: &String| address.get(..4).is_some_and(|text| text.eq_ignore_ascii_case("tcp:"));

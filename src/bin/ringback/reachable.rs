@@ -12,9 +12,12 @@ use ringback::message::Transport;
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Arguments {
-    /// Whom to ask, e.g. sip:pbx.example.com:5060.
+    /// URI to ask, e.g. sip:pbx.example.com:5060.
     #[arg(value_name = "URI")]
     uri: String,
+    // Only to say what helps: many look for it here.
+    #[arg(long, hide = true, value_name = "FILE", value_parser = no_accounts)]
+    accounts: Option<std::convert::Infallible>,
     /// The transport where the URI leaves it open. [default: udp]
     #[arg(long, value_parser = transport, value_name = "udp|tcp")]
     transport: Option<Transport>,
@@ -31,6 +34,11 @@ Examples:
 
 Exit status: 0 it answers, 1 it does not, 2 wrong usage, 3 inconclusive or interrupted.";
 
+fn no_accounts(_: &str) -> Result<std::convert::Infallible, String> {
+    Err("reachable asks one URI and needs no account; ringback register --accounts FILE asks those of a file"
+        .into())
+}
+
 pub(crate) async fn run(arguments: Arguments) -> Result<Exit, Failure> {
     let mut check = Reachable::new(&arguments.uri)?;
     if let Some(transport) = arguments.transport {
@@ -42,7 +50,7 @@ pub(crate) async fn run(arguments: Arguments) -> Result<Exit, Failure> {
     let mut output = arguments.output.open()?;
     let probe = arguments.probe.probe().await?;
     let stopper = probe.clone();
-    let _interrupt = Interrupt::watch(move || stopper.stop());
+    let _interrupt = Interrupt::watch(move |by| stopper.stop_by(by));
     let outcome = probe.check(check).await;
     output.one(&outcome);
     probe.endpoint().close().await;

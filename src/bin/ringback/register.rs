@@ -105,7 +105,7 @@ pub(crate) async fn run(arguments: Arguments) -> Result<Exit, Failure> {
     let mut output = arguments.output.open()?;
     let probe = arguments.probe.probe().await?;
     let stopper = probe.clone();
-    let interrupt = Interrupt::watch(move || stopper.stop());
+    let interrupt = Interrupt::watch(move |by| stopper.stop_by(by));
     let (CheckOptions { expires, query_only, beside_live_devices, lookup }, timeout) =
         (arguments.check, arguments.probe.timeout);
     let question = move |account: &Account| {

@@ -71,7 +71,9 @@ Examples:
       600 rings bob and carol as one.
   ringback sim --user alice:pw --user bob:pw --user carol:pw --transfer-code '##' --park 70/9
       ## and 203, pressed in a call, moves the other one to carol; ## and 701 parks it, and a call to 701 fetches it.
-  ringback sim --faults                            every fault, under the commands that show it";
+  ringback sim --faults                            every fault, under the commands that show it
+
+Exit status: 0 ended by Ctrl-C, 2 wrong usage, or an address that cannot be had.";
 
 /// An account of the network.
 #[derive(Debug, Clone)]
@@ -152,7 +154,7 @@ pub(crate) async fn run(arguments: Arguments) -> Result<Exit, Failure> {
     let mut end = std::pin::pin!(end);
     loop {
         tokio::select! {
-            () = &mut end => break,
+            _ = &mut end => break,
             line = asked.recv() => match line {
                 Some(()) => tell(&standing(&lab)),
                 // Nobody can ask any more.
@@ -259,7 +261,7 @@ fn faults() -> String {
 /// A message for each line of the standard input: Enter asks who is registered and who talks.
 fn lines() -> tokio::sync::mpsc::Receiver<()> {
     let (asks, asked) = tokio::sync::mpsc::channel(1);
-    // What waits for a terminal cannot be stopped; the program ends without it.
+    // A read from a terminal cannot be stopped; the program ends without it.
     tokio::task::spawn_blocking(move || {
         let mut line = String::new();
         while std::io::stdin().read_line(&mut line).is_ok_and(|length| length > 0) {
@@ -272,7 +274,7 @@ fn lines() -> tokio::sync::mpsc::Receiver<()> {
     asked
 }
 
-/// Who is registered, and which calls there are.
+/// Bindings and calls, as tables.
 fn standing(lab: &Lab) -> String {
     let now = tokio::time::Instant::now().into_std();
     let mut rows =
@@ -359,7 +361,7 @@ fn describe(
     text
 }
 
-/// What else can be called.
+/// The other numbers that can be called.
 fn numbers(config: &pbx::Config, menus: &[Ivr], groups: &[Group]) -> String {
     let mut lines = Vec::new();
     lines.extend(

@@ -4,6 +4,7 @@ use crate::asking::Asking;
 use crate::dial::{DialOptions, dialled};
 use crate::embedded;
 use crate::exit::{Exit, Failure};
+use crate::output::tell;
 use ringback::check::{DtmfMethod, FeatureCode, ReferTo, Transfer, TransferKind, TransferTarget};
 use ringback::media::digit::parse_digits;
 use ringback::sim::{LabBuilder, pbx};
@@ -27,21 +28,33 @@ pub(crate) struct Arguments {
     /// The account that one of them is moved to.
     #[arg(value_name = "C")]
     c: String,
+    #[command(flatten)]
+    transfer: TransferOptions,
+    #[command(flatten)]
+    call: DialOptions<20, 't'>,
+    #[command(flatten)]
+    asking: Asking,
+}
+
+#[derive(Debug, clap::Args)]
+#[command(next_help_heading = "Transfer")]
+struct TransferOptions {
     /// How: blind, attended or semi-attended. [default: blind]
     #[arg(long, value_name = "KIND")]
     kind: Option<TransferKind>,
-    /// Who transfers: caller or callee.
+    /// The transferor: caller or callee.
     #[arg(long, value_name = "END", default_value = "caller", value_parser = ["caller", "callee"])]
     by: String,
-    /// What C does: answers, busy, or rings without an answer. With busy and rings it passes when C was asked, the one who transfers was told
+    /// Behaviour of C: answers, busy, or rings without an answer. With busy and rings it passes when C was asked, the one who transfers was told
     /// so (486, not 200), and the other one is back with it.
     #[arg(long, value_name = "WHAT", default_value = "answers", value_parser = ["answers", "busy", "rings"])]
     target: String,
-    /// What C does when A asks it first (attended): answers, busy, or rings without an answer; it passes when the other one
+    /// Behaviour of C when A calls it first (attended): answers, busy, or rings without an answer; it passes when the other one
     /// is back with A then.
     #[arg(long, value_name = "WHAT", default_value = "answers", value_parser = ["answers", "busy", "rings"])]
     asked: String,
-    /// How the target is named in Refer-To: aor, a number in its domain (203), or a URI (tel:+15550103).
+    /// How the target is named in Refer-To: aor, a number in its domain (203), or a URI (tel:+15550103, which the embedded
+    /// network refuses).
     #[arg(long, value_name = "FORM", default_value = "aor")]
     refer_to: ReferTo,
     /// Semi-attended by Replaces of the call that still rings, as some phones do.
@@ -72,10 +85,6 @@ pub(crate) struct Arguments {
     #[arg(long, value_name = "PLACE", conflicts_with_all = OF_REFER)]
     #[arg(conflicts_with_all = ["kind", "target", "complete_by"])]
     park: Option<String>,
-    #[command(flatten)]
-    call: DialOptions<20, 't'>,
-    #[command(flatten)]
-    asking: Asking,
 }
 
 const EXAMPLES: &str = "\
@@ -98,7 +107,7 @@ Ctrl-C hangs up every call and removes what was bound.";
 
 impl Arguments {
     fn kind(&self) -> Result<TransferKind, Failure> {
-        match (self.kind, self.early_replaces) {
+        match (self.transfer.kind, self.transfer.early_replaces) {
             (Some(TransferKind::Blind | TransferKind::Attended), true) => {
                 Err(Failure::usage("--early-replaces is a semi-attended transfer; leave --kind out"))
             }
@@ -111,10 +120,10 @@ impl Arguments {
     fn set_up(&self, kind: TransferKind, lab: LabBuilder) -> Result<LabBuilder, Failure> {
         let mut config = pbx::Config::default();
         let blind = kind == TransferKind::Blind;
-        config.transfer_code = self.by_keys.clone().filter(|_| blind);
-        config.consult_code = self.by_keys.clone().filter(|_| !blind);
-        config.complete_code.clone_from(&self.complete_by);
-        config.park = self.park.as_deref().map(orbit).transpose()?;
+        config.transfer_code = self.transfer.by_keys.clone().filter(|_| blind);
+        config.consult_code = self.transfer.by_keys.clone().filter(|_| !blind);
+        config.complete_code.clone_from(&self.transfer.complete_by);
+        config.park = self.transfer.park.as_deref().map(orbit).transpose()?;
         Ok(lab.pbx(config))
     }
 }
@@ -139,7 +148,7 @@ fn keys(text: &str) -> Result<String, String> {
     parse_digits(text).map(|_| text.to_owned()).map_err(|_| wrong.to_owned())
 }
 
-/// What the target does, by the word for it.
+/// The target's behaviour, by the word for it.
 fn manner(word: &str) -> TransferTarget {
     match word {
         "busy" => TransferTarget::Refuses(486),
@@ -151,43 +160,51 @@ fn manner(word: &str) -> TransferTarget {
 pub(crate) async fn run(arguments: Arguments) -> Result<Exit, Failure> {
     let kind = arguments.kind()?;
     arguments.call.within_reach(&arguments.asking.ends)?;
-    let names = [arguments.a.as_str(), &arguments.b, &arguments.c];
+    let names = [("A", arguments.a.as_str()), ("B", &arguments.b), ("C", &arguments.c)];
     let ends = arguments.asking.ends.open_with(&names, |lab| arguments.set_up(kind, lab)).await?;
     let [a, b, c] = ends.accounts.as_slice() else { return Err(Failure::usage("three accounts are needed")) };
     let mut check = dialled!(Transfer::new(a, b, c, kind), arguments.call)
-        .target(manner(&arguments.target))
-        .asked(manner(&arguments.asked))?
-        .refer_to(arguments.refer_to.clone())?;
-    if arguments.by == "callee" {
+        .target(manner(&arguments.transfer.target))
+        .asked(manner(&arguments.transfer.asked))?
+        .refer_to(arguments.transfer.refer_to.clone())?;
+    if arguments.transfer.by == "callee" {
         check = check.by_callee();
     }
-    if arguments.early_replaces {
+    if arguments.transfer.early_replaces {
         check = check.early_replaces()?;
     }
-    if arguments.hang_up_early {
+    if arguments.transfer.hang_up_early {
         check = check.hang_up_early()?;
     }
-    if arguments.at_once {
+    if arguments.transfer.at_once {
         check = check.at_once()?;
     }
-    if let Some(place) = &arguments.park {
+    if let Some(place) = &arguments.transfer.park {
         check = check.park(place)?;
     }
-    if let Some(code) = &arguments.by_keys {
-        let mut code = FeatureCode::new(code)?.method(arguments.method);
+    if let Some(code) = &arguments.transfer.by_keys {
+        let mut code = FeatureCode::new(code)?.method(arguments.transfer.method);
         // The users of the embedded network have names, and numbers beside them.
         let known = arguments.asking.ends.embedded().then(|| embedded::number_of(&arguments.c)).flatten();
-        let number = arguments.number.clone().or(known);
-        if let Some(number) = number.filter(|_| arguments.number.is_some() || arguments.park.is_none()) {
+        let number = arguments.transfer.number.clone().or(known);
+        if let Some(number) =
+            number.filter(|_| arguments.transfer.number.is_some() || arguments.transfer.park.is_none())
+        {
             code = code.number(&number)?;
         }
-        if let Some(end) = &arguments.end_key {
+        if let Some(end) = &arguments.transfer.end_key {
             code = code.end(end)?;
         }
-        if let Some(complete) = &arguments.complete_by {
+        if let Some(complete) = &arguments.transfer.complete_by {
             code = code.complete_by(complete)?;
         }
         check = check.by_keys(code)?;
+    }
+    let by_tel = matches!(&arguments.transfer.refer_to, ReferTo::Uri(uri) if !uri.starts_with("sip"));
+    if by_tel && ends.is_embedded() {
+        tell(
+            "note: the embedded network takes sip: only in Refer-To and answers 416 to anything else, as many platforms do: a fail is what it should be",
+        );
     }
     arguments.asking.ask(check, ends).await
 }

@@ -7,9 +7,9 @@ use crate::check::{Finding, Severity, Side, Verdict};
 use crate::message::Message;
 use crate::syntax::Uri;
 
-/// Two numbers are the same when so many of their last digits are, however their beginnings are written (`+7`, `8`, `00`).
+/// Number of last digits in which two numbers have to agree to be the same, however their beginnings are written (`+7`, `8`, `00`).
 const SAME_DIGITS: usize = 10;
-/// A number has at least so many digits.
+/// Fewest digits of a number.
 const LEAST_DIGITS: usize = 3;
 
 /// The users in the Request-URI and in To.
@@ -105,7 +105,7 @@ pub(super) fn judge(call: &Call, scene: &mut Scene<'_>) {
         _ => StepVerdict::pass(format!("the Request-URI names {uri}")),
     };
     let step = scene.begin("delivery");
-    // Whom the INVITE names is no reason not to listen.
+    // A wrong name in the INVITE is no reason not to listen.
     let _ = scene.end(step, judged);
 }
 

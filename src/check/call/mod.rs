@@ -38,7 +38,7 @@ use std::time::Duration;
 pub struct Call {
     a: Account,
     callee: Option<Account>,
-    /// What is dialled, as a Request-URI, unless told otherwise.
+    /// The Request-URI that is dialled by default.
     number: String,
     ring: Duration,
     listen: Duration,
@@ -98,7 +98,7 @@ impl Call {
         self.wait(time)
     }
 
-    /// How long the call stays up after the answer, and is listened to; default 3 s.
+    /// Time that the call stays up after the answer, and that its ends listen; default 3 s.
     #[must_use]
     pub fn listen(mut self, time: Duration) -> Call {
         self.listen = time;
@@ -176,6 +176,11 @@ impl Check for Call {
     fn time_limit(&self) -> Option<Duration> {
         let usual = self.options.wait + self.listen.max(PATIENCE) + self.play_time() + AROUND;
         Some(self.options.time_limit.unwrap_or(usual))
+    }
+
+    fn least_time(&self) -> Option<Duration> {
+        let ringing = self.callee.as_ref().map_or(Duration::ZERO, |_| self.ring);
+        Some(ringing + if self.play.is_some() { self.play_time() } else { self.listen })
     }
 
     fn legs(&self) -> usize {

@@ -69,6 +69,10 @@ impl Check for Cancel {
         Some(self.options.time_limit.unwrap_or(usual))
     }
 
+    fn least_time(&self) -> Option<Duration> {
+        Some(self.ring)
+    }
+
     fn legs(&self) -> usize {
         2
     }

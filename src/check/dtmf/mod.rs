@@ -236,6 +236,13 @@ impl Check for Dtmf {
         ))
     }
 
+    fn least_time(&self) -> Option<Duration> {
+        let each = self.press(self.method.way()).time();
+        let methods = if self.method == DtmfMethod::All { 3 } else { 1 };
+        let prompt = if self.question == Question::Routing { self.prompt } else { Duration::ZERO };
+        Some(prompt + each * methods)
+    }
+
     fn legs(&self) -> usize {
         2
     }

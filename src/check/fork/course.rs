@@ -175,7 +175,7 @@ impl<'c, 's, 'r> Trials<'c, 's, 'r> {
         }
     }
 
-    /// Who calls whom.
+    /// Caller and callee, in words.
     fn dial(&self, from: usize) -> Dial<'c> {
         let callee = self.fork.one_account.then_some(1);
         let wait = self.fork.options.wait;

@@ -83,7 +83,7 @@ impl Fork {
         Fork::new(caller, target, ends, names, false)
     }
 
-    /// `caller` calls an account that is registered so many times, each time by a device of its own.
+    /// `caller` calls an account with this number of registered devices.
     ///
     /// # Errors
     /// [`Error::Usage`] for fewer than two bindings, or more than [`MAX_FORK_ENDS`].
@@ -157,14 +157,14 @@ impl Fork {
         Ok(self)
     }
 
-    /// What is to become of a second call. [default: the busy end rings as well]
+    /// The treatment expected of a second call. [default: the busy end rings as well]
     #[must_use]
     pub fn second_call(mut self, expected: SecondCall) -> Fork {
         self.second_call = expected;
         self
     }
 
-    /// Who makes the second call. [default: the caller of the first, whose platform then has to allow it two calls]
+    /// The account that makes the second call. [default: the caller of the first, whose platform then has to allow it two calls]
     #[must_use]
     pub fn second_caller(mut self, account: &Account) -> Fork {
         self.second_caller = Some(account.clone());
@@ -176,12 +176,12 @@ impl Fork {
         self.options.target(&self.number)
     }
 
-    /// Who makes the second call, where that is tried and it is not the caller.
+    /// The account that makes the second call, where that is tried and it is not the caller.
     fn second(&self) -> Option<&Account> {
         self.second_caller.as_ref().filter(|_| self.trials.contains(&ForkTrial::SecondCall))
     }
 
-    /// Who is called as one, in words.
+    /// The group or devices that are called as one, in words.
     fn words(&self) -> Group<'_> {
         Group {
             target: self.target(),
@@ -193,7 +193,7 @@ impl Fork {
     }
 }
 
-/// So many ends can be rung as one.
+/// Checks the number of ends that are rung as one.
 fn can_be_rung(ends: usize) -> Result<(), Error> {
     if (2..=MAX_FORK_ENDS).contains(&ends) {
         return Ok(());

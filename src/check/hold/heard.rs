@@ -9,7 +9,7 @@ use std::time::Duration;
 pub(in crate::check) const HEARD: Duration = Duration::from_millis(300);
 
 impl HeardOnHold {
-    /// What came between two reports; whose tones were heard was asked anew with the first.
+    /// What came between two reports; whose tones were heard was asked again with the first.
     pub(in crate::check) fn between(
         before: &MediaReport,
         after: &MediaReport,

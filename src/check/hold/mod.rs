@@ -96,6 +96,10 @@ impl Check for Hold {
         Some(self.options.time_limit.unwrap_or(usual))
     }
 
+    fn least_time(&self) -> Option<Duration> {
+        Some(self.time)
+    }
+
     fn legs(&self) -> usize {
         2
     }

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 
 /// How the name of a journal ends.
 const ENDING: &str = "open";
-/// Length in bytes after which a journal is written anew with what is still open.
+/// Length in bytes after which a journal is rewritten with the entries that are still open.
 const LONG: u64 = 1024 * 1024;
 /// Largest journal that is read, in bytes.
 const MAX_SIZE: u64 = 64 * 1024 * 1024;
@@ -24,7 +24,7 @@ pub(super) struct Written {
     path: PathBuf,
     file: File,
     length: u64,
-    /// With what it was written anew.
+    /// With the entries of its last rewriting.
     base: u64,
 }
 

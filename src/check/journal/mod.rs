@@ -117,7 +117,7 @@ impl State {
 
     fn try_write(&mut self, folder: &Path, line: &str) -> std::io::Result<()> {
         if self.file.as_ref().is_some_and(Written::is_long) {
-            // Written anew with what is open; only then the long one goes.
+            // Rewritten with the open entries; only then the long one goes.
             let mut fresh = Written::create(folder)?;
             for (id, left) in &self.open {
                 fresh.append(&line::open(*id, left))?;

@@ -32,30 +32,30 @@ pub(in crate::check) const SOUND: Duration = Duration::from_millis(200);
 /// One direction, and what its far end saw of it.
 pub(in crate::check) struct Hearing<'a> {
     pub(in crate::check) figures: &'static Figures,
-    /// Who sends.
+    /// The sender.
     pub(in crate::check) from: String,
-    /// Who listens.
+    /// The listener.
     pub(in crate::check) to: String,
     /// Packets that the sending end sent, where it is ours.
     pub(in crate::check) sent: Option<u64>,
     /// Why the sending end sends nothing, where it is ours and keeps back what the descriptions allow.
     pub(in crate::check) withheld: Option<Withheld>,
     pub(in crate::check) report: &'a MediaReport,
-    /// RTP packets that came while it listened.
+    /// RTP packets that came during the listening.
     pub(in crate::check) packets: u64,
     /// What the ends wrote in their descriptions, and what of it reached the other.
     pub(in crate::check) described: Described,
     /// Do packets come in the other direction? `None` where its far end is not ours.
     pub(in crate::check) other_way: Option<bool>,
-    /// What is listened for, where the sender is ours.
+    /// The tone that is listened for, where the sender is ours.
     pub(in crate::check) tones: Option<Tones>,
     /// When the call was answered.
     pub(in crate::check) answered: Option<Instant>,
-    /// When it was listened from.
+    /// Beginning of the listening.
     pub(in crate::check) listened: Instant,
     /// When the tone was heard last.
     pub(in crate::check) last_heard: Option<Instant>,
-    /// When it was listened to.
+    /// End of the listening.
     pub(in crate::check) looked: Instant,
     /// How long after the answer the call ended, where it did meanwhile.
     pub(in crate::check) ended: Option<Duration>,
@@ -106,7 +106,7 @@ pub(in crate::check) const B_TO_A: Figures = Figures {
 };
 
 impl Hearing<'_> {
-    /// Time that it was listened.
+    /// Length of the listening.
     fn time(&self) -> Duration {
         self.looked.saturating_duration_since(self.listened)
     }

@@ -55,7 +55,7 @@ pub(in crate::check) fn why<'a>(
         // all says 5xx.
         Why::DoNotDisturb => says_little || matches!(status, 486 | 600),
         Why::CallLimit => matches!(status, 403 | 480 | 486 | 600 | 603),
-        // Who is not known or not registered may be the caller.
+        // The party that is not known or not registered may be the caller.
         Why::Absent | Why::Unknown => says_little && status != 403,
         _ => says_little,
     };

@@ -15,7 +15,7 @@ use crate::check::scene::Seen;
 use crate::check::{Finding, ForkResult, ForkRound, ForkRung, RingOrder, Severity, Side, Verdict};
 use std::time::Duration;
 
-/// Who is called as one, in words. Parties have numbers: the caller 0, then the ends, then a second caller.
+/// The group or devices that are called as one, in words. Parties have numbers: the caller 0, then the ends, then a second caller.
 #[derive(Debug, Clone, Copy)]
 pub(in crate::check) struct Group<'a> {
     /// The Request-URI.

@@ -9,7 +9,7 @@ use crate::ua::call::Hold as How;
 
 const ZERO_ADVICE: &str = "platform: c=0.0.0.0 is a hold (RFC 3264 sec. 8.4); phone: newer firmware, or the setting for hold by a=sendonly";
 
-/// Who holds whom, how, and what came of it.
+/// Holder and held party, the way of holding, and its result.
 pub(in crate::check) struct Holding<'a> {
     pub(in crate::check) how: How,
     pub(in crate::check) holder: &'a str,
@@ -131,7 +131,7 @@ pub(in crate::check) fn dropped(holding: &Holding<'_>, reasons: &str) -> StepVer
         "media-timeout",
         Side::Peer,
         format!("the platform ended the held call{why} (H15)"),
-        "platform: no media is what a hold is; a longer timeout for held calls, or none",
+        "platform: a hold has no media by its nature; a longer timeout for held calls, or none",
     )
 }
 

@@ -14,7 +14,7 @@ use crate::ua::call::Rejection;
 pub(in crate::check) struct Refused<'a> {
     pub(in crate::check) rejection: &'a Rejection,
     pub(in crate::check) response: Option<&'a Message>,
-    /// Whom we called.
+    /// The callee.
     pub(in crate::check) target: &'a str,
     /// The callee's name, where it is ours and registered.
     pub(in crate::check) registered_callee: Option<&'a str>,
@@ -109,7 +109,7 @@ pub(in crate::check) fn judge(refused: &Refused<'_>) -> StepVerdict {
                     ""
                 }
             ),
-            "a forwarding is set for who was called, or a route leads elsewhere: look at the account's forwarding; phones differ in whether they follow (ringback: --follow-redirects); platform: follow redirections itself",
+            "a forwarding is set for the callee, or a route leads elsewhere: look at the account's forwarding; phones differ in whether they follow (ringback: --follow-redirects); platform: follow redirections itself",
         ),
         402 => because(refused, Why::NoCredit, &status, fail),
         403 => because(refused, Why::Barred, &status, fail),

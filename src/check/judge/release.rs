@@ -121,7 +121,7 @@ fn known(end: &End<'_>, ended: &Ended) -> Option<StepVerdict> {
         return Some(ack_lost(end, &format!("ended by the far side after {seconds:.0} s")));
     }
     let interval = session_interval(trace)?;
-    // Who misses a refresh hangs up between two thirds of the interval and its end (RFC 4028 sec. 10).
+    // A party that misses a refresh hangs up between two thirds of the interval and its end (RFC 4028 sec. 10).
     let due = interval * 3 / 5..=interval + Duration::from_secs(5);
     due.contains(&passed).then(|| {
         let interval = interval.as_secs();

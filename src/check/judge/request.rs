@@ -121,7 +121,7 @@ impl RequestEnd {
                 NO_FINAL_ANSWER,
                 Side::Peer,
                 seen,
-                "platform: it took the request, and whoever it asked for the answer is silent: look at the far end of this call and at what stands between",
+                "platform: it took the request, and whoever it asked for the answer is silent: look at the far end of this call and at the devices in between",
             ),
             Reply::Unusable(from, unused) => {
                 let mut judged = unused.judge(kind.what.trim_start_matches("the "), *from);

@@ -257,7 +257,7 @@ fn not_answered(setup: &Setup<'_>) -> StepVerdict {
                 "{} is redirected ({status}) to {to}, which rang and was not answered in {seconds:.0} s: cancelled",
                 setup.callee.as_ref().map_or(target, |callee| callee.name)
             ),
-            "look at the forwarding of who was called; who is there may have been rung by this check",
+            "look at the forwarding of the callee; this check may have rung whoever answers there",
         );
     }
     let Some(callee) = &setup.callee else {
@@ -370,7 +370,7 @@ pub(in crate::check) fn result(seen: &Seen, callee: Option<&Seen>, is_answered_a
     }
 }
 
-/// Who sent an answer: its program, and its Contact.
+/// The sender of an answer: its program, and its Contact.
 pub(in crate::check) fn answerer(response: &Message) -> String {
     let server = header(response, HeaderName::Server);
     let program = if server.is_empty() { header(response, HeaderName::UserAgent) } else { server };
@@ -378,7 +378,7 @@ pub(in crate::check) fn answerer(response: &Message) -> String {
     [program, contact].into_iter().filter(|text| !text.is_empty()).collect::<Vec<_>>().join(" at ")
 }
 
-/// Who answered the caller of `target`, in words: by whom it was redirected to, or by the answer itself.
+/// The party that answered the caller of `target`, in words: by whom it was redirected to, or by the answer itself.
 pub(in crate::check) fn who_answered(caller: &Seen, trace: &Trace, target: &str) -> String {
     match &caller.redirected {
         Some((status, to)) => format!("{to}, to which {target} was redirected ({status})"),
@@ -389,7 +389,7 @@ pub(in crate::check) fn who_answered(caller: &Seen, trace: &Trace, target: &str)
 fn answers(trace: &Trace) -> Option<String> {
     let answer = trace.all(Direction::Received, What::Response(Method::Invite, 200, 299)).next()?;
     let mut who = answerer(&answer.message);
-    // Whom the platform asked in the callee's place.
+    // The party that the platform asked in the callee's place.
     for name in [HeaderName::HistoryInfo, HeaderName::Diversion] {
         let shown = header(&answer.message, name);
         if !shown.is_empty() {

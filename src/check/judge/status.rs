@@ -38,7 +38,7 @@ const TELLING: [&str; 16] = [
     "Allow-Events",
     "Recv-Info",
     "Alert-Info",
-    // Who was asked in whose place (RFC 5806, RFC 7044).
+    // The party that was asked, and in whose place (RFC 5806, RFC 7044).
     "Diversion",
     "History-Info",
 ];
@@ -210,7 +210,7 @@ pub(in crate::check) fn meaning(said: &Said) -> Option<Meaning> {
             "use-proxy",
             Setup,
             format!("it wants requests to come through the proxy {}", said.contacts_or_nowhere()),
-            "set this proxy as the outbound proxy (--proxy; on the phone: outbound proxy)",
+            "set this proxy as the outbound proxy (--outbound-proxy, or the column outbound_proxy of the account file; on the phone: outbound proxy)",
         ),
         380 => meaning_of(
             "alternative-service",
@@ -281,7 +281,7 @@ pub(in crate::check) fn meaning(said: &Said) -> Option<Meaning> {
         421 => meaning_of(
             "extension-required",
             Peer,
-            format!("it takes only who has the extension {}", note("Require")),
+            format!("it takes only callers with the extension {}", note("Require")),
             "switch the extension on where the phone has it; platform: do not demand what old phones lack",
         ),
         428 | 436..=438 => meaning_of(
@@ -324,7 +324,7 @@ pub(in crate::check) fn meaning(said: &Said) -> Option<Meaning> {
             "undecipherable",
             Peer,
             "it cannot read an encrypted body",
-            "platform: nothing of ours is encrypted; look at what stands between",
+            "platform: nothing of ours is encrypted; look at the devices in between",
         ),
         494 => meaning_of(
             "security-agreement",
@@ -366,7 +366,7 @@ pub(in crate::check) fn meaning(said: &Said) -> Option<Meaning> {
         408 | 504 => meaning_of(
             "nobody-behind-the-proxy",
             Peer,
-            "a proxy answers, what is behind it does not",
+            "a proxy answers, the server behind it does not",
             "platform: the registrar or device behind the proxy is down or not reachable from it",
         ),
         500 | 502 => meaning_of(

@@ -13,7 +13,7 @@ use std::time::Duration;
 /// Datagrams beyond this size are cut into fragments on most paths, and dropped on some (RFC 3261 sec. 18.1.1).
 pub(in crate::check) const LARGE: usize = 1_300;
 
-/// No answer has a body of so many bytes: who announces one means something else.
+/// Size in bytes that no answer's body has: a Content-Length of that much means something else.
 const ABSURD: usize = 1 << 20;
 
 /// Something that came and was no answer.
@@ -51,7 +51,7 @@ pub(in crate::check) enum Unused {
     Closed { times: usize, spoke: Option<Duration> },
 }
 
-/// Who speaks something else.
+/// The program that speaks something else.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::check) enum Alien {
     Tls,
@@ -365,7 +365,7 @@ impl Unused {
                 Side::Peer,
                 "answer-unmatched",
                 open(format!("{status}: there is no such status (100 to 699)")),
-                "platform fault: look at who answers so; no phone takes it",
+                "platform fault: find out which program answers with it; no phone takes it",
             ),
             Unused::Reflected => (
                 Side::Path,

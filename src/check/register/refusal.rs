@@ -189,7 +189,7 @@ fn of(refused: &Refused<'_>, said: &Said) -> Meaning {
                 _ => "it cannot register this address now",
             }
             .to_owned(),
-            "platform: the status belongs to calls; look at what answers a REGISTER so",
+            "platform: the status belongs to calls; find out which program answers a REGISTER with it",
         ),
         603 | 606 | 607 | 608 => fail(
             "declined",
@@ -242,10 +242,7 @@ fn unknown(said: &Said) -> Meaning {
     let (code, advice) = match said.status {
         500..=599 => ("registrar-failed", "platform: look at its logs for this Call-ID"),
         _ if said.notes.is_empty() => ("refused", "second line: the platform's log of this Call-ID says why"),
-        _ => (
-            "refused",
-            "what stands in brackets is its reason; second line: the platform's log of this Call-ID",
-        ),
+        _ => ("refused", "its reason is in brackets; second line: the platform's log of this Call-ID"),
     };
     Meaning { verdict: Verdict::Fail, code, side: Side::Peer, says: says.to_owned(), advice }
 }

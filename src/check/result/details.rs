@@ -3,25 +3,25 @@
 use super::{DtmfResult, ForkResult, HoldResult, RegisterResult, TransferResult};
 use crate::check::Name;
 
-/// What a check came to, by kind of check.
+/// The result of a check, by kind of check.
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub enum Details {
-    /// What became of digits, for each method in the order in which they were sent.
+    /// Results of digits, for each method in the order in which they were sent.
     Dtmf(Vec<DtmfResult>),
-    /// What a transfer came to.
+    /// The result of a transfer.
     Transfer(Box<TransferResult>),
-    /// What a check of forking came to.
+    /// The result of a check of forking.
     Fork(Box<ForkResult>),
-    /// What a hold came to.
+    /// The result of a hold.
     Hold(Box<HoldResult>),
-    /// Who is bound.
+    /// The bindings.
     Register(RegisterResult),
-    /// What an embedder's own check came to.
+    /// The result of an embedder's own check.
     Other(Other),
 }
 
-/// What an embedder's own check came to, in a form that only the embedder knows.
+/// The result of an embedder's own check, in a form that only the embedder knows.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 #[cfg_attr(feature = "json", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]

@@ -4,7 +4,7 @@ use crate::check::Name;
 use crate::media::digit::Digit;
 use crate::media::dtmf::{Judged, Observation, Way};
 
-/// What became of digits that were sent by one method.
+/// Results of digits that were sent by one method.
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub struct DtmfResult {

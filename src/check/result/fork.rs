@@ -21,7 +21,7 @@ pub enum ForkTrial {
 }
 
 impl ForkTrial {
-    /// All, in the order in which they are tried unless told.
+    /// All, in the order in which they are tried by default.
     pub const ALL: [ForkTrial; 4] =
         [ForkTrial::Answer, ForkTrial::Race, ForkTrial::Refuse, ForkTrial::SecondCall];
 
@@ -53,7 +53,7 @@ impl FromStr for ForkTrial {
     }
 }
 
-/// What is to become of a second call while one end is in a call.
+/// The treatment expected of a second call while one end is in a call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum SecondCall {
     /// The end that is in a call rings as well: call waiting.
@@ -99,7 +99,7 @@ impl FromStr for SecondCall {
     }
 }
 
-/// What a check of forking came to. Ends are numbered from 0.
+/// The result of a check of forking. Ends are numbered from 0.
 #[derive(Debug, Clone, PartialEq, Default)]
 #[non_exhaustive]
 pub struct ForkResult {
@@ -152,7 +152,7 @@ impl fmt::Display for RingOrder {
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub struct ForkRound {
-    /// What was tried.
+    /// The trial.
     pub trial: ForkTrial,
     /// The ends that were rung, in order.
     pub rang: Vec<ForkRung>,
@@ -166,11 +166,11 @@ pub struct ForkRound {
     pub winner: Option<usize>,
     /// The others, and how their ringing or their call was ended.
     pub released: Vec<ForkReleased>,
-    /// Whom each party heard, the caller first and then the ends (0 is the caller, 1 the first end); empty where it did not come to that.
+    /// The parties that each one heard, the caller first and then the ends (0 is the caller, 1 the first end); empty where it did not come to that.
     pub heard: Vec<Vec<usize>>,
     /// Ends that the second call rang, where there was one.
     pub second_rang: Vec<usize>,
-    /// What the caller's INVITE was refused with; of the second call, where there was one.
+    /// The status that refused the caller's INVITE; of the second call, where there was one.
     pub refusal: Option<u16>,
     /// From the (first) answer of an end to the caller's.
     pub answer: Option<Duration>,

@@ -3,7 +3,7 @@
 use crate::ua::call::Hold as How;
 use std::fmt;
 
-/// What one end hears during a hold.
+/// Sound that one end hears during a hold.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum HeardOnHold {
@@ -15,7 +15,7 @@ pub enum HeardOnHold {
     ComfortNoise,
     /// Audio above -40 dBm0 that is no party's tone: music on hold, an announcement, or another sound.
     OtherSound,
-    /// The tone of the party with this number: 0 the caller, 1 the called one, 2 the target of a transfer.
+    /// The tone of the party with this number: 0 the caller, 1 the callee, 2 the target of a transfer.
     Tone(usize),
 }
 
@@ -31,7 +31,7 @@ impl HeardOnHold {
         }
     }
 
-    /// Whose tone.
+    /// The party that sends the tone.
     pub const fn party(self) -> Option<usize> {
         match self {
             HeardOnHold::Tone(party) => Some(party),
@@ -59,11 +59,11 @@ impl HeardOnHold {
     }
 }
 
-/// What a hold came to, for programs.
+/// The result of a hold, for programs.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct HoldResult {
-    /// The names of the caller and the called one.
+    /// The names of caller and callee.
     pub parties: [String; 2],
     /// Which of them holds.
     pub holder: usize,
@@ -73,9 +73,9 @@ pub struct HoldResult {
     pub answer: Option<String>,
     /// Was the other end told of it?
     pub passed_on: Option<bool>,
-    /// What the held end hears.
+    /// Sound that the held end hears.
     pub heard_on_hold: Option<HeardOnHold>,
-    /// What the holder hears; the held one's tone would be a fault.
+    /// Sound that the holder hears; the held one's tone would be a fault.
     pub holder_hears: Option<HeardOnHold>,
     /// The direction of the answer to the resumption.
     pub resume_answer: Option<String>,

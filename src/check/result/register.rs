@@ -1,6 +1,6 @@
 //! Who is bound, for programs.
 
-/// What a registrar listed for an account when it was asked first.
+/// The bindings that a registrar listed for an account when it was asked first.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 #[cfg_attr(feature = "json", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]

@@ -46,23 +46,23 @@ impl FromStr for TransferKind {
     }
 }
 
-/// What a transfer came to, for programs.
+/// The result of a transfer, for programs.
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub struct TransferResult {
     /// Which.
     pub kind: TransferKind,
-    /// The names of the parties: the caller, the called one, the target.
+    /// The names of the parties: caller, callee, target.
     pub parties: [String; 3],
     /// Which of them transferred.
     pub transferor: usize,
-    /// Who heard whom before; `None` when it did not come to that.
+    /// The parties that heard each other before the transfer; `None` when it did not come to that.
     pub before: Option<Heard>,
-    /// Who heard whom while the transferor talked to the target; `None` when it did not.
+    /// The parties that heard each other while the transferor talked to the target; `None` when it did not.
     pub during: Option<Heard>,
-    /// What the transferee heard meanwhile, on hold.
+    /// Sound that the transferee heard meanwhile, on hold.
     pub heard_on_hold: Option<HeardOnHold>,
-    /// Who heard whom after.
+    /// The parties that hear each other after the transfer.
     pub after: Option<Heard>,
     /// The keys that asked for it instead of a REFER, e.g. `##,203`.
     pub keys: Option<String>,
@@ -82,11 +82,11 @@ pub struct TransferResult {
     pub identity: Identity,
     /// Legs that were still up and should not be.
     pub legs_left: usize,
-    /// What became of the transferee, in words.
+    /// Fate of the transferee, in words.
     pub transferee: String,
 }
 
-/// Who hears whom: `0.[listener][speaker]`, by the numbers of the parties.
+/// Matrix of the parties that hear each other: `0.[listener][speaker]`, by the numbers of the parties.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Heard(pub [[bool; 3]; 3]);
 
@@ -137,7 +137,7 @@ impl Heard {
     }
 }
 
-/// What one message says of the party behind it.
+/// The identity that one message gives of the party behind it.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub struct Shown {
@@ -153,7 +153,7 @@ pub struct Shown {
     pub referred_by: Option<String>,
 }
 
-/// Whom a party takes the other one for, after the transfer.
+/// The identity under which each party sees the other after the transfer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Sees {
@@ -187,14 +187,14 @@ pub struct Identity {
     pub transferee_first: Option<Shown>,
     /// The transferor in its call to the target, to the target; where it made none, in the first call to the transferee.
     pub transferor_first: Option<Shown>,
-    /// Who calls, or talks now, to the target after the transfer: by the INVITE for it, or by the last re-INVITE or UPDATE that names
+    /// The party that calls, or talks now, to the target after the transfer: by the INVITE for it, or by the last re-INVITE or UPDATE that names
     /// somebody. `None` when it was told nothing.
     pub to_target: Option<Shown>,
     /// The same to the transferee; `None` also where it called the target itself.
     pub to_transferee: Option<Shown>,
-    /// Whom the target sees; `None` when the two are not joined.
+    /// The identity that the target sees; `None` when the two are not joined.
     pub target_sees: Option<Sees>,
-    /// Whom the transferee sees.
+    /// The identity that the transferee sees.
     pub transferee_sees: Option<Sees>,
 }
 

@@ -23,11 +23,11 @@ const LATE: Duration = Duration::from_secs(10);
 /// A call as it is asked for.
 #[derive(Debug, Clone, Copy)]
 pub(in crate::check) struct Dial<'a> {
-    /// Who calls.
+    /// The caller.
     pub(in crate::check) from: usize,
     /// The Request-URI.
     pub(in crate::check) target: &'a str,
-    /// Who is called, where it is one of ours.
+    /// The callee, where it is one of ours.
     pub(in crate::check) callee: Option<usize>,
     /// The call itself is to reach the callee: no menu and no group lies between.
     pub(in crate::check) is_direct: bool,
@@ -104,7 +104,7 @@ impl Scene<'_> {
         is_told: bool,
     ) -> Result<Option<usize>, StepVerdict> {
         let callee = dial.callee;
-        // Who is ours rings by what came to it, whether the caller was told (`is_told`) or not.
+        // One of ours rings by the INVITE that came to it, whether the caller was told (`is_told`) or not.
         let rings = |ends: &super::Ends| {
             ends.seen(leg).is_none_or(|seen| {
                 seen.is_over()

@@ -63,9 +63,9 @@ impl Scene<'_> {
     /// One of them could not be reached, or not be registered.
     pub(super) async fn open(&mut self, Cast { roles, follow_redirects }: Cast<'_>) -> Step {
         for (number, role) in roles.iter().enumerate() {
-            let same = |other: &Role<'_>| other.account.has_same_aor(role.account);
-            if !role.is_device && roles.iter().take(number).any(same) {
-                return Err(self.given_twice(role));
+            let same = |other: &&Role<'_>| other.account.has_same_aor(role.account);
+            if let Some(other) = roles.iter().take(number).find(same).filter(|_| !role.is_device) {
+                return Err(self.given_twice(role, other.step));
             }
             if role.account.name() != role.account.aor() {
                 self.run.fact("account", role.account.name());
@@ -86,8 +86,9 @@ impl Scene<'_> {
 
 impl Scene<'_> {
     /// One account cannot be two parties: its own call would come to it.
-    fn given_twice(&mut self, role: &Role<'_>) -> Stopped {
-        let seen = format!("{} is given twice; name two different accounts", role.account.name());
+    fn given_twice(&mut self, role: &Role<'_>, other: &str) -> Stopped {
+        let (name, step) = (role.account.name(), role.step);
+        let seen = format!("{name} is given twice, as {other} and as {step}; name different accounts");
         self.run.skip(role.step, seen.clone());
         self.run.find(Finding::new(
             "account-given-twice",

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 /// A tone heard for this long is heard.
 const HEARD: Duration = Duration::from_millis(300);
-/// How long is listened.
+/// Length of a listening window.
 const LISTEN: Duration = Duration::from_millis(1_200);
 /// What was on its way, and the last block of what was heard before.
 const SETTLE: Duration = Duration::from_millis(200);
@@ -31,7 +31,7 @@ pub(in crate::check) struct Ear {
     pub(in crate::check) else_heard: Duration,
 }
 
-/// Who of three parties heard whom in one window, and what else.
+/// Tones that three parties heard of each other in one window, and other sound.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub(in crate::check) struct Ears {
     pub(in crate::check) heard: Heard,
@@ -52,7 +52,7 @@ impl Ears {
 }
 
 impl Scene<'_> {
-    /// Who hears whom, in every leg that is up, from now on for one window.
+    /// Listens for one window in every leg that is up: which party hears which.
     ///
     /// # Errors
     /// The check has to end.
@@ -91,7 +91,7 @@ impl Scene<'_> {
         }
     }
 
-    /// Who has heard whom since the last time that it was asked again, without waiting.
+    /// Tones heard since listening last started again, without waiting.
     pub(in crate::check) async fn heard_so_far(&self) -> Heard {
         let mut heard = Heard::default();
         for leg in self.ends.legs.iter().filter(|leg| leg.seen.is_up()) {
@@ -128,7 +128,7 @@ impl Ends {
         self.legs.iter().any(|leg| leg.party == party && leg.seen.is_up())
     }
 
-    /// Listens anew in every leg that is up; `None` when the check has to end.
+    /// Starts listening again in every leg that is up; `None` when the check has to end.
     pub(in crate::check) async fn listen(&mut self, run: &mut Run) -> Option<Vec<Ear>> {
         if let Until::Interrupted(_) = self.rest(run, SETTLE).await {
             return None;
@@ -168,7 +168,7 @@ impl Ends {
     }
 }
 
-/// How many of the packets that were due while it was listened did go out: fewer where the machine does not get to them.
+/// Share of the packets due in the listening window that went out: less than 1 where the machine was too slow.
 #[derive(Debug, Default)]
 pub(super) struct Pace {
     due: f64,

@@ -38,7 +38,7 @@ pub(in crate::check) struct Ends {
     pub(in crate::check) dialled: Vec<String>,
     /// Calls that ring and will be answered.
     answers: Vec<(Instant, usize)>,
-    /// The part of our packets that went out in time while it was listened last; `None` where none was due.
+    /// Share (0 to 1) of the packets due in the last listening window that were sent in time; `None` where none was due.
     pub(in crate::check) sent_share: Option<f64>,
 }
 
@@ -264,12 +264,18 @@ impl Ends {
         for party in &mut self.parties {
             party.expect = None;
         }
+        let (mut up, mut ringing) = (false, false);
         for leg in self.legs.iter().filter(|leg| !leg.seen.is_over()) {
+            up |= leg.seen.answered.is_some();
+            ringing = true;
             leg.handle.hang_up(None).await;
         }
         let ended = self.until(run, CURTAIN, |stage| stage.legs.iter().all(|leg| leg.seen.is_over())).await;
-        if ended != Until::Done {
-            self.tell_left(run);
+        match ended {
+            Until::Done if up => run.ended_calls("the call was hung up"),
+            Until::Done if ringing => run.ended_calls("the call was cancelled"),
+            Until::Done => {}
+            _ => self.tell_left(run),
         }
         let withheld = self.legs.iter().flat_map(|leg| {
             let party = self.parties.get(leg.party);
@@ -305,7 +311,7 @@ impl Ends {
 impl Ends {
     /// Tells which of our calls did not end.
     fn tell_left(&self, run: &mut Run) {
-        // Whom we never heard of there is nothing to hang up.
+        // Where no message of the call came, there is nothing to hang up.
         let open = self.legs.iter().filter(|leg| !leg.seen.is_over() && run.has_heard(leg.handle.call_id()));
         let taken = |leg: &&Leg| {
             let trace = run.trace(leg.handle.call_id());

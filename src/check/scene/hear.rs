@@ -29,7 +29,7 @@ pub(in crate::check) struct Heard {
     pub(in crate::check) caller: HeardAt,
     /// At the callee's end.
     pub(in crate::check) callee: HeardAt,
-    /// When it was listened from, and to.
+    /// Beginning and end of the listening.
     pub(in crate::check) from: Instant,
     pub(in crate::check) to: Instant,
     /// Share (0 to 1) of the packets due at both ends that were sent in time; `None` where none was due.
@@ -40,7 +40,7 @@ pub(in crate::check) struct Heard {
 #[derive(Default)]
 pub(in crate::check) struct HeardAt {
     pub(in crate::check) report: MediaReport,
-    /// RTP packets that came while it listened.
+    /// RTP packets that came during the listening.
     pub(in crate::check) packets: u64,
     /// When the other's tone was in what came last.
     pub(in crate::check) last: Option<Instant>,

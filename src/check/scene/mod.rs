@@ -49,7 +49,7 @@ pub(super) trait Course: Sync {
     /// The names of all steps, in their order. Those that were not reached are written down as not run.
     fn steps(&self) -> Vec<&'static str>;
 
-    /// Who takes part.
+    /// The parties.
     fn cast(&self) -> Cast<'_>;
 
     /// The steps behind the opening of the ends, until one keeps out the rest.

@@ -92,7 +92,7 @@ impl Registering {
 /// What to do with a call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::check) struct Expect {
-    /// Answers so long after the INVITE; `None`: only rings.
+    /// Time from the INVITE to the answer; `None`: only rings.
     pub(in crate::check) answer_after: Option<Duration>,
     /// Refuses with this status instead.
     pub(in crate::check) refuse: Option<u16>,
@@ -230,7 +230,7 @@ impl Party {
         (!self.quiet).then(|| self.tone.tone())
     }
 
-    /// Whose challenges it answers in calls: those of its registrar and proxies.
+    /// The servers whose challenges it answers in calls: its registrar and proxies.
     fn trust(&self) -> Trust {
         let mut realms = self.realms.clone();
         let aor = Uri::parse(self.account.aor().as_bytes()).ok();
@@ -249,7 +249,7 @@ impl Party {
         call::Redirects::Hosts(hosts)
     }
 
-    /// Who it is in a call.
+    /// Its identity in a call.
     pub(super) fn call_config(&self) -> impl FnOnce(Local) -> call::Config + use<> {
         let (from, contact) = (self.account.aor().to_owned(), self.session.contact().to_owned());
         let (credentials, routes) = (self.account.credentials().clone(), self.account.routes());

@@ -72,7 +72,7 @@ impl Scene<'_> {
     }
 
     /// This leg's call, which was not answered, was given up: waits this time for its end. Where the CANCEL was answered, the final
-    /// response may take up to 64*T1 (RFC 3261 sec. 9.1), for a proxy waits so long for a branch of which nothing comes (sec. 16.7): an
+    /// response may take up to 64*T1 (RFC 3261 sec. 9.1), for a proxy waits that time for a branch of which nothing comes (sec. 16.7): an
     /// unplugged device. Gives the time that it took.
     ///
     /// # Errors

@@ -31,7 +31,7 @@ impl Entry {
     }
 }
 
-/// A message, as it is looked for.
+/// The kind of a message that is searched for.
 #[derive(Clone, Copy)]
 pub(in crate::check) enum What<'a> {
     Request(Method<'a>),

@@ -21,7 +21,7 @@ struct Consulted {
     leg: usize,
     /// Its dialog, where the transfer takes it over.
     replaces: Option<Replaces>,
-    /// Who heard whom meanwhile.
+    /// The parties that heard each other meanwhile.
     during: Option<Heard>,
     on_hold: Option<HeardOnHold>,
     is_held: bool,

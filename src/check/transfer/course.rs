@@ -60,6 +60,7 @@ impl Course for Transfer {
     async fn play(&self, scene: &mut Scene<'_>, result: &mut Self::Result) -> Step {
         let wanted = self.wanted();
         let result = result.insert(self.nothing_yet(&wanted));
+        scene.run.fact("kind", self.kind.as_str());
         let expected = self.expected(scene, &wanted);
         scene.obeys(wanted.transferee, expected);
 
@@ -129,7 +130,7 @@ impl Transfer {
         }
     }
 
-    /// Whom the transferee calls when it is asked to: the target, by each of its names, and nobody else.
+    /// The URIs that the transferee calls when it is asked to: the target, by each of its names, and nobody else.
     fn expected(&self, scene: &Scene<'_>, wanted: &Wanted) -> Vec<String> {
         let mut names = vec![self.c.aor().to_owned(), wanted.uri.clone(), self.c.user().to_owned()];
         names.extend(scene.ends.parties.get(wanted.target).map(Party::contact_user));

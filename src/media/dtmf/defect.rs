@@ -12,7 +12,7 @@ pub enum By {
     Info,
     /// A telephone event came as well.
     Rfc4733,
-    /// Its event was begun anew under another timestamp (failure D05).
+    /// Its event began again under another timestamp (failure D05).
     Restart,
     /// It came twice by the same way, each a press of its own.
     Repeat,

@@ -40,7 +40,7 @@ pub(super) fn milliseconds(value: Duration) -> f64 {
     value.as_micros() as f64 / 1_000.0
 }
 
-/// The time of so many milliseconds; nothing for what is no time.
+/// The time of a number of milliseconds; `None` for a number that is no time.
 pub(super) fn duration(milliseconds: f64) -> Duration {
     // A cast from a float saturates, and takes what is no number for 0.
     Duration::from_micros((milliseconds * 1_000.0).round() as u64)

@@ -119,6 +119,8 @@ struct Account {
     accepted: u32,
     /// 200s with expires=0 that were given, for `R05:zero`.
     zeros: u32,
+    /// 423s with a minimum over the one before, for `R02:second`; from 0 again once one is accepted.
+    raised: u32,
 }
 
 /// The registrar.
@@ -197,7 +199,7 @@ impl Registrar {
         if let Some(old) = self.accounts.remove(&user.name) {
             held.extend(old.bindings.live(now).filter(|binding| binding.source.is_some()).cloned());
         }
-        let account = Account { bindings: Bindings::new(held), user, accepted: 0, zeros: 0 };
+        let account = Account { bindings: Bindings::new(held), user, accepted: 0, zeros: 0, raised: 0 };
         self.accounts.insert(account.user.name.clone(), account);
     }
     /// Takes a user and its bindings away; `false` when there is none.
@@ -332,6 +334,11 @@ impl Registrar {
         if let Some(asked) = wish.binds()
             && let Some(min_expires) = self.too_brief(&user, asked)
         {
+            if user.has(Kind::TooBrief(Brief::AlwaysMore))
+                && let Some(account) = self.accounts.get_mut(name)
+            {
+                account.raised = account.raised.saturating_add(1);
+            }
             return self.interval_too_brief(request, min_expires);
         }
         if user.has(Kind::ZeroExpires) && wish.binds().is_some() {
@@ -354,6 +361,15 @@ impl Registrar {
         };
         if let Err(denied) = account.bindings.apply(now, &wish, &rules, request, *flow) {
             return self.denied(now, &user, request, denied);
+        }
+        if wish.binds().is_some() && account.raised > 0 {
+            // A phone that obeys each minimum would go on for ever.
+            tracing::warn!(
+                user = name,
+                "R02:second: Min-Expires was raised {}; from {MOST_RAISED} s on a registration is accepted",
+                if account.raised == 1 { "once".to_owned() } else { format!("{} times", account.raised) }
+            );
+            account.raised = 0;
         }
         self.listed(now, &user, request, &wish)
     }

@@ -62,7 +62,7 @@ fn all_digits_to_a_user_of_info_arrive_by_all_methods() {
     }
 }
 
-/// The caller's side has agreed on telephone-event; what Asterisk makes of the digits depends on the called one.
+/// The caller's side has agreed on telephone-event; what Asterisk makes of the digits depends on the callee.
 fn by_events(to: &str, outcome: &Outcome) {
     let (event, info, found) = match to {
         "info" => ("info", "info", &["info peer converted"][..]),
@@ -92,7 +92,7 @@ fn all_digits_of_a_user_of_info_arrive_but_by_events_that_are_not_agreed_on() {
 #[test]
 fn all_digits_of_a_user_of_inband_arrive_but_by_events_that_are_not_agreed_on() {
     from("inband", &["rfc4733", "info", "auto", "auto_info"], |to, outcome| {
-        // dtmf_mode=inband: no telephone-event here either; Asterisk listens for tones where the called one wants events.
+        // dtmf_mode=inband: no telephone-event here either; Asterisk listens for tones where the callee wants events.
         let (info, inband, more) = match to {
             "info" => ("info", "inband", &[][..]),
             _ => ("rfc4733", "rfc4733", &["info peer converted", "info peer converted"][..]),

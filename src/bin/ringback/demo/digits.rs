@@ -27,10 +27,10 @@ const CASES: &[Case] = &[
     Case { user: "rosa", fault: "D06", verdict: Verdict::Fail, code: "digits-merged" },
 ];
 
-/// What came of the calls.
+/// Results of the calls.
 pub(super) struct Called {
     pub(super) rows: Vec<(String, Outcome)>,
-    /// What differs from what should have come.
+    /// Difference from the expected verdict.
     pub(super) objections: Vec<String>,
 }
 

@@ -17,10 +17,13 @@ use std::time::Duration;
 
 /// Start the embedded network with healthy and faulty accounts, check them, and show the verdicts.
 ///
-/// Everything stays in this process and on 127.0.0.1. Exit status 0 when every verdict is the one that its fault should give, 1
-/// when one is not.
+/// Everything stays in this process and on 127.0.0.1.
 #[derive(Debug, clap::Args)]
+#[command(after_help = EXIT)]
 pub(crate) struct Arguments {}
+
+const EXIT: &str =
+    "Exit status: 0 every verdict is the one that its fault should give, 1 one is not, 3 interrupted.";
 
 /// An account of the demo, and what should come of it.
 struct Case {
@@ -66,7 +69,7 @@ const CASES: &[Case] = &[
 
 /// Asks for a pause, which the probe grants to the whole registrar: it gets one of its own.
 const BUSY: &str = "R14";
-/// Whose password nobody knows.
+/// The user whose password nobody knows.
 const FORGETFUL: &str = "nora";
 const VARIABLE: &str = "RINGBACK_DEMO_PASSWORD_OF_NORA";
 
@@ -85,13 +88,13 @@ impl Case {
         if self.fault.is_empty() { Ok(healthy) } else { healthy.fault(self.fault) }
     }
 
-    /// What differs from what should have come.
+    /// Difference from the expected verdict.
     fn objection(&self, outcome: &Outcome) -> Option<String> {
         objection(&self.name(), (self.verdict, self.code), outcome)
     }
 }
 
-/// What differs from the verdict and the code that should have come.
+/// Difference from the expected verdict and code.
 fn objection(name: &str, (verdict, code): (Verdict, &str), outcome: &Outcome) -> Option<String> {
     let has_code = code.is_empty() || outcome.findings.iter().any(|finding| finding.code == code);
     if outcome.verdict == verdict && has_code {
@@ -137,7 +140,7 @@ pub(crate) async fn run(_: Arguments) -> Result<Exit, Failure> {
     config.grace = GRACE;
     let probe = Probe::with(config).await?;
     let stopper = probe.clone();
-    let interrupt = Interrupt::watch(move || stopper.stop());
+    let interrupt = Interrupt::watch(move |by| stopper.stop_by(by));
     let server = healthy.addr(Udp).map(|address| address.to_string()).unwrap_or_default();
     say(&format!(
         "Checking {} accounts at the embedded network on {server}, in a few seconds ...\n\n",
@@ -199,5 +202,5 @@ fn closing(objections: &[String]) -> String {
                 Next: ringback register --help\n"
             .to_owned();
     }
-    format!("\nNot what should have come:\n  {}\n", objections.join("\n  "))
+    format!("\nExpected something else:\n  {}\n", objections.join("\n  "))
 }

@@ -13,7 +13,7 @@ const B: usize = 1;
 const RING: Duration = Duration::from_millis(200);
 /// How long early media has to last before it is taken for a menu that does not answer.
 const EARLY: Duration = Duration::from_secs(4);
-/// How often it is looked at meanwhile.
+/// Interval between two looks at the call meanwhile.
 const LOOK: Duration = Duration::from_millis(250);
 
 impl Dtmf {

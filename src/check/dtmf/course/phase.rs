@@ -15,7 +15,7 @@ const AFTER: Duration = Duration::from_millis(600);
 const HELD_BACK: Duration = Duration::from_secs(3);
 /// Time for each further one once they begin to come.
 const NEXT: Duration = Duration::from_millis(1_500);
-/// The longest time that they are looked for.
+/// Longest wait for the digits.
 pub(in crate::check::dtmf) const LONGEST: Duration = Duration::from_secs(10);
 /// The voice before the first digit that says how the path is.
 const BEFORE: Duration = Duration::from_millis(600);
@@ -81,7 +81,7 @@ async fn attempt(
     let mut lags = report.lags;
     lags.extend(scene.leg(legs.caller).report().await.lags);
     let late = Lateness::of(&log.sent_at, check.timing.on, &lags);
-    // Who did not send all of them knows no times.
+    // An end that did not send all of them knows no times.
     if log.sent_at.len() == expected.digits.len() {
         expected.sent_at = log.sent_at;
     }

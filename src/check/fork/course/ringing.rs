@@ -156,7 +156,7 @@ impl Trials<'_, '_, '_> {
         self.call.result.rang.iter().map(|rung| rung.end + 1).filter(rings).collect()
     }
 
-    /// Who is to answer: the one that was chosen, or else the last that rings.
+    /// The end that is to answer: the one that was chosen, or else the last that rings.
     pub(super) fn chosen(&self, ringing: &[usize]) -> Option<usize> {
         let wanted = self.fork.answers + 1;
         ringing.iter().copied().find(|party| *party == wanted).or(ringing.last().copied())
@@ -165,7 +165,7 @@ impl Trials<'_, '_, '_> {
     /// All stopped ringing before anybody answered: waits for what the caller is told, which says why.
     pub(super) async fn stopped_ringing(&mut self) -> Result<StepVerdict, Interrupted> {
         let caller = self.call.caller;
-        // A proxy that ends all branches waits for each of them (RFC 3261 sec. 16.7), and so long for one that is unplugged.
+        // A proxy that ends all branches waits for each of them (RFC 3261 sec. 16.7), an unplugged one included.
         let told = |ends: &Ends| ends.is_over(caller) || ends.is_up(caller);
         let time = self.scene.branch_time(caller);
         self.scene.until(time, told).await?;

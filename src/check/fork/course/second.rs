@@ -30,7 +30,7 @@ impl Trials<'_, '_, '_> {
     }
 
     async fn second_call(&mut self, busy: usize) -> Result<StepVerdict, StepVerdict> {
-        // Who still rings for the first call is none of the second's.
+        // An end that still rings for the first call is none of the second's.
         let mut wanted = self.expected.clone();
         wanted.retain(|party| *party == busy || self.scene.ends.is_over(self.leg(*party)));
         self.let_ring();

@@ -95,7 +95,7 @@ impl Trials<'_, '_, '_> {
             Ok(raced) => raced,
             Err(why) => (why.into(), Vec::new()),
         };
-        // Who did not race and rings on was told by the trial of one answer.
+        // An end that did not race and rings on was told by the trial of one answer.
         self.conclude(mark, judged, &known).await;
     }
 

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 /// More is a lossy path (failure H13).
 pub(super) const LOSS_PERCENT: f64 = 3.0;
-/// So many packets of another sender are no accident: a second's.
+/// Packets of another sender that are no accident: those of a second.
 const MANY: u64 = 50;
 const JITTER: Duration = Duration::from_millis(30);
 /// What our descriptions ask for.

@@ -25,7 +25,7 @@ fn plan() -> MediaPlan {
     }
 }
 
-/// Who sent this many packets.
+/// A sender of this many packets.
 fn source(ssrc: u32, remote: &str, packets: u64) -> Source {
     Source {
         ssrc,

@@ -98,7 +98,7 @@ pub(super) fn refused(digit: char, refusals: &[Refusal], alone: bool) -> DigitsV
             ("info-refused".into(), format!("{said}: the digit was not taken"), advice)
         }
     };
-    // Who takes no INFO has to say so, and has said so: as one method of several that is worth knowing and no fault.
+    // A peer that takes no INFO has to say so, and has said so: as one method of several that is worth knowing and no fault.
     let side = judged.finding.map_or(Side::Peer, |finding| finding.side);
     let mut severity = Severity::Error;
     if lacking && !alone {

@@ -20,13 +20,13 @@ pub(in crate::check) struct Menu<'a> {
     pub(in crate::check) way: Way,
     /// It speaks in early media and was not answered.
     pub(in crate::check) is_early: bool,
-    /// Who ended the call, where it is over.
+    /// The party that ended the call, where it is over.
     pub(in crate::check) ended_by: Option<By>,
     /// Digits that went out before the end, as far as the stream tells.
     pub(in crate::check) sent_before_the_end: usize,
     /// Digits in all.
     pub(in crate::check) of: usize,
-    /// Whom it had to ring.
+    /// The account that it had to ring.
     pub(in crate::check) callee: &'a str,
     /// How long that was waited for.
     pub(in crate::check) wait: Duration,

@@ -39,7 +39,7 @@ pub(in crate::check) struct Pressed {
     pub(in crate::check) evidence: Range<usize>,
 }
 
-/// What became of digits that were to be sent.
+/// Results of digits that were to be sent.
 #[derive(Debug)]
 pub(in crate::check) enum Fate {
     /// All were sent.
@@ -105,7 +105,7 @@ impl Pressed {
                 owed.extend(missing.map(|digit| digit.digit));
                 owed
             }
-            // Who refuses an INFO may have passed its digit on.
+            // A peer that refuses an INFO may have passed its digit on.
             (Fate::InfoRefused { at, .. }, _) => self.sent.iter().take(at + 1).copied().collect(),
             _ => Vec::new(),
         }

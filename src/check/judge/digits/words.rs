@@ -56,7 +56,7 @@ pub(super) fn finding(pressed: &Pressed, arrived: &Arrived, kind: Defect, alike:
             Severity::Info,
             Side::Peer,
             format!("sent by {from}, arrived by {to}"),
-            "legal; what takes digits at the far end has to take them by this way",
+            "legal; the far end has to take digits sent this way",
         ),
         Defect::Lost { .. } if alike.iter().all(|lost| is_dropped(arrived, *lost)) => error(
             "digits-lost",
@@ -155,7 +155,7 @@ pub(super) fn finding(pressed: &Pressed, arrived: &Arrived, kind: Defect, alike:
             "another-address",
             Side::Peer,
             format!(
-                "{which} came from another address than the voice: who takes media from one address hears none of them"
+                "{which} came from another address than the voice: a receiver that takes media from one address hears none of them"
             ),
             "platform: events belong into the voice's own stream",
         ),
@@ -321,7 +321,7 @@ fn doubled(way: Way, by: By, which: &str) -> Finding {
         ),
         By::Restart => (
             "event-restarted",
-            format!("the event of {which} was begun anew under another timestamp: it counts twice (D05)"),
+            format!("the event of {which} began again under another timestamp: it counts twice (D05)"),
             "firmware or platform: all packets of an event carry one timestamp (RFC 4733 sec. 2.3.2)",
         ),
         By::Repeat => (

@@ -151,7 +151,7 @@ pub(in crate::check) struct SecondCalled<'a> {
     pub(in crate::check) rung: &'a [usize],
     /// What the second caller was refused with.
     pub(in crate::check) refusal: Option<u16>,
-    /// Who answered the second caller, where somebody did: none of ours.
+    /// The party, none of ours, that answered the second caller, where one did.
     pub(in crate::check) answered_by: Option<&'a str>,
 }
 
@@ -222,7 +222,7 @@ pub(in crate::check) fn second_call(group: &Group<'_>, called: &SecondCalled<'_>
             "second-call-rings",
             Side::Peer,
             format!("{seen}; it is not to"),
-            "switch off call waiting, or let the group leave out who is busy; if it is on purpose, say so (--second-call rings)",
+            "switch off call waiting, or let the group leave out members that are busy; if it is on purpose, say so (--second-call rings)",
         ),
         (_, Some(SecondCall::Busy)) => StepVerdict::fail(
             "second-call-refused",

@@ -90,7 +90,7 @@ pub(in crate::check) fn judge(wanted: &Wanted, aors: [&str; 3], calls_itself: bo
     };
     let hidden = identity.transferee_first.as_ref().is_some_and(Shown::is_nobody);
     identity.target_sees = Some(match sees(identity.to_target.as_ref(), &transferees) {
-        // Who hid before the transfer may hide after it.
+        // A party that hid before the transfer may hide after it.
         Sees::Nobody if hidden => Sees::Right,
         seen => seen,
     });

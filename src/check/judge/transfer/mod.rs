@@ -67,7 +67,7 @@ impl Wanted {
     }
 }
 
-/// Who heard whom, and where the transferee is.
+/// The parties that heard each other, and the place of the transferee.
 #[derive(Debug, Clone, Copy, Default)]
 pub(in crate::check) struct Aftermath {
     pub(in crate::check) ears: Ears,
@@ -92,7 +92,7 @@ impl Aftermath {
         self.ears.else_heard.get(party).is_some_and(|time| *time >= SOUND)
     }
 
-    /// What became of the transferee.
+    /// Fate of the transferee.
     pub(in crate::check) fn fate(&self, wanted: &Wanted) -> String {
         let heard = self.heard();
         if wanted.is_done(heard) {
@@ -138,7 +138,7 @@ pub(in crate::check) struct TargetSaw {
 #[derive(Debug, Clone, Default)]
 pub(in crate::check) struct OwnCall {
     pub(in crate::check) is_answered: bool,
-    /// Who answered, as far as it says so: its program and its address.
+    /// The answering party, as far as it says so: its program and its address.
     pub(in crate::check) answerer: String,
     /// Where it was sent instead: the status, and the Contact.
     pub(in crate::check) redirected: Option<(u16, String)>,

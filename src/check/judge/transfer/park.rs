@@ -105,7 +105,7 @@ pub(in crate::check) fn not_fetched(
         "not-fetched",
         Side::Peer,
         format!("{c} called {place} to fetch {e}, and {got}; {where_is}"),
-        "platform: a call to the place has to reach who waits there, from every phone that may fetch",
+        "platform: a call to the place has to reach the parked party, from every phone that may fetch it",
     )
 }
 

@@ -90,6 +90,6 @@ fn consult_kept(wanted: &Wanted) -> StepVerdict {
         format!(
             "{e} and {c} are joined, and the call of {t} with {c} was not ended with it: {t}'s phone shows it until somebody hangs up"
         ),
-        "platform: who obeys Replaces ends the call that it replaces (RFC 3891 sec. 3)",
+        "platform: obeying Replaces means ending the call that is replaced (RFC 3891 sec. 3)",
     )
 }
