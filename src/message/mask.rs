@@ -42,11 +42,43 @@ const OUR_WORDS: [&str; 1] = ["password"];
 pub struct Mask {
     /// Passwords in lower case, and the first bytes of each.
     secrets: BTreeSet<Box<[u8]>>,
-    firsts: HashSet<u32, Quick>,
+    firsts: Firsts,
     /// The first letters of all of these in base64.
-    base64: HashSet<u32, Quick>,
+    base64: Firsts,
     /// Each [`HASH_DIGITS`] digits in a row of the hashes.
     hashes: HashSet<u64, Quick>,
+}
+
+/// The first bytes of values that are looked for: at most places of a text a bit for two of them says that none begins there.
+#[derive(Clone, Default)]
+struct Firsts {
+    /// A bit for each two bytes; empty while there is no value.
+    pairs: Box<[u64]>,
+    all: HashSet<u32, Quick>,
+}
+
+impl Firsts {
+    fn insert(&mut self, first: [u8; LEAST]) {
+        if self.pairs.is_empty() {
+            self.pairs = vec![0; (1 << 16) / 64].into();
+        }
+        let (word, bit) = Self::place(first);
+        if let Some(word) = self.pairs.get_mut(word) {
+            *word |= bit;
+        }
+        self.all.insert(u32::from_be_bytes(first));
+    }
+
+    fn contains(&self, first: [u8; LEAST]) -> bool {
+        let (word, bit) = Self::place(first);
+        self.pairs.get(word).is_some_and(|word| word & bit != 0)
+            && self.all.contains(&u32::from_be_bytes(first))
+    }
+
+    fn place([first, second, ..]: [u8; LEAST]) -> (usize, u64) {
+        let pair = usize::from(first) << 8 | usize::from(second);
+        (pair / 64, 1 << (pair % 64))
+    }
 }
 
 type Quick = BuildHasherDefault<QuickHasher>;
@@ -120,7 +152,7 @@ impl Mask {
     fn add(&mut self, secret: &[u8]) {
         let lower = secret.to_ascii_lowercase().into_boxed_slice();
         let Some(first) = lower.first_chunk() else { return };
-        self.firsts.insert(u32::from_be_bytes(*first));
+        self.firsts.insert(*first);
         if self.secrets.insert(lower) {
             self.add_base64(secret);
         }
@@ -130,7 +162,7 @@ impl Mask {
         for before in 0..3 {
             let letters = base64_within(bytes, before);
             if let Some(first) = letters.first_chunk() {
-                self.base64.insert(u32::from_be_bytes(*first));
+                self.base64.insert(*first);
             }
         }
     }
@@ -211,8 +243,8 @@ impl Mask {
         self.secrets_in(view, hits);
         self.digits_in(view, hits);
         for (at, letters) in view.bytes().windows(LEAST).enumerate() {
-            let first = letters.first_chunk().map(|letters| u32::from_be_bytes(letters.map(of_base64)));
-            if first.is_some_and(|first| self.base64.contains(&first)) {
+            let first = letters.first_chunk::<LEAST>().map(|letters| letters.map(of_base64));
+            if first.is_some_and(|first| self.base64.contains(first)) {
                 for decoded in view.base64(at) {
                     self.secrets_in(&decoded, hits);
                     self.digits_in(&decoded, hits);
@@ -229,8 +261,7 @@ impl Mask {
         let text = view.bytes().to_ascii_lowercase();
         let cuts: Vec<usize> = memchr::memmem::find_iter(&text, CUT).collect();
         for (start, first) in text.windows(LEAST).enumerate() {
-            let first = first.first_chunk().map_or(0, |first| u32::from_be_bytes(*first));
-            if !self.firsts.contains(&first) {
+            if !first.first_chunk().is_some_and(|first| self.firsts.contains(*first)) {
                 continue;
             }
             let rest = text.get(start..).unwrap_or_default();
@@ -279,8 +310,7 @@ impl Mask {
                         hits.push(view.span(*first, at + 1));
                     }
                     let bytes = (value as u32).to_be_bytes().map(|byte| byte.to_ascii_lowercase());
-                    is_suspect |=
-                        places.len() >= 2 * LEAST && self.firsts.contains(&u32::from_be_bytes(bytes));
+                    is_suspect |= places.len() >= 2 * LEAST && self.firsts.contains(bytes);
                 }
                 None if !byte.is_ascii_alphanumeric() && between < MOST_BETWEEN => between += 1,
                 None => {
@@ -318,14 +348,17 @@ fn of_base64(letter: u8) -> u8 {
 /// depend on nothing else.
 fn base64_within(bytes: &[u8], before: usize) -> Vec<u8> {
     const LETTERS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    let bit = |at: usize| {
-        let byte = (at / 8).checked_sub(before).and_then(|at| bytes.get(at)).copied().unwrap_or_default();
-        usize::from(byte >> (7 - at % 8) & 1)
-    };
     let (first, end) = ((before * 8).div_ceil(6), (before + bytes.len()) * 8 / 6);
-    (first..end)
-        .map(|letter| LETTERS[(0..6).fold(0, |value, at| value << 1 | bit(letter * 6 + at))])
-        .collect()
+    let (mut letters, mut value, mut bits) = (Vec::with_capacity(end), 0_u32, 0);
+    for byte in std::iter::repeat_n(&0, before).chain(bytes) {
+        (value, bits) = (value << 8 | u32::from(*byte), bits + 8);
+        while bits >= 6 {
+            bits -= 6;
+            letters.push(LETTERS[(value >> bits & 63) as usize]);
+        }
+    }
+    letters.drain(..first.min(letters.len()));
+    letters
 }
 
 /// Does the value of a parameter `response` follow this?
