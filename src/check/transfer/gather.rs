@@ -9,7 +9,7 @@ use crate::check::scene::trace::{What, header};
 use crate::message::Message;
 use crate::syntax::{HeaderName, Limits, Method};
 use crate::transport::{Direction, Record, RecordEvent};
-use crate::ua::call::Cause;
+use crate::ua::call::{By, Cause};
 use crate::ua::transfer::Replaces;
 
 impl Transfer {
@@ -35,6 +35,10 @@ impl Transfer {
             saw.media_failed = saw.media_failed.or(leg.seen.media_failed.as_ref().map(ToString::to_string));
             let cancelled = leg.seen.ended.as_ref().filter(|ended| ended.cause == Cause::Cancelled);
             saw.cancelled = saw.cancelled.or(cancelled.map(|ended| ended.reasons.clone()));
+            let ended = leg.seen.ended.as_ref().filter(|ended| ended.by == By::Peer);
+            saw.ended = saw.ended.or(leg.seen.answered.zip(ended).map(|(answered, ended)| {
+                (ended.at.saturating_duration_since(answered), ended.reasons.clone())
+            }));
             let trace = scene.trace(number);
             let answered = trace.sent(What::Response(Method::Invite, 200, 299));
             let after = answered.map(|entry| entry.at.saturating_duration_since(sent.at));

@@ -4,6 +4,7 @@ use super::{Aftermath, Transferred, Wanted, refused};
 use crate::check::judged::StepVerdict;
 use crate::check::transfer::TransferTarget;
 use crate::check::{Heard, Side};
+use std::time::Duration;
 
 /// Judges it.
 pub(in crate::check) fn judge(wanted: &Wanted, seen: &Transferred) -> StepVerdict {
@@ -36,6 +37,9 @@ pub(in crate::check) fn judge(wanted: &Wanted, seen: &Transferred) -> StepVerdic
             format!("{e} should talk to {c}; instead {}, and {t} was told 200", heard.told(&wanted.names)),
             "platform: it joins the wrong two legs; second line with the ladder",
         );
+    }
+    if let Some((after, reasons)) = seen.target.ended.as_ref().filter(|_| is_told_done) {
+        return ended_again(wanted, *after, reasons, &fate);
     }
     if is_told_done {
         return untrue(wanted, seen, &fate);
@@ -172,6 +176,21 @@ fn by_another(wanted: &Wanted, seen: &Transferred) -> Option<StepVerdict> {
         format!("{e} was moved to {}, which answered, but not by {c}: {proof}{who}{hears}", wanted.uri),
         "somebody else takes the calls of the target: its mailbox, a forwarding, another device of the account; switch that off, or take a test account",
     ))
+}
+
+/// The target had answered, as the transferor was told, and then the new call was ended.
+fn ended_again(wanted: &Wanted, after: Duration, reasons: &[String], fate: &str) -> StepVerdict {
+    let (t, e, c) = (wanted.transferor(), wanted.transferee(), wanted.target());
+    let why = if reasons.is_empty() { "without a reason".to_owned() } else { reasons.join(", ") };
+    StepVerdict::fail(
+        "dropped",
+        Side::Peer,
+        format!(
+            "{c} answered, as {t} was told, and {:.1} s later the platform ended the new call, {why}; {e} {fate}",
+            after.as_secs_f64()
+        ),
+        "second line: the platform's log of the new call at that moment; the BYE of the transferor ends its own leg only",
+    )
 }
 
 /// The transferor was told 200, and it is not so.

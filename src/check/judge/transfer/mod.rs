@@ -130,6 +130,8 @@ pub(in crate::check) struct TargetSaw {
     pub(in crate::check) rings: bool,
     /// The call that rang there was cancelled: the Reasons.
     pub(in crate::check) cancelled: Option<Vec<String>>,
+    /// The call that it had answered was ended from the other side: how long after its answer, and the Reasons.
+    pub(in crate::check) ended: Option<(Duration, Vec<String>)>,
     /// Its own phone could not use the description of the media that came: why.
     pub(in crate::check) media_failed: Option<String>,
 }
