@@ -206,10 +206,14 @@ impl Notebook {
         self.summary = Some(summary);
     }
 
+    /// Did a step fail so far, or leave something open?
+    pub(super) fn has_failed(&self) -> bool {
+        self.steps.iter().any(|step| matches!(step.verdict, Verdict::Fail | Verdict::Inconclusive))
+    }
+
     /// A check that had to be given up says so in a step; where it did not, that is said here: what is left out proves nothing.
     fn tell_cut(&mut self, cut: Option<Interrupted>, at: usize, secrets: &Secrets) {
-        let says = |step: &Step| matches!(step.verdict, Verdict::Fail | Verdict::Inconclusive);
-        let Some(why) = cut.filter(|_| !self.steps.iter().any(says)) else { return };
+        let Some(why) = cut.filter(|_| !self.has_failed()) else { return };
         let open = self.open.get_mut().unwrap_or_else(PoisonError::into_inner).take();
         let judged = interrupted(why);
         self.skip(open.unwrap_or(Name::Borrowed("rest")), judged.detail, at, secrets);

@@ -189,6 +189,11 @@ impl Run {
         self.notebook.is_not_asked = true;
     }
 
+    /// Did a step fail so far, or leave something open?
+    pub(super) fn has_failed(&self) -> bool {
+        self.notebook.has_failed()
+    }
+
     /// The peer answered after what was taken for its silence.
     pub(super) fn not_silent(&mut self) {
         self.notebook.not_silent();

@@ -100,7 +100,7 @@ impl Hold {
         let at = match change {
             Change::Made(at) => at,
             failed => {
-                scene.end_is_told = failed.is_over();
+                scene.end_is_told = failed.ends_the_call();
                 return Err(scene.stop(mark, change::failed(step, &failed, ANSWER)));
             }
         };

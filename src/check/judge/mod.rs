@@ -25,7 +25,7 @@ use super::judged::StepVerdict;
 
 impl StepVerdict {
     /// The same, with what came before it and is its cause.
-    fn because(mut self, cause: &str) -> StepVerdict {
+    pub(super) fn because(mut self, cause: &str) -> StepVerdict {
         self.detail = format!("{cause}; {}", self.detail);
         if let Some(finding) = &mut self.finding {
             finding.seen = format!("{cause}; {}", finding.seen);

@@ -87,6 +87,16 @@ fn known(end: &End<'_>, ended: &Ended) -> Option<StepVerdict> {
                 "the far side was to refresh the session and did not: ended after {seconds:.0} s"
             )));
         }
+        Cause::DialogGone(status) if session_interval(trace).is_none() => {
+            return Some(StepVerdict::fail(
+                "dropped",
+                Side::Peer,
+                format!(
+                    "a request in the call was answered {status} {seconds:.1} s after the answer to the INVITE: the platform does not know the call any more"
+                ),
+                "second line: the platform's log of this Call-ID at that moment",
+            ));
+        }
         Cause::DialogGone(status) => {
             return Some(session_expired(format!(
                 "the refresh of the session was answered {status} after {seconds:.0} s: the platform does not know the call any more"

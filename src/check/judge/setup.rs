@@ -58,6 +58,8 @@ pub(in crate::check) struct Callee<'a> {
     pub(in crate::check) others: usize,
     /// What its leg saw, where the call came.
     pub(in crate::check) seen: Option<&'a Seen>,
+    /// Another device's answer came to the caller before its own, in the same call.
+    pub(in crate::check) is_second: bool,
     /// What is wrong with an INVITE that came to it and could not be read.
     pub(in crate::check) unreadable: Option<String>,
     /// When the call came to it.
@@ -313,6 +315,15 @@ fn answered(setup: &Setup<'_>) -> StepVerdict {
                 "answered, but not by {}: no INVITE came to {}; the answer is of {who}",
                 callee.name, callee.aor
             ),
+        ),
+        Some(_) if callee.is_second => StepVerdict::fail(
+            "answered-by-another",
+            Side::Peer,
+            format!(
+                "another device answered before {}: its answer came to the caller first, and the later one of {} was hung up by the caller (RFC 3261 sec. 13.2.2.4); the first answer is of {who}",
+                callee.name, callee.name
+            ),
+            "another device of the account takes the calls: call an account without other devices",
         ),
         Some(seen) => match &seen.ended {
             Some(ended) if completed_elsewhere(&ended.reasons) => StepVerdict::fail(

@@ -4,7 +4,7 @@ use super::{Expect, Mark, Scene, Seen, Step};
 use crate::check::judge::digits::Events;
 use crate::check::judge::setup::{self, Callee, Setup, Wanted};
 use crate::check::judged::{PATIENCE, Silence, StepVerdict};
-use crate::check::{Finding, Side};
+use crate::check::{Finding, Interrupted, Side};
 use crate::message::Message;
 use crate::syntax::Method;
 use crate::transport::RecordEvent;
@@ -156,9 +156,28 @@ impl Scene<'_> {
         };
         self.until(time, known).await?;
         match self.ends.called(party) {
-            Some(callee) if self.seen(callee).answered.is_some() => Ok(Some(callee)),
+            Some(callee) if self.seen(callee).answered.is_some() => {
+                match self.is_second(leg, callee).await? {
+                    false => Ok(Some(callee)),
+                    true => Err(self.not_up(dial, leg, Wanted::Answer).await),
+                }
+            }
             _ => Err(self.not_up(dial, leg, Wanted::Answer).await),
         }
+    }
+
+    /// Did another device answer this caller before our callee did, whose answer the caller's phone then gave up (RFC 3261 sec. 13.2.2.4)?
+    /// It shows where both ends have one Call-ID.
+    async fn is_second(&mut self, caller: usize, callee: usize) -> Result<bool, Interrupted> {
+        if self.leg(caller).handle.call_id() != self.leg(callee).handle.call_id() {
+            return Ok(false);
+        }
+        // The second answer may be on its way.
+        let is_settled = |seen: &Seen| seen.forks_hung_up > 0 || seen.is_over();
+        if self.trace(caller).has_other_answer() {
+            self.until(CROSSING, |ends| ends.seen(caller).is_none_or(is_settled)).await?;
+        }
+        Ok(self.trace(caller).is_answered_by_another_first())
     }
 
     /// The step `call`: dials, lets the callee ring for this time and answer, and gives both legs.
@@ -196,6 +215,7 @@ impl Scene<'_> {
         };
         let codec = plan.as_ref().map_or("", |plan| plan.codec.as_str());
         self.end(mark, StepVerdict::pass(format!("answered; {codec}, {event}")))?;
+        self.is_to_last(legs);
         self.run.fact("codec", codec);
         self.run.fact("telephone-event", event);
         Ok(legs)
@@ -254,6 +274,7 @@ impl Scene<'_> {
                 is_direct: dial.is_direct,
                 others: party.others,
                 seen: self.ends.called(number).and_then(|leg| self.ends.seen(leg)),
+                is_second: trace.is_answered_by_another_first(),
                 unreadable: self.unreadable_invite(number),
                 rang: self.ends.called(number).map(|leg| self.leg(leg).began),
             })

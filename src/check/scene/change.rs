@@ -26,6 +26,11 @@ impl Change {
         matches!(self, Change::CallEnded(_))
     }
 
+    /// Is the call over by it, or was before? A 408 or 481 says that the far side has no such call (RFC 3261 sec. 12.2.1.2).
+    pub(in crate::check) fn ends_the_call(&self) -> bool {
+        self.is_over() || matches!(self, Change::Failed(end) if matches!(end.status(), Some(408 | 481)))
+    }
+
     /// Was it agreed to?
     pub(in crate::check) fn is_made(&self) -> bool {
         matches!(self, Change::Made(_))

@@ -64,10 +64,17 @@ pub(super) trait Course: Sync {
 
 /// Opens the ends, plays the course, and leaves nothing behind.
 pub(super) async fn perform<C: Course>(course: &C, run: &mut Run) {
-    let mut scene = Scene { run, ends: Ends::default(), calls_from: 0, end_is_told: false };
+    let mut scene =
+        Scene { run, ends: Ends::default(), calls_from: 0, end_is_told: false, to_last: Vec::new() };
     let mut result = C::Result::default();
     let ended = match scene.open(course.cast()).await {
-        Ok(()) => course.play(&mut scene, &mut result).await,
+        Ok(()) => {
+            let ended = course.play(&mut scene, &mut result).await;
+            if ended.is_err() {
+                scene.account_for_end(&course.steps()).await;
+            }
+            ended
+        }
         // What the ends say for themselves is no answer to the question.
         Err(stopped) => {
             scene.run.not_asked();
@@ -137,6 +144,8 @@ pub(super) struct Scene<'a> {
     calls_from: usize,
     /// A step has told already why a call is over.
     pub(super) end_is_told: bool,
+    /// Calls between ends of ours that nobody has ended on purpose: they are to last.
+    to_last: Vec<JoinedLegs>,
 }
 
 /// A step that was begun: see [`Scene::begin`].

@@ -89,9 +89,20 @@ impl Scene<'_> {
         // Each event is one more than there were: no token is used twice.
         self.leg(leg).handle.refer(Refer::new(known as u64 + 1, to.clone())).await;
         let answered = |ends: &Ends| ends.seen(leg).is_none_or(|seen| answer(seen, known).is_some());
-        self.until(ANSWER, answered).await?;
+        let is_over = |ends: &Ends| ends.is_over(leg);
+        self.until(ANSWER, |ends| answered(ends) || is_over(ends)).await?;
+        let is_sent = |scene: &Self| {
+            let trace = scene.trace(leg);
+            trace.all(Direction::Sent, What::Request(Method::Refer)).any(|entry| entry.at >= at)
+        };
+        let is_late = !answered(&self.ends) && is_over(&self.ends) && !is_sent(self);
+        if !is_late {
+            let left = ANSWER.saturating_sub(self.run.now().saturating_duration_since(at));
+            self.until(left, answered).await?;
+        }
         let (answered_at, answer) = match answer(self.seen(leg), known) {
             Some((at, answer)) => (Some(at), answer),
+            None if is_late => (None, ReferAnswer::NotSent("the call was over before".to_owned())),
             None => (None, ReferAnswer::Unanswered(Box::default())),
         };
         let end = self.request_end(leg, &[Method::Refer], at);

@@ -1,7 +1,7 @@
 //! The verb `hang_up`: the end of a call, ours or not.
 
 use super::trace::reasons;
-use super::{Ended, Scene, Seen, Step};
+use super::{Ended, JoinedLegs, Scene, Seen, Step};
 use crate::check::Interrupted;
 use crate::check::judge::release::{self, End};
 use crate::check::judged::StepVerdict;
@@ -33,6 +33,7 @@ impl Scene<'_> {
 
     /// The same without a step of its own.
     pub(in crate::check) async fn released(&mut self, legs: &[usize]) -> Result<StepVerdict, Interrupted> {
+        self.to_last.retain(|call| !call.both().iter().any(|leg| legs.contains(leg)));
         let over = |ends: &super::Ends| legs.iter().all(|leg| ends.seen(*leg).is_none_or(Seen::is_over));
         if legs.iter().any(|leg| self.seen(*leg).is_over()) {
             if self.end_is_told {
@@ -69,6 +70,52 @@ impl Scene<'_> {
         warning.into_iter().for_each(|finding| self.note(finding));
         self.give_up(legs).await;
         Ok(unconfirmed.unwrap_or(judged))
+    }
+
+    /// From now on this call is to last until it is hung up.
+    pub(in crate::check) fn is_to_last(&mut self, legs: JoinedLegs) {
+        if legs.caller != legs.callee {
+            self.to_last.push(legs);
+        }
+    }
+
+    /// From now on calls may end: they are moved, or replaced.
+    pub(in crate::check) fn may_all_end(&mut self) {
+        self.to_last.clear();
+    }
+
+    /// The call that was to last and is over.
+    pub(in crate::check) fn over_early(&self) -> Option<JoinedLegs> {
+        self.to_last.iter().copied().find(|call| call.both().iter().any(|leg| self.seen(*leg).is_over()))
+    }
+
+    /// The verdict of a step that needs all calls that are to last, where one of them is over.
+    pub(in crate::check) fn needs_calls(&self) -> Option<StepVerdict> {
+        let call = self.over_early()?;
+        Some(StepVerdict::not_run(format!("{} was over before", self.call_of(call))))
+    }
+
+    fn call_of(&self, call: JoinedLegs) -> String {
+        let name = |leg: usize| self.name(self.leg(leg).party);
+        format!("the call of {} with {}", name(call.caller), name(call.callee))
+    }
+
+    /// Steps are left out. Where a call that was to last is over, the step `hang-up` says why; and what was not asked to its end is no pass.
+    pub(super) async fn account_for_end(&mut self, steps: &[&'static str]) {
+        if self.run.interrupted().is_none()
+            && !self.end_is_told
+            && steps.contains(&"hang-up")
+            && let Some(call) = self.over_early()
+        {
+            let is_one = self.to_last.len() == 1;
+            let mark = self.begin("hang-up");
+            let judged = StepVerdict::from(self.released(&call.both()).await);
+            let judged = if is_one { judged } else { judged.because(&self.call_of(call)) };
+            let _ = self.end(mark, judged);
+        }
+        if !self.run.has_failed() {
+            self.run.not_asked();
+        }
     }
 
     /// This leg's call, which was not answered, was given up: waits this time for its end. Where the CANCEL was answered, the final

@@ -178,6 +178,7 @@ impl Trace {
     }
 
     /// The BYE that the peer sent us in the call of which we are the caller (`is_caller`), or not; and did it come before ours went out?
+    /// One that we refused has ended nothing.
     pub(in crate::check) fn peers_bye(&self, is_caller: bool) -> Option<(&Entry, bool)> {
         let own_tag = self.own_tag(is_caller);
         let is_for_us = |message: &Message| {
@@ -188,9 +189,31 @@ impl Trace {
         let bye = |entry: &Arc<Entry>, direction| {
             entry.direction == direction && What::Request(Method::Bye).is(&entry.message)
         };
-        let theirs = self.0.iter().position(|e| bye(e, Direction::Received) && is_for_us(&e.message))?;
+        let is_refused = |bye: &Entry| {
+            let mut refusals = self.all(Direction::Sent, What::Response(Method::Bye, 300, 699));
+            refusals.any(|answer| branch(&answer.message) == branch(&bye.message))
+        };
+        let theirs = self
+            .0
+            .iter()
+            .position(|e| bye(e, Direction::Received) && is_for_us(&e.message) && !is_refused(e))?;
         let ours = self.0.iter().position(|e| bye(e, Direction::Sent) && is_from_us(&e.message));
         Some((self.0.get(theirs)?, ours.is_none_or(|ours| theirs < ours)))
+    }
+
+    /// Where both ends of a call have this Call-ID: is the first answer to the caller another than the callee's own?
+    pub(in crate::check) fn has_other_answer(&self) -> bool {
+        let answer = What::Response(Method::Invite, 200, 299);
+        let (first, own) = (self.received(answer), self.sent(answer));
+        first.zip(own).is_some_and(|(first, own)| to_tag(first) != to_tag(own))
+    }
+
+    /// Where both ends of a call have this Call-ID: the caller was answered by somebody else first, and by the callee too?
+    pub(in crate::check) fn is_answered_by_another_first(&self) -> bool {
+        let answer = What::Response(Method::Invite, 200, 299);
+        let own = self.sent(answer).map(to_tag);
+        self.has_other_answer()
+            && self.all(Direction::Received, answer).any(|entry| Some(to_tag(entry)) == own)
     }
 
     /// Our tag in this call.
@@ -297,6 +320,11 @@ impl What<'_> {
 /// The Reason values of a message (RFC 3326).
 pub(in crate::check) fn reasons(message: &Message) -> Vec<String> {
     message.values(HeaderName::Reason).map(quoted).collect()
+}
+
+/// The To tag of an answer.
+fn to_tag(entry: &Entry) -> Option<Vec<u8>> {
+    entry.message.to().ok()?.tag().map(<[u8]>::to_vec)
 }
 
 fn branch(message: &Message) -> Option<Vec<u8>> {

@@ -6,7 +6,7 @@ use crate::check::HeardOnHold;
 use crate::check::judge::change;
 use crate::check::judge::transfer::{Wanted, after, consult};
 use crate::check::judged::StepVerdict;
-use crate::check::scene::{Dial, Expect, Mark, Scene, Seen, Step};
+use crate::check::scene::{Dial, Expect, JoinedLegs, Mark, Scene, Seen, Step};
 use crate::check::{Heard, Interrupted, Verdict};
 use crate::ua::call::{Command, Hold};
 use crate::ua::transfer::Replaces;
@@ -57,7 +57,8 @@ impl Transfer {
         ours: usize,
     ) -> Result<bool, StepVerdict> {
         let change = scene.change(ours, Command::Hold(Hold::SendOnly), ANSWER).await?;
-        if change.is_over() {
+        if change.ends_the_call() {
+            scene.end_is_told = true;
             return Err(change::failed("hold", &change, ANSWER));
         }
         let finding = consult::not_held(wanted, &change, ANSWER);
@@ -124,6 +125,11 @@ impl Transfer {
             true => scene.until_answered(&dial, leg).await,
             false => scene.until_rings(&dial, leg, true).await,
         };
+        if let Ok(Some(callee)) = reached
+            && attended
+        {
+            scene.is_to_last(JoinedLegs { caller: leg, callee });
+        }
         if let Err(judged) = reached {
             return Err(Failed {
                 leg: Some(leg),

@@ -119,6 +119,9 @@ impl Transfer {
             scene.until(END, over).await?;
         }
         let Some(own) = pair.first().copied().filter(|own| scene.seen(*own).is_up()) else {
+            if let Some(call) = scene.over_early() {
+                return scene.hang_up(&call.both()).await;
+            }
             scene.run.skip("hang-up", "the transferee has no call any more");
             return Ok(());
         };

@@ -94,6 +94,10 @@ impl Transfer {
         effect: &mut Effect,
     ) -> Step {
         let mark = scene.begin("keys");
+        if let Some(judged) = scene.needs_calls() {
+            return Err(scene.stop(mark, judged));
+        }
+        scene.may_all_end();
         let press = keys.ask();
         let first = scene.seen(legs.theirs).observed.len();
         let refused = pressed(scene, legs.ours, press).await;

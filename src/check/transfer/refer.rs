@@ -140,6 +140,10 @@ impl Transfer {
     ) -> Step<Referring> {
         let since = scene.run.record_count();
         let mark = scene.begin("refer");
+        if let Some(judged) = scene.needs_calls() {
+            return Err(scene.stop(mark, judged));
+        }
+        scene.may_all_end();
         scene.listen_anew().await;
         let (mut waited, mut other_form) = (None, None);
         loop {
