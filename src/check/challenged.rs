@@ -211,6 +211,21 @@ fn is_aka(offered: &Offered) -> bool {
 
 fn refused(status: &str, challenges: &[Offered], user: &str) -> StepVerdict {
     let last = challenges.iter().rev().find(|c| c.answered).or(challenges.last());
+    let misplaced = match (status.get(..3), last.map(|c| c.proxy)) {
+        (Some("401"), Some(true)) => Some(("Proxy-Authenticate", "407")),
+        (Some("407"), Some(false)) => Some(("WWW-Authenticate", "401")),
+        _ => None,
+    };
+    if let Some((header, its_status)) = misplaced {
+        return StepVerdict::fail(
+            "challenge-misplaced",
+            Side::Peer,
+            format!(
+                "{status} with its challenge in {header}, which belongs to a {its_status}; the answer to it was refused"
+            ),
+            "platform: a 401 carries its challenge in WWW-Authenticate, a 407 in Proxy-Authenticate (RFC 3261 sec. 22); devices answer in the header that belongs to the one that came",
+        );
+    }
     let realm = last.map(|c| c.realm.as_str()).unwrap_or_default();
     let algorithm = last.and_then(|c| c.algorithm.as_deref()).unwrap_or("MD5");
     StepVerdict::fail(

@@ -3,7 +3,7 @@
 use super::judge::status::{Said, meaning};
 use super::judge::unlike;
 use super::judged::{self, PATIENCE, Silence, StepVerdict, interrupted};
-use super::register::odd_lines;
+use super::register::{from_elsewhere, odd_lines};
 use super::yields;
 use super::{
     Account, Answered, Check, Destination, Finding, Interrupted, MetricValue, Reply, Run, Severity, Side,
@@ -136,8 +136,16 @@ impl Check for Reachable {
                             {
                                 run.find(rewritten.shown_by(reply.evidence.clone()));
                             }
+                            if let Some(elsewhere) = from_elsewhere(received.flow, reply.flow)
+                                && !run.findings().iter().any(|finding| finding.code == elsewhere.code)
+                            {
+                                run.find(elsewhere.shown_by(reply.evidence.clone()));
+                            }
                             response = Some(received.message.clone());
-                            Input::Response(received.message)
+                            match received.flow.remote.ip() == reply.flow.remote.ip() {
+                                true => Input::Response(received.message),
+                                false => Input::ForeignResponse(received.message),
+                            }
                         }
                         Answered::Failed(error) => {
                             reply.answered = Answered::Failed(error);

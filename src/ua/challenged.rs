@@ -220,8 +220,13 @@ impl Challenged {
 
     /// A 401 or 407 came.
     pub fn handle_challenge(&mut self, response: &Message, ids: &mut Ids) -> Next {
+        self.handle_challenge_from(response, ids, true)
+    }
+
+    /// The same; `is_home` says whether it came from the host that was asked, and nobody else is answered.
+    pub(super) fn handle_challenge_from(&mut self, response: &Message, ids: &mut Ids, is_home: bool) -> Next {
         let mut realms = std::mem::replace(&mut self.realms, Realms::all());
-        let next = self.handle_challenge_of(response, ids, &mut realms, true);
+        let next = self.handle_challenge_of(response, ids, &mut realms, is_home);
         self.realms = realms;
         next
     }

@@ -35,11 +35,24 @@ pub struct Trust {
     /// Take the realms of the first challenge to the INVITE that makes the call for the account's own, as long as nobody further away had a
     /// chance to speak (no 101 to 299, no redirect). Default true; false where [`Trust::realms`] is complete.
     pub first_use: bool,
+    /// What was answered before, when the account registered: a weaker challenge of the same realm gets no answer.
+    pub answered: Vec<Answered>,
+}
+
+/// A challenge that was answered: how much its answer gave away.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Answered {
+    /// Its realm.
+    pub realm: String,
+    /// It was for MD5 (with `-sess` too), and for no stronger hash.
+    pub is_md5: bool,
+    /// It had a qop.
+    pub has_qop: bool,
 }
 
 impl Default for Trust {
     fn default() -> Trust {
-        Trust { realms: Vec::new(), hosts: Vec::new(), first_use: true }
+        Trust { realms: Vec::new(), hosts: Vec::new(), first_use: true, answered: Vec::new() }
     }
 }
 
@@ -100,7 +113,11 @@ impl Realms {
 
     pub(super) fn new(trust: &Trust, is_caller: bool) -> Realms {
         let known = trust.realms.iter().map(|realm| (realm.as_bytes().to_vec(), None)).collect();
-        Realms { known, open: trust.first_use && is_caller }
+        let mut realms = Realms { known, open: trust.first_use && is_caller };
+        for Answered { realm, is_md5, has_qop } in &trust.answered {
+            realms.remember(realm.as_bytes(), Strength { is_md5: *is_md5, has_qop: *has_qop });
+        }
+        realms
     }
 
     /// From now on only known realms are answered.
@@ -125,14 +142,19 @@ impl Realms {
 
     /// It is answered.
     pub(super) fn learn(&mut self, challenge: &DigestChallenge) {
-        let strength = Some(Strength::of(challenge));
-        match self.find(challenge.realm()).and_then(|at| self.known.get_mut(at)) {
-            Some((_, known)) => *known = strength,
+        self.remember(challenge.realm(), Strength::of(challenge));
+    }
+
+    /// What is weaker than what is known already changes nothing.
+    fn remember(&mut self, realm: &[u8], strength: Strength) {
+        match self.find(realm).and_then(|at| self.known.get_mut(at)) {
+            Some((_, Some(known))) if strength.is_weaker_than(*known) => {}
+            Some((_, known)) => *known = Some(strength),
             None => {
                 if self.known.len() >= MAX_REALMS {
                     self.known.remove(0);
                 }
-                self.known.push((challenge.realm().to_vec(), strength));
+                self.known.push((realm.to_vec(), Some(strength)));
             }
         }
     }
@@ -188,6 +210,29 @@ mod tests {
             realms.learn(&challenge("pbx", before));
             assert_eq!(realms.judge(&challenge("pbx", after)).is_ok(), taken, "{before} -> {after}");
             assert_eq!(realms.judge(&challenge("other", after)), Ok(()));
+        }
+    }
+
+    #[test]
+    fn what_was_answered_at_the_registration_is_not_given_weaker_in_a_call() {
+        let (sha, md5) = (", algorithm=SHA-256, qop=\"auth\"", ", algorithm=MD5, qop=\"auth\"");
+        for (is_md5, after, expected) in [
+            (false, "", Err(Distrust::Weaker)),
+            (false, md5, Err(Distrust::Weaker)),
+            (false, sha, Ok(())),
+            (true, "", Err(Distrust::Weaker)),
+            (true, md5, Ok(())),
+            (true, sha, Ok(())),
+        ] {
+            let mut trust = Trust { realms: vec!["pbx".into()], first_use: false, ..Trust::default() };
+            trust.answered.push(Answered { realm: "PBX".into(), is_md5, has_qop: true });
+            for is_caller in [true, false] {
+                assert_eq!(
+                    Realms::new(&trust, is_caller).judge(&challenge("pbx", after)),
+                    expected,
+                    "{after}"
+                );
+            }
         }
     }
 

@@ -6,6 +6,7 @@ mod algorithms;
 mod answers;
 mod challenges;
 mod devices;
+mod elsewhere;
 mod faults;
 mod hostile;
 mod ladders;

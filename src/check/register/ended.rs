@@ -86,6 +86,10 @@ impl Ended {
             |end: &End| matches!(end, End::Accepted | End::NonceRefusedWithoutStale { recovered: true });
         self.finished.as_ref().is_some_and(|f| good(&f.end))
     }
+    /// It was waited for to the end, and nothing came.
+    pub(in crate::check) fn is_silence(&self) -> bool {
+        self.interrupted.is_none() && self.finished.as_ref().is_some_and(|f| f.end == End::Timeout)
+    }
     pub(in crate::check) fn took(&self) -> Duration {
         self.ended.saturating_duration_since(self.began)
     }

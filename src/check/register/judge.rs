@@ -261,7 +261,7 @@ pub(in crate::check) fn removed(judged: StepVerdict, removed: &Ended, gone: &Ste
         (_, true, _) if judged.verdict == Verdict::Pass => {
             StepVerdict::pass(format!("{} to our own removal", status_of_ended(removed)))
         }
-        (Some(finding), false, Verdict::Pass) => {
+        (Some(finding), false, Verdict::Pass) if removed.refusal().is_some() => {
             let seen = format!("{}; the binding is gone all the same", finding.seen);
             let finding = Finding { severity: Severity::Warning, seen: seen.clone(), ..finding.clone() };
             StepVerdict { verdict: Verdict::Pass, detail: seen, finding: Some(finding) }
@@ -288,8 +288,12 @@ pub(in crate::check) fn gone(session: &Session, removed: &Ended, last: &Ended) -
             "binding-kept",
             Side::Peer,
             format!(
-                "the removal was answered {} and our binding is still there{said}",
-                status_of_ended(removed)
+                "the removal was {} and our binding is still there{said}",
+                if removed.answer().is_some() {
+                    format!("answered {}", status_of_ended(removed))
+                } else {
+                    "not answered".to_owned()
+                }
             ),
             "platform: match the binding by instance or URI, not by Call-ID; it runs out by itself",
         )

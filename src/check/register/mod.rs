@@ -2,6 +2,7 @@
 
 pub(super) mod asked;
 pub(super) mod bindings;
+mod contact;
 pub(super) mod ended;
 mod history;
 pub(super) mod judge;
@@ -9,7 +10,7 @@ pub(super) mod observe;
 mod refusal;
 pub(super) mod session;
 
-pub(super) use observe::odd_lines;
+pub(super) use observe::{from_elsewhere, odd_lines};
 
 use super::yields;
 use super::{Account, Check, MetricValue, Run, Severity, Side, Verdict};
@@ -20,6 +21,7 @@ use crate::ua::registration::Command;
 use asked::Asked;
 use bindings::{Foreign, bound, counted};
 use ended::Ended;
+use observe::Upon;
 use session::Session;
 use std::ops::Range;
 use std::time::Duration;
@@ -216,7 +218,8 @@ impl Register {
         let is_usable = judged.verdict == Verdict::Pass;
         let said = judged.detail.clone();
         // Harm that was done comes before all else.
-        let judged = observe::replaced(run, &queried.foreign, ended.answer(), &ended).unwrap_or(judged);
+        let judged =
+            observe::replaced(run, &queried.foreign, ended.answer(), &ended, Upon::Binding).unwrap_or(judged);
         session.end_step(run, step, &judged, judged.detail.clone());
         let answer = ended.answer();
         let plain =
@@ -256,7 +259,8 @@ impl Register {
         };
         let is_there = judged.verdict != Verdict::Fail;
         let answer = ended.answer().filter(|_| ended.accepted());
-        let judged = observe::replaced(run, &queried.foreign, answer, &ended).unwrap_or(judged);
+        let judged =
+            observe::replaced(run, &queried.foreign, answer, &ended, Upon::Binding).unwrap_or(judged);
         session.end_step(run, step, &judged, judged.detail.clone());
         is_there.then_some(())
     }
@@ -275,13 +279,16 @@ impl Register {
 async fn remove(run: &mut Run, session: &mut Session, others: Option<Vec<Foreign>>) {
     run.clean_up();
     let step = run.begin("remove");
+    let was_heard = session.is_heard();
     let removed = session.command(run, Command::Remove).await;
     observe::answer(run, session, &removed);
     let judged = judge::accepted(session, &removed, "removal");
     if removed.answer().is_some() {
         run.not_silent();
     }
-    if !removed.accepted() && removed.refusal().is_none() {
+    // Where all before it was answered, the removal alone may have been dropped, or its answer.
+    let asks_again = removed.refusal().is_some() || was_heard && removed.is_silence();
+    if !removed.accepted() && !asks_again {
         session.end_step(run, step, &judged, judged.detail.clone());
         run.find(left_behind(session, &removed));
         run.skip("gone", "the removal did not succeed");
@@ -293,8 +300,13 @@ async fn remove(run: &mut Run, session: &mut Session, others: Option<Vec<Foreign
     let gone = judge::gone(session, &removed, &last);
     let judged = judge::removed(judged, &removed, &gone);
     let answer = last.answer().filter(|_| last.accepted());
-    let gone = others.and_then(|others| observe::replaced(run, &others, answer, &last)).unwrap_or(gone);
+    let gone = others
+        .and_then(|others| observe::replaced(run, &others, answer, &last, Upon::Removal))
+        .unwrap_or(gone);
     session.end_step(run, step, &judged, judged.detail.clone());
+    if last.answer().is_some() {
+        run.not_silent();
+    }
     session.end_step(run, mark, &gone, gone.detail.clone());
     if !removed.accepted() && gone.verdict != Verdict::Pass {
         run.find(left_behind(session, &removed));

@@ -1,6 +1,7 @@
 //! What an answer shows beside its verdict: facts, and findings that do not fail the check.
 
 use super::bindings::{Foreign, devices, missing};
+use super::contact;
 use super::ended::Ended;
 use super::judge::offered;
 use super::session::Session;
@@ -10,7 +11,7 @@ use crate::check::judge::quote::quoted;
 use crate::check::judge::unlike;
 use crate::check::judged::StepVerdict;
 use crate::check::{Finding, MetricValue, Run, Severity, Side};
-use crate::message::Message;
+use crate::message::{Flow, Message};
 use crate::syntax::Host;
 use crate::ua::registration::{Answer, Command, End, Finished, Offered};
 use std::ops::Range;
@@ -25,18 +26,10 @@ pub(in crate::check) fn answer(run: &mut Run, session: &Session, ended: &Ended) 
         run.find(switched(session, ended));
     }
     if let Some(from) = ended.answered_from
-        && from.remote != ended.flow.remote
+        && let Some(finding) = from_elsewhere(from, ended.flow)
+        && !run.findings().iter().any(|known| known.code == finding.code)
     {
-        run.find(
-            Finding::new(
-                "answer-from-elsewhere",
-                Severity::Warning,
-                Side::Peer,
-                format!("the answer came from {}, the request went to {}", from.remote, ended.flow.remote),
-                "firewalls and phones drop such answers: the platform has to answer from the address that was asked",
-            )
-            .shown_by(ended.evidence.clone()),
-        );
+        run.find(finding.shown_by(ended.evidence.clone()));
     }
     rewritten(run, ended);
     let Some(finished) = &ended.finished else { return };
@@ -77,6 +70,19 @@ pub(in crate::check) fn answer(run: &mut Run, session: &Session, ended: &Ended) 
             binding_facts(run, ended, answer);
         }
     }
+}
+
+/// An answer that did not come from where the request went; `None` where it did.
+pub(in crate::check) fn from_elsewhere(from: Flow, asked: Flow) -> Option<Finding> {
+    (from.remote != asked.remote).then(|| {
+        Finding::new(
+            "answer-from-elsewhere",
+            Severity::Warning,
+            Side::Peer,
+            format!("the answer came from {}, the request went to {}", from.remote, asked.remote),
+            "firewalls, NATs and phones drop such answers: the platform has to answer from the address and port that were asked (RFC 3581 sec. 4)",
+        )
+    })
 }
 
 /// What an answer gave back changed; told once: what is changed in one answer is changed in all.
@@ -264,6 +270,22 @@ fn oddities(run: &mut Run, session: &Session, ended: &Ended, answer: &Answer) {
             "check whether calls reach the phone at that address; a SIP ALG or session border controller writes it",
         );
     }
+    let changed = answer.bindings.iter().filter(|b| b.own && session.rewritten() != Some(&b.uri));
+    let changed = changed.filter_map(|b| {
+        contact::change(session.sent_contact(), &b.uri, answer.seen_at()).map(|what| (&b.uri, what))
+    });
+    for (uri, what) in changed.take(1) {
+        warn(
+            "contact-rewritten",
+            Side::Path,
+            format!(
+                "our Contact {} is listed as {}, with {what}: calls go there",
+                session.sent_contact(),
+                quoted(uri.as_bytes())
+            ),
+            "check whether calls reach the phone there; a SIP ALG, a session border controller or the registrar rewrites it",
+        );
+    }
     let Ok(via) = answer.message().top_via() else { return };
     let ours = ended.flow.local;
     let is_ours = via.host().ip() == Some(ours.ip()) && via.port().unwrap_or(5060) == ours.port();
@@ -316,12 +338,29 @@ pub(in crate::check) fn others(run: &mut Run, bindings: &[Foreign]) {
     }
 }
 
-/// Bindings of others that vanished while ours came, the first time that they are missed.
+/// What ours did when a binding of another device vanished.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::check) enum Upon {
+    Binding,
+    Removal,
+}
+
+impl Upon {
+    fn words(self) -> &'static str {
+        match self {
+            Upon::Binding => "came",
+            Upon::Removal => "was removed",
+        }
+    }
+}
+
+/// Bindings of others that vanished while ours came or went, the first time that they are missed.
 pub(in crate::check) fn replaced(
     run: &Run,
     before: &[Foreign],
     answer: Option<&Answer>,
     ended: &Ended,
+    upon: Upon,
 ) -> Option<StepVerdict> {
     let answer = answer?;
     let elapsed_s = u32::try_from(run.elapsed().as_secs()).unwrap_or(u32::MAX);
@@ -333,8 +372,19 @@ pub(in crate::check) fn replaced(
     let judged = StepVerdict::fail(
         "binding-replaced",
         Side::Peer,
-        format!("the registrar dropped a live binding of another device when ours came: {}", gone.join("; ")),
-        "that device is unreachable until its next refresh: reboot it now; next time use a test account",
+        format!(
+            "the registrar dropped a live binding of another device when ours {}: {}",
+            upon.words(),
+            gone.join("; ")
+        ),
+        match upon {
+            Upon::Binding => {
+                "that device is unreachable until its next refresh: reboot it now; next time use a test account"
+            }
+            Upon::Removal => {
+                "that device is unreachable until its next refresh: reboot it now; platform: a removal takes away the Contact that it names and no other of the account (RFC 3261 sec. 10.2.2)"
+            }
+        },
     );
     Some(judged.shown_by(&ended.evidence))
 }

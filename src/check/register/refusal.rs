@@ -2,6 +2,7 @@
 
 use super::bindings::foreign;
 use super::ended::Ended;
+use super::session::lists_own;
 use crate::check::judge::quote::quoted;
 use crate::check::judge::status::{About, Meaning, Said, meaning};
 use crate::check::judged::StepVerdict;
@@ -18,6 +19,7 @@ pub(super) fn judge(ended: &Ended, finished: &Finished, answer: &Answer, step: &
         credentials_sent: ended.credentials_sent,
         listed: answer.bindings.len(),
         lists_others: !foreign(&answer.bindings).is_empty(),
+        lists_own: lists_own(answer),
         has_challenge: [HeaderName::WwwAuthenticate, HeaderName::ProxyAuthenticate]
             .into_iter()
             .any(|name| answer.message().header(name).is_some()),
@@ -81,6 +83,8 @@ struct Refused<'a> {
     /// Bindings that the refusal lists.
     listed: usize,
     lists_others: bool,
+    /// Our own is among them: it was bound all the same.
+    lists_own: bool,
     /// It carries a challenge, although it is no 401 or 407.
     has_challenge: bool,
     /// A query was refused with the same status: the Contact is not what it minds.
@@ -128,6 +132,9 @@ fn of(refused: &Refused<'_>, said: &Said) -> Meaning {
     if is_full {
         let listed = match refused.listed {
             0 => String::new(),
+            listed if refused.lists_own => {
+                format!(" ({listed} listed, and ours is among them: it was bound and refused)")
+            }
             listed => format!(" ({listed} listed)"),
         };
         return fail(
@@ -271,6 +278,7 @@ mod tests {
             credentials_sent: true,
             listed: 0,
             lists_others: false,
+            lists_own: false,
             has_challenge: false,
             like_the_query: false,
             before: None,

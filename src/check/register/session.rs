@@ -35,6 +35,8 @@ pub(in crate::check) struct Session {
     granted: Option<u32>,
     requests: u32,
     answers: u64,
+    /// The last command was answered.
+    heard: bool,
     retransmissions: u64,
     history: History,
     /// The refusal of a reused nonce was told.
@@ -156,6 +158,7 @@ impl Session {
             granted: None,
             requests: 0,
             answers: 0,
+            heard: false,
             retransmissions: 0,
             history: History::default(),
             nonce_told: false,
@@ -197,6 +200,7 @@ impl Session {
         }
         let now = run.now();
         self.history.add(command, (ended.accepted(), ended.credentials_sent), now);
+        self.heard = ended.answer().is_some();
         let mut ended = ended;
         self.recognize(run, command, &mut ended);
         ended
@@ -365,11 +369,17 @@ impl Session {
             }
             Answered::Final(received) => {
                 self.answers += 1;
-                ended.answered_from = Some(received.flow);
+                // The first that came from elsewhere is the one to tell.
+                if ended.answered_from.is_none_or(|from| from.remote == reply.flow.remote) {
+                    ended.answered_from = Some(received.flow);
+                }
                 if ended.unlike.is_empty() {
                     ended.unlike = unlike(&request, &received.message);
                 }
-                Input::Response(received.message)
+                match received.flow.remote.ip() == reply.flow.remote.ip() {
+                    true => Input::Response(received.message),
+                    false => Input::ForeignResponse(received.message),
+                }
             }
             Answered::Timeout => Input::Timeout,
             Answered::Failed(error) => {
@@ -421,6 +431,14 @@ impl Session {
     pub(in crate::check) fn may_be_bound(&self) -> bool {
         self.bind_sent && !self.removed
     }
+    /// Was the last command answered?
+    pub(in crate::check) fn is_heard(&self) -> bool {
+        self.heard
+    }
+    /// The Contact URI as it is sent, with our token.
+    pub(in crate::check) fn sent_contact(&self) -> &str {
+        self.registration.contact()
+    }
     pub(in crate::check) fn contact(&self) -> &str {
         &self.contact
     }
@@ -466,10 +484,16 @@ impl Session {
     }
 }
 
-/// A REGISTER that was refused by a final response, whatever the reason, has bound nothing; nor has one that reached a closed port.
+/// A REGISTER that was refused by a final response, whatever the reason, has bound nothing, unless that lists our binding all the same; nor
+/// has one that reached a closed port.
 fn bound_nothing(ended: &Ended) -> bool {
-    let refused = ended.answer().is_some_and(|answer| answer.status() >= 300);
+    let refused = ended.answer().is_some_and(|answer| answer.status() >= 300 && !lists_own(answer));
     refused || ended.failure.as_ref().is_some_and(|failure| failure.kind == TransportErrorKind::Refused)
+}
+
+/// Is our binding among those that are listed, and live?
+pub(in crate::check) fn lists_own(answer: &Answer) -> bool {
+    answer.bindings.iter().any(|b| b.own && b.expires != Some(0))
 }
 
 fn ip_text(flow: Flow) -> String {

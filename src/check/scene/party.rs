@@ -16,7 +16,7 @@ use crate::syntax::Uri;
 use crate::ua::call;
 use crate::ua::expected::{Expected, Foreign};
 use crate::ua::registration::Command;
-use crate::ua::trust::Trust;
+use crate::ua::trust::{self, Trust};
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
@@ -44,6 +44,8 @@ pub(in crate::check) struct Party {
     pub(super) follow_redirects: bool,
     /// Realms that its registrar used when it registered.
     realms: Vec<String>,
+    /// What was answered when it registered.
+    answered: Vec<trust::Answered>,
     /// What to do with the next call to it; without, calls are refused with 486.
     pub(in crate::check) expect: Option<Expect>,
     /// Calls that came, with their INVITEs, whatever became of them.
@@ -171,7 +173,15 @@ impl Party {
         };
         for ended in [Some(query), bind].into_iter().flatten() {
             let challenges = ended.finished.iter().flat_map(|finished| &finished.challenges);
-            self.realms.extend(challenges.filter(|c| c.answered).map(|c| c.realm.clone()));
+            for challenge in challenges.filter(|c| c.answered) {
+                self.realms.push(challenge.realm.clone());
+                let algorithm = challenge.algorithm.as_deref().unwrap_or("MD5");
+                self.answered.push(trust::Answered {
+                    realm: challenge.realm.clone(),
+                    is_md5: algorithm.to_ascii_uppercase().starts_with("MD5"),
+                    has_qop: challenge.qop.is_some(),
+                });
+            }
             observe::rewritten(run, ended);
         }
         self.others = devices.len();
@@ -181,7 +191,8 @@ impl Party {
             return judged;
         }
         // A registrar that keeps one binding has dropped the device's: that comes first, whatever the calls say.
-        let replaced = bind.and_then(|bind| observe::replaced(run, devices, bind.answer(), bind));
+        let replaced = bind
+            .and_then(|bind| observe::replaced(run, devices, bind.answer(), bind, observe::Upon::Binding));
         replaced.unwrap_or_else(|| StepVerdict::pass(format!("registered at {}", self.way())))
     }
 
@@ -236,7 +247,10 @@ impl Party {
         let aor = Uri::parse(self.account.aor().as_bytes()).ok();
         realms.extend(aor.and_then(|uri| uri.host().map(host_text)));
         let hosts = vec![self.session.flow().remote.ip()];
-        Trust { realms, hosts, first_use: self.realms.is_empty() }
+        let mut trust = Trust { realms, hosts, ..Trust::default() };
+        trust.first_use = self.realms.is_empty();
+        trust.answered.clone_from(&self.answered);
+        trust
     }
 
     /// Where a redirection of its calls may lead: nowhere unless the user said so, and never to a host that is not the account's.
@@ -293,6 +307,7 @@ async fn open(run: &mut Run, account: &Account, tone: party_tone::Party) -> Resu
         refers: call::Refers::Declined,
         follow_redirects: false,
         realms: Vec::new(),
+        answered: Vec::new(),
         expect: None,
         invitations: Vec::new(),
         foreign: Vec::new(),

@@ -66,7 +66,7 @@ impl Redirects {
 /// Does an entry of [`Refers::Expected`] name this URI?
 fn names(entry: &str, uri: &str) -> bool {
     let (Some((user, host)), Ok(entry_uri)) = (party(uri), Uri::parse(entry.as_bytes())) else {
-        return party(uri).is_some_and(|(user, _)| user == number(entry.as_bytes()));
+        return party(uri).is_some_and(|(user, _)| user == user_of(entry.as_bytes()));
     };
     match entry_uri.scheme() {
         Scheme::Sip | Scheme::Sips | Scheme::Tel => party(entry).is_some_and(|(expected, at)| {
@@ -77,22 +77,34 @@ fn names(entry: &str, uri: &str) -> bool {
             };
             expected == user && same_host
         }),
-        _ => user == number(entry.as_bytes()),
+        _ => user == user_of(entry.as_bytes()),
     }
 }
 
-/// User (or number) and host of a URI.
-fn party(uri: &str) -> Option<(Vec<u8>, Option<String>)> {
+/// A user (or number), and the parameters of the number in order.
+type User = (Vec<u8>, Vec<Vec<u8>>);
+
+/// User (or number) and host of a URI. One with a password is nobody's.
+fn party(uri: &str) -> Option<(User, Option<String>)> {
     let uri = Uri::parse(uri.as_bytes()).ok()?;
     if uri.scheme() == Scheme::Tel {
-        let rest = uri.as_bytes().split(|b| *b == b':').nth(1)?;
-        return Some((number(rest.split(|b| *b == b';').next()?), None));
+        let rest = uri.as_bytes().splitn(2, |b| *b == b':').nth(1)?;
+        return Some((user_of(rest), None));
     }
-    let user = uri.user().map(|user| {
-        // Parameters of a telephone number stand inside of the user part (RFC 3261 sec. 19.1.6).
-        number(user.split(|b| *b == b';').next().unwrap_or(user))
-    });
-    Some((user.unwrap_or_default(), uri.host().map(text_of)))
+    if uri.password().is_some() {
+        return None;
+    }
+    Some((user_of(uri.user().unwrap_or_default()), uri.host().map(text_of)))
+}
+
+/// Parameters of a telephone number stand inside of the user part (RFC 3261 sec. 19.1.6), and say where it leads: `rn` and `npdi` (RFC 4694)
+/// route to another number, `phone-context` makes another one of it. A number with others is another target.
+fn user_of(user: &[u8]) -> User {
+    let mut parts = user.split(|b| *b == b';');
+    let name = number(parts.next().unwrap_or_default());
+    let mut params: Vec<Vec<u8>> = parts.map(|param| unescape(param).to_ascii_lowercase()).collect();
+    params.sort();
+    (name, params)
 }
 
 /// A user part without escapes; of a telephone number without its visual separators (RFC 3966 sec. 3).
@@ -154,6 +166,24 @@ mod tests {
         assert!(takes(&["tel:+1-555-0100"], "sip:+15550100@pbx.example;user=phone"));
         assert!(takes(&["sip:+15550100@pbx.example"], "tel:+1(555)0100"));
         assert!(!takes(&["tel:+15550100"], "tel:+19005550000"));
+    }
+
+    #[test]
+    fn what_makes_another_number_of_it_is_another_target() {
+        for user in [
+            "203;npdi;rn=+19005551234",
+            "203;phone-context=+1900555",
+            "203;isub=900",
+            "203:pw",
+            "203%3Brn=+1900",
+        ] {
+            for entry in ["203", "sip:203@pbx.example", "tel:203"] {
+                assert!(!takes(&[entry], &format!("sip:{user}@pbx.example;user=phone")), "{user}");
+            }
+        }
+        assert!(!takes(&["tel:203"], "tel:203;rn=+19005551234"));
+        assert!(takes(&["tel:203;phone-context=pbx.example"], "tel:203;Phone-Context=PBX.example"));
+        assert!(!takes(&["tel:203;phone-context=pbx.example"], "tel:203"));
     }
 
     #[test]

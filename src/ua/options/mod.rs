@@ -67,6 +67,8 @@ pub enum Input {
     Begin,
     /// A response to the request that was given last.
     Response(Message),
+    /// One that came from another host than the request was sent to: it counts, and its challenges are not answered.
+    ForeignResponse(Message),
     /// That request got no final response.
     Timeout,
     /// That request could not be sent, or its connection was lost.
@@ -186,7 +188,8 @@ impl Query {
                 self.send();
             }
             Input::Begin => {}
-            Input::Response(response) => self.handle_response(&response),
+            Input::Response(response) => self.handle_response(&response, true),
+            Input::ForeignResponse(response) => self.handle_response(&response, false),
             Input::Timeout => self.finish(End::Timeout),
             Input::TransportFailed => self.finish(End::TransportFailed),
         }
@@ -247,7 +250,7 @@ impl Query {
         request.build().map_err(|e| e.to_string())
     }
 
-    fn handle_response(&mut self, response: &Message) {
+    fn handle_response(&mut self, response: &Message, is_home: bool) {
         if !self.open {
             return;
         }
@@ -258,7 +261,7 @@ impl Query {
         };
         self.capabilities = Some(Capabilities::read(response));
         if let 401 | 407 = status {
-            return match self.challenged.handle_challenge(response, &mut self.ids) {
+            return match self.challenged.handle_challenge_from(response, &mut self.ids, is_home) {
                 Next::Again => self.send(),
                 Next::End(end) => self.finish(end),
             };

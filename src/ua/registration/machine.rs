@@ -101,7 +101,8 @@ impl Registration {
             Input::Command(command) if self.running.is_none() => self.begin(command),
             Input::Command(command) if self.waiting.len() < MAX_WAITING => self.waiting.push_back(command),
             Input::Command(command) => self.report(command, End::Busy),
-            Input::Response(response) => self.handle_response(now, response),
+            Input::Response(response) => self.handle_response(now, response, true),
+            Input::ForeignResponse(response) => self.handle_response(now, response, false),
             Input::Timeout => self.finish(End::Timeout),
             Input::TransportFailed => self.finish(End::TransportFailed),
         }
@@ -190,7 +191,7 @@ impl Registration {
         request.build().map_err(|e| e.to_string())
     }
 
-    fn handle_response(&mut self, now: Instant, response: Message) {
+    fn handle_response(&mut self, now: Instant, response: Message, is_home: bool) {
         let Some(running) = &mut self.running else { return };
         let status = match final_status(&response, self.cseq) {
             None => return,
@@ -199,7 +200,7 @@ impl Registration {
         };
         match status {
             401 | 407 => {
-                let next = self.challenged.handle_challenge(&response, &mut self.ids);
+                let next = self.challenged.handle_challenge_from(&response, &mut self.ids, is_home);
                 running.said = Said::Unread(Box::new(response));
                 match next {
                     Next::Again => self.send(),

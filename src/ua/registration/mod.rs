@@ -108,6 +108,8 @@ pub enum Input {
     Command(Command),
     /// A response to the request that was given last.
     Response(Message),
+    /// One that came from another host than the request was sent to: it counts, and its challenges are not answered.
+    ForeignResponse(Message),
     /// That request got no final response.
     Timeout,
     /// That request could not be sent, or its connection was lost.
