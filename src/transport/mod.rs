@@ -106,6 +106,14 @@ pub trait Datagrams: Send + Sync + fmt::Debug {
         let _ = (datagrams, remote);
         Err(io::ErrorKind::Unsupported.into())
     }
+    /// From now on [`Datagrams::try_send`] or [`Datagrams::poll_recv`] fails once with [`io::ErrorKind::ConnectionRefused`] when the network has
+    /// said of something that was sent that its port is closed (ICMP port unreachable), and [`Datagrams::refusal`] says whose. Where the
+    /// system cannot tell, nothing changes.
+    fn tell_refusals(&self) {}
+    /// Whose port the network said to be closed: the oldest that was not asked for yet.
+    fn refusal(&self) -> Option<SocketAddr> {
+        None
+    }
     /// Ready for `try_send` again.
     fn poll_send_ready(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>>;
     /// The bound address.

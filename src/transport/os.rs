@@ -196,6 +196,47 @@ impl Datagrams for UdpSocket {
         })
     }
 
+    /// By IP_RECVERR, without which a socket that is not connected is told nothing (Linux).
+    #[cfg(target_os = "linux")]
+    fn tell_refusals(&self) {
+        use nix::sys::socket::{setsockopt, sockopt};
+        let is_v6 = self.local_addr().is_ok_and(|local| local.is_ipv6());
+        let told = match is_v6 {
+            true => setsockopt(self, sockopt::Ipv6RecvErr, &true),
+            false => setsockopt(self, sockopt::Ipv4RecvErr, &true),
+        };
+        if let Err(error) = told {
+            tracing::debug!(%error, "the system does not say which ports are closed");
+        }
+    }
+
+    /// Out of the error queue, in which each entry has the address that was sent to.
+    #[cfg(target_os = "linux")]
+    fn refusal(&self) -> Option<SocketAddr> {
+        use nix::errno::Errno;
+        use nix::sys::socket::{ControlMessageOwned, MsgFlags, SockaddrStorage, recvmsg};
+        use std::os::fd::AsRawFd;
+        /// Room for the error, and for the address of who told it; where the system wants them.
+        #[repr(align(8))]
+        struct Control([u8; 128]);
+        loop {
+            let (mut control, mut start) = (Control([0; 128]), [0; 16]);
+            let mut into = [io::IoSliceMut::new(&mut start)];
+            let flags = MsgFlags::MSG_ERRQUEUE | MsgFlags::MSG_DONTWAIT;
+            let told =
+                recvmsg::<SockaddrStorage>(self.as_raw_fd(), &mut into, Some(&mut control.0), flags).ok()?;
+            let is_refused = told.cmsgs().ok()?.any(|message| match message {
+                ControlMessageOwned::Ipv4RecvErr(error, _) | ControlMessageOwned::Ipv6RecvErr(error, _) => {
+                    error.ee_errno == Errno::ECONNREFUSED as u32
+                }
+                _ => false,
+            });
+            if let Some(remote) = told.address.and_then(socket_address).filter(|_| is_refused) {
+                return Some(remote);
+            }
+        }
+    }
+
     fn poll_send_ready(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         UdpSocket::poll_send_ready(self, cx)
     }
@@ -245,6 +286,28 @@ mod tests {
         let network = OsNetwork::new();
         let open = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
         network.probe_udp(Ipv4Addr::LOCALHOST.into(), open.local_addr().unwrap()).await.unwrap();
+    }
+
+    #[cfg(target_os = "linux")]
+    #[tokio::test]
+    async fn a_socket_that_is_to_tell_says_which_port_is_closed() {
+        for ip in ["127.0.0.1", "::1"] {
+            let at: SocketAddr = (ip.parse::<IpAddr>().unwrap(), 0).into();
+            let closed = std::net::UdpSocket::bind(at).unwrap().local_addr().unwrap();
+            for tells in [false, true] {
+                let socket = OsNetwork::new().bind_udp(at).unwrap();
+                if tells {
+                    socket.tell_refusals();
+                }
+                std::future::poll_fn(|cx| socket.poll_send_ready(cx)).await.unwrap();
+                socket.try_send(b"one", closed).unwrap();
+                let again = socket.try_send(b"two", closed).map_err(|error| error.kind());
+                let (refused, told) = (Err(io::ErrorKind::ConnectionRefused), Some(closed));
+                let wanted = if tells { (refused, told) } else { (Ok(()), None) };
+                assert_eq!((again, socket.refusal()), wanted);
+                assert_eq!(socket.refusal(), None);
+            }
+        }
     }
 
     #[test]

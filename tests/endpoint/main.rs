@@ -8,6 +8,7 @@ mod exchange;
 mod invite;
 mod limits;
 mod lost;
+mod media;
 mod replies;
 mod size;
 mod support;

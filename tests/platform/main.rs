@@ -4,6 +4,7 @@
 mod audio;
 mod beside;
 mod described;
+mod dialled;
 mod ended_early;
 mod forks;
 mod given_up;

@@ -32,6 +32,10 @@ const FIRST_REPORT_MILLIS: u64 = 1_000;
 const NTP_TO_UNIX_S: u64 = 2_208_988_800;
 /// Time for which media goes to an address from which nothing comes; longer only to hosts that signal the call.
 const UNANSWERED: Duration = Duration::from_secs(30);
+/// Time for which a port may be said to be closed: those of phones and relays open a little late.
+const CLOSED: Duration = Duration::from_secs(1);
+/// Hosts say so once a second at the least; after a longer pause it is another time.
+const REFUSED_AGAIN: Duration = Duration::from_secs(3);
 /// Datagrams from elsewhere than the description says that are recorded, and how many more a second.
 const RECORDED_ELSEWHERE: f64 = 1_000.0;
 const RECORDED_ELSEWHERE_PER_S: f64 = 100.0;
@@ -58,6 +62,10 @@ pub(super) struct Media {
     sent_to: Option<(SocketAddr, Instant)>,
     /// Something came from a host that may send in this call.
     is_answered: bool,
+    /// Since when the network says that the port is closed which the peer named, and when it said so last.
+    refused: Option<(Instant, Instant)>,
+    /// It said so for too long.
+    is_refused: bool,
     /// How many datagrams from elsewhere may be recorded, and as of when.
     recorded: (f64, Instant),
     report_at: Option<Instant>,
@@ -78,6 +86,9 @@ impl Media {
         scope: Arc<Scope>,
         hosts: Vec<IpAddr>,
     ) -> Media {
+        if let MediaSetup::Stream { .. } = &setup {
+            ports.rtp.tell_refusals();
+        }
         Media {
             ids: scope.endpoint().ids(),
             local: ports.local(),
@@ -94,6 +105,8 @@ impl Media {
             hosts,
             sent_to: None,
             is_answered: false,
+            refused: None,
+            is_refused: false,
             recorded: (RECORDED_ELSEWHERE, now),
             report_at: None,
             rtcp: RtcpReport::default(),
@@ -150,6 +163,8 @@ impl Media {
         if self.sent_to.is_some_and(|(to, _)| Some(to) != named) {
             (self.sent_to, self.is_answered) = (None, false);
         }
+        // Who describes it again may have opened it.
+        (self.refused, self.is_refused) = (None, false);
         self.switch(now);
         if self.report_at.is_none() {
             // Between two parties the first may come early (RFC 3550 sec. 6.2); not both at once, so that one of them answers the other.
@@ -171,6 +186,9 @@ impl Media {
         let named = self.named().filter(|_| self.may_send())?;
         if !is_unicast(named.ip()) {
             return Some(Withheld::NotUnicast(named));
+        }
+        if self.is_refused {
+            return Some(Withheld::Refused(named));
         }
         let (to, since) = self.sent_to?;
         let is_open = self.is_answered || self.hosts.contains(&to.ip());
@@ -231,10 +249,31 @@ impl Media {
     fn send_to(&mut self, now: Instant, remote: Option<SocketAddr>, datagram: Bytes) {
         let (Some(remote), Some(ports)) = (remote, &self.ports) else { return };
         self.sent_to.get_or_insert((remote, now));
-        if ports.rtp.try_send(&datagram, remote).is_err() {
-            self.not_sent += 1;
+        let mut sent = ports.rtp.try_send(&datagram, remote);
+        if sent.as_ref().is_err_and(is_refusal) {
+            // What was refused is one that was sent before.
+            sent = ports.rtp.try_send(&datagram, remote);
+            self.note_refusals(now);
         }
+        self.not_sent += u64::from(sent.is_err());
         self.record(now, Direction::Sent, false, remote, datagram);
+    }
+
+    /// The network says that ports are closed which we sent to.
+    fn note_refusals(&mut self, now: Instant) {
+        let named = self.named();
+        while let Some(remote) = self.ports.as_ref().and_then(|ports| ports.rtp.refusal()) {
+            if Some(remote) == named {
+                let lasts =
+                    |(_, last): &(Instant, Instant)| now.saturating_duration_since(*last) < REFUSED_AGAIN;
+                let since = self.refused.filter(lasts).map_or(now, |(since, _)| since);
+                self.refused = Some((since, now));
+                self.is_refused |= now.saturating_duration_since(since) >= CLOSED;
+            }
+        }
+        if self.is_refused {
+            self.switch(now);
+        }
     }
 
     fn record(&self, at: Instant, direction: Direction, is_rtcp: bool, remote: SocketAddr, bytes: Bytes) {
@@ -254,8 +293,12 @@ impl Media {
                     let datagram = Bytes::copy_from_slice(self.buffer.get(..length).unwrap_or_default());
                     self.receive(now, remote, datagram, out);
                 }
-                // The peer's port is closed: its silence tells that.
-                Poll::Ready(Err(_)) => any = true,
+                Poll::Ready(Err(error)) => {
+                    any = true;
+                    if is_refusal(&error) {
+                        self.note_refusals(now);
+                    }
+                }
                 Poll::Pending => break,
             }
         }
@@ -277,6 +320,10 @@ impl Media {
 
     /// Something came: is there somebody where media goes?
     fn came(&mut self, now: Instant, remote: SocketAddr) {
+        if self.refused.is_some() && self.named() == Some(remote) {
+            (self.refused, self.is_refused) = (None, false);
+            self.switch(now);
+        }
         let may_send = |stream: &Stream| stream.may_send(remote.ip());
         if !self.is_answered && self.sent_to.is_some() && self.stream.as_ref().is_some_and(may_send) {
             self.is_answered = true;
@@ -454,6 +501,11 @@ impl Media {
         let seconds = since.as_secs().wrapping_add(NTP_TO_UNIX_S);
         (seconds << 32) | ((u64::from(since.subsec_nanos()) << 32) / 1_000_000_000)
     }
+}
+
+/// Does an error say that a port is closed?
+fn is_refusal(error: &std::io::Error) -> bool {
+    error.kind() == std::io::ErrorKind::ConnectionRefused
 }
 
 /// Is this the address of one host?

@@ -67,6 +67,8 @@ pub enum Withheld {
     NotUnicast(SocketAddr),
     /// Nothing came from there for 30 s, and the call is not signalled from there: nobody there may want it.
     NothingCame(SocketAddr),
+    /// The network said for a second that this port is closed (ICMP port unreachable), and nothing came from it.
+    Refused(SocketAddr),
 }
 
 impl MediaReport {

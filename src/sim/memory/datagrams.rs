@@ -1,8 +1,8 @@
 //! Datagram sockets of the network in memory.
-use super::Shared;
+use super::{ClosedPort, Shared};
 use crate::transport::Datagrams;
 use bytes::Bytes;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::fmt;
 use std::io;
 use std::net::SocketAddr;
@@ -23,7 +23,15 @@ struct Waiting {
     sequence: u64,
     waker: Option<Waker>,
     timer: Option<Pin<Box<Sleep>>>,
+    tells_refusals: bool,
+    /// Closed ports that were sent to, and when that is known here.
+    refusals: VecDeque<(Instant, SocketAddr)>,
+    /// Those of them that a send has failed for.
+    told: VecDeque<SocketAddr>,
 }
+
+/// Refusals that are kept for one socket.
+const MAX_REFUSALS: usize = 64;
 
 impl Inbox {
     pub(super) fn new() -> Inbox {
@@ -49,6 +57,26 @@ impl Inbox {
             waker.wake();
         }
         true
+    }
+
+    /// This port is closed, as is known from then on.
+    fn refused(&self, at: Instant, remote: SocketAddr) {
+        let mut waiting = self.lock();
+        if waiting.tells_refusals && waiting.refusals.len() < MAX_REFUSALS {
+            waiting.refusals.push_back((at, remote));
+        }
+    }
+
+    /// Has it become known that a port is closed?
+    fn hears_of_refusal(&self) -> bool {
+        let (mut waiting, now) = (self.lock(), Instant::now());
+        let before = waiting.told.len();
+        while let Some((_, remote)) = waiting.refusals.pop_front_if(|(at, _)| *at <= now) {
+            if waiting.told.len() < MAX_REFUSALS {
+                waiting.told.push_back(remote);
+            }
+        }
+        waiting.told.len() > before
     }
 
     fn poll(&self, cx: &mut Context<'_>) -> Poll<(SocketAddr, Bytes)> {
@@ -111,7 +139,22 @@ impl Datagrams for MemoryDatagrams {
         })
     }
     fn try_send(&self, bytes: &[u8], remote: SocketAddr) -> io::Result<()> {
-        self.network.lock().send_datagram(self.local, remote, bytes).map(|_| ())
+        if self.inbox.hears_of_refusal() {
+            return Err(io::ErrorKind::ConnectionRefused.into());
+        }
+        let mut network = self.network.lock();
+        if network.send_datagram(self.local, remote, bytes)? && network.closed_port == ClosedPort::Refuse {
+            let [out, back] = [(self.local, remote), (remote, self.local)]
+                .map(|(from, to)| network.stream_delay(from.ip(), to.ip()));
+            self.inbox.refused(Instant::now() + out + back, remote);
+        }
+        Ok(())
+    }
+    fn tell_refusals(&self) {
+        self.inbox.lock().tells_refusals = true;
+    }
+    fn refusal(&self) -> Option<SocketAddr> {
+        self.inbox.lock().told.pop_front()
     }
     fn poll_send_ready(&self, _cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         Poll::Ready(Ok(()))

@@ -45,7 +45,7 @@ const MAX_DATAGRAM: usize = 65_507;
 const FIRST_EPHEMERAL: u16 = 49_152;
 
 /// Whether a host tells that a datagram port is closed. As with the sockets of an operating system that are not connected, sending goes
-/// well all the same; [`Network::probe_udp`] is told. Streams are always refused by a closed port; at an address without a host, datagrams
+/// well all the same; [`Network::probe_udp`] is told, and sockets that [are to tell](Datagrams::tell_refusals). Streams are always refused by a closed port; at an address without a host, datagrams
 /// vanish and connecting never ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum ClosedPort {

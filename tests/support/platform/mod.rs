@@ -21,7 +21,8 @@ pub(crate) use text::{Text, parameter, tag, uri, user};
 
 use self::core::{Logged, serve};
 use ringback::check::{Account, Check, Outcome, Probe, ProbeConfig};
-use ringback::sim::MemoryNetwork;
+use ringback::sim::{MemoryHost, MemoryNetwork};
+use ringback::transport::{Network, Resolve};
 use std::net::{IpAddr, SocketAddr};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -149,12 +150,22 @@ impl Platform {
     }
 
     pub(crate) async fn start(self) -> Scene {
+        self.start_through(|host| Arc::new(host), None).await
+    }
+
+    /// The same, with the host of the probe wrapped, and with a resolver for the names that it looks up.
+    pub(crate) async fn start_through(
+        self,
+        wrap: impl FnOnce(MemoryHost) -> Arc<dyn Network>,
+        resolver: Option<Arc<dyn Resolve>>,
+    ) -> Scene {
         let log = Arc::clone(&self.core.log);
         let network = self.network;
         tokio::spawn(serve(self.core));
         let mut config = ProbeConfig::default();
         let ip: IpAddr = PROBE.parse().unwrap();
-        config.endpoint.network = Some(Arc::new(network.host([ip])));
+        config.endpoint.network = Some(wrap(network.host([ip])));
+        config.endpoint.resolver = resolver;
         config.endpoint.udp = vec![SocketAddr::new(ip, 5070)];
         config.endpoint.seed = Some([3; 32]);
         Scene { probe: Probe::with(config).await.unwrap(), log }

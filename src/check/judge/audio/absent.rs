@@ -7,6 +7,7 @@ use crate::endpoint::agent::Withheld;
 
 const MEDIA_PATH: &str = "allow the UDP range of media and the platform's new media addresses in the firewall; check the address in the SDP (see the ladder) and SIP ALG";
 const WRONG_PLACE: &str = "platform: write an address into the description that can be reached from the other end: its relay's, or that from which the device is seen (NAT); a device on the path that rewrites messages (SIP ALG) does so too";
+pub(super) const PORT_CLOSED: &str = "platform: name the port in the description that its media server, or the other end, listens at; a firewall in between may refuse it too: allow the UDP range of media";
 
 /// Judges it.
 pub(super) fn judge(hearing: &Hearing<'_>) -> StepVerdict {
@@ -121,6 +122,14 @@ fn withheld(hearing: &Hearing<'_>) -> Option<StepVerdict> {
                 "no audio from {from} to {to}: the description that {from} got names {remote}, a multicast or broadcast address; nothing is sent there"
             ),
             "platform: name the address of the media server, or of the other end, in the c= line",
+        )),
+        Withheld::Refused(remote) => Some(StepVerdict::fail(
+            "media-port-closed",
+            Side::Peer,
+            format!(
+                "no audio from {from} to {to}: {from} was told to send to {remote}, and that port is closed (ICMP port unreachable); it stopped sending"
+            ),
+            PORT_CLOSED,
         )),
         // It was sent for long enough.
         Withheld::NothingCame(_) => None,

@@ -166,6 +166,14 @@ fn withheld(hearing: &Hearing<'_>) -> Option<Odd> {
             ),
             "platform: name the address of the media server, or of the other end, in the c= line",
         )),
+        Withheld::Refused(remote) => Some((
+            "media-port-closed",
+            Side::Peer,
+            format!(
+                "{to} was told to send audio to {remote}, and that port is closed (ICMP port unreachable): it stopped sending"
+            ),
+            super::absent::PORT_CLOSED,
+        )),
         Withheld::NothingCame(remote) => Some((
             "media-unanswered",
             Side::Path,

@@ -176,4 +176,16 @@ fn what_is_kept_back_says_where_it_would_have_gone() {
     report.withheld = Some(Withheld::NothingCame(PEER.parse().unwrap()));
     let (_, odd) = with(&report, |_| {});
     assert!(odd[0].starts_with("media-unanswered: alice sent audio to 192.0.2.1:4000 for 30 s"), "{odd:?}");
+    let closed = Withheld::Refused(PEER.parse().unwrap());
+    report.withheld = Some(closed);
+    let (_, odd) = with(&report, |_| {});
+    assert!(
+        odd[0].starts_with("media-port-closed: alice was told to send audio to 192.0.2.1:4000"),
+        "{odd:?}"
+    );
+    let mut report = healthy();
+    report.received.received = 0;
+    report.heard.clear();
+    let (judged, _) = with(&report, |hearing| hearing.withheld = Some(closed));
+    assert_eq!((judged.verdict, code(&judged)), (Verdict::Fail, "media-port-closed"));
 }
