@@ -211,7 +211,7 @@ async fn what_a_message_names_to_be_fetched_is_not_fetched_by_any_question() {
         let scene =
             luring(lures.clone()).start_through(|host| Arc::new(watched(host)), Some(reached.clone())).await;
         let outcome = question.ask(&scene).await;
-        assert!(lures.load(Relaxed) > 1, "{what}: nothing lured\n{outcome}");
+        assert!(lures.load(Relaxed) > 0, "{what}: nothing lured\n{outcome}");
         let elsewhere: Vec<IpAddr> =
             reached.datagrams.lock().unwrap().iter().copied().filter(|ip| *ip != platform).collect();
         assert!(elsewhere.is_empty(), "{what}: datagrams went to {elsewhere:?}\n{outcome}");
