@@ -71,6 +71,8 @@ pub(super) struct Ask {
     until: Clock,
     grace: Duration,
     cleaning: bool,
+    /// It had to end when it began to clean up.
+    was_cut: bool,
     silence_noted: bool,
     pub(super) answers: u64,
     /// Bindings of this check's ends: tokens that are in their URIs, and URIs as they are listed.
@@ -95,6 +97,7 @@ impl Ask {
             until: Clock::now() + setting.time_limit,
             grace: setting.grace,
             cleaning: false,
+            was_cut: false,
             silence_noted: false,
             answers: 0,
             bound: Vec::new(),
@@ -277,11 +280,18 @@ impl Ask {
     /// From here on the check only removes what it left at the peer: a stop no longer interrupts it, and it has the probe's
     /// grace (5 s unless configured), or, when nobody stopped it and the peer did answer so far, what is left of its time.
     pub(super) fn clean_up(&mut self) {
+        let was_cut = self.interrupted().is_some();
         if !std::mem::replace(&mut self.cleaning, true) {
+            self.was_cut = was_cut;
             let grace = Clock::now() + self.grace;
             let hurry = self.stop.is_cancelled() || self.silence_noted;
             self.until = if hurry { grace } else { self.until.max(grace) };
         }
+    }
+
+    /// Did the check have to end before its question was answered? Asked while it cleans up.
+    pub(super) fn was_cut(&self) -> bool {
+        self.was_cut
     }
 
     fn waits(&self) -> (impl Future<Output = ()> + Send + use<>, Clock) {

@@ -155,6 +155,13 @@ impl Clean {
         let step = run.begin("query");
         let query = session.command(run, Command::Query).await;
         observe::answer(run, &session, &query);
+        if query.knows_nobody() {
+            let status = query.refusal().unwrap_or_default();
+            run.end(step, Verdict::Pass, format!("{status}: the registrar knows nobody of this address"));
+            run.skip("remove", "nobody is bound there");
+            run.conclude("the binding was gone already");
+            return session.write_down(run);
+        }
         let judged = judge::accepted(&session, &query, "query");
         session.end_step(run, step, &judged, judged.detail.clone());
         if query.accepted() {

@@ -18,7 +18,7 @@ pub(super) fn unreached(next_hop: &Destination, unreached: &Unreached) -> StepVe
             problem.clone(),
             "check the spelling of the server's name and the resolver of this host",
         ),
-        Unreached::Transport(error) => transport(&error.kind, &format!("{next_hop}: {error}")),
+        Unreached::Transport(error) => transport(&error.kind, &of_hop(next_hop, error)),
         Unreached::Withheld(Withheld::RetryAfter { .. } | Withheld::AccountRetryAfter { .. }) => {
             StepVerdict::of(
                 Verdict::NotRun,
@@ -40,6 +40,12 @@ pub(super) fn unreached(next_hop: &Destination, unreached: &Unreached) -> StepVe
         }
         Unreached::Interrupted(why) => interrupted(*why),
     }
+}
+
+/// The error, behind the hop's name where it does not say it.
+fn of_hop(hop: &Destination, error: &TransportError) -> String {
+    let (hop, error) = (hop.to_string(), error.to_string());
+    if error.contains(&hop) { error } else { format!("{hop}: {error}") }
 }
 
 /// A shorter wait than this says nothing about the peer: a request has gone out three times by then.

@@ -291,9 +291,13 @@ impl Notebook {
     }
 }
 
-/// `1.5 s`.
+/// `1.5 s`, `3 ms`.
 fn seconds(time: Duration) -> String {
-    format!("{:.1} s", time.as_secs_f64())
+    match time.as_millis() {
+        0 => "under 1 ms".to_owned(),
+        milliseconds @ ..100 => format!("{milliseconds} ms"),
+        _ => format!("{:.1} s", time.as_secs_f64()),
+    }
 }
 
 /// One failed step fails the check; one that does not say leaves it open; steps that were not taken do not count unless none was.

@@ -48,6 +48,11 @@ impl Reachable {
         self
     }
 
+    /// Where the question goes.
+    pub fn destination(&self) -> &Destination {
+        &self.destination
+    }
+
     /// Answers challenges with an account's credentials; without, a challenge is an answer like any other.
     #[must_use]
     pub fn account(mut self, account: &Account) -> Reachable {

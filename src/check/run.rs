@@ -158,6 +158,11 @@ impl Run {
         self.ask.clean_up();
     }
 
+    /// Had the check to end, before it began to clean up?
+    pub(super) fn was_cut(&self) -> bool {
+        self.ask.was_cut()
+    }
+
     /// Begins a step.
     pub fn begin(&self, name: impl Into<Name>) -> StepMark {
         self.notebook.begin(name.into(), self.now(), self.record_count())

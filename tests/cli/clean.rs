@@ -98,7 +98,7 @@ fn what_a_killed_run_left_is_removed_and_no_other_binding() {
     let wrong = stage.folder.path().join("bob.csv");
     std::fs::write(&wrong, format!("name,aor,password\nbob,{},wrong\n", stage.sim.aor("bob"))).unwrap();
     let refused = clean_with(&stage, "two", &wrong);
-    assert_eq!(refused.status, 3, "{refused}");
+    assert_eq!(refused.status, 1, "what failed wins over what was not tried: {refused}");
     assert!(refused.stdout.contains("its account is not given"), "alice is not in the file: {refused}");
     assert_eq!(stage.devices(), 1, "a wrong password removes nothing");
     let cleaned = stage.run("two", &["clean"]);
@@ -110,6 +110,35 @@ fn clean_with(stage: &Stage, state: &str, accounts: &Path) -> Ran {
     let mut command = command(&["clean", "--accounts"]);
     command.arg(accounts).env("XDG_STATE_HOME", stage.folder.path().join(state));
     finish(command.spawn().unwrap())
+}
+
+#[test]
+fn what_nobody_knows_any_more_and_what_has_run_out_is_left_no_more() {
+    let stage = Stage::new();
+    kill(stage.call("one", &[]));
+    let notes = stage.notes("one");
+    assert!(notes.contains(" until="), "{notes}");
+    let file = || {
+        let folder = stage.folder.path().join("one/ringback");
+        std::fs::read_dir(folder).unwrap().flatten().next().unwrap().path()
+    };
+    // A binding of an account that the registrar knows no more.
+    let binding = notes.lines().find(|line| line.contains(" until=")).unwrap();
+    let zed = binding.replace("account=bob", "account=zed").replace("sip:bob@", "sip:zed@");
+    std::fs::write(file(), format!("{zed}\n")).unwrap();
+    let aor = stage.sim.aor("bob").replace("bob@", "zed@");
+    let mut command = command(&["clean", &aor, "--password", "x"]);
+    let cleaned = finish(command.env("XDG_STATE_HOME", stage.folder.path().join("one")).spawn().unwrap());
+    assert_eq!(cleaned.status, 0, "{cleaned}");
+    assert!(cleaned.stdout.contains("the binding was gone already"), "{cleaned}");
+    assert!(stage.notes("one").is_empty(), "{}", stage.notes("one"));
+    // One that has run out meanwhile.
+    let at = |line: &str| line.split(" until=").nth(1).unwrap().split(' ').next().unwrap().to_owned();
+    let path = stage.folder.path().join("one/ringback/1-0.open");
+    std::fs::write(path, format!("{}\n", binding.replace(&format!("until={}", at(binding)), "until=1000")))
+        .unwrap();
+    let listed = stage.run("one", &["clean", "--list"]);
+    assert_eq!((listed.status, listed.stdout.as_str()), (0, "nothing is left\n"), "{listed}");
 }
 
 #[test]

@@ -104,6 +104,23 @@ fn a_variable_whose_password_is_no_text_is_named_without_it() {
 }
 
 #[test]
+fn an_empty_password_is_none_and_is_not_sent() {
+    let arguments = ["register", "sip:a@127.0.0.1:9", "--password-env", "RINGBACK_EMPTY"];
+    let ran = crate::program::ringback_with(&arguments, &[("RINGBACK_EMPTY", "")]);
+    assert_eq!((ran.status, ran.stdout.as_str()), (2, ""), "{ran}");
+    assert!(
+        ran.stderr.contains("--password-env RINGBACK_EMPTY: this environment variable is empty"),
+        "{ran}"
+    );
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("pw.txt");
+    std::fs::write(&file, "\nsecret\n").unwrap();
+    let ran = ringback(&["register", "sip:a@127.0.0.1:9", "--password-file", file.to_str().unwrap()]);
+    assert_eq!(ran.status, 2, "{ran}");
+    assert!(ran.stderr.contains("pw.txt: its first line is empty"), "{ran}");
+}
+
+#[test]
 fn options_that_cannot_have_an_effect_are_refused_before_anything_is_sent() {
     for (arguments, said) in [
         (&["call", "alice", "bob", "--rtp-ports", "20000-20001"][..], "at least 4 ports, e.g. 20000-20003"),
@@ -115,6 +132,14 @@ fn options_that_cannot_have_an_effect_are_refused_before_anything_is_sent() {
             "12 ports",
         ),
         (&["call", "alice", "bob", "--bind", "tcp:127.0.0.1:0"], "add --transport tcp, or --bind udp:"),
+        (
+            &["register", "a@127.0.0.1:9", "--password", "x", "--bind", "[::1]:0"],
+            "--bind [::1]:0 is IPv6 only, and 127.0.0.1:9 is IPv4: add --bind udp:0.0.0.0:0",
+        ),
+        (&["reachable", "127.0.0.1:9", "--bind", "udp:::1"], "is IPv6 only, and 127.0.0.1:9 is IPv4"),
+        (&["reachable", "[::1]:9", "--bind", "127.0.0.1"], "is IPv4 only, and [::1]:9 is IPv6"),
+        (&["reachable", "127.0.0.1:9", "--bind", "tcp:127.0.0.1:0"], "opens no UDP socket"),
+        (&["register", "a@127.0.0.1:9", "--password", ""], "--password: it is empty"),
         (
             &["register", "a@127.0.0.1:9", "--password", "x", "--bind", "tcp:127.0.0.1:0"],
             "opens no UDP socket, and 127.0.0.1:9 is asked by UDP",

@@ -1,11 +1,12 @@
 //! What a refusal says is told with it, and judged by what was accepted before.
 
 use crate::scene::{finding, step};
-use crate::scripted::{Registrar, Scripted, blamed, told};
-use ringback::check::{Outcome, Verdict};
+use crate::scripted::{Registrar, Reply, Scripted, blamed, told};
+use ringback::check::{Outcome, Register, Side, Verdict};
 use ringback::message::Message;
 use ringback::message::Transport::{Tcp, Udp};
 use ringback::syntax::HeaderName;
+use std::time::Duration;
 
 /// Which requests are refused.
 #[derive(Clone, Copy, PartialEq)]
@@ -240,4 +241,72 @@ async fn reachable_tells_what_a_refusal_says_and_is_alive() {
             assert!(told(&outcome).contains(word), "{word:?}:\n{outcome}");
         }
     }
+}
+
+/// Cuts the check at the answer to its first binding; the query, and what comes behind the binding, is refused with this status unless it is 200.
+async fn cut_at_the_bind(status: u16, is_bound: bool) -> Outcome {
+    let mut bound = false;
+    let scene = Scripted::raw(Registrar { open: true, ..Registrar::default() }, move |r, q| {
+        let binds = expires(q).is_some_and(|seconds| seconds > 0);
+        bound |= binds;
+        let text = if binds {
+            if is_bound {
+                r.store(q);
+            }
+            return Vec::new();
+        } else if status == 200 {
+            r.healthy(q)
+        } else if bound || !is_bound {
+            r.answer(q, status, "Refused", &[])
+        } else {
+            r.healthy(q)
+        };
+        vec![Reply::Bytes(text.into_bytes())]
+    })
+    .await;
+    let check = Register::new(&scene.account("alice", Udp)).timeout(Duration::from_millis(300));
+    scene.check(check).await
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_our_own_end_meets_after_the_time_is_over_is_no_fault_of_the_platform() {
+    // Nobody is known there, before and after: nothing was bound, and nothing is to be removed.
+    let unknown = cut_at_the_bind(404, false).await;
+    assert_eq!(unknown.verdict, Verdict::Inconclusive, "{unknown}");
+    finding(&unknown, "time-limit");
+    assert_eq!(step(&unknown, "remove").detail, "404 Refused to the removal: nothing was bound");
+    for code in ["removal-refused", "binding-left"] {
+        assert!(!unknown.findings.iter().any(|finding| finding.code == code), "{unknown}");
+    }
+    // It may be there, and its removal is refused: said, and blamed on nobody.
+    let refused = cut_at_the_bind(403, true).await;
+    assert_eq!(refused.verdict, Verdict::Inconclusive, "{refused}");
+    assert_eq!(finding(&refused, "removal-refused").side, Side::Probe, "{refused}");
+    let left = finding(&refused, "binding-left");
+    assert!(left.seen.contains("if the registrar has it, it stays until it expires"), "{refused}");
+    assert!(refused.summary.starts_with("the time for this check ended"), "{refused}");
+    // With all well the binding is removed.
+    let well = cut_at_the_bind(200, true).await;
+    assert_eq!(well.verdict, Verdict::Inconclusive, "{well}");
+    assert_eq!(step(&well, "remove").verdict, Verdict::Pass, "{well}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_binding_that_was_only_challenged_is_not_claimed_to_stay() {
+    // Every answer to a challenge of it is challenged again.
+    let scene = Scripted::new(Registrar::default(), |r, q| match expires(q) {
+        Some(1..) => r.challenge(q),
+        Some(0) => r.answer(q, 403, "Forbidden", &[]),
+        None => r.list(q),
+    })
+    .await;
+    let account = scene.account("alice", Udp);
+    let outcome = scene.check(Register::new(&account)).await;
+    let removals = || {
+        let registrar = scene.registrar.lock().unwrap();
+        registrar.requests.iter().filter(|request| expires(request) == Some(0)).count()
+    };
+    assert_eq!(outcome.verdict, Verdict::Fail, "{outcome}");
+    assert_eq!(removals(), 0, "a binding that was refused is not removed: {outcome}");
+    assert!(!outcome.findings.iter().any(|finding| finding.code == "binding-left"), "{outcome}");
 }

@@ -151,7 +151,21 @@ impl DetailOptions {
         Ok(account)
     }
 
+    /// The password; an empty one is none, and would cost a failed login.
     fn secret(&self, aor: &str) -> Result<Secret, Failure> {
+        let secret = self.given(aor)?;
+        if !secret.is_empty() {
+            return Ok(secret);
+        }
+        Err(Failure::usage(match (&self.password_env, &self.password_file) {
+            (Some(variable), _) => format!("--password-env {variable}: this environment variable is empty"),
+            (_, Some(path)) => format!("--password-file {}: its first line is empty", path.display()),
+            _ if self.password.is_some() => "--password: it is empty".to_owned(),
+            _ => format!("no password for {aor} was entered"),
+        }))
+    }
+
+    fn given(&self, aor: &str) -> Result<Secret, Failure> {
         if let Some(password) = &self.password {
             return Ok(password.0.clone());
         }

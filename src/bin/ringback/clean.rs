@@ -36,7 +36,8 @@ Examples:
   ringback clean --accounts accounts.toml          remove it
   ringback clean sip:alice@pbx.example.com --password-env PW
 
-Exit status: 0 when nothing is left, 3 when something is.";
+Exit status: 0 nothing is left, 1 a removal failed, 2 wrong usage, 3 something is left that was not tried (its account is not named), or
+could not be removed or told. 1 wins over 3.";
 
 pub(crate) async fn run(arguments: Arguments) -> Result<Exit, Failure> {
     let folder = notes::folder()
@@ -72,25 +73,25 @@ pub(crate) async fn run(arguments: Arguments) -> Result<Exit, Failure> {
     let probe = arguments.probe.probe().await?;
     let stopper = probe.clone();
     let interrupt = Interrupt::watch(move |by| stopper.stop_by(by));
-    let mut is_clean = !unread;
+    let mut exit = if unread { Exit::Open } else { Exit::Passed };
     for mut file in abandoned.files {
-        is_clean &= clean(&probe, &mut file, &accounts, arguments.probe.timeout, &mut output).await?;
+        exit = exit.and(clean(&probe, &mut file, &accounts, arguments.probe.timeout, &mut output).await?);
     }
     probe.endpoint().close().await;
     let complete = output.finish();
-    Ok(if is_clean && complete && !interrupt.is_set() { Exit::Passed } else { Exit::Open })
+    Ok(if complete && !interrupt.is_set() { exit } else { exit.and(Exit::Open) })
 }
 
-/// Removes what one run left; `false` when something still is.
+/// Removes what one run left; the gravest of what came of it.
 async fn clean(
     probe: &Probe,
     file: &mut AbandonedFile,
     accounts: &Known,
     timeout: Option<std::time::Duration>,
     output: &mut Output,
-) -> Result<bool, Failure> {
+) -> Result<Exit, Failure> {
     let left: Vec<_> = file.left().map(|(id, left)| (id, left.clone())).collect();
-    let mut is_clean = true;
+    let mut exit = Exit::Passed;
     for (id, left) in left {
         let check = accounts.find(&left.account, &left.aor).map(|account| Clean::new(account, &left));
         let outcome = match check {
@@ -107,15 +108,14 @@ async fn clean(
             ),
         };
         output.one(&outcome);
+        exit = exit.and(outcome.verdict.into());
         if outcome.verdict == Verdict::Pass {
             if let Err(error) = file.done(id) {
                 return Err(Failure::usage(format!("{}: {error}", file.path().display())));
             }
-        } else {
-            is_clean = false;
         }
     }
-    Ok(is_clean)
+    Ok(exit)
 }
 
 fn not_run(aor: &str, why: String, advice: &str) -> Outcome {

@@ -19,6 +19,14 @@ pub(crate) enum Exit {
     Open = 3,
 }
 
+impl Exit {
+    /// Of both: what failed wins over what is open, and that over what passed.
+    pub(crate) fn and(self, other: Exit) -> Exit {
+        let worst = [Exit::Usage, Exit::Failed, Exit::Open];
+        worst.into_iter().find(|exit| [self, other].contains(exit)).unwrap_or(Exit::Passed)
+    }
+}
+
 impl From<Exit> for ExitCode {
     fn from(exit: Exit) -> ExitCode {
         ExitCode::from(exit as u8)

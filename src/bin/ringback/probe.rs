@@ -4,6 +4,7 @@ use crate::exit::Failure;
 use crate::notes;
 use ringback::check::{Destination, Probe, ProbeConfig};
 use ringback::message::Transport;
+use std::net::IpAddr;
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
@@ -43,16 +44,31 @@ impl ProbeOptions {
     pub(crate) fn opens(&self, hops: impl IntoIterator<Item = Destination>) -> Result<(), Failure> {
         let is_tcp =
             |address: &String| address.get(..4).is_some_and(|text| text.eq_ignore_ascii_case("tcp:"));
-        if self.bind.is_empty() || !self.bind.iter().all(is_tcp) {
+        if self.bind.is_empty() {
             return Ok(());
         }
-        match hops.into_iter().find(|hop| hop.transport.is_none_or(|transport| transport == Transport::Udp)) {
-            None => Ok(()),
-            Some(hop) => Err(Failure::usage(format!(
-                "--bind {} opens no UDP socket, and {hop} is asked by UDP: add --transport tcp, or --bind udp:ADDRESS",
-                self.bind.join(", ")
-            ))),
+        let given = self.bind.join(", ");
+        let is_udp = |hop: &Destination| hop.transport.is_none_or(|transport| transport == Transport::Udp);
+        for hop in hops.into_iter().filter(is_udp) {
+            if self.bind.iter().all(is_tcp) {
+                return Err(Failure::usage(format!(
+                    "--bind {given} opens no UDP socket, and {hop} is asked by UDP: add --transport tcp, or --bind udp:ADDRESS"
+                )));
+            }
+            // A name may have addresses of both families.
+            let Ok(asked) = hop.host.trim_matches(['[', ']']).parse::<IpAddr>() else { continue };
+            let has_family = |address: &String| is_tcp(address) || is_v6(address) == asked.is_ipv6();
+            if !self.bind.iter().filter(|address| !is_tcp(address)).any(has_family) {
+                let (bound, asked, example) = match asked.is_ipv4() {
+                    true => ("IPv6", "IPv4", "udp:0.0.0.0:0"),
+                    false => ("IPv4", "IPv6", "udp:[::]:0"),
+                };
+                return Err(Failure::usage(format!(
+                    "--bind {given} is {bound} only, and {hop} is {asked}: add --bind {example}"
+                )));
+            }
         }
+        Ok(())
     }
 
     async fn with(&self, mut config: ProbeConfig) -> Result<Probe, Failure> {
@@ -61,6 +77,13 @@ impl ProbeOptions {
         }
         Ok(Probe::with(config).await?)
     }
+}
+
+/// Is it an IPv6 address, as `[::1]:0` or `udp:::1`?
+fn is_v6(bound: &str) -> bool {
+    let address =
+        bound.get(..4).filter(|scheme| scheme.eq_ignore_ascii_case("udp:")).map_or(bound, |_| &bound[4..]);
+    address.starts_with('[') || address.parse::<IpAddr>().is_ok_and(|address| address.is_ipv6())
 }
 
 /// `5`, `2.5`, `500ms`, `2m`: more than nothing, at most a day.

@@ -47,6 +47,7 @@ pub(crate) async fn run(arguments: Arguments) -> Result<Exit, Failure> {
     if let Some(limit) = arguments.probe.timeout {
         check = check.timeout(limit);
     }
+    arguments.probe.opens([check.destination().clone()])?;
     let mut output = arguments.output.open()?;
     let probe = arguments.probe.probe().await?;
     let stopper = probe.clone();

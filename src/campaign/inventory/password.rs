@@ -30,7 +30,7 @@ pub(super) fn of(
         let message = "more than one of password, password_env and password_file; keep one".to_owned();
         problems.add(second.line, second.column, message);
     }
-    match sources {
+    let password = match &sources {
         // Where columns are swapped, either name is the password: shown is only what no password looks like.
         [Some(variable), ..] => env(&variable.text).map(Secret::new).map_err(|error| {
             let what = match error {
@@ -64,6 +64,14 @@ pub(super) fn of(
                 "add password_env, password_file or password to the account of line {}",
                 raw.line
             ),
+        }),
+    }?;
+    // A login without a password costs a failed one.
+    match sources.iter().flatten().next().filter(|_| password.is_empty()) {
+        None => Ok(password),
+        Some(value) => Err(Unusable {
+            why: format!("the password is empty, as line {} has it", value.line),
+            advice: "set it where password, password_env or password_file says, and check again".to_owned(),
         }),
     }
 }

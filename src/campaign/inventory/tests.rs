@@ -210,10 +210,17 @@ fn an_account_without_its_password_does_not_keep_the_others() {
         dave,sip:dave@lab.example,,,nowhere.txt\n\
         erin,sip:erin@lab.example,,,erin.txt\n\
         frank,sip:frank@lab.example,,,\n\
-        grace,sip:grace@lab.example,,,long.txt\n";
+        grace,sip:grace@lab.example,,,long.txt\n\
+        heidi,sip:heidi@lab.example,,HEIDI,\n\
+        ivan,sip:ivan@lab.example,,,empty.txt\n";
+    std::fs::write(folder.path().join("empty.txt"), "\nsecret\n").unwrap();
     let path = folder.path().join("accounts.csv");
     std::fs::write(&path, text).unwrap();
-    let env = |name: &str| if name == "BOB" { Ok("bobs".to_owned()) } else { Err(VarError::NotPresent) };
+    let env = |name: &str| match name {
+        "BOB" => Ok("bobs".to_owned()),
+        "HEIDI" => Ok(String::new()),
+        _ => Err(VarError::NotPresent),
+    };
     let inventory = Inventory::parse_with(text.as_bytes(), Format::Csv, &path, &env).unwrap();
     let passwords: Vec<Result<&str, &str>> = inventory
         .entries
@@ -233,8 +240,10 @@ fn an_account_without_its_password_does_not_keep_the_others() {
     assert_eq!(passwords[4], Ok("erins"));
     assert_eq!(passwords[5], Err("no password is given"));
     assert!(passwords[6].unwrap_err().contains("cannot be used: it has more than 4096 bytes"));
+    assert_eq!(passwords[7], Err("the password is empty, as line 9 has it"));
+    assert_eq!(passwords[8], Err("the password is empty, as line 10 has it"));
     // The same by path, where BOB is not set in our environment.
-    assert_eq!(Inventory::from_path(&path).unwrap().entries.len(), 7);
+    assert_eq!(Inventory::from_path(&path).unwrap().entries.len(), 9);
 }
 
 #[test]

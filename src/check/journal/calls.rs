@@ -34,7 +34,7 @@ impl CallNotes for Calls {
     fn open(&self, call: &OpenCall<'_>) {
         let open = LeftOpen::Call { call_id: call.call_id.to_owned(), bye: call.bye.cloned() };
         let (account, aor, server) = (self.account.clone(), self.aor.clone(), self.server.clone());
-        let left = Left { account, aor, server, open };
+        let left = Left { account, aor, server, open, until: None };
         let mut all = self.open.lock().unwrap_or_else(PoisonError::into_inner);
         let key = (call.call_id.to_owned(), call.local_tag.to_owned());
         match all.get(&key) {

@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use std::fs::{DirBuilder, File, OpenOptions, TryLockError};
 use std::io::{Error, ErrorKind, Read, Result, Write};
 use std::path::{Path, PathBuf};
+use std::time::SystemTime;
 
 /// How the name of a journal ends.
 const ENDING: &str = "open";
@@ -162,6 +163,9 @@ impl AbandonedFile {
                 None => unread += 1,
             }
         }
+        // What has ended by itself is nothing to be removed.
+        let now = SystemTime::now();
+        open.retain(|_, left| !left.is_over(now));
         let mut taken = AbandonedFile { path, file, open, unread };
         if whole < bytes.len() {
             // So that the next line begins as one.

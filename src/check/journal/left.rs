@@ -4,6 +4,7 @@ use crate::check::display::Printable;
 use crate::check::{Account, Destination};
 use crate::message::Message;
 use std::fmt;
+use std::time::SystemTime;
 
 /// Something that a check has open at a peer, with what it takes to remove it; no secret is in it.
 #[derive(Debug, Clone)]
@@ -17,6 +18,8 @@ pub struct Left {
     pub server: String,
     /// What is open.
     pub open: LeftOpen,
+    /// When it ends by itself, to the second: the expiry that a binding was granted. `None` where that is not known.
+    pub until: Option<SystemTime>,
 }
 
 /// What is open.
@@ -43,14 +46,19 @@ pub enum LeftOpen {
 impl Left {
     pub(in crate::check) fn of(account: &Account, next_hop: &Destination, open: LeftOpen) -> Left {
         let (name, aor) = (account.name().to_owned(), account.aor().to_owned());
-        Left { account: name, aor, server: next_hop.to_string(), open }
+        Left { account: name, aor, server: next_hop.to_string(), open, until: None }
+    }
+
+    /// Has it ended by itself?
+    pub fn is_over(&self, now: SystemTime) -> bool {
+        self.until.is_some_and(|until| until <= now)
     }
 }
 
 impl fmt::Display for Left {
     /// `binding of alice at 192.0.2.1:5060: sip:...`, on one line.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Left { account, aor, server, open } = self;
+        let Left { account, aor, server, open, .. } = self;
         let (what, which) = match open {
             LeftOpen::Binding { contact, .. } => ("binding", contact),
             LeftOpen::Call { call_id, bye: Some(_) } => ("call", call_id),

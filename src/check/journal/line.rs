@@ -5,6 +5,7 @@ use crate::message::Message;
 use crate::syntax::{HeaderName, Limits, Method};
 use std::collections::BTreeMap;
 use std::fmt::Write;
+use std::time::{Duration, SystemTime};
 
 /// What a line says.
 #[derive(Debug)]
@@ -41,6 +42,8 @@ pub(super) fn open(id: u64, left: &Left) -> String {
         LeftOpen::Binding { contact, instance } => {
             say("contact", contact.as_bytes());
             instance.iter().for_each(|instance| say("instance", instance.as_bytes()));
+            let seconds = left.until.and_then(|until| until.duration_since(SystemTime::UNIX_EPOCH).ok());
+            seconds.iter().for_each(|time| say("until", time.as_secs().to_string().as_bytes()));
         }
         LeftOpen::Call { call_id, bye } => {
             say("call-id", call_id.as_bytes());
@@ -67,6 +70,9 @@ pub(super) fn read(line: &[u8]) -> Option<Line> {
             }
             let mut text = |name: &str| String::from_utf8(values.remove(name)?).ok();
             let (account, aor, server) = (text("account")?, text("aor")?, text("server")?);
+            let until = text("until").and_then(|seconds| seconds.parse().ok());
+            let until =
+                until.and_then(|seconds| SystemTime::UNIX_EPOCH.checked_add(Duration::from_secs(seconds)));
             let open = match kind {
                 "binding" => LeftOpen::Binding { contact: text("contact")?, instance: text("instance") },
                 "call" => LeftOpen::Call {
@@ -78,7 +84,7 @@ pub(super) fn read(line: &[u8]) -> Option<Line> {
                 },
                 _ => return None,
             };
-            Some(Line::Open(id, Left { account, aor, server, open }))
+            Some(Line::Open(id, Left { account, aor, server, open, until }))
         }
         _ => None,
     }

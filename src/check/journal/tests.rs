@@ -4,6 +4,7 @@ use super::*;
 use crate::message::Builder;
 use crate::syntax::{HeaderName, Method};
 use std::os::unix::fs::PermissionsExt;
+use std::time::{Duration, SystemTime};
 
 struct Folder(PathBuf);
 
@@ -34,6 +35,7 @@ fn binding(name: &str) -> Left {
             contact: format!("sip:{name}@192.0.2.2:5060;rb=t%25 \u{fc}\n"),
             instance: Some("urn:uuid:1".to_owned()),
         },
+        until: None,
     }
 }
 
@@ -81,6 +83,30 @@ fn what_a_killed_program_had_open_is_read_back_and_nothing_else() {
     assert_eq!(texts(&found.files[0]), [format!("{:?}", call(true))]);
     found.files[0].done(3).unwrap();
     assert!(folder.files().is_empty(), "the last one takes the file along: {:?}", folder.files());
+}
+
+#[test]
+fn what_has_ended_by_itself_is_left_no_more() {
+    let folder = Folder::new("over");
+    let journal = Journal::in_folder(&folder.0);
+    let now = SystemTime::UNIX_EPOCH
+        + Duration::from_secs(SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap().as_secs());
+    let until = |name: &str, until| Left { until: Some(until), ..binding(name) };
+    // As it is granted, and refreshed.
+    let id = journal.note(binding("alice"));
+    journal.renote(id, until("alice", now - Duration::from_secs(1)));
+    let live = until("bob", now + Duration::from_secs(300));
+    journal.note(live.clone());
+    kill(journal);
+    let mut found = Abandoned::in_folder(&folder.0).unwrap();
+    assert_eq!(texts(&found.files[0]), [format!("{live:?}")]);
+    found.files[0].done(2).unwrap();
+    assert!(folder.files().is_empty(), "{:?}", folder.files());
+    let journal = Journal::in_folder(&folder.0);
+    journal.note(until("alice", now));
+    kill(journal);
+    assert!(Abandoned::in_folder(&folder.0).unwrap().files.is_empty());
+    assert!(folder.files().is_empty(), "{:?}", folder.files());
 }
 
 #[test]

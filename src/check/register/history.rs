@@ -36,6 +36,11 @@ impl History {
         self.accepted.iter().any(|(command, _)| *command == Command::Query)
     }
 
+    /// Was a binding accepted before?
+    pub(in crate::check) fn has_bound(&self) -> bool {
+        self.accepted.iter().any(|(command, _)| *command == Command::Bind)
+    }
+
     /// What was accepted last, in words; `None` when nothing was.
     pub(in crate::check) fn last(&self, now: Instant) -> Option<String> {
         let (command, at) = self.accepted.last()?;

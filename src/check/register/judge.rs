@@ -270,6 +270,25 @@ pub(in crate::check) fn removed(judged: StepVerdict, removed: &Ended, gone: &Ste
     }
 }
 
+/// A removal where the registrar knows nobody of this address and had accepted no binding.
+pub(in crate::check) fn nothing_bound(removal: &Ended) -> StepVerdict {
+    StepVerdict::pass(format!("{} to the removal: nothing was bound", status_of_ended(removal)))
+}
+
+/// What our removal showed after the check was stopped, or its time was over: it was no part of the question, and says nothing about the platform.
+pub(in crate::check) fn of_own_end(judged: StepVerdict) -> StepVerdict {
+    let StepVerdict { verdict: Verdict::Fail, detail, finding } = judged else { return judged };
+    let finding = finding.map(|finding| Finding {
+        severity: Severity::Warning,
+        side: Side::Probe,
+        advice:
+            "the check had ended before its question was answered: run it again, with more time (--timeout)"
+                .into(),
+        ..finding
+    });
+    StepVerdict { verdict: Verdict::Inconclusive, detail, finding }
+}
+
 /// Is our binding gone after its removal?
 pub(in crate::check) fn gone(session: &Session, removed: &Ended, last: &Ended) -> StepVerdict {
     let still = |ended: &Ended| {

@@ -286,6 +286,13 @@ async fn remove(run: &mut Run, session: &mut Session, others: Option<Vec<Foreign
     if removed.answer().is_some() {
         run.not_silent();
     }
+    if session.had_nothing_to_remove(&removed) {
+        let judged = judge::nothing_bound(&removed);
+        session.end_step(run, step, &judged, judged.detail.clone());
+        run.skip("gone", judged.detail);
+        return;
+    }
+    let was_cut = run.was_cut();
     // Where all before it was answered, the removal alone may have been dropped, or its answer.
     let asks_again = removed.refusal().is_some() || was_heard && removed.is_silence();
     if !removed.accepted() && !asks_again {
@@ -299,6 +306,8 @@ async fn remove(run: &mut Run, session: &mut Session, others: Option<Vec<Foreign
     observe::answer(run, session, &last);
     let gone = judge::gone(session, &removed, &last);
     let judged = judge::removed(judged, &removed, &gone);
+    let (judged, gone) =
+        if was_cut { (judge::of_own_end(judged), judge::of_own_end(gone)) } else { (judged, gone) };
     let answer = last.answer().filter(|_| last.accepted());
     let gone = others
         .and_then(|others| observe::replaced(run, &others, answer, &last, Upon::Removal))
@@ -320,11 +329,18 @@ fn plural(number: usize) -> &'static str {
 pub(super) fn left_behind(session: &Session, removed: &Ended) -> Finding {
     let rest =
         session.granted().map_or_else(|| "until it expires".to_owned(), |s| format!("for up to {s} s"));
+    let contact = session.contact();
     Finding::new(
         "binding-left",
         Severity::Warning,
         Side::Probe,
-        format!("our own binding {} could not be removed and stays {rest}", session.contact()),
+        if removed.history.has_bound() || session.is_resumed() {
+            format!("our own binding {contact} could not be removed and stays {rest}")
+        } else {
+            format!(
+                "our own binding {contact} was asked for and not accepted so far, and could not be removed: if the registrar has it, it stays {rest}"
+            )
+        },
         "nothing to do: it runs out by itself; calls to this account may try it until then",
     )
     .shown_by(removed.evidence.clone())

@@ -41,6 +41,8 @@ pub(in crate::check) struct Session {
     history: History,
     /// The refusal of a reused nonce was told.
     nonce_told: bool,
+    /// Its binding was left by another program.
+    is_resumed: bool,
     /// URIs that were listed by the last answer to a query or a binding.
     listed: Option<Vec<String>>,
     /// Our binding as it is listed, where nothing in it is as we sent it.
@@ -162,6 +164,7 @@ impl Session {
             retransmissions: 0,
             history: History::default(),
             nonce_told: false,
+            is_resumed: left.is_some(),
             listed: None,
             rewritten: None,
         })
@@ -303,12 +306,18 @@ impl Session {
         while let Some(output) = self.registration.poll_output() {
             match output {
                 Output::Send(request) => {
-                    if command == Command::Bind {
+                    // What is not sent any more binds nothing.
+                    let is_bind = command == Command::Bind && run.interrupted().is_none();
+                    let was_sent = self.bind_sent;
+                    if is_bind {
                         self.bind_sent = true;
                         self.noted = self.noted.take().or_else(|| run.note_open(&self.left));
                     }
                     self.requests += 1;
                     let input = self.exchange(run, request, &mut ended, &mut first_sent).await;
+                    if is_bind && !was_sent && is_refusal(&input) {
+                        self.bind_sent = false;
+                    }
                     let now = run.now();
                     self.registration.handle_input(now, input);
                 }
@@ -325,7 +334,10 @@ impl Session {
             if ended.accepted() {
                 match command {
                     Command::Bind => {
-                        self.granted = finished.answer.as_ref().and_then(|a| a.granted).map(|(s, _)| s)
+                        self.granted = finished.answer.as_ref().and_then(|a| a.granted).map(|(s, _)| s);
+                        let time = self.granted.map(|seconds| Duration::from_secs(seconds.into()));
+                        self.left.until = time.and_then(|time| run.wall_clock().checked_add(time));
+                        self.noted.iter().for_each(|noted| noted.change(self.left.clone()));
                     }
                     Command::Remove => {
                         self.removed = true;
@@ -339,8 +351,13 @@ impl Session {
                 }
             } else if command == Command::Bind && self.granted.is_none() && bound_nothing(&ended) {
                 self.bind_sent = false;
+            } else if command == Command::Remove && self.had_nothing_to_remove(&ended) {
+                self.removed = true;
                 self.noted.take().into_iter().for_each(Open::close);
             }
+        }
+        if !self.bind_sent {
+            self.noted.take().into_iter().for_each(Open::close);
         }
         ended
     }
@@ -427,6 +444,16 @@ impl Session {
         judged.finding.iter().cloned().for_each(|finding| run.find(finding));
     }
 
+    /// The registrar knows nobody of this address, and has accepted no binding of it: there is nothing to be removed.
+    pub(in crate::check) fn had_nothing_to_remove(&self, removal: &Ended) -> bool {
+        !removal.accepted() && removal.knows_nobody() && !removal.history.has_bound()
+    }
+
+    /// Was its binding left by another program?
+    pub(in crate::check) fn is_resumed(&self) -> bool {
+        self.is_resumed
+    }
+
     /// Could a binding of ours be there?
     pub(in crate::check) fn may_be_bound(&self) -> bool {
         self.bind_sent && !self.removed
@@ -482,6 +509,10 @@ impl Session {
             ));
         }
     }
+}
+
+fn is_refusal(input: &Input) -> bool {
+    matches!(input, Input::Response(answer) if answer.status().is_some_and(|status| status >= 300))
 }
 
 /// A REGISTER that was refused by a final response, whatever the reason, has bound nothing, unless that lists our binding all the same; nor

@@ -201,7 +201,7 @@ impl Party {
         if self.session.may_be_bound() {
             run.clean_up();
             let removed = self.session.command(run, Command::Remove).await;
-            if !removed.accepted() {
+            if !removed.accepted() && !self.session.had_nothing_to_remove(&removed) {
                 run.find(crate::check::register::left_behind(&self.session, &removed));
             }
         }
