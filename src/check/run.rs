@@ -51,6 +51,11 @@ impl Run {
         self.now().saturating_duration_since(self.notebook.began)
     }
 
+    /// The time of day now, by when the check began.
+    pub(super) fn wall_clock(&self) -> SystemTime {
+        self.notebook.began_at + self.elapsed()
+    }
+
     /// The source of tags, Call-IDs and cnonces for this check.
     pub fn ids(&mut self) -> &mut Ids {
         &mut self.ask.ids

@@ -26,7 +26,8 @@ const FLOORS: [&str; 16] = [
 const FIRST_WITH_IO: &str = "transport";
 
 /// Where the clock on the wall is read, and where chance comes from. Nowhere else.
-const WALL_CLOCK: &[&str] = &["src/check/probe.rs", "src/check/run.rs", "src/endpoint/agent/media.rs"];
+const WALL_CLOCK: &[&str] =
+    &["src/check/journal/file.rs", "src/check/probe.rs", "src/check/run.rs", "src/endpoint/agent/media.rs"];
 const CHANCE: &[&str] = &["src/endpoint/bind.rs", "src/bin/ringback/sim.rs"];
 
 /// Names under which direction gets lost.

@@ -109,10 +109,10 @@ async fn clean(
         };
         output.one(&outcome);
         exit = exit.and(outcome.verdict.into());
-        if outcome.verdict == Verdict::Pass {
-            if let Err(error) = file.done(id) {
-                return Err(Failure::usage(format!("{}: {error}", file.path().display())));
-            }
+        if outcome.verdict == Verdict::Pass
+            && let Err(error) = file.done(id)
+        {
+            return Err(Failure::usage(format!("{}: {error}", file.path().display())));
         }
     }
     Ok(exit)

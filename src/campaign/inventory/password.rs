@@ -66,12 +66,12 @@ pub(super) fn of(
             ),
         }),
     }?;
-    // A login without a password costs a failed one.
-    match sources.iter().flatten().next().filter(|_| password.is_empty()) {
+    // Where it comes from elsewhere nobody meant it to be empty, and asking with it costs a failed login.
+    match sources.iter().take(2).flatten().next().filter(|_| password.is_empty()) {
         None => Ok(password),
         Some(value) => Err(Unusable {
-            why: format!("the password is empty, as line {} has it", value.line),
-            advice: "set it where password, password_env or password_file says, and check again".to_owned(),
+            why: format!("the password is empty where line {} takes it from", value.line),
+            advice: "set it there (password_env, password_file), and check again".to_owned(),
         }),
     }
 }

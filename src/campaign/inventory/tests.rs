@@ -240,8 +240,8 @@ fn an_account_without_its_password_does_not_keep_the_others() {
     assert_eq!(passwords[4], Ok("erins"));
     assert_eq!(passwords[5], Err("no password is given"));
     assert!(passwords[6].unwrap_err().contains("cannot be used: it has more than 4096 bytes"));
-    assert_eq!(passwords[7], Err("the password is empty, as line 9 has it"));
-    assert_eq!(passwords[8], Err("the password is empty, as line 10 has it"));
+    assert_eq!(passwords[7], Err("the password is empty where line 9 takes it from"));
+    assert_eq!(passwords[8], Err("the password is empty where line 10 takes it from"));
     // The same by path, where BOB is not set in our environment.
     assert_eq!(Inventory::from_path(&path).unwrap().entries.len(), 9);
 }
