@@ -57,7 +57,8 @@ pub struct Summary {
     pub ssrc_changes: u32,
     /// Jumps of the sequence within one source.
     pub sequence_jumps: u32,
-    /// Jumps of the timestamp by more than the time that passed and [`GAP`], without a marker (failure H08).
+    /// Jumps of the timestamp by more than the time that passed and [`GAP`], without a marker (failure H08). Not what came late, and whose
+    /// numbers go on.
     pub timestamp_jumps: u32,
     /// The media clock as it was measured in Hz, when more than a second was heard.
     pub clock_rate_hz: Option<u32>,
@@ -133,6 +134,8 @@ pub struct Statistics {
     jitter_16: u64,
     max_jitter_16: u64,
     last: Option<Moment>,
+    /// Units of the timestamp between the last two packets that followed each other.
+    step: Option<u32>,
     rate_from: Option<Moment>,
 }
 
@@ -148,6 +151,7 @@ impl Statistics {
             jitter_16: 0,
             max_jitter_16: 0,
             last: None,
+            step: None,
             rate_from: None,
         }
     }
@@ -230,7 +234,11 @@ impl Statistics {
             let difference = (passed - stepped).unsigned_abs();
             if difference > self.units(GAP).unsigned_abs() && arrival != Arrival::Late {
                 // The talkspurt after a silence begins with a marker; its timestamp still follows the clock.
-                self.summary.timestamp_jumps += u32::from(!packet.marker);
+                // What waited on the way and came in a burst goes on in its numbers, as it was sent.
+                let is_held_up = matches!(arrival, Arrival::Next { missing } if self.step.is_some_and(|step| {
+                    i64::from(step) * (i64::from(missing) + 1) == stepped
+                }));
+                self.summary.timestamp_jumps += u32::from(!packet.marker && !is_held_up);
                 self.rate_from = None;
             } else {
                 // J += (|D| - J) / 16, kept sixteenfold (RFC 3550 A.8).
@@ -239,6 +247,10 @@ impl Statistics {
             }
         }
         if arrival != Arrival::Late {
+            let stepped = self.last.map(|last| packet.timestamp.wrapping_sub(last.timestamp));
+            if arrival == (Arrival::Next { missing: 0 }) {
+                self.step = stepped.filter(|step| (1..self.clock_hz).contains(step)).or(self.step);
+            }
             self.last = Some(here);
             let from = *self.rate_from.get_or_insert(here);
             let passed = now.saturating_duration_since(from.at);

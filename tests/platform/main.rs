@@ -9,6 +9,7 @@ mod ended_early;
 mod forks;
 mod given_up;
 mod healthy;
+mod own_ends;
 #[path = "../support/platform/mod.rs"]
 #[allow(dead_code, unused_imports)]
 mod platform;

@@ -6,14 +6,13 @@ use crate::check::judge::described::{Described, Passed};
 use crate::check::judge::play::{self, Played};
 use crate::check::judged::StepVerdict;
 use crate::check::scene::trace::What;
-use crate::check::scene::{Cast, Course, Dial, Ends, Expect, JoinedLegs, Role, Scene, Seen, Step, Stopped};
+use crate::check::scene::{Cast, Course, Dial, Ends, Expect, JoinedLegs, Role, Scene, Step, Stopped};
 use crate::check::{Interrupted, MetricValue};
 use crate::media::stream::Command;
 use crate::message::reason_phrase;
 use crate::sdp::AudioDescription;
 use crate::syntax::Method;
-use crate::ua::call::{By, Event};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 /// What the playing of an announcement may take longer than the announcement.
 const MORE: Duration = Duration::from_secs(5);
@@ -123,6 +122,7 @@ impl Call {
             to: self.a.name().to_owned(),
             sent: None,
             withheld: None,
+            held: None,
             report: &report,
             packets: report.received.received,
             described: Described {
@@ -152,7 +152,7 @@ impl Call {
         let (judged, heard) = audio::one_end(&hearing);
         let _ = scene.end(mark, judged);
         scene.run.fact("heard", heard);
-        let held = held_since(scene.seen(caller));
+        let held = scene.seen(caller).held_since();
         audio::fell_silent(&hearing, held).into_iter().for_each(|finding| scene.note(finding));
         audio::odd(&hearing).into_iter().for_each(|finding| scene.note(finding));
         note_early_media(scene, caller, &report);
@@ -204,19 +204,6 @@ impl Call {
             (None, None) => format!("answered {answered}"),
         });
     }
-}
-
-/// When the far side put the call on hold, where it has not resumed it.
-fn held_since(seen: &Seen) -> Option<Instant> {
-    let mut held = None;
-    for (at, event) in &seen.changes {
-        match event {
-            Event::Held { by: By::Peer, .. } => held = Some(*at),
-            Event::Resumed { by: By::Peer, .. } => held = None,
-            _ => {}
-        }
-    }
-    held
 }
 
 /// What the far side did first, in words.

@@ -16,7 +16,7 @@ pub(super) fn write_down(call: &Call, scene: &mut Scene<'_>) {
     let (seen, callee) = (&leg.seen, scene.ends.called(B));
     let mut facts: Vec<(&'static str, String)> = Vec::new();
     let at_callee = callee.and_then(|leg| scene.ends.seen(leg));
-    facts.push(("result", setup::result(seen, at_callee, trace.is_answered_at_all()).to_owned()));
+    facts.push(("result", setup::result(seen, at_callee, trace.is_last_answered()).to_owned()));
     if let Some((_, rejection)) = &seen.rejected {
         if let Some(status) = rejection.status {
             facts.push(("status", format!("{status} {}", rejection.phrase)));
@@ -59,7 +59,12 @@ pub(super) fn write_down(call: &Call, scene: &mut Scene<'_>) {
         facts.push(("hung-up-by", format!("{by}{how}{why}")));
     }
     let forks = seen.forks_hung_up;
-    let rung = scene.ends.parties.get(B).map_or(0, |party| party.invitations.len());
+    let rung = scene
+        .ends
+        .parties
+        .get(B)
+        .map_or(0, |party| party.invitations.len())
+        .saturating_sub(scene.ends.rung_again(0, B));
     for (name, value) in facts {
         scene.run.fact(name, value);
     }

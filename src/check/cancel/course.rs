@@ -3,6 +3,7 @@
 use super::Cancel;
 use crate::check::MetricValue;
 use crate::check::judge::cancel::{self, Cancelled};
+use crate::check::judge::setup::Wanted;
 use crate::check::judged::StepVerdict;
 use crate::check::scene::{Cast, Course, Dial, Expect, JoinedLegs, Scene, Seen, Step};
 use std::time::Duration;
@@ -74,6 +75,9 @@ impl Cancel {
         if scene.until(self.ring, settled).await? {
             // Both ends hear of it.
             scene.settle(legs).await?;
+            if scene.seen(callee).refused_invite().is_some() {
+                return Err(scene.judge_setup(dial, caller, Wanted::Ringing));
+            }
             let judged = cancel::too_late(self.b.name(), scene.seen(caller), scene.seen(callee));
             return Err(judged);
         }
@@ -97,6 +101,7 @@ impl Cancel {
         let judged = cancel::judge(&Cancelled {
             callee_name: self.b.name(),
             trace: &trace,
+            callee_trace: &scene.trace(legs.callee),
             callee: scene.seen(legs.callee),
             waited,
         });

@@ -40,6 +40,8 @@ pub(in crate::check) struct Hearing<'a> {
     pub(in crate::check) sent: Option<u64>,
     /// Why the sending end sends nothing, where it is ours and keeps back what the descriptions allow.
     pub(in crate::check) withheld: Option<Withheld>,
+    /// Since when the platform has the sending end on hold, where it is ours.
+    pub(in crate::check) held: Option<Instant>,
     pub(in crate::check) report: &'a MediaReport,
     /// RTP packets that came during the listening.
     pub(in crate::check) packets: u64,
@@ -131,8 +133,29 @@ pub(in crate::check) fn judge(hearing: &Hearing<'_>) -> StepVerdict {
         Some(tones) => both_ends::judge(hearing, tones),
         None => one_end(hearing).0,
     };
+    let judged = match hearing.held {
+        Some(at) if judged.verdict == Verdict::Fail => held(hearing, at, &judged.detail),
+        _ => judged,
+    };
     doubted(judged, hearing.pace)
 }
+
+/// The sending end was put on hold, so that it sends nothing: the path is not the cause.
+fn held(hearing: &Hearing<'_>, at: Instant, detail: &str) -> StepVerdict {
+    let after = at.saturating_duration_since(hearing.answered.unwrap_or(hearing.listened)).as_secs_f64();
+    StepVerdict::fail(
+        "held-by-far-side",
+        Side::Peer,
+        format!(
+            "the platform put {} on hold {after:.1} s after the answer and did not take it back, so it sends nothing: {detail}",
+            hearing.from
+        ),
+        HELD_ADVICE,
+    )
+}
+
+/// What to do with a hold that nobody asked for.
+pub(in crate::check) const HELD_ADVICE: &str = "platform: neither end has pressed hold: what sends this re-INVITE or UPDATE with sendonly or inactive (RFC 3264 sec. 8.4), and why does no other resume the call?";
 
 /// A failure by what was heard on a machine that did not keep up itself is none of the platform's.
 pub(in crate::check) fn doubted(judged: StepVerdict, pace: Option<f64>) -> StepVerdict {

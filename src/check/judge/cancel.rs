@@ -1,5 +1,6 @@
 //! A call that the caller gave up, or was to give up.
 
+use super::request::{Reply, RequestEnd};
 use crate::check::judged::StepVerdict;
 use crate::check::scene::Seen;
 use crate::check::scene::trace::{Trace, What};
@@ -14,6 +15,8 @@ pub(in crate::check) struct Cancelled<'a> {
     /// The caller's messages.
     pub(in crate::check) trace: &'a Trace,
     pub(in crate::check) callee: &'a Seen,
+    /// The callee's messages.
+    pub(in crate::check) callee_trace: &'a Trace,
     /// Time that both ends had to be released.
     pub(in crate::check) waited: Duration,
 }
@@ -54,7 +57,6 @@ pub(in crate::check) fn too_late(callee_name: &str, caller: &Seen, callee: &Seen
 /// The caller has given up.
 pub(in crate::check) fn judge(cancelled: &Cancelled<'_>) -> StepVerdict {
     let Cancelled { callee_name, trace, callee, .. } = cancelled;
-    let waited = cancelled.waited.as_secs();
     let crossed = trace.received(What::Response(Method::Invite, 200, 299)).is_some();
     if crossed {
         return StepVerdict::open(
@@ -75,12 +77,7 @@ pub(in crate::check) fn judge(cancelled: &Cancelled<'_>) -> StepVerdict {
         );
     };
     match &callee.ended {
-        None => StepVerdict::fail(
-            "rings-on",
-            Side::Peer,
-            format!("the caller gave up {waited} s ago, and {callee_name} rings on"),
-            "platform: CANCEL has to be passed on to every phone that rings (F02)",
-        ),
+        None => rings_on(cancelled),
         Some(ended) if ended.at < sent.at => StepVerdict::open(
             "ended-before-cancel",
             Side::Peer,
@@ -90,13 +87,85 @@ pub(in crate::check) fn judge(cancelled: &Cancelled<'_>) -> StepVerdict {
         Some(ended) if ended.by != By::Peer || ended.cause != Cause::Cancelled => StepVerdict::fail(
             "ended-otherwise",
             Side::Peer,
-            format!("the ringing ended, but not by a CANCEL: {:?}", ended.cause),
-            "see the ladder",
+            format!("the ringing of {callee_name} ended, but not by a CANCEL: {}", otherwise(&ended.cause)),
+            "platform: who calls ends a call that is not answered by CANCEL; a BYE is taken by phones in an early dialog too, but a phone rings on that does not know it (RFC 3261 sec. 9.1, 15)",
         ),
         Some(_) => match given_up("the caller", trace, cancelled.waited).0 {
             judged if judged.verdict == Verdict::Pass => StepVerdict::pass("the phone stopped ringing"),
             judged => judged,
         },
+    }
+}
+
+/// The caller has given up, and the callee rings on: the CANCEL was not taken, did not fit, or was not passed on.
+fn rings_on(cancelled: &Cancelled<'_>) -> StepVerdict {
+    let Cancelled { callee_name, trace, callee_trace, waited, .. } = cancelled;
+    let on = format!("the caller gave up {} s ago, and {callee_name} rings on", waited.as_secs());
+    if let Some(unmatched) = callee_trace.unmatched_cancel() {
+        return StepVerdict::fail(
+            "cancel-unmatched",
+            Side::Peer,
+            format!("{on}: the CANCEL that came to it {unmatched}"),
+            UNMATCHED_ADVICE,
+        );
+    }
+    let end = sent_cancel(trace);
+    if end.status().is_some_and(|status| status < 300) {
+        return StepVerdict::fail(
+            "rings-on",
+            Side::Peer,
+            on,
+            "platform: CANCEL has to be passed on to every phone that rings (F02)",
+        );
+    }
+    not_taken(&end, &format!("{on}: the CANCEL"), *waited)
+}
+
+/// What to do with a CANCEL that matches no INVITE.
+pub(in crate::check) const UNMATCHED_ADVICE: &str = "platform: a CANCEL has Request-URI, Call-ID, CSeq number and top Via (with its branch) of the INVITE that it ends (RFC 3261 sec. 9.1); phones know the call by them";
+
+/// What became of the CANCEL that we sent.
+fn sent_cancel(trace: &Trace) -> RequestEnd {
+    let sent = trace.sent(What::Request(Method::Cancel));
+    sent.and_then(|sent| trace.request_end(true, Method::Cancel, sent.at)).unwrap_or_default()
+}
+
+/// A CANCEL of ours was refused, or not answered, hop by hop as it is (RFC 3261 sec. 9.2). `what` is its name, and what came of it.
+fn not_taken(end: &RequestEnd, what: &str, waited: Duration) -> StepVerdict {
+    let seen = format!("{what} {}", end.words(waited));
+    let Some(said) = end.said() else {
+        let side = if end.last == Reply::Nothing { Side::Path } else { Side::Peer };
+        return StepVerdict::fail(
+            "cancel-not-answered",
+            side,
+            seen,
+            "look in the platform's trace whether the CANCEL arrives: it goes where the INVITE went, and is answered 200 at once by whoever got that (RFC 3261 sec. 9.2); if not, NAT or a firewall drops it",
+        );
+    };
+    let advice = match said.status {
+        401 | 407 => {
+            "platform: a CANCEL cannot be sent again, so it is not to be challenged (RFC 3261 sec. 22.1)".to_owned()
+        }
+        481 => {
+            "platform: it does not find the INVITE that this CANCEL has the branch of: a server that does not share its state with the one that took the INVITE, or a device on the path that rewrites Via (RFC 3261 sec. 9.2)".to_owned()
+        }
+        _ => format!("{}; a CANCEL that arrives is answered 200 (RFC 3261 sec. 9.2)", end.advice(said)),
+    };
+    StepVerdict::fail("cancel-refused", Side::Peer, seen, &advice)
+}
+
+/// How ringing ended, where not by a CANCEL.
+fn otherwise(cause: &Cause) -> String {
+    match cause {
+        Cause::HungUp => "a BYE came".to_owned(),
+        Cause::Refused(status) => format!("our end refused it with {status}"),
+        Cause::NoPrack => "its reliable provisional response got no PRACK (RFC 3262 sec. 3)".to_owned(),
+        Cause::NoAck => "its final response got no ACK".to_owned(),
+        Cause::DialogGone(status) => format!("a request of its in the call was answered {status}"),
+        Cause::NoAnswer => "a request of its in the call was not answered".to_owned(),
+        Cause::Media(error) => format!("the description of the media cannot be used: {error}"),
+        Cause::BadConfig(what) => format!("our end could not write a message: {what}"),
+        Cause::Cancelled | Cause::SessionExpired => "its time was over".to_owned(),
     }
 }
 
@@ -127,6 +196,10 @@ pub(in crate::check) fn given_up(
             )
         });
         return (pass, late);
+    }
+    if !status.is_some_and(|status| status < 300) {
+        let what = format!("the INVITE of {who} got no final response in {seconds} s: the CANCEL of {who}");
+        return (not_taken(&sent_cancel(trace), &what, waited), None);
     }
     let status = status.map_or_else(|| "not answered".to_owned(), |status| format!("answered {status}"));
     let judged = StepVerdict::fail(

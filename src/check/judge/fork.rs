@@ -8,6 +8,7 @@ mod trials;
 pub(in crate::check) use stopped::{RingingStopped, not_rung, stopped_ringing};
 pub(in crate::check) use trials::*;
 
+use super::cancel::UNMATCHED_ADVICE;
 use super::refusal;
 use crate::check::display::Took;
 use crate::check::judged::StepVerdict;
@@ -189,12 +190,24 @@ pub(in crate::check) fn cancelled(
     group: &Group<'_>,
     losers: &[usize],
     trial: &ForkRound,
-    waited: Duration,
+    (waited, unmatched): (Duration, Option<&str>),
 ) -> StepVerdict {
     let is_released = |party: &usize| trial.released.iter().any(|released| released.end + 1 == *party);
     let on: Vec<usize> = losers.iter().copied().filter(|party| !is_released(party)).collect();
     if !on.is_empty() {
         let winner = trial.winner.map_or("one", |end| group.party(end + 1));
+        if let Some(unmatched) = unmatched {
+            return StepVerdict::fail(
+                "cancel-unmatched",
+                Side::Peer,
+                format!(
+                    "{winner} answered, and {} still rang {} s later: the CANCEL that came {unmatched}",
+                    group.listed(on),
+                    waited.as_secs()
+                ),
+                UNMATCHED_ADVICE,
+            );
+        }
         return StepVerdict::fail(
             "loser-not-cancelled",
             Side::Peer,

@@ -98,9 +98,20 @@ fn known(end: &End<'_>, ended: &Ended) -> Option<StepVerdict> {
             ));
         }
         Cause::DialogGone(status) => {
-            return Some(session_expired(format!(
-                "the refresh of the session was answered {status} after {seconds:.0} s: the platform does not know the call any more"
-            )));
+            let is_refresh = session_interval(trace).is_some_and(|interval| passed * 3 >= interval);
+            let (what, gone) =
+                (refused_request(trace, *status), "the platform does not know the call any more");
+            return Some(match what.filter(|_| !is_refresh) {
+                Some(method) => StepVerdict::fail(
+                    "dropped",
+                    Side::Peer,
+                    format!("a {method} of {} was answered {status} after {seconds:.0} s: {gone}", end.name),
+                    "platform: look at what changed the dialog before, and whether requests in it reach the server that has it (RFC 3261 sec. 12.2.1.2)",
+                ),
+                None => session_expired(format!(
+                    "the refresh of the session was answered {status} after {seconds:.0} s: {gone}"
+                )),
+            });
         }
         Cause::NoAnswer => {
             return Some(session_expired(format!(
@@ -145,6 +156,21 @@ fn known(end: &End<'_>, ended: &Ended) -> Option<StepVerdict> {
             )
         })
     })
+}
+
+/// Which request of ours in the call was refused last with this status.
+fn refused_request(trace: &Trace, status: u16) -> Option<&'static str> {
+    let methods = [
+        (Method::Invite, "re-INVITE"),
+        (Method::Update, "UPDATE"),
+        (Method::Info, "INFO"),
+        (Method::Refer, "REFER"),
+        (Method::Notify, "NOTIFY"),
+    ];
+    let refused = methods.into_iter().filter_map(|(method, name)| {
+        Some((trace.received_last(What::Response(method, status, status))?.at, name))
+    });
+    refused.max_by_key(|(at, _)| *at).map(|(_, name)| name)
 }
 
 /// Do these Reason values speak of media that was missed?

@@ -151,6 +151,9 @@ fn rejected(setup: &Setup<'_>, rejection: &Rejection) -> StepVerdict {
         if let Some(error) = callee.seen.and_then(|seen| seen.media_failed.as_ref()) {
             return media::offer_refused(callee.name, error, &told());
         }
+        if let Some((status, why)) = callee.seen.and_then(Seen::refused_invite) {
+            return refused_here(callee.name, status, why, &format!("; the caller was told {}", told()));
+        }
         if let Some(unreadable) = &callee.unreadable {
             return StepVerdict::fail(
                 "invite-unreadable",
@@ -221,6 +224,37 @@ fn rejected(setup: &Setup<'_>, rejection: &Rejection) -> StepVerdict {
     match redirected {
         Some((status, to)) => judged.because(&format!("{} is redirected ({status}) to {to}", setup.target)),
         None => judged,
+    }
+}
+
+/// Our own end refused the INVITE that came to it, as the RFCs have it: whom the refusal speaks of is known. `told`: what came of it.
+pub(in crate::check) fn refused_here(name: &str, status: u16, why: &str, told: &str) -> StepVerdict {
+    let seen = format!("our end {name} refused the INVITE that came to it with {status}: {why}{told}");
+    match status {
+        420 => StepVerdict::open(
+            "refused-here",
+            Side::Probe,
+            seen,
+            "the platform requires an extension that this probe does not have: test with a phone that has it; where no phone is to need it, let the platform write it in Supported (RFC 3261 sec. 20.32)",
+        ),
+        422 => StepVerdict::fail(
+            "refused-here",
+            Side::Peer,
+            seen,
+            "platform: ask phones for sessions of 90 s or more, better 1800 (RFC 4028 sec. 5), or switch its session timer off",
+        ),
+        486 => StepVerdict::fail(
+            "refused-here",
+            Side::Peer,
+            seen,
+            "platform: Replaces with early-only takes over calls that still ring; leave it away for one that is answered (RFC 3891 sec. 3)",
+        ),
+        _ => StepVerdict::fail(
+            "refused-here",
+            Side::Peer,
+            seen,
+            "platform: look at the INVITE to this end in the ladder, at the header that is named",
+        ),
     }
 }
 
@@ -365,7 +399,8 @@ fn elsewhere(callee: &Callee<'_>) -> &'static str {
     }
 }
 
-/// What became of a call in one to three words: the fact `result`. `is_answered_at_all`: a response came, and be it 100.
+/// What became of a call in one to three words: the fact `result`. `is_answered_at_all`: a response to the last INVITE came,
+/// and be it 100.
 pub(in crate::check) fn result(seen: &Seen, callee: Option<&Seen>, is_answered_at_all: bool) -> &'static str {
     let refused = seen.rejected.as_ref().and_then(|(_, rejection)| Some((rejection.status?, rejection)));
     let is_unusable = seen.ended.as_ref().is_some_and(|ended| matches!(ended.cause, Cause::Media(_)));

@@ -291,11 +291,11 @@ impl Scene<'_> {
             callee,
             failed: failed.as_ref(),
             silence: Silence {
-                step: "INVITE",
+                step: if trace.has_credentials() { "INVITE with credentials" } else { "INVITE" },
                 remote: party.flow().remote,
                 transport: party.flow().transport,
                 waited: self.run.now().saturating_duration_since(caller.began),
-                provisional: trace.is_answered_at_all(),
+                provisional: trace.is_last_answered(),
                 answered_before: self.run.answers(),
                 unused: unused.as_ref(),
                 sizes,

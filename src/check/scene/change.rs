@@ -21,9 +21,13 @@ pub(in crate::check) enum Change {
 }
 
 impl Change {
-    /// Was the call over before it was answered?
+    /// Was the call over before it was answered, or by its refusal (408, 481: RFC 3261 sec. 12.2.1.2)?
     pub(in crate::check) fn is_over(&self) -> bool {
-        matches!(self, Change::CallEnded(_))
+        match self {
+            Change::CallEnded(_) => true,
+            Change::Failed(end) => matches!(end.status(), Some(408 | 481)),
+            _ => false,
+        }
     }
 
     /// Is the call over by it, or was before? A 408 or 481 says that the far side has no such call (RFC 3261 sec. 12.2.1.2).

@@ -10,7 +10,7 @@ use crate::check::{Finding, Interrupted, Run, Severity, Side};
 use crate::endpoint::agent::{Arrival, Happened, Invitation, MediaSetup, What};
 use crate::error::{Argument, Error, Problem};
 use crate::syntax::Method;
-use crate::ua::call::{Command, Event, Refers};
+use crate::ua::call::{By, Cause, Command, Event, Refers};
 use crate::ua::expected::Foreign;
 use crate::ua::transfer::TransfereeEvent;
 use std::future::poll_fn;
@@ -91,6 +91,12 @@ impl Ends {
         let called =
             |leg: &usize| self.legs.get(*leg).is_some_and(|leg| leg.party == party && !leg.is_caller);
         (from..self.legs.len()).find(called)
+    }
+
+    /// How many INVITEs rang a party once more, when the ringing before was ended, among the legs from this one on: no second call.
+    pub(in crate::check) fn rung_again(&self, from: usize, party: usize) -> usize {
+        let legs = self.legs.iter().skip(from).filter(|leg| leg.party == party && !leg.is_caller);
+        legs.count().saturating_sub(1)
     }
 
     /// Is nothing of this leg to be waited for?
@@ -203,9 +209,12 @@ impl Ends {
             }
             return invitation.refuse(status).await;
         }
+        let again = self.is_rung_again(index);
         let Some(party) = self.parties.get_mut(index) else { return };
         party.invitations.push((invitation.at, invitation.message.clone()));
-        let Some(expect) = party.expect.take() else { return invitation.refuse(486).await };
+        let met = party.met.filter(|_| again);
+        let Some(expect) = party.expect.take().or(met) else { return invitation.refuse(486).await };
+        party.met = Some(expect);
         if let Some(status) = expect.refuse {
             return invitation.refuse(status).await;
         }
@@ -227,6 +236,18 @@ impl Ends {
         if let Some(after) = expect.answer_after {
             self.answers.push((at + after, self.legs.len() - 1));
         }
+    }
+
+    /// Is a call still made, and does the platform try again to reach a party whose ringing it had ended? A queue does so.
+    fn is_rung_again(&self, index: usize) -> bool {
+        let is_made = |leg: &Leg| leg.is_caller && leg.seen.answered.is_none() && !leg.seen.is_over();
+        let was_ended = |leg: &Leg| {
+            let ended = leg.seen.ended.as_ref();
+            leg.party == index
+                && !leg.is_caller
+                && ended.is_some_and(|ended| ended.by == By::Peer && ended.cause == Cause::Cancelled)
+        };
+        self.legs.iter().any(is_made) && self.legs.iter().any(was_ended)
     }
 
     /// Why a call to this party is none of ours; `None` where it may be. Whoever of us has a call may be its caller, however it came to

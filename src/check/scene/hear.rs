@@ -68,6 +68,8 @@ impl Scene<'_> {
             }
             let reports = [self.leg(legs.caller).report().await, self.leg(legs.callee).report().await];
             let to = self.run.now();
+            // What is not heard behind the end of the call is missing nowhere.
+            let to = self.first_end(legs).filter(|_| is_cut).map_or(to, |ended| ended.min(to));
             let passed = to.saturating_duration_since(from);
             let heard = [reports[0].heard_for(tones[1]), reports[1].heard_for(tones[0])];
             let [one, other] = heard.map(|time| audio::HEARD.saturating_sub(time));
@@ -117,6 +119,7 @@ impl Scene<'_> {
                 to: name(to),
                 sent: Some(sender.report.sent),
                 withheld: sender.report.withheld,
+                held: self.seen(from).held_since(),
                 report: &listener.report,
                 packets: listener.packets,
                 described: described[usize::from(from == legs.callee)].clone(),

@@ -105,6 +105,28 @@ impl Leg {
 }
 
 impl Seen {
+    /// With which status, and why, our own end refused the INVITE that began its call, before anybody was asked whether to take it.
+    pub(in crate::check) fn refused_invite(&self) -> Option<(u16, &str)> {
+        let ended = self.ended.as_ref().filter(|ended| ended.by == By::Local)?;
+        self.refused.iter().find_map(|(_, event)| match event {
+            Event::RequestRefused { method, status, why }
+                if method == "INVITE" && ended.cause == Cause::Refused(*status) =>
+            {
+                Some((*status, why.as_str()))
+            }
+            _ => None,
+        })
+    }
+
+    /// Since when the peer has the call on hold, where nobody has resumed it.
+    pub(in crate::check) fn held_since(&self) -> Option<Instant> {
+        self.changes.iter().fold(None, |held, (at, event)| match event {
+            Event::Held { by: By::Peer, .. } => held.or(Some(*at)),
+            Event::Resumed { .. } => None,
+            _ => held,
+        })
+    }
+
     /// Since when this tone is heard, as far as it was listened for.
     pub(in crate::check) fn hears_since(&self, tone: Tone) -> Option<Instant> {
         self.tones.iter().find(|(heard, _)| *heard == tone).map(|(_, since)| *since)

@@ -48,6 +48,8 @@ pub(in crate::check) struct Party {
     answered: Vec<trust::Answered>,
     /// What to do with the next call to it; without, calls are refused with 486.
     pub(in crate::check) expect: Option<Expect>,
+    /// What the last call was met with.
+    pub(super) met: Option<Expect>,
     /// Calls that came, with their INVITEs, whatever became of them.
     pub(in crate::check) invitations: Vec<(Instant, Message)>,
     /// Calls that came and were not the expected one: from where, and why not.
@@ -309,6 +311,7 @@ async fn open(run: &mut Run, account: &Account, tone: party_tone::Party) -> Resu
         realms: Vec::new(),
         answered: Vec::new(),
         expect: None,
+        met: None,
         invitations: Vec::new(),
         foreign: Vec::new(),
         strays: Vec::new(),

@@ -86,7 +86,7 @@ impl Trace {
         &'a self,
         direction: Direction,
         what: What<'a>,
-    ) -> impl DoubleEndedIterator<Item = &'a Entry> {
+    ) -> impl DoubleEndedIterator<Item = &'a Entry> + Clone {
         self.0
             .iter()
             .map(Arc::as_ref)
@@ -253,6 +253,21 @@ impl Trace {
         self.received(What::Response(Method::Invite, 100, 699)).is_some()
     }
 
+    /// Did any response to the last INVITE of ours come, 100 too? What came to one before it (a challenge) is not of it.
+    pub(in crate::check) fn is_last_answered(&self) -> bool {
+        let asked =
+            self.all(Direction::Sent, What::Request(Method::Invite)).next_back().and_then(Entry::number);
+        self.all(Direction::Received, What::Response(Method::Invite, 100, 699))
+            .any(|answer| answer.number() == asked)
+    }
+
+    /// The last INVITE of ours answers a challenge.
+    pub(in crate::check) fn has_credentials(&self) -> bool {
+        let last = self.all(Direction::Sent, What::Request(Method::Invite)).next_back();
+        let known = [HeaderName::Authorization, HeaderName::ProxyAuthorization];
+        last.is_some_and(|invite| known.into_iter().any(|name| invite.message.header(name).is_some()))
+    }
+
     /// How often the far side sent its 2xx although an ACK of ours went out.
     pub(in crate::check) fn repeated_answers(&self) -> usize {
         let answer = What::Response(Method::Invite, 200, 299);
@@ -288,6 +303,24 @@ impl Trace {
     /// Was a CANCEL of ours answered with a 2xx?
     pub(in crate::check) fn is_cancel_taken(&self) -> bool {
         self.received(What::Response(Method::Cancel, 200, 299)).is_some()
+    }
+
+    /// A CANCEL that came and that our end had to refuse, for it matches no INVITE (RFC 3261 sec. 9.2): how it was answered, and what differs.
+    pub(in crate::check) fn unmatched_cancel(&self) -> Option<String> {
+        let refusal = self.sent(What::Response(Method::Cancel, 300, 699))?;
+        let status = refusal.message.status()?;
+        let is_of = |entry: &&Entry| branch(&entry.message) == branch(&refusal.message);
+        let cancel = self.all(Direction::Received, What::Request(Method::Cancel)).find(is_of)?;
+        let mut invites = self.all(Direction::Received, What::Request(Method::Invite));
+        let shown = |branch: Option<Vec<u8>>| branch.as_deref().map_or_else(|| "none".to_owned(), quoted);
+        let invite = invites.clone().next()?;
+        let differs = if !invites.any(|invite| branch(&invite.message) == branch(&cancel.message)) {
+            let [ours, theirs] = [invite, cancel].map(|entry| shown(branch(&entry.message)));
+            format!("its branch is {theirs}, and that of the INVITE {ours}")
+        } else {
+            "though its branch is that of the INVITE".to_owned()
+        };
+        Some(format!("matches no INVITE, and was answered {status}: {differs}"))
     }
 
     /// Did an ACK come to the final response with this To tag? Of several ends in one Call-ID each has its own.

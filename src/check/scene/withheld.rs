@@ -66,6 +66,15 @@ fn refused(
     if is_told || is_over && method == "BYE" {
         return None;
     }
+    if method == "INVITE" && seen.refused_invite().is_some() {
+        return Some(Finding::new(
+            "refused-here",
+            Severity::Warning,
+            Side::Peer,
+            format!("{name} had to refuse the INVITE that it was called with, {status}: {why}"),
+            "platform: look at the INVITE to this end in the ladder, at the header that is named",
+        ));
+    }
     if is_over || why.starts_with("the call ") {
         return Some(late(name, method, status));
     }

@@ -4,13 +4,24 @@ use super::Transfer;
 use super::refer::Referring;
 use crate::check::judge::setup::answerer;
 use crate::check::judge::transfer::{OwnCall, TargetSaw, Wanted};
-use crate::check::scene::Scene;
 use crate::check::scene::trace::{What, header};
+use crate::check::scene::{Scene, Seen};
 use crate::message::Message;
 use crate::syntax::{HeaderName, Limits, Method};
 use crate::transport::{Direction, Record, RecordEvent};
 use crate::ua::call::{By, Cause};
 use crate::ua::transfer::Replaces;
+
+/// What our own phone refused of a call by itself; what it was told to refuse has no leg.
+fn refused_here(seen: &Seen) -> Option<(u16, String)> {
+    let ended = seen.ended.as_ref().filter(|ended| ended.by == By::Local)?;
+    if ended.cause == Cause::Refused(486) {
+        let why =
+            "its Replaces is for a call that still rings (early-only), and the one that it names is answered";
+        return Some((486, why.to_owned()));
+    }
+    seen.refused_invite().map(|(status, why)| (status, why.to_owned()))
+}
 
 impl Transfer {
     /// What the target saw of it; `invited_before`: the INVITEs that it had got before the REFER; `takes_over`: the REFER names a call of its.
@@ -33,6 +44,7 @@ impl Transfer {
             }
             saw.rings |= leg.seen.answered.is_none() && !leg.seen.is_over();
             saw.media_failed = saw.media_failed.or(leg.seen.media_failed.as_ref().map(ToString::to_string));
+            saw.refused = saw.refused.or_else(|| refused_here(&leg.seen));
             let cancelled = leg.seen.ended.as_ref().filter(|ended| ended.cause == Cause::Cancelled);
             saw.cancelled = saw.cancelled.or(cancelled.map(|ended| ended.reasons.clone()));
             let ended = leg.seen.ended.as_ref().filter(|ended| ended.by == By::Peer);

@@ -105,6 +105,23 @@ fn a_timestamp_that_jumps_without_a_marker_is_seen() {
 }
 
 #[test]
+fn packets_that_were_held_up_and_come_in_a_burst_are_no_jump() {
+    for stall in [400, 1_000] {
+        let mut feed = Feed::new();
+        (0..10).for_each(|n| {
+            feed.nth(n);
+        });
+        for n in 10..60_u16 {
+            // Nothing comes for this time, and then all of it at once.
+            let at = (u64::from(n) * 20).max(200 + stall);
+            feed.packet(at, n.wrapping_add(65_530), u32::from(n) * 160, 7);
+        }
+        let summary = feed.summary();
+        assert_eq!((summary.timestamp_jumps, summary.lost, summary.gaps), (0, 0, 1), "{stall}");
+    }
+}
+
+#[test]
 fn the_fraction_lost_is_that_since_the_last_report() {
     let mut feed = Feed::new();
     (0..10).filter(|n| n % 2 == 0 || *n == 9).for_each(|n| {

@@ -123,6 +123,8 @@ impl Call {
             .map(text)
             .collect();
         if !unknown.is_empty() {
+            let why = format!("it requires what is not known here: {}", unknown.join(", "));
+            self.event(Event::RequestRefused { method: "INVITE".to_owned(), status: 420, why });
             return Err((420, vec![(HeaderName::Unsupported, unknown.join(", "))]));
         }
         self.replaces = match Replaces::of_invite(invite).transpose() {
@@ -132,10 +134,15 @@ impl Call {
                 return Err(bad(self, format!("{error}: \"{value}\"")));
             }
         };
-        let granted = self
-            .config
-            .grant_session(invite)
-            .map_err(|TooSmall(least)| (422, vec![(HeaderName::MinSe, least.to_string())]))?;
+        let granted = match self.config.grant_session(invite) {
+            Ok(granted) => granted,
+            Err(TooSmall(least)) => {
+                let asked = invite.header(HeaderName::SessionExpires).map(text).unwrap_or_default();
+                let why = format!("its Session-Expires, {asked}, is less than {least} s");
+                self.event(Event::RequestRefused { method: "INVITE".to_owned(), status: 422, why });
+                return Err((422, vec![(HeaderName::MinSe, least.to_string())]));
+            }
+        };
         let mut leg = Leg::new(dialog, self.negotiation.clone());
         leg.allows_update = lists(invite, HeaderName::Allow, "UPDATE");
         leg.far = FarParty::of(invite);

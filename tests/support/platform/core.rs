@@ -165,6 +165,11 @@ impl Core {
         core
     }
 
+    /// Who calls, of a leg that was called for somebody.
+    pub(crate) fn caller_of(&self, leg: usize) -> Option<usize> {
+        self.legs[leg].caller
+    }
+
     pub(crate) fn listen(&mut self, address: SocketAddr) {
         let socket = self.network.host([address.ip()]).bind_udp(address).unwrap();
         self.sip.insert(address, socket);

@@ -7,6 +7,7 @@ use crate::check::scene::{Ends, JoinedLegs, PressLog, Scene, Until};
 use crate::media::digit::Digit;
 use crate::media::dtmf::{Around, Expected, Observation, Way, Window};
 use crate::syntax::HeaderName;
+use crate::ua::call::DtmfInfo;
 use std::time::Duration;
 
 /// What is still on its way when the last digit was sent: events are known to be over a little later.
@@ -63,8 +64,15 @@ async fn attempt(
     let pace = scene.pace(legs.caller, &ours, began).await;
     arrive(scene, legs.callee, first, expected.digits.len()).await?;
     let theirs = scene.leg(legs.callee);
-    if !theirs.seen.is_up() && ended == Until::TimedOut {
+    let came = most_by_one_way(theirs.seen.observed.get(first..).unwrap_or_default());
+    let is_cut = legs.both().into_iter().any(|leg| scene.ends.is_over(leg)) && came < expected.digits.len();
+    if is_cut || !theirs.seen.is_up() && ended == Until::TimedOut {
         return Ok(Fate::CallEnded);
+    }
+    let held = scene.seen(legs.caller).held_since().filter(|_| came < expected.digits.len());
+    if let Some(held) = held.filter(|_| expected.way != Way::Info) {
+        let answered = scene.seen(legs.caller).answered.unwrap_or(began);
+        return Ok(Fate::Held(held.saturating_duration_since(answered)));
     }
     let report = theirs.report().await;
     let plan = theirs.seen.plan.as_ref();
@@ -91,9 +99,10 @@ async fn attempt(
         observed: theirs.seen.observed.get(first..).unwrap_or_default().to_vec(),
         infos: infos
             .iter()
-            .map(|(_, content_type, _, status)| Received {
+            .map(|(_, content_type, body, status)| Received {
                 content_type: content_type.clone(),
                 status: *status,
+                without_digit: without_digit(content_type, body, *status),
             })
             .collect(),
         packets: report.received.received.saturating_sub(before),
@@ -101,6 +110,12 @@ async fn attempt(
         pace,
         late,
     })))
+}
+
+/// What an INFO says that our end took and that names no digit, shortened.
+fn without_digit(content_type: &str, body: &[u8], status: u16) -> Option<String> {
+    let is_taken = status < 300 && DtmfInfo::parse(content_type, body).is_none();
+    is_taken.then(|| String::from_utf8_lossy(body).trim().chars().take(40).collect())
 }
 
 /// Waits until as many digits have come as were sent, or no more is to be expected.

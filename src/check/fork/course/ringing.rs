@@ -3,6 +3,7 @@
 use super::{CALLER, Trials};
 use crate::check::call::delivery::same;
 use crate::check::judge::fork::{self, RingingStopped};
+use crate::check::judge::setup;
 use crate::check::judged::StepVerdict;
 use crate::check::scene::trace::{self, header};
 use crate::check::scene::{Ends, Expect, Party};
@@ -94,8 +95,10 @@ impl Trials<'_, '_, '_> {
             let Some(party) = self.scene.ends.parties.get(end + 1) else { continue };
             let before = self.call.invited.get(end + 1).copied().unwrap_or_default();
             let invites = party.invitations.get(before..).unwrap_or_default();
-            if invites.len() > 1 {
-                twice.push(fork::rung_twice(self.fork.words().party(end + 1), invites.len()));
+            let at_once =
+                invites.len() - self.scene.ends.rung_again(self.call.caller, end + 1).min(invites.len());
+            if at_once > 1 {
+                twice.push(fork::rung_twice(self.fork.words().party(end + 1), at_once));
             }
             let invite = invites.iter().find(|(at, _)| *at == leg.began).map(|(_, invite)| invite);
             let text = |name| invite.map(|invite| header(invite, name)).unwrap_or_default();
@@ -185,6 +188,11 @@ impl Trials<'_, '_, '_> {
             .enumerate()
             .map(|(end, party)| party.others.saturating_sub(if self.fork.one_account { end } else { 0 }));
         let trace: trace::Trace = self.scene.trace(caller);
+        let ours = ended.iter().find_map(|(leg, _)| Some((*leg, self.scene.seen(*leg).refused_invite()?)));
+        if let Some((leg, (status, why))) = ours {
+            let name = self.scene.name(self.scene.leg(leg).party);
+            return Ok(setup::refused_here(name, status, why, ""));
+        }
         Ok(fork::stopped_ringing(
             &self.fork.words(),
             &RingingStopped {

@@ -55,7 +55,9 @@ impl Trials<'_, '_, '_> {
             return;
         }
         let group = self.fork.words();
-        let judged = fork::cancelled(&group, losers, &self.call.result, RELEASE);
+        let on = losers.iter().map(|party| self.leg(*party)).filter(|leg| !self.scene.ends.is_over(*leg));
+        let unmatched = on.into_iter().find_map(|leg| self.scene.trace(leg).unmatched_cancel());
+        let judged = fork::cancelled(&group, losers, &self.call.result, (RELEASE, unmatched.as_deref()));
         let released = self.call.result.released.clone();
         if judged.verdict == Verdict::Pass
             && let Some(last) = released.iter().map(|released| released.after).max()

@@ -56,6 +56,7 @@ fn with(report: &MediaReport, change: impl FnOnce(&mut Hearing<'_>)) -> (StepVer
         to: "alice".to_owned(),
         sent: Some(150),
         withheld: None,
+        held: None,
         report,
         packets: report.received.received,
         described: Default::default(),

@@ -38,6 +38,8 @@ impl Refusal {
 pub(in crate::check) struct Received {
     pub(in crate::check) content_type: String,
     pub(in crate::check) status: u16,
+    /// What it says, where our end took it and found no digit in it: its body, shortened; `None` where it names one.
+    pub(in crate::check) without_digit: Option<String>,
 }
 
 /// The digit could not be sent.
@@ -127,6 +129,24 @@ pub(super) fn other_type(refusals: &[Refusal]) -> Option<Finding> {
 
 /// Code of INFOs that our end refused for their type.
 pub(in crate::check) const INFO_TYPE_UNKNOWN: &str = "info-type-unknown";
+
+/// INFOs that came with a type that is ours and without a digit.
+pub(super) fn empty(infos: &[Received]) -> Option<Finding> {
+    let empty: Vec<&str> = infos.iter().filter_map(|info| info.without_digit.as_deref()).collect();
+    let first = match empty.first()?.trim() {
+        "" => "nothing".to_owned(),
+        body => format!("\"{body}\""),
+    };
+    let many =
+        if empty.len() == 1 { "one INFO came".to_owned() } else { format!("{} INFOs came", empty.len()) };
+    Some(Finding::new(
+        "info-without-digit",
+        Severity::Error,
+        Side::Peer,
+        format!("{many} to the far end without a digit: the body says {first}, where Signal=digit belongs"),
+        "platform: it passes INFO on and loses its body, or the line that names the digit: pass the body on as it is (application/dtmf-relay: Signal= and Duration=)",
+    ))
+}
 
 /// INFOs of types that our end refused. With `nothing`, no digit came otherwise.
 pub(super) fn unread(infos: &[Received], nothing: bool) -> Option<Finding> {

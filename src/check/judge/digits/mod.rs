@@ -20,6 +20,7 @@ use crate::media::digit::Digit;
 use crate::media::dtmf::{By, Defect, Expected, Judged, Observation, Way, judge as compare};
 use std::mem::discriminant;
 use std::ops::Range;
+use std::time::Duration;
 
 /// Above this share of lost voice, what is missing says more about the path than about the platform.
 const LOSSY: f64 = 0.10;
@@ -51,6 +52,8 @@ pub(in crate::check) enum Fate {
         at: usize,
         refusals: Vec<Refusal>,
     },
+    /// The platform put the sending end on hold, this long after the answer.
+    Held(Duration),
     /// The call ended meanwhile.
     CallEnded,
     Interrupted(Interrupted),
@@ -118,7 +121,7 @@ impl Pressed {
                 refusals.last().is_none_or(|last| matches!(last.status(), None | Some(408 | 481)))
             }
             Fate::CallEnded | Fate::Interrupted(_) => true,
-            Fate::Sent(_) | Fate::NotNegotiated => false,
+            Fate::Sent(_) | Fate::NotNegotiated | Fate::Held(_) => false,
         }
     }
 }
@@ -132,6 +135,16 @@ pub(in crate::check) fn judge(pressed: &Pressed, alone: bool) -> DigitsVerdict {
             let digit = pressed.sent.get(*at).map_or('?', |digit| digit.character());
             info::refused(digit, refusals, alone)
         }
+        Fate::Held(after) => DigitsVerdict::of(StepVerdict::fail(
+            "held-by-far-side",
+            Side::Peer,
+            format!(
+                "the platform put the sending end on hold {:.1} s after the answer and did not take it back: digits by {} are not sent then",
+                after.as_secs_f64(),
+                pressed.way
+            ),
+            audio::HELD_ADVICE,
+        )),
         Fate::CallEnded => DigitsVerdict::of(StepVerdict::fail(
             "call-ended",
             Side::Peer,

@@ -243,7 +243,7 @@ fn refused_infos_say_what_the_answer_said() {
 fn infos_of_a_type_that_is_not_ours_are_told_instead_of_thrown_away_events() {
     for kind in ["audio/telephone-event", "application/vnd.example.digits", "x-dtmf/plain"] {
         let mut infos = arrived("15", "");
-        let info = Received { content_type: kind.to_owned(), status: 415 };
+        let info = Received { content_type: kind.to_owned(), status: 415, without_digit: None };
         infos.infos = vec![info.clone(), info.clone()];
         let words = [kind, "which we do not take", "2 came", "415"];
         holds(&sent(infos), Verdict::Fail, Some(Side::Peer), &words, &["thrown away"]);

@@ -50,7 +50,9 @@ pub(super) fn finding(pressed: &Pressed, arrived: &Arrived, kind: Defect, alike:
             "no RTP at all reached the far end while the digits were sent (N12)".into(),
             "allow the UDP media ports and the platform's media addresses on the firewall",
         ),
-        Defect::NothingArrived => info::unread(&arrived.infos, true).unwrap_or_else(|| nothing(pressed)),
+        Defect::NothingArrived => info::unread(&arrived.infos, true)
+            .or_else(|| info::empty(&arrived.infos))
+            .unwrap_or_else(|| nothing(pressed)),
         Defect::Converted { from, to } => Finding::new(
             "converted",
             Severity::Info,

@@ -134,6 +134,8 @@ pub(in crate::check) struct TargetSaw {
     pub(in crate::check) ended: Option<(Duration, Vec<String>)>,
     /// Its own phone could not use the description of the media that came: why.
     pub(in crate::check) media_failed: Option<String>,
+    /// Its own phone refused by itself the call that came: with which status, and why.
+    pub(in crate::check) refused: Option<(u16, String)>,
 }
 
 /// The transferee's own call to the target, where it was its phone that was asked to call.

@@ -2,6 +2,7 @@
 
 use super::{Transferred, Wanted};
 use crate::check::Side;
+use crate::check::judge::setup::refused_here;
 use crate::check::judged::StepVerdict;
 use crate::check::transfer::TransferTarget;
 
@@ -14,6 +15,9 @@ pub(in crate::check) fn judge(wanted: &Wanted, seen: &Transferred, status: u16) 
     }
     if let Some(judged) = redirected(wanted, seen, status, &told) {
         return judged;
+    }
+    if let Some((own, why)) = seen.target.refused.as_ref().filter(|(own, _)| *own != 400) {
+        return refused_here(c, *own, why, &format!("; {told}"));
     }
     if let Some(seen) = as_asked(wanted, seen, status, &told) {
         return StepVerdict::pass(seen);
