@@ -100,7 +100,7 @@ fn what_cannot_be_called_is_refused_before_a_call() {
         (&["call", "alice", "bob", "--password", "x"], "address of record"),
         (&["call", "sip:alice@127.0.0.1:9", "5", "--fault", "N12"], "embedded network"),
         (&["call", "--accounts", &file, "alice", "bob"], "is no account of the file"),
-        (&["call", "--accounts", &file, "alyce", "5"], "did you mean `alice`"),
+        (&["call", "--accounts", &file, "alyce", "5"], "did you mean \"alice\"?"),
     ] {
         let ran = ringback(arguments);
         assert_eq!((ran.status, ran.stdout.as_str()), (2, ""), "{arguments:?}: {ran}");

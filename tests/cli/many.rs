@@ -71,7 +71,7 @@ fn names_select_accounts_and_json_gives_a_line_each() {
     assert_eq!(names, ["alice", "carol"], "{ran}");
     assert!(ran.stderr.contains("2 checked: 2 pass"), "{ran}");
     let ran = ringback(&["register", "--accounts", path.to_str().unwrap(), "carlo"]);
-    assert!(ran.status == 2 && ran.stderr.contains("did you mean `carol`?"), "{ran}");
+    assert!(ran.status == 2 && ran.stderr.contains("did you mean \"carol\"?"), "{ran}");
 }
 
 #[test]

@@ -62,7 +62,7 @@ fn refused(ran: &Ran, said: &str) {
 
 #[test]
 fn a_name_that_it_does_not_have_is_refused_wherever_an_account_is_named() {
-    let unknown = "nobody is no account of the embedded network (alice, bob, carol, dan, ";
+    let unknown = "\"nobody\" is no account of the embedded network (alice, bob, carol, dan, ";
     for arguments in [
         &["call", "nobody", "bob"][..],
         &["call", "alice", "nobody"],
@@ -78,9 +78,9 @@ fn a_name_that_it_does_not_have_is_refused_wherever_an_account_is_named() {
     ] {
         refused(&ringback(arguments), unknown);
     }
-    refused(&ringback(&["call", "Alice", "bob"]), "Alice is no account");
-    refused(&ringback(&["hold", "alice", "202"]), "202 is a number; an account is needed here: name bob");
-    refused(&ringback(&["cancel", "alice", "*43"]), "*43 is the echo of the embedded network");
+    refused(&ringback(&["call", "Alice", "bob"]), "\"Alice\" is no account");
+    refused(&ringback(&["hold", "alice", "202"]), "\"202\" is a number; an account is needed here: name bob");
+    refused(&ringback(&["cancel", "alice", "*43"]), "\"*43\" is the echo of the embedded network");
     refused(&ringback(&["fork", "alice", "203", "bob", "carol"]), "203 is carol's number");
     refused(&ringback(&["fork", "alice", "dan", "bob", "carol"]), "dan is the name of an account");
     refused(&ringback(&["transfer", "alice", "bob", "carol", "--park", "203"]), "none of an account");
