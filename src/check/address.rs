@@ -61,6 +61,9 @@ pub(super) fn parse_sip(text: &str, added: usize) -> Result<Uri<'_>, Problem> {
         // What was escaped here was one character where it was written.
         let written = unescaped_length(before);
         let column = Some(written.saturating_sub(added) + 1);
+        if let Some(problem) = plain(text) {
+            return problem;
+        }
         Problem::Malformed { why: error.kind.to_string(), column, write: WRITE.into() }
     })?;
     match uri.scheme() {
@@ -68,6 +71,23 @@ pub(super) fn parse_sip(text: &str, added: usize) -> Result<Uri<'_>, Problem> {
         Scheme::Sips => Err(Problem::unusable("sips: needs TLS, which is not there yet", "use sip:")),
         _ => Err(Problem::malformed("it is not a sip: URI (column 1)", WRITE)),
     }
+}
+
+/// The two mistakes that are most often made in a server's address, in words; column and grammar help nobody there.
+fn plain(text: &str) -> Option<Problem> {
+    let rest =
+        text.get(..4).filter(|scheme| scheme.eq_ignore_ascii_case("sip:")).and_then(|_| text.get(4..))?;
+    let host = rest.rsplit_once('@').map_or(rest, |(_, host)| host);
+    let host = host.split([';', '?']).next().unwrap_or(host);
+    if host.parse::<std::net::Ipv6Addr>().is_ok() {
+        let problem = format!("write [{host}], with a port [{host}]:5060");
+        return Some(Problem::malformed("an IPv6 address needs brackets", problem));
+    }
+    let port = host.rsplit_once(':')?.1;
+    let is_number = !port.is_empty() && port.bytes().all(|digit| digit.is_ascii_digit());
+    let is_port = port.parse::<u16>().is_ok_and(|port| port > 0);
+    (is_number && !is_port)
+        .then(|| Problem::malformed(format!("port {port} does not exist"), "ports are 1 to 65535"))
 }
 
 pub(super) fn host_text(host: Host<'_>) -> String {
@@ -117,5 +137,23 @@ mod tests {
         assert!(error.contains("in column 7;"), "{error}");
         let error = parse_sip("sip:a%41 b@x", 4).unwrap_err().to_string();
         assert!(error.contains("in column 5;"), "{error}");
+    }
+
+    #[test]
+    fn ports_and_addresses_without_brackets_are_told_in_words() {
+        for (text, said) in [
+            ("sip:127.0.0.1:99999", "port 99999 does not exist; ports are 1 to 65535"),
+            ("sip:a@pbx.example:70000;transport=tcp", "port 70000 does not exist"),
+            ("sip:::1", "an IPv6 address needs brackets; write [::1], with a port [::1]:5060"),
+            ("sip:a@2001:db8::1", "write [2001:db8::1]"),
+            ("sip:a@pbx.example:50b0", "in column"),
+            ("sip:a b@pbx.example", "in column 6; write it as sip:user@domain"),
+        ] {
+            let error = parse_sip(text, 0).unwrap_err().to_string();
+            assert!(error.contains(said), "{text}: {error}");
+        }
+        for fine in ["sip:[::1]:5060", "sip:127.0.0.1:65535", "sip:a@pbx.example"] {
+            assert!(parse_sip(fine, 0).is_ok(), "{fine}");
+        }
     }
 }

@@ -232,6 +232,6 @@ fn refused(status: &str, challenges: &[Offered], user: &str) -> StepVerdict {
         "credentials-refused",
         Side::Setup,
         format!("{status} again to a digest answer for user \"{user}\" in realm \"{realm}\" ({algorithm})"),
-        "enter the SIP password and auth user of the new platform again; if it stays so, reset the password, or have it hashed again for this realm",
+        "check the SIP password and auth user (after a move: those of the new platform); if it stays so, reset the password, or have it hashed again for this realm",
     )
 }

@@ -27,7 +27,7 @@ impl Destination {
         let added = full.len() - written.len();
         let full = with_escaped_user(&full);
         let usage = |problem: Problem| Error::usage(argument, written, problem);
-        let parsed = parse_sip(&full, added).map_err(&usage)?;
+        let parsed = parse_sip(&full, added).map_err(|problem| usage(of_server(problem)))?;
         let host = parsed.host().map(host_text).ok_or_else(|| {
             usage(Problem::malformed("there is no host in it", "write it as sip:host:port"))
         })?;
@@ -50,6 +50,16 @@ impl Destination {
             Some(transport) => format!("sip:{}:{};transport={transport};lr", self.host, self.port),
             None => format!("sip:{}:{};lr", self.host, self.port),
         }
+    }
+}
+
+/// What is wrong with a server's address: it has no user.
+fn of_server(problem: Problem) -> Problem {
+    match problem {
+        Problem::Malformed { why, column: Some(column), .. } => {
+            Problem::Malformed { why, column: Some(column), write: "write it as sip:host:port".into() }
+        }
+        other => other,
     }
 }
 

@@ -197,3 +197,109 @@ fn what_has_no_accounts_says_what_has() {
     assert!(ran.status == 2 && ran.stderr.contains(said), "{ran}");
     assert!(!ringback(&["reachable", "--help"]).stdout.contains("--accounts"));
 }
+
+#[test]
+fn an_option_that_this_question_has_no_use_for_is_refused() {
+    for (arguments, said) in [
+        (&["register", "a@127.0.0.1:9", "--query-only", "--expires", "60"][..], "cannot be used with"),
+        (
+            &["dtmf", "alice", "bob", "--method", "info", "--volume", "20"],
+            "--volume is the level of digits by RFC 4733",
+        ),
+        (&["dtmf", "alice", "bob", "--method", "inband", "--volume", "20"], "--method inband sends none"),
+        (&["dtmf", "alice", "bob", "--volume", "64"], "write a number from 0 to 63"),
+        (
+            &["transfer", "alice", "bob", "carol", "--by-keys=##", "--method", "all"],
+            "name rfc4733, info or inband",
+        ),
+        (
+            &["register", "a@127.0.0.1:9;transport=tcp", "--password", "x", "--transport", "udp"],
+            "--transport udp contradicts the URI",
+        ),
+        (&["reachable", "sip:127.0.0.1:9;transport=tcp", "--transport", "udp"], "says ;transport=tcp"),
+        (&["call", "alice", "bob", "--wait", "-3"], "must be more than 0"),
+    ] {
+        let ran = ringback(arguments);
+        assert_eq!(ran.status, 2, "{arguments:?}: {ran}");
+        assert!(ran.stderr.contains(said) && !ran.stderr.contains("use '-- "), "{arguments:?}: {ran}");
+    }
+}
+
+#[test]
+fn an_error_says_what_was_typed_and_what_to_type_instead() {
+    for (arguments, said) in [
+        (&["reachable", "::1"][..], "an IPv6 address needs brackets; write [::1]"),
+        (&["reachable", "127.0.0.1:99999"], "port 99999 does not exist; ports are 1 to 65535"),
+        (&["reachable", "sip:pbx .example"], "write it as sip:host:port"),
+        (&["fork", "alice", "600", "bob"], "a group needs 2 to 6 members, and 1 is named behind 600"),
+        (&["fork", "alice", "600"], "ringback fork alice 600 bob carol"),
+        (&["call", "alic", "bob"], "\"alic\" is no account of the embedded network"),
+        (&["call", "alic", "bob"], "did you mean \"alice\"?"),
+        (&["dtmf", "alice", "--dial", "700"], "for a menu, add --expect-ring B"),
+        (
+            &["transfer", "alice", "bob", "carol", "--asked", "busy"],
+            "only an attended transfer by REFER calls the target first",
+        ),
+        (&["sim", "--bind", "127.0.0.1:0", "--ivr", "700/1=zed"], "zed is no account and no number"),
+        (
+            &[
+                "sim",
+                "--bind",
+                "127.0.0.1:0",
+                "--user",
+                "alice:x",
+                "--user",
+                "bob:x",
+                "--group",
+                "201=alice,bob",
+            ],
+            "201 is alice's; take another number",
+        ),
+        (
+            &[
+                "sim",
+                "--bind",
+                "127.0.0.1:0",
+                "--user",
+                "alice:x",
+                "--user",
+                "bob:x",
+                "--group",
+                "*43=alice,bob",
+            ],
+            "*43 is the echo",
+        ),
+    ] {
+        let ran = ringback(arguments);
+        assert_eq!(ran.status, 2, "{arguments:?}: {ran}");
+        assert!(ran.stderr.contains(said), "{arguments:?}: {ran}");
+    }
+}
+
+#[test]
+fn a_file_that_is_no_toml_or_never_ends_is_told_in_words_and_without_its_values() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("bad.toml");
+    std::fs::write(&file, "[[account]]\nname = \"a\"\naor = \"sip:a@x.example\"\npassword = \"Hush-pass-1\n")
+        .unwrap();
+    let ran = ringback(&["register", "--accounts", &file.display().to_string()]);
+    assert_eq!(ran.status, 2, "{ran}");
+    assert!(ran.stderr.contains("not valid TOML: the text in quotes is not closed"), "{ran}");
+    assert!(!ran.stderr.contains("Hush") && !ran.stderr.contains("redacted"), "{ran}");
+}
+
+#[test]
+fn the_note_of_a_number_without_a_phone_advises_what_can_be_done() {
+    for (target, said) in [
+        (
+            "201",
+            "201 is alice's own number, and alice is who calls: call another account by its name (e.g. bob)",
+        ),
+        ("tel:201", "tel:201 is alice's own number"),
+        ("tel:202", "tel:202 is bob's number, and no phone of bob is registered: name bob as TARGET"),
+    ] {
+        let ran = ringback(&["call", "alice", target]);
+        assert!(ran.stderr.contains(said), "{target}: {ran}");
+        assert!(!ran.stdout.contains("(ringback register)"), "{target}: {ran}");
+    }
+}

@@ -176,7 +176,11 @@ fn what_only_a_refer_has_is_refused_beside_keys_and_a_park_orbit_in_either_order
         .into_iter()
         .chain([busy(blind.clone()), busy(attended.clone()).and_then(Transfer::early_replaces)])
     {
-        assert!(said.unwrap_err().to_string().contains("only an attended transfer by REFER asks it first"));
+        assert!(
+            said.unwrap_err()
+                .to_string()
+                .contains("only an attended transfer by REFER calls the target first")
+        );
     }
     // What changes nothing does no harm.
     assert!(blind.clone().park("701").and_then(|check| check.refer_to(ReferTo::Aor)).is_ok());

@@ -3,7 +3,7 @@
 use crate::exit::Failure;
 use crate::output;
 use ringback::campaign::inventory::{Entry, Inventory, Secret, password_exposure, password_from_file};
-use ringback::check::Account;
+use ringback::check::{Account, Destination};
 use ringback::message::Transport;
 use std::io::IsTerminal;
 use std::path::PathBuf;
@@ -33,7 +33,7 @@ pub(crate) struct DetailOptions {
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct AccountOptions {
-    /// Address of record, e.g. sip:alice@pbx.example.com; with --accounts: names of accounts to check, all when none is given.
+    /// Address of record, e.g. sip:alice@pbx.example.com; with --accounts: names of its accounts, all when none is given.
     #[arg(value_name = "AOR")]
     targets: Vec<String>,
     #[command(flatten)]
@@ -41,7 +41,7 @@ pub(crate) struct AccountOptions {
     /// The transport where the URIs leave it open. [default: udp]
     #[arg(long, value_parser = transport, value_name = "udp|tcp", help_heading = "Account")]
     transport: Option<Transport>,
-    /// Check the accounts of a file (TOML, or CSV by its ending): name, aor, auth_user, password or password_env or
+    /// The accounts of a file (TOML, or CSV by its ending): name, aor, auth_user, password or password_env or
     /// password_file, registrar, outbound_proxy, transport.
     #[arg(
         long,
@@ -77,6 +77,19 @@ pub(crate) fn read(path: &std::path::Path) -> Result<Inventory, Failure> {
     Ok(inventory)
 }
 
+/// Accounts by their names and addresses.
+pub(crate) struct Asked {
+    names: Vec<String>,
+    aors: Vec<String>,
+}
+
+impl Asked {
+    /// Is this account among them?
+    pub(crate) fn has(&self, name: &str, aor: &str) -> bool {
+        self.aors.iter().any(|known| known == aor) || self.names.iter().any(|known| known == name)
+    }
+}
+
 /// The accounts that the command line names.
 pub(crate) enum Accounts {
     One(Box<Account>),
@@ -87,6 +100,43 @@ impl AccountOptions {
     /// Was an account or a file named?
     pub(crate) fn is_given(&self) -> bool {
         !self.targets.is_empty() || self.accounts.is_some()
+    }
+
+    /// What to do where what is left was made at another registrar than the one that is named now.
+    pub(crate) fn where_it_was(&self) -> &'static str {
+        match self.accounts {
+            Some(_) => "use an account file whose registrar (or outbound_proxy) is the one that the run had",
+            None => "give --registrar or --outbound-proxy as the run had it",
+        }
+    }
+
+    /// The accounts that are named, where nothing is asked of them; `None` for all. No password is needed.
+    ///
+    /// # Errors
+    /// Those of the file, and options that have no effect then.
+    pub(crate) fn asked(&self) -> Result<Option<Asked>, Failure> {
+        if self.details.is_given() || self.transport.is_some() {
+            return Err(Failure::usage(
+                "nothing is asked of an account here: leave its password, user, servers and transport out, or name it (without --list) to have removed what is left",
+            ));
+        }
+        let inventory = match &self.accounts {
+            None if self.targets.is_empty() => return Ok(None),
+            None => {
+                let account = |aor: &String| Ok::<_, Failure>(Account::new(aor, "")?.aor().to_owned());
+                let aors = self.targets.iter().map(account).collect::<Result<_, _>>()?;
+                return Ok(Some(Asked { names: Vec::new(), aors }));
+            }
+            Some(path) => read(path)?,
+        };
+        let entries = inventory.select(&self.targets)?.entries;
+        let (names, aors) = entries.into_iter().map(|entry| (entry.name, entry.aor)).unzip();
+        Ok(Some(Asked { names, aors }))
+    }
+
+    /// Is one account asked alone, by its name or address?
+    pub(crate) fn names_one(&self) -> bool {
+        self.targets.len() == 1
     }
 
     pub(crate) fn accounts(&self) -> Result<Accounts, Failure> {
@@ -105,7 +155,7 @@ impl AccountOptions {
                 self.details.account(aor, self.transport).map(|account| Accounts::One(Box::new(account)))
             }
             [] => Err(Failure::usage(
-                "whom? Give an address of record (ringback register sip:alice@pbx.example.com) or a file (--accounts FILE)",
+                "an account is missing: give an address of record (sip:alice@pbx.example.com) or a file (--accounts FILE)",
             )),
             _ => Err(Failure::usage(
                 "one address of record at a time; for many, write them into a file (--accounts FILE)",
@@ -140,6 +190,7 @@ impl DetailOptions {
                 account = account.outbound_proxy(uri)?;
             }
             if let Some(transport) = transport {
+                does_not_contradict(&account.next_hop(), transport)?;
                 account = account.transport(transport);
             }
             Ok::<_, Failure>(account)
@@ -202,4 +253,16 @@ pub(crate) fn transport(text: &str) -> Result<Transport, String> {
         .into_iter()
         .find(|known| known.as_param().eq_ignore_ascii_case(text))
         .ok_or_else(|| "write udp or tcp".into())
+}
+
+/// `--transport` is for what a URI leaves open.
+pub(crate) fn does_not_contradict(hop: &Destination, asked: Transport) -> Result<(), Failure> {
+    match hop.transport.filter(|said| *said != asked) {
+        None => Ok(()),
+        Some(said) => Err(Failure::usage(format!(
+            "--transport {} contradicts the URI, which says ;transport={}; leave one of them out",
+            asked.as_param(),
+            said.as_param()
+        ))),
+    }
 }

@@ -8,6 +8,7 @@ use crate::ends::{Ends, given_twice};
 use crate::exit::{Exit, Failure};
 use crate::output::tell;
 use crate::probe::duration;
+use ringback::campaign::inventory::nearest;
 use ringback::check::{Account, Call};
 use ringback::media::wav;
 use std::path::{Path, PathBuf};
@@ -67,13 +68,13 @@ const EXAMPLES: &str = "\
 Examples:
   ringback call alice bob                                     on the embedded network
   ringback call alice bob --fault N12:forward --ladder        what one-way audio looks like
-  ringback call alice '*60'                                   the embedded network's announcement: some tones are heard
+  ringback call alice '*60'                                   the announcement of the embedded network: its tones are heard
   ringback call --accounts accounts.toml alice bob            two accounts of a file, both ends ours
   ringback call --accounts accounts.toml alice bob --dial +4930123456
       Does this number ring bob?
-  ringback call --accounts accounts.toml alice 201            one end ours: who answers at 201?
-  ringback call sip:alice@pbx.example.com 201 --password-env PW --wait 10
-  ringback call --accounts accounts.toml alice 201 --play closed-today.wav --json
+  ringback call --accounts accounts.toml alice '*43'          one end ours: who answers at *43?
+  ringback call sip:alice@pbx.example.com '*43' --password-env PW --wait 10
+  ringback call --accounts accounts.toml alice '*43' --play closed-today.wav --json
       An announcement: answered, busy, not answered or refused (the fact \"result\"), and how much was played.
 
 Exit status: 0 the call gets through, 1 it does not, 2 wrong usage, 3 inconclusive or not run.
@@ -139,9 +140,12 @@ async fn ends(arguments: &Arguments) -> Result<Ends, Failure> {
         let both = inventory.find(target).is_ok();
         let known: Vec<String> = inventory.entries.iter().map(|entry| entry.name.clone()).collect();
         if !both && !is_dialled(target) {
+            let near = nearest(target, known.iter().map(String::as_str));
             return Err(Failure::usage(format!(
-                "\"{}\" is no account of the file and no number; write sip:{0}@domain to call a SIP user, or one of: {}",
+                "\"{}\" is no account of the file and no number; {}write sip:{0}@domain to call a SIP user, or one of: {}",
                 target.escape_default(),
+                near.map(|near| format!("did you mean \"{}\"? Else ", near.escape_default()))
+                    .unwrap_or_default(),
                 shortened(&known)
             )));
         }
@@ -159,10 +163,18 @@ async fn ends(arguments: &Arguments) -> Result<Ends, Failure> {
     ends.within_reach(target)?;
     arguments.call.made.within_reach(ends)?;
     let opened = ends.open(if is_dialled(target) { &two[..1] } else { &two }).await?;
-    if let Some(name) = embedded::account_at(target) {
-        tell(&format!(
-            "note: {target} is {name}'s number, and no phone of {name} is registered: name {name} as TARGET, and this check plays it"
-        ));
+    if let Some(name) = embedded::account_at(number_of(target)) {
+        let number = target.escape_default();
+        tell(&if name == a {
+            format!(
+                "note: {number} is {name}'s own number, and {name} is who calls: call another account by its name (e.g. {}), or *43 or *60",
+                if name == "bob" { "alice" } else { "bob" }
+            )
+        } else {
+            format!(
+                "note: {number} is {name}'s number, and no phone of {name} is registered: name {name} as TARGET, and this check plays it"
+            )
+        });
     }
     Ok(opened)
 }
@@ -170,6 +182,14 @@ async fn ends(arguments: &Arguments) -> Result<Ends, Failure> {
 /// Is it the address of the account that calls?
 fn is_own(a: &Account, target: &str) -> bool {
     target.contains('@') && Account::new(target, "").is_ok_and(|target| target.has_same_aor(a))
+}
+
+/// The number of a tel: URI, without its parameters; what is none as it is.
+fn number_of(target: &str) -> &str {
+    match target.split_once(':') {
+        Some((scheme, rest)) if scheme.eq_ignore_ascii_case("tel") => rest.split(';').next().unwrap_or(rest),
+        _ => target,
+    }
 }
 
 /// Is it a number or a URI, and not a name?

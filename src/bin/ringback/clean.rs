@@ -7,21 +7,21 @@ use crate::notes;
 use crate::output::{Output, OutputOptions};
 use crate::probe::ProbeOptions;
 use ringback::check::journal::AbandonedFile;
-use ringback::check::{Abandoned, Account, Clean, Outcome, Probe, Verdict};
+use ringback::check::{Abandoned, Account, Clean, Left, Outcome, Probe, Verdict};
 use std::collections::HashMap;
 
-/// Remove what runs left at the platform that were killed: their bindings and calls, and nothing else.
+/// Remove the bindings and calls that killed runs left at the platform, and nothing else.
 ///
 /// Each run notes what it has open before it asks for it (files in ringback/ below XDG_STATE_HOME, which is ~/.local/state by default; readable by
-/// you alone, without any secret) and closes the note when it is gone. What a run left that was killed is removed with the account's
-/// password: a binding where the registrar lists it with the mark that only it has, a call by a BYE in its dialog. Runs that still go on are left
+/// you alone, without any secret) and closes the note when it is gone. What a killed run left is removed with the account's password:
+/// a binding where the registrar lists it with the mark that only it has, a call by a BYE in its dialog. Runs that still go on are left
 /// alone. Without an account it only says what is left.
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Arguments {
     #[command(flatten)]
     account: AccountOptions,
-    /// Only say what is left.
+    /// Only say what is left: of the accounts that are named, else of all.
     #[arg(long)]
     list: bool,
     #[command(flatten)]
@@ -37,7 +37,8 @@ Examples:
   ringback clean sip:alice@pbx.example.com --password-env PW
 
 Exit status: 0 nothing is left, 1 a removal failed, 2 wrong usage, 3 something is left that was not tried (its account is not named), or
-could not be removed or told. 1 wins over 3.";
+could not be removed or told. 1 wins over 3.
+Ctrl-C ends it in order; what is left then is kept in the notes.";
 
 pub(crate) async fn run(arguments: Arguments) -> Result<Exit, Failure> {
     let folder = notes::folder()
@@ -61,21 +62,36 @@ pub(crate) async fn run(arguments: Arguments) -> Result<Exit, Failure> {
         return Ok(if unread { Exit::Open } else { Exit::Passed });
     }
     if arguments.list || !arguments.account.is_given() {
-        abandoned
-            .files
-            .iter()
-            .flat_map(AbandonedFile::left)
-            .for_each(|(_, left)| output.people(&format!("{left}\n")));
-        output.people("name its account to have it removed: --accounts FILE, or its address of record\n");
-        return Ok(Exit::Open);
+        let asked = arguments.account.asked()?;
+        let of_asked = |left: &Left| asked.as_ref().is_none_or(|asked| asked.has(&left.account, &left.aor));
+        let all = abandoned.files.iter().flat_map(AbandonedFile::left).map(|(_, left)| left);
+        let (shown, others): (Vec<_>, Vec<_>) = all.partition(|left| of_asked(left));
+        shown.iter().for_each(|left| output.people(&format!("{left}\n")));
+        output.people(&match (&asked, shown.len(), others.len()) {
+            (None, ..) => {
+                "name its account to have it removed: --accounts FILE, or its address of record\n".to_owned()
+            }
+            (Some(_), 0, 0) => String::new(),
+            (Some(_), 0, others) => {
+                format!("nothing is left of what was named; of other accounts: {others}\n")
+            }
+            (Some(_), _, 0) => "run it without --list to have it removed\n".to_owned(),
+            (Some(_), _, others) => {
+                format!("run it without --list to have it removed; of other accounts is left: {others}\n")
+            }
+        });
+        return Ok(if shown.is_empty() && !unread { Exit::Passed } else { Exit::Open });
     }
+    let advice = arguments.account.where_it_was();
     let accounts = Known::of(arguments.account.accounts()?);
     let probe = arguments.probe.probe().await?;
     let stopper = probe.clone();
     let interrupt = Interrupt::watch(move |by| stopper.stop_by(by));
     let mut exit = if unread { Exit::Open } else { Exit::Passed };
     for mut file in abandoned.files {
-        exit = exit.and(clean(&probe, &mut file, &accounts, arguments.probe.timeout, &mut output).await?);
+        exit = exit.and(
+            clean(&probe, &mut file, (&accounts, advice), arguments.probe.timeout, &mut output).await?,
+        );
     }
     probe.endpoint().close().await;
     let complete = output.finish();
@@ -86,7 +102,7 @@ pub(crate) async fn run(arguments: Arguments) -> Result<Exit, Failure> {
 async fn clean(
     probe: &Probe,
     file: &mut AbandonedFile,
-    accounts: &Known,
+    (accounts, advice): (&Known, &str),
     timeout: Option<std::time::Duration>,
     output: &mut Output,
 ) -> Result<Exit, Failure> {
@@ -96,11 +112,7 @@ async fn clean(
         let check = accounts.find(&left.account, &left.aor).map(|account| Clean::new(account, &left));
         let outcome = match check {
             Some(Ok(check)) => probe.check(timeout.map_or(check.clone(), |limit| check.timeout(limit))).await,
-            Some(Err(problem)) => not_run(
-                &left.aor,
-                problem.to_string(),
-                "give --registrar or --outbound-proxy as the run had it",
-            ),
+            Some(Err(problem)) => not_run(&left.aor, problem.to_string(), advice),
             None => not_run(
                 &left.aor,
                 format!("{left}: its account is not given"),

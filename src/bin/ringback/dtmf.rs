@@ -47,9 +47,9 @@ struct SentOptions {
     /// Time between two digits.
     #[arg(long, value_name = "TIME", value_parser = duration, default_value = "100ms")]
     gap: Duration,
-    /// Level of digits by RFC 4733 in dBm0 without its sign, 0 to 63.
-    #[arg(long, value_name = "LEVEL", default_value_t = 10, value_parser = clap::value_parser!(u8).range(0..=63))]
-    volume: u8,
+    /// Level of digits by RFC 4733 in dBm0 without its sign, 0 to 63. [default: 10]
+    #[arg(long, value_name = "LEVEL", value_parser = level)]
+    volume: Option<u8>,
     /// Time that the menu may speak before the first digit.
     #[arg(long, value_name = "TIME", value_parser = duration, default_value = "1s", requires = "expect_ring")]
     prompt: Duration,
@@ -72,9 +72,14 @@ pub(crate) async fn run(arguments: Arguments) -> Result<Exit, Failure> {
         (Some(b), None) => ("B", b.as_str()),
         (None, Some(b)) => ("--expect-ring", b.as_str()),
         (None, None) => {
-            return Err(Failure::usage(
-                "whom? Name B, the account that is called; or, for a menu, --dial NUMBER --expect-ring B",
-            ));
+            return Err(Failure::usage(match &arguments.call.dial {
+                Some(_) => {
+                    "--dial: who is behind this number? Name B, the account that is called; for a menu, add --expect-ring B"
+                }
+                None => {
+                    "B is missing: name the account that is called; or, for a menu, --dial NUMBER --expect-ring B"
+                }
+            }));
         }
         (Some(_), Some(_)) => {
             return Err(Failure::usage(
@@ -95,14 +100,23 @@ pub(crate) async fn run(arguments: Arguments) -> Result<Exit, Failure> {
             let problem = "--method all: a menu is given its digits once; name rfc4733, info or inband";
             return Err(Failure::usage(problem));
         }
+        if let (DtmfMethod::Info | DtmfMethod::InBand, Some(_)) = (method, arguments.sent.volume) {
+            return Err(Failure::usage(format!(
+                "--volume is the level of digits by RFC 4733, and --method {method} sends none; leave one of them out"
+            )));
+        }
         check = check.method(method);
     }
     let timing = Timing {
         on: arguments.sent.on,
         gap: arguments.sent.gap,
-        volume: arguments.sent.volume,
+        volume: arguments.sent.volume.unwrap_or(Timing::default().volume),
         ..Timing::default()
     };
     check = check.timing(timing);
     arguments.asking.ask(check, ends).await
+}
+
+fn level(text: &str) -> Result<u8, String> {
+    text.parse().ok().filter(|level| *level <= 63).ok_or_else(|| "write a number from 0 to 63".into())
 }

@@ -1,6 +1,7 @@
 //! Accounts and numbers of the embedded network that is asked without `--accounts`.
 
 use crate::exit::Failure;
+use ringback::campaign::inventory::nearest;
 use ringback::error::Error;
 use ringback::sim::Ivr;
 
@@ -28,12 +29,17 @@ pub(crate) fn account_at(number: &str) -> Option<&'static str> {
     NAMES.iter().enumerate().find(|(index, _)| extension(*index) == number).map(|(_, name)| *name)
 }
 
+/// What the network itself is at this number.
+pub(crate) fn service(number: &str) -> Option<&'static str> {
+    OWN.iter().find(|(own, _)| *own == number).map(|(_, what)| *what)
+}
+
 /// The service at a number that is no account's.
 fn own(number: &str) -> Option<&'static str> {
     if number == MENU {
         return Some("the voice menu");
     }
-    OWN.iter().find(|(own, _)| *own == number).map(|(_, what)| *what)
+    service(number)
 }
 
 /// The voice menu: 1 rings the first of these accounts, 2 the second, and so on to 9.
@@ -48,7 +54,7 @@ pub(crate) fn is_account(name: &str) -> Result<(), Failure> {
     if NAMES.contains(&name) {
         return Ok(());
     }
-    let (shown, all) = (name.escape_default(), NAMES.join(", "));
+    let (shown, all) = (format!("\"{}\"", name.escape_default()), NAMES.join(", "));
     Err(Failure::usage(match (account_at(name), own(name)) {
         (Some(owner), _) => {
             format!("{shown} is a number; an account is needed here: name {owner}, who has it")
@@ -57,7 +63,12 @@ pub(crate) fn is_account(name: &str) -> Result<(), Failure> {
             "{shown} is {what} of the embedded network, and an account is needed here ({all}); ringback call dials numbers"
         ),
         (None, None) => format!(
-            "{shown} is no account of the embedded network ({all}); give --accounts FILE to ask a platform of yours"
+            "{shown} is no account of the embedded network ({all}); {}",
+            match nearest(name, NAMES) {
+                Some(near) =>
+                    format!("did you mean \"{near}\"? A platform of yours is asked with --accounts FILE"),
+                None => "give --accounts FILE to ask a platform of yours".to_owned(),
+            }
         ),
     }))
 }

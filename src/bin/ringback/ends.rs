@@ -97,7 +97,7 @@ impl EndOptions {
             Err(_) => format!("10000-{}", 9_999 + 2 * legs),
         };
         Err(Failure::usage(format!(
-            "--rtp-ports {first}-{last}: room for {room} of the {legs} legs of calls that {check} has at once; give at least {} ports, e.g. {example}",
+            "--rtp-ports {first}-{last} has room for {room} of the {legs} legs that \"{check}\" has up at once, two ports each; give at least {} ports, e.g. {example}",
             2 * legs
         )))
     }

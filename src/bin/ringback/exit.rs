@@ -98,7 +98,7 @@ fn option(argument: Argument) -> &'static str {
     match argument {
         Argument::Registrar => "--registrar",
         Argument::OutboundProxy => "--outbound-proxy",
-        Argument::Ends => "ENDS or --bindings",
+        Argument::Ends => "--bindings",
         Argument::Trial => "--trials",
         Argument::SecondCall => "--second-call",
         Argument::RefusesWith => "--refuses-with",

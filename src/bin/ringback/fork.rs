@@ -93,6 +93,27 @@ pub(crate) async fn run(arguments: Arguments) -> Result<Exit, Failure> {
             "--dial is for the devices of one account; a group is called by TARGET, its number",
         ));
     }
+    if is_group && !(2..=MAX_FORK_ENDS).contains(&group.len()) {
+        return Err(Failure::usage(format!(
+            "a group needs 2 to {MAX_FORK_ENDS} members, and {} named behind {}",
+            if group.len() == 1 { "1 is".to_owned() } else { format!("{} are", group.len()) },
+            arguments.target.escape_default()
+        )));
+    }
+    // A number without members is no account, unless the file says so.
+    let is_number =
+        |text: &str| text.chars().any(|c| c.is_ascii_digit()) && !text.contains(char::is_alphabetic);
+    let is_account = |text: &str| match arguments.asking.ends.inventory() {
+        Ok(Some(inventory)) => inventory.find(text).is_ok(),
+        _ => embedded::account_at(text).is_some(),
+    };
+    if !is_group && is_number(&arguments.target) && !is_account(&arguments.target) {
+        return Err(Failure::usage(format!(
+            "\"{0}\" is a number: name the members of this group behind it, e.g. ringback fork {1} {0} bob carol",
+            arguments.target.escape_default(),
+            arguments.a.escape_default()
+        )));
+    }
     if is_group && arguments.asking.ends.embedded() {
         embedded::is_free(&arguments.target)?;
     }

@@ -75,7 +75,8 @@ Examples:
   ringback hold alice bob --fault H03                     what a call looks like that stays silent after a hold
   ringback hold --accounts accounts.toml alice bob --by callee --for 70s --ladder
 
-Exit status: 0 it can, 1 it cannot, 2 wrong usage, 3 inconclusive or not run.";
+Exit status: 0 it can, 1 it cannot, 2 wrong usage, 3 inconclusive or not run.
+Ctrl-C hangs up, removes what was bound, and shows the results so far.";
 
 const CANCEL_EXAMPLES: &str = "\
 Examples:
@@ -83,7 +84,8 @@ Examples:
   ringback cancel alice bob --fault F03                   what a CANCEL looks like that has lost its reason
   ringback cancel --accounts accounts.toml alice bob --ladder
 
-Exit status: 0 it stops (a reason that is lost is a warning), 1 it does not, 2 wrong usage, 3 inconclusive or not run.";
+Exit status: 0 it stops (a reason that is lost is a warning), 1 it does not, 2 wrong usage, 3 inconclusive or not run.
+Ctrl-C cancels the call, removes what was bound, and shows the results so far.";
 
 pub(crate) async fn hold(arguments: HoldArguments) -> Result<Exit, Failure> {
     let HoldArguments { pair, hold: HoldOptions { by, how, time } } = arguments;

@@ -25,7 +25,7 @@ mod register;
 mod sim;
 mod transfer;
 
-use clap::{ArgAction, Parser, Subcommand};
+use clap::{ArgAction, CommandFactory, FromArgMatches, Parser, Subcommand};
 use exit::{Exit, Failure};
 use output::tell;
 use std::process::ExitCode;
@@ -87,7 +87,7 @@ Examples:
   ringback call --accounts accounts.toml alice bob
       A call between two accounts: does each hear the other?
   ringback clean --accounts accounts.toml
-      Remove what runs left that were killed: their bindings and calls, and nothing else.
+      Remove the bindings and calls that killed runs left, and nothing else.
   ringback sim --user alice:secret --user bob:secret:A01
       A registrar to try against; bob's password is refused.
 
@@ -97,11 +97,13 @@ Words in reports:
 
 Exit status:
   0  every verdict is pass        2  wrong usage, nothing was asked
-  1  something failed             3  inconclusive, not run, or interrupted (1 wins over 3)";
+  1  something failed             3  inconclusive, not run, or interrupted (1 wins over 3)
+  130  ended at once by a second signal";
 
 fn main() -> ExitCode {
     // Wrong usage ends here with status 2, --help with 0.
-    let arguments = Arguments::parse();
+    let arguments =
+        Arguments::from_arg_matches(&command().get_matches()).unwrap_or_else(|error| error.exit());
     log(arguments.verbose, matches!(arguments.command, Command::Sim(_)));
     // Calls, connections and accounts by the thousand need a socket each.
     ringback::transport::raise_descriptor_limit();
@@ -137,6 +139,16 @@ fn main() -> ExitCode {
             failure.exit.into()
         }
     }
+}
+
+/// The command line: a value that begins with a minus is a value, so that it is told what is wrong with it.
+fn command() -> clap::Command {
+    Arguments::command().mut_subcommands(|command| {
+        command.mut_args(|argument| {
+            let takes_value = argument.get_action().takes_values() && !argument.is_positional();
+            if takes_value { argument.allow_negative_numbers(true) } else { argument }
+        })
+    })
 }
 
 fn log(verbose: u8, is_sim: bool) {

@@ -70,15 +70,21 @@ impl Output {
         }
     }
 
-    /// One outcome of many, as it comes: the line for programs and the evidence; people get their table at the end.
-    pub(crate) fn one_of_many(&mut self, name: &str, outcome: &Outcome) {
+    /// One outcome of many, as it comes: the line for programs and the evidence; people get their table at the end, or, where it is `alone`,
+    /// all of it.
+    pub(crate) fn one_of_many(&mut self, name: &str, outcome: &Outcome, alone: bool) {
         let outcome = &without_secrets(outcome);
-        if self.ladder {
+        if self.ladder && !alone {
             self.people(&format!("{}\n", report::shown(name)));
         }
         self.evidence(outcome);
         if self.json {
             self.machine(&report::json::line_named(name, outcome));
+            if alone {
+                tell(&brief(outcome));
+            }
+        } else if alone {
+            self.people(&format!("{outcome}\n"));
         }
     }
 

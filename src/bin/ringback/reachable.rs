@@ -1,11 +1,12 @@
 //! `ringback reachable`: does anything answer there?
 
-use crate::account::transport;
+use crate::account::{does_not_contradict, transport};
 use crate::exit::{Exit, Failure};
 use crate::interrupt::Interrupt;
 use crate::output::OutputOptions;
 use crate::probe::ProbeOptions;
-use ringback::check::Reachable;
+use ringback::check::{Destination, Reachable};
+use ringback::error::Argument;
 use ringback::message::Transport;
 
 /// Does anything answer there? Sends OPTIONS; any final answer means alive.
@@ -32,7 +33,8 @@ Examples:
   ringback reachable sip:pbx.example.com
   ringback reachable 192.0.2.10:5060 --transport tcp --ladder
 
-Exit status: 0 it answers, 1 it does not, 2 wrong usage, 3 inconclusive or interrupted.";
+Exit status: 0 it answers, 1 it does not, 2 wrong usage, 3 inconclusive or interrupted.
+Ctrl-C ends it in order, and shows what was seen so far.";
 
 fn no_accounts(_: &str) -> Result<std::convert::Infallible, String> {
     Err("reachable asks one URI and needs no account; ringback register --accounts FILE asks those of a file"
@@ -42,6 +44,7 @@ fn no_accounts(_: &str) -> Result<std::convert::Infallible, String> {
 pub(crate) async fn run(arguments: Arguments) -> Result<Exit, Failure> {
     let mut check = Reachable::new(&arguments.uri)?;
     if let Some(transport) = arguments.transport {
+        does_not_contradict(&Destination::parse(Argument::Address, &arguments.uri)?, transport)?;
         check = check.transport(transport);
     }
     if let Some(limit) = arguments.probe.timeout {

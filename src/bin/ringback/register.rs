@@ -37,7 +37,7 @@ struct CheckOptions {
     #[arg(long, value_name = "SECONDS", default_value_t = 300, value_parser = clap::value_parser!(u32).range(1..))]
     expires: u32,
     /// Only query the bindings: bind nothing. Passes when the registrar answers, also where nobody is bound.
-    #[arg(long)]
+    #[arg(long, conflicts_with = "expires")]
     query_only: bool,
     /// Bind also where other devices are registered, at a quiet hour: a registrar that keeps one binding for an account drops that of the
     /// device. Without it such an account is asked for its bindings only: it passes when the login is accepted (exit status 0), its own binding
@@ -78,7 +78,8 @@ Examples:
   ringback register sip:alice@pbx.example.com                 asks for the password
   ringback register alice@pbx.example.com --password-file pw.txt --transport tcp --ladder
   ringback register 101@customer.example --registrar sip:192.0.2.10:5060 --password-env PW --query-only
-  ringback register --accounts accounts.toml                  every account of the file
+  ringback register --accounts accounts.toml                  every account of the file, in a table
+  ringback register --accounts accounts.toml alice            one of them, with its steps
   ringback register --accounts accounts.csv alice bob --json  two of them, for a program
 
 An account file:
@@ -93,6 +94,7 @@ Ctrl-C ends in order: running checks remove what they bound, and the results so 
 
 pub(crate) async fn run(arguments: Arguments) -> Result<Exit, Failure> {
     let accounts = arguments.account.accounts()?;
+    let alone = arguments.account.names_one();
     if matches!(accounts, Accounts::One(_)) && arguments.pace.is_given() {
         return Err(Failure::usage("--rate and --concurrency are for many accounts (--accounts FILE)"));
     }
@@ -125,7 +127,9 @@ pub(crate) async fn run(arguments: Arguments) -> Result<Exit, Failure> {
             output.one(&outcome);
             outcome.verdict
         }
-        Accounts::Many(entries) => many(&probe, entries, question, arguments.pace.pace(), &mut output).await,
+        Accounts::Many(entries) => {
+            many(&probe, entries, question, (arguments.pace.pace(), alone), &mut output).await
+        }
     };
     probe.endpoint().close().await;
     let complete = output.finish();
@@ -139,7 +143,7 @@ async fn many(
     probe: &Probe,
     entries: Vec<Entry>,
     question: impl Fn(&Account) -> BoxedCheck + Send + 'static,
-    pace: Pace,
+    (pace, alone): (Pace, bool),
     output: &mut Output,
 ) -> Verdict {
     let mut progress = Progress::new(entries.len() as u64);
@@ -151,7 +155,7 @@ async fn many(
             Err(unusable) => {
                 let outcome = Outcome::not_run("register", &entry.aor, unusable.why, unusable.advice);
                 progress.add(outcome.verdict);
-                output.one_of_many(&entry.name, &outcome);
+                output.one_of_many(&entry.name, &outcome, alone);
                 sheet.fill(&entry.name, outcome);
             }
         }
@@ -162,7 +166,7 @@ async fn many(
         progress.add(outcome.verdict);
         unasked += u64::from(outcome.findings.iter().any(|finding| finding.code == "withheld-retry-after"));
         let name = sheet.name_of(&outcome);
-        output.one_of_many(&name, &outcome);
+        output.one_of_many(&name, &outcome, alone);
         sheet.fill(&name, outcome);
         if output.is_closed() {
             // Nobody reads on: what is bound is still removed.
@@ -170,8 +174,11 @@ async fn many(
         }
     }
     let (tally, closing) = progress.finish();
-    output.table(sheet.rows());
-    output.people(&closing);
+    // One account that was named has been shown with its steps.
+    if !alone {
+        output.table(sheet.rows());
+        output.people(&closing);
+    }
     if unasked > 0 {
         output.people(&format!(
             "{unasked} left unasked because the registrar asked for a pause (Retry-After): ask them again after it, at a smaller --rate\n"

@@ -24,11 +24,12 @@ use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Arguments {
-    /// Where it answers; port 0 takes a free one.
+    /// Where it answers; with 127.0.0.1, port 0 takes a free one.
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:5060", value_parser = address)]
     bind: SocketAddr,
     /// An account, and what is wrong with it (several faults with commas between them). Without a password (NAME, NAME::FAULT) it gets a
-    /// random one, which is printed. May be repeated.
+    /// random one, which is printed. May be repeated. [default on loopback: alice:alicepw, healthy, and
+    /// bob:bobpw:A01, whose password is refused]
     #[arg(long = "user", value_name = "NAME[:PASSWORD[:FAULT]]", value_parser = account)]
     users: Vec<SimAccount>,
     /// A voice menu: its number, the digits that ring a number, and what is wrong with it. May be repeated. Without it, 700 rings the first
@@ -41,7 +42,7 @@ pub(crate) struct Arguments {
     /// Callers hear a tone of 425 Hz in early media while it rings.
     #[arg(long)]
     ringback_tone: bool,
-    /// Keys that transfer blindly in a call, with the number behind them, e.g. '##'.
+    /// Keys that transfer a call blindly when they are pressed in it, followed by the number of the target, e.g. '##'.
     #[arg(long, value_name = "KEYS", value_parser = keys)]
     transfer_code: Option<String>,
     /// The same with a consultation, e.g. '*2'; the hang-up joins the other two.
@@ -124,7 +125,13 @@ pub(crate) async fn run(arguments: Arguments) -> Result<Exit, Failure> {
     for menu in &menus {
         builder = builder.ivr(menu.clone());
     }
+    leads_somewhere(&menus, &users, &arguments.groups, &config)?;
     for (number, members) in &arguments.groups {
+        if let Some(whose) = taken(number, &users, &menus) {
+            return Err(Failure::usage(format!(
+                "--group {number}: {number} is {whose}; take another number, e.g. 600"
+            )));
+        }
         if let Some(unknown) = members.iter().find(|member| !names.contains(member)) {
             return Err(Failure::usage(format!("--group {number}: there is no account {unknown}")));
         }
@@ -208,6 +215,39 @@ fn exposed(address: SocketAddr, users: &[SimAccount]) -> String {
         );
     }
     text
+}
+
+/// Whose number this is already.
+fn taken(number: &str, users: &[SimAccount], menus: &[Ivr]) -> Option<String> {
+    let is_its =
+        |(index, user): &(usize, &SimAccount)| user.name == number || embedded::extension(*index) == number;
+    let user = users.iter().enumerate().find(is_its).map(|(_, user)| format!("{}'s", user.name));
+    let menu = || menus.iter().any(|menu| menu.number() == number).then(|| "a voice menu".to_owned());
+    user.or_else(menu).or_else(|| embedded::service(number).map(str::to_owned))
+}
+
+/// Every option of a menu has somebody behind it.
+fn leads_somewhere(
+    menus: &[Ivr],
+    users: &[SimAccount],
+    groups: &[Group],
+    config: &pbx::Config,
+) -> Result<(), Failure> {
+    let is_group = |number: &str| groups.iter().any(|(group, _)| group == number);
+    let is_place =
+        |number: &str| config.park.as_ref().is_some_and(|(orbit, _)| number.starts_with(orbit.as_str()));
+    for menu in menus {
+        let nowhere = |(_, number): &(String, &str)| {
+            taken(number, users, menus).is_none() && !is_group(number) && !is_place(number)
+        };
+        if let Some((digits, number)) = menu.options().find(nowhere) {
+            return Err(Failure::usage(format!(
+                "--ivr {}/{digits}={number}: {number} is no account and no number of this network; add --user {number}:PASSWORD, or name another",
+                menu.number()
+            )));
+        }
+    }
+    Ok(())
 }
 
 /// Why it could not begin, and what helps.

@@ -45,7 +45,8 @@ struct TransferOptions {
     /// The transferor: caller or callee.
     #[arg(long, value_name = "END", default_value = "caller", value_parser = ["caller", "callee"])]
     by: String,
-    /// Behaviour of C: answers, busy, or rings without an answer. With busy and rings it passes when C was asked, the one who transfers was told
+    /// Behaviour of C when the transfer calls it (blind, semi-attended; in an attended transfer C has answered before: see --asked): answers, busy,
+    /// or rings without an answer. With busy and rings it passes when C was asked, the one who transfers was told
     /// so (486, not 200), and the other one is back with it.
     #[arg(long, value_name = "WHAT", default_value = "answers", value_parser = ["answers", "busy", "rings"])]
     target: String,
@@ -57,7 +58,7 @@ struct TransferOptions {
     /// network refuses).
     #[arg(long, value_name = "FORM", default_value = "aor")]
     refer_to: ReferTo,
-    /// Semi-attended by Replaces of the call that still rings, as some phones do.
+    /// Semi-attended (it implies --kind semi-attended) by Replaces of the call that still rings, as some phones do.
     #[arg(long)]
     early_replaces: bool,
     /// The transferor hangs up as soon as the REFER is accepted, as many phones do.
@@ -66,7 +67,12 @@ struct TransferOptions {
     /// Hold and REFER in one go, without a pause, as phones with one key for it do.
     #[arg(long)]
     at_once: bool,
-    /// The transferor presses these keys in the call instead of sending REFER: the code, and then the number of C. [default with no CODE: ##]
+    /// B is parked at this place, e.g. 701, and C fetches it there. The embedded network has any place.
+    #[arg(long, value_name = "PLACE", conflicts_with_all = OF_REFER)]
+    #[arg(conflicts_with_all = ["kind", "target", "complete_by"])]
+    park: Option<String>,
+    /// The transferor presses these keys in the call instead of sending REFER: the code, and then the number of C. The embedded network
+    /// takes any code. [default with no CODE: ##]
     #[arg(long, value_name = "CODE", num_args = 0..=1, default_missing_value = "##", value_parser = keys, conflicts_with_all = OF_REFER)]
     by_keys: Option<String>,
     /// With --by-keys: the number of C (with --park too: of the place) as it is pressed. [default: the user of its account]
@@ -81,10 +87,6 @@ struct TransferOptions {
     /// With --by-keys: how they are sent: rfc4733, info or inband.
     #[arg(long, value_name = "METHOD", requires = "by_keys", default_value = "rfc4733")]
     method: DtmfMethod,
-    /// B is parked at this place, e.g. 701, and C fetches it there.
-    #[arg(long, value_name = "PLACE", conflicts_with_all = OF_REFER)]
-    #[arg(conflicts_with_all = ["kind", "target", "complete_by"])]
-    park: Option<String>,
 }
 
 const EXAMPLES: &str = "\
@@ -96,7 +98,6 @@ Examples:
   ringback transfer --accounts accounts.toml alice bob carol --target busy --json
   ringback transfer --accounts accounts.toml alice bob carol --refer-to tel:+15550103
   ringback transfer alice bob carol --hang-up-early --fault X18  who hangs up too early for the platform
-
   ringback transfer alice bob carol --by-keys '##'               by a feature code, on the embedded network
   ringback transfer --accounts accounts.toml alice bob carol --kind attended --by-keys '*2' --number 203
   ringback transfer alice bob carol --park 701                   alice parks bob, carol fetches him
@@ -183,6 +184,11 @@ pub(crate) async fn run(arguments: Arguments) -> Result<Exit, Failure> {
         check = check.park(place)?;
     }
     if let Some(code) = &arguments.transfer.by_keys {
+        if arguments.transfer.method == DtmfMethod::All {
+            return Err(Failure::usage(
+                "--method all: the keys of a transfer are pressed once; name rfc4733, info or inband",
+            ));
+        }
         let mut code = FeatureCode::new(code)?.method(arguments.transfer.method);
         // The users of the embedded network have names, and numbers beside them.
         let known = arguments.asking.ends.embedded().then(|| embedded::number_of(&arguments.c)).flatten();

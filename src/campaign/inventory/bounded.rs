@@ -49,7 +49,12 @@ pub(super) fn read(path: &Path, max: u64) -> Result<Zeroizing<Vec<u8>>> {
         }
         if pauses == PAUSES {
             let seconds = (PAUSE * PAUSES).as_secs();
-            let what = format!("it is no regular file, and nothing came of it, or no end, in {seconds} s");
+            let what = match bytes.is_empty() {
+                true => {
+                    format!("it is empty: it is no regular file, and nothing came from it in {seconds} s")
+                }
+                false => format!("it is no regular file, and did not end within {seconds} s"),
+            };
             return Err(Error::new(ErrorKind::TimedOut, what));
         }
         pauses += 1;

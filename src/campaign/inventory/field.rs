@@ -86,8 +86,8 @@ impl Raw {
     }
 }
 
-/// The word that was most likely meant.
-pub(super) fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+/// The one of the `known` words that was most likely meant by `word`: at most a third of its letters differ.
+pub fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let word = word.trim().to_ascii_lowercase().replace(['-', ' '], "_");
     let near = known
         .into_iter()

@@ -37,6 +37,7 @@ mod tests;
 mod toml;
 
 pub use exposed::exposure as password_exposure;
+pub use field::nearest;
 pub use password::{Secret, from_file as password_from_file};
 pub use problem::{InventoryError, MAX_PROBLEMS, Problem};
 
@@ -44,7 +45,7 @@ use crate::check::{Account, Printable};
 use crate::error::{self, Argument, Error};
 use crate::message::Transport;
 use exposed::Exposed;
-use field::{Field, Raw, Value, nearest};
+use field::{Field, Raw, Value};
 use problem::Problems;
 use std::collections::HashMap;
 use std::path::Path;
@@ -216,14 +217,15 @@ impl Inventory {
                 (Some(entry), None) => return Ok(entry),
                 (Some(first), Some(second)) => {
                     let [first, second] = [first, second].map(|entry| Printable(&entry.name));
-                    let why = format!("several accounts have this address, e.g. `{first}` and `{second}`");
+                    let why =
+                        format!("several accounts have this address, e.g. \"{first}\" and \"{second}\"");
                     return Err(wrong(why, "give a name".to_owned()));
                 }
                 (None, _) => {}
             }
         }
         let hint = match nearest(name, self.entries.iter().map(|entry| entry.name.as_str())) {
-            Some(near) => format!("did you mean `{}`?", Printable(near)),
+            Some(near) => format!("did you mean \"{}\"?", Printable(near)),
             None => "write it as the file does".to_owned(),
         };
         Err(wrong("no account of the file has this name".to_owned(), hint))

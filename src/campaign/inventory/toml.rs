@@ -44,6 +44,21 @@ fn parts(text: &str) -> Vec<&str> {
     parts
 }
 
+/// What the parser says, in words that are not taken for credentials: what follows "basic" is, and is masked wherever it is shown.
+fn said(message: &str) -> String {
+    match message {
+        "invalid basic string, expected `\"`" => {
+            "the text in quotes is not closed on its line (it is not shown here)".to_owned()
+        }
+        "invalid literal string, expected `'`" => {
+            "the text in single quotes is not closed on its line (it is not shown here)".to_owned()
+        }
+        other => {
+            other.replace("basic string", "text in quotes").replace("literal string", "text in single quotes")
+        }
+    }
+}
+
 fn read_part(
     text: &str,
     places: &Places<'_>,
@@ -54,7 +69,7 @@ fn read_part(
     for error in &errors {
         let (line, column) = places.at(error.span().map_or(0, |span| span.start));
         // Only the message: the error's own Display shows the line, and the line may hold a password.
-        problems.add(line, Some(column), format!("no TOML: {}", error.message()));
+        problems.add(line, Some(column), format!("not valid TOML: {}", said(error.message())));
     }
     for (key, value) in document.into_inner() {
         let (line, column) = places.at(key.span().start);

@@ -244,7 +244,7 @@ fn because(
                 "unavailable",
                 Side::Peer,
                 format!("{status}: no device takes the call to {target}"),
-                "check whether the account is registered (ringback register --lookup), and its do-not-disturb and forwarding; of a number outside, the route to it",
+                "check whether a phone of the account is registered (ringback register --lookup), and its do-not-disturb and forwarding; for an outside number, check the route to it",
             ),
         },
         Why::OutOfOrder => fail(

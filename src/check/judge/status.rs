@@ -379,7 +379,7 @@ pub(in crate::check) fn meaning(said: &Said) -> Option<Meaning> {
             "unknown-user",
             Setup,
             "the address exists nowhere: the platform does not know it",
-            "copy the new login exactly: prefix, domain and sub-account may have changed",
+            "check user and domain of the address, each letter (after a move: prefix, domain and sub-account may have changed)",
         ),
         607 | 608 => meaning_of(
             "declined",

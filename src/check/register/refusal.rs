@@ -141,7 +141,7 @@ fn of(refused: &Refused<'_>, said: &Said) -> Meaning {
             "too-many-bindings",
             Side::Setup,
             format!("the account has as many bindings as it may{listed}"),
-            "remove old devices in the cabinet ('log out everywhere'), then reboot the phone",
+            "remove old devices in the customer portal ('log out everywhere'), then reboot the phone",
         );
     }
     if refused.command == Command::Remove {
@@ -174,13 +174,13 @@ fn of(refused: &Refused<'_>, said: &Said) -> Meaning {
             "forbidden-after-digest",
             Side::Setup,
             "refused with an answered challenge".to_owned(),
-            "second line: the account may not be active on the new platform, or not for this transport; a wrong password looks like this on some",
+            "second line: the account may not be active, or not for this transport (after a move: on the new platform); a wrong password looks like this on some platforms",
         ),
         404 => fail(
             "unknown-user",
             Side::Setup,
             "the registrar does not know this address".to_owned(),
-            "copy the new login exactly: prefix, domain and sub-account may have changed",
+            "check user and domain of the address, each letter (after a move: prefix, domain and sub-account may have changed)",
         ),
         423 => fail(
             "interval-refused",

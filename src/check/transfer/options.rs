@@ -147,8 +147,8 @@ impl Transfer {
         let asks = self.kind == TransferKind::Attended && self.keys.is_none() && self.slot.is_none();
         if self.asked != TransferTarget::Answers && !asks {
             let problem = Problem::unusable(
-                "only an attended transfer by REFER asks it first",
-                "make it attended, without keys or a place",
+                "only an attended transfer by REFER calls the target first",
+                "make it attended, without keys or a parking place",
             );
             return Err(Error::usage(Argument::Asked, "", problem));
         }

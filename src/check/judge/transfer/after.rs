@@ -135,7 +135,27 @@ fn joined(wanted: &Wanted, seen: &Transferred) -> StepVerdict {
     if !is_alone {
         return still_heard(wanted, heard);
     }
+    if wanted.target_does != TransferTarget::Answers && !seen.target.is_asked {
+        return not_tried(wanted);
+    }
     StepVerdict::pass(heard.told(&wanted.names).to_string())
+}
+
+/// The target was to refuse, or to ring only, and was never asked: the transfer is whole, and no answer to what the check was for.
+fn not_tried(wanted: &Wanted) -> StepVerdict {
+    let (t, e, c) = (wanted.transferor(), wanted.transferee(), wanted.target());
+    let what = match wanted.target_does {
+        TransferTarget::Rings => "let it ring",
+        _ => "refuse",
+    };
+    StepVerdict::open(
+        "target-not-asked",
+        Side::Setup,
+        format!(
+            "not tried: {e} and {c} were joined without asking {c} again, so {c} could not {what}; {t} moved {e} to {c}"
+        ),
+        "to see what becomes of a target that does not take the first call of an attended transfer, use --asked; --target is for blind and semi-attended ones",
+    )
 }
 
 /// Somebody answered the call for the target, and it was not the target.

@@ -15,18 +15,6 @@ pub(in crate::check) fn findings(wanted: &Wanted, seen: &Transferred) -> Vec<Fin
         findings.extend(notifies(wanted, seen, is_joined));
         findings.extend(too_early(wanted, seen, is_joined));
     }
-    if is_joined && wanted.target_does != TransferTarget::Answers && !seen.target.is_asked {
-        findings.push(Finding::new(
-            "target-not-asked",
-            Severity::Info,
-            Side::Peer,
-            format!(
-                "the two calls were joined without asking {} again: it could not refuse",
-                wanted.target()
-            ),
-            "",
-        ));
-    }
     if seen.target.alerted > 1 {
         findings.push(warning(
             "target-alerted-twice",
