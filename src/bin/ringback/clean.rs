@@ -89,9 +89,8 @@ pub(crate) async fn run(arguments: Arguments) -> Result<Exit, Failure> {
     let interrupt = Interrupt::watch(move |by| stopper.stop_by(by));
     let mut exit = if unread { Exit::Open } else { Exit::Passed };
     for mut file in abandoned.files {
-        exit = exit.and(
-            clean(&probe, &mut file, (&accounts, advice), arguments.probe.timeout, &mut output).await?,
-        );
+        exit = exit
+            .and(clean(&probe, &mut file, (&accounts, advice), arguments.probe.timeout, &mut output).await?);
     }
     probe.endpoint().close().await;
     let complete = output.finish();
