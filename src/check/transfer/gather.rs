@@ -5,7 +5,7 @@ use super::refer::Referring;
 use crate::check::judge::setup::answerer;
 use crate::check::judge::transfer::{OwnCall, TargetSaw, Wanted};
 use crate::check::scene::trace::{What, header};
-use crate::check::scene::{Scene, Seen};
+use crate::check::scene::{Leg, Scene, Seen};
 use crate::message::Message;
 use crate::syntax::{HeaderName, Limits, Method};
 use crate::transport::{Direction, Record, RecordEvent};
@@ -13,14 +13,21 @@ use crate::ua::call::{By, Cause};
 use crate::ua::transfer::Replaces;
 
 /// What our own phone refused of a call by itself; what it was told to refuse has no leg.
-fn refused_here(seen: &Seen) -> Option<(u16, String)> {
+fn refused_here(seen: &Seen, invite: Option<&Message>) -> Option<(u16, String)> {
     let ended = seen.ended.as_ref().filter(|ended| ended.by == By::Local)?;
-    if ended.cause == Cause::Refused(486) {
+    let replaces = invite.and_then(Replaces::of_invite).and_then(Result::ok);
+    if ended.cause == Cause::Refused(486) && replaces.is_some_and(|replaces| replaces.early_only) {
         let why =
             "its Replaces is for a call that still rings (early-only), and the one that it names is answered";
         return Some((486, why.to_owned()));
     }
     seen.refused_invite().map(|(status, why)| (status, why.to_owned()))
+}
+
+/// The INVITE that a leg began with.
+fn invite<'a>(scene: &'a Scene<'_>, leg: &Leg) -> Option<&'a Message> {
+    let invitations = &scene.ends.parties.get(leg.party)?.invitations;
+    invitations.iter().find(|(at, _)| *at == leg.began).map(|(_, invite)| invite)
 }
 
 impl Transfer {
@@ -44,7 +51,7 @@ impl Transfer {
             }
             saw.rings |= leg.seen.answered.is_none() && !leg.seen.is_over();
             saw.media_failed = saw.media_failed.or(leg.seen.media_failed.as_ref().map(ToString::to_string));
-            saw.refused = saw.refused.or_else(|| refused_here(&leg.seen));
+            saw.refused = saw.refused.or_else(|| refused_here(&leg.seen, invite(scene, leg)));
             let cancelled = leg.seen.ended.as_ref().filter(|ended| ended.cause == Cause::Cancelled);
             saw.cancelled = saw.cancelled.or(cancelled.map(|ended| ended.reasons.clone()));
             let ended = leg.seen.ended.as_ref().filter(|ended| ended.by == By::Peer);

@@ -303,7 +303,15 @@ fn an_interval_that_is_too_small_is_raised_after_422() {
     assert_eq!(world.times("422 INVITE").len(), 1);
     assert_eq!(world.times("> INVITE").len(), 3);
     assert_eq!(world.events(0), ["answered sendrecv", "refreshed Local"]);
-    assert_eq!(world.events(1), ["ended Local Refused(422)", "answered sendrecv", "refreshed Peer"]);
+    assert_eq!(
+        world.events(1),
+        [
+            "INVITE refused 422: its Session-Expires, 120, is less than 300 s",
+            "ended Local Refused(422)",
+            "answered sendrecv",
+            "refreshed Peer"
+        ]
+    );
     world.command(0, HANG_UP);
     is_clean(&mut world);
 }
