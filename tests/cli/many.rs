@@ -95,10 +95,10 @@ fn everything_that_is_wrong_in_a_file_is_told_before_anything_is_asked() {
 
 #[test]
 fn an_interrupt_keeps_what_is_known() {
-    // The second account never gets an answer, so that there is something to interrupt.
+    // The first account never gets an answer, so that it has begun and is to be interrupted when the second has ended.
     let sim = Sim::start(&["alice:alicepw", "bob:bobpw:R15"]);
     let folder = tempfile::tempdir().unwrap();
-    let path = file(&folder, &sim, &["alice", "bob"], "");
+    let path = file(&folder, &sim, &["bob", "alice"], "");
     let mut child = command(&["register", "--accounts", path.to_str().unwrap(), "--json"]).spawn().unwrap();
     let mut lines = BufReader::new(child.stdout.take().unwrap());
     let mut first = String::new();

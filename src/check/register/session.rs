@@ -315,7 +315,7 @@ impl Session {
                     }
                     self.requests += 1;
                     let input = self.exchange(run, request, &mut ended, &mut first_sent).await;
-                    if is_bind && !was_sent && is_refusal(&input) {
+                    if is_bind && !was_sent && asks_again(&input) {
                         self.bind_sent = false;
                     }
                     let now = run.now();
@@ -511,8 +511,9 @@ impl Session {
     }
 }
 
-fn is_refusal(input: &Input) -> bool {
-    matches!(input, Input::Response(answer) if answer.status().is_some_and(|status| status >= 300))
+/// An answer that asks for the same again, with credentials or for longer, has bound nothing.
+fn asks_again(input: &Input) -> bool {
+    matches!(input, Input::Response(answer) if matches!(answer.status(), Some(401 | 407 | 423)))
 }
 
 /// A REGISTER that was refused by a final response, whatever the reason, has bound nothing, unless that lists our binding all the same; nor
