@@ -65,6 +65,8 @@ pub(in crate::check) struct ReferArrived {
     pub(in crate::check) refer_to: String,
     /// What our end answered.
     pub(in crate::check) answer: Option<u16>,
+    /// How many of them reached it, beyond those that it refused for their target; retransmissions not counted.
+    pub(in crate::check) times: usize,
 }
 
 impl Scene<'_> {
@@ -192,13 +194,26 @@ impl Scene<'_> {
             message.method() == Some(Method::Refer)
                 && message.call_id().is_ok_and(|id| sent_by.iter().any(|ours| ours.as_bytes() == id))
         };
-        let (_, refer) = messages
-            .iter()
-            .rfind(|(direction, message)| *direction == Direction::Received && is_it(message))?;
-        let answer = messages.iter().find_map(|(direction, answer)| {
-            (*direction == Direction::Sent && is_answer(answer, refer)).then(|| answer.status())?
-        });
-        Some(ReferArrived { refer_to: header(refer, HeaderName::ReferTo), answer })
+        let answer_to = |refer: &Message| {
+            messages.iter().find_map(|(direction, answer)| {
+                (*direction == Direction::Sent && is_answer(answer, refer)).then(|| answer.status())?
+            })
+        };
+        let mut came: Vec<(&Message, Option<u16>)> = Vec::new();
+        for (direction, refer) in &messages {
+            let key = |refer: &Message| {
+                (refer.call_id().ok().map(<[u8]>::to_vec), refer.cseq().ok().map(|c| c.number))
+            };
+            let is_new = || came.iter().all(|(known, _)| key(known) != key(refer));
+            if *direction == Direction::Received && is_it(refer) && is_new() {
+                came.push((refer, answer_to(refer)));
+            }
+        }
+        // The one that was obeyed, else the last; what came behind it is a copy.
+        let obeyed = came.iter().position(|(_, answer)| answer.is_some_and(|status| status < 300));
+        let times = obeyed.map_or(1, |at| came.len() - at);
+        let (refer, answer) = obeyed.and_then(|at| came.get(at)).or(came.last()).copied()?;
+        Some(ReferArrived { refer_to: header(refer, HeaderName::ReferTo), answer, times })
     }
 
     /// The leg that this party dialled because it was asked to, last.

@@ -13,7 +13,7 @@ pub enum Refers {
     Declined,
     /// Those to call one of these; any other gets 603 as well. An entry is a URI (no `<>`), whose user and host have to be those of the
     /// Refer-To, or a user part alone, for platforms that put an address of their own in the host's place. `tel:` and a telephone number as
-    /// user are the same.
+    /// user are the same. One REFER is taken in a call; those after it get 603.
     Expected(Vec<String>),
     /// All of them: the owner looks at each and decides ([`Command::AcceptRefer`](super::Command::AcceptRefer)). What a PBX does.
     Asked,

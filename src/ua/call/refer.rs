@@ -5,6 +5,7 @@
 
 use super::Call;
 use super::Event;
+use super::Refers;
 use super::request::Kind;
 use super::state::{MAX_WAITING, Phase};
 use crate::message::Message;
@@ -143,6 +144,11 @@ impl Call {
             self.respond_plain(id, request, 603, &[]);
             return self.transferee(0, TransfereeEvent::Unexpected(Box::new(referred)));
         }
+        // Who names whom to call expects one REFER: a copy of it would make one more call, at our cost.
+        if matches!(self.config.refers, Refers::Expected(_)) && self.referrals.has_obeyed() {
+            self.respond_plain(id, request, 603, &[]);
+            return self.transferee(0, TransfereeEvent::Declined(Declined::Repeated));
+        }
         let t1 = self.config.t1;
         match self.referrals.receive(now, t1, leg, (id, request.clone(), &referred)) {
             Some(number) => self.transferee(number, TransfereeEvent::Referred(Box::new(referred))),
@@ -162,6 +168,7 @@ impl Call {
         else {
             return;
         };
+        self.referrals.obey();
         let mut builder = self
             .config
             .response(&refer, 202, &self.local_tag)

@@ -89,6 +89,8 @@ pub enum Declined {
     Unusable(u16),
     /// Its owner said nothing for 16*T1: 480.
     Undecided,
+    /// One was obeyed in this call, and one is all that its owner expects: 603.
+    Repeated,
 }
 
 /// What a NOTIFY of ours has and another request has not.

@@ -11,6 +11,8 @@ pub(in crate::ua) struct Referrals {
     pub(in crate::ua) issued: Vec<Issued>,
     pub(in crate::ua) received: Vec<Received>,
     last_number: u32,
+    /// One that came was accepted.
+    obeyed: bool,
 }
 
 impl Referrals {
@@ -30,6 +32,15 @@ impl Referrals {
 
     pub(in crate::ua) fn received(&mut self, number: u32) -> Option<&mut Received> {
         self.received.iter_mut().find(|received| received.number == number)
+    }
+
+    /// Was a REFER obeyed, or does one wait for that?
+    pub(in crate::ua) fn has_obeyed(&self) -> bool {
+        self.obeyed || !self.received.is_empty()
+    }
+
+    pub(in crate::ua) fn obey(&mut self) {
+        self.obeyed = true;
     }
 
     /// A REFER came: gives its number; `None` when there are too many.

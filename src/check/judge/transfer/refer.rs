@@ -81,7 +81,7 @@ pub(in crate::check) fn judge(asked: &Asked<'_>) -> (StepVerdict, Vec<Finding>) 
     match asked.answer {
         ReferAnswer::Accepted(status) => {
             let early = asked.waited.map(|(refusal, time)| too_early(refusal, time));
-            let beside = early.into_iter().chain(rewritten(asked)).collect();
+            let beside = early.into_iter().chain(rewritten(asked)).chain(repeated(asked)).collect();
             let judged = match asked.other_form {
                 None => StepVerdict::pass(format!("{}: {status}", asked.asked)),
                 Some((refusal, form)) => form_refused(refusal, form, *status, asked.uri),
@@ -114,6 +114,22 @@ fn changed(asked: &Asked<'_>) -> Option<StepVerdict> {
             asked.wanted.transferee()
         ),
         "platform: pass Refer-To on as it came, with <> where the URI holds ? or ; (RFC 3515 sec. 2.1, RFC 3261 sec. 20.10)",
+    ))
+}
+
+/// More REFERs reached the transferee's phone than were sent: it obeyed the first.
+fn repeated(asked: &Asked<'_>) -> Option<Finding> {
+    let arrived = asked.arrived.filter(|arrived| arrived.times > 1)?;
+    let (transferor, transferee) = (asked.wanted.transferor(), asked.wanted.transferee());
+    Some(Finding::new(
+        "refer-repeated",
+        Severity::Warning,
+        Side::Peer,
+        format!(
+            "REFER came {} times to {transferee}, {transferor} sent one; {transferee}'s phone obeyed the first and refused the others",
+            arrived.times
+        ),
+        "platform: pass a REFER on once; a phone that obeys each copy makes a call for each",
     ))
 }
 

@@ -329,7 +329,7 @@ fn what_was_changed_on_its_way_is_told_apart_from_what_was_refused() {
     let wanted = wanted();
     let answer = ReferAnswer::Refused(400, "Bad Request".into());
     let sent = "<sip:carol@pbx?Replaces=x%3Bto-tag%3Da>";
-    let arrived = |refer_to: &str, answer| ReferArrived { refer_to: refer_to.into(), answer };
+    let arrived = |refer_to: &str, answer| ReferArrived { refer_to: refer_to.into(), answer, times: 1 };
     let bare = arrived("sip:carol@pbx?Replaces=x%3Bto-tag%3Da", Some(400));
     let other = arrived("<sip:+1900@pbx>", Some(603));
     let cases = [
@@ -356,6 +356,8 @@ fn what_was_changed_on_its_way_is_told_apart_from_what_was_refused() {
         named(&judged, code, &[words], not);
     }
     let end = RequestEnd::default();
+    let arrived = |times| ReferArrived { refer_to: "<sip:carol@pbx>".into(), answer: Some(202), times };
+    let (once, six, accepted) = (arrived(1), arrived(6), ReferAnswer::Accepted(202));
     let asked = |answer, other_form| Asked {
         wanted: &wanted,
         asked: "bob was asked to call carol",
@@ -367,6 +369,12 @@ fn what_was_changed_on_its_way_is_told_apart_from_what_was_refused() {
         refer_to: "<sip:carol@pbx>",
         arrived: None,
     };
+    for (times, is_told) in [(1, false), (6, true)] {
+        let arrived = Some(if times > 1 { &six } else { &once });
+        let (_, beside) = refer::judge(&Asked { arrived, ..asked(&accepted, None) });
+        let told = beside.iter().find(|finding| finding.code == "refer-repeated");
+        assert_eq!(told.is_some_and(|f| f.seen.contains("came 6 times to bob, alice sent one")), is_told);
+    }
     let form = Some(("603 Declined (Non sip: uri)", "tel:1003"));
     let (judged, _) = refer::judge(&asked(&ReferAnswer::Accepted(202), form));
     named(&judged, "refer-to-form-refused", &["tel:1003", "603 Declined (Non sip: uri)"], &["forbids"]);
@@ -499,7 +507,7 @@ fn keys_that_were_cut_short_are_told_with_what_the_target_did() {
 fn a_refer_to_that_was_changed_on_its_way_and_obeyed_is_told_with_both_values() {
     let (wanted, answer, end) = (wanted(), ReferAnswer::Accepted(202), RequestEnd::default());
     let told = |sent: &str, arrived: &str| {
-        let arrived = ReferArrived { refer_to: arrived.into(), answer: Some(202) };
+        let arrived = ReferArrived { refer_to: arrived.into(), answer: Some(202), times: 1 };
         let asked = Asked {
             wanted: &wanted,
             asked: "bob was asked to call carol",

@@ -90,6 +90,12 @@ fn only_an_expected_refer_waits_for_a_decision_and_the_others_name_their_number(
     assert_eq!(world.events(0).last().unwrap(), "referral 1 to sip:carol@lab.example");
     world.command(0, Command::AcceptRefer { referral: 1 }).run(5);
     assert!(world.call(0).has_referrals());
+    // A copy makes no second call, whether the first is done or not.
+    for cseq in 3..=5 {
+        assert_eq!(referred(&mut world, cseq, &["Refer-To: <sip:carol@lab.example>"]), 603);
+        let declined = format!("referral 0 declined {:?}", Declined::Repeated);
+        assert_eq!(world.events(0).last().unwrap(), &declined);
+    }
     hangs_up_clean(&mut world);
 }
 
