@@ -197,7 +197,7 @@ pub(in crate::check) fn given_up(
         });
         return (pass, late);
     }
-    if !status.is_some_and(|status| status < 300) {
+    if status.is_none_or(|status| status >= 300) {
         let what = format!("the INVITE of {who} got no final response in {seconds} s: the CANCEL of {who}");
         return (not_taken(&sent_cancel(trace), &what, waited), None);
     }
