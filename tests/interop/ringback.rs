@@ -30,6 +30,8 @@ pub(crate) fn within(limit: Duration, password: &str, args: &[&str]) -> Ran {
     let mut child = Command::new(env!("CARGO_BIN_EXE_ringback"))
         .args(args)
         .env("RINGBACK_TEST_PASSWORD", password)
+        // Not among the notes of who runs the tests.
+        .env("XDG_STATE_HOME", dir.path())
         .env_remove("RINGBACK_LOG")
         .current_dir(dir.path())
         .stdin(Stdio::null())
