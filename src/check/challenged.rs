@@ -231,7 +231,9 @@ fn refused(status: &str, challenges: &[Offered], user: &str) -> StepVerdict {
     StepVerdict::fail(
         "credentials-refused",
         Side::Setup,
-        format!("{status} again to a digest answer for user \"{user}\" in realm \"{realm}\" ({algorithm})"),
+        format!(
+            "password or user name not accepted: {status} again to a digest answer for user \"{user}\" in realm \"{realm}\" ({algorithm})"
+        ),
         "check the SIP password and auth user (after a move: those of the new platform); if it stays so, reset the password, or have it hashed again for this realm",
     )
 }

@@ -240,7 +240,7 @@ impl Clean {
                 return run.skip("hang-up", "the peer was not reached");
             }
         };
-        run.end(step, Verdict::Pass, format!("{} over {} from {}", flow.remote, flow.transport, flow.local));
+        run.end(step, Verdict::Pass, format!("asks {}", judged::way(flow)));
         let step = run.begin("hang-up");
         let judged = match self.bye(run, bye, flow).await {
             Ok(reply) => said(&reply),

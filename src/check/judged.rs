@@ -3,6 +3,7 @@
 use super::judge::unused::{self, Unused};
 pub(super) use super::step_verdict::StepVerdict;
 use super::{Destination, Finding, Interrupted, Severity, Side, Unreached, Verdict, Withheld};
+use crate::message::Flow;
 use crate::message::Transport;
 use crate::transport::{TransportError, TransportErrorKind};
 use std::net::SocketAddr;
@@ -126,6 +127,11 @@ pub(super) fn lost(
     }
 }
 
+/// Where requests go, and where from.
+pub(super) fn way(flow: Flow) -> String {
+    format!("{} over {} from {}", flow.remote, flow.transport, flow.local)
+}
+
 /// What kept bytes from being carried.
 pub(super) fn transport(kind: &TransportErrorKind, seen: &str) -> StepVerdict {
     let seen = seen.to_owned();
@@ -133,8 +139,8 @@ pub(super) fn transport(kind: &TransportErrorKind, seen: &str) -> StepVerdict {
         TransportErrorKind::Refused => StepVerdict::fail(
             "port-closed",
             Side::Path,
-            seen,
-            "nothing listens there for this transport: check port and transport, and whether the service runs",
+            format!("nothing listens there: {seen}"),
+            "check port and transport, and whether the service runs",
         ),
         TransportErrorKind::Unreachable | TransportErrorKind::ConnectTimeout => StepVerdict::fail(
             "unreachable",

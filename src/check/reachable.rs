@@ -96,7 +96,7 @@ impl Check for Reachable {
                 return judged.finding.into_iter().for_each(|finding| run.find(finding));
             }
         };
-        run.end(step, Verdict::Pass, format!("{} over {} from {}", flow.remote, flow.transport, flow.local));
+        run.end(step, Verdict::Pass, format!("asks {}", judged::way(flow)));
 
         let step = run.begin("options");
         let mut config = Config::new(&self.uri, format!("sip:ringback@{}", flow.local));

@@ -78,7 +78,7 @@ impl Session {
         match Session::reach_as(run, &scope, account, expires, left).await {
             Ok(session) => {
                 let flow = session.flow;
-                let detail = format!("{} over {} from {}", flow.remote, flow.transport, flow.local);
+                let detail = format!("asks {}", judged::way(flow));
                 run.end(step, Verdict::Pass, detail);
                 Some(session)
             }

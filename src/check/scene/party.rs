@@ -1,7 +1,7 @@
 //! One party: an account of ours with an endpoint of its own, registered where it has to be reached.
 
 use crate::check::address::host_text;
-use crate::check::judged::StepVerdict;
+use crate::check::judged::{StepVerdict, way};
 use crate::check::register::bindings::foreign;
 use crate::check::register::ended::{Bound, Ended};
 use crate::check::register::session::Session;
@@ -141,7 +141,7 @@ impl Party {
         let judged = match opened {
             Ok(mut party) => {
                 let judged = match registering {
-                    Registering::No => StepVerdict::pass(party.way()),
+                    Registering::No => StepVerdict::pass(format!("asks {}", way(party.session.flow()))),
                     Registering::UnlessLive => party.register(run, false).await,
                     Registering::BesideLive => party.register(run, true).await,
                 };
@@ -158,11 +158,6 @@ impl Party {
         run.end(mark, judged.verdict, judged.detail);
         judged.finding.into_iter().for_each(|finding| run.find(finding));
         None
-    }
-
-    fn way(&self) -> String {
-        let flow = self.session.flow();
-        format!("{} over {} from {}", flow.remote, flow.transport, flow.local)
     }
 
     /// Binds, so that calls come here: where no other device is live, or `beside` those that are.
@@ -195,7 +190,7 @@ impl Party {
         // A registrar that keeps one binding has dropped the device's: that comes first, whatever the calls say.
         let replaced = bind
             .and_then(|bind| observe::replaced(run, devices, bind.answer(), bind, observe::Upon::Binding));
-        replaced.unwrap_or_else(|| StepVerdict::pass(format!("registered at {}", self.way())))
+        replaced.unwrap_or_else(|| StepVerdict::pass(format!("registered at {}", way(self.session.flow()))))
     }
 
     /// Removes what it has bound.
