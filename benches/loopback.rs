@@ -5,7 +5,7 @@
 //! has ended, user and system time, starting up included. Ours and SIPp take turns, and the least of the rounds counts. Without
 //! SIPp there are only our figures.
 //!
-//! * `options`: OPTIONS, 200. Ours is a loop over transactions of an endpoint, each with its own scope, Call-ID and record.
+//! * `options`: OPTIONS, 200. Ours is a loop over transactions of an endpoint, each with its own recorder, Call-ID and record.
 //! * `register`: REGISTER, 401, REGISTER with the digest, 200; each by another user. Ours is the machine of a registration over
 //!   transactions.
 //! * `check`: OPTIONS by the whole check [`Reachable`], with its transcript and outcome; SIPp does no more than before.

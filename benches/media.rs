@@ -7,7 +7,7 @@
 
 use criterion::{Criterion, Throughput, criterion_group};
 use ringback::media::digit::parse_digits;
-use ringback::media::dtmf::Way;
+use ringback::media::dtmf::DtmfMethod;
 use ringback::media::dtmf_detector::DtmfDetector;
 use ringback::media::g711::Law;
 use ringback::media::goertzel::Bank;
@@ -79,7 +79,7 @@ fn calls_per_core(calls: usize, seconds: u64) {
                 let mut stream = Stream::new(config.clone(), &mut ids, start);
                 let tone = Party::new(side).map(Party::tone);
                 stream.handle_input(start, Input::Command(Command::Background(tone)));
-                let way = if n % 2 == 0 { Way::Rfc4733 } else { Way::InBand };
+                let way = if n % 2 == 0 { DtmfMethod::Rfc4733 } else { DtmfMethod::InBand };
                 let digits = parse_digits("0123456789*#ABCD").unwrap();
                 stream.handle_input(start, Input::Command(Command::digits(digits, way)));
                 stream

@@ -3,7 +3,7 @@
 //! `cargo run --example dtmf [FAULT]`, on the embedded network, whose second account has a fault of the failure catalogue. Exit status: 0
 //! all digits arrive (without FAULT: the doubled digits of D04 are found), 1 they do not, 3 inconclusive or not run.
 
-use ringback::check::{Dtmf, DtmfMethod, Verdict};
+use ringback::check::{Dtmf, Verdict};
 use ringback::message::Transport;
 use ringback::sim::{Lab, User};
 use ringback::{Error, Probe};
@@ -19,7 +19,7 @@ async fn main() -> Result<ExitCode, Error> {
         .await?;
     let (alice, bob) = (lab.account("alice", Transport::Udp)?, lab.account("bob", Transport::Udp)?);
     let probe = Probe::bind("udp:127.0.0.1:0").await?;
-    let outcome = probe.check(Dtmf::between(&alice, &bob).digits("1159#")?.method(DtmfMethod::All)).await;
+    let outcome = probe.check(Dtmf::between(&alice, &bob).digits("1159#")?).await;
     println!("{outcome}");
     for result in outcome.dtmf() {
         println!(

@@ -36,9 +36,9 @@ async fn main() -> Result<(), Box<dyn Error>> {
 
     // 1. The same request goes out by a transaction: sent again until it is answered, matched, timed out.
     let probe = Probe::bind("udp:127.0.0.1:0").await?;
-    let scope = probe.endpoint().scope();
-    let flow = scope.flow(Transport::Udp, remote).await?;
-    let mut transaction = scope.request(to_send(&options(&uri, flow.local))?, flow).await?;
+    let recorder = probe.endpoint().recorder();
+    let flow = recorder.flow(Transport::Udp, remote).await?;
+    let mut transaction = recorder.request(to_send(&options(&uri, flow.local))?, flow).await?;
     let received = loop {
         match transaction.next().await {
             Some(ClientEvent::Final(received)) => break received,

@@ -3,8 +3,8 @@
 #![allow(clippy::unwrap_used)]
 
 use ringback::check::{
-    Account, Call, Cancel, Check, Details, Dtmf, DtmfMethod, Fork, Hold, Other, Outcome, Probe, Reachable,
-    Register, Run, Transfer, Verdict,
+    Account, Call, Cancel, Check, Details, Dtmf, Fork, Hold, Other, Outcome, Probe, Reachable, Register, Run,
+    Transfer, Verdict,
 };
 use ringback::message::Transport;
 use ringback::report::json;
@@ -48,7 +48,7 @@ impl Scene {
         assert_eq!(back.fork().is_some(), outcome.fork().is_some());
         assert_eq!(back.hold(), outcome.hold());
         for (read, seen) in back.dtmf().iter().zip(outcome.dtmf()) {
-            let defects = |judged: &Option<ringback::media::dtmf::Judged>| {
+            let defects = |judged: &Option<ringback::media::dtmf::Comparison>| {
                 judged.as_ref().map(|judged| (judged.defects.clone(), judged.received.clone(), judged.way))
             };
             assert_eq!(defects(&read.judged), defects(&seen.judged));
@@ -87,7 +87,7 @@ async fn the_outcome_of_every_check_is_read_back() {
         scene.ask(Cancel::between(&alice, &bob)).await;
         let hold = scene.ask(Hold::between(&alice, &bob)).await;
         assert_eq!(hold.hold().is_some(), registers, "{hold}");
-        let dtmf = Dtmf::between(&alice, &bob).digits("12#").unwrap().method(DtmfMethod::All);
+        let dtmf = Dtmf::between(&alice, &bob).digits("12#").unwrap();
         let dtmf = scene.ask(dtmf).await;
         assert_eq!(dtmf.dtmf().is_empty(), !registers, "{dtmf}");
         assert_eq!(dtmf.accounts, [alice.name(), bob.name()]);

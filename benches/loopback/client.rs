@@ -73,8 +73,8 @@ async fn options(remote: SocketAddr, count: usize) -> usize {
         let request = question.ask(&mut ids.borrow_mut());
         let client = &client;
         async move {
-            let scope = client.endpoint.scope();
-            let mut transaction = scope.request(request, client.flow).await.expect("it is sent");
+            let recorder = client.endpoint.recorder();
+            let mut transaction = recorder.request(request, client.flow).await.expect("it is sent");
             match transaction.next().await {
                 Some(ClientEvent::Final(response)) => response.message.status() == Some(200),
                 _ => false,
@@ -131,13 +131,13 @@ async fn bind(client: &Client, ids: &RefCell<Ids>, local: &str, i: usize) -> boo
     let credentials = Credentials::new(format!("user{i}"), "secret");
     let config = registration::Config::new(aor, "sip:lab.example", contact, credentials);
     let mut registration = Registration::new(config, ids.borrow_mut().fork());
-    let scope = client.endpoint.scope();
+    let recorder = client.endpoint.recorder();
     let bind = registration::Input::Command(registration::Command::Bind);
     registration.handle_input(Instant::now(), bind);
     loop {
         match registration.poll_output() {
             Some(registration::Output::Send(request)) => {
-                let mut transaction = scope.request(request, client.flow).await.expect("it is sent");
+                let mut transaction = recorder.request(request, client.flow).await.expect("it is sent");
                 let input = match transaction.next().await {
                     Some(ClientEvent::Final(response)) => registration::Input::Response(response.message),
                     _ => registration::Input::Timeout,

@@ -5,7 +5,7 @@
 
 use libfuzzer_sys::fuzz_target;
 use ringback::media::digit::{Digit, Key, parse_digits};
-use ringback::media::dtmf::{Expected, Observation, Way, judge};
+use ringback::media::dtmf::{DtmfMethod, Expected, Observation, judge};
 use ringback::media::rtcp::{Received, round_trip};
 use ringback::media::rtp::{MAX_PACKET, Packet};
 use ringback::media::stream::{Command, Config, Event, Input, MAX_OUTPUTS, Output, Stream};
@@ -87,7 +87,7 @@ impl Trial {
         assert!(summary.longest_gap <= self.now - self.start);
         assert!(self.observed.len() as u64 <= 8 * self.fed + 64, "more digits than packets can hold");
         let digits: Vec<Digit> = "19*#".chars().filter_map(Digit::from_char).collect();
-        for way in [Way::Rfc4733, Way::InBand, Way::Info] {
+        for way in [DtmfMethod::Rfc4733, DtmfMethod::InBand, DtmfMethod::Info] {
             let judged =
                 judge(&Expected::new(way, digits.clone(), Duration::from_millis(100)), &self.observed);
             assert!(judged.digits.len() == digits.len());
@@ -98,9 +98,9 @@ impl Trial {
 fn command(what: u8, value: u8) -> Command {
     let keys: Vec<Key> = parse_digits("1,A#").expect("digits");
     match what % 8 {
-        0 => Command::digits(keys, Way::Rfc4733),
-        1 => Command::digits(keys, Way::InBand),
-        2 => Command::digits(keys, Way::Info),
+        0 => Command::digits(keys, DtmfMethod::Rfc4733),
+        1 => Command::digits(keys, DtmfMethod::InBand),
+        2 => Command::digits(keys, DtmfMethod::Info),
         3 => Command::StopPlaying,
         4 => Command::Sending(value & 1 == 0),
         5 => Command::Background((value & 1 == 0).then(|| Tone::sine(f64::from(value) * 20.0, -10.0))),

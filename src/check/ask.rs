@@ -7,7 +7,7 @@ use super::reply::{Answered, Reply, Unreached};
 use super::restraint::Restraint;
 use super::{Account, Destination, Interrupted};
 use crate::endpoint::agent::{Agent, AgentConfig, Arrivals};
-use crate::endpoint::{self, ClientEvent, Endpoint, Scope, Stats};
+use crate::endpoint::{self, ClientEvent, Endpoint, Recorder, Stats};
 use crate::error::Error;
 use crate::message::{Flow, Ids, Message, Transport};
 use crate::syntax::HeaderName;
@@ -55,7 +55,7 @@ fn about(request: &Message) -> String {
 /// The way to the peer, the clock and the restraint of one check.
 #[derive(Debug)]
 pub(super) struct Ask {
-    pub(super) scope: Arc<Scope>,
+    pub(super) recorder: Arc<Recorder>,
     /// Endpoints that worked for this check, with their counters when they began.
     endpoints: Vec<(Endpoint, Stats)>,
     parties: PartyConfig,
@@ -86,7 +86,7 @@ impl Ask {
         Ask {
             endpoints: vec![(setting.endpoint.clone(), setting.endpoint.stats())],
             parties: setting.parties,
-            scope: Arc::new(setting.endpoint.scope()),
+            recorder: Arc::new(setting.endpoint.recorder()),
             ids: setting.endpoint.ids(),
             user_agent: setting.user_agent,
             restraint: setting.restraint,
@@ -109,10 +109,10 @@ impl Ask {
         Clock::now().into_std()
     }
 
-    /// A flow to a destination, from the endpoint of this scope.
+    /// A flow to a destination, from the endpoint of this recorder.
     pub(super) async fn reach_by(
         &mut self,
-        scope: &Scope,
+        recorder: &Recorder,
         destination: &Destination,
     ) -> Result<Flow, Unreached> {
         if let Some(why) = self.interrupted() {
@@ -122,7 +122,7 @@ impl Ask {
         let (stop, until) = self.waits();
         let found = tokio::select! {
             biased;
-            found = scope.endpoint().resolve(&destination.host, destination.port) => found,
+            found = recorder.endpoint().resolve(&destination.host, destination.port) => found,
             () = stop => return Err(Unreached::Interrupted(Interrupted::Stopped)),
             () = tokio::time::sleep_until(until) => return Err(Unreached::Interrupted(Interrupted::TimeLimit)),
         };
@@ -138,7 +138,7 @@ impl Ask {
             let (stop, until) = self.waits();
             let opened = tokio::select! {
                 biased;
-                opened = scope.flow(transport, remote) => opened,
+                opened = recorder.flow(transport, remote) => opened,
                 () = stop => return Err(Unreached::Interrupted(Interrupted::Stopped)),
                 () = tokio::time::sleep_until(until) => return Err(Unreached::Interrupted(Interrupted::TimeLimit)),
             };
@@ -150,9 +150,9 @@ impl Ask {
         Err(last)
     }
 
-    /// Sends a request by this scope and waits for its final response.
-    pub(super) async fn request_by(&mut self, scope: &Scope, request: Message, flow: Flow) -> Reply {
-        let from = self.scope.record_count();
+    /// Sends a request by this recorder and waits for its final response.
+    pub(super) async fn request_by(&mut self, recorder: &Recorder, request: Message, flow: Flow) -> Reply {
+        let from = self.recorder.record_count();
         let now = self.now();
         let mut reply = Reply {
             answered: Answered::Timeout,
@@ -168,7 +168,7 @@ impl Ask {
             return reply;
         }
         let asked_for = about(&request);
-        let Ok(mut transaction) = scope.request(request, flow).await else {
+        let Ok(mut transaction) = recorder.request(request, flow).await else {
             reply.answered = Answered::Interrupted(Interrupted::Stopped);
             return reply;
         };
@@ -195,7 +195,7 @@ impl Ask {
             Answered::Final(received) => received.at,
             _ => self.now(),
         };
-        reply.evidence = from..self.scope.record_count();
+        reply.evidence = from..self.recorder.record_count();
         self.note_manners(&reply, &asked_for);
         reply
     }
@@ -229,7 +229,7 @@ impl Ask {
 
     /// Did anything come while an answer was waited for?
     fn has_heard(&self, evidence: &Range<usize>) -> bool {
-        let records = self.scope.records();
+        let records = self.recorder.records();
         unused::unused(&records, evidence.clone()).is_some()
             || unused::requests(&records, evidence.clone()).is_some()
     }
@@ -313,13 +313,13 @@ impl Ask {
         config.seed = Some(std::array::from_fn(|_| self.ids.below(256) as u8));
         let (endpoint, incoming) = endpoint::bind_anywhere(config).await?;
         self.endpoints.push((endpoint.clone(), endpoint.stats()));
-        let scope = self.scope.beside(&endpoint);
-        scope.record_all();
+        let recorder = self.recorder.beside(&endpoint);
+        recorder.record_all();
         let mut agent = self.parties.agent.clone();
         if let Some(journal) = &self.journal {
             agent.notes = Some(Arc::new(Calls::of(journal, account, &account.next_hop())));
         }
-        Ok(Agent::start(scope, incoming, agent))
+        Ok(Agent::start(recorder, incoming, agent))
     }
 
     /// Waits for something, unless the check has to end before.

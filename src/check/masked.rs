@@ -130,14 +130,14 @@ fn texts(outcome: &mut Outcome) -> Vec<&mut String> {
         Some(Details::Fork(fork)) => {
             texts.extend([&mut fork.target, &mut fork.caller]);
             texts.extend(&mut fork.ends);
-            for round in &mut fork.rounds {
+            for trial in &mut fork.trials {
                 texts.extend(
-                    round
+                    trial
                         .rang
                         .iter_mut()
                         .flat_map(|rung| [&mut rung.request_uri, &mut rung.from, &mut rung.asserted]),
                 );
-                texts.extend(round.released.iter_mut().flat_map(|released| &mut released.reasons));
+                texts.extend(trial.released.iter_mut().flat_map(|released| &mut released.reasons));
             }
         }
         Some(Details::Transfer(transfer)) => {

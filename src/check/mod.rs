@@ -50,6 +50,7 @@ mod transfer;
 mod wrapped;
 pub mod yields;
 
+pub use crate::media::dtmf::DtmfMethod;
 pub use account::Account;
 pub use call::Call;
 pub use cancel::Cancel;
@@ -58,7 +59,7 @@ pub use destination::Destination;
 pub(crate) use display::Printable;
 #[cfg(feature = "json")]
 pub(crate) use display::is_acting;
-pub use dtmf::{Dtmf, DtmfMethod, MAX_KEYS};
+pub use dtmf::{Dtmf, MAX_KEYS};
 pub use fork::{Fork, MAX_FORK_ENDS};
 pub use hold::{Hold, hold_way};
 pub use interrupted::Interrupted;
@@ -77,9 +78,9 @@ pub use register::Register;
 pub use reply::{Answered, Reply, Unreached};
 pub use restraint::{Courtesy, Withheld};
 pub use result::{
-    Bound, Details, DtmfResult, ForkReleased, ForkResult, ForkRound, ForkRung, ForkTrial, Heard, HeardOnHold,
-    HoldResult, Identity, Other, RegisterResult, RingOrder, SecondCall, Sees, Shown, TransferKind,
-    TransferResult,
+    Bound, Details, DtmfResult, ForkReleased, ForkResult, ForkRung, ForkTrial, ForkTrialResult, Heard,
+    HeardOnHold, HoldResult, Identity, Other, RegisterResult, RingOrder, SecondCall, Sees, Shown,
+    TransferKind, TransferResult,
 };
 pub use run::Run;
 pub use transfer::{FeatureCode, ReferTo, Transfer, TransferTarget};

@@ -12,7 +12,7 @@ use super::scene::trace::{Trace, Traces};
 use super::{
     Destination, Finding, Interrupted, LeftOut, MetricValue, Name, Outcome, Progress, Transcript, Verdict,
 };
-use crate::endpoint::Scope;
+use crate::endpoint::Recorder;
 use crate::endpoint::agent::{Agent, Arrivals};
 use crate::error::Error;
 use crate::message::{Flow, Ids, Message};
@@ -73,7 +73,7 @@ impl Run {
 
     /// Digest responses that were sent meanwhile are secrets too.
     fn learn(&mut self) {
-        let new = self.ask.scope.records_from(self.secrets.learned());
+        let new = self.ask.recorder.records_from(self.secrets.learned());
         self.secrets.learn(&new);
     }
 
@@ -87,28 +87,28 @@ impl Run {
     /// # Errors
     /// The last address's reason.
     pub async fn reach(&mut self, destination: &Destination) -> Result<Flow, Unreached> {
-        let scope = Arc::clone(&self.ask.scope);
-        self.ask.reach_by(&scope, destination).await
+        let recorder = Arc::clone(&self.ask.recorder);
+        self.ask.reach_by(&recorder, destination).await
     }
 
-    /// Like [`Run::reach`], from the endpoint of another scope.
+    /// Like [`Run::reach`], from the endpoint of another recorder.
     pub(super) async fn reach_by(
         &mut self,
-        scope: &Scope,
+        recorder: &Recorder,
         destination: &Destination,
     ) -> Result<Flow, Unreached> {
-        self.ask.reach_by(scope, destination).await
+        self.ask.reach_by(recorder, destination).await
     }
 
     /// Sends a request (without Via) and waits for its final response.
     pub async fn request(&mut self, request: Message, flow: Flow) -> Reply {
-        let scope = Arc::clone(&self.ask.scope);
-        self.request_by(&scope, request, flow).await
+        let recorder = Arc::clone(&self.ask.recorder);
+        self.request_by(&recorder, request, flow).await
     }
 
-    /// Like [`Run::request`], from the endpoint of another scope.
-    pub(super) async fn request_by(&mut self, scope: &Scope, request: Message, flow: Flow) -> Reply {
-        let reply = self.ask.request_by(scope, request, flow).await;
+    /// Like [`Run::request`], from the endpoint of another recorder.
+    pub(super) async fn request_by(&mut self, recorder: &Recorder, request: Message, flow: Flow) -> Reply {
+        let reply = self.ask.request_by(recorder, request, flow).await;
         if tracing::enabled!(tracing::Level::DEBUG) {
             self.learn();
             let [answered, subject] = [reply.answered.to_string(), self.notebook.subject.clone()]
@@ -268,17 +268,17 @@ impl Run {
 
     /// The records so far; indexes into them are the `evidence` of steps and findings.
     pub fn records(&self) -> Vec<Record> {
-        self.ask.scope.records()
+        self.ask.recorder.records()
     }
 
     /// The messages of a Call-ID so far.
     pub(super) fn trace(&self, call_id: &str) -> Trace {
-        self.traces.of(call_id, |from| self.ask.scope.records_from(from))
+        self.traces.of(call_id, |from| self.ask.recorder.records_from(from))
     }
 
     /// How many records there are so far.
     pub fn record_count(&self) -> usize {
-        self.ask.scope.record_count()
+        self.ask.recorder.record_count()
     }
 
     /// The last thing among some records that came and is no message, in words.
@@ -317,8 +317,8 @@ impl Run {
         self.ask.probe_limit()
     }
 
-    pub(super) fn scope(&self) -> &Arc<Scope> {
-        &self.ask.scope
+    pub(super) fn recorder(&self) -> &Arc<Recorder> {
+        &self.ask.recorder
     }
 
     /// An endpoint for one end of a call, this account's, with the agent on it; what it sends and receives goes into this check's record.
@@ -343,14 +343,14 @@ impl Run {
 
     pub(super) fn finish(self) -> Outcome {
         let Run { ask, notebook, secrets, .. } = self;
-        let (media, media_dropped) = ask.scope.take_media();
+        let (media, media_dropped) = ask.recorder.take_media();
         let transcript = Transcript {
             media,
             media_dropped,
-            records: ask.scope.records(),
+            records: ask.recorder.records(),
             began: notebook.began,
             began_at: notebook.began_at,
-            dropped: ask.scope.records_dropped(),
+            dropped: ask.recorder.records_dropped(),
             left_out: LeftOut::default(),
         };
         let took = Clock::now().into_std().saturating_duration_since(notebook.began);

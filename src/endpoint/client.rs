@@ -3,7 +3,7 @@
 use super::command::Command;
 use super::mailbox::{Mailbox, mailbox};
 use super::oversize::switch;
-use super::{ClientEvent, Endpoint, Scope, Switch};
+use super::{ClientEvent, Endpoint, Recorder, Switch};
 use crate::error::{Argument, Error, Problem};
 use crate::message::{Flow, Message};
 use crate::syntax::Reason;
@@ -24,7 +24,7 @@ pub struct ClientTransaction {
     _endpoint: Endpoint,
 }
 
-impl Scope {
+impl Recorder {
     /// Sends a request (without Via) in a client transaction of its own. Messages of its Call-ID are recorded here from now on.
     /// A request over [`Config::udp_request_limit`](super::Config::udp_request_limit) goes by TCP when the peer takes it; the
     /// record, [`ClientTransaction::flow`] and [`ClientTransaction::switched`] say so.
@@ -61,7 +61,11 @@ impl ClientTransaction {
     ///
     /// # Errors
     /// [`Error::Closed`]; [`Error::Usage`] when `reason` cannot stand in a header ([`Reason::is_value`]).
-    pub async fn cancel(&self, scope: &Scope, reason: Option<String>) -> Result<ClientTransaction, Error> {
+    pub async fn cancel(
+        &self,
+        recorder: &Recorder,
+        reason: Option<String>,
+    ) -> Result<ClientTransaction, Error> {
         if !reason.as_deref().is_none_or(Reason::is_value) {
             return Err(Error::usage(
                 Argument::Reason,
@@ -74,8 +78,8 @@ impl ClientTransaction {
         }
         let invite = self.mailbox.id().ok_or(Error::Closed)?;
         let (post, mut mailbox) = mailbox(None);
-        let (flow, log) = (self.flow, Arc::clone(&scope.log));
-        let endpoint = scope.endpoint().clone();
+        let (flow, log) = (self.flow, Arc::clone(&recorder.log));
+        let endpoint = recorder.endpoint().clone();
         endpoint.command(Command::Cancel { invite, reason, flow, log, post }).await?;
         let sent_at = poll_fn(|cx| mailbox.poll_sent(cx)).await.ok_or(Error::Closed)?;
         Ok(ClientTransaction { mailbox, flow, sent_at, switch: None, _endpoint: endpoint })

@@ -40,7 +40,7 @@ pub struct Config {
     pub first_message_timeout: Duration,
     /// Scopes (checks of one account each) that share a connection to one remote at a time; a further one opens another. Default 16. When
     /// a connection has to be given up, so many of them lose it, and each tries again on one of its own.
-    pub scopes_per_connection: usize,
+    pub recorders_per_connection: usize,
     /// Time to open a connection; default 5 s.
     pub connect_timeout: Duration,
     /// Messages that wait for a connection's peer to read; default 256. Reaching it is
@@ -52,13 +52,13 @@ pub struct Config {
     pub keep_alive: Duration,
     /// Time without a message, or a ping of the peer's, after which a connection is closed; default 120 s.
     pub idle_timeout: Duration,
-    /// Records kept for each scope; default 4,096.
+    /// Records kept for each recorder; default 4,096.
     pub max_records: usize,
-    /// Bytes of messages kept for each scope; default 4 MiB.
+    /// Bytes of messages kept for each recorder; default 4 MiB.
     pub max_record_bytes: usize,
-    /// Datagrams of media kept for each scope; default 100,000.
+    /// Datagrams of media kept for each recorder; default 100,000.
     pub max_media_records: usize,
-    /// Bytes of media kept for each scope; default 32 MiB.
+    /// Bytes of media kept for each recorder; default 32 MiB.
     pub max_media_bytes: usize,
     /// Requests that wait for the owner of [`Incoming`](super::Incoming); default 1,024. Those beyond are answered 503.
     pub incoming_queue: usize,
@@ -89,7 +89,7 @@ impl Default for Config {
             max_connections: 4_096,
             max_connections_per_address: 256,
             first_message_timeout: Duration::from_secs(10),
-            scopes_per_connection: 16,
+            recorders_per_connection: 16,
             connect_timeout: Duration::from_secs(5),
             send_queue: 256,
             udp_send_queue: 1_024,

@@ -37,7 +37,7 @@ pub(super) struct Bounds {
     pub(super) accepted: usize,
     /// Of those that peers of one address opened.
     pub(super) per_address: usize,
-    /// Most scopes on one of them.
+    /// Most recorders on one of them.
     pub(super) shared_by: usize,
 }
 
@@ -171,7 +171,7 @@ impl Connections {
         self.by_id.get_mut(self.by_flow.get(flow)?)
     }
 
-    /// The oldest connection to `remote` (from `local` when given) that takes requests and has a place for this scope; where no further one may
+    /// The oldest connection to `remote` (from `local` when given) that takes requests and has a place for this recorder; where no further one may
     /// be opened, it is shared by more.
     pub(super) fn usable(&self, (local, remote): Route, log: Option<&Arc<Log>>) -> Option<Flow> {
         let ids = self.by_remote.get(&remote)?;
@@ -188,7 +188,7 @@ impl Connections {
             .map(|c| c.flow)
     }
 
-    /// May this scope use a connection that was just opened for somebody?
+    /// May this recorder use a connection that was just opened for somebody?
     pub(super) fn has_place(&self, flow: &Flow, log: &Arc<Log>) -> bool {
         let connection = self.by_flow.get(flow).and_then(|id| self.by_id.get(id));
         connection.is_some_and(|c| c.is_used_by(log) || c.has_place(log, self.bounds.shared_by))
@@ -272,7 +272,7 @@ impl Connection {
         self.idle.send_replace(time);
     }
 
-    /// Remembers a scope that used it.
+    /// Remembers a recorder that used it.
     pub(super) fn used_by(&mut self, log: &Arc<Log>) {
         if self
             .users
@@ -290,7 +290,7 @@ impl Connection {
         self.users.push(Arc::downgrade(log));
     }
 
-    /// Did this scope use it, and, where it shares none, nobody else?
+    /// Did this recorder use it, and, where it shares none, nobody else?
     fn is_used_by(&self, log: &Arc<Log>) -> bool {
         let is_it = |user: &Weak<Log>| std::ptr::eq(user.as_ptr(), Arc::as_ptr(log));
         self.users.iter().any(is_it)
@@ -305,7 +305,7 @@ impl Connection {
         live < room && !self.users.iter().filter_map(Weak::upgrade).any(|user| user.is_apart())
     }
 
-    /// The scopes that used it and still are there, each once.
+    /// The recorders that used it and still are there, each once.
     pub(super) fn users(&self) -> Vec<Arc<Log>> {
         let mut seen = std::collections::HashSet::new();
         self.users.iter().filter_map(Weak::upgrade).filter(|log| seen.insert(Arc::as_ptr(log))).collect()

@@ -138,7 +138,7 @@ impl Driver {
             all: config.max_connections,
             accepted: files.map_or(usize::MAX, |files| files / 2),
             per_address: config.max_connections_per_address,
-            shared_by: config.scopes_per_connection,
+            shared_by: config.recorders_per_connection,
         };
         Driver {
             layer: Layer::new(config.transaction.clone(), ids.fork()),

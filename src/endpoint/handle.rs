@@ -13,7 +13,7 @@ use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 use tokio::sync::{mpsc, oneshot};
 
-/// A handle of a running endpoint; cheap to clone. The loop ends when the last handle is gone ([`Scope`](super::Scope) and
+/// A handle of a running endpoint; cheap to clone. The loop ends when the last handle is gone ([`Recorder`](super::Recorder) and
 /// [`ClientTransaction`](super::ClientTransaction) hold one) or [`Endpoint::close`] is called.
 #[derive(Debug, Clone)]
 pub struct Endpoint {

@@ -1,4 +1,4 @@
-//! Records by Call-ID: which scope wants to know of a message, and what it was told.
+//! Records by Call-ID: which recorder wants to know of a message, and what it was told.
 
 use super::Config;
 use crate::message::Flow;
@@ -12,10 +12,10 @@ use std::time::Instant;
 
 /// The part of a record's room that strangers have beside it.
 const STRANGERS_PART: usize = 4;
-/// Records of one scope that are of messages which it may not be meant by.
+/// Records of one recorder that are of messages which it may not be meant by.
 const STRAYS_KEPT: usize = 64;
 
-/// The record of one scope: a peer that talks without end fills it and no more.
+/// The record of one recorder: a peer that talks without end fills it and no more.
 #[derive(Debug)]
 pub(super) struct Log {
     kept: Arc<Mutex<Kept>>,
@@ -124,7 +124,7 @@ impl Log {
     pub(super) fn is_apart(&self) -> bool {
         self.is_apart.load(Ordering::Relaxed)
     }
-    /// Something that nobody can say whom it is for: it has little room, so that it never takes that of the scope's own messages.
+    /// Something that nobody can say whom it is for: it has little room, so that it never takes that of the recorder's own messages.
     pub(super) fn push_stray(&self, at: Instant, flow: Flow, event: RecordEvent) {
         {
             let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
@@ -163,7 +163,7 @@ impl Log {
     }
 }
 
-/// Which Call-ID belongs to which scope. Only our own Call-IDs are in it: a peer's bytes are looked up and never kept.
+/// Which Call-ID belongs to which recorder. Only our own Call-IDs are in it: a peer's bytes are looked up and never kept.
 #[derive(Debug, Default)]
 pub(super) struct Registry {
     logs: Mutex<Logs>,
@@ -177,7 +177,7 @@ struct Logs {
 }
 
 impl Registry {
-    /// Gives a Call-ID to a scope, from whoever had it before, and the scope a copy of it when it is new there.
+    /// Gives a Call-ID to a recorder, from whoever had it before, and the recorder a copy of it when it is new there.
     pub(super) fn claim(&self, call_id: &[u8], log: &Arc<Log>) -> Option<Arc<[u8]>> {
         let mut logs = self.logs.lock().unwrap_or_else(PoisonError::into_inner);
         match logs.of.entry(call_id.into()) {
@@ -192,11 +192,11 @@ impl Registry {
             }
         }
     }
-    /// Forgets Call-IDs as far as they are still this scope's.
+    /// Forgets Call-IDs as far as they are still this recorder's.
     pub(super) fn forget(&self, call_ids: &[Arc<[u8]>], log: &Arc<Log>) {
         let mut logs = self.logs.lock().unwrap_or_else(PoisonError::into_inner);
         for call_id in call_ids {
-            // Seldom it is another scope's by now, and goes back.
+            // Seldom it is another recorder's by now, and goes back.
             if let Some((call_id, owner)) = logs.of.remove_entry(call_id)
                 && !Arc::ptr_eq(&owner, log)
             {
@@ -204,7 +204,7 @@ impl Registry {
             }
         }
     }
-    /// Gives everything that nobody has claimed to a scope, from whoever had it before.
+    /// Gives everything that nobody has claimed to a recorder, from whoever had it before.
     pub(super) fn claim_rest(&self, log: &Arc<Log>) {
         self.logs.lock().unwrap_or_else(PoisonError::into_inner).rest = Some(Arc::new(log.of_strangers()));
     }
@@ -212,11 +212,11 @@ impl Registry {
         let mut logs = self.logs.lock().unwrap_or_else(PoisonError::into_inner);
         logs.rest.take_if(|rest| Arc::ptr_eq(&rest.kept, &log.kept));
     }
-    /// The scope that has claimed this Call-ID.
+    /// The recorder that has claimed this Call-ID.
     pub(super) fn owner(&self, call_id: &[u8]) -> Option<Arc<Log>> {
         self.logs.lock().unwrap_or_else(PoisonError::into_inner).of.get(call_id).cloned()
     }
-    /// The scope of a message; `call_id` is only looked for when there is any scope at all.
+    /// The recorder of a message; `call_id` is only looked for when there is any recorder at all.
     pub(super) fn find<'a>(&self, call_id: impl FnOnce() -> Option<&'a [u8]>) -> Option<Arc<Log>> {
         let logs = self.logs.lock().unwrap_or_else(PoisonError::into_inner);
         if logs.of.is_empty() {

@@ -2,7 +2,7 @@
 //!
 //! [`Endpoint::bind`] starts one task. It owns the sockets and the [transaction layer](crate::transaction); each turn of it
 //! handles a bounded number of commands, packets of every socket, and deadlines, so that none of them keeps out the others.
-//! [`Endpoint`], [`Scope`], [`ClientTransaction`] and [`Incoming`] are handles on it.
+//! [`Endpoint`], [`Recorder`], [`ClientTransaction`] and [`Incoming`] are handles on it.
 //!
 //! Two endpoints, of which one asks what the other can:
 //! ```
@@ -23,7 +23,7 @@
 //!
 //! let (_, remote) = asked.local_addrs()[0];
 //! let flow = asking.flow(Transport::Udp, remote).await?;
-//! let scope = asking.scope();
+//! let recorder = asking.recorder();
 //! let mut ids = asking.ids();
 //! let request = Builder::request(Method::Options, format!("sip:{remote}"))
 //!     .header(HeaderName::MaxForwards, "70")
@@ -32,10 +32,10 @@
 //!     .header(HeaderName::CallId, ids.call_id())
 //!     .header(HeaderName::CSeq, "1 OPTIONS")
 //!     .build()?;
-//! let mut transaction = scope.request(request, flow).await?;
+//! let mut transaction = recorder.request(request, flow).await?;
 //! let Some(ClientEvent::Final(response)) = transaction.next().await else { panic!("no answer") };
 //! assert_eq!(response.message.status(), Some(200));
-//! assert_eq!(scope.records().len(), 2);
+//! assert_eq!(recorder.records().len(), 2);
 //! # Ok(())
 //! # }
 //! ```
@@ -57,9 +57,9 @@ mod mailbox;
 mod opening;
 mod output;
 mod oversize;
+mod recorder;
 mod remotes;
 mod reply;
-mod scope;
 mod sockets;
 mod switch;
 
@@ -69,5 +69,5 @@ pub use config::{Config, Stats};
 pub use event::{ClientEvent, Received};
 pub use handle::Endpoint;
 pub use incoming::{Incoming, IncomingEvent, IncomingRequest};
-pub use scope::Scope;
+pub use recorder::Recorder;
 pub use switch::{Switch, SwitchOutcome};

@@ -1,6 +1,6 @@
 //! Requests that are too big for UDP (RFC 3261 sec. 18.1.1).
 
-use super::{Scope, Switch, SwitchOutcome};
+use super::{Recorder, Switch, SwitchOutcome};
 use crate::message::{Flow, Message, Transport};
 use crate::transaction::Layer;
 use crate::transport::{TransportError, TransportErrorKind};
@@ -9,8 +9,8 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 /// Which flow a request really takes: one that is too big for UDP is tried by TCP, at the same address.
-pub(super) async fn switch(scope: &Scope, request: &Message, flow: Flow) -> (Flow, Option<Switch>) {
-    let config = scope.endpoint().config();
+pub(super) async fn switch(recorder: &Recorder, request: &Message, flow: Flow) -> (Flow, Option<Switch>) {
+    let config = recorder.endpoint().config();
     let (size, limit) = (request.as_bytes().len(), config.udp_request_limit);
     if flow.transport != Transport::Udp || size.saturating_add(VIA_AT_MOST) <= limit {
         return (flow, None);
@@ -21,25 +21,25 @@ pub(super) async fn switch(scope: &Scope, request: &Message, flow: Flow) -> (Flo
     }
     let too_big = format!("a request of {size} bytes is over {limit} for UDP");
     // In a place of its own: every request's future would have to have room for it.
-    match Box::pin(connect(scope, flow)).await {
+    match Box::pin(connect(recorder, flow)).await {
         Ok(tcp) => {
-            scope.note(tcp, format!("{too_big}: sent by TCP"));
+            recorder.note(tcp, format!("{too_big}: sent by TCP"));
             (tcp, Some(Switch { size, limit, outcome: SwitchOutcome::Tcp }))
         }
         Err(error) => {
-            scope.note(flow, format!("{too_big}: sent by UDP all the same ({error})"));
+            recorder.note(flow, format!("{too_big}: sent by UDP all the same ({error})"));
             (flow, Some(Switch { size, limit, outcome: SwitchOutcome::StayedOnUdp(error) }))
         }
     }
 }
 
-async fn connect(scope: &Scope, flow: Flow) -> Result<Flow, TransportError> {
-    let (endpoint, remote) = (scope.endpoint(), flow.remote);
+async fn connect(recorder: &Recorder, flow: Flow) -> Result<Flow, TransportError> {
+    let (endpoint, remote) = (recorder.endpoint(), flow.remote);
     let unswitchable = &endpoint.shared().unswitchable;
     if let Some(error) = unswitchable.get(remote) {
         return Err(error);
     }
-    let opening = endpoint.open(Some(flow.local.ip()), remote, Some(Arc::clone(&scope.log)));
+    let opening = endpoint.open(Some(flow.local.ip()), remote, Some(Arc::clone(&recorder.log)));
     let Ok(opened) = tokio::time::timeout(endpoint.config().switch_timeout, opening).await else {
         let error =
             TransportError { transport: Transport::Tcp, remote, kind: TransportErrorKind::ConnectTimeout };

@@ -228,7 +228,7 @@ impl LabBuilder {
         let registrar = Arc::new(Mutex::new(registrar));
         let mut agent = AgentConfig::default();
         (agent.max_calls, agent.keep_flow) = (self.pbx.max_calls, true);
-        let (agent, arrivals) = Agent::start(endpoint.scope(), incoming, agent);
+        let (agent, arrivals) = Agent::start(endpoint.recorder(), incoming, agent);
         let pbx = Pbx::new(agent, Arc::clone(&registrar), self.pbx);
         let serving = tokio::spawn(serve(endpoint.clone(), arrivals, Arc::clone(&registrar), pbx.clone()));
         Ok(Lab { memory: self.memory, endpoint, registrar, pbx, serving })

@@ -2,7 +2,7 @@
 
 use ringback::check::{Account, Call, Finding, MetricValue, Outcome, Probe, ProbeConfig, Step, Verdict};
 use ringback::endpoint::agent::{
-    Agent, AgentConfig, Arrival, Arrivals, CallHandle, Invitation, MediaSetup, Rewrite, What,
+    Agent, AgentConfig, Arrival, Arrivals, CallEventKind, CallHandle, Invitation, MediaSetup, Rewrite,
 };
 use ringback::endpoint::{Config, Endpoint};
 use ringback::media::tone::Tone;
@@ -78,7 +78,7 @@ impl Scene {
         config.seed = Some([2; 32]);
         config.user_agent = "pbx/1".into();
         let (peer, incoming) = Endpoint::bind(config).await.unwrap();
-        let (agent, arrivals) = Agent::start(peer.scope(), incoming, AgentConfig::default());
+        let (agent, arrivals) = Agent::start(peer.recorder(), incoming, AgentConfig::default());
         tokio::spawn(act(agent, arrivals, script));
         let probe = probe(&network).await;
         Scene { network, probe, peer }
@@ -175,7 +175,9 @@ async fn rest(call: &mut CallHandle, time: Duration) -> bool {
         match tokio::time::timeout_at(end, call.next()).await {
             Err(_) => return false,
             Ok(None) => return true,
-            Ok(Some(happened)) if matches!(happened.what, What::Signal(Event::Ended { .. })) => return true,
+            Ok(Some(happened)) if matches!(happened.kind, CallEventKind::Signal(Event::Ended { .. })) => {
+                return true;
+            }
             Ok(Some(_)) => {}
         }
     }

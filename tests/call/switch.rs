@@ -3,7 +3,7 @@
 use crate::scene::{PEER, probe};
 use ringback::check::{Account, Call, Outcome, Probe};
 use ringback::endpoint::agent::{
-    Agent, AgentConfig, Arrival, Arrivals, CallHandle, Invitation, MediaSetup, Rewrite, What,
+    Agent, AgentConfig, Arrival, Arrivals, CallEventKind, CallHandle, Invitation, MediaSetup, Rewrite,
 };
 use ringback::endpoint::{Config, Endpoint, IncomingRequest};
 use ringback::message::{Builder, Message};
@@ -60,7 +60,7 @@ impl Switch {
         config.seed = Some([2; 32]);
         config.user_agent = "switch/1".into();
         let (endpoint, incoming) = Endpoint::bind(config).await.unwrap();
-        let (agent, arrivals) = Agent::start(endpoint.scope(), incoming, AgentConfig::default());
+        let (agent, arrivals) = Agent::start(endpoint.recorder(), incoming, AgentConfig::default());
         let bindings = Bindings::default();
         tokio::spawn(serve(agent, arrivals, faults, Arc::clone(&bindings)));
         Switch { probe: probe(&network).await, network, bindings }
@@ -153,34 +153,34 @@ async fn connect(agent: Agent, invitation: Invitation, target: Option<String>, f
             faults.media_ends.zip(at).is_none_or(|(after, at)| at.elapsed() < after)
         };
         tokio::select! {
-            happened = a.next() => match happened.map(|happened| happened.what) {
-                Some(What::Rtp(packet)) if faults.echo => a.send_rtp(packet),
-                Some(What::Rtp(packet)) if !faults.deaf_callee && passes(answered) => {
+            happened = a.next() => match happened.map(|happened| happened.kind) {
+                Some(CallEventKind::Rtp(packet)) if faults.echo => a.send_rtp(packet),
+                Some(CallEventKind::Rtp(packet)) if !faults.deaf_callee && passes(answered) => {
                     let mut packet = packet.to_vec();
                     if let Some(edit) = faults.to_callee_rtp {
                         edit(&mut packet);
                     }
                     b.send_rtp(packet.into());
                 }
-                Some(What::Signal(Event::Ended { by: By::Peer, .. })) if !faults.keeps_other_leg => {
+                Some(CallEventKind::Signal(Event::Ended { by: By::Peer, .. })) if !faults.keeps_other_leg => {
                     b.hang_up(None).await;
                 }
                 Some(_) => {}
                 None => return rest(b).await,
             },
-            happened = b.next() => match happened.map(|happened| happened.what) {
-                Some(What::Rtp(packet)) if !faults.deaf_caller && !faults.echo && passes(answered) => a.send_rtp(packet),
-                Some(What::Signal(Event::Progress { status, .. })) if !faults.no_ringing => {
+            happened = b.next() => match happened.map(|happened| happened.kind) {
+                Some(CallEventKind::Rtp(packet)) if !faults.deaf_caller && !faults.echo && passes(answered) => a.send_rtp(packet),
+                Some(CallEventKind::Signal(Event::Progress { status, .. })) if !faults.no_ringing => {
                     a.command(Command::Ring { status, media: false }).await;
                 }
-                Some(What::Signal(Event::Answered(_))) => {
+                Some(CallEventKind::Signal(Event::Answered(_))) => {
                     answered = Some(tokio::time::Instant::now());
                     a.command(Command::Answer).await;
                 }
-                Some(What::Signal(Event::Rejected(rejection))) => {
+                Some(CallEventKind::Signal(Event::Rejected(rejection))) => {
                     a.command(Command::Refuse { status: rejection.status.unwrap_or(408), reason: None }).await;
                 }
-                Some(What::Signal(Event::Ended { by: By::Peer, .. })) if !faults.keeps_other_leg => {
+                Some(CallEventKind::Signal(Event::Ended { by: By::Peer, .. })) if !faults.keeps_other_leg => {
                     a.hang_up(None).await;
                 }
                 Some(_) => {}

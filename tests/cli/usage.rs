@@ -210,7 +210,7 @@ fn an_option_that_this_question_has_no_use_for_is_refused() {
         (&["dtmf", "alice", "bob", "--volume", "64"], "write a number from 0 to 63"),
         (
             &["transfer", "alice", "bob", "carol", "--by-keys=##", "--method", "all"],
-            "name rfc4733, info or inband",
+            "rfc4733, info or inband",
         ),
         (
             &["register", "a@127.0.0.1:9;transport=tcp", "--password", "x", "--transport", "udp"],

@@ -2,7 +2,6 @@
 
 use super::scene::{Scene, errors, step};
 use ringback::check::{Dtmf, DtmfMethod, MetricValue, Outcome, Verdict};
-use ringback::media::dtmf::Way;
 use ringback::sim::Ivr;
 use std::time::Duration;
 
@@ -42,7 +41,7 @@ async fn wrong_digits_ring_nobody() {
 
 #[tokio::test(start_paused = true)]
 async fn a_menu_that_does_not_take_this_method_is_told_from_one_that_does() {
-    let deaf = || menu().ways([Way::InBand]);
+    let deaf = || menu().ways([DtmfMethod::InBand]);
     let outcome = ask(deaf(), "1,2#", DtmfMethod::Rfc4733).await;
     assert_eq!(outcome.verdict, Verdict::Fail, "{outcome}");
     assert_eq!(ask(deaf(), "1,2#", DtmfMethod::InBand).await.verdict, Verdict::Pass);

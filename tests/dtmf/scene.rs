@@ -47,7 +47,7 @@ impl Scene {
         Scene { network: lab.memory_network().unwrap().clone(), lab, probe, alice, bob }
     }
 
-    pub(crate) fn between(&self, digits: &str, method: DtmfMethod) -> Dtmf {
+    pub(crate) fn between(&self, digits: &str, method: impl Into<Option<DtmfMethod>>) -> Dtmf {
         Dtmf::between(&self.alice, &self.bob).digits(digits).unwrap().method(method)
     }
 
@@ -62,7 +62,7 @@ impl Scene {
 }
 
 /// One check with one fault.
-pub(crate) async fn check_with(fault: &str, digits: &str, method: DtmfMethod) -> Outcome {
+pub(crate) async fn check_with(fault: &str, digits: &str, method: impl Into<Option<DtmfMethod>>) -> Outcome {
     let scene = Scene::new(&[fault]).await;
     scene.check(scene.between(digits, method)).await
 }

@@ -1,7 +1,7 @@
 //! Calls of an agent that follow one another.
 
 use super::support::{SOON, bind, local};
-use ringback::endpoint::agent::{Agent, AgentConfig, Arrival, Arrivals, MediaSetup, What};
+use ringback::endpoint::agent::{Agent, AgentConfig, Arrival, Arrivals, CallEventKind, MediaSetup};
 use ringback::message::Transport;
 use ringback::ua::call::{Command, Config, Event};
 use std::net::{Ipv4Addr, UdpSocket};
@@ -33,12 +33,12 @@ fn free_pair() -> u16 {
 #[tokio::test]
 async fn a_call_that_has_ended_holds_neither_ports_nor_a_place() {
     let (bob, incoming) = bind(&["127.0.0.1:0"], &[]).await;
-    let (_called, arrivals) = Agent::start(bob.scope(), incoming, AgentConfig::default());
+    let (_called, arrivals) = Agent::start(bob.recorder(), incoming, AgentConfig::default());
     tokio::spawn(answer(arrivals));
     let (alice, incoming) = bind(&["127.0.0.1:0"], &[]).await;
     let (mut config, port) = (AgentConfig::default(), free_pair());
     (config.rtp_ports, config.max_calls) = (Some(port..=port + 1), 1);
-    let (agent, _arrivals) = Agent::start(alice.scope(), incoming, config);
+    let (agent, _arrivals) = Agent::start(alice.recorder(), incoming, config);
     let remote = local(&bob, Transport::Udp);
     let flow = alice.flow(Transport::Udp, remote).await.unwrap();
     for _ in 0..3 {
@@ -48,10 +48,10 @@ async fn a_call_that_has_ended_holds_neither_ports_nor_a_place() {
             agent.dial(flow, &format!("sip:bob@{remote}"), MediaSetup::default(), setup).await.unwrap();
         assert_eq!(call.rtp().port(), port);
         while let Some(happened) = timeout(SOON, call.next()).await.unwrap() {
-            match happened.what {
-                What::Signal(Event::Answered(_)) => call.hang_up(None).await,
+            match happened.kind {
+                CallEventKind::Signal(Event::Answered(_)) => call.hang_up(None).await,
                 // The task goes on for 64*T1: for a 2xx that comes again.
-                What::Signal(Event::Ended { .. }) => break,
+                CallEventKind::Signal(Event::Ended { .. }) => break,
                 _ => {}
             }
         }
@@ -61,7 +61,7 @@ async fn a_call_that_has_ended_holds_neither_ports_nor_a_place() {
 #[tokio::test]
 async fn what_no_call_can_have_is_refused_and_told() {
     let (bob, incoming) = bind(&["127.0.0.1:0"], &[]).await;
-    let (_agent, mut arrivals) = Agent::start(bob.scope(), incoming, AgentConfig::default());
+    let (_agent, mut arrivals) = Agent::start(bob.recorder(), incoming, AgentConfig::default());
     let to = local(&bob, Transport::Udp);
     let peer = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
     let request = |method: &str, from: &str, to_tag: &str| {

@@ -22,12 +22,12 @@ async fn an_answer_from_another_address_is_taken_and_shown() {
     let asked = UdpSocket::bind("127.0.0.1:0").await.unwrap();
     let other = UdpSocket::bind("127.0.0.1:0").await.unwrap();
     let flow = client.flow(Transport::Udp, asked.local_addr().unwrap()).await.unwrap();
-    let (scope, mut transaction) = ask(&client, flow).await;
+    let (recorder, mut transaction) = ask(&client, flow).await;
     let response = ok(&read_request(&asked).await);
     other.send_to(response.as_bytes(), flow.local).await.unwrap();
     let received = answer(&mut transaction).await;
     assert_eq!(received.flow.remote, other.local_addr().unwrap());
-    assert_eq!(scope.records()[1].flow.remote, other.local_addr().unwrap());
+    assert_eq!(recorder.records()[1].flow.remote, other.local_addr().unwrap());
 }
 
 #[tokio::test]
@@ -35,7 +35,7 @@ async fn answers_that_match_nothing_are_counted_and_recorded_where_they_belong()
     let (client, _) = bind(&["127.0.0.1:0"], &[]).await;
     let peer = UdpSocket::bind("127.0.0.1:0").await.unwrap();
     let flow = client.flow(Transport::Udp, peer.local_addr().unwrap()).await.unwrap();
-    let (scope, mut transaction) = ask(&client, flow).await;
+    let (recorder, mut transaction) = ask(&client, flow).await;
     let request = read_request(&peer).await;
     let right = String::from_utf8(ok(&request).as_bytes().to_vec()).unwrap();
     let branch = String::from_utf8(request.top_via().unwrap().branch().unwrap().to_vec()).unwrap();
@@ -50,7 +50,7 @@ async fn answers_that_match_nothing_are_counted_and_recorded_where_they_belong()
     peer.send_to(right.replace("SIP/2.0 200", "SIP/2.0 2xx").as_bytes(), flow.local).await.unwrap();
     peer.send_to(right.as_bytes(), flow.local).await.unwrap();
     answer(&mut transaction).await;
-    assert_eq!(ladder(&scope.records()), ["> OPTIONS", "< 200", "< 200", "malformed", "< 200"]);
+    assert_eq!(ladder(&recorder.records()), ["> OPTIONS", "< 200", "< 200", "malformed", "< 200"]);
     let stats = client.stats();
     assert_eq!((stats.stray, stats.malformed), (2, 1));
 }
@@ -63,7 +63,7 @@ async fn what_a_peer_sends_with_one_call_is_told_apart() {
     let (client, _) = bind(&["127.0.0.1:0"], &[]).await;
     let peer = OsNetwork::new().bind_udp("127.0.0.1:0".parse().unwrap()).unwrap();
     let flow = client.flow(Transport::Udp, peer.local_addr().unwrap()).await.unwrap();
-    let (scope, mut transaction) = ask(&client, flow).await;
+    let (recorder, mut transaction) = ask(&client, flow).await;
     let mut buffer = vec![0; 4_096];
     let received = std::future::poll_fn(|cx| peer.poll_recv(cx, &mut buffer));
     let (length, _) = tokio::time::timeout(SOON, received).await.unwrap().unwrap();
@@ -73,7 +73,7 @@ async fn what_a_peer_sends_with_one_call_is_told_apart() {
     let train = [&*broken, &*broken, &*right, "\r\n\r\n"].map(|text| IoSlice::new(text.as_bytes()));
     peer.try_send_train(&train, flow.local).unwrap();
     assert_eq!(answer(&mut transaction).await.message.as_bytes(), right.as_bytes());
-    assert_eq!(ladder(&scope.records()), ["> OPTIONS", "malformed", "malformed", "< 200"]);
+    assert_eq!(ladder(&recorder.records()), ["> OPTIONS", "malformed", "malformed", "< 200"]);
     assert_eq!((client.stats().malformed, client.stats().received), (2, 1));
 }
 
@@ -114,10 +114,10 @@ async fn a_flood_of_garbage_does_not_reach_those_who_run_beside_it() {
     let began = Instant::now();
     for _ in 0..15 {
         let flow = client.flow(Transport::Udp, remote).await.unwrap();
-        let (scope, mut transaction) = ask(&client, flow).await;
+        let (recorder, mut transaction) = ask(&client, flow).await;
         answer(&mut transaction).await;
         assert!(
-            scope
+            recorder
                 .records()
                 .iter()
                 .all(|r| matches!(r.event, RecordEvent::Message { .. } | RecordEvent::Note(_)))
@@ -192,7 +192,7 @@ async fn a_broken_answer_on_a_stream_is_shown_to_who_waits_for_it() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let (client, _) = bind(&[], &[]).await;
     let flow = client.flow(Transport::Tcp, listener.local_addr().unwrap()).await.unwrap();
-    let (scope, mut transaction) = ask(&client, flow).await;
+    let (recorder, mut transaction) = ask(&client, flow).await;
     let (mut peer, _) = listener.accept().await.unwrap();
     let mut buffer = vec![0; 4_096];
     let length = peer.read(&mut buffer).await.unwrap();
@@ -201,5 +201,5 @@ async fn a_broken_answer_on_a_stream_is_shown_to_who_waits_for_it() {
     peer.write_all(right.replace("SIP/2.0 200", "SIP/2.0 2xx").as_bytes()).await.unwrap();
     peer.write_all(right.as_bytes()).await.unwrap();
     answer(&mut transaction).await;
-    assert_eq!(ladder(&scope.records()), ["> OPTIONS", "malformed", "< 200"]);
+    assert_eq!(ladder(&recorder.records()), ["> OPTIONS", "malformed", "< 200"]);
 }

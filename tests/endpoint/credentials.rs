@@ -2,7 +2,7 @@
 
 use super::support::{SOON, bind};
 use ringback::auth::Credentials;
-use ringback::endpoint::agent::{Agent, AgentConfig, MediaSetup, What};
+use ringback::endpoint::agent::{Agent, AgentConfig, CallEventKind, MediaSetup};
 use ringback::message::{Builder, Message, Transport};
 use ringback::syntax::{HeaderName, Limits, Method};
 use ringback::ua::call::{Config, Event};
@@ -53,7 +53,7 @@ fn has_credentials(request: &Message) -> bool {
 async fn neither_ack_nor_bye_to_the_called_partys_own_address_carries_an_answer() {
     let (registrar, callee) = (Peer::at("127.0.0.1:0").await, Peer::at("127.0.0.2:0").await);
     let (alice, incoming) = bind(&["127.0.0.1:0"], &[]).await;
-    let (agent, _arrivals) = Agent::start(alice.scope(), incoming, AgentConfig::default());
+    let (agent, _arrivals) = Agent::start(alice.recorder(), incoming, AgentConfig::default());
     let flow = alice.flow(Transport::Udp, registrar.address()).await.unwrap();
     let contact = format!("sip:alice@{}", flow.local);
     let setup = |local| {
@@ -83,9 +83,11 @@ async fn neither_ack_nor_bye_to_the_called_partys_own_address_carries_an_answer(
     callee.answer(&bye, challenge.header(HeaderName::ProxyAuthenticate, CHALLENGE)).await;
     let mut refused = None;
     while let Some(happened) = timeout(SOON, call.next()).await.unwrap() {
-        match happened.what {
-            What::Signal(Event::ChallengeRefused { method, why, .. }) => refused = Some((method, why)),
-            What::Signal(Event::Ended { .. }) => break,
+        match happened.kind {
+            CallEventKind::Signal(Event::ChallengeRefused { method, why, .. }) => {
+                refused = Some((method, why))
+            }
+            CallEventKind::Signal(Event::Ended { .. }) => break,
             _ => {}
         }
     }

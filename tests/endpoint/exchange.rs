@@ -16,7 +16,7 @@ async fn exchange(transport: Transport, address: &str) {
     let flow = client.flow(transport, remote).await.unwrap();
     assert_eq!((flow.transport, flow.remote), (transport, remote));
 
-    let (scope, mut transaction) = ask(&client, flow).await;
+    let (recorder, mut transaction) = ask(&client, flow).await;
     let request = incoming.next_request().await.unwrap();
     assert_eq!(request.message.method(), Some(Method::Options));
     assert_eq!((request.flow.local, request.flow.remote), (flow.remote, flow.local));
@@ -34,9 +34,9 @@ async fn exchange(transport: Transport, address: &str) {
     assert!(transaction.switched().is_none());
     assert!(transaction.next().await.is_none(), "a final response is the last event");
 
-    let records = scope.records();
+    let records = recorder.records();
     assert_eq!(ladder(&records), ["> OPTIONS", "< 200"]);
-    assert_eq!(scope.record_count(), 2);
+    assert_eq!(recorder.record_count(), 2);
     assert!(records.iter().all(|record| record.flow == flow));
     let (stats, theirs) = (client.stats(), server.stats());
     assert_eq!((stats.sent, stats.received, stats.dropped), (1, 1, 0));
@@ -102,23 +102,23 @@ async fn requests_to_one_remote_share_a_connection() {
 }
 
 #[tokio::test]
-async fn a_scope_records_the_connection_that_it_opened() {
+async fn a_recorder_keeps_the_connection_that_it_opened() {
     let (server, incoming) = bind(&[], &["127.0.0.1:0"]).await;
     answer_all(server.clone(), incoming);
     let (client, _) = bind(&[], &[]).await;
-    let scope = client.scope();
-    let flow = scope.flow(Transport::Tcp, local(&server, Transport::Tcp)).await.unwrap();
-    let mut transaction = scope.request(options(&client, flow), flow).await.unwrap();
+    let recorder = client.recorder();
+    let flow = recorder.flow(Transport::Tcp, local(&server, Transport::Tcp)).await.unwrap();
+    let mut transaction = recorder.request(options(&client, flow), flow).await.unwrap();
     answer(&mut transaction).await;
     server.close().await;
     tokio::time::timeout(SOON, async {
-        while scope.record_count() < 4 {
+        while recorder.record_count() < 4 {
             tokio::time::sleep(std::time::Duration::from_millis(5)).await;
         }
     })
     .await
     .unwrap();
-    assert_eq!(ladder(&scope.records()), ["opened", "> OPTIONS", "< 200", "closed: closed by the peer"]);
+    assert_eq!(ladder(&recorder.records()), ["opened", "> OPTIONS", "< 200", "closed: closed by the peer"]);
 }
 
 #[tokio::test]
@@ -127,7 +127,7 @@ async fn who_wants_no_requests_answers_by_itself() {
     drop(incoming);
     let (client, _) = bind(&["127.0.0.1:0"], &[]).await;
     let flow = client.flow(Transport::Udp, local(&server, Transport::Udp)).await.unwrap();
-    let scope = client.scope();
+    let recorder = client.recorder();
     for (method, status) in [
         (Method::Options, 200),
         (Method::Notify, 481),
@@ -136,7 +136,7 @@ async fn who_wants_no_requests_answers_by_itself() {
         (Method::Register, 405),
         (Method::Other(b"NONSENSE"), 405),
     ] {
-        let mut transaction = scope.request(request(&client, method, flow, b""), flow).await.unwrap();
+        let mut transaction = recorder.request(request(&client, method, flow, b""), flow).await.unwrap();
         let response = answer(&mut transaction).await.message;
         assert_eq!(response.status(), Some(status), "{method}");
         let agent = response.header(HeaderName::Server).unwrap();
@@ -150,9 +150,9 @@ async fn who_wants_no_requests_answers_by_itself() {
 #[tokio::test]
 async fn the_loop_ends_when_nobody_holds_it() {
     let (endpoint, mut incoming) = bind(&["127.0.0.1:0"], &[]).await;
-    let scope = endpoint.scope();
+    let recorder = endpoint.recorder();
     drop(endpoint);
-    drop(scope);
+    drop(recorder);
     assert!(tokio::time::timeout(SOON, incoming.next_request()).await.unwrap().is_none());
 }
 
@@ -161,12 +161,12 @@ async fn closing_ends_what_runs() {
     let (client, mut incoming) = bind(&["127.0.0.1:0"], &[]).await;
     let silent = tokio::net::UdpSocket::bind("127.0.0.1:0").await.unwrap();
     let flow = client.flow(Transport::Udp, silent.local_addr().unwrap()).await.unwrap();
-    let (scope, mut transaction) = ask(&client, flow).await;
+    let (recorder, mut transaction) = ask(&client, flow).await;
     client.close().await;
     let error = failure(&mut transaction).await;
     assert!(error.to_string().contains("our endpoint was closed"), "{error}");
     assert!(incoming.next_request().await.is_none());
-    assert!(scope.request(options(&client, flow), flow).await.is_err());
+    assert!(recorder.request(options(&client, flow), flow).await.is_err());
     client.close().await;
 }
 
@@ -195,7 +195,7 @@ async fn a_chosen_tcp_port_is_that_of_udp_where_it_is_free() {
 fn handles_may_go_to_other_threads() {
     fn check<T: Send + Sync>() {}
     check::<Endpoint>();
-    check::<ringback::endpoint::Scope>();
+    check::<ringback::endpoint::Recorder>();
     check::<ringback::endpoint::ClientTransaction>();
     check::<ringback::endpoint::Incoming>();
 }

@@ -24,9 +24,9 @@ async fn a_cancel_carries_its_reason_and_the_invite_ends_with_487() {
     let (called, mut incoming) = bind(&["127.0.0.1:0"], &[]).await;
     let (caller, _) = bind(&["127.0.0.1:0"], &[]).await;
     let flow = caller.flow(Transport::Udp, called.local_addrs()[0].1).await.unwrap();
-    let (scope, theirs) = (caller.scope(), called.scope());
+    let (recorder, theirs) = (caller.recorder(), called.recorder());
     theirs.record_all();
-    let mut transaction = scope.request(invite(flow, Method::Invite), flow).await.unwrap();
+    let mut transaction = recorder.request(invite(flow, Method::Invite), flow).await.unwrap();
     let request = incoming.next_request().await.unwrap();
     let ringing = Builder::response(&request.message, 180, "Ringing", Some("b")).build().unwrap();
     called.respond(request.id, ringing).await.unwrap();
@@ -38,7 +38,7 @@ async fn a_cancel_carries_its_reason_and_the_invite_ends_with_487() {
         }
     }
     let reason = "SIP;cause=200;text=\"Call completed elsewhere\"";
-    let mut cancel = transaction.cancel(&scope, Some(reason.to_owned())).await.unwrap();
+    let mut cancel = transaction.cancel(&recorder, Some(reason.to_owned())).await.unwrap();
     match tokio::time::timeout(SOON, incoming.next()).await.unwrap().unwrap() {
         IncomingEvent::Cancelled { invite, reasons, .. } => {
             assert_eq!(invite, request.id);
@@ -53,7 +53,7 @@ async fn a_cancel_carries_its_reason_and_the_invite_ends_with_487() {
     assert_eq!(done.message.status(), Some(200));
     let Some(ClientEvent::Final(done)) = transaction.next().await else { panic!("no end of the INVITE") };
     assert_eq!(done.message.status(), Some(487));
-    let ours = ladder(&scope.records());
+    let ours = ladder(&recorder.records());
     assert_eq!(ours.iter().filter(|line| *line == "> CANCEL").count(), 1, "{ours:?}");
     // The called side has claimed no Call-ID, and has all of it.
     let seen = ladder(&theirs.records());
@@ -65,17 +65,17 @@ async fn a_second_cancel_has_nothing_to_cancel_and_a_reason_that_is_none_is_refu
     let (called, mut incoming) = bind(&["127.0.0.1:0"], &[]).await;
     let (caller, _) = bind(&["127.0.0.1:0"], &[]).await;
     let flow = caller.flow(Transport::Udp, called.local_addrs()[0].1).await.unwrap();
-    let scope = caller.scope();
-    let mut transaction = scope.request(invite(flow, Method::Invite), flow).await.unwrap();
+    let recorder = caller.recorder();
+    let mut transaction = recorder.request(invite(flow, Method::Invite), flow).await.unwrap();
     for wrong in ["SIP\r\nX: y", "", ";cause=200"] {
-        let refused = transaction.cancel(&scope, Some(wrong.to_owned())).await;
+        let refused = transaction.cancel(&recorder, Some(wrong.to_owned())).await;
         assert!(matches!(refused, Err(ringback::Error::Usage { .. })), "{wrong:?}");
     }
     let request = incoming.next_request().await.unwrap();
     let busy = Builder::response(&request.message, 486, "Busy Here", Some("b")).build().unwrap();
     called.respond(request.id, busy).await.unwrap();
     while !matches!(transaction.next().await, Some(ClientEvent::Final(_))) {}
-    let mut late = transaction.cancel(&scope, None).await.unwrap();
+    let mut late = transaction.cancel(&recorder, None).await.unwrap();
     assert!(tokio::time::timeout(SOON, late.next()).await.unwrap().is_none());
 }
 
@@ -84,16 +84,16 @@ async fn an_ack_of_a_2xx_arrives_as_an_ack_and_is_recorded() {
     let (called, mut incoming) = bind(&["127.0.0.1:0"], &[]).await;
     let (caller, _) = bind(&["127.0.0.1:0"], &[]).await;
     let flow = caller.flow(Transport::Udp, called.local_addrs()[0].1).await.unwrap();
-    let scope = caller.scope();
-    let mut transaction = scope.request(invite(flow, Method::Invite), flow).await.unwrap();
+    let recorder = caller.recorder();
+    let mut transaction = recorder.request(invite(flow, Method::Invite), flow).await.unwrap();
     let request = incoming.next_request().await.unwrap();
     let ok = Builder::response(&request.message, 200, "OK", Some("b")).build().unwrap();
     called.respond(request.id, ok).await.unwrap();
     while !matches!(transaction.next().await, Some(ClientEvent::Final(_))) {}
-    scope.send_outside(invite(flow, Method::Ack), flow).await.unwrap();
+    recorder.send_outside(invite(flow, Method::Ack), flow).await.unwrap();
     match tokio::time::timeout(SOON, incoming.next()).await.unwrap().unwrap() {
         IncomingEvent::Ack { message, .. } => assert_eq!(message.method(), Some(Method::Ack)),
         other => panic!("{other:?}"),
     }
-    assert_eq!(ladder(&scope.records()).last().map(String::as_str), Some("> ACK"));
+    assert_eq!(ladder(&recorder.records()).last().map(String::as_str), Some("> ACK"));
 }

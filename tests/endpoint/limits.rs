@@ -51,13 +51,13 @@ async fn a_peer_that_does_not_read_fills_its_queue_and_no_more() {
     let (client, _) = Endpoint::bind(config).await.unwrap();
     let flow = client.flow(Transport::Tcp, listener.local_addr().unwrap()).await.unwrap();
     let _deaf = listener.accept().await.unwrap();
-    let scope = client.scope();
+    let recorder = client.recorder();
     let mut running = Vec::new();
     let error = loop {
         // The system's buffers take some megabytes first.
         assert!(running.len() < 2_000, "the queue never fills");
         let big = request(&client, Method::Options, flow, &[b'x'; 60_000]);
-        let mut transaction = scope.request(big, flow).await.unwrap();
+        let mut transaction = recorder.request(big, flow).await.unwrap();
         match tokio::time::timeout(Duration::from_millis(1), transaction.next()).await {
             Ok(Some(ringback::endpoint::ClientEvent::Failed(error))) => break error,
             Ok(other) => panic!("{other:?}"),
@@ -76,9 +76,9 @@ async fn transactions_over_the_limit_fail_with_its_name() {
     let (client, _) = Endpoint::bind(config).await.unwrap();
     let flow = client.flow(Transport::Udp, silent.local_addr().unwrap()).await.unwrap();
     let (_, _first) = ask(&client, flow).await;
-    let (scope, mut second) = ask(&client, flow).await;
+    let (recorder, mut second) = ask(&client, flow).await;
     assert_eq!(failure(&mut second).await.kind, TransportErrorKind::Limit("max_transactions"));
-    assert_eq!(ladder(&scope.records()), ["failed: our limit is reached: max_transactions"]);
+    assert_eq!(ladder(&recorder.records()), ["failed: our limit is reached: max_transactions"]);
 }
 
 #[tokio::test]
@@ -89,9 +89,9 @@ async fn records_over_the_limit_are_counted() {
     config.max_records = 1;
     let (client, _) = Endpoint::bind(config).await.unwrap();
     let flow = client.flow(Transport::Udp, local(&server, Transport::Udp)).await.unwrap();
-    let (scope, mut transaction) = ask(&client, flow).await;
+    let (recorder, mut transaction) = ask(&client, flow).await;
     answer(&mut transaction).await;
-    assert_eq!((scope.record_count(), scope.records_dropped()), (1, 1));
+    assert_eq!((recorder.record_count(), recorder.records_dropped()), (1, 1));
 }
 
 #[tokio::test]
@@ -102,11 +102,11 @@ async fn bytes_of_records_over_the_limit_are_counted_too() {
     config.max_record_bytes = 500;
     let (client, _) = Endpoint::bind(config).await.unwrap();
     let flow = client.flow(Transport::Udp, local(&server, Transport::Udp)).await.unwrap();
-    let (scope, mut transaction) = ask(&client, flow).await;
+    let (recorder, mut transaction) = ask(&client, flow).await;
     answer(&mut transaction).await;
-    assert_eq!((scope.record_count(), scope.records_dropped()), (1, 1));
-    scope.note(flow, "notes hold no bytes of messages");
-    assert_eq!(scope.record_count(), 2);
+    assert_eq!((recorder.record_count(), recorder.records_dropped()), (1, 1));
+    recorder.note(flow, "notes hold no bytes of messages");
+    assert_eq!(recorder.record_count(), 2);
 }
 
 #[tokio::test]
@@ -133,9 +133,9 @@ async fn two_thousand_transactions_at_once_all_end_with_their_answer() {
     for _ in 0..2_000 {
         running.push(ask(&client, flow).await);
     }
-    for (scope, transaction) in &mut running {
+    for (recorder, transaction) in &mut running {
         assert_eq!(answer(transaction).await.message.status(), Some(200));
-        assert!(scope.record_count() >= 2);
+        assert!(recorder.record_count() >= 2);
     }
     assert_eq!((client.stats().dropped, client.stats().malformed, client.stats().stray), (0, 0, 0));
 }
@@ -168,11 +168,11 @@ async fn a_forgotten_call_id_is_recorded_nowhere() {
     let request = incoming.next_request().await.unwrap();
     server.respond(request.id, ok(&request.message)).await.unwrap();
     answer(&mut before).await;
-    let rest = client.scope();
+    let rest = client.recorder();
     rest.record_all();
-    let (scope, mut transaction) = ask(&client, flow).await;
+    let (recorder, mut transaction) = ask(&client, flow).await;
     let request = incoming.next_request().await.unwrap();
-    drop(scope);
+    drop(recorder);
     server.respond(request.id, ok(&request.message)).await.unwrap();
     assert_eq!(answer(&mut transaction).await.message.status(), Some(200));
     assert_eq!(ladder(&other.records()), ["> OPTIONS", "< 200"], "its own, and nothing else");
@@ -205,7 +205,7 @@ async fn what_finds_no_room_in_the_receive_buffer_is_counted() {
     for _ in 0..100 {
         flood.send_to(&[b'x'; 1_000], flow.local).unwrap();
     }
-    let (_scope, mut transaction) = ask(&client, flow).await;
+    let (_recorder, mut transaction) = ask(&client, flow).await;
     let mut buffer = [0; 2_048];
     let (length, _) = tokio::time::timeout(SOON, peer.recv_from(&mut buffer)).await.unwrap().unwrap();
     assert_eq!(client.stats().receive_dropped, 0, "the system says so with what comes next");

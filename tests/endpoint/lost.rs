@@ -34,10 +34,10 @@ async fn a_closed_udp_port_is_refused_soon_after_the_first_retransmission() {
     let (client, _) = bind(&["127.0.0.1:0"], &[]).await;
     let flow = client.flow(Transport::Udp, closed_udp_port()).await.unwrap();
     let began = Instant::now();
-    let (scope, mut transaction) = ask(&client, flow).await;
+    let (recorder, mut transaction) = ask(&client, flow).await;
     assert_eq!(failure(&mut transaction).await.kind, TransportErrorKind::Refused);
     assert!(began.elapsed() < Duration::from_secs(3), "{:?}", began.elapsed());
-    let ladder = ladder(&scope.records());
+    let ladder = ladder(&recorder.records());
     assert_eq!(ladder, ["> OPTIONS", "> OPTIONS again", "note", "failed: connection refused"]);
     assert_eq!(transaction.retransmissions(), 1);
 }
@@ -83,12 +83,12 @@ async fn a_remote_that_is_only_slow_gets_one_keep_alive_and_is_not_refused() {
 #[tokio::test]
 async fn a_closed_tcp_port_is_refused_at_once() {
     let (client, _) = bind(&[], &[]).await;
-    let scope = client.scope();
+    let recorder = client.recorder();
     let began = Instant::now();
-    let error = scope.flow(Transport::Tcp, closed_tcp_port()).await.unwrap_err();
+    let error = recorder.flow(Transport::Tcp, closed_tcp_port()).await.unwrap_err();
     assert_eq!(error.kind, TransportErrorKind::Refused);
     assert!(began.elapsed() < Duration::from_secs(1));
-    assert_eq!(ladder(&scope.records()), ["failed: connection refused"]);
+    assert_eq!(ladder(&recorder.records()), ["failed: connection refused"]);
 }
 
 #[tokio::test]
@@ -117,7 +117,7 @@ async fn a_peer_that_closes_in_the_middle_of_a_message_fails_the_request_at_once
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let (client, _) = bind(&[], &[]).await;
     let flow = client.flow(Transport::Tcp, listener.local_addr().unwrap()).await.unwrap();
-    let (scope, mut transaction) = ask(&client, flow).await;
+    let (recorder, mut transaction) = ask(&client, flow).await;
     let (mut peer, _) = listener.accept().await.unwrap();
     let response = raw_ok(&read_some(&mut peer).await);
     peer.write_all(&response[..response.len() - 10]).await.unwrap();
@@ -125,7 +125,7 @@ async fn a_peer_that_closes_in_the_middle_of_a_message_fails_the_request_at_once
     let began = Instant::now();
     assert_eq!(failure(&mut transaction).await.kind, TransportErrorKind::Closed);
     assert!(began.elapsed() < Duration::from_secs(1));
-    let ladder = ladder(&scope.records());
+    let ladder = ladder(&recorder.records());
     let expected =
         ["> OPTIONS", "malformed", "closed: closed by the peer", "failed: connection closed by the peer"];
     assert_eq!(ladder, expected);

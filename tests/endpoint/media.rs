@@ -62,7 +62,7 @@ async fn call(network: &MemoryNetwork, media: &str) -> (CallHandle, impl Sized +
     let mut config = config(&["10.0.0.1:5060"], &[]);
     config.network = Some(Arc::new(network.host(["10.0.0.1".parse::<IpAddr>().unwrap()])));
     let (endpoint, incoming) = Endpoint::bind(config).await.unwrap();
-    let (agent, arrivals) = Agent::start(endpoint.scope(), incoming, AgentConfig::default());
+    let (agent, arrivals) = Agent::start(endpoint.recorder(), incoming, AgentConfig::default());
     let flow = endpoint.flow(Transport::Udp, SERVER.parse().unwrap()).await.unwrap();
     let setup = |local| Config::new("sip:alice@lab.example", format!("sip:alice@{}", flow.local), local);
     let media = MediaSetup::Stream { background: None, detect_tones: false };

@@ -28,14 +28,14 @@ async fn a_big_request_goes_by_tcp_and_says_so() {
     let remote = server(true).await;
     let (client, _) = bind(&["127.0.0.1:0"], &[]).await;
     let flow = client.flow(Transport::Udp, remote).await.unwrap();
-    let scope = client.scope();
+    let recorder = client.recorder();
     let big = request(&client, Method::Options, flow, &[b'x'; 1_300]);
-    let mut transaction = scope.request(big, flow).await.unwrap();
+    let mut transaction = recorder.request(big, flow).await.unwrap();
     assert_eq!(answer(&mut transaction).await.flow.transport, Transport::Tcp);
     assert_eq!((transaction.flow().transport, transaction.flow().remote), (Transport::Tcp, remote));
     let switch = transaction.switched().unwrap();
     assert_eq!((switch.limit, &switch.outcome), (1_300, &SwitchOutcome::Tcp));
-    assert_eq!(ladder(&scope.records()), ["opened", "note", "> OPTIONS", "< 200"]);
+    assert_eq!(ladder(&recorder.records()), ["opened", "note", "> OPTIONS", "< 200"]);
 }
 
 #[tokio::test]
@@ -43,14 +43,14 @@ async fn a_big_request_stays_on_udp_when_tcp_is_refused_and_says_so() {
     let remote = server(false).await;
     let (client, _) = bind(&["127.0.0.1:0"], &[]).await;
     let flow = client.flow(Transport::Udp, remote).await.unwrap();
-    let scope = client.scope();
+    let recorder = client.recorder();
     let big = request(&client, Method::Options, flow, &[b'x'; 1_300]);
-    let mut transaction = scope.request(big, flow).await.unwrap();
+    let mut transaction = recorder.request(big, flow).await.unwrap();
     assert_eq!(answer(&mut transaction).await.flow, flow);
     let switch = transaction.switched().unwrap();
     let SwitchOutcome::StayedOnUdp(error) = &switch.outcome else { panic!("{switch:?}") };
     assert_eq!((error.transport, &error.kind), (Transport::Tcp, &TransportErrorKind::Refused));
-    let records = scope.records();
+    let records = recorder.records();
     assert_eq!(ladder(&records), ["failed: connection refused", "note", "> OPTIONS", "< 200"]);
     let RecordEvent::Message { bytes, .. } = &records[2].event else { panic!() };
     assert_eq!(switch.size, bytes.len(), "the size is the one on the wire");
@@ -61,13 +61,13 @@ async fn the_limit_is_exact() {
     let remote = server(false).await;
     let (client, _) = bind(&["127.0.0.1:0"], &[]).await;
     let flow = client.flow(Transport::Udp, remote).await.unwrap();
-    let scope = client.scope();
+    let recorder = client.recorder();
     let mut sizes = Vec::new();
     for body in 800..1_200 {
         let mut transaction =
-            scope.request(request(&client, Method::Options, flow, &vec![b'x'; body]), flow).await.unwrap();
+            recorder.request(request(&client, Method::Options, flow, &vec![b'x'; body]), flow).await.unwrap();
         answer(&mut transaction).await;
-        let records = scope.records();
+        let records = recorder.records();
         let sent = records.iter().rev().find_map(|record| match &record.event {
             RecordEvent::Message { bytes, .. } if bytes.starts_with(b"OPTIONS") => Some(bytes.len()),
             _ => None,
@@ -86,10 +86,10 @@ async fn a_request_larger_than_a_datagram_fails_with_its_reason() {
     let remote = server(false).await;
     let (client, _) = bind(&["127.0.0.1:0"], &[]).await;
     let flow = client.flow(Transport::Udp, remote).await.unwrap();
-    let scope = client.scope();
+    let recorder = client.recorder();
     // A datagram over IPv4 holds 65,507 bytes; a message may have some more.
     let overhead = request(&client, Method::Options, flow, &[b'x'; 60_000]).as_bytes().len() - 60_000;
     let huge = request(&client, Method::Options, flow, &vec![b'x'; 65_450 - overhead]);
-    let mut transaction = scope.request(huge, flow).await.unwrap();
+    let mut transaction = recorder.request(huge, flow).await.unwrap();
     assert_eq!(failure(&mut transaction).await.kind, TransportErrorKind::TooLarge);
 }

@@ -1,6 +1,6 @@
 //! What the tests share: endpoints on loopback, requests, answers.
 
-use ringback::endpoint::{ClientEvent, ClientTransaction, Config, Endpoint, Incoming, Received, Scope};
+use ringback::endpoint::{ClientEvent, ClientTransaction, Config, Endpoint, Incoming, Received, Recorder};
 use ringback::message::{Builder, Flow, Message, Transport};
 use ringback::syntax::{HeaderName, Method};
 use ringback::transport::{Direction, Record, RecordEvent, TransportError};
@@ -41,11 +41,11 @@ pub(crate) fn options(endpoint: &Endpoint, flow: Flow) -> Message {
     request(endpoint, Method::Options, flow, b"")
 }
 
-/// Sends OPTIONS in a new scope.
-pub(crate) async fn ask(endpoint: &Endpoint, flow: Flow) -> (Scope, ClientTransaction) {
-    let scope = endpoint.scope();
-    let transaction = scope.request(options(endpoint, flow), flow).await.unwrap();
-    (scope, transaction)
+/// Sends OPTIONS in a new recorder.
+pub(crate) async fn ask(endpoint: &Endpoint, flow: Flow) -> (Recorder, ClientTransaction) {
+    let recorder = endpoint.recorder();
+    let transaction = recorder.request(options(endpoint, flow), flow).await.unwrap();
+    (recorder, transaction)
 }
 
 /// The final response, provisional ones left out.

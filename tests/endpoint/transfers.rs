@@ -3,7 +3,7 @@
 use crate::support::config;
 use ringback::endpoint::Endpoint;
 use ringback::endpoint::agent::{
-    Agent, AgentConfig, Arrival, Arrivals, CallHandle, Invitation, MediaSetup, What,
+    Agent, AgentConfig, Arrival, Arrivals, CallEventKind, CallHandle, Invitation, MediaSetup,
 };
 use ringback::media::party_tone;
 use ringback::message::Transport;
@@ -34,7 +34,7 @@ impl Party {
         config.network = Some(Arc::new(network.host([at.ip()])));
         config.seed = Some([number; 32]);
         let (endpoint, incoming) = Endpoint::bind(config).await.unwrap();
-        let (agent, arrivals) = Agent::start(endpoint.scope(), incoming, AgentConfig::default());
+        let (agent, arrivals) = Agent::start(endpoint.recorder(), incoming, AgentConfig::default());
         Party { agent, arrivals, at, tone: party_tone::Party::new(number).unwrap() }
     }
 
@@ -102,7 +102,7 @@ async fn until<T>(call: &mut CallHandle, wanted: impl Fn(Event) -> Option<T>) ->
     let mut seen = Vec::new();
     let search = async {
         while let Some(happened) = call.next().await {
-            if let What::Signal(event) = happened.what {
+            if let CallEventKind::Signal(event) = happened.kind {
                 seen.push(format!("{event:?}"));
                 if let Some(found) = wanted(event) {
                     return Some(found);
@@ -155,7 +155,7 @@ async fn told(call: &mut CallHandle) -> (Vec<u16>, SubscriptionEnd) {
 /// The numbers of the parties that are heard now.
 async fn heard(call: &CallHandle) -> Vec<u8> {
     tokio::time::sleep(Duration::from_secs(1)).await;
-    call.listen_anew().await;
+    call.listen_again().await;
     tokio::time::sleep(Duration::from_secs(2)).await;
     let report = call.report().await.unwrap();
     let heard = report.heard.iter().filter(|(_, time)| *time >= party_tone::LEAST_HEARD);

@@ -30,12 +30,12 @@ async fn a_request_without_an_answer_is_sent_eleven_times_in_32_seconds() {
     let _silent = server.network.unwrap().bind_udp(SERVER.parse().unwrap()).unwrap();
     let flow = client.flow(Transport::Udp, SERVER.parse().unwrap()).await.unwrap();
     let began = Instant::now();
-    let (scope, mut transaction) = ask(&client, flow).await;
+    let (recorder, mut transaction) = ask(&client, flow).await;
     let end = transaction.next().await;
     assert!(matches!(end, Some(ClientEvent::Timeout)), "{end:?}");
     assert_eq!(began.elapsed(), Duration::from_secs(32));
     assert_eq!(transaction.retransmissions(), 10);
-    let sent: Vec<u128> = scope
+    let sent: Vec<u128> = recorder
         .records()
         .iter()
         .filter(|r| matches!(r.event, ringback::transport::RecordEvent::Message { .. }))
@@ -50,14 +50,14 @@ async fn a_request_that_nobody_waits_for_any_more_is_not_sent_again() {
     let (client, _) = Endpoint::bind(client).await.unwrap();
     let _silent = server.network.unwrap().bind_udp(SERVER.parse().unwrap()).unwrap();
     let flow = client.flow(Transport::Udp, SERVER.parse().unwrap()).await.unwrap();
-    let (scope, transaction) = ask(&client, flow).await;
+    let (recorder, transaction) = ask(&client, flow).await;
     tokio::time::sleep(Duration::from_millis(2_000)).await;
     drop(transaction);
     tokio::time::sleep(Duration::from_secs(60)).await;
     let sent = |r: &&ringback::transport::Record| {
         matches!(r.event, ringback::transport::RecordEvent::Message { .. })
     };
-    assert_eq!(scope.records().iter().filter(sent).count(), 3, "at 0, 500 and 1,500 ms");
+    assert_eq!(recorder.records().iter().filter(sent).count(), 3, "at 0, 500 and 1,500 ms");
     assert_eq!(client.stats().clients, 0);
 }
 
@@ -69,14 +69,14 @@ async fn lossy_run(seed: u8) -> (Vec<String>, Vec<Duration>) {
     answer_all(server, incoming);
     let flow = client.flow(Transport::Udp, SERVER.parse().unwrap()).await.unwrap();
     let began = Instant::now().into_std();
-    let scope = client.scope();
+    let recorder = client.recorder();
     for _ in 0..10 {
-        let mut transaction = scope.request(options(&client, flow), flow).await.unwrap();
+        let mut transaction = recorder.request(options(&client, flow), flow).await.unwrap();
         while let Some(event) = transaction.next().await {
             assert!(matches!(event, ClientEvent::Final(_)), "{event:?}");
         }
     }
-    let records = scope.records();
+    let records = recorder.records();
     (ladder(&records), records.iter().map(|r| r.at - began).collect())
 }
 
@@ -161,12 +161,12 @@ async fn stream_run() -> Vec<(String, Duration)> {
     let (server, incoming) = Endpoint::bind(server).await.unwrap();
     answer_all(server.clone(), incoming);
     let began = Instant::now().into_std();
-    let scope = client.scope();
+    let recorder = client.recorder();
     for _ in 0..3 {
-        let flow = scope.flow(Transport::Tcp, SERVER.parse().unwrap()).await.unwrap();
+        let flow = recorder.flow(Transport::Tcp, SERVER.parse().unwrap()).await.unwrap();
         let mut transactions = Vec::new();
         for _ in 0..5 {
-            transactions.push(scope.request(options(&client, flow), flow).await.unwrap());
+            transactions.push(recorder.request(options(&client, flow), flow).await.unwrap());
         }
         for transaction in &mut transactions {
             assert!(matches!(transaction.next().await, Some(ClientEvent::Final(_))));
@@ -174,7 +174,7 @@ async fn stream_run() -> Vec<(String, Duration)> {
         client.disconnect(flow).await.unwrap();
         tokio::time::sleep(Duration::from_millis(100)).await;
     }
-    let records = scope.records();
+    let records = recorder.records();
     ladder(&records).into_iter().zip(records.iter().map(|r| r.at - began)).collect()
 }
 
@@ -196,12 +196,12 @@ async fn a_big_request_waits_once_for_a_host_that_drops_connections() {
     let (client, _) = Endpoint::bind(config).await.unwrap();
     // Nobody is there at all: connecting never ends.
     let flow = client.flow(Transport::Udp, "192.0.2.99:5060".parse().unwrap()).await.unwrap();
-    let scope = client.scope();
+    let recorder = client.recorder();
     let mut took = Vec::new();
     for _ in 0..2 {
         let began = Instant::now();
         let big = request(&client, ringback::syntax::Method::Options, flow, &[b'x'; 1_300]);
-        let transaction = scope.request(big, flow).await.unwrap();
+        let transaction = recorder.request(big, flow).await.unwrap();
         let switch = transaction.switched().unwrap();
         assert!(matches!(switch.outcome, ringback::endpoint::SwitchOutcome::StayedOnUdp(_)), "{switch:?}");
         took.push(began.elapsed());

@@ -99,9 +99,9 @@ async fn f04_the_second_answer_is_left_open() {
         let outcome = with_fault("F04", of, race).await;
         let words = ["answered at once", "alice talks to", "is still up after 5 s, with nobody in it", "F04"];
         fails(&outcome, ("race", "second-answer-left-open", Side::Peer), &words);
-        let round = &outcome.fork().unwrap().rounds[0];
+        let tried = &outcome.fork().unwrap().trials[0];
         // The second of the two, and the third that rings on.
-        assert_eq!((round.released.as_slice(), round.legs_left), ([].as_slice(), 2), "{outcome}");
+        assert_eq!((tried.released.as_slice(), tried.legs_left), ([].as_slice(), 2), "{outcome}");
     }
     // The whole of it: nobody is cancelled either.
     let outcome = with_fault("F04", Of::Group, |fork| fork).await;
@@ -178,7 +178,7 @@ async fn u14_of_several_devices_only_the_latest_is_rung() {
     for name in ["cancel", "race", "refuse"] {
         assert_eq!(step(&outcome, name).verdict, Verdict::NotRun, "{name}\n{outcome}");
     }
-    assert_eq!(outcome.fork().unwrap().rounds[0].winner, Some(2), "{outcome}");
+    assert_eq!(outcome.fork().unwrap().trials[0].winner, Some(2), "{outcome}");
     // Members of a group have one device each.
     let outcome = with_fault("U14", Of::Group, |fork| fork).await;
     assert_eq!(outcome.verdict, Verdict::Pass, "{outcome}");
@@ -190,7 +190,7 @@ async fn u14_an_end_that_is_called_as_another_line_is_told_from_one_that_is_not_
         let outcome = with_fault("U14:line", of, |fork| fork.trials([ForkTrial::Answer])).await;
         let words = ["was called as sip:alice@", "on a phone with several lines another one rings (U14)"];
         fails(&outcome, ("rings", "wrong-line-rang", Side::Peer), &words);
-        assert_eq!(outcome.fork().unwrap().rounds[0].rang.len(), 3, "{outcome}");
+        assert_eq!(outcome.fork().unwrap().trials[0].rang.len(), 3, "{outcome}");
     }
 }
 
@@ -207,7 +207,7 @@ async fn a_trunk_that_is_called_by_the_number_is_no_other_line() {
     let check = Fork::group(&scene.account("alice"), "600", &members).unwrap();
     let outcome = scene.check(check.trials([ForkTrial::Answer])).await;
     assert_eq!((outcome.verdict, errors(&outcome)), (Verdict::Pass, vec![]), "{outcome}");
-    let rung = &outcome.fork().unwrap().rounds[0].rang[0];
+    let rung = &outcome.fork().unwrap().trials[0].rang[0];
     assert!(rung.request_uri.starts_with("sip:600@"), "{outcome}");
 }
 

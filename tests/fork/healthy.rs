@@ -22,8 +22,8 @@ async fn a_group_of_three_is_rung_at_once_and_one_of_them_wins() {
     passes(&outcome);
     let result = outcome.fork().unwrap();
     assert_eq!((result.ends.as_slice(), result.legs_left), (MEMBERS.map(str::to_owned).as_slice(), 0));
-    assert_eq!(result.rounds.len(), 4);
-    let answer = result.round(ForkTrial::Answer).unwrap();
+    assert_eq!(result.trials.len(), 4);
+    let answer = result.trial(ForkTrial::Answer).unwrap();
     assert_eq!(answer.order, Some(RingOrder::Parallel));
     let mut rang: Vec<usize> = answer.rang.iter().map(|rung| rung.end).collect();
     rang.sort_unstable();
@@ -46,12 +46,12 @@ async fn a_group_of_three_is_rung_at_once_and_one_of_them_wins() {
     assert!(
         answer.released.iter().all(|one| one.reasons == ["SIP;cause=200;text=\"Call completed elsewhere\""])
     );
-    let race = result.round(ForkTrial::Race).unwrap();
+    let race = result.trial(ForkTrial::Race).unwrap();
     assert_eq!((race.answered.as_slice(), race.released.len()), ([0, 1].as_slice(), 2));
-    let refuse = result.round(ForkTrial::Refuse).unwrap();
+    let refuse = result.trial(ForkTrial::Refuse).unwrap();
     assert_eq!((refuse.refused.as_slice(), refuse.refusal), ([0].as_slice(), None));
     assert!(refuse.winner.is_some_and(|winner| winner != 0), "{refuse:?}");
-    let mut second = result.round(ForkTrial::SecondCall).unwrap().second_rang.clone();
+    let mut second = result.trial(ForkTrial::SecondCall).unwrap().second_rang.clone();
     second.sort_unstable();
     assert_eq!(second, [0, 1, 2]);
     for name in ["first_ring", "last_ring", "answer", "cancel", "race_release"] {
@@ -68,7 +68,7 @@ async fn a_group_and_devices_are_rung_over_ipv6_by_their_contacts() {
     for check in [scene.group(), scene.devices(3)] {
         let outcome = scene.check(check).await;
         passes(&outcome);
-        let rang = &outcome.fork().unwrap().round(ForkTrial::Answer).unwrap().rang;
+        let rang = &outcome.fork().unwrap().trial(ForkTrial::Answer).unwrap().rang;
         assert!(
             rang.len() == 3 && rang.iter().all(|rung| rung.request_uri.contains("@[2001:db8::7]:")),
             "{outcome}"
@@ -85,7 +85,7 @@ async fn two_and_three_devices_of_one_account_are_rung_at_once_and_each_removes_
         let result = outcome.fork().unwrap();
         assert_eq!(result.ends.len(), number);
         assert_eq!(result.ends[1], "bob#2");
-        let answer = result.round(ForkTrial::Answer).unwrap();
+        let answer = result.trial(ForkTrial::Answer).unwrap();
         assert_eq!((answer.rang.len(), answer.winner), (number, Some(1)), "{outcome}");
         assert_eq!(answer.heard[0], [2]);
         // Each was called by its own Contact.
@@ -101,7 +101,7 @@ async fn members_that_are_rung_one_after_the_other_are_told_with_their_times() {
     let scene = Scene::with(&[], |lab| lab.hunt_group(GROUP, MEMBERS, Duration::from_secs(4))).await;
     let outcome = scene.check(scene.group()).await;
     assert_eq!((outcome.verdict, errors(&outcome)), (Verdict::Pass, vec![]), "{outcome}");
-    let answer = outcome.fork().unwrap().round(ForkTrial::Answer).unwrap();
+    let answer = outcome.fork().unwrap().trial(ForkTrial::Answer).unwrap();
     assert_eq!(answer.order, Some(RingOrder::Serial), "{outcome}");
     let rang: Vec<(usize, u64)> = answer.rang.iter().map(|rung| (rung.end, rung.after.as_secs())).collect();
     assert_eq!(rang, [(0, 0), (1, 4), (2, 8)], "{outcome}");
@@ -109,7 +109,7 @@ async fn members_that_are_rung_one_after_the_other_are_told_with_their_times() {
     assert_eq!((answer.winner, answer.released.as_slice()), (Some(2), [].as_slice()), "{outcome}");
     assert!(step(&outcome, "rings").detail.contains("one after the other"), "{outcome}");
     // The first one refuses, and the next is rung at once.
-    let refuse = outcome.fork().unwrap().round(ForkTrial::Refuse).unwrap();
+    let refuse = outcome.fork().unwrap().trial(ForkTrial::Refuse).unwrap();
     assert_eq!((refuse.refused.as_slice(), refuse.winner), ([0].as_slice(), Some(1)), "{outcome}");
     assert!(refuse.rang[1].after < Duration::from_secs(1), "{outcome}");
     for name in ["cancel", "race"] {
@@ -128,7 +128,7 @@ async fn only_what_is_asked_for_is_tried() {
     let outcome = scene.check(scene.group().trials([ForkTrial::Refuse, ForkTrial::Refuse])).await;
     let steps: Vec<&str> = outcome.steps.iter().map(|step| &*step.name).collect();
     assert_eq!(steps, ["caller", "end-1", "end-2", "end-3", "rings", "refuse"], "{outcome}");
-    assert_eq!(outcome.fork().unwrap().rounds.len(), 1);
+    assert_eq!(outcome.fork().unwrap().trials.len(), 1);
 }
 
 #[tokio::test(start_paused = true)]

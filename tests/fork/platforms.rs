@@ -72,7 +72,7 @@ async fn a_487_that_gets_no_ack_is_a_warning_about_each_that_was_cancelled() {
     assert_eq!(told, wanted, "{outcome}");
     let found = finding(&outcome, "refusal-not-acknowledged");
     assert_eq!((found.severity, found.side), (Severity::Warning, Side::Peer));
-    let released = &outcome.fork().unwrap().rounds[0].released;
+    let released = &outcome.fork().unwrap().trials[0].released;
     assert!(released.len() == 2 && released.iter().all(|one| !one.acknowledged), "{outcome}");
     // An ACK that was lost once comes again, and nothing is said.
     let (mut of_refusals, mut lost) = (self::of_refusals(), 0);

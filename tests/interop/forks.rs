@@ -37,13 +37,13 @@ fn codes(outcome: &Outcome, severity: Severity) -> Vec<&str> {
 fn passed(outcome: &Outcome) -> &ForkResult {
     assert_eq!((outcome.verdict, codes(outcome, Severity::Error)), (Verdict::Pass, vec![]), "{outcome}");
     let result = outcome.fork().unwrap();
-    assert_eq!((result.rounds.len(), result.legs_left), (4, 0), "{outcome}");
+    assert_eq!((result.trials.len(), result.legs_left), (4, 0), "{outcome}");
     result
 }
 
 fn all_rounds_are_right(outcome: &Outcome, ends: usize) {
     let result = passed(outcome);
-    let answer = result.round(ForkTrial::Answer).unwrap();
+    let answer = result.trial(ForkTrial::Answer).unwrap();
     assert_eq!((answer.rang.len(), answer.order), (ends, Some(RingOrder::Parallel)), "{outcome}");
     assert_eq!((answer.winner, answer.heard[0].as_slice()), (Some(0), [1].as_slice()), "{outcome}");
     let silent = |(party, heard): (usize, &Vec<usize>)| party < 2 || heard.is_empty();
@@ -53,15 +53,15 @@ fn all_rounds_are_right(outcome: &Outcome, ends: usize) {
         assert_eq!((&*one.by, one.acknowledged), ("CANCEL", true), "{outcome}");
         assert_eq!(one.reasons, ["SIP;cause=200;text=\"Call completed elsewhere\""], "{outcome}");
     }
-    let race = result.round(ForkTrial::Race).unwrap();
+    let race = result.trial(ForkTrial::Race).unwrap();
     assert_eq!((race.answered.len(), race.released.len()), (2, ends - 1), "{outcome}");
     let winner = race.winner.unwrap();
     assert_eq!(race.heard[0], [winner + 1], "{outcome}");
     assert_eq!(race.heard.iter().filter(|heard| !heard.is_empty()).count(), 2, "{outcome}");
-    let refuse = result.round(ForkTrial::Refuse).unwrap();
+    let refuse = result.trial(ForkTrial::Refuse).unwrap();
     assert_eq!((refuse.refusal, refuse.refused.len()), (None, 1), "{outcome}");
     assert!(refuse.winner.is_some_and(|winner| !refuse.refused.contains(&winner)), "{outcome}");
-    assert_eq!(result.round(ForkTrial::SecondCall).unwrap().second_rang.len(), ends, "{outcome}");
+    assert_eq!(result.trial(ForkTrial::SecondCall).unwrap().second_rang.len(), ends, "{outcome}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -97,7 +97,7 @@ async fn of_two_answers_that_both_reach_the_caller_it_keeps_one() {
         assert_eq!(outcome.verdict, Verdict::Pass, "{outcome}");
         let race = outcome.facts.iter().find(|fact| fact.name == "race");
         if race.is_some_and(|race| race.value.contains("with BYE by the caller")) {
-            let released = &outcome.fork().unwrap().rounds[0].released[0];
+            let released = &outcome.fork().unwrap().trials[0].released[0];
             assert_eq!((&*released.by, released.acknowledged), ("BYE", true), "{outcome}");
             return;
         }
@@ -122,7 +122,7 @@ async fn a_486_ends_its_own_branch_and_a_603_the_whole_call() {
             devices(&kamailio, 3, Transport::Udp).trials([ForkTrial::Refuse]).refuses_with(status).unwrap();
         let outcome = check(&kamailio, fork).await;
         assert_eq!(outcome.verdict, Verdict::Pass, "{outcome}");
-        let round = &outcome.fork().unwrap().rounds[0];
+        let round = &outcome.fork().unwrap().trials[0];
         assert_eq!((round.refusal, round.winner.is_some()), (refusal, winner), "{outcome}");
     }
 }

@@ -1,7 +1,7 @@
 //! Plain calls between two devices.
 
 use crate::phone::{BOB, Phone, Scene, user, wait};
-use ringback::endpoint::agent::What;
+use ringback::endpoint::agent::CallEventKind;
 use ringback::message::Transport;
 use ringback::sdp::Direction;
 use ringback::sim::User;
@@ -106,10 +106,9 @@ async fn nobody_calls_without_the_password_and_nowhere_else_than_to_a_number() {
     "wrong".clone_into(&mut scene.alice.password);
     let mut refused = scene.alice.dial("bob").await;
     assert_eq!(refused.until_over().await.0, Some(407));
-    let challenges = refused
-        .seen
-        .iter()
-        .filter(|(_, what)| matches!(what, What::Response(response) if response.status() == Some(407)));
+    let challenges = refused.seen.iter().filter(
+        |(_, what)| matches!(what, CallEventKind::Response(response) if response.status() == Some(407)),
+    );
     assert_eq!(challenges.count(), 2, "{}", refused.story());
     let mallory = Phone::new(&scene.network, "mallory", "192.0.2.66").await;
     assert_eq!(mallory.dial("bob").await.until_over().await.0, Some(403));

@@ -23,7 +23,7 @@ async fn register(phone: &Phone, contact: &str) {
     loop {
         match registration.poll_output().unwrap() {
             Output::Send(request) => {
-                let mut transaction = phone.agent.scope().request(request, flow).await.unwrap();
+                let mut transaction = phone.agent.recorder().request(request, flow).await.unwrap();
                 let answer = loop {
                     match transaction.next().await.unwrap() {
                         ClientEvent::Final(response) => break response.message,

@@ -1,9 +1,9 @@
 //! What faults do to digits, as the far end sees it on the wire and names it.
 
 use crate::phone::{Call, Scene, wait};
-use ringback::endpoint::agent::What;
+use ringback::endpoint::agent::CallEventKind;
 use ringback::media::digit::{Digit, parse_digits};
-use ringback::media::dtmf::{By, Defect, Expected, Judged, Observation, Way, judge};
+use ringback::media::dtmf::{By, Comparison, Defect, DtmfMethod, Expected, Observation, judge};
 use ringback::media::rtp::Packet;
 use ringback::media::stream;
 use ringback::media::telephone_event::Payload;
@@ -25,7 +25,7 @@ struct Came {
 }
 
 struct Heard {
-    judged: Judged,
+    judged: Comparison,
     events: Vec<Came>,
     /// SSRC and sequence numbers of the voice.
     voice: Vec<(u32, u16)>,
@@ -36,10 +36,10 @@ fn seen(call: &Call) -> Vec<Observation> {
     call.seen
         .iter()
         .filter_map(|(at, what)| match what {
-            What::Media(stream::Event::Observed(observation)) => Some(observation.clone()),
-            What::Signal(Event::InfoReceived { content_type, body, .. }) => {
+            CallEventKind::Media(stream::Event::Observed(observation)) => Some(observation.clone()),
+            CallEventKind::Signal(Event::InfoReceived { content_type, body, .. }) => {
                 let info = DtmfInfo::parse(content_type, body)?;
-                Some(Observation::new(Way::Info, info.digit, at.into_std(), info.duration))
+                Some(Observation::new(DtmfMethod::Info, info.digit, at.into_std(), info.duration))
             }
             _ => None,
         })
@@ -51,12 +51,12 @@ async fn press(scene: &mut Scene, digits: &str) -> Heard {
     let (alice, mut bob) = scene.call().await;
     bob.watch(300).await;
     let keys = parse_digits(digits).unwrap();
-    alice.handle.media(stream::Command::digits(keys, Way::Rfc4733)).await;
+    alice.handle.media(stream::Command::digits(keys, DtmfMethod::Rfc4733)).await;
     bob.watch(digits.len() as u64 * 200 + 1_500).await;
     let (mut events, mut voice) = (Vec::new(), Vec::new());
     let report = bob.handle.report().await.unwrap();
     let plan = report.plan.unwrap();
-    for record in scene.bob.agent.scope().take_media().0 {
+    for record in scene.bob.agent.recorder().take_media().0 {
         let Ok(packet) = Packet::parse(&record.bytes) else { continue };
         if record.direction != Direction::Received || record.is_rtcp {
             continue;
@@ -75,7 +75,7 @@ async fn press(scene: &mut Scene, digits: &str) -> Heard {
         });
     }
     let digits: Vec<Digit> = digits.chars().filter_map(Digit::from_char).collect();
-    let mut expected = Expected::new(Way::Rfc4733, digits, Duration::from_millis(100));
+    let mut expected = Expected::new(DtmfMethod::Rfc4733, digits, Duration::from_millis(100));
     expected.payload_type = plan.receive_telephone_event.map(|event| event.payload_type);
     expected.around.spans = report.voice.spans;
     Heard { judged: judge(&expected, &seen(&bob)), events, voice }
@@ -116,9 +116,11 @@ async fn d01_nobody_offers_or_answers_telephone_event() {
         assert_eq!((plan.send_telephone_event, plan.receive_telephone_event), (None, None));
     }
     let keys = parse_digits("1").unwrap();
-    alice.handle.media(stream::Command::digits(keys, Way::Rfc4733)).await;
+    alice.handle.media(stream::Command::digits(keys, DtmfMethod::Rfc4733)).await;
     alice.watch(100).await;
-    let unsupported = |what: &What| matches!(what, What::Media(stream::Event::Unsupported(Way::Rfc4733)));
+    let unsupported = |what: &CallEventKind| {
+        matches!(what, CallEventKind::Media(stream::Event::Unsupported(DtmfMethod::Rfc4733)))
+    };
     assert!(alice.seen.iter().any(|(_, what)| unsupported(what)));
 }
 
@@ -149,7 +151,7 @@ async fn d04_tones_or_an_info_come_beside_each_event() {
     for (fault, by) in [("D04", By::InBand), ("D04:info", By::Info)] {
         let heard = with_fault(fault, "1122").await;
         let doubled = each(4, |position| Defect::Doubled { position, by });
-        assert_eq!((heard.judged.defects, heard.judged.way), (doubled, Some(Way::Rfc4733)), "{fault}");
+        assert_eq!((heard.judged.defects, heard.judged.way), (doubled, Some(DtmfMethod::Rfc4733)), "{fault}");
     }
 }
 
@@ -225,7 +227,7 @@ async fn info(fault: &str, content_type: &str) -> (Option<u16>, String, String, 
     let answered = alice.until("answer", |event| matches!(event, Event::InfoAnswered { .. })).await;
     let Event::InfoAnswered { status, .. } = answered else { panic!() };
     bob.watch(500).await;
-    let records = scene.alice.agent.scope().records();
+    let records = scene.alice.agent.recorder().records();
     let answer = records.iter().rev().find_map(|record| match &record.event {
         RecordEvent::Message { direction: Direction::Received, bytes, .. } => {
             let text = String::from_utf8_lossy(bytes).into_owned();
@@ -262,7 +264,7 @@ async fn d11_to_d13_info_is_refused_or_goes_no_further() {
 async fn d16_after_a_re_invite_there_are_no_events_any_more() {
     let mut scene = Scene::new(&["D16"], |lab| lab).await;
     let (mut alice, mut bob) = scene.call().await;
-    let digits = || stream::Command::digits(parse_digits("15").unwrap(), Way::Rfc4733);
+    let digits = || stream::Command::digits(parse_digits("15").unwrap(), DtmfMethod::Rfc4733);
     alice.handle.media(digits()).await;
     bob.watch(1_000).await;
     assert_eq!(seen(&bob).len(), 2, "good before");

@@ -2,8 +2,8 @@
 
 use crate::phone::{Call, wait};
 use crate::transfers::{Office, answer, far, gone, is_over, legs, press};
-use ringback::endpoint::agent::What;
-use ringback::media::dtmf::Way;
+use ringback::endpoint::agent::CallEventKind;
+use ringback::media::dtmf::DtmfMethod;
 use ringback::media::stream;
 use ringback::ua::call::Command;
 
@@ -12,9 +12,11 @@ async fn with_codes(faults: &[&str]) -> Office {
 }
 
 /// The digits that a phone was sent, by this way.
-fn digits(call: &Call, way: Way) -> String {
+fn digits(call: &Call, way: DtmfMethod) -> String {
     let observed = call.seen.iter().filter_map(|(_, what)| match what {
-        What::Media(stream::Event::Observed(seen)) if seen.way == way => seen.digit.map(|d| d.character()),
+        CallEventKind::Media(stream::Event::Observed(seen)) if seen.way == way => {
+            seen.digit.map(|d| d.character())
+        }
         _ => None,
     });
     observed.collect()
@@ -22,7 +24,7 @@ fn digits(call: &Call, way: Way) -> String {
 
 /// Does it hear something that is no party's tone?
 async fn hears_music(call: &Call) -> bool {
-    call.handle.listen_anew().await;
+    call.handle.listen_again().await;
     let before = call.handle.report().await.unwrap().audible;
     wait(500).await;
     let report = call.handle.report().await.unwrap();
@@ -32,7 +34,7 @@ async fn hears_music(call: &Call) -> bool {
 
 #[tokio::test(start_paused = true)]
 async fn a_consultation_lets_the_one_wait_with_music_and_ends_with_the_hang_up() {
-    for way in [Way::Rfc4733, Way::Info] {
+    for way in [DtmfMethod::Rfc4733, DtmfMethod::Info] {
         let mut office = with_codes(&[]).await;
         let (mut alice, mut bob) = office.call().await;
         press(&alice, "*2203#", way).await;
@@ -63,9 +65,9 @@ async fn a_code_ends_the_consultation_as_well() {
     })
     .await;
     let (mut alice, bob) = office.call().await;
-    press(&alice, "*2203", Way::Rfc4733).await;
+    press(&alice, "*2203", DtmfMethod::Rfc4733).await;
     let carol = answer(&mut office.carol).await;
-    press(&alice, "*3", Way::Rfc4733).await;
+    press(&alice, "*3", DtmfMethod::Rfc4733).await;
     alice.until_over().await;
     wait(500).await;
     assert_eq!((bob.hears().await, carol.hears().await), (vec![2], vec![1]));
@@ -76,7 +78,7 @@ async fn who_hangs_up_while_it_rings_leaves_the_other_to_the_answer() {
     for answers in [true, false] {
         let mut office = with_codes(&[]).await;
         let (alice, mut bob) = office.call().await;
-        press(&alice, "*2203#", Way::Rfc4733).await;
+        press(&alice, "*2203#", DtmfMethod::Rfc4733).await;
         let mut carol = office.carol.take().await;
         carol.handle.command(Command::Ring { status: 180, media: false }).await;
         wait(500).await;
@@ -100,7 +102,7 @@ async fn a_consultation_that_fails_or_is_left_by_the_target_gives_the_other_one_
     for (number, status) in [("203", Some(486)), ("203", None), ("999", None)] {
         let mut office = with_codes(&[]).await;
         let (alice, bob) = office.call().await;
-        press(&alice, &format!("*2{number}#"), Way::Rfc4733).await;
+        press(&alice, &format!("*2{number}#"), DtmfMethod::Rfc4733).await;
         match status {
             Some(status) => office.carol.invited().await.refuse(status).await,
             None if number == "203" => {
@@ -120,7 +122,7 @@ async fn a_consultation_that_fails_or_is_left_by_the_target_gives_the_other_one_
 async fn one_who_waits_may_hang_up_and_the_consultation_goes_on() {
     let mut office = with_codes(&[]).await;
     let (mut alice, bob) = office.call().await;
-    press(&alice, "*2203#", Way::Rfc4733).await;
+    press(&alice, "*2203#", DtmfMethod::Rfc4733).await;
     let carol = answer(&mut office.carol).await;
     bob.handle.hang_up(None).await;
     wait(500).await;
@@ -133,11 +135,11 @@ async fn one_who_waits_may_hang_up_and_the_consultation_goes_on() {
 #[tokio::test(start_paused = true)]
 async fn x23_keys_are_passed_on_or_vanish_and_nothing_follows() {
     for (fault, way, heard) in [
-        ("X23", Way::Rfc4733, "##203#"),
-        ("X23", Way::Info, "##203#"),
-        ("X23:rfc4733", Way::Rfc4733, "##203#"),
-        ("X23:info", Way::Info, "##203#"),
-        ("X23:swallowed", Way::Rfc4733, "##"),
+        ("X23", DtmfMethod::Rfc4733, "##203#"),
+        ("X23", DtmfMethod::Info, "##203#"),
+        ("X23:rfc4733", DtmfMethod::Rfc4733, "##203#"),
+        ("X23:info", DtmfMethod::Info, "##203#"),
+        ("X23:swallowed", DtmfMethod::Rfc4733, "##"),
     ] {
         let mut office = with_codes(&[fault]).await;
         let (alice, mut bob) = office.call().await;
@@ -149,7 +151,7 @@ async fn x23_keys_are_passed_on_or_vanish_and_nothing_follows() {
             }
             _ => None,
         });
-        let arrived = if way == Way::Info { infos.collect() } else { digits(&bob, way) };
+        let arrived = if way == DtmfMethod::Info { infos.collect() } else { digits(&bob, way) };
         assert_eq!(arrived, heard, "{fault}");
         assert_eq!((alice.hears().await, bob.hears().await), (vec![1], vec![0]), "{fault}");
         assert_eq!(legs(&office).await, ["alice", "bob"]);
@@ -158,7 +160,7 @@ async fn x23_keys_are_passed_on_or_vanish_and_nothing_follows() {
 
 #[tokio::test(start_paused = true)]
 async fn x23_of_one_way_leaves_the_other_way_to_ask() {
-    for (fault, way) in [("X23:rfc4733", Way::Info), ("X23:info", Way::Rfc4733)] {
+    for (fault, way) in [("X23:rfc4733", DtmfMethod::Info), ("X23:info", DtmfMethod::Rfc4733)] {
         let mut office = with_codes(&[fault]).await;
         let (alice, mut bob) = office.call().await;
         press(&alice, "##203#", way).await;
@@ -172,7 +174,7 @@ async fn x23_of_one_way_leaves_the_other_way_to_ask() {
 async fn x18_the_hang_up_ends_the_consultation_with_everybody_in_it() {
     let mut office = with_codes(&["X18"]).await;
     let (alice, mut bob) = office.call().await;
-    press(&alice, "*2203#", Way::Rfc4733).await;
+    press(&alice, "*2203#", DtmfMethod::Rfc4733).await;
     let mut carol = answer(&mut office.carol).await;
     wait(500).await;
     assert!(!is_over(&bob));

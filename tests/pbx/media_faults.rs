@@ -1,7 +1,7 @@
 //! What faults do to the voice: one-way audio, holds that are answered wrongly, packets of another length, early media.
 
 use crate::phone::{Call, Phone, Scene, wait};
-use ringback::endpoint::agent::What;
+use ringback::endpoint::agent::CallEventKind;
 use ringback::media::g711::Law;
 use ringback::media::goertzel::Bank;
 use ringback::media::rtp::Packet;
@@ -11,7 +11,7 @@ use std::time::Duration;
 
 /// What came to a phone as voice so far.
 fn received(phone: &Phone) -> Vec<(u32, u16, Vec<i16>)> {
-    let records = phone.agent.scope().take_media().0;
+    let records = phone.agent.recorder().take_media().0;
     let received = records.iter().filter(|record| record.direction == Direction::Received && !record.is_rtcp);
     received
         .filter_map(|record| {
@@ -25,7 +25,7 @@ fn received(phone: &Phone) -> Vec<(u32, u16, Vec<i16>)> {
 
 /// The direction in the last description that a phone received in an answer.
 fn answered_direction(phone: &Phone) -> String {
-    let records = phone.agent.scope().records();
+    let records = phone.agent.recorder().records();
     let body = records.iter().rev().find_map(|record| match &record.event {
         RecordEvent::Message { direction: Direction::Received, bytes, .. } => {
             let text = String::from_utf8_lossy(bytes).into_owned();
@@ -150,8 +150,7 @@ async fn h12_early_media_is_announced_and_silent() {
     let bob = scene.bob.take().await;
     bob.handle.command(Command::Ring { status: 180, media: false }).await;
     alice.until("early media", |event| matches!(event, Event::EarlyMedia { .. })).await;
-    let is_183 =
-        |what: &What| matches!(what, What::Response(m) if m.status() == Some(183) && !m.body().is_empty());
+    let is_183 = |what: &CallEventKind| matches!(what, CallEventKind::Response(m) if m.status() == Some(183) && !m.body().is_empty());
     assert!(alice.seen.iter().any(|(_, what)| is_183(what)));
     bob.handle.command(Command::Ring { status: 183, media: true }).await;
     alice.watch(5_000).await;

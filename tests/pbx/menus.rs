@@ -1,9 +1,9 @@
 //! Voice menus.
 
 use crate::phone::{Call, Scene, wait};
-use ringback::endpoint::agent::What;
+use ringback::endpoint::agent::CallEventKind;
 use ringback::media::digit::parse_digits;
-use ringback::media::dtmf::Way;
+use ringback::media::dtmf::DtmfMethod;
 use ringback::media::stream;
 use ringback::sdp::Codec;
 use ringback::sim::{Ivr, LabBuilder, Link};
@@ -19,9 +19,9 @@ fn with(ivr: Ivr) -> impl FnOnce(LabBuilder) -> LabBuilder {
     move |lab| lab.ivr(ivr)
 }
 
-async fn press(call: &mut Call, digits: &str, way: Way) {
+async fn press(call: &mut Call, digits: &str, way: DtmfMethod) {
     let keys = parse_digits(digits).unwrap();
-    if way == Way::Info {
+    if way == DtmfMethod::Info {
         for digit in digits.chars().filter(|c| *c != ',') {
             let body = format!("Signal={digit}\r\nDuration=100\r\n").into_bytes();
             let content_type = "application/dtmf-relay".to_owned();
@@ -35,7 +35,7 @@ async fn press(call: &mut Call, digits: &str, way: Way) {
 
 #[tokio::test(start_paused = true)]
 async fn digits_by_every_way_ring_who_they_stand_for() {
-    for way in [Way::Rfc4733, Way::InBand, Way::Info] {
+    for way in [DtmfMethod::Rfc4733, DtmfMethod::InBand, DtmfMethod::Info] {
         let mut scene = Scene::new(&[], with(menu())).await;
         let mut alice = scene.alice.dial("700").await;
         alice.until_answered().await;
@@ -59,13 +59,13 @@ async fn digits_by_every_way_ring_who_they_stand_for() {
 
 #[tokio::test(start_paused = true)]
 async fn a_way_that_is_not_configured_is_not_heard() {
-    let scene = Scene::new(&[], with(menu().ways([Way::Rfc4733]))).await;
+    let scene = Scene::new(&[], with(menu().ways([DtmfMethod::Rfc4733]))).await;
     let mut alice = scene.alice.dial("700").await;
     alice.until_answered().await;
-    press(&mut alice, "9", Way::InBand).await;
+    press(&mut alice, "9", DtmfMethod::InBand).await;
     alice.watch(1_000).await;
     assert!(alice.hears().await.is_empty());
-    press(&mut alice, "9", Way::Rfc4733).await;
+    press(&mut alice, "9", DtmfMethod::Rfc4733).await;
     alice.watch(1_500).await;
     assert_eq!(alice.hears().await, [0], "the echo number");
 }
@@ -75,7 +75,7 @@ async fn wrong_digits_and_silence_end_with_bye() {
     let scene = Scene::new(&[], with(menu())).await;
     let mut alice = scene.alice.dial("700").await;
     alice.until_answered().await;
-    press(&mut alice, "5,5,5", Way::Rfc4733).await;
+    press(&mut alice, "5,5,5", DtmfMethod::Rfc4733).await;
     let (_, reasons) = alice.until_over().await;
     assert!(reasons[0].contains("no digits"), "{reasons:?}");
     assert!(alice.began.elapsed().as_secs() < 5, "three wrong choices");
@@ -97,7 +97,7 @@ async fn a_menu_far_away_hangs_up_once() {
     alice.until_over().await;
     alice.watch(1_000).await;
     let byes = alice.seen.iter().filter(|(_, what)| match what {
-        What::Request(request) => request.method() == Some(Method::Bye),
+        CallEventKind::Request(request) => request.method() == Some(Method::Bye),
         _ => false,
     });
     assert_eq!(byes.count(), 1);
@@ -109,7 +109,7 @@ async fn early_media_plays_the_prompt_and_takes_digits() {
     let scene = Scene::new(&[], with(menu().early_media())).await;
     let mut alice = scene.alice.dial("700").await;
     alice.until("early media", |event| matches!(event, Event::EarlyMedia { .. })).await;
-    press(&mut alice, "9", Way::Rfc4733).await;
+    press(&mut alice, "9", DtmfMethod::Rfc4733).await;
     alice.until_answered().await;
     alice.watch(500).await;
     assert_eq!(alice.hears().await, [0]);
@@ -124,7 +124,7 @@ async fn a_menu_tells_why_nobody_answers() {
     let mut scene = Scene::new(&[], with(menu())).await;
     let mut alice = scene.alice.dial("700").await;
     alice.until_answered().await;
-    press(&mut alice, "12#", Way::Rfc4733).await;
+    press(&mut alice, "12#", DtmfMethod::Rfc4733).await;
     let bob = scene.bob.take().await;
     bob.handle.command(Command::Refuse { status: 486, reason: None }).await;
     assert_eq!(alice.until_over().await.1, ["SIP;cause=486"]);
@@ -136,25 +136,25 @@ async fn the_digit_that_chose_is_not_heard_by_who_is_rung() {
     let alice = scene.alice.dial_as("700", |config| config.local.codecs = vec![Codec::Pcmu]).await;
     let mut alice = alice;
     alice.until_answered().await;
-    press(&mut alice, "12#", Way::Rfc4733).await;
+    press(&mut alice, "12#", DtmfMethod::Rfc4733).await;
     // He answers while the last digit is still being sent.
     let mut bob = scene.bob.take().await;
     bob.handle.command(Command::Answer).await;
     bob.until_answered().await;
     bob.watch(1_500).await;
     let is_tone = |event: &stream::Event| matches!(event, stream::Event::ToneHeard { .. });
-    let events = bob.seen.iter().filter(|(_, what)| matches!(what, What::Media(event) if !is_tone(event)));
+    let events =
+        bob.seen.iter().filter(|(_, what)| matches!(what, CallEventKind::Media(event) if !is_tone(event)));
     assert_eq!(events.count(), 0, "{}", bob.story());
     assert_eq!(bob.handle.report().await.unwrap().plan.unwrap().codec, Codec::Pcmu, "the caller's codec");
-    press(&mut alice, "5", Way::Rfc4733).await;
+    press(&mut alice, "5", DtmfMethod::Rfc4733).await;
     bob.watch(1_000).await;
-    let digit =
-        |what: &What| matches!(what, What::Media(stream::Event::Observed(seen)) if seen.way == Way::Rfc4733);
+    let digit = |what: &CallEventKind| matches!(what, CallEventKind::Media(stream::Event::Observed(seen)) if seen.way == DtmfMethod::Rfc4733);
     assert_eq!(bob.seen.iter().filter(|(_, what)| digit(what)).count(), 1, "later ones are");
 }
 
 /// Presses 9, the echo number, and says whether it is reached.
-async fn reaches_echo(ivr: Ivr, way: Way) -> bool {
+async fn reaches_echo(ivr: Ivr, way: DtmfMethod) -> bool {
     let scene = Scene::new(&[], with(ivr)).await;
     let mut alice = scene.alice.dial("700").await;
     alice.until_answered().await;
@@ -169,12 +169,12 @@ async fn d17_digits_in_early_media_are_lost_and_those_after_the_answer_are_not()
     let scene = Scene::new(&[], with(late())).await;
     let mut alice = scene.alice.dial("700").await;
     alice.until("early media", |event| matches!(event, Event::EarlyMedia { .. })).await;
-    press(&mut alice, "9", Way::Rfc4733).await;
+    press(&mut alice, "9", DtmfMethod::Rfc4733).await;
     alice.watch(3_000).await;
     assert!(alice.hears().await.is_empty() && !alice.signals().any(|e| matches!(e, Event::Answered(_))));
     alice.until_answered().await;
     assert_eq!(alice.began.elapsed().as_secs(), 8);
-    assert!(reaches_echo(late(), Way::Rfc4733).await);
+    assert!(reaches_echo(late(), DtmfMethod::Rfc4733).await);
 
     let scene = Scene::new(&[], with(menu().fault("D17:never").unwrap())).await;
     let mut alice = scene.alice.dial("700").await;
@@ -195,9 +195,9 @@ async fn faults_of_a_menu_keep_digits_from_it() {
         ("N12", false, false),
     ] {
         let faulty = || menu().fault(fault).unwrap();
-        assert_eq!(reaches_echo(faulty(), Way::Rfc4733).await, events, "{fault}");
+        assert_eq!(reaches_echo(faulty(), DtmfMethod::Rfc4733).await, events, "{fault}");
         if fault != "N12" {
-            assert_eq!(reaches_echo(faulty(), Way::Info).await, info, "{fault}");
+            assert_eq!(reaches_echo(faulty(), DtmfMethod::Info).await, info, "{fault}");
         }
     }
 }
@@ -215,7 +215,7 @@ async fn doubled_and_merged_digits_lead_elsewhere() {
         let scene = Scene::new(&[], with(menu(fault))).await;
         let mut alice = scene.alice.dial("700").await;
         alice.until_answered().await;
-        press(&mut alice, digits, Way::Rfc4733).await;
+        press(&mut alice, digits, DtmfMethod::Rfc4733).await;
         alice.watch(5_000).await;
         assert_eq!(alice.hears().await == [0], echo, "{fault} {digits}");
     }

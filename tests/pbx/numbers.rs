@@ -1,15 +1,15 @@
 //! Echo and announcement.
 
 use crate::phone::{Scene, wait};
-use ringback::endpoint::agent::What;
+use ringback::endpoint::agent::CallEventKind;
 use ringback::media::digit::{Digit, parse_digits};
-use ringback::media::dtmf::Way;
+use ringback::media::dtmf::DtmfMethod;
 use ringback::media::stream;
 use ringback::ua::call::{Command, Event};
 
-fn digits(call: &crate::phone::Call, way: Way) -> String {
+fn digits(call: &crate::phone::Call, way: DtmfMethod) -> String {
     let observed = call.seen.iter().filter_map(|(_, what)| match what {
-        What::Media(stream::Event::Observed(seen)) if seen.way == way => seen.digit,
+        CallEventKind::Media(stream::Event::Observed(seen)) if seen.way == way => seen.digit,
         _ => None,
     });
     observed.map(Digit::character).collect()
@@ -22,7 +22,7 @@ async fn echo_sends_back_voice_and_digits_of_every_way() {
     alice.until_answered().await;
     wait(500).await;
     assert_eq!(alice.hears().await, [0]);
-    for way in [Way::Rfc4733, Way::InBand] {
+    for way in [DtmfMethod::Rfc4733, DtmfMethod::InBand] {
         alice.handle.media(stream::Command::digits(parse_digits("15#").unwrap(), way)).await;
         alice.watch(2_000).await;
         assert_eq!(digits(&alice, way), "15#", "{way}");
@@ -48,7 +48,7 @@ async fn the_announcement_hangs_up_by_itself() {
     alice.until_answered().await;
     assert_eq!(alice.until_over().await, (None, vec![]));
     let told = alice.seen.iter().find_map(|(_, what)| match what {
-        What::LastReport(report) => Some(report.received.received),
+        CallEventKind::LastReport(report) => Some(report.received.received),
         _ => None,
     });
     assert!(told.unwrap() > 130, "{told:?} packets: not even 2.7 s");

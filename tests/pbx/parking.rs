@@ -2,7 +2,7 @@
 
 use crate::phone::{Call, wait};
 use crate::transfers::{Office, answer, done, follow, gone, legs, notify, press, talk, to, told};
-use ringback::media::dtmf::Way;
+use ringback::media::dtmf::DtmfMethod;
 use ringback::sim::LabBuilder;
 use std::time::Duration;
 
@@ -13,7 +13,7 @@ async fn with_orbit(faults: &[&str], more: impl FnOnce(LabBuilder) -> LabBuilder
 /// Whose tones are heard in half a second, and is there another sound?
 async fn hears_music(call: &mut Call) -> bool {
     call.watch(200).await;
-    call.handle.listen_anew().await;
+    call.handle.listen_again().await;
     let before = call.handle.report().await.unwrap().audible;
     call.watch(500).await;
     let report = call.handle.report().await.unwrap();
@@ -27,7 +27,7 @@ async fn a_call_that_is_sent_to_a_place_waits_with_music_and_is_fetched_there() 
         let mut office = with_orbit(&[], |lab| lab).await;
         let (mut alice, mut bob) = office.call().await;
         if by_keys {
-            press(&alice, "##701#", Way::Rfc4733).await;
+            press(&alice, "##701#", DtmfMethod::Rfc4733).await;
         } else {
             alice.handle.refer(to("701")).await;
             assert_eq!(told(&mut alice).await, (vec![100, 200], done()));
@@ -117,7 +117,7 @@ async fn x05_a_transfer_to_a_place_destroys_the_call_by_refer_and_by_keys() {
         let mut office = with_orbit(&["X05"], |lab| lab).await;
         let (mut alice, mut bob) = office.call().await;
         if by_keys {
-            press(&alice, "##701#", Way::Rfc4733).await;
+            press(&alice, "##701#", DtmfMethod::Rfc4733).await;
         } else {
             alice.handle.refer(to("701")).await;
             assert_eq!(told(&mut alice).await, (vec![100, 404], done()));

@@ -2,7 +2,7 @@
 
 use ringback::auth::Credentials;
 use ringback::endpoint::agent::{
-    Agent, AgentConfig, Arrival, Arrivals, CallHandle, Interceptor, Invitation, MediaSetup, What,
+    Agent, AgentConfig, Arrival, Arrivals, CallEventKind, CallHandle, Interceptor, Invitation, MediaSetup,
 };
 use ringback::endpoint::{Config, Endpoint};
 use ringback::media::party_tone::Party;
@@ -99,7 +99,7 @@ impl Phone {
         config.tcp = vec![(ip(at), 5060).into()];
         config.seed = Some([name.len() as u8 + name.as_bytes()[0]; 32]);
         let (endpoint, incoming) = Endpoint::bind(config).await.unwrap();
-        let (agent, arrivals) = Agent::start(endpoint.scope(), incoming, agent);
+        let (agent, arrivals) = Agent::start(endpoint.recorder(), incoming, agent);
         Phone {
             name: name.to_owned(),
             agent,
@@ -183,7 +183,7 @@ impl Phone {
 /// A call of a phone, with all that was seen of it so far.
 pub(crate) struct Call {
     pub(crate) handle: CallHandle,
-    pub(crate) seen: Vec<(tokio::time::Instant, What)>,
+    pub(crate) seen: Vec<(tokio::time::Instant, CallEventKind)>,
     pub(crate) invite: Option<Message>,
     pub(crate) began: tokio::time::Instant,
 }
@@ -197,7 +197,7 @@ impl Call {
     pub(crate) async fn watch(&mut self, millis: u64) {
         let until = tokio::time::Instant::now() + Duration::from_millis(millis);
         while let Ok(Some(happened)) = tokio::time::timeout_at(until, self.handle.next()).await {
-            self.seen.push((tokio::time::Instant::from_std(happened.at), happened.what));
+            self.seen.push((tokio::time::Instant::from_std(happened.at), happened.kind));
         }
         tokio::time::sleep_until(until).await;
     }
@@ -207,8 +207,8 @@ impl Call {
         loop {
             let next = tokio::time::timeout(Duration::from_secs(400), self.handle.next()).await;
             let Ok(Some(happened)) = next else { panic!("no {what} after {}", self.story()) };
-            self.seen.push((tokio::time::Instant::from_std(happened.at), happened.what));
-            if let Some((_, What::Signal(event))) = self.seen.last()
+            self.seen.push((tokio::time::Instant::from_std(happened.at), happened.kind));
+            if let Some((_, CallEventKind::Signal(event))) = self.seen.last()
                 && is(event)
             {
                 return event.clone();
@@ -233,7 +233,7 @@ impl Call {
     pub(crate) fn signals(&self) -> impl Iterator<Item = &Event> {
         self.seen
             .iter()
-            .filter_map(|(_, what)| if let What::Signal(event) = what { Some(event) } else { None })
+            .filter_map(|(_, what)| if let CallEventKind::Signal(event) = what { Some(event) } else { None })
     }
 
     /// Everything but media, for a test that fails.
@@ -242,11 +242,11 @@ impl Call {
             .iter()
             .map(|(at, what)| {
                 let said = match what {
-                    What::Request(message) | What::Response(message) => {
+                    CallEventKind::Request(message) | CallEventKind::Response(message) => {
                         let text = String::from_utf8_lossy(message.as_bytes());
                         text.lines().next().unwrap_or_default().to_owned()
                     }
-                    What::Rtp(_) | What::Media(_) => return String::new(),
+                    CallEventKind::Rtp(_) | CallEventKind::Media(_) => return String::new(),
                     other => format!("{other:?}").chars().take(160).collect(),
                 };
                 format!("\n{:>8} ms {said}", at.duration_since(self.began).as_millis())
@@ -256,7 +256,7 @@ impl Call {
 
     /// Whose tone is heard in the next 300 ms.
     pub(crate) async fn hears(&self) -> Vec<u8> {
-        self.handle.listen_anew().await;
+        self.handle.listen_again().await;
         wait(300).await;
         let report = self.handle.report().await.unwrap_or_default();
         report.hears_now.into_iter().map(Party::number).collect()

@@ -1,7 +1,7 @@
 //! What faults do to the signalling of calls: timers, extensions, ACK, CANCEL.
 
 use crate::phone::{Call, Phone, Scene, wait};
-use ringback::endpoint::agent::What;
+use ringback::endpoint::agent::CallEventKind;
 use ringback::message::Message;
 use ringback::syntax::{HeaderName, Limits};
 use ringback::transport::{Direction, RecordEvent};
@@ -16,7 +16,7 @@ fn header(message: &Message, name: HeaderName) -> String {
 fn responses(call: &Call, status: u16) -> Vec<&Message> {
     let mut found = Vec::new();
     for (_, what) in &call.seen {
-        if let What::Response(response) = what
+        if let CallEventKind::Response(response) = what
             && response.status() == Some(status)
         {
             found.push(response);
@@ -28,7 +28,7 @@ fn responses(call: &Call, status: u16) -> Vec<&Message> {
 /// Messages that a phone sent or received, with the time in seconds.
 fn messages(phone: &Phone, which: Direction, began: tokio::time::Instant) -> Vec<(f64, Message)> {
     let parsed = |bytes: &bytes::Bytes| Message::parse(bytes.clone(), &Limits::default()).unwrap();
-    let records = phone.agent.scope().records();
+    let records = phone.agent.recorder().records();
     records
         .iter()
         .filter_map(|record| match &record.event {

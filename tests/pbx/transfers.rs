@@ -1,9 +1,9 @@
 //! Transfers by REFER, carried out by the PBX or passed on, and Replaces.
 
 use crate::phone::{ALICE, BOB, Call, Phone, user, wait};
-use ringback::endpoint::agent::{Intercepted, Interceptor, What};
+use ringback::endpoint::agent::{CallEventKind, Intercepted, Interceptor};
 use ringback::media::digit::{Key, parse_digits};
-use ringback::media::dtmf::Way;
+use ringback::media::dtmf::DtmfMethod;
 use ringback::media::stream;
 use ringback::message::Message;
 use ringback::sim::{Lab, LabBuilder, User};
@@ -59,7 +59,7 @@ pub(crate) async fn talk(from: &Phone, to: &mut Phone) -> (Call, Call) {
     let mut caller = from.dial(&to.name).await;
     let called = answer(to).await;
     caller.until_answered().await;
-    called.handle.listen_anew().await;
+    called.handle.listen_again().await;
     (caller, called)
 }
 
@@ -381,9 +381,9 @@ async fn a_refer_that_is_relayed_is_carried_out_by_the_other_phone() {
 }
 
 /// Presses keys by this way.
-pub(crate) async fn press(call: &Call, digits: &str, way: Way) {
+pub(crate) async fn press(call: &Call, digits: &str, way: DtmfMethod) {
     let keys = parse_digits(digits).unwrap();
-    if way == Way::Rfc4733 {
+    if way == DtmfMethod::Rfc4733 {
         call.handle.media(stream::Command::digits(keys, way)).await;
         return;
     }
@@ -398,7 +398,9 @@ pub(crate) async fn press(call: &Call, digits: &str, way: Way) {
 
 #[tokio::test(start_paused = true)]
 async fn keys_transfer_blindly_too_and_the_number_is_not_heard_by_the_other() {
-    for (digits, way) in [("##203#", Way::Rfc4733), ("##203", Way::Rfc4733), ("##203#", Way::Info)] {
+    for (digits, way) in
+        [("##203#", DtmfMethod::Rfc4733), ("##203", DtmfMethod::Rfc4733), ("##203#", DtmfMethod::Info)]
+    {
         let mut office = Office::new(&[], |lab| lab.transfer_code("##")).await;
         let (mut alice, mut bob) = office.call().await;
         press(&alice, digits, way).await;
@@ -406,11 +408,11 @@ async fn keys_transfer_blindly_too_and_the_number_is_not_heard_by_the_other() {
         carol.handle.command(Command::Ring { status: 180, media: false }).await;
         bob.watch(1_000).await;
         let heard = bob.seen.iter().filter_map(|(_, what)| match what {
-            What::Media(stream::Event::Observed(seen)) => seen.digit.map(|digit| digit.character()),
+            CallEventKind::Media(stream::Event::Observed(seen)) => seen.digit.map(|digit| digit.character()),
             _ => None,
         });
         let heard: String = heard.collect();
-        if way == Way::Rfc4733 {
+        if way == DtmfMethod::Rfc4733 {
             assert_eq!(heard, "##", "the code, but not the number");
         }
         assert_eq!((alice.hears().await, bob.hears().await), (vec![1], vec![0]), "until carol answers");
@@ -427,7 +429,7 @@ async fn keys_transfer_blindly_too_and_the_number_is_not_heard_by_the_other() {
 async fn keys_that_lead_nowhere_leave_the_call_as_it_was() {
     let mut office = Office::new(&[], |lab| lab.transfer_code("##")).await;
     let (alice, bob) = office.call().await;
-    press(&alice, "##999#", Way::Rfc4733).await;
+    press(&alice, "##999#", DtmfMethod::Rfc4733).await;
     wait(3_000).await;
     assert_eq!((alice.hears().await, bob.hears().await), (vec![1], vec![0]));
     assert_eq!(legs(&office).await, ["alice", "bob"]);
@@ -435,11 +437,13 @@ async fn keys_that_lead_nowhere_leave_the_call_as_it_was() {
 
 /// When each NOTIFY and BYE of a call came, in order; of a NOTIFY what it tells.
 fn farewell(call: &Call) -> Vec<(tokio::time::Instant, String)> {
-    let of_interest = |(at, what): &(tokio::time::Instant, What)| match what {
-        What::Request(request) if request.method() == Some(Method::Notify) => {
+    let of_interest = |(at, what): &(tokio::time::Instant, CallEventKind)| match what {
+        CallEventKind::Request(request) if request.method() == Some(Method::Notify) => {
             Some((*at, String::from_utf8_lossy(request.body()).trim().to_owned()))
         }
-        What::Request(request) if request.method() == Some(Method::Bye) => Some((*at, "BYE".to_owned())),
+        CallEventKind::Request(request) if request.method() == Some(Method::Bye) => {
+            Some((*at, "BYE".to_owned()))
+        }
         _ => None,
     };
     call.seen.iter().filter_map(of_interest).collect()

@@ -1,7 +1,7 @@
 //! Faults of the transport (R15, T, N04) as a phone meets them that never registers, and calls.
 
 use crate::phone::{ALICE, Call, Scene, user};
-use ringback::endpoint::agent::What;
+use ringback::endpoint::agent::CallEventKind;
 use ringback::message::Transport::{self, Tcp, Udp};
 use ringback::ua::call::{Command, Event};
 
@@ -16,8 +16,8 @@ async fn calls_the_echo(fault: &str, transport: Transport) -> (Scene, Call) {
 }
 
 fn statuses(call: &Call) -> Vec<u16> {
-    let status = |(_, what): &(_, What)| match what {
-        What::Response(response) => response.status(),
+    let status = |(_, what): &(_, CallEventKind)| match what {
+        CallEventKind::Response(response) => response.status(),
         _ => None,
     };
     call.seen.iter().filter_map(status).collect()
@@ -114,7 +114,7 @@ async fn a_connection_that_is_closed_or_lost_after_a_200_is_so_in_calls() {
     for (fault, closed) in [("T12", true), ("T12:lost", true), ("T12:60", false)] {
         let (scene, call) = calls_the_echo(fault, Tcp).await;
         assert!(is_up(&call), "{fault}: {}", call.story());
-        let records = format!("{:?}", scene.alice.agent.scope().records());
+        let records = format!("{:?}", scene.alice.agent.recorder().records());
         assert_eq!(records.contains("closed by the peer"), closed, "{fault}: {}", call.story());
     }
 }

@@ -12,7 +12,7 @@ fn hold() -> Hold {
     Hold::between(&account("alice"), &account("bob")).time(ms(1_000))
 }
 
-fn digits(method: DtmfMethod) -> Dtmf {
+fn digits(method: impl Into<Option<DtmfMethod>>) -> Dtmf {
     Dtmf::between(&account("alice"), &account("bob")).digits("12").unwrap().method(method)
 }
 
@@ -66,7 +66,7 @@ async fn a_provisional_answer_alone_is_told_as_that_for_every_request() {
     // Where the hold is on the way to something else.
     for outcome in [
         answering("INVITE", 100, "Trying", "").asked(transfer(TransferKind::Attended)).await,
-        answering("INVITE", 100, "Trying", "").asked(digits(DtmfMethod::All)).await,
+        answering("INVITE", 100, "Trying", "").asked(digits(None)).await,
     ] {
         says(&outcome, &["provisional answer", "no final one"]);
         says_nothing_of(&outcome, LOST);
@@ -90,7 +90,7 @@ async fn what_was_refused_more_than_once_is_told_as_that() {
     for outcome in [
         refusing().asked(hold()).await,
         refusing().asked(transfer(TransferKind::Attended)).await,
-        refusing().asked(digits(DtmfMethod::All)).await,
+        refusing().asked(digits(None)).await,
     ] {
         says(&outcome, &["491 Request Pending", "twice|times in"]);
         says_nothing_of(&outcome, LOST);

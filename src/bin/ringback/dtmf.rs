@@ -5,6 +5,7 @@ use crate::dial::{DialOptions, dialled};
 use crate::exit::{Exit, Failure};
 use crate::probe::duration;
 use ringback::check::{Dtmf, DtmfMethod};
+use ringback::error::{Argument, Error, Problem};
 use ringback::media::stream::Timing;
 use std::time::Duration;
 
@@ -36,8 +37,8 @@ struct SentOptions {
     #[arg(long, default_value = "0123456789*#ABCD")]
     digits: String,
     /// How they are sent: rfc4733, info, inband or all [default: all; for a menu rfc4733].
-    #[arg(long, value_name = "METHOD")]
-    method: Option<DtmfMethod>,
+    #[arg(long, value_name = "METHOD", value_parser = method)]
+    method: Option<Methods>,
     /// The account that the menu at --dial must ring.
     #[arg(long, value_name = "B", requires = "dial")]
     expect_ring: Option<String>,
@@ -96,16 +97,20 @@ pub(crate) async fn run(arguments: Arguments) -> Result<Exit, Failure> {
     };
     check = dialled!(check, arguments.call).digits(&arguments.sent.digits)?.prompt(arguments.sent.prompt);
     if let Some(method) = arguments.sent.method {
-        if method == DtmfMethod::All && arguments.sent.expect_ring.is_some() {
+        let only = method.only();
+        if only.is_none() && arguments.sent.expect_ring.is_some() {
             let problem = "--method all: a menu is given its digits once; name rfc4733, info or inband";
             return Err(Failure::usage(problem));
         }
-        if let (DtmfMethod::Info | DtmfMethod::InBand, Some(_)) = (method, arguments.sent.volume) {
+        if let (Some(method @ (DtmfMethod::Info | DtmfMethod::InBand)), Some(_)) =
+            (only, arguments.sent.volume)
+        {
             return Err(Failure::usage(format!(
-                "--volume is the level of digits by RFC 4733, and --method {method} sends none; leave one of them out"
+                "--volume is the level of digits by RFC 4733, and --method {} sends none; leave one of them out",
+                method.as_str()
             )));
         }
-        check = check.method(method);
+        check = check.method(only);
     }
     let timing = Timing {
         on: arguments.sent.on,
@@ -115,6 +120,30 @@ pub(crate) async fn run(arguments: Arguments) -> Result<Exit, Failure> {
     };
     check = check.timing(timing);
     arguments.asking.ask(check, ends).await
+}
+
+/// The methods that --method names.
+#[derive(Debug, Clone, Copy)]
+enum Methods {
+    All,
+    Only(DtmfMethod),
+}
+
+impl Methods {
+    fn only(self) -> Option<DtmfMethod> {
+        match self {
+            Methods::All => None,
+            Methods::Only(method) => Some(method),
+        }
+    }
+}
+
+fn method(text: &str) -> Result<Methods, Error> {
+    if text.eq_ignore_ascii_case("all") {
+        return Ok(Methods::All);
+    }
+    let known = DtmfMethod::ALL.map(DtmfMethod::as_str).into_iter().chain(["all"]);
+    text.parse().map(Methods::Only).map_err(|_| Error::usage(Argument::Method, text, Problem::unknown(known)))
 }
 
 fn level(text: &str) -> Result<u8, String> {

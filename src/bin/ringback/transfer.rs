@@ -184,11 +184,6 @@ pub(crate) async fn run(arguments: Arguments) -> Result<Exit, Failure> {
         check = check.park(place)?;
     }
     if let Some(code) = &arguments.transfer.by_keys {
-        if arguments.transfer.method == DtmfMethod::All {
-            return Err(Failure::usage(
-                "--method all: the keys of a transfer are pressed once; name rfc4733, info or inband",
-            ));
-        }
         let mut code = FeatureCode::new(code)?.method(arguments.transfer.method);
         // The users of the embedded network have names, and numbers beside them.
         let known = arguments.asking.ends.embedded().then(|| embedded::number_of(&arguments.c)).flatten();

@@ -1,12 +1,12 @@
 //! The course of the check: which step follows which, and what is written down of the call.
 
 use super::{A, B, Call, delivery, facts};
+use crate::check::judge::announcement::{self, Announcement};
 use crate::check::judge::audio::{self, Hearing};
 use crate::check::judge::described::{Described, Passed};
-use crate::check::judge::play::{self, Played};
 use crate::check::judged::StepVerdict;
-use crate::check::scene::trace::What;
-use crate::check::scene::{Cast, Course, Dial, Ends, Expect, JoinedLegs, Role, Scene, Step, Stopped};
+use crate::check::scene::trace::MessageKind;
+use crate::check::scene::{Course, Dial, Ends, Expect, JoinedLegs, Parties, Role, Scene, Step, Stopped};
 use crate::check::{Interrupted, MetricValue};
 use crate::media::stream::Command;
 use crate::message::reason_phrase;
@@ -30,17 +30,17 @@ impl Course for Call {
         }
     }
 
-    fn cast(&self) -> Cast<'_> {
+    fn parties(&self) -> Parties<'_> {
         match &self.callee {
-            Some(callee) => Cast::pair(&self.a, callee, &self.options),
+            Some(callee) => Parties::pair(&self.a, callee, &self.options),
             None => {
                 let caller = Role::new("party-a", &self.a, self.options.caller()).quiet();
-                Cast::new(&self.options, [caller])
+                Parties::new(&self.options, [caller])
             }
         }
     }
 
-    async fn play(&self, scene: &mut Scene<'_>, (): &mut ()) -> Step {
+    async fn run(&self, scene: &mut Scene<'_>, (): &mut ()) -> Step {
         let played = self.talk(scene).await;
         facts::write_down(self, scene);
         played
@@ -189,7 +189,7 @@ impl Call {
         let time = ended.unwrap_or(now).saturating_duration_since(began).min(whole);
         let time = if is_whole { whole } else { time };
         scene.run.metric("played", MetricValue::Duration(time));
-        Ok(play::judge(&Played { whole, time, is_whole, is_over: ended.is_some() }))
+        Ok(announcement::judge(&Announcement { whole, time, is_whole, is_over: ended.is_some() }))
     }
 
     /// All went well.
@@ -213,7 +213,7 @@ fn sign(scene: &Scene<'_>, caller: usize) -> String {
     match scene.seen(caller).progress.iter().find(|(_, status, _)| *status >= 180) {
         Some((_, status, _)) => {
             // Early media is told after the response that brings it.
-            let first = trace.received(What::Response(Method::Invite, 180, 199));
+            let first = trace.received(MessageKind::Response(Method::Invite, 180, 199));
             let described = first.is_some_and(|entry| !entry.message.body().is_empty());
             let early = if described { " with early media" } else { "" };
             format!("{status} {}{early} after {delay:.2} s", reason_phrase(*status))

@@ -3,7 +3,7 @@
 use super::{B, Call};
 use crate::check::judge::setup::{self, answerer};
 use crate::check::scene::Scene;
-use crate::check::scene::trace::{Trace, What, header};
+use crate::check::scene::trace::{MessageKind, Trace, header};
 use crate::check::{Finding, MetricValue, Run, Severity, Side};
 use crate::sdp::MediaPlan;
 use crate::syntax::{HeaderName, Method};
@@ -24,7 +24,7 @@ pub(super) fn write_down(call: &Call, scene: &mut Scene<'_>) {
         facts.extend(rejection.reasons.iter().map(|reason| ("reason", reason.clone())));
         facts.extend(rejection.warnings.iter().map(|warning| ("warning", warning.clone())));
     }
-    if let Some(answer) = trace.received(What::Response(Method::Invite, 200, 299)) {
+    if let Some(answer) = trace.received(MessageKind::Response(Method::Invite, 200, 299)) {
         facts.push(("answered-by", answerer(&answer.message)));
         facts.push(("answered-as", header(&answer.message, HeaderName::PAssertedIdentity)));
         facts.push(("session-expires", header(&answer.message, HeaderName::SessionExpires)));

@@ -5,7 +5,7 @@ use crate::check::MetricValue;
 use crate::check::judge::cancel::{self, Cancelled};
 use crate::check::judge::setup::Wanted;
 use crate::check::judged::StepVerdict;
-use crate::check::scene::{Cast, Course, Dial, Expect, JoinedLegs, Scene, Seen, Step};
+use crate::check::scene::{Course, Dial, Expect, JoinedLegs, Parties, Scene, Seen, Step};
 use std::time::Duration;
 
 /// Time for the other phone to hear of it.
@@ -20,11 +20,11 @@ impl Course for Cancel {
         vec!["party-a", "party-b", "ring", "cancel"]
     }
 
-    fn cast(&self) -> Cast<'_> {
-        Cast::pair(&self.a, &self.b, &self.options)
+    fn parties(&self) -> Parties<'_> {
+        Parties::pair(&self.a, &self.b, &self.options)
     }
 
-    async fn play(&self, scene: &mut Scene<'_>, (): &mut ()) -> Step {
+    async fn run(&self, scene: &mut Scene<'_>, (): &mut ()) -> Step {
         let dial = Dial::direct(self.options.target(self.b.aor()), self.options.wait);
         let mark = scene.begin("ring");
         scene.expect(1, Expect::ring());

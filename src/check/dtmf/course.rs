@@ -3,14 +3,15 @@
 mod menu;
 mod phase;
 
-use super::{Dtmf, DtmfMethod, Question};
+use super::{Dtmf, Question};
 use crate::check::judge::audio;
 use crate::check::judge::change;
 use crate::check::judge::digits::{self, DigitsVerdict, Fate, Pressed};
 use crate::check::judged::StepVerdict;
-use crate::check::scene::{Cast, Change, Course, Dial, JoinedLegs, Mark, Scene, Step, Stopped};
+use crate::check::scene::{Change, Course, Dial, JoinedLegs, Mark, Parties, Scene, Step, Stopped};
 use crate::check::{DtmfResult, Finding, MetricValue, Run, Severity, Side, Verdict};
 use crate::media::digit::Digit;
+use crate::media::dtmf::DtmfMethod;
 use crate::ua::call::{Command, Hold};
 use std::time::Duration;
 
@@ -36,7 +37,7 @@ impl Course for Dtmf {
             Question::Between => {
                 steps.push(audio::A_TO_B.step);
                 steps.extend(self.methods().iter().map(|method| method.as_str()));
-                steps.extend((self.method == DtmfMethod::All).then_some(AFTER_HOLD));
+                steps.extend((self.method.is_none()).then_some(AFTER_HOLD));
             }
             Question::Routing => steps.extend(["digits", "ring", "hears"]),
         }
@@ -44,11 +45,11 @@ impl Course for Dtmf {
         steps
     }
 
-    fn cast(&self) -> Cast<'_> {
-        Cast::pair(&self.a, &self.b, &self.options)
+    fn parties(&self) -> Parties<'_> {
+        Parties::pair(&self.a, &self.b, &self.options)
     }
 
-    async fn play(&self, scene: &mut Scene<'_>, results: &mut Vec<DtmfResult>) -> Step {
+    async fn run(&self, scene: &mut Scene<'_>, results: &mut Vec<DtmfResult>) -> Step {
         if self.question == Question::Routing {
             return self.menu(scene).await;
         }
@@ -122,12 +123,12 @@ impl Methods<'_, '_, '_> {
             self.scene.run.conclude(format!("all digits arrive by {}", good.join(", ")));
         }
         match self.dtmf.method {
-            DtmfMethod::All if good.contains(&DtmfMethod::Rfc4733.as_str()) => self.after_hold().await,
-            DtmfMethod::All => {
+            None if good.contains(&DtmfMethod::Rfc4733.as_str()) => self.after_hold().await,
+            None => {
                 self.scene.run.skip(AFTER_HOLD, "digits by RFC 4733 were not good before");
                 Ok(())
             }
-            _ => Ok(()),
+            Some(_) => Ok(()),
         }
     }
 
@@ -162,7 +163,7 @@ impl Methods<'_, '_, '_> {
 
     async fn press(&mut self, method: DtmfMethod) -> Pressed {
         let owed = std::mem::take(&mut self.owed);
-        let pressed = phase::run(self.dtmf, self.scene, self.legs, method.way(), owed).await;
+        let pressed = phase::run(self.dtmf, self.scene, self.legs, method, owed).await;
         self.owed = pressed.owed(&digits::judge(&pressed, true));
         pressed
     }

@@ -20,64 +20,12 @@ use super::scene::{CallOptions, Press, call_options, perform};
 use super::{Account, Check, Run, yields};
 use crate::error::{Argument, Error, Problem};
 use crate::media::digit::{Digit, DigitsError, Key, parse_digits};
-use crate::media::dtmf::Way;
+use crate::media::dtmf::DtmfMethod;
 use crate::media::stream::Timing;
-use std::fmt;
-use std::str::FromStr;
 use std::time::Duration;
 
 /// The most digits and pauses of one check.
 pub const MAX_KEYS: usize = 64;
-
-/// How digits are sent.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum DtmfMethod {
-    /// Telephone events in RTP (RFC 4733).
-    Rfc4733,
-    /// SIP INFO, `application/dtmf-relay`; where that is refused with 415, `application/dtmf` too.
-    Info,
-    /// Two tones in the audio.
-    InBand,
-    /// One after the other in one call, and RFC 4733 once more after a hold.
-    All,
-}
-
-impl DtmfMethod {
-    /// `rfc4733`, `info`, `inband`, `all`.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            DtmfMethod::Rfc4733 => "rfc4733",
-            DtmfMethod::Info => "info",
-            DtmfMethod::InBand => "inband",
-            DtmfMethod::All => "all",
-        }
-    }
-
-    pub(super) fn way(self) -> Way {
-        match self {
-            DtmfMethod::Rfc4733 | DtmfMethod::All => Way::Rfc4733,
-            DtmfMethod::Info => Way::Info,
-            DtmfMethod::InBand => Way::InBand,
-        }
-    }
-}
-
-impl fmt::Display for DtmfMethod {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(self.as_str())
-    }
-}
-
-impl FromStr for DtmfMethod {
-    type Err = Error;
-
-    fn from_str(text: &str) -> Result<DtmfMethod, Error> {
-        let all = [DtmfMethod::Rfc4733, DtmfMethod::Info, DtmfMethod::InBand, DtmfMethod::All];
-        all.into_iter()
-            .find(|method| method.as_str().eq_ignore_ascii_case(text))
-            .ok_or_else(|| Error::usage(Argument::Method, text, Problem::unknown(all)))
-    }
-}
 
 /// What is wrong with keys that cannot be pressed.
 pub(in crate::check) fn not_pressed(error: DigitsError) -> Problem {
@@ -103,7 +51,8 @@ pub struct Dtmf {
     pub(super) b: Account,
     pub(super) question: Question,
     pub(super) keys: Vec<Key>,
-    pub(super) method: DtmfMethod,
+    /// `None`: all of them.
+    pub(super) method: Option<DtmfMethod>,
     pub(super) timing: Timing,
     pub(super) prompt: Duration,
     options: CallOptions,
@@ -120,7 +69,7 @@ pub(super) enum Question {
 impl Dtmf {
     /// From `a` to `b`. [default: all sixteen digits by all methods]
     pub fn between(a: &Account, b: &Account) -> Dtmf {
-        Dtmf::new(a, b, Question::Between, DtmfMethod::All)
+        Dtmf::new(a, b, Question::Between, None)
     }
 
     /// `a` calls the menu at `number` (a number of its platform, or a SIP URI) and gives it digits; `b` must ring. [default: by RFC 4733]
@@ -128,10 +77,10 @@ impl Dtmf {
     /// # Errors
     /// [`Error::Usage`] for a number that cannot be dialled.
     pub fn routing(a: &Account, number: &str, b: &Account) -> Result<Dtmf, Error> {
-        Dtmf::new(a, b, Question::Routing, DtmfMethod::Rfc4733).dial(number)
+        Dtmf::new(a, b, Question::Routing, Some(DtmfMethod::Rfc4733)).dial(number)
     }
 
-    fn new(a: &Account, b: &Account, question: Question, method: DtmfMethod) -> Dtmf {
+    fn new(a: &Account, b: &Account, question: Question, method: Option<DtmfMethod>) -> Dtmf {
         Dtmf {
             a: a.clone(),
             b: b.clone(),
@@ -157,10 +106,12 @@ impl Dtmf {
         Ok(self)
     }
 
-    /// How they are sent.
+    /// How they are sent: by this method alone, or (`None`) by all in one call, one after the other, and by RFC 4733 once more after a hold. A menu
+    /// is given its digits once: there `None` is RFC 4733. INFO goes as `application/dtmf-relay`; where that is refused with 415, as
+    /// `application/dtmf` too.
     #[must_use]
-    pub fn method(mut self, method: DtmfMethod) -> Dtmf {
-        self.method = method;
+    pub fn method(mut self, method: impl Into<Option<DtmfMethod>>) -> Dtmf {
+        self.method = method.into();
         self
     }
 
@@ -197,14 +148,16 @@ impl Dtmf {
 
     /// The methods of one call, in their order.
     fn methods(&self) -> &[DtmfMethod] {
-        match &self.method {
-            DtmfMethod::All => &[DtmfMethod::Rfc4733, DtmfMethod::Info, DtmfMethod::InBand],
-            one => std::slice::from_ref(one),
-        }
+        self.method.as_ref().map_or(&DtmfMethod::ALL, std::slice::from_ref)
     }
 
-    /// All keys once, by this way.
-    pub(super) fn press(&self, way: Way) -> Press<'_> {
+    /// The only method, or the first of all.
+    fn first_method(&self) -> DtmfMethod {
+        self.method.unwrap_or(DtmfMethod::Rfc4733)
+    }
+
+    /// All keys once, by this method.
+    pub(super) fn press(&self, way: DtmfMethod) -> Press<'_> {
         Press { keys: &self.keys, way, timing: self.timing }
     }
 }
@@ -228,17 +181,17 @@ impl Check for Dtmf {
     }
 
     fn time_limit(&self) -> Option<Duration> {
-        let rounds = if self.method == DtmfMethod::All { 4 } else { 1 };
+        let times = if self.method.is_none() { 4 } else { 1 };
         Some(self.options.time_limit.unwrap_or(
             self.options.wait * 2
-                + (self.press(self.method.way()).time() * 2 + course::LONGEST) * rounds
+                + (self.press(self.first_method()).time() * 2 + course::LONGEST) * times
                 + Duration::from_secs(30),
         ))
     }
 
     fn least_time(&self) -> Option<Duration> {
-        let each = self.press(self.method.way()).time();
-        let methods = if self.method == DtmfMethod::All { 3 } else { 1 };
+        let each = self.press(self.first_method()).time();
+        let methods = self.methods().len() as u32;
         let prompt = if self.question == Question::Routing { self.prompt } else { Duration::ZERO };
         Some(prompt + each * methods)
     }

@@ -9,8 +9,8 @@ mod trials;
 use super::{Fork, MAX_FORK_ENDS};
 use crate::check::judge::fork;
 use crate::check::judged::StepVerdict;
-use crate::check::scene::{Cast, Course, Dial, Mark, Role, Scene, Step, Stopped};
-use crate::check::{ForkResult, ForkRound, ForkTrial, RingOrder, Run, Severity, Verdict};
+use crate::check::scene::{Course, Dial, Mark, Parties, Role, Scene, Step, Stopped};
+use crate::check::{ForkResult, ForkTrial, ForkTrialResult, RingOrder, Run, Severity, Verdict};
 use std::time::{Duration, Instant};
 
 /// The caller's number among the parties; the ends follow it.
@@ -43,7 +43,7 @@ impl Course for Fork {
         steps
     }
 
-    fn cast(&self) -> Cast<'_> {
+    fn parties(&self) -> Parties<'_> {
         let (caller, callee) = (self.options.caller(), self.options.callee());
         let ends = self
             .ends
@@ -52,10 +52,10 @@ impl Course for Fork {
             .map(|(account, step)| Role { is_device: self.one_account, ..Role::new(step, account, callee) });
         let second = self.second().map(|account| Role::new("second-caller", account, caller));
         let first = Role::new("caller", &self.caller, caller);
-        Cast::new(&self.options, [first].into_iter().chain(ends).chain(second))
+        Parties::new(&self.options, [first].into_iter().chain(ends).chain(second))
     }
 
-    async fn play(&self, scene: &mut Scene<'_>, result: &mut Self::Result) -> Step {
+    async fn run(&self, scene: &mut Scene<'_>, result: &mut Self::Result) -> Step {
         let result = result.insert(ForkResult {
             target: self.target().to_owned(),
             caller: self.caller.name().to_owned(),
@@ -93,12 +93,18 @@ struct Calling {
     invited: Vec<usize>,
     /// When an end answered.
     answered: Instant,
-    result: ForkRound,
+    result: ForkTrialResult,
 }
 
 impl Calling {
     fn new(trial: ForkTrial, now: Instant) -> Calling {
-        Calling { caller: 0, from: 0, invited: Vec::new(), answered: now, result: ForkRound::new(trial) }
+        Calling {
+            caller: 0,
+            from: 0,
+            invited: Vec::new(),
+            answered: now,
+            result: ForkTrialResult::new(trial),
+        }
     }
 }
 
@@ -125,9 +131,9 @@ impl<'c, 's, 'r> Trials<'c, 's, 'r> {
             }
             self.call = Calling::new(trial, self.scene.run.now());
             let rang = self.try_it(trial, number == 0).await;
-            let tried = std::mem::replace(&mut self.call.result, ForkRound::new(trial));
+            let tried = std::mem::replace(&mut self.call.result, ForkTrialResult::new(trial));
             result.legs_left += tried.legs_left;
-            result.rounds.push(tried);
+            result.trials.push(tried);
             if number == 0 && !rang {
                 return Err(Stopped::because("nobody was rung"));
             }

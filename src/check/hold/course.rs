@@ -5,7 +5,7 @@ use super::Hold;
 use crate::check::judge::hold::Holding;
 use crate::check::judge::{change, hold};
 use crate::check::judged::StepVerdict;
-use crate::check::scene::{Cast, Change, Course, Dial, Ends, JoinedLegs, Scene, Seen, Step};
+use crate::check::scene::{Change, Course, Dial, Ends, JoinedLegs, Parties, Scene, Seen, Step};
 use crate::check::{HeardOnHold, HoldResult, MetricValue, Run};
 use crate::ua::call::Command;
 use std::time::Duration;
@@ -31,11 +31,11 @@ impl Course for Hold {
         vec!["party-a", "party-b", "call", "before", "hold", "held", "resume", "after", "hang-up"]
     }
 
-    fn cast(&self) -> Cast<'_> {
-        Cast::pair(&self.a, &self.b, &self.options)
+    fn parties(&self) -> Parties<'_> {
+        Parties::pair(&self.a, &self.b, &self.options)
     }
 
-    async fn play(&self, scene: &mut Scene<'_>, result: &mut Self::Result) -> Step {
+    async fn run(&self, scene: &mut Scene<'_>, result: &mut Self::Result) -> Step {
         let dial = Dial::direct(self.options.target(self.b.aor()), self.options.wait);
         let legs = scene.call(&dial, RING).await?;
         let result = result.insert(HoldResult {
@@ -159,7 +159,7 @@ impl Hold {
         let legs = [holder, held];
         let mut before = Vec::new();
         for leg in legs {
-            scene.leg_mut(leg).listen_anew().await;
+            scene.leg_mut(leg).listen_again().await;
             before.push(scene.leg(leg).report().await);
         }
         let over = |ends: &Ends| legs.iter().any(|leg| ends.seen(*leg).is_none_or(Seen::is_over));

@@ -3,7 +3,7 @@
 use super::request::{Reply, RequestEnd};
 use crate::check::judged::StepVerdict;
 use crate::check::scene::Seen;
-use crate::check::scene::trace::{Trace, What};
+use crate::check::scene::trace::{MessageKind, Trace};
 use crate::check::{Finding, Severity, Side, Verdict};
 use crate::syntax::Method;
 use crate::ua::call::{By, Cause};
@@ -57,7 +57,7 @@ pub(in crate::check) fn too_late(callee_name: &str, caller: &Seen, callee: &Seen
 /// The caller has given up.
 pub(in crate::check) fn judge(cancelled: &Cancelled<'_>) -> StepVerdict {
     let Cancelled { callee_name, trace, callee, .. } = cancelled;
-    let crossed = trace.received(What::Response(Method::Invite, 200, 299)).is_some();
+    let crossed = trace.received(MessageKind::Response(Method::Invite, 200, 299)).is_some();
     if crossed {
         return StepVerdict::open(
             "answer-crossed-cancel",
@@ -68,7 +68,7 @@ pub(in crate::check) fn judge(cancelled: &Cancelled<'_>) -> StepVerdict {
             "run it again; let it ring shorter (--ring-for) if a mailbox takes the call then",
         );
     }
-    let Some(sent) = trace.sent(What::Request(Method::Cancel)) else {
+    let Some(sent) = trace.sent(MessageKind::Request(Method::Cancel)) else {
         return StepVerdict::open(
             "cancel-not-sent",
             Side::Peer,
@@ -126,7 +126,7 @@ pub(in crate::check) const UNMATCHED_ADVICE: &str = "platform: a CANCEL has Requ
 
 /// What became of the CANCEL that we sent.
 fn sent_cancel(trace: &Trace) -> RequestEnd {
-    let sent = trace.sent(What::Request(Method::Cancel));
+    let sent = trace.sent(MessageKind::Request(Method::Cancel));
     sent.and_then(|sent| trace.request_end(true, Method::Cancel, sent.at)).unwrap_or_default()
 }
 
@@ -179,11 +179,11 @@ pub(in crate::check) fn given_up(
     waited: Duration,
 ) -> (StepVerdict, Option<Finding>) {
     let pass = StepVerdict::pass(format!("the call of {who} is over"));
-    if trace.sent(What::Request(Method::Cancel)).is_none() {
+    if trace.sent(MessageKind::Request(Method::Cancel)).is_none() {
         return (pass, None);
     }
     let seconds = waited.as_secs();
-    let answered = trace.received_last(What::Response(Method::Cancel, 200, 699));
+    let answered = trace.received_last(MessageKind::Response(Method::Cancel, 200, 699));
     let status = answered.and_then(|entry| entry.message.status());
     if trace.has_final() {
         let late = (waited > LATE).then(|| {

@@ -13,7 +13,7 @@ use super::refusal;
 use crate::check::display::Took;
 use crate::check::judged::StepVerdict;
 use crate::check::scene::Seen;
-use crate::check::{Finding, ForkResult, ForkRound, ForkRung, RingOrder, Severity, Side, Verdict};
+use crate::check::{Finding, ForkResult, ForkRung, ForkTrialResult, RingOrder, Severity, Side, Verdict};
 use std::time::Duration;
 
 /// The group or devices that are called as one, in words. Parties have numbers: the caller 0, then the ends, then a second caller.
@@ -86,16 +86,20 @@ fn fate(group: &Group<'_>, caller: &Seen) -> String {
 
 /// The whole check in one sentence, where all went well.
 pub(in crate::check) fn done(group: &Group<'_>, result: &ForkResult) -> String {
-    let first = result.rounds.first();
+    let first = result.trials.first();
     let rang = first.map_or(0, |trial| trial.rang.len());
     let order = first.and_then(|trial| trial.order).map_or("", order);
-    let winner = result.rounds.iter().find_map(|trial| trial.winner);
+    let winner = result.trials.iter().find_map(|trial| trial.winner);
     let won = winner.map(|end| format!("; {} and {} hear each other", group.caller, group.party(end + 1)));
     format!("{} rings {rang}, {order}{}; no leg is left", group.target, won.unwrap_or_default())
 }
 
 /// The step `rings`. `displaced` are the parties whose bindings the registrar dropped when another device came.
-pub(in crate::check) fn rings(group: &Group<'_>, trial: &ForkRound, displaced: &[usize]) -> StepVerdict {
+pub(in crate::check) fn rings(
+    group: &Group<'_>,
+    trial: &ForkTrialResult,
+    displaced: &[usize],
+) -> StepVerdict {
     let rang = |party: usize| trial.rang.iter().any(|rung| rung.end + 1 == party);
     let silent: Vec<usize> = (1..=group.ends.len()).filter(|party| !rang(*party)).collect();
     if silent.is_empty() {
@@ -189,7 +193,7 @@ pub(in crate::check) fn not_passed_on(group: &Group<'_>, who: &[usize], caller: 
 pub(in crate::check) fn cancelled(
     group: &Group<'_>,
     losers: &[usize],
-    trial: &ForkRound,
+    trial: &ForkTrialResult,
     (waited, unmatched): (Duration, Option<&str>),
 ) -> StepVerdict {
     let is_released = |party: &usize| trial.released.iter().any(|released| released.end + 1 == *party);

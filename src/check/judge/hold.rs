@@ -2,7 +2,7 @@
 
 use super::release::is_media_timeout;
 use crate::check::judged::StepVerdict;
-use crate::check::scene::trace::{Trace, What};
+use crate::check::scene::trace::{MessageKind, Trace};
 use crate::check::{Finding, HeardOnHold, Severity, Side};
 use crate::syntax::Method;
 use crate::ua::call::Hold as How;
@@ -22,7 +22,7 @@ pub(in crate::check) struct Holding<'a> {
 
 /// The direction in the last answer that this call got to a re-INVITE; without an attribute it is `sendrecv` (RFC 3264 sec. 5.1).
 pub(in crate::check) fn direction(trace: &Trace) -> String {
-    let Some(answer) = trace.received_last(What::Response(Method::Invite, 200, 299)) else {
+    let Some(answer) = trace.received_last(MessageKind::Response(Method::Invite, 200, 299)) else {
         return "unknown".to_owned();
     };
     let body = String::from_utf8_lossy(answer.message.body()).into_owned();

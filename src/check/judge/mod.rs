@@ -1,5 +1,6 @@
 //! What was seen, judged: pure functions from facts to the verdict of a step. No socket, no clock, no waiting; tested by tables.
 
+pub(super) mod announcement;
 pub(super) mod audio;
 pub(super) mod cancel;
 pub(super) mod cause;
@@ -9,7 +10,6 @@ pub(super) mod digits;
 pub(super) mod fork;
 pub(super) mod hold;
 pub(super) mod media;
-pub(super) mod play;
 pub(super) mod quote;
 pub(super) mod refusal;
 pub(super) mod release;

@@ -4,7 +4,7 @@ use super::media;
 use super::request::{Kind, RequestEnd};
 use super::status::Said;
 use crate::check::judged::StepVerdict;
-use crate::check::scene::trace::{Entry, Trace, What, reasons};
+use crate::check::scene::trace::{Entry, MessageKind, Trace, reasons};
 use crate::check::scene::{Ended, Leg};
 use crate::check::{Finding, Severity, Side};
 use crate::syntax::{HeaderName, Method, SessionExpires};
@@ -168,7 +168,7 @@ fn refused_request(trace: &Trace, status: u16) -> Option<&'static str> {
         (Method::Notify, "NOTIFY"),
     ];
     let refused = methods.into_iter().filter_map(|(method, name)| {
-        Some((trace.received_last(What::Response(method, status, status))?.at, name))
+        Some((trace.received_last(MessageKind::Response(method, status, status))?.at, name))
     });
     refused.max_by_key(|(at, _)| *at).map(|(_, name)| name)
 }
@@ -189,7 +189,7 @@ fn session_interval(trace: &Trace) -> Option<Duration> {
         let value = entry.message.parsed(HeaderName::SessionExpires, SessionExpires::parse)?.ok()?;
         Some(Duration::from_secs(value.seconds.into()))
     };
-    let what = What::Response(Method::Invite, 200, 299);
+    let what = MessageKind::Response(Method::Invite, 200, 299);
     trace.received(what).and_then(of).or_else(|| trace.sent(what).and_then(of))
 }
 

@@ -4,7 +4,7 @@ use super::media;
 use super::refusal::{self, Refused};
 use crate::check::judged::{self, Silence, StepVerdict};
 use crate::check::scene::Seen;
-use crate::check::scene::trace::{Trace, What, header};
+use crate::check::scene::trace::{MessageKind, Trace, header};
 use crate::check::{Finding, Severity, Side};
 use crate::message::Message;
 use crate::syntax::{HeaderName, Method};
@@ -433,7 +433,7 @@ pub(in crate::check) fn who_answered(caller: &Seen, trace: &Trace, target: &str)
 }
 
 fn answers(trace: &Trace) -> Option<String> {
-    let answer = trace.all(Direction::Received, What::Response(Method::Invite, 200, 299)).next()?;
+    let answer = trace.all(Direction::Received, MessageKind::Response(Method::Invite, 200, 299)).next()?;
     let mut who = answerer(&answer.message);
     // The party that the platform asked in the callee's place.
     for name in [HeaderName::HistoryInfo, HeaderName::Diversion] {
@@ -481,7 +481,7 @@ pub(in crate::check) fn odd(seen: &Seen, trace: &Trace, called: Option<Instant>)
             "not every phone follows; platform: follow it itself",
         ));
     }
-    if trace.received(What::Response(Method::Invite, 422, 422)).is_some() {
+    if trace.received(MessageKind::Response(Method::Invite, 422, 422)).is_some() {
         findings.push(Finding::new(
             "session-interval",
             Severity::Warning,

@@ -12,7 +12,7 @@ use crate::check::judged::{self, StepVerdict};
 use crate::check::{
     Account, Answered, Destination, Finding, MetricValue, Run, Severity, Side, StepMark, Unreached, Verdict,
 };
-use crate::endpoint::Scope;
+use crate::endpoint::Recorder;
 use crate::message::{Flow, Message, Transport};
 use crate::syntax::{Host, Uri};
 use crate::transport::TransportErrorKind;
@@ -22,7 +22,7 @@ use std::time::{Duration, Instant};
 
 /// A registration and the flow that it takes.
 pub(in crate::check) struct Session {
-    scope: Arc<Scope>,
+    recorder: Arc<Recorder>,
     registration: Registration,
     next_hop: Destination,
     flow: Flow,
@@ -74,8 +74,8 @@ impl Session {
         left: Option<(&str, Option<&str>)>,
     ) -> Option<Session> {
         let step = run.begin("reach");
-        let scope = Arc::clone(run.scope());
-        match Session::reach_as(run, &scope, account, expires, left).await {
+        let recorder = Arc::clone(run.recorder());
+        match Session::reach_as(run, &recorder, account, expires, left).await {
             Ok(session) => {
                 let flow = session.flow;
                 let detail = format!("asks {}", judged::way(flow));
@@ -90,22 +90,22 @@ impl Session {
         }
     }
 
-    /// Reaches the registrar from the endpoint of this scope.
+    /// Reaches the registrar from the endpoint of this recorder.
     ///
     /// # Errors
     /// Why it could not be reached.
     pub(in crate::check) async fn reach(
         run: &mut Run,
-        scope: &Arc<Scope>,
+        recorder: &Arc<Recorder>,
         account: &Account,
         expires: u32,
     ) -> Result<Session, StepVerdict> {
-        Session::reach_as(run, scope, account, expires, None).await
+        Session::reach_as(run, recorder, account, expires, None).await
     }
 
     async fn reach_as(
         run: &mut Run,
-        scope: &Arc<Scope>,
+        recorder: &Arc<Recorder>,
         account: &Account,
         expires: u32,
         left: Option<(&str, Option<&str>)>,
@@ -113,7 +113,7 @@ impl Session {
         run.keep_secret(account);
         let next_hop = account.next_hop();
         let unreached = |why| judged::unreached(&next_hop, &why);
-        let flow = run.reach_by(scope, &next_hop).await.map_err(unreached)?;
+        let flow = run.reach_by(recorder, &next_hop).await.map_err(unreached)?;
         run.permit(flow.remote, account.aor()).map_err(unreached)?;
         run.fact("registrar", format!("{} ({})", next_hop, flow.remote));
         let contact = match flow.transport {
@@ -145,7 +145,7 @@ impl Session {
         let binding =
             LeftOpen::Binding { contact: registration.contact().to_owned(), instance: config.instance };
         Ok(Session {
-            scope: Arc::clone(scope),
+            recorder: Arc::clone(recorder),
             registration,
             left: Left::of(account, &next_hop, binding),
             noted: None,
@@ -369,9 +369,9 @@ impl Session {
         ended: &mut Ended,
         first_sent: &mut Option<Instant>,
     ) -> Input {
-        let scope = Arc::clone(&self.scope);
+        let recorder = Arc::clone(&self.recorder);
         let asked = request.cseq().map(|cseq| cseq.number).ok();
-        let reply = run.request_by(&scope, request.clone(), self.flow).await;
+        let reply = run.request_by(&recorder, request.clone(), self.flow).await;
         first_sent.get_or_insert(reply.sent_at);
         self.retransmissions += u64::from(reply.retransmissions);
         ended.ended = reply.ended_at;
@@ -417,8 +417,8 @@ impl Session {
         }
         let remote =
             Destination { host: ip_text(self.flow), port: self.flow.remote.port(), ..self.next_hop.clone() };
-        let scope = Arc::clone(&self.scope);
-        let flow = match run.reach_by(&scope, &remote).await {
+        let recorder = Arc::clone(&self.recorder);
+        let flow = match run.reach_by(&recorder, &remote).await {
             // We are in the middle of a check: what is withheld concerns new ones.
             Err(Unreached::Withheld(Withheld::RetryAfter { .. })) => self.flow,
             reached => reached?,

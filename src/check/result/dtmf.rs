@@ -2,7 +2,7 @@
 
 use crate::check::Name;
 use crate::media::digit::Digit;
-use crate::media::dtmf::{Judged, Observation, Way};
+use crate::media::dtmf::{Comparison, DtmfMethod, Observation};
 
 /// Results of digits that were sent by one method.
 #[derive(Debug, Clone, PartialEq)]
@@ -11,11 +11,11 @@ pub struct DtmfResult {
     /// The step that it belongs to: `rfc4733`, `info`, `inband`, `rfc4733-after-hold`.
     pub step: Name,
     /// How they were sent.
-    pub way: Way,
+    pub way: DtmfMethod,
     /// The digits that were sent.
     pub sent: Vec<Digit>,
     /// What arrived, and what is wrong with it; `None` when they could not all be sent.
-    pub judged: Option<Judged>,
+    pub judged: Option<Comparison>,
     /// Everything that arrived, by every way, as it came.
     pub observed: Vec<Observation>,
     /// The part of the packets that was lost on the way meanwhile, 0 to 1.

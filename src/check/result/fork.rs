@@ -110,15 +110,15 @@ pub struct ForkResult {
     /// The names of the ends.
     pub ends: Vec<String>,
     /// The calls, in order.
-    pub rounds: Vec<ForkRound>,
+    pub trials: Vec<ForkTrialResult>,
     /// Legs that were still there when they were to be gone, of all calls.
     pub legs_left: usize,
 }
 
 impl ForkResult {
     /// The call in which this was tried.
-    pub fn round(&self, trial: ForkTrial) -> Option<&ForkRound> {
-        self.rounds.iter().find(|round| round.trial == trial)
+    pub fn trial(&self, trial: ForkTrial) -> Option<&ForkTrialResult> {
+        self.trials.iter().find(|tried| tried.trial == trial)
     }
 }
 
@@ -151,7 +151,7 @@ impl fmt::Display for RingOrder {
 /// One call.
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
-pub struct ForkRound {
+pub struct ForkTrialResult {
     /// The trial.
     pub trial: ForkTrial,
     /// The ends that were rung, in order.
@@ -178,10 +178,10 @@ pub struct ForkRound {
     pub legs_left: usize,
 }
 
-impl ForkRound {
+impl ForkTrialResult {
     /// A call in which nothing happened yet.
-    pub fn new(trial: ForkTrial) -> ForkRound {
-        ForkRound {
+    pub fn new(trial: ForkTrial) -> ForkTrialResult {
+        ForkTrialResult {
             trial,
             rang: Vec::new(),
             order: None,

@@ -9,7 +9,7 @@ mod transfer;
 
 pub use details::{Details, Other};
 pub use dtmf::DtmfResult;
-pub use fork::{ForkReleased, ForkResult, ForkRound, ForkRung, ForkTrial, RingOrder, SecondCall};
+pub use fork::{ForkReleased, ForkResult, ForkRung, ForkTrial, ForkTrialResult, RingOrder, SecondCall};
 pub use hold::{HeardOnHold, HoldResult};
 pub use register::{Bound, RegisterResult};
 pub use transfer::{Heard, Identity, Sees, Shown, TransferKind, TransferResult};

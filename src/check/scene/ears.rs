@@ -85,9 +85,9 @@ impl Scene<'_> {
     }
 
     /// Asks in every leg that is up again who is heard, and since when.
-    pub(in crate::check) async fn listen_anew(&mut self) {
+    pub(in crate::check) async fn listen_again(&mut self) {
         for leg in self.ends.legs.iter_mut().filter(|leg| leg.seen.is_up()) {
-            leg.listen_anew().await;
+            leg.listen_again().await;
         }
     }
 
@@ -138,7 +138,7 @@ impl Ends {
         let mut reports = Vec::with_capacity(up.len());
         for number in up {
             let Some(leg) = self.legs.get_mut(number) else { continue };
-            leg.listen_anew().await;
+            leg.listen_again().await;
             reports.push((number, leg.report().await));
         }
         let began = run.now();

@@ -7,7 +7,7 @@ use super::{Leg, Party, Seen};
 use crate::check::ask::Waited;
 use crate::check::judge::digits::INFO_TYPE_UNKNOWN;
 use crate::check::{Finding, Interrupted, Run, Severity, Side};
-use crate::endpoint::agent::{Arrival, Happened, Invitation, MediaSetup, What};
+use crate::endpoint::agent::{Arrival, CallEvent, CallEventKind, Invitation, MediaSetup};
 use crate::error::{Argument, Error, Problem};
 use crate::syntax::Method;
 use crate::ua::call::{By, Cause, Command, Event, Refers};
@@ -18,8 +18,8 @@ use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 use tokio::time::Instant as Clock;
 
-/// Time that calls have to end after they were hung up, before the stage is left.
-const CURTAIN: Duration = Duration::from_secs(3);
+/// Time that calls have to end after they were hung up, before the ends are closed.
+const LAST_WAIT: Duration = Duration::from_secs(3);
 /// Requests that were refused before any call had them, and that are kept of each party.
 const STRAYS: usize = 64;
 
@@ -54,7 +54,7 @@ pub(in crate::check) enum Until {
 }
 
 enum Next {
-    Leg(usize, Option<Happened>),
+    Leg(usize, Option<CallEvent>),
     Arrival(usize, Option<Arrival>),
 }
 
@@ -161,19 +161,19 @@ impl Ends {
                     leg.is_told = true;
                 }
             }
-            Next::Leg(index, Some(Happened { at, what })) => {
-                let referred = match &what {
-                    What::Signal(Event::Transferee {
+            Next::Leg(index, Some(CallEvent { at, kind })) => {
+                let referred = match &kind {
+                    CallEventKind::Signal(Event::Transferee {
                         referral,
                         event: TransfereeEvent::Referred(referred),
                     }) => Some((*referral, (**referred).clone())),
                     _ => None,
                 };
-                if let What::Signal(Event::Redirected { target, .. }) = &what {
+                if let CallEventKind::Signal(Event::Redirected { target, .. }) = &kind {
                     self.dialled.push(target.clone());
                 }
                 if let Some(leg) = self.legs.get_mut(index) {
-                    leg.seen.take(at, what);
+                    leg.seen.take(at, kind);
                 }
                 match referred {
                     Some((number, referred)) => self.obey(index, number, referred).await,
@@ -291,7 +291,7 @@ impl Ends {
             ringing = true;
             leg.handle.hang_up(None).await;
         }
-        let ended = self.until(run, CURTAIN, |stage| stage.legs.iter().all(|leg| leg.seen.is_over())).await;
+        let ended = self.until(run, LAST_WAIT, |ends| ends.legs.iter().all(|leg| leg.seen.is_over())).await;
         match ended {
             Until::Done if up => run.ended_calls("the call was hung up"),
             Until::Done if ringing => run.ended_calls("the call was cancelled"),
@@ -380,7 +380,7 @@ impl Ends {
         let method = if leg.seen.answered.is_some() { Method::Bye } else { Method::Cancel };
         let end = self.request_end(run, number, &[method], leg.began);
         let name = self.parties.get(leg.party).map_or("somebody", |party| party.account.name());
-        format!("the {method} of {name} {}", end.words(CURTAIN))
+        format!("the {method} of {name} {}", end.words(LAST_WAIT))
     }
 }
 

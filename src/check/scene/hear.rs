@@ -1,7 +1,7 @@
 //! The verb `hear`: whose sound arrives at which end.
 
 use super::ears::Pace;
-use super::trace::{Entry, What};
+use super::trace::{Entry, MessageKind};
 use super::{Ends, JoinedLegs, Scene, Seen, Step};
 use crate::check::Interrupted;
 use crate::check::MetricValue;
@@ -150,7 +150,8 @@ impl Scene<'_> {
             return Default::default();
         }
         let (caller, callee) = (self.trace(legs.caller), self.trace(legs.callee));
-        let (invite, answer) = (What::Request(Method::Invite), What::Response(Method::Invite, 200, 299));
+        let (invite, answer) =
+            (MessageKind::Request(Method::Invite), MessageKind::Response(Method::Invite, 200, 299));
         let tag = |entry: &Entry| entry.message.to().ok().and_then(|to| to.tag().map(<[u8]>::to_vec));
         let read = |entry: Option<&Entry>| AudioDescription::of(entry?.message.body());
         let told = caller.received(answer);
@@ -197,7 +198,7 @@ impl Scene<'_> {
         legs: JoinedLegs,
     ) -> Result<(StepVerdict, Heard), Interrupted> {
         for leg in legs.both() {
-            self.leg_mut(leg).listen_anew().await;
+            self.leg_mut(leg).listen_again().await;
         }
         let heard = self.listen(legs, LISTEN).await?;
         let judged = audio::both(&self.hearings(legs, &heard));

@@ -1,8 +1,8 @@
 //! One call of one party, and all that was seen of it.
 
-use crate::endpoint::agent::{CallHandle, MediaReport, What};
+use crate::endpoint::agent::{CallEventKind, CallHandle, MediaReport};
 use crate::media::digit::Digit;
-use crate::media::dtmf::{Observation, Way};
+use crate::media::dtmf::{DtmfMethod, Observation};
 use crate::media::party_tone::Party as Tone;
 use crate::media::stream;
 use crate::message::Message;
@@ -59,11 +59,11 @@ pub(in crate::check) struct Seen {
     /// What became of our INFOs: token, final status.
     pub(in crate::check) info_answers: Vec<(u64, Option<u16>)>,
     /// Digits that we sent.
-    pub(in crate::check) sent: Vec<(Instant, Digit, Way)>,
+    pub(in crate::check) sent: Vec<(Instant, Digit, DtmfMethod)>,
     /// How often all that waited was played.
     pub(in crate::check) played: usize,
     /// Digits could not be sent by this way.
-    pub(in crate::check) unsupported: Option<Way>,
+    pub(in crate::check) unsupported: Option<DtmfMethod>,
     /// What became of REFERs of ours.
     pub(in crate::check) transferor: Vec<(Instant, TransferorEvent)>,
     /// What the peer wanted of us and did not get: REFERs that nobody expected, answers to challenges of strangers.
@@ -97,10 +97,10 @@ impl Leg {
 
 impl Leg {
     /// Asks anew whose tones are heard, and since when.
-    pub(in crate::check) async fn listen_anew(&mut self) {
+    pub(in crate::check) async fn listen_again(&mut self) {
         self.seen.asked_anew += 1;
         self.seen.tones.clear();
-        self.handle.listen_anew().await;
+        self.handle.listen_again().await;
     }
 }
 
@@ -142,13 +142,13 @@ impl Seen {
         self.answered.is_some() && self.ended.is_none()
     }
 
-    pub(super) fn take(&mut self, at: Instant, what: What) {
-        match what {
-            What::Signal(event) => self.signal(at, event),
-            What::Media(stream::Event::Observed(observation)) if self.observed.len() < MOST => {
+    pub(super) fn take(&mut self, at: Instant, kind: CallEventKind) {
+        match kind {
+            CallEventKind::Signal(event) => self.signal(at, event),
+            CallEventKind::Media(stream::Event::Observed(observation)) if self.observed.len() < MOST => {
                 self.observed.push(observation);
             }
-            What::Media(stream::Event::Amended(observation)) => {
+            CallEventKind::Media(stream::Event::Amended(observation)) => {
                 let has_room = self.observed.len() < MOST;
                 match self.observed.iter_mut().rev().find(|earlier| observation.amends(earlier)) {
                     Some(earlier) => *earlier = observation,
@@ -156,19 +156,21 @@ impl Seen {
                     None => {}
                 }
             }
-            What::Media(stream::Event::Sent { digit, way, at }) => self.sent.push((at, digit, way)),
-            What::Media(stream::Event::Played) => self.played += 1,
-            What::Media(stream::Event::ToneHeard { party, since }) if self.asked_anew == 0 => {
+            CallEventKind::Media(stream::Event::Sent { digit, way, at }) => self.sent.push((at, digit, way)),
+            CallEventKind::Media(stream::Event::Played) => self.played += 1,
+            CallEventKind::Media(stream::Event::ToneHeard { party, since }) if self.asked_anew == 0 => {
                 self.tones.push((party, since));
             }
-            What::ListensAnew => self.asked_anew = self.asked_anew.saturating_sub(1),
-            What::Media(stream::Event::Unsupported(way)) => self.unsupported = Some(way),
-            What::Response(response) if response.status().is_some_and(|status| status >= 200) => {
+            CallEventKind::ListensAgain => self.asked_anew = self.asked_anew.saturating_sub(1),
+            CallEventKind::Media(stream::Event::Unsupported(way)) => self.unsupported = Some(way),
+            CallEventKind::Response(response) if response.status().is_some_and(|status| status >= 200) => {
                 self.final_response = Some(response);
             }
-            What::Request(request) if self.requests.len() < MOST => self.requests.push((at, request)),
-            What::NotSent(why) if self.not_sent.len() < MOST => self.not_sent.push(why),
-            What::LastReport(report) => self.last_report = Some(*report),
+            CallEventKind::Request(request) if self.requests.len() < MOST => {
+                self.requests.push((at, request))
+            }
+            CallEventKind::NotSent(why) if self.not_sent.len() < MOST => self.not_sent.push(why),
+            CallEventKind::LastReport(report) => self.last_report = Some(*report),
             _ => {}
         }
     }
@@ -192,7 +194,7 @@ impl Seen {
             Event::MediaFailed(error) => self.media_failed = Some(error),
             Event::InfoReceived { content_type, body, status } if self.infos.len() < MOST => {
                 if let Some(info) = DtmfInfo::parse(&content_type, &body) {
-                    self.observed.push(Observation::new(Way::Info, info.digit, at, info.duration));
+                    self.observed.push(Observation::new(DtmfMethod::Info, info.digit, at, info.duration));
                 }
                 self.infos.push((at, content_type, body, status));
             }

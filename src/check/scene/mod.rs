@@ -1,16 +1,16 @@
 //! The scene of a question about calls: our ends, their calls, and the verbs that a course is written in.
 //!
-//! A question says its cast and its steps, and plays its [`Course`]; everything that happens on the wire goes through the verbs here, so that
+//! A question names its parties and its steps, and runs its [`Course`]; everything that happens on the wire goes through the verbs here, so that
 //! the same peer gets the same verdict whichever question it is asked. What was seen is judged in [`judge`](super::judge).
 
 mod call;
-mod cast;
 mod change;
 mod ears;
 mod ends;
 mod hear;
 mod leg;
 mod options;
+mod parties;
 mod party;
 mod press;
 mod refer;
@@ -20,13 +20,13 @@ pub(super) mod trace;
 mod withheld;
 
 pub(super) use call::{Dial, JoinedLegs};
-pub(super) use cast::{Cast, Role};
 pub(super) use change::Change;
 pub(super) use ears::{Ear, Ears};
 pub(super) use ends::{Ends, Until};
 pub(super) use hear::PATIENCE;
 pub(super) use leg::{Ended, Leg, Seen};
 pub(super) use options::{CallOptions, call_options};
+pub(super) use parties::{Parties, Role};
 pub(super) use party::{Expect, Party, Registering};
 pub(super) use press::{Press, PressLog, Unpressed};
 pub(super) use refer::{ANSWER as REFER_ANSWER, ReferAnswer, ReferArrived, Told, done};
@@ -50,26 +50,26 @@ pub(super) trait Course: Sync {
     fn steps(&self) -> Vec<&'static str>;
 
     /// The parties.
-    fn cast(&self) -> Cast<'_>;
+    fn parties(&self) -> Parties<'_>;
 
     /// The steps behind the opening of the ends, until one keeps out the rest.
     ///
     /// # Errors
     /// Why the steps that are left were not taken.
-    fn play(&self, scene: &mut Scene<'_>, result: &mut Self::Result) -> impl Future<Output = Step> + Send;
+    fn run(&self, scene: &mut Scene<'_>, result: &mut Self::Result) -> impl Future<Output = Step> + Send;
 
     /// Writes down what came out, also where it did not come to its end.
     fn keep(&self, _result: Self::Result, _run: &mut Run) {}
 }
 
-/// Opens the ends, plays the course, and leaves nothing behind.
+/// Opens the ends, runs the course, and leaves nothing behind.
 pub(super) async fn perform<C: Course>(course: &C, run: &mut Run) {
     let mut scene =
         Scene { run, ends: Ends::default(), calls_from: 0, end_is_told: false, to_last: Vec::new() };
     let mut result = C::Result::default();
-    let ended = match scene.open(course.cast()).await {
+    let ended = match scene.open(course.parties()).await {
         Ok(()) => {
-            let ended = course.play(&mut scene, &mut result).await;
+            let ended = course.run(&mut scene, &mut result).await;
             if ended.is_err() {
                 scene.account_for_end(&course.steps()).await;
             }

@@ -289,8 +289,8 @@ async fn open(run: &mut Run, account: &Account, tone: party_tone::Party) -> Resu
             "free a port, or check fewer at once",
         )
     })?;
-    let scope = agent.scope().clone();
-    let session = Session::reach(run, &scope, account, EXPIRES_S).await?;
+    let recorder = agent.recorder().clone();
+    let session = Session::reach(run, &recorder, account, EXPIRES_S).await?;
     Ok(Party {
         account: account.clone(),
         agent,

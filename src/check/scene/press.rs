@@ -6,7 +6,7 @@ use crate::check::Run;
 use crate::check::judge::digits::{Fate, Refusal};
 use crate::endpoint::agent::MediaReport;
 use crate::media::digit::{Digit, Key};
-use crate::media::dtmf::Way;
+use crate::media::dtmf::DtmfMethod;
 use crate::media::stream::{self, Timing};
 use crate::syntax::Method;
 use crate::ua::call::{Command, DTMF, DTMF_RELAY, DtmfInfo};
@@ -21,7 +21,7 @@ const LATE: Duration = Duration::from_secs(2);
 #[derive(Debug, Clone, Copy)]
 pub(in crate::check) struct Press<'a> {
     pub(in crate::check) keys: &'a [Key],
-    pub(in crate::check) way: Way,
+    pub(in crate::check) way: DtmfMethod,
     pub(in crate::check) timing: Timing,
 }
 
@@ -100,28 +100,28 @@ impl Press<'_> {
     pub(in crate::check) async fn run(
         &self,
         run: &mut Run,
-        stage: &mut Ends,
+        ends: &mut Ends,
         leg: usize,
         log: &mut PressLog,
     ) -> Result<Until, Unpressed> {
-        let Some(ours) = stage.legs.get(leg) else { return Err(Unpressed::CallEnded) };
+        let Some(ours) = ends.legs.get(leg) else { return Err(Unpressed::CallEnded) };
         let negotiated = ours.seen.plan.as_ref().is_some_and(|plan| plan.send_telephone_event.is_some());
         match self.way {
-            Way::Rfc4733 if !negotiated => Err(Unpressed::NotNegotiated),
-            Way::Rfc4733 | Way::InBand => Ok(self.in_stream(run, stage, leg, log).await),
-            Way::Info => self.infos(run, stage, leg, log).await,
+            DtmfMethod::Rfc4733 if !negotiated => Err(Unpressed::NotNegotiated),
+            DtmfMethod::Rfc4733 | DtmfMethod::InBand => Ok(self.in_stream(run, ends, leg, log).await),
+            DtmfMethod::Info => self.infos(run, ends, leg, log).await,
         }
     }
 
     /// Digits inside the running stream.
-    async fn in_stream(&self, run: &mut Run, stage: &mut Ends, from: usize, log: &mut PressLog) -> Until {
-        let Some(leg) = stage.legs.get(from) else { return Until::TimedOut };
+    async fn in_stream(&self, run: &mut Run, ends: &mut Ends, from: usize, log: &mut PressLog) -> Until {
+        let Some(leg) = ends.legs.get(from) else { return Until::TimedOut };
         let (played, sent) = (leg.seen.played, leg.seen.sent.len());
         let digits = stream::Command::Digits { keys: self.keys.to_vec(), way: self.way, timing: self.timing };
         leg.handle.media(digits).await;
-        let done = |stage: &Ends| stage.seen(from).is_none_or(|seen| seen.played > played || seen.is_over());
-        let until = stage.until(run, self.time() + LATE, done).await;
-        let sent = stage.seen(from).and_then(|seen| seen.sent.get(sent..)).unwrap_or_default();
+        let done = |ends: &Ends| ends.seen(from).is_none_or(|seen| seen.played > played || seen.is_over());
+        let until = ends.until(run, self.time() + LATE, done).await;
+        let sent = ends.seen(from).and_then(|seen| seen.sent.get(sent..)).unwrap_or_default();
         log.sent_at.extend(sent.iter().filter(|(_, _, way)| *way == self.way).map(|(at, ..)| *at));
         until
     }
@@ -130,26 +130,26 @@ impl Press<'_> {
     async fn infos(
         &self,
         run: &mut Run,
-        stage: &mut Ends,
+        ends: &mut Ends,
         from: usize,
         log: &mut PressLog,
     ) -> Result<Until, Unpressed> {
         let mut position = 0;
         for key in self.keys {
             let Key::Digit(digit) = *key else {
-                if let interrupted @ Until::Interrupted(_) = stage.rest(run, self.timing.pause).await {
+                if let interrupted @ Until::Interrupted(_) = ends.rest(run, self.timing.pause).await {
                     return Ok(interrupted);
                 }
                 continue;
             };
             if let interrupted @ Until::Interrupted(_) =
-                self.info(run, stage, from, (digit, position), log).await?
+                self.info(run, ends, from, (digit, position), log).await?
             {
                 return Ok(interrupted);
             }
             position += 1;
             let time = self.timing.on + self.timing.gap;
-            if let interrupted @ Until::Interrupted(_) = stage.rest(run, time).await {
+            if let interrupted @ Until::Interrupted(_) = ends.rest(run, time).await {
                 return Ok(interrupted);
             }
         }
@@ -160,7 +160,7 @@ impl Press<'_> {
     async fn info(
         &self,
         run: &mut Run,
-        stage: &mut Ends,
+        ends: &mut Ends,
         from: usize,
         (digit, at): (Digit, usize),
         log: &mut PressLog,
@@ -171,7 +171,7 @@ impl Press<'_> {
             let plain = !log.refusals.is_empty();
             let (content_type, body) =
                 if plain { (DTMF, info.plain_body()) } else { (DTMF_RELAY, info.relay_body()) };
-            let Some(leg) = stage.legs.get(from).filter(|leg| leg.seen.is_up()) else {
+            let Some(leg) = ends.legs.get(from).filter(|leg| leg.seen.is_up()) else {
                 return Err(Unpressed::CallEnded);
             };
             let (answers, began) = (leg.seen.info_answers.len(), run.now());
@@ -180,14 +180,14 @@ impl Press<'_> {
             let done = |ends: &Ends| {
                 ends.seen(from).is_none_or(|seen| seen.info_answers.len() > answers || seen.is_over())
             };
-            if let interrupted @ Until::Interrupted(_) = stage.until(run, INFO_ANSWER, done).await {
+            if let interrupted @ Until::Interrupted(_) = ends.until(run, INFO_ANSWER, done).await {
                 return Ok(interrupted);
             }
-            let answer = stage.seen(from).and_then(|seen| seen.info_answers.get(answers)?.1);
+            let answer = ends.seen(from).and_then(|seen| seen.info_answers.get(answers)?.1);
             if matches!(answer, Some(200..300)) {
                 return Ok(Until::Done);
             }
-            let end = stage.request_end(run, from, &[Method::Info], began);
+            let end = ends.request_end(run, from, &[Method::Info], began);
             let status = end.status();
             log.refusals.push(Refusal { content_type: content_type.to_owned(), end, waited: INFO_ANSWER });
             // Nobody says which of the two types is right; one that is refused may only be the wrong one (failure D12).

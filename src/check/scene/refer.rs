@@ -1,6 +1,6 @@
 //! The verb `refer`: the far side is asked to call somebody else, and what it tells of that (RFC 3515, in the role of the transferor).
 
-use super::trace::{What, header};
+use super::trace::{MessageKind, header};
 use super::{Ends, Scene, Seen};
 use crate::check::Interrupted;
 use crate::check::judge::request::RequestEnd;
@@ -95,7 +95,7 @@ impl Scene<'_> {
         self.until(ANSWER, |ends| answered(ends) || is_over(ends)).await?;
         let is_sent = |scene: &Self| {
             let trace = scene.trace(leg);
-            trace.all(Direction::Sent, What::Request(Method::Refer)).any(|entry| entry.at >= at)
+            trace.all(Direction::Sent, MessageKind::Request(Method::Refer)).any(|entry| entry.at >= at)
         };
         let is_late = !answered(&self.ends) && is_over(&self.ends) && !is_sent(self);
         if !is_late {
@@ -113,14 +113,15 @@ impl Scene<'_> {
             other => other,
         };
         let trace = self.trace(leg);
-        let response = trace.received_last(What::Response(Method::Refer, 200, 699));
+        let response = trace.received_last(MessageKind::Response(Method::Refer, 200, 699));
         Ok(ReferSent { at, answered_at, answer, end, response: response.map(|entry| entry.message.clone()) })
     }
 
     /// When the last INVITE of this leg was answered 2xx, by either side.
     pub(in crate::check) fn settled_at(&self, leg: usize) -> Option<Instant> {
         let trace = self.trace(leg);
-        let last = |direction| trace.all(direction, What::Response(Method::Invite, 200, 299)).next_back();
+        let last =
+            |direction| trace.all(direction, MessageKind::Response(Method::Invite, 200, 299)).next_back();
         [Direction::Sent, Direction::Received].into_iter().filter_map(last).map(|entry| entry.at).max()
     }
 

@@ -33,7 +33,7 @@ impl Entry {
 
 /// The kind of a message that is searched for.
 #[derive(Clone, Copy)]
-pub(in crate::check) enum What<'a> {
+pub(in crate::check) enum MessageKind<'a> {
     Request(Method<'a>),
     /// A response to this method, with a status in this range.
     Response(Method<'a>, u16, u16),
@@ -85,7 +85,7 @@ impl Trace {
     pub(in crate::check) fn all<'a>(
         &'a self,
         direction: Direction,
-        what: What<'a>,
+        what: MessageKind<'a>,
     ) -> impl DoubleEndedIterator<Item = &'a Entry> + Clone {
         self.0
             .iter()
@@ -93,15 +93,15 @@ impl Trace {
             .filter(move |entry| entry.direction == direction && what.is(&entry.message))
     }
 
-    pub(in crate::check) fn sent<'a>(&'a self, what: What<'a>) -> Option<&'a Entry> {
+    pub(in crate::check) fn sent<'a>(&'a self, what: MessageKind<'a>) -> Option<&'a Entry> {
         self.all(Direction::Sent, what).next()
     }
 
-    pub(in crate::check) fn received<'a>(&'a self, what: What<'a>) -> Option<&'a Entry> {
+    pub(in crate::check) fn received<'a>(&'a self, what: MessageKind<'a>) -> Option<&'a Entry> {
         self.all(Direction::Received, what).next()
     }
 
-    pub(in crate::check) fn received_last<'a>(&'a self, what: What<'a>) -> Option<&'a Entry> {
+    pub(in crate::check) fn received_last<'a>(&'a self, what: MessageKind<'a>) -> Option<&'a Entry> {
         self.all(Direction::Received, what).next_back()
     }
 
@@ -124,7 +124,7 @@ impl Trace {
 
     /// The URI that our INVITE was for; empty without one.
     pub(in crate::check) fn target(&self) -> String {
-        let sent = self.sent(What::Request(Method::Invite));
+        let sent = self.sent(MessageKind::Request(Method::Invite));
         let uri = sent.and_then(|entry| entry.message.request_uri_bytes()).unwrap_or_default();
         String::from_utf8_lossy(uri).into_owned()
     }
@@ -144,16 +144,17 @@ impl Trace {
         };
         let mut end = None::<RequestEnd>;
         let mut number = None;
-        for request in self.all(Direction::Sent, What::Request(method)).filter(is_ours) {
+        for request in self.all(Direction::Sent, MessageKind::Request(method)).filter(is_ours) {
             if number == Some(request.number()) {
                 continue;
             }
             number = Some(request.number());
-            let answers = self.all(Direction::Received, What::Response(method, 100, 699)).filter(|answer| {
-                answer.number() == request.number()
-                    && answer.at >= request.at
-                    && branch(&answer.message) == branch(&request.message)
-            });
+            let answers =
+                self.all(Direction::Received, MessageKind::Response(method, 100, 699)).filter(|answer| {
+                    answer.number() == request.number()
+                        && answer.at >= request.at
+                        && branch(&answer.message) == branch(&request.message)
+                });
             let last = answers.max_by_key(|answer| answer.message.status() >= Some(200));
             let known = [HeaderName::Authorization, HeaderName::ProxyAuthorization];
             let has_credentials = known.into_iter().any(|name| request.message.header(name).is_some());
@@ -187,10 +188,10 @@ impl Trace {
         };
         let is_from_us = |message: &Message| own_tag.is_none() || from_tag(message) == own_tag;
         let bye = |entry: &Arc<Entry>, direction| {
-            entry.direction == direction && What::Request(Method::Bye).is(&entry.message)
+            entry.direction == direction && MessageKind::Request(Method::Bye).is(&entry.message)
         };
         let is_refused = |bye: &Entry| {
-            let mut refusals = self.all(Direction::Sent, What::Response(Method::Bye, 300, 699));
+            let mut refusals = self.all(Direction::Sent, MessageKind::Response(Method::Bye, 300, 699));
             refusals.any(|answer| branch(&answer.message) == branch(&bye.message))
         };
         let theirs = self
@@ -203,14 +204,14 @@ impl Trace {
 
     /// Where both ends of a call have this Call-ID: is the first answer to the caller another than the callee's own?
     pub(in crate::check) fn has_other_answer(&self) -> bool {
-        let answer = What::Response(Method::Invite, 200, 299);
+        let answer = MessageKind::Response(Method::Invite, 200, 299);
         let (first, own) = (self.received(answer), self.sent(answer));
         first.zip(own).is_some_and(|(first, own)| to_tag(first) != to_tag(own))
     }
 
     /// Where both ends of a call have this Call-ID: the caller was answered by somebody else first, and by the callee too?
     pub(in crate::check) fn is_answered_by_another_first(&self) -> bool {
-        let answer = What::Response(Method::Invite, 200, 299);
+        let answer = MessageKind::Response(Method::Invite, 200, 299);
         let own = self.sent(answer).map(to_tag);
         self.has_other_answer()
             && self.all(Direction::Received, answer).any(|entry| Some(to_tag(entry)) == own)
@@ -219,62 +220,66 @@ impl Trace {
     /// Our tag in this call.
     fn own_tag(&self, is_caller: bool) -> Option<Vec<u8>> {
         if is_caller {
-            return from_tag(&self.sent(What::Request(Method::Invite))?.message);
+            return from_tag(&self.sent(MessageKind::Request(Method::Invite))?.message);
         }
-        let answer = self.sent(What::Response(Method::Invite, 101, 299))?;
+        let answer = self.sent(MessageKind::Response(Method::Invite, 101, 299))?;
         answer.message.to().ok()?.tag().map(<[u8]>::to_vec)
     }
 
     /// The session request delay of RFC 6076 sec. 4.3: from the first INVITE to the first sign that the far side is there, ringing or
     /// the final response.
     pub(in crate::check) fn request_delay(&self) -> Option<Duration> {
-        let sent = self.sent(What::Request(Method::Invite))?.at;
-        let ringing = self.received(What::Response(Method::Invite, 180, 199));
-        let last = || self.all(Direction::Received, What::Response(Method::Invite, 200, 699)).next_back();
+        let sent = self.sent(MessageKind::Request(Method::Invite))?.at;
+        let ringing = self.received(MessageKind::Response(Method::Invite, 180, 199));
+        let last =
+            || self.all(Direction::Received, MessageKind::Response(Method::Invite, 200, 699)).next_back();
         Some(ringing.or_else(last)?.at.saturating_duration_since(sent))
     }
 
     /// The session disconnect delay of RFC 6076 sec. 4.4: from BYE to its final response.
     pub(in crate::check) fn disconnect_delay(&self) -> Option<Duration> {
-        let sent = self.sent(What::Request(Method::Bye))?.at;
-        let answered = self.received(What::Response(Method::Bye, 200, 699))?.at;
+        let sent = self.sent(MessageKind::Request(Method::Bye))?.at;
+        let answered = self.received(MessageKind::Response(Method::Bye, 200, 699))?.at;
         Some(answered.saturating_duration_since(sent))
     }
 
     /// From ringing (or from the INVITE, where nothing rang) to the answer.
     pub(in crate::check) fn ringing_time(&self) -> Option<Duration> {
-        let rang = self.received(What::Response(Method::Invite, 180, 199))?.at;
-        let answered = self.received(What::Response(Method::Invite, 200, 299))?.at;
+        let rang = self.received(MessageKind::Response(Method::Invite, 180, 199))?.at;
+        let answered = self.received(MessageKind::Response(Method::Invite, 200, 299))?.at;
         Some(answered.saturating_duration_since(rang))
     }
 
     /// Did any response to our INVITE come, 100 too?
     pub(in crate::check) fn is_answered_at_all(&self) -> bool {
-        self.received(What::Response(Method::Invite, 100, 699)).is_some()
+        self.received(MessageKind::Response(Method::Invite, 100, 699)).is_some()
     }
 
     /// Did any response to the last INVITE of ours come, 100 too? What came to one before it (a challenge) is not of it.
     pub(in crate::check) fn is_last_answered(&self) -> bool {
-        let asked =
-            self.all(Direction::Sent, What::Request(Method::Invite)).next_back().and_then(Entry::number);
-        self.all(Direction::Received, What::Response(Method::Invite, 100, 699))
+        let asked = self
+            .all(Direction::Sent, MessageKind::Request(Method::Invite))
+            .next_back()
+            .and_then(Entry::number);
+        self.all(Direction::Received, MessageKind::Response(Method::Invite, 100, 699))
             .any(|answer| answer.number() == asked)
     }
 
     /// The last INVITE of ours answers a challenge.
     pub(in crate::check) fn has_credentials(&self) -> bool {
-        let last = self.all(Direction::Sent, What::Request(Method::Invite)).next_back();
+        let last = self.all(Direction::Sent, MessageKind::Request(Method::Invite)).next_back();
         let known = [HeaderName::Authorization, HeaderName::ProxyAuthorization];
         last.is_some_and(|invite| known.into_iter().any(|name| invite.message.header(name).is_some()))
     }
 
     /// How often the far side sent its 2xx although an ACK of ours went out.
     pub(in crate::check) fn repeated_answers(&self) -> usize {
-        let answer = What::Response(Method::Invite, 200, 299);
+        let answer = MessageKind::Response(Method::Invite, 200, 299);
         // A refusal before (401, 407) has an ACK too, with another number.
         let Some(first) = self.received(answer) else { return 0 };
-        let ack =
-            self.all(Direction::Sent, What::Request(Method::Ack)).find(|ack| ack.number() == first.number());
+        let ack = self
+            .all(Direction::Sent, MessageKind::Request(Method::Ack))
+            .find(|ack| ack.number() == first.number());
         let Some(ack) = ack else { return 0 };
         let again = |entry: &&Entry| entry.at > ack.at && entry.number() == first.number();
         self.all(Direction::Received, answer).filter(again).count()
@@ -283,10 +288,10 @@ impl Trace {
     /// Did a re-INVITE or UPDATE of ours, sent after the answer, get no final response?
     pub(in crate::check) fn has_unanswered_refresh(&self) -> bool {
         [Method::Invite, Method::Update].into_iter().any(|method| {
-            let last = self.all(Direction::Sent, What::Request(method)).next_back();
+            let last = self.all(Direction::Sent, MessageKind::Request(method)).next_back();
             last.is_some_and(|request| {
                 let in_dialog = request.message.to().is_ok_and(|to| to.tag().is_some());
-                let answers = self.all(Direction::Received, What::Response(method, 200, 699));
+                let answers = self.all(Direction::Received, MessageKind::Response(method, 200, 699));
                 in_dialog && !answers.into_iter().any(|answer| answer.number() == request.number())
             })
         })
@@ -294,24 +299,26 @@ impl Trace {
 
     /// Did the last INVITE of ours get a final response?
     pub(in crate::check) fn has_final(&self) -> bool {
-        let asked =
-            self.all(Direction::Sent, What::Request(Method::Invite)).next_back().and_then(Entry::number);
-        self.all(Direction::Received, What::Response(Method::Invite, 200, 699))
+        let asked = self
+            .all(Direction::Sent, MessageKind::Request(Method::Invite))
+            .next_back()
+            .and_then(Entry::number);
+        self.all(Direction::Received, MessageKind::Response(Method::Invite, 200, 699))
             .any(|answer| answer.number() == asked)
     }
 
     /// Was a CANCEL of ours answered with a 2xx?
     pub(in crate::check) fn is_cancel_taken(&self) -> bool {
-        self.received(What::Response(Method::Cancel, 200, 299)).is_some()
+        self.received(MessageKind::Response(Method::Cancel, 200, 299)).is_some()
     }
 
     /// A CANCEL that came and that our end had to refuse, for it matches no INVITE (RFC 3261 sec. 9.2): how it was answered, and what differs.
     pub(in crate::check) fn unmatched_cancel(&self) -> Option<String> {
-        let refusal = self.sent(What::Response(Method::Cancel, 300, 699))?;
+        let refusal = self.sent(MessageKind::Response(Method::Cancel, 300, 699))?;
         let status = refusal.message.status()?;
         let is_of = |entry: &&Entry| branch(&entry.message) == branch(&refusal.message);
-        let cancel = self.all(Direction::Received, What::Request(Method::Cancel)).find(is_of)?;
-        let mut invites = self.all(Direction::Received, What::Request(Method::Invite));
+        let cancel = self.all(Direction::Received, MessageKind::Request(Method::Cancel)).find(is_of)?;
+        let mut invites = self.all(Direction::Received, MessageKind::Request(Method::Invite));
         let shown = |branch: Option<Vec<u8>>| branch.as_deref().map_or_else(|| "none".to_owned(), quoted);
         let invite = invites.clone().next()?;
         let differs = if !invites.any(|invite| branch(&invite.message) == branch(&cancel.message)) {
@@ -328,21 +335,21 @@ impl Trace {
         let of_it = |entry: &Entry| {
             entry.message.to().is_ok_and(|to| to.tag().is_some_and(|theirs| theirs == tag.as_bytes()))
         };
-        self.all(Direction::Received, What::Request(Method::Ack)).any(of_it)
+        self.all(Direction::Received, MessageKind::Request(Method::Ack)).any(of_it)
     }
 
     /// Is our 2xx without ACK? `None` where we sent none.
     pub(in crate::check) fn waits_for_ack(&self) -> Option<bool> {
-        self.sent(What::Response(Method::Invite, 200, 299))?;
-        Some(self.received(What::Request(Method::Ack)).is_none())
+        self.sent(MessageKind::Response(Method::Invite, 200, 299))?;
+        Some(self.received(MessageKind::Request(Method::Ack)).is_none())
     }
 }
 
-impl What<'_> {
+impl MessageKind<'_> {
     fn is(self, message: &Message) -> bool {
         match self {
-            What::Request(method) => message.method() == Some(method),
-            What::Response(method, from, to) => {
+            MessageKind::Request(method) => message.method() == Some(method),
+            MessageKind::Response(method, from, to) => {
                 message.status().is_some_and(|status| (from..=to).contains(&status))
                     && message.cseq().is_ok_and(|cseq| cseq.method == method)
             }
@@ -398,7 +405,7 @@ mod tests {
     #[test]
     fn each_record_is_read_once_and_found_under_its_call_id() {
         let traces = Traces::default();
-        let sent = |trace: &Trace| trace.all(Direction::Sent, What::Request(Method::Options)).count();
+        let sent = |trace: &Trace| trace.all(Direction::Sent, MessageKind::Request(Method::Options)).count();
         let first = traces.of("a", |from| {
             assert_eq!(from, 0);
             vec![record("a"), record("ab"), record("a")]

@@ -1,9 +1,10 @@
 //! The keys by which a phone asks its PBX for a transfer.
 
-use crate::check::dtmf::{DtmfMethod, not_pressed, too_many_keys};
+use crate::check::dtmf::{not_pressed, too_many_keys};
 use crate::check::scene::Press;
 use crate::error::{Argument, Error, Problem};
 use crate::media::digit::{Key, parse_digits};
+use crate::media::dtmf::DtmfMethod;
 use crate::media::stream::Timing;
 use std::fmt;
 use std::time::Duration;
@@ -97,7 +98,7 @@ impl FeatureCode {
         Ok(self)
     }
 
-    /// How the keys are sent; default, and for [`DtmfMethod::All`]: RFC 4733.
+    /// How the keys are sent; default: RFC 4733.
     #[must_use]
     pub fn method(mut self, method: DtmfMethod) -> FeatureCode {
         self.method = method;
@@ -164,7 +165,7 @@ impl Dialled {
     }
 
     fn press<'a>(&self, keys: &'a [Key]) -> Press<'a> {
-        Press { keys, way: self.code.method.way(), timing: self.code.timing }
+        Press { keys, way: self.code.method, timing: self.code.timing }
     }
 
     /// How long all the pressing takes.

@@ -4,7 +4,7 @@ use super::{Transfer, TransferKind, TransferResult, TransferTarget};
 use crate::check::judge::audio::doubted;
 use crate::check::judge::transfer::{Aftermath, Wanted};
 use crate::check::judged::StepVerdict;
-use crate::check::scene::{Cast, Course, Dial, Ears, Expect, JoinedLegs, Leg, Party, Role, Scene, Step};
+use crate::check::scene::{Course, Dial, Ears, Expect, JoinedLegs, Leg, Parties, Party, Role, Scene, Step};
 use crate::check::{Identity, Interrupted, MetricValue, Run};
 use crate::syntax::Uri;
 use std::time::Duration;
@@ -48,16 +48,16 @@ impl Course for Transfer {
         [&first[..], asks, &["after", "release", "hang-up"]].concat()
     }
 
-    fn cast(&self) -> Cast<'_> {
+    fn parties(&self) -> Parties<'_> {
         let roles = [
             Role::new("party-a", &self.a, self.options.caller()),
             Role::new("party-b", &self.b, self.options.callee()),
             Role::new("party-c", &self.c, self.options.callee()),
         ];
-        Cast::new(&self.options, roles)
+        Parties::new(&self.options, roles)
     }
 
-    async fn play(&self, scene: &mut Scene<'_>, result: &mut Self::Result) -> Step {
+    async fn run(&self, scene: &mut Scene<'_>, result: &mut Self::Result) -> Step {
         let wanted = self.wanted();
         let result = result.insert(self.nothing_yet(&wanted));
         scene.run.fact("kind", self.kind.as_str());

@@ -4,7 +4,7 @@ use super::Transfer;
 use super::refer::Referring;
 use crate::check::judge::setup::answerer;
 use crate::check::judge::transfer::{OwnCall, TargetSaw, Wanted};
-use crate::check::scene::trace::{What, header};
+use crate::check::scene::trace::{MessageKind, header};
 use crate::check::scene::{Leg, Scene, Seen};
 use crate::message::Message;
 use crate::syntax::{HeaderName, Limits, Method};
@@ -59,7 +59,7 @@ impl Transfer {
                 (ended.at.saturating_duration_since(answered), ended.reasons.clone())
             }));
             let trace = scene.trace(number);
-            let answered = trace.sent(What::Response(Method::Invite, 200, 299));
+            let answered = trace.sent(MessageKind::Response(Method::Invite, 200, 299));
             let after = answered.map(|entry| entry.at.saturating_duration_since(sent.at));
             saw.answered_after = saw.answered_after.into_iter().chain(after).min();
         }
@@ -71,7 +71,7 @@ impl Transfer {
         let number = scene.dialled_for_refer(wanted.transferee)?;
         let seen = scene.seen(number);
         let trace = scene.trace(number);
-        let answer = trace.received(What::Response(Method::Invite, 200, 299));
+        let answer = trace.received(MessageKind::Response(Method::Invite, 200, 299));
         let refused = seen.rejected.as_ref().and_then(|(_, rejection)| rejection.status);
         let contact = seen.final_response.as_ref().map(|answer| header(answer, HeaderName::Contact));
         let by_refusal = refused.filter(|status| (300..400).contains(status)).zip(contact);

@@ -3,7 +3,7 @@
 use super::Transfer;
 use crate::check::judge::transfer::{Wanted, identity};
 use crate::check::scene::Scene;
-use crate::check::scene::trace::What;
+use crate::check::scene::trace::MessageKind;
 use crate::check::{Identity, Shown};
 use crate::message::Message;
 use crate::syntax::Method;
@@ -31,7 +31,9 @@ impl Sources<'_> {
         };
         let answer = |leg: usize| {
             let trace = scene.trace(leg);
-            trace.received(What::Response(Method::Invite, 200, 299)).map(|answer| Shown::of(&answer.message))
+            trace
+                .received(MessageKind::Response(Method::Invite, 200, 299))
+                .map(|answer| Shown::of(&answer.message))
         };
         let first_leg = || scene.ends.legs.iter().position(|leg| leg.party == transferee);
         let (transferee_first, other_first) = if self.check.by_callee {

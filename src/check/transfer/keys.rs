@@ -5,7 +5,7 @@ use super::course::{END, Legs, REST, RING, aftermath};
 use super::{Transfer, TransferKind, TransferResult};
 use crate::check::judge::audio::doubted;
 use crate::check::judge::digits::unsent;
-use crate::check::judge::transfer::keys::{self, Effect, Keys};
+use crate::check::judge::transfer::keys::{self, Keys, KeysSeen};
 use crate::check::judge::transfer::{Aftermath, Wanted};
 use crate::check::judged::StepVerdict;
 use crate::check::scene::{Ears, Ends, Scene, Step, Stopped, Until};
@@ -49,7 +49,7 @@ impl Transfer {
         let is_semi = self.kind == TransferKind::SemiAttended;
         self.prepare_target(scene, if is_semi { LONG_RING } else { RING });
         let since = scene.run.record_count();
-        let mut effect = Effect::default();
+        let mut effect = KeysSeen::default();
         self.press(scene, keys, legs, &mut effect).await?;
         let mut asked = scene.run.now();
         if self.kind != TransferKind::Blind {
@@ -91,7 +91,7 @@ impl Transfer {
         scene: &mut Scene<'_>,
         keys: &Dialled,
         legs: Legs,
-        effect: &mut Effect,
+        effect: &mut KeysSeen,
     ) -> Step {
         let mark = scene.begin("keys");
         if let Some(judged) = scene.needs_calls() {
@@ -117,7 +117,7 @@ impl Transfer {
         scene: &mut Scene<'_>,
         wanted: &Wanted,
         before: usize,
-        effect: &mut Effect,
+        effect: &mut KeysSeen,
     ) -> Step<bool> {
         let mark = scene.begin("consult");
         match self.consulting(scene, wanted, before, effect).await {
@@ -135,7 +135,7 @@ impl Transfer {
         scene: &mut Scene<'_>,
         wanted: &Wanted,
         before: usize,
-        effect: &mut Effect,
+        effect: &mut KeysSeen,
     ) -> Result<StepVerdict, Interrupted> {
         let rings_only = self.kind == TransferKind::SemiAttended;
         let is_there = |scene: &Scene<'_>| {
@@ -187,7 +187,7 @@ impl Transfer {
         &self,
         scene: &mut Scene<'_>,
         wanted: &Wanted,
-        effect: &mut Effect,
+        effect: &mut KeysSeen,
     ) -> Result<Ears, Interrupted> {
         let ears = scene.ears().await?;
         let are_up = scene.ends.has_call(wanted.transferor) && scene.ends.has_call(wanted.transferee);
@@ -201,7 +201,7 @@ impl Transfer {
         scene: &mut Scene<'_>,
         wanted: &Wanted,
         before: usize,
-        effect: &mut Effect,
+        effect: &mut KeysSeen,
     ) -> Result<bool, Interrupted> {
         let end_at = scene.run.elapsed() + self.options.wait;
         let mut settled = 0;
@@ -229,7 +229,7 @@ impl Transfer {
         scene: &mut Scene<'_>,
         wanted: &Wanted,
         (keys, since): (&Dialled, usize),
-        (after, effect): (&Aftermath, &Effect),
+        (after, effect): (&Aftermath, &KeysSeen),
         result: &mut TransferResult,
     ) -> Step {
         let evidence = since..scene.run.record_count();

@@ -3,7 +3,7 @@
 use super::course::{Legs, REST, aftermath};
 use super::{Transfer, TransferResult};
 use crate::check::judge::audio::doubted;
-use crate::check::judge::transfer::keys::Effect;
+use crate::check::judge::transfer::keys::KeysSeen;
 use crate::check::judge::transfer::park::{self, Fetched, Parked};
 use crate::check::judge::transfer::{Aftermath, SOUND, Wanted};
 use crate::check::judged::StepVerdict;
@@ -30,7 +30,7 @@ impl Transfer {
         result: &mut TransferResult,
     ) -> Step {
         let since = scene.run.record_count();
-        let mut effect = Effect::default();
+        let mut effect = KeysSeen::default();
         let answer = match &self.keys {
             Some(keys) => {
                 self.press(scene, keys, legs, &mut effect).await?;
@@ -124,7 +124,7 @@ impl Transfer {
         scene: &mut Scene<'_>,
         wanted: &Wanted,
         (answer, told): (Option<&ReferAnswer>, &Told),
-        effect: &mut Effect,
+        effect: &mut KeysSeen,
     ) -> Result<Aftermath, Interrupted> {
         scene.rest(SETTLE).await?;
         let is_accepted = answer.is_none_or(|answer| matches!(answer, ReferAnswer::Accepted(_)));

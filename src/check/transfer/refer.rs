@@ -144,7 +144,7 @@ impl Transfer {
             return Err(scene.stop(mark, judged));
         }
         scene.may_all_end();
-        scene.listen_anew().await;
+        scene.listen_again().await;
         let (mut waited, mut other_form) = (None, None);
         loop {
             let sent = match scene.refer(ours, &to).await {

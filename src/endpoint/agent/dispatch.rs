@@ -37,12 +37,12 @@ pub(super) enum Mail {
 /// Hands on what comes, until the endpoint is closed or nobody has a handle of the agent any more.
 pub(super) async fn run(agent: Agent, mut incoming: Incoming, arrivals: mpsc::Sender<Arrival>) {
     // Not a clone that keeps the endpoint alive: the loop ends when the last handle outside is gone.
-    let Agent { scope, directory, config } = agent;
-    let (weak, endpoint_ids) = (std::sync::Arc::downgrade(&scope), scope.endpoint().ids());
-    drop(scope);
+    let Agent { recorder, directory, config } = agent;
+    let (weak, endpoint_ids) = (std::sync::Arc::downgrade(&recorder), recorder.endpoint().ids());
+    drop(recorder);
     let mut ids = endpoint_ids;
     while let Some(event) = incoming.next().await {
-        let Some(scope) = weak.upgrade() else { return };
+        let Some(recorder) = weak.upgrade() else { return };
         match event {
             IncomingEvent::Request(request) => {
                 let IncomingRequest { id, message, flow, at } = request;
@@ -70,7 +70,7 @@ pub(super) async fn run(agent: Agent, mut incoming: Incoming, arrivals: mpsc::Se
                         let (post, inbox) = mpsc::channel(INBOX);
                         directory.enter_invite(id, &post);
                         let agent = Agent {
-                            scope: scope.clone(),
+                            recorder: recorder.clone(),
                             directory: directory.clone(),
                             config: config.clone(),
                         };
@@ -100,15 +100,15 @@ pub(super) async fn run(agent: Agent, mut incoming: Incoming, arrivals: mpsc::Se
                     let tag = ids.tag();
                     let phrase = reason_phrase(status);
                     let mut response = Builder::response(&message, status, phrase, Some(&tag))
-                        .header(HeaderName::Server, &scope.endpoint().config().user_agent);
+                        .header(HeaderName::Server, &recorder.endpoint().config().user_agent);
                     if status == 503 {
                         response = response.header(HeaderName::RetryAfter, "5");
                     }
                     let _ = match response.build() {
-                        Ok(response) if is_of_call => scope.endpoint().respond(id, response).await,
+                        Ok(response) if is_of_call => recorder.endpoint().respond(id, response).await,
                         // Of a stranger's INVITE nothing is kept.
-                        Ok(response) => scope.endpoint().respond_once(id, response).await,
-                        Err(_) => scope.endpoint().abandon(id).await,
+                        Ok(response) => recorder.endpoint().respond_once(id, response).await,
+                        Err(_) => recorder.endpoint().abandon(id).await,
                     };
                 }
             }

@@ -22,7 +22,7 @@ pub(super) const COMMANDS: usize = 64;
 #[derive(Debug)]
 pub struct CallHandle {
     pub(super) commands: mpsc::Sender<Command>,
-    pub(super) events: mpsc::Receiver<Happened>,
+    pub(super) events: mpsc::Receiver<CallEvent>,
     pub(super) call_id: String,
     pub(super) local_tag: String,
     pub(super) rtp: SocketAddr,
@@ -31,23 +31,23 @@ pub struct CallHandle {
 /// Something that happened in a call.
 #[derive(Debug)]
 #[non_exhaustive]
-pub struct Happened {
+pub struct CallEvent {
     /// When.
     pub at: Instant,
     /// What.
-    pub what: What,
+    pub kind: CallEventKind,
 }
 
 /// What happened.
 #[derive(Debug)]
 #[non_exhaustive]
-pub enum What {
+pub enum CallEventKind {
     /// In the signalling.
     Signal(call::Event),
     /// In the media.
     Media(stream::Event),
-    /// It is asked anew whose tones are heard ([`CallHandle::listen_anew`]): those that were told before are of the time before.
-    ListensAnew,
+    /// It is asked anew whose tones are heard ([`CallHandle::listen_again`]): those that were told before are of the time before.
+    ListensAgain,
     /// A response to our INVITE came (101 to 699), before what the call makes of it.
     Response(Message),
     /// A request of the peer came in this call, before what the call makes of it.
@@ -66,18 +66,18 @@ pub(super) enum Command {
     Media(stream::Command),
     Rtp(Bytes),
     RtpAnyway(Bytes),
-    ListenAnew,
+    ListenAgain,
     Report(oneshot::Sender<MediaReport>),
     Dialog(oneshot::Sender<Option<DialogId>>),
 }
 
 impl CallHandle {
     /// What happens next; `None` when the call is over and everything of it was told.
-    pub async fn next(&mut self) -> Option<Happened> {
+    pub async fn next(&mut self) -> Option<CallEvent> {
         self.events.recv().await
     }
     /// Like [`CallHandle::next`], for who polls several.
-    pub fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Option<Happened>> {
+    pub fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Option<CallEvent>> {
         self.events.poll_recv(cx)
     }
     /// Gives a command; one that comes too late has no effect.
@@ -97,10 +97,10 @@ impl CallHandle {
         let _ = self.commands.try_send(Command::RtpAnyway(datagram));
     }
     /// Asks anew whose tones are heard.
-    pub async fn listen_anew(&self) {
-        let _ = self.commands.send(Command::ListenAnew).await;
+    pub async fn listen_again(&self) {
+        let _ = self.commands.send(Command::ListenAgain).await;
     }
-    /// How the media went so far; `None` when the call is gone. [`What::LastReport`] told it then.
+    /// How the media went so far; `None` when the call is gone. [`CallEventKind::LastReport`] told it then.
     pub async fn report(&self) -> Option<MediaReport> {
         let (reply, answer) = oneshot::channel();
         self.commands.send(Command::Report(reply)).await.ok()?;

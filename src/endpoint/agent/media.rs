@@ -1,9 +1,9 @@
 //! The media of one call: its sockets, its stream or relay, and the RTCP that goes with it.
 
-use super::handle::What;
+use super::handle::CallEventKind;
 use super::ports::Ports;
 use super::report::{MediaReport, RtcpReport, Withheld};
-use super::{MediaSetup, Scope};
+use super::{MediaSetup, Recorder};
 use crate::media::g711::Law;
 use crate::media::party_tone::{PARTIES, Party};
 use crate::media::rtcp::{self, round_trip};
@@ -47,7 +47,7 @@ pub(super) struct Media {
     ports: Option<Ports>,
     local: Local,
     setup: MediaSetup,
-    scope: Arc<Scope>,
+    recorder: Arc<Recorder>,
     ids: Ids,
     stream: Option<Stream>,
     plan: Option<MediaPlan>,
@@ -83,18 +83,18 @@ impl Media {
         now: Instant,
         ports: Ports,
         setup: MediaSetup,
-        scope: Arc<Scope>,
+        recorder: Arc<Recorder>,
         hosts: Vec<IpAddr>,
     ) -> Media {
         if let MediaSetup::Stream { .. } = &setup {
             ports.rtp.tell_refusals();
         }
         Media {
-            ids: scope.endpoint().ids(),
+            ids: recorder.endpoint().ids(),
             local: ports.local(),
             ports: Some(ports),
             setup,
-            scope,
+            recorder,
             stream: None,
             plan: None,
             waiting: Vec::new(),
@@ -224,9 +224,9 @@ impl Media {
         }
     }
 
-    pub(super) fn listen_anew(&mut self) {
+    pub(super) fn listen_again(&mut self) {
         if let Some(stream) = &mut self.stream {
-            stream.listen_anew();
+            stream.listen_again();
         }
     }
 
@@ -279,11 +279,16 @@ impl Media {
     fn record(&self, at: Instant, direction: Direction, is_rtcp: bool, remote: SocketAddr, bytes: Bytes) {
         let port = if is_rtcp { self.local.rtcp_port } else { self.local.rtp.port() };
         let local = SocketAddr::new(self.local.rtp.ip(), port);
-        self.scope.record_media(MediaRecord { at, direction, is_rtcp, local, remote, bytes });
+        self.recorder.record_media(MediaRecord { at, direction, is_rtcp, local, remote, bytes });
     }
 
     /// Reads what has come; pending when nothing has.
-    pub(super) fn poll(&mut self, now: Instant, cx: &mut Context<'_>, out: &mut Vec<What>) -> Poll<()> {
+    pub(super) fn poll(
+        &mut self,
+        now: Instant,
+        cx: &mut Context<'_>,
+        out: &mut Vec<CallEventKind>,
+    ) -> Poll<()> {
         let mut any = false;
         for _ in 0..BATCH {
             let Some(ports) = &mut self.ports else { break };
@@ -349,11 +354,11 @@ impl Media {
         if self.is_recorded(now, remote) {
             self.record(now, Direction::Received, is_rtcp, remote, datagram);
         } else {
-            self.scope.drop_media();
+            self.recorder.drop_media();
         }
     }
 
-    fn receive(&mut self, now: Instant, remote: SocketAddr, datagram: Bytes, out: &mut Vec<What>) {
+    fn receive(&mut self, now: Instant, remote: SocketAddr, datagram: Bytes, out: &mut Vec<CallEventKind>) {
         self.record_received(now, false, remote, datagram.clone());
         self.came(now, remote);
         if self.plan.is_none() {
@@ -365,7 +370,7 @@ impl Media {
         }
         match &mut self.stream {
             Some(stream) => stream.handle_input(now, Input::PacketFrom(&datagram, remote)),
-            None => out.push(What::Rtp(datagram)),
+            None => out.push(CallEventKind::Rtp(datagram)),
         }
     }
 
@@ -401,7 +406,7 @@ impl Media {
         stream.into_iter().chain(report).min()
     }
 
-    pub(super) fn handle_timeout(&mut self, now: Instant, out: &mut Vec<What>) {
+    pub(super) fn handle_timeout(&mut self, now: Instant, out: &mut Vec<CallEventKind>) {
         if self.withheld(now).is_some() {
             self.switch(now);
         }
@@ -433,17 +438,17 @@ impl Media {
         self.record(now, Direction::Sent, true, remote, bytes.into());
     }
 
-    fn drain(&mut self, now: Instant, out: &mut Vec<What>) {
+    fn drain(&mut self, now: Instant, out: &mut Vec<CallEventKind>) {
         while let Some(output) = self.stream.as_mut().and_then(Stream::poll_output) {
             match output {
                 Output::Packet(packet) => self.send(now, packet.into()),
-                Output::Event(event) => out.push(What::Media(event)),
+                Output::Event(event) => out.push(CallEventKind::Media(event)),
             }
         }
     }
 
     /// The call is over: tells what was going on, sends no more, and gives the ports back.
-    pub(super) fn finish(&mut self, now: Instant, out: &mut Vec<What>) {
+    pub(super) fn finish(&mut self, now: Instant, out: &mut Vec<CallEventKind>) {
         if let Some(stream) = &mut self.stream {
             stream.handle_input(now, Input::Command(Command::Sending(false)));
             stream.finish(now);

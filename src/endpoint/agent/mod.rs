@@ -6,7 +6,7 @@
 //!
 //! Two agents, of which one calls the other:
 //! ```
-//! use ringback::endpoint::agent::{Agent, AgentConfig, Arrival, MediaSetup, What};
+//! use ringback::endpoint::agent::{Agent, AgentConfig, Arrival, MediaSetup, CallEventKind};
 //! use ringback::endpoint::{Config, Endpoint};
 //! use ringback::message::Transport;
 //! use ringback::ua::call::{self, Command, Event};
@@ -16,7 +16,7 @@
 //! let mut config = Config::default();
 //! config.udp = vec!["127.0.0.1:0".parse()?];
 //! let (endpoint, incoming) = Endpoint::bind(config.clone()).await?;
-//! let (_called, mut arrivals) = Agent::start(endpoint.scope(), incoming, AgentConfig::default());
+//! let (_called, mut arrivals) = Agent::start(endpoint.recorder(), incoming, AgentConfig::default());
 //! let remote = endpoint.local_addrs()[0].1;
 //! tokio::spawn(async move {
 //!     while let Some(arrival) = arrivals.next().await {
@@ -30,13 +30,13 @@
 //! });
 //!
 //! let (endpoint, incoming) = Endpoint::bind(config).await?;
-//! let (agent, _) = Agent::start(endpoint.scope(), incoming, AgentConfig::default());
+//! let (agent, _) = Agent::start(endpoint.recorder(), incoming, AgentConfig::default());
 //! let flow = endpoint.flow(Transport::Udp, remote).await?;
 //! let contact = format!("sip:alice@{}", flow.local);
 //! let setup = |local| call::Config::new("sip:alice@lab.example", contact, local);
 //! let mut call = agent.dial(flow, &format!("sip:bob@{remote}"), MediaSetup::default(), setup).await?;
 //! while let Some(happened) = call.next().await {
-//!     if let What::Signal(Event::Answered(plan)) = happened.what {
+//!     if let CallEventKind::Signal(Event::Answered(plan)) = happened.kind {
 //!         assert_eq!(plan.remote.ip(), remote.ip());
 //!         call.command(Command::HangUp { reason: None }).await;
 //!     }
@@ -56,12 +56,12 @@ mod replacement;
 mod report;
 mod task;
 
-pub use handle::{CallHandle, Happened, What};
+pub use handle::{CallEvent, CallEventKind, CallHandle};
 pub use notes::{CallNotes, OpenCall};
 pub use replacement::Replacement;
 pub use report::{MediaReport, RtcpReport, Withheld};
 
-use super::{Endpoint, Incoming, IncomingRequest, Scope};
+use super::{Endpoint, Incoming, IncomingRequest, Recorder};
 use crate::error::Error;
 use crate::media::tone::Tone;
 use crate::message::{Builder, Flow, Message, reason_phrase};
@@ -113,7 +113,7 @@ pub enum MediaSetup {
         /// Whether digits are looked for in the audio.
         detect_tones: bool,
     },
-    /// Gives every datagram to the owner ([`What::Rtp`]), and sends those that it gets ([`CallHandle::send_rtp`]).
+    /// Gives every datagram to the owner ([`CallEventKind::Rtp`]), and sends those that it gets ([`CallHandle::send_rtp`]).
     Relay,
 }
 
@@ -176,7 +176,7 @@ impl fmt::Debug for Interceptor {
 /// A user agent; cheap to clone.
 #[derive(Debug, Clone)]
 pub struct Agent {
-    pub(super) scope: Arc<Scope>,
+    pub(super) recorder: Arc<Recorder>,
     directory: Arc<Directory>,
     config: Arc<AgentConfig>,
 }
@@ -247,9 +247,10 @@ impl fmt::Debug for Invitation {
 }
 
 impl Agent {
-    /// Takes over what comes to the scope's endpoint.
-    pub fn start(scope: Scope, incoming: Incoming, config: AgentConfig) -> (Agent, Arrivals) {
-        let agent = Agent { scope: Arc::new(scope), directory: Arc::default(), config: Arc::new(config) };
+    /// Takes over what comes to the recorder's endpoint.
+    pub fn start(recorder: Recorder, incoming: Incoming, config: AgentConfig) -> (Agent, Arrivals) {
+        let agent =
+            Agent { recorder: Arc::new(recorder), directory: Arc::default(), config: Arc::new(config) };
         let queue = agent.endpoint().config().incoming_queue.clamp(1, super::command::QUEUE_MAX);
         let (arrivals, receiver) = mpsc::channel(queue);
         tokio::spawn(dispatch::run(agent.clone(), incoming, arrivals));
@@ -258,12 +259,12 @@ impl Agent {
 
     /// The endpoint that it runs on.
     pub fn endpoint(&self) -> &Endpoint {
-        self.scope.endpoint()
+        self.recorder.endpoint()
     }
 
     /// The record of its messages.
-    pub fn scope(&self) -> &Arc<Scope> {
-        &self.scope
+    pub fn recorder(&self) -> &Arc<Recorder> {
+        &self.recorder
     }
 
     /// Calls `target` (a URI without `<>`) over a flow: the INVITE goes out at once. `setup` says who we are; the media address that it is
@@ -355,7 +356,7 @@ impl Agent {
             interceptor,
             keep_flow: self.config.keep_flow,
             notes: self.config.notes.clone(),
-            scope: Arc::clone(&self.scope),
+            recorder: Arc::clone(&self.recorder),
             directory: Arc::clone(&self.directory),
             replaces,
         })
@@ -406,7 +407,7 @@ impl Invitation {
         let config = setup(ports.local());
         let Some(id) = self.id.take() else { return Err(Error::Closed) };
         if let Ok(call_id) = self.message.call_id() {
-            agent.scope.claim_taken(call_id);
+            agent.recorder.claim_taken(call_id);
         }
         let now = tokio::time::Instant::now().into_std();
         let mut call = call::Call::incoming(now, config, agent.endpoint().ids(), id, &self.message);

@@ -2,11 +2,11 @@
 
 use super::directory::{Directory, Key};
 use super::dispatch::Mail;
-use super::handle::{COMMANDS, CallHandle, Command, EVENTS, Happened, What};
+use super::handle::{COMMANDS, CallEvent, CallEventKind, CallHandle, Command, EVENTS};
 use super::media::Media;
 use super::notes::{CallNotes, Told};
 use super::ports::Ports;
-use super::{Intercepted, Interceptor, MediaSetup, Scope, hop};
+use super::{Intercepted, Interceptor, MediaSetup, Recorder, hop};
 use crate::endpoint::{ClientEvent, ClientTransaction};
 use crate::message::{Flow, Message};
 use crate::syntax::Method;
@@ -35,7 +35,7 @@ pub(super) struct Birth {
     pub(super) interceptor: Interceptor,
     pub(super) keep_flow: bool,
     pub(super) notes: Option<Arc<dyn CallNotes>>,
-    pub(super) scope: Arc<Scope>,
+    pub(super) recorder: Arc<Recorder>,
     pub(super) directory: Arc<Directory>,
     /// The call whose place this one takes when it is answered.
     pub(super) replaces: Option<Key>,
@@ -52,14 +52,14 @@ struct Task {
     is_caller: bool,
     notes: Option<Arc<dyn CallNotes>>,
     told: Told,
-    scope: Arc<Scope>,
+    recorder: Arc<Recorder>,
     directory: Arc<Directory>,
     replaces: Option<Key>,
     /// Addresses of the account's registrar and proxies.
     home: Vec<IpAddr>,
     commands: mpsc::Receiver<Command>,
     /// `None` once the last was told: what is still on its way then is nobody's news.
-    events: Option<mpsc::Sender<Happened>>,
+    events: Option<mpsc::Sender<CallEvent>>,
     /// Requests that have no final response, or may have more of them.
     transactions: Vec<Running>,
     /// CANCELs: nobody waits for their answers, but they are sent until they have one.
@@ -112,7 +112,7 @@ pub(super) fn spawn(birth: Birth) -> CallHandle {
     let mut signalling = home.clone();
     signalling.push(birth.flow.remote.ip());
     let mut task = Task {
-        media: Media::new(now, birth.ports, birth.media, Arc::clone(&birth.scope), signalling),
+        media: Media::new(now, birth.ports, birth.media, Arc::clone(&birth.recorder), signalling),
         call: birth.call,
         flow: birth.flow,
         target: birth.target,
@@ -122,7 +122,7 @@ pub(super) fn spawn(birth: Birth) -> CallHandle {
         is_caller,
         notes: birth.notes,
         told: Told::default(),
-        scope: birth.scope,
+        recorder: birth.recorder,
         directory: birth.directory,
         replaces: birth.replaces,
         home,
@@ -157,18 +157,18 @@ impl Task {
                 break;
             }
             let now = now();
-            for what in out.drain(..) {
-                self.tell(now, what).await;
+            for kind in out.drain(..) {
+                self.tell(now, kind).await;
             }
             self.wake(now, wake, &mut out).await;
-            for what in out {
-                self.tell(now, what).await;
+            for kind in out {
+                self.tell(now, kind).await;
             }
         }
         self.directory.leave(now(), &self.call, self.media_over);
     }
 
-    fn poll(&mut self, cx: &mut Context<'_>, out: &mut Vec<What>) -> Poll<Wake> {
+    fn poll(&mut self, cx: &mut Context<'_>, out: &mut Vec<CallEventKind>) -> Poll<Wake> {
         match self.inbox.poll_recv(cx) {
             Poll::Ready(Some(mail)) => return Poll::Ready(Wake::Mail(mail)),
             Poll::Ready(None) => return Poll::Ready(Wake::Closed),
@@ -215,18 +215,18 @@ impl Task {
         Poll::Pending
     }
 
-    async fn wake(&mut self, now: Instant, wake: Wake, out: &mut Vec<What>) {
+    async fn wake(&mut self, now: Instant, wake: Wake, out: &mut Vec<CallEventKind>) {
         match wake {
             Wake::Closed => {}
             Wake::Mail(Mail::Request { id, message, at }) => {
-                self.tell(at, What::Request(message.clone())).await;
+                self.tell(at, CallEventKind::Request(message.clone())).await;
                 let _ = match self.intercepted(&message) {
                     Intercepted::Taken => {
                         self.call.handle_input(at, Input::Request { id, request: message });
                         Ok(())
                     }
-                    Intercepted::Answered(response) => self.scope.endpoint().respond(id, response).await,
-                    Intercepted::Ignored => self.scope.endpoint().abandon(id).await,
+                    Intercepted::Answered(response) => self.recorder.endpoint().respond(id, response).await,
+                    Intercepted::Ignored => self.recorder.endpoint().abandon(id).await,
                 };
             }
             Wake::Mail(Mail::Ack { message, at }) => {
@@ -247,9 +247,9 @@ impl Task {
             Wake::Command(Command::Media(command)) => self.media.command(now, command),
             Wake::Command(Command::Rtp(datagram)) => self.media.relay(now, datagram),
             Wake::Command(Command::RtpAnyway(datagram)) => self.media.relay_anyway(now, datagram),
-            Wake::Command(Command::ListenAnew) => {
-                self.media.listen_anew();
-                out.push(What::ListensAnew);
+            Wake::Command(Command::ListenAgain) => {
+                self.media.listen_again();
+                out.push(CallEventKind::ListensAgain);
             }
             Wake::Command(Command::Report(reply)) => {
                 let _ = reply.send(self.media.report(now));
@@ -280,13 +280,13 @@ impl Task {
             Some(ClientEvent::Provisional(received) | ClientEvent::Final(received)) => {
                 let status = received.message.status().unwrap_or_default();
                 if is_invite && status > 100 {
-                    self.tell(received.at, What::Response(received.message.clone())).await;
+                    self.tell(received.at, CallEventKind::Response(received.message.clone())).await;
                 }
                 self.call.handle_input(received.at, Input::Response { id, response: received.message });
             }
             Some(ClientEvent::Timeout) => self.call.handle_input(now, Input::Timeout(id)),
             Some(ClientEvent::Failed(error)) => {
-                self.tell(now, What::NotSent(error.to_string())).await;
+                self.tell(now, CallEventKind::NotSent(error.to_string())).await;
                 self.call.handle_input(now, Input::TransportFailed(id));
             }
             None => drop(self.transactions.remove(index)),
@@ -322,15 +322,15 @@ impl Task {
                             // RFC 3261 sec. 13.2.2.4 has it repeat the credentials of the INVITE: for proxies that look at them, not
                             // for a called party that we reach without them.
                             let ack = if self.is_home(flow) { ack } else { ack.without_credentials() };
-                            drop(self.scope.send_outside(ack, flow).await);
+                            drop(self.recorder.send_outside(ack, flow).await);
                         }
-                        Err(why) => self.tell(now, What::NotSent(why)).await,
+                        Err(why) => self.tell(now, CallEventKind::NotSent(why)).await,
                     }
                 }
             }
             Output::Cancel { id, reason } => {
                 if let Some(invite) = self.transactions.iter().find(|running| running.id == id)
-                    && let Ok(cancel) = invite.transaction.cancel(&self.scope, reason).await
+                    && let Ok(cancel) = invite.transaction.cancel(&self.recorder, reason).await
                 {
                     self.cancels.push(cancel);
                 }
@@ -343,9 +343,9 @@ impl Task {
                 let answers = (200..300).contains(&status)
                     && response.cseq().is_ok_and(|cseq| cseq.method == Method::Invite);
                 let sent = match self.rewritten(response) {
-                    Some(response) => self.scope.endpoint().respond(id, response).await,
+                    Some(response) => self.recorder.endpoint().respond(id, response).await,
                     // Kept back on purpose: the peer hears nothing at all.
-                    None if status >= 200 => self.scope.endpoint().abandon(id).await,
+                    None if status >= 200 => self.recorder.endpoint().abandon(id).await,
                     None => Ok(()),
                 };
                 if sent.is_err() {
@@ -379,22 +379,22 @@ impl Task {
     async fn send(&mut self, now: Instant, id: RequestId, request: Message) {
         // What is kept back on purpose was lost on the way, for all that the call can tell.
         let Some(request) = self.rewritten(request) else {
-            let t1 = self.scope.endpoint().config().transaction.t1;
+            let t1 = self.recorder.endpoint().config().transaction.t1;
             return self.kept_back.push_back((now + t1 * 64, id));
         };
         let is_invite = request.method() == Some(Method::Invite);
         let flow = match self.flow_of(&request).await {
             Ok(flow) => flow,
             Err(why) => {
-                self.tell(now, What::NotSent(why)).await;
+                self.tell(now, CallEventKind::NotSent(why)).await;
                 return self.call.handle_input(now, Input::TransportFailed(id));
             }
         };
         self.call.handle_input(now, Input::SentTo { id, home: self.is_home(flow) });
-        match self.scope.request(request, flow).await {
+        match self.recorder.request(request, flow).await {
             Ok(transaction) => self.transactions.push(Running { id, transaction, is_invite }),
             Err(error) => {
-                self.tell(now, What::NotSent(error.to_string())).await;
+                self.tell(now, CallEventKind::NotSent(error.to_string())).await;
                 self.call.handle_input(now, Input::TransportFailed(id));
             }
         }
@@ -413,17 +413,21 @@ impl Task {
         if in_dialog && self.keep_flow || !in_dialog && is_given {
             // A connection may have ended since.
             return self
-                .scope
+                .recorder
                 .flow(self.flow.transport, self.flow.remote)
                 .await
                 .map_err(|error| error.to_string());
         }
         let next = hop::of(request)?;
-        let addresses =
-            self.scope.endpoint().resolve(&next.host, next.port).await.map_err(|error| error.to_string())?;
+        let addresses = self
+            .recorder
+            .endpoint()
+            .resolve(&next.host, next.port)
+            .await
+            .map_err(|error| error.to_string())?;
         let mut last = format!("{} has no address", next.host);
         for remote in addresses {
-            match self.scope.flow(next.transport, remote).await {
+            match self.recorder.flow(next.transport, remote).await {
                 Ok(flow) => return Ok(flow),
                 Err(error) => last = error.to_string(),
             }
@@ -444,7 +448,7 @@ impl Task {
             _ => {}
         }
         let is_last = matches!(event, Event::Ended { .. } | Event::Rejected(_));
-        self.tell(now, What::Signal(event)).await;
+        self.tell(now, CallEventKind::Signal(event)).await;
         self.end_told |= is_last;
     }
 
@@ -453,17 +457,17 @@ impl Task {
             let mut out = Vec::new();
             self.media.finish(now, &mut out);
             self.directory.ended();
-            out.push(What::LastReport(Box::new(self.media.report(now))));
-            for what in out {
-                self.tell(now, what).await;
+            out.push(CallEventKind::LastReport(Box::new(self.media.report(now))));
+            for kind in out {
+                self.tell(now, kind).await;
             }
         }
     }
 
-    async fn tell(&self, at: Instant, what: What) {
-        let is_media = matches!(what, What::Rtp(_));
+    async fn tell(&self, at: Instant, kind: CallEventKind) {
+        let is_media = matches!(kind, CallEventKind::Rtp(_));
         let Some(events) = &self.events else { return };
-        match events.try_send(Happened { at, what }) {
+        match events.try_send(CallEvent { at, kind }) {
             // A slow owner of a relay loses packets, as a slow relay does; nothing else is lost.
             Err(mpsc::error::TrySendError::Full(happened)) if !is_media && !self.deserted => {
                 let _ = tokio::time::timeout(SLOW_OWNER, events.send(happened)).await;

@@ -1,5 +1,5 @@
 //! The names of what can be wrong with digits.
-use super::observation::Way;
+use super::method::DtmfMethod;
 use crate::media::digit::Digit;
 
 /// By what a digit came a second time.
@@ -31,9 +31,9 @@ pub enum Defect {
     /// Sent one way, arrived another: legal, and reported.
     Converted {
         /// The way it was sent.
-        from: Way,
+        from: DtmfMethod,
         /// The way it arrived.
-        to: Way,
+        to: DtmfMethod,
     },
     /// It did not come.
     Lost {

@@ -1,7 +1,7 @@
 //! What was sent, and what is known of the way that it went.
 
 use super::around::Around;
-use super::observation::Way;
+use super::method::DtmfMethod;
 use crate::media::digit::Digit;
 use std::time::{Duration, Instant};
 
@@ -14,7 +14,7 @@ pub(super) const EXACT: Duration = Duration::from_millis(100);
 #[derive(Debug, Clone, PartialEq)]
 pub struct Expected {
     /// How the digits were sent.
-    pub way: Way,
+    pub way: DtmfMethod,
     /// The digits in their order.
     pub digits: Vec<Digit>,
     /// How long each of them was.
@@ -33,7 +33,7 @@ pub struct Expected {
 
 impl Expected {
     /// Digits of one duration by one way at 8,000 Hz; nothing known of times, payload type and source, and no loss.
-    pub fn new(way: Way, digits: Vec<Digit>, duration: Duration) -> Expected {
+    pub fn new(way: DtmfMethod, digits: Vec<Digit>, duration: Duration) -> Expected {
         Expected {
             way,
             digits,

@@ -3,7 +3,8 @@ use super::align::{Step, align};
 use super::defect::{By, Defect};
 use super::expected::{EXACT, Expected};
 use super::matches::Matches;
-use super::observation::{Observation, Way};
+use super::method::DtmfMethod;
+use super::observation::Observation;
 use super::rows::{Owed, whole, without_restarts};
 use crate::media::digit::Digit;
 use std::collections::BTreeMap;
@@ -23,9 +24,9 @@ pub struct DigitResult {
 
 /// The comparison.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Judged {
+pub struct Comparison {
     /// The way by which the digits arrived.
-    pub way: Option<Way>,
+    pub way: Option<DtmfMethod>,
     /// What a receiver that takes this way has read.
     pub received: String,
     /// Each sent digit.
@@ -40,17 +41,17 @@ pub struct Judged {
     pub foreign: Vec<usize>,
 }
 
-impl Judged {
+impl Comparison {
     /// Whether the digits arrived as they were sent, by whatever way.
     pub fn is_good(&self) -> bool {
         self.defects.iter().all(|defect| defect.is_legal())
     }
 }
 
-type Rows<'a> = BTreeMap<Way, Vec<&'a Observation>>;
+type Rows<'a> = BTreeMap<DtmfMethod, Vec<&'a Observation>>;
 
 /// Compares what was sent with what was seen.
-pub fn judge(expected: &Expected, observed: &[Observation]) -> Judged {
+pub fn judge(expected: &Expected, observed: &[Observation]) -> Comparison {
     let mut defects = Vec::new();
     let (ours, foreign) = apart(expected, observed);
     let mut owed = Owed { digits: expected.owed.clone(), belated: Vec::new() };
@@ -64,7 +65,7 @@ pub fn judge(expected: &Expected, observed: &[Observation]) -> Judged {
         }
     }
     rows.values_mut().for_each(|row| row.sort_by_key(|observation| observation.at));
-    let mut judged = Judged {
+    let mut judged = Comparison {
         way: arrived_by(expected, &rows),
         received: String::new(),
         digits: expected.digits.iter().map(|&digit| DigitResult { digit, observed: None }).collect(),
@@ -125,7 +126,7 @@ fn apart<'a>(
 ) -> (Vec<&'a Observation>, Vec<&'a Observation>) {
     let is_foreign = |observation: &&Observation| observation.rtp.is_some_and(|rtp| rtp.is_foreign);
     let (foreign, ours): (Vec<_>, Vec<_>) = observed.iter().partition(is_foreign);
-    let is_of_way = |observation: &&Observation| observation.way == Way::Rfc4733;
+    let is_of_way = |observation: &&Observation| observation.way == DtmfMethod::Rfc4733;
     let right = |row: &[&Observation]| {
         let digits: Vec<Digit> = row.iter().filter(|o| is_of_way(o)).filter_map(|o| o.digit).collect();
         right(expected, &digits)
@@ -159,7 +160,7 @@ fn right(expected: &Expected, digits: &[Digit]) -> usize {
 }
 
 /// The way by which most of the digits came; the one that was asked for where it is as good.
-fn arrived_by(expected: &Expected, rows: &Rows<'_>) -> Option<Way> {
+fn arrived_by(expected: &Expected, rows: &Rows<'_>) -> Option<DtmfMethod> {
     let right = |row: &[&Observation]| {
         let digits: Vec<Digit> = row.iter().filter_map(|o| o.digit).collect();
         right(expected, &digits)
@@ -173,16 +174,16 @@ fn arrived_by(expected: &Expected, rows: &Rows<'_>) -> Option<Way> {
 
 /// Digits that came by another way at the time at which they also came by the one that counts.
 fn beside<'a>(
-    other: Way,
+    other: DtmfMethod,
     row_of_other: &[&'a Observation],
     matches: &Matches<'_>,
     owed: &mut Owed<'a>,
     defects: &mut Vec<Defect>,
 ) {
     let by = match other {
-        Way::Rfc4733 => By::Rfc4733,
-        Way::InBand => By::InBand,
-        Way::Info => By::Info,
+        DtmfMethod::Rfc4733 => By::Rfc4733,
+        DtmfMethod::InBand => By::InBand,
+        DtmfMethod::Info => By::Info,
     };
     let mut taken = vec![false; matches.len()];
     for observation in row_of_other.iter().filter(|observation| !owed.pay(observation)) {

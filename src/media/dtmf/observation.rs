@@ -1,33 +1,11 @@
 //! One digit as the far end saw it, by one of three ways.
+use super::method::DtmfMethod;
 use crate::media::digit::Digit;
 use crate::media::dtmf_detector::Heard;
 use crate::media::telephone_event::{ReceivedEvent, Seen};
 use crate::media::tone::RATE_HZ;
-use std::fmt;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
-
-/// The way in which a digit travels.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-#[cfg_attr(feature = "json", derive(serde::Serialize, serde::Deserialize), serde(rename_all = "lowercase"))]
-pub enum Way {
-    /// Telephone events in RTP (RFC 4733).
-    Rfc4733,
-    /// Two tones in the audio.
-    InBand,
-    /// SIP INFO.
-    Info,
-}
-
-impl fmt::Display for Way {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Way::Rfc4733 => "RFC 4733",
-            Way::InBand => "in-band",
-            Way::Info => "SIP INFO",
-        })
-    }
-}
 
 /// What only a telephone event has.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -68,7 +46,7 @@ pub struct Rtp {
 #[derive(Debug, Clone, PartialEq)]
 pub struct Observation {
     /// By which way.
-    pub way: Way,
+    pub way: DtmfMethod,
     /// The digit; `None` for an event that is none (the hook flash is 16, failure D19).
     pub digit: Option<Digit>,
     /// The event code.
@@ -85,7 +63,7 @@ pub struct Observation {
 
 impl Observation {
     /// A digit that arrived by some way; for INFO the duration is that of its body.
-    pub fn new(way: Way, digit: Digit, at: Instant, duration: Option<Duration>) -> Observation {
+    pub fn new(way: DtmfMethod, digit: Digit, at: Instant, duration: Option<Duration>) -> Observation {
         Observation {
             way,
             digit: Some(digit),
@@ -100,7 +78,7 @@ impl Observation {
     pub fn from_event(event: &ReceivedEvent, clock_hz: u32) -> Observation {
         let nanoseconds = u64::from(event.duration) * 1_000_000_000 / u64::from(clock_hz.max(1));
         Observation {
-            way: Way::Rfc4733,
+            way: DtmfMethod::Rfc4733,
             digit: event.digit(),
             event: event.event,
             at: event.first_at,
@@ -128,7 +106,7 @@ impl Observation {
         let nanoseconds = u64::from(heard.duration_samples) * 1_000_000_000 / u64::from(RATE_HZ);
         Observation {
             level_dbm0: Some(heard.low_dbm0.min(heard.high_dbm0)),
-            ..Observation::new(Way::InBand, heard.digit, at, Some(Duration::from_nanos(nanoseconds)))
+            ..Observation::new(DtmfMethod::InBand, heard.digit, at, Some(Duration::from_nanos(nanoseconds)))
         }
     }
     /// Whether this is the same event as an earlier observation, of which more has come since.

@@ -1,7 +1,8 @@
 //! Rows of observations: what is a press of its own, what only a piece or a repeat of one, and what is of digits sent before.
 
 use super::expected::Expected;
-use super::observation::{Observation, Way};
+use super::method::DtmfMethod;
+use super::observation::Observation;
 use crate::media::digit::Digit;
 
 /// Digits that were sent before these and are still to come, and what has come of them.
@@ -34,7 +35,7 @@ pub(super) fn whole<'a>(
         let is_piece = |first: &&&Observation| {
             let over = observation.at + observation.duration.unwrap_or_default();
             let is_short = first.duration.is_some_and(|duration| duration < expected.duration);
-            observation.way == Way::InBand
+            observation.way == DtmfMethod::InBand
                 && first.digit == observation.digit
                 && is_short
                 && over.saturating_duration_since(first.at) < expected.duration * 2

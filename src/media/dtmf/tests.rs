@@ -17,7 +17,7 @@ fn expected(text: &str) -> Expected {
     Expected {
         payload_type: Some(96),
         around: Around { spans: vec![voice_of(7)], ..Around::default() },
-        ..Expected::new(Way::Rfc4733, digits(text), 100 * MS)
+        ..Expected::new(DtmfMethod::Rfc4733, digits(text), 100 * MS)
     }
 }
 
@@ -46,12 +46,12 @@ fn events(start: Instant, text: &str) -> Vec<Observation> {
             remote: None,
             is_foreign: false,
         }),
-        ..Observation::new(Way::Rfc4733, digit, start + 200 * n as u32 * MS, Some(100 * MS))
+        ..Observation::new(DtmfMethod::Rfc4733, digit, start + 200 * n as u32 * MS, Some(100 * MS))
     };
     digits(text).into_iter().enumerate().map(event).collect()
 }
 
-fn by_other_way(way: Way, start: Instant, text: &str) -> Vec<Observation> {
+fn by_other_way(way: DtmfMethod, start: Instant, text: &str) -> Vec<Observation> {
     let one = |(n, digit): (usize, Digit)| {
         Observation::new(way, digit, start + (200 * n as u32 + 30) * MS, Some(95 * MS))
     };
@@ -74,7 +74,7 @@ fn a_sound_path_has_no_defect() {
     let judged = judge(&expected("0123456789*#ABCD"), &events(Instant::now(), "0123456789*#ABCD"));
     assert_eq!(
         (judged.received.as_str(), judged.way, judged.is_good()),
-        ("0123456789*#ABCD", Some(Way::Rfc4733), true)
+        ("0123456789*#ABCD", Some(DtmfMethod::Rfc4733), true)
     );
     assert!(judged.digits.iter().all(|d| d.observed.as_ref().unwrap().digit == Some(d.digit)));
     assert_eq!(judged.defects, []);
@@ -126,8 +126,8 @@ fn digits_doubled_by_leaking_tones_by_info_and_by_a_restart_are_told_apart() {
     let (start, text) = (Instant::now(), "11223");
     let doubled = |by| -> Vec<Defect> { (0..5).map(|position| Defect::Doubled { position, by }).collect() };
     let both = |way| [events(start, text), by_other_way(way, start, text)].concat();
-    assert_eq!(judge(&expected(text), &both(Way::InBand)).defects, doubled(By::InBand));
-    assert_eq!(judge(&expected(text), &both(Way::Info)).defects, doubled(By::Info));
+    assert_eq!(judge(&expected(text), &both(DtmfMethod::InBand)).defects, doubled(By::InBand));
+    assert_eq!(judge(&expected(text), &both(DtmfMethod::Info)).defects, doubled(By::Info));
     // Each end packet under a timestamp of its own (D05): 1 1' 1" 2 2' 2" ...
     let mut restarted = Vec::new();
     for event in events(start, text) {
@@ -200,7 +200,7 @@ fn what_is_wrong_within_an_event_is_named_at_its_digit() {
 }
 
 /// "159#" with the times at which it was sent, and these changes to what arrived.
-fn timed(text: &str, change: impl FnOnce(&mut Vec<Observation>)) -> Judged {
+fn timed(text: &str, change: impl FnOnce(&mut Vec<Observation>)) -> Comparison {
     let start = Instant::now();
     let mut observed = events(start, text);
     change(&mut observed);
@@ -345,10 +345,10 @@ fn a_tone_in_pieces_is_one_press_and_two_whole_ones_are_two() {
     let tones = |spans: &[(u32, u32)]| {
         let tone = |(from, to): &(u32, u32)| {
             let digit = Digit::from_char('1').unwrap();
-            Observation::new(Way::InBand, digit, start + *from * MS, Some((to - from) * MS))
+            Observation::new(DtmfMethod::InBand, digit, start + *from * MS, Some((to - from) * MS))
         };
         let observed: Vec<_> = spans.iter().map(tone).collect();
-        judge(&Expected::new(Way::InBand, digits("1"), 100 * MS), &observed)
+        judge(&Expected::new(DtmfMethod::InBand, digits("1"), 100 * MS), &observed)
     };
     let broken = tones(&[(0, 60), (100, 140)]);
     assert_eq!(broken.defects, [Defect::Broken { position: 0, milliseconds: 40 }]);
@@ -360,9 +360,9 @@ fn a_tone_in_pieces_is_one_press_and_two_whole_ones_are_two() {
 #[test]
 fn a_conversion_is_reported_and_is_no_failure() {
     let start = Instant::now();
-    for way in [Way::InBand, Way::Info] {
+    for way in [DtmfMethod::InBand, DtmfMethod::Info] {
         let judged = judge(&expected("159#"), &by_other_way(way, start, "159#"));
-        assert_eq!(judged.defects, [Defect::Converted { from: Way::Rfc4733, to: way }]);
+        assert_eq!(judged.defects, [Defect::Converted { from: DtmfMethod::Rfc4733, to: way }]);
         assert!(judged.is_good());
         assert_eq!(judged.received, "159#");
     }

@@ -5,7 +5,7 @@
 //!
 //! ```
 //! use ringback::media::digit::parse_digits;
-//! use ringback::media::dtmf::Way;
+//! use ringback::media::dtmf::DtmfMethod;
 //! use ringback::media::stream::{Command, Config, Event, Input, Output, Stream};
 //! use ringback::message::Ids;
 //! use std::time::{Duration, Instant};
@@ -13,7 +13,7 @@
 //! let (mut ids, start) = (Ids::from_seed([1; 32]), Instant::now());
 //! let mut ours = Stream::new(Config { telephone_event: Some(101), ..Config::default() }, &mut ids, start);
 //! let mut theirs = Stream::new(Config { telephone_event: Some(101), ..Config::default() }, &mut ids, start);
-//! ours.handle_input(start, Input::Command(Command::digits(parse_digits("1,2#")?, Way::Rfc4733)));
+//! ours.handle_input(start, Input::Command(Command::digits(parse_digits("1,2#")?, DtmfMethod::Rfc4733)));
 //! let mut heard = String::new();
 //! // Virtual time: nobody sleeps.
 //! let mut now = start;
@@ -48,7 +48,7 @@ pub use source::{MAX_SOURCES, Source};
 pub use voice::{Hole, MAX_HOLES, MAX_SPANS, Span, VoiceLog};
 
 use crate::media::digit::{Digit, Key};
-use crate::media::dtmf::{Observation, Way};
+use crate::media::dtmf::{DtmfMethod, Observation};
 use crate::media::g711::Law;
 use crate::media::party_tone::{Party, PartyListener};
 use crate::media::rtcp::{Report, SenderInfo};
@@ -129,12 +129,12 @@ impl Default for Timing {
 pub enum Command {
     /// What is sent while nothing else is played: silence, or a tone without end.
     Background(Option<Tone>),
-    /// Digits, after all that waits already. By [`Way::Info`] nothing can be sent here.
+    /// Digits, after all that waits already. By [`DtmfMethod::Info`] nothing can be sent here.
     Digits {
         /// The digits and pauses.
         keys: Vec<Key>,
         /// Telephone events or tones.
-        way: Way,
+        way: DtmfMethod,
         /// Their timing.
         timing: Timing,
     },
@@ -167,7 +167,7 @@ pub enum Command {
 
 impl Command {
     /// Digits with the usual timing.
-    pub fn digits(keys: Vec<Key>, way: Way) -> Command {
+    pub fn digits(keys: Vec<Key>, way: DtmfMethod) -> Command {
         Command::Digits { keys, way, timing: Timing::default() }
     }
 }
@@ -200,7 +200,7 @@ pub enum Event {
         /// Which.
         digit: Digit,
         /// How.
-        way: Way,
+        way: DtmfMethod,
         /// When.
         at: Instant,
     },
@@ -217,7 +217,7 @@ pub enum Event {
     Observed(Observation),
     /// A telephone event that was told without its end went on: it [replaces](Observation::amends) what was told of it.
     Amended(Observation),
-    /// A party's tone is heard that was not heard since the last time that it was asked anew ([`Stream::listen_anew`]).
+    /// A party's tone is heard that was not heard since the last time that it was asked anew ([`Stream::listen_again`]).
     ToneHeard {
         /// Whose.
         party: Party,
@@ -225,7 +225,7 @@ pub enum Event {
         since: Instant,
     },
     /// Digits were asked for by a way that this stream does not have.
-    Unsupported(Way),
+    Unsupported(DtmfMethod),
     /// Too much waits already, or there were too many samples.
     QueueFull,
 }
@@ -336,8 +336,8 @@ impl Stream {
         self.receiver.listener()
     }
     /// Asks anew whose tones are heard: after a transfer.
-    pub fn listen_anew(&mut self) {
-        self.receiver.listen_anew();
+    pub fn listen_again(&mut self) {
+        self.receiver.listen_again();
     }
     /// When a party's tone was in what came last; `None` while it was not heard since it was asked anew.
     pub fn last_heard(&self, party: Party) -> Option<Instant> {

@@ -160,7 +160,7 @@ impl Receiver {
     pub(super) fn listener(&self) -> &PartyListener {
         &self.listener
     }
-    pub(super) fn listen_anew(&mut self) {
+    pub(super) fn listen_again(&mut self) {
         self.listener.reset();
         self.arrivals.clear();
         (self.heard_since, self.heard_last) = ([None; PARTIES], [None; PARTIES]);

@@ -1,7 +1,7 @@
 //! The sending half: one packet at each packet time, whatever is in it.
 use super::{Command, Config, Event, MAX_PLAYS, MAX_SAMPLES, Output, Timing};
 use crate::media::digit::{Digit, Key};
-use crate::media::dtmf::Way;
+use crate::media::dtmf::DtmfMethod;
 use crate::media::rtcp::SenderInfo;
 use crate::media::rtp::Packet;
 use crate::media::telephone_event::{EventSender, EventToSend};
@@ -156,11 +156,11 @@ impl Sender {
             out.push_back(Output::Event(Event::QueueFull))
         }
     }
-    fn digits(&mut self, keys: &[Key], way: Way, timing: Timing, out: &mut VecDeque<Output>) {
+    fn digits(&mut self, keys: &[Key], way: DtmfMethod, timing: Timing, out: &mut VecDeque<Output>) {
         let possible = match way {
-            Way::Rfc4733 => self.config.telephone_event.is_some(),
-            Way::InBand => true,
-            Way::Info => false,
+            DtmfMethod::Rfc4733 => self.config.telephone_event.is_some(),
+            DtmfMethod::InBand => true,
+            DtmfMethod::Info => false,
         };
         if !possible {
             return out.push_back(Output::Event(Event::Unsupported(way)));
@@ -174,7 +174,7 @@ impl Sender {
         for key in keys {
             match (key, way) {
                 (Key::Pause, _) => self.queue.push_back(Play::Silence(samples_of(timing.pause.min(LONGEST)))),
-                (Key::Digit(digit), Way::InBand) => {
+                (Key::Digit(digit), DtmfMethod::InBand) => {
                     self.queue.push_back(Play::InBand(*digit));
                     self.queue.push_back(Play::Tone(Tone::digit(*digit), on));
                     self.queue.push_back(Play::Silence(gap));
@@ -219,7 +219,7 @@ impl Sender {
         if self.event.is_none()
             && let Some(Play::Event(event, digit)) = self.queue.front()
         {
-            out.push_back(Output::Event(Event::Sent { digit: *digit, way: Way::Rfc4733, at }));
+            out.push_back(Output::Event(Event::Sent { digit: *digit, way: DtmfMethod::Rfc4733, at }));
             self.event = Some(EventSender::new(*event, self.timestamp));
             self.queue.pop_front();
         }
@@ -271,7 +271,7 @@ impl Sender {
                     false
                 }
                 Some(Play::InBand(digit)) => {
-                    out.push_back(Output::Event(Event::Sent { digit: *digit, way: Way::InBand, at }));
+                    out.push_back(Output::Event(Event::Sent { digit: *digit, way: DtmfMethod::InBand, at }));
                     true
                 }
                 Some(Play::Silence(left)) => {

@@ -150,7 +150,7 @@ const ALL: &str = "0123456789*#ABCD";
 #[test]
 fn packets_leave_every_twenty_milliseconds_in_one_sequence_and_clock() {
     let mut pair = Pair::new(1, with_events());
-    pair.command(Command::digits(parse_digits("5").unwrap(), Way::Rfc4733));
+    pair.command(Command::digits(parse_digits("5").unwrap(), DtmfMethod::Rfc4733));
     pair.run(999 * MS);
     let packets = pair.packets();
     assert_eq!(packets.len(), 50);
@@ -172,7 +172,7 @@ fn packets_leave_every_twenty_milliseconds_in_one_sequence_and_clock() {
 
 #[test]
 fn all_sixteen_digits_arrive_by_events_and_by_tones_and_are_judged_sound() {
-    for way in [Way::Rfc4733, Way::InBand] {
+    for way in [DtmfMethod::Rfc4733, DtmfMethod::InBand] {
         for law in [Law::A, Law::Mu] {
             let mut pair = Pair::new(2, Config { law, payload_type: law.payload_type(), ..with_events() });
             pair.command(Command::Background(Party::new(0).map(Party::tone)));
@@ -200,7 +200,7 @@ fn all_sixteen_digits_arrive_by_events_and_by_tones_and_are_judged_sound() {
             assert_eq!(pair.events_of_a.last(), Some(&Event::Played));
             assert_eq!(pair.b.heard().collect::<Vec<_>>(), [Party::new(0).unwrap()]);
             let begun = pair.events_of_b.iter().filter(|e| matches!(e, Event::Begun { .. })).count();
-            assert_eq!(begun, if way == Way::Rfc4733 { 16 } else { 0 });
+            assert_eq!(begun, if way == DtmfMethod::Rfc4733 { 16 } else { 0 });
         }
     }
 }
@@ -209,7 +209,7 @@ fn all_sixteen_digits_arrive_by_events_and_by_tones_and_are_judged_sound() {
 fn pauses_gaps_durations_and_volume_are_those_that_were_asked_for() {
     let mut pair = Pair::new(3, with_events());
     let timing = Timing { on: 250 * MS, gap: 50 * MS, pause: 500 * MS, volume: 23 };
-    pair.command(Command::Digits { keys: parse_digits("1,2").unwrap(), way: Way::Rfc4733, timing });
+    pair.command(Command::Digits { keys: parse_digits("1,2").unwrap(), way: DtmfMethod::Rfc4733, timing });
     pair.run(2_000 * MS);
     let observed = pair.observed();
     assert_eq!(pair.text(), "12");
@@ -220,7 +220,7 @@ fn pauses_gaps_durations_and_volume_are_those_that_were_asked_for() {
 
 #[test]
 fn five_percent_loss_and_reordering_make_no_false_verdict() {
-    for way in [Way::Rfc4733, Way::InBand] {
+    for way in [DtmfMethod::Rfc4733, DtmfMethod::InBand] {
         for seed in 0..10 {
             let mut pair = Pair::new(seed, with_events());
             (pair.loss_percent, pair.jitter_ms) = (5, 45);
@@ -244,10 +244,12 @@ fn five_percent_loss_and_reordering_make_no_false_verdict() {
 fn a_lossy_path_is_called_lossy() {
     let mut pair = Pair::new(4, with_events());
     pair.loss_percent = 30;
-    pair.command(Command::digits(parse_digits(ALL).unwrap(), Way::Rfc4733));
+    pair.command(Command::digits(parse_digits(ALL).unwrap(), DtmfMethod::Rfc4733));
     pair.run(5_000 * MS);
-    let expected =
-        Expected { around: pair.around(), ..Expected::new(Way::Rfc4733, Digit::all().collect(), 100 * MS) };
+    let expected = Expected {
+        around: pair.around(),
+        ..Expected::new(DtmfMethod::Rfc4733, Digit::all().collect(), 100 * MS)
+    };
     let judged = judge(&expected, &pair.observed());
     assert!(judged.lossy, "{}", expected.around.loss);
     assert!(judged.defects.iter().all(|d| matches!(d, Defect::Lost { .. })), "{:?}", judged.defects);
@@ -258,13 +260,13 @@ fn tones_that_leak_beside_the_events_are_seen_as_such() {
     // The faulty gateway: for each event the tones go on in the voice packets that follow.
     let mut pair = Pair::new(5, with_events());
     for digit in "159".chars().filter_map(Digit::from_char) {
-        pair.command(Command::digits(vec![Key::Digit(digit)], Way::Rfc4733));
+        pair.command(Command::digits(vec![Key::Digit(digit)], DtmfMethod::Rfc4733));
         pair.command(Command::Tone(Tone::digit(digit), 80 * MS));
         pair.command(Command::Silence(200 * MS));
     }
     pair.run(3_000 * MS);
     let digits: Vec<Digit> = "159".chars().filter_map(Digit::from_char).collect();
-    let judged = judge(&Expected::new(Way::Rfc4733, digits, 100 * MS), &pair.observed());
+    let judged = judge(&Expected::new(DtmfMethod::Rfc4733, digits, 100 * MS), &pair.observed());
     let by = By::InBand;
     assert_eq!(judged.defects, [0, 1, 2].map(|position| Defect::Doubled { position, by }));
 }
@@ -274,11 +276,11 @@ fn an_event_with_an_unknown_dynamic_payload_type_is_read_and_its_type_told() {
     let mut pair = Pair::new(6, with_events());
     pair.b =
         Stream::new(Config { telephone_event_received: Some(96), ..with_events() }, &mut pair.ids, pair.now);
-    pair.command(Command::digits(parse_digits("7").unwrap(), Way::Rfc4733));
+    pair.command(Command::digits(parse_digits("7").unwrap(), DtmfMethod::Rfc4733));
     pair.run(1_000 * MS);
     let expected = Expected {
         payload_type: Some(96),
-        ..Expected::new(Way::Rfc4733, vec![Digit::from_char('7').unwrap()], 100 * MS)
+        ..Expected::new(DtmfMethod::Rfc4733, vec![Digit::from_char('7').unwrap()], 100 * MS)
     };
     let wrong = Defect::WrongPayloadType { position: 0, payload_type: 101 };
     assert_eq!(judge(&expected, &pair.observed()).defects, [wrong]);
@@ -287,15 +289,19 @@ fn an_event_with_an_unknown_dynamic_payload_type_is_read_and_its_type_told() {
 #[test]
 fn what_cannot_be_sent_is_refused_and_said() {
     let mut pair = Pair::new(7, Config::default());
-    pair.command(Command::digits(parse_digits("1").unwrap(), Way::Rfc4733));
-    pair.command(Command::digits(parse_digits("1").unwrap(), Way::Info));
+    pair.command(Command::digits(parse_digits("1").unwrap(), DtmfMethod::Rfc4733));
+    pair.command(Command::digits(parse_digits("1").unwrap(), DtmfMethod::Info));
     pair.command(Command::Samples(vec![0; MAX_SAMPLES + 1]));
     for _ in 0..=MAX_PLAYS {
         pair.command(Command::Silence(MS));
     }
     pair.run(20 * MS);
-    let refused =
-        [Event::Unsupported(Way::Rfc4733), Event::Unsupported(Way::Info), Event::QueueFull, Event::QueueFull];
+    let refused = [
+        Event::Unsupported(DtmfMethod::Rfc4733),
+        Event::Unsupported(DtmfMethod::Info),
+        Event::QueueFull,
+        Event::QueueFull,
+    ];
     assert_eq!(pair.events_of_a[..4], refused);
 }
 
@@ -430,7 +436,10 @@ fn packets_of_ours_that_come_back_are_a_loop_and_nobodys_voice() {
     let mut stream = Stream::new(with_events(), &mut ids, start);
     stream.handle_input(start, Input::Command(Command::PeerAt(peer)));
     stream.handle_input(start, Input::Command(Command::Background(Some(Party::new(0).unwrap().tone()))));
-    stream.handle_input(start, Input::Command(Command::digits(parse_digits("1").unwrap(), Way::Rfc4733)));
+    stream.handle_input(
+        start,
+        Input::Command(Command::digits(parse_digits("1").unwrap(), DtmfMethod::Rfc4733)),
+    );
     let (mut returned, mut changed) = (0, 0);
     for at in 0..100_u32 {
         let now = start + at * 20 * MS;
@@ -463,7 +472,7 @@ fn a_tone_that_is_heard_is_told_once_and_again_when_it_is_asked_anew() {
     for (number, packet) in voice(3, 7, 0..150).iter().enumerate() {
         let now = start + number as u32 * 20 * MS;
         if number == 100 {
-            stream.listen_anew();
+            stream.listen_again();
         }
         stream.handle_input(now, Input::Packet(packet));
         while let Some(output) = stream.poll_output() {

@@ -46,7 +46,7 @@
 //! read.
 //!
 //! # Sending rsip's requests
-//! [`to_send`] gives what [`Scope::request`](crate::endpoint::Scope::request) and [`Run::request`](crate::check::Run::request) take, and
+//! [`to_send`] gives what [`Recorder::request`](crate::endpoint::Recorder::request) and [`Run::request`](crate::check::Run::request) take, and
 //! `rsip::Response::try_from(&received.message)` what came back; `examples/from_rsip.rs` moves a small program over step by step.
 mod from;
 mod header;

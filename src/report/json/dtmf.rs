@@ -3,19 +3,19 @@
 use super::words::{Text, duration, milliseconds};
 use crate::check::{DtmfResult, Name, Outcome};
 use crate::media::digit::Digit;
-use crate::media::dtmf::{Defect, DigitResult, Judged, Observation, Rtp, Way};
+use crate::media::dtmf::{Comparison, Defect, DigitResult, DtmfMethod, Observation, Rtp};
 use std::borrow::Cow;
 use std::time::Instant;
 
 #[derive(serde::Serialize, serde::Deserialize)]
 pub(super) struct Row<'a> {
     step: Text<'a>,
-    method: Way,
+    method: DtmfMethod,
     sent: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     received: Option<Text<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    arrived_by: Option<Way>,
+    arrived_by: Option<DtmfMethod>,
     defects: Cow<'a, [Name]>,
     /// With three decimals.
     loss: f64,
@@ -38,7 +38,7 @@ pub(super) struct Row<'a> {
 struct One {
     digit: Option<Digit>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    by: Option<Way>,
+    by: Option<DtmfMethod>,
     #[serde(skip_serializing_if = "Option::is_none")]
     at_ms: Option<f64>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -126,7 +126,7 @@ impl Row<'_> {
             self.observed.iter().map(|one| one.read(one.digit, self.method, began)).collect();
         let judged = match self.received {
             None => None,
-            Some(received) => Some(Judged {
+            Some(received) => Some(Comparison {
                 way: self.arrived_by,
                 received: received.into_owned(),
                 digits: self
@@ -153,7 +153,7 @@ impl Row<'_> {
 }
 
 impl One {
-    fn read(&self, digit: Option<Digit>, way: Way, began: Instant) -> Observation {
+    fn read(&self, digit: Option<Digit>, way: DtmfMethod, began: Instant) -> Observation {
         let at = began.checked_add(duration(self.at_ms.unwrap_or_default())).unwrap_or(began);
         let digit = self.event.map_or(digit, Digit::from_event);
         Observation {
@@ -167,7 +167,12 @@ impl One {
         }
     }
 
-    fn read_sent(&self, observed: &[Observation], way: Way, began: Instant) -> Result<DigitResult, String> {
+    fn read_sent(
+        &self,
+        observed: &[Observation],
+        way: DtmfMethod,
+        began: Instant,
+    ) -> Result<DigitResult, String> {
         let digit = self.digit.ok_or("a sent digit has no digit")?;
         let seen = match (self.seen, self.at_ms) {
             (Some(index), _) => {

@@ -1,7 +1,7 @@
 //! The part of a line about several that are called as one.
 
 use super::words::{self, Text, duration, milliseconds, place, places};
-use crate::check::{ForkReleased, ForkResult, ForkRound, ForkRung, ForkTrial, RingOrder};
+use crate::check::{ForkReleased, ForkResult, ForkRung, ForkTrial, ForkTrialResult, RingOrder};
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
@@ -10,12 +10,13 @@ pub(super) struct Row<'a> {
     target: Text<'a>,
     caller: Text<'a>,
     ends: Cow<'a, [String]>,
-    rounds: Vec<Round<'a>>,
+    #[serde(rename = "rounds")]
+    trials: Vec<Trial<'a>>,
     legs_left: usize,
 }
 
 #[derive(serde::Serialize, serde::Deserialize)]
-struct Round<'a> {
+struct Trial<'a> {
     trial: ForkTrial,
     rang: Vec<Rung<'a>>,
     not_rung: Vec<Text<'a>>,
@@ -61,7 +62,7 @@ pub(super) fn row(result: &ForkResult) -> Row<'_> {
         target: result.target.as_str().into(),
         caller: result.caller.as_str().into(),
         ends: Cow::Borrowed(&result.ends),
-        rounds: result.rounds.iter().map(|of| round(result, of)).collect(),
+        trials: result.trials.iter().map(|of| trial(result, of)).collect(),
         legs_left: result.legs_left,
     }
 }
@@ -74,29 +75,29 @@ fn ends<'a>(result: &'a ForkResult, numbers: &[usize]) -> Vec<Text<'a>> {
     numbers.iter().map(|number| end(result, *number)).collect()
 }
 
-fn round<'a>(result: &'a ForkResult, round: &'a ForkRound) -> Round<'a> {
-    let silent = |number: &usize| !round.rang.iter().any(|rung| rung.end == *number);
+fn trial<'a>(result: &'a ForkResult, trial: &'a ForkTrialResult) -> Trial<'a> {
+    let silent = |number: &usize| !trial.rang.iter().any(|rung| rung.end == *number);
     let silent: Vec<usize> = (0..result.ends.len()).filter(silent).collect();
     let party = |number: usize| {
         number.checked_sub(1).map_or(result.caller.as_str().into(), |number| end(result, number))
     };
-    let heard = round.heard.iter().enumerate();
-    Round {
-        trial: round.trial,
-        rang: round.rang.iter().map(|rung| rang(result, rung)).collect(),
+    let heard = trial.heard.iter().enumerate();
+    Trial {
+        trial: trial.trial,
+        rang: trial.rang.iter().map(|rung| rang(result, rung)).collect(),
         not_rung: ends(result, &silent),
-        order: round.order,
-        refused: ends(result, &round.refused),
-        answered: ends(result, &round.answered),
-        winner: round.winner.map(|winner| end(result, winner)),
-        answer_ms: round.answer.map(milliseconds),
-        released: round.released.iter().map(|one| released(result, one)).collect(),
+        order: trial.order,
+        refused: ends(result, &trial.refused),
+        answered: ends(result, &trial.answered),
+        winner: trial.winner.map(|winner| end(result, winner)),
+        answer_ms: trial.answer.map(milliseconds),
+        released: trial.released.iter().map(|one| released(result, one)).collect(),
         heard: heard
             .map(|(listener, whom)| (party(listener), whom.iter().map(|whom| party(*whom)).collect()))
             .collect(),
-        second_rang: ends(result, &round.second_rang),
-        refusal: round.refusal,
-        legs_left: round.legs_left,
+        second_rang: ends(result, &trial.second_rang),
+        refusal: trial.refusal,
+        legs_left: trial.legs_left,
     }
 }
 
@@ -126,16 +127,16 @@ impl Row<'_> {
             target: self.target.into_owned(),
             caller: self.caller.into_owned(),
             ends: self.ends.into_owned(),
-            rounds: Vec::new(),
+            trials: Vec::new(),
             legs_left: self.legs_left,
         };
-        result.rounds = self.rounds.into_iter().map(|round| round.read(&result)).collect::<Result<_, _>>()?;
+        result.trials = self.trials.into_iter().map(|trial| trial.read(&result)).collect::<Result<_, _>>()?;
         Ok(result)
     }
 }
 
-impl Round<'_> {
-    fn read(self, result: &ForkResult) -> Result<ForkRound, String> {
+impl Trial<'_> {
+    fn read(self, result: &ForkResult) -> Result<ForkTrialResult, String> {
         let ends = &result.ends;
         let parties: Vec<String> = std::iter::once(&result.caller).chain(ends).cloned().collect();
         let mut heard = Vec::new();
@@ -146,7 +147,7 @@ impl Round<'_> {
             }
             heard[listener] = places(&parties, whom)?;
         }
-        Ok(ForkRound {
+        Ok(ForkTrialResult {
             trial: self.trial,
             rang: self.rang.into_iter().map(|rung| rung.read(ends)).collect::<Result<_, _>>()?,
             order: self.order,

@@ -3,12 +3,13 @@
 
 use super::{line, line_named, read};
 use crate::check::{
-    Bound, Details, DtmfResult, Fact, Finding, ForkReleased, ForkResult, ForkRound, ForkRung, ForkTrial,
-    Heard, HeardOnHold, HoldResult, Identity, Metric, MetricValue, Other, Outcome, RegisterResult, RingOrder,
-    Sees, Severity, Shown, Side, Step, Transcript, TransferKind, TransferResult, Verdict,
+    Bound, Details, DtmfResult, Fact, Finding, ForkReleased, ForkResult, ForkRung, ForkTrial,
+    ForkTrialResult, Heard, HeardOnHold, HoldResult, Identity, Metric, MetricValue, Other, Outcome,
+    RegisterResult, RingOrder, Sees, Severity, Shown, Side, Step, Transcript, TransferKind, TransferResult,
+    Verdict,
 };
 use crate::media::digit::Digit;
-use crate::media::dtmf::{By, Defect, DigitResult, Judged, Observation, Rtp, Way};
+use crate::media::dtmf::{By, Comparison, Defect, DigitResult, DtmfMethod, Observation, Rtp};
 use crate::media::telephone_event::Seen;
 use crate::ua::call::Hold as How;
 use proptest::collection::vec;
@@ -66,8 +67,8 @@ fn digit() -> BoxedStrategy<Digit> {
     select(Digit::all().collect::<Vec<_>>()).boxed()
 }
 
-fn way() -> BoxedStrategy<Way> {
-    select(vec![Way::Rfc4733, Way::InBand, Way::Info]).boxed()
+fn way() -> BoxedStrategy<DtmfMethod> {
+    select(vec![DtmfMethod::Rfc4733, DtmfMethod::InBand, DtmfMethod::Info]).boxed()
 }
 
 fn rtp() -> BoxedStrategy<Rtp> {
@@ -119,7 +120,7 @@ fn defect() -> BoxedStrategy<Defect> {
             let small = number as u8;
             select(vec![
                 Defect::NothingArrived,
-                Defect::Converted { from: way, to: Way::Info },
+                Defect::Converted { from: way, to: DtmfMethod::Info },
                 Defect::Lost { position },
                 Defect::Merged { position },
                 Defect::Doubled { position, by },
@@ -156,7 +157,7 @@ fn digits(began: Instant) -> BoxedStrategy<DtmfResult> {
                     .filter(|(in_it, _)| *in_it)
                     .map(|(_, one)| one),
             );
-            let results = |way: Option<Way>| {
+            let results = |way: Option<DtmfMethod>| {
                 sent.iter()
                     .map(|(digit, seen)| DigitResult {
                         digit: *digit,
@@ -171,7 +172,7 @@ fn digits(began: Instant) -> BoxedStrategy<DtmfResult> {
                 step: step.into(),
                 way,
                 sent: sent.iter().map(|(digit, _)| *digit).collect(),
-                judged: judged.map(|(way, received, defects, lossy)| Judged {
+                judged: judged.map(|(way, received, defects, lossy)| Comparison {
                     way,
                     received,
                     digits: results(way),
@@ -282,7 +283,7 @@ fn transfer() -> BoxedStrategy<TransferResult> {
 
 const ENDS: usize = 3;
 
-fn round() -> BoxedStrategy<ForkRound> {
+fn trial() -> BoxedStrategy<ForkTrialResult> {
     let end = || 0_usize..ENDS;
     let rung =
         (end(), micros(), text(), text(), text()).prop_map(|(end, after, request_uri, from, asserted)| {
@@ -301,30 +302,32 @@ fn round() -> BoxedStrategy<ForkRound> {
     let heard = vec(vec(0..=ENDS, 0..3), 0..=ENDS + 1);
     let rest = (option::of(any::<u16>()), option::of(micros()), 0_usize..4);
     (select(ForkTrial::ALL.to_vec()), vec(rung, 0..3), order, who, vec(released, 0..3), heard, rest)
-        .prop_map(|(trial, rang, order, who, released, heard, (refusal, answer, legs_left))| ForkRound {
-            trial,
-            rang,
-            order,
-            refused: who.0,
-            answered: who.1,
-            winner: who.2,
-            released,
-            heard,
-            second_rang: who.3,
-            refusal,
-            answer,
-            legs_left,
+        .prop_map(|(trial, rang, order, who, released, heard, (refusal, answer, legs_left))| {
+            ForkTrialResult {
+                trial,
+                rang,
+                order,
+                refused: who.0,
+                answered: who.1,
+                winner: who.2,
+                released,
+                heard,
+                second_rang: who.3,
+                refusal,
+                answer,
+                legs_left,
+            }
         })
         .boxed()
 }
 
 fn fork() -> BoxedStrategy<ForkResult> {
-    (text(), vec(round(), 0..3), 0_usize..4)
-        .prop_map(|(target, rounds, legs_left)| ForkResult {
+    (text(), vec(trial(), 0..3), 0_usize..4)
+        .prop_map(|(target, trials, legs_left)| ForkResult {
             target,
             caller: "alice".into(),
             ends: (0..ENDS).map(|end| format!("end {end}")).collect(),
-            rounds,
+            trials,
             legs_left,
         })
         .boxed()

@@ -1,7 +1,7 @@
 //! Every fault: its id and variant, what is seen of it, and what it does.
 
 use super::{Brief, InfoType, Instead, Kind};
-use crate::media::dtmf::Way;
+use crate::media::dtmf::DtmfMethod;
 use crate::message::Transport;
 use crate::sdp::Direction;
 
@@ -161,8 +161,8 @@ pub(super) const ENTRIES: &[Entry] = &[
     entry("X22", "anonymous", "the target sees Anonymous, and no Referred-By", |_| Kind::IdentityLost(Instead::Anonymous)),
     entry("X22", "empty", "the target sees an address without a user, and no Referred-By", |_| Kind::IdentityLost(Instead::Empty)),
     entry("X23", "", "keys that ask for a transfer are ignored", |_| Kind::TransferCodeIgnored(None)),
-    entry("X23", "rfc4733", "the same with keys by RFC 4733 only", |_| Kind::TransferCodeIgnored(Some(Way::Rfc4733))),
-    entry("X23", "info", "the same with keys by INFO only", |_| Kind::TransferCodeIgnored(Some(Way::Info))),
+    entry("X23", "rfc4733", "the same with keys by RFC 4733 only", |_| Kind::TransferCodeIgnored(Some(DtmfMethod::Rfc4733))),
+    entry("X23", "info", "the same with keys by INFO only", |_| Kind::TransferCodeIgnored(Some(DtmfMethod::Info))),
     entry("X23", "swallowed", "keys that ask for a transfer are taken, and nothing follows", |_| Kind::TransferCodeSwallowed),
     entry("leaky-hold", "", "a hold is answered as it should be, and the held one is told nothing and heard on", |_| Kind::HoldLeaks),
     entry("raise-expires", "", "less than 600 s is raised silently", |_| Kind::RaisesExpires(600)),

@@ -3,7 +3,7 @@
 mod list;
 
 use crate::error::{Argument, Error, Problem};
-use crate::media::dtmf::Way;
+use crate::media::dtmf::DtmfMethod;
 use crate::message::Transport;
 use crate::sdp::Direction;
 use list::ENTRIES;
@@ -292,7 +292,7 @@ pub(super) enum Kind {
     OneBinding,
     OtherLine,
     NumberInToOnly,
-    TransferCodeIgnored(Option<Way>),
+    TransferCodeIgnored(Option<DtmfMethod>),
     TransferCodeSwallowed,
 }
 

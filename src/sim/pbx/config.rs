@@ -2,7 +2,7 @@
 
 use crate::error::{Argument, Error, Problem};
 use crate::media::digit::{Digit, Key, parse_digits};
-use crate::media::dtmf::Way;
+use crate::media::dtmf::DtmfMethod;
 use crate::sim::Fault;
 use std::time::Duration;
 
@@ -84,9 +84,9 @@ pub enum ReferMode {
 /// A voice menu (IVR): a number that answers, plays a prompt and takes digits.
 ///
 /// ```
-/// use ringback::media::dtmf::Way;
+/// use ringback::media::dtmf::DtmfMethod;
 /// use ringback::sim::Ivr;
-/// let menu = Ivr::new("700").option("1,2#", "bob")?.option("3", "*43")?.ways([Way::Rfc4733, Way::Info]);
+/// let menu = Ivr::new("700").option("1,2#", "bob")?.option("3", "*43")?.ways([DtmfMethod::Rfc4733, DtmfMethod::Info]);
 /// assert_eq!(menu.number(), "700");
 /// assert!(Ivr::new("700").option("x", "bob").is_err());
 /// # Ok::<(), ringback::error::Error>(())
@@ -96,7 +96,7 @@ pub struct Ivr {
     pub(super) number: String,
     pub(super) options: Vec<(Vec<Digit>, String)>,
     pub(super) early_media: bool,
-    pub(super) ways: Vec<Way>,
+    pub(super) ways: Vec<DtmfMethod>,
     pub(super) patience: Duration,
     pub(super) between_digits: Duration,
     pub(super) max_wrong: u32,
@@ -110,7 +110,7 @@ impl Ivr {
             number: number.into(),
             options: Vec::new(),
             early_media: false,
-            ways: vec![Way::Rfc4733, Way::InBand, Way::Info],
+            ways: vec![DtmfMethod::Rfc4733, DtmfMethod::InBand, DtmfMethod::Info],
             patience: Duration::from_secs(10),
             between_digits: Duration::from_secs(3),
             max_wrong: 3,
@@ -157,7 +157,7 @@ impl Ivr {
     }
     /// The ways by which it takes digits.
     #[must_use]
-    pub fn ways(mut self, ways: impl IntoIterator<Item = Way>) -> Ivr {
+    pub fn ways(mut self, ways: impl IntoIterator<Item = DtmfMethod>) -> Ivr {
         self.ways = ways.into_iter().collect();
         self
     }

@@ -7,9 +7,9 @@ use super::legs::LegState;
 use super::menu::{Menu, Step};
 use super::player::{Player, prompt, wrong};
 use super::relay::event_of;
-use crate::endpoint::agent::{Happened, What};
+use crate::endpoint::agent::{CallEvent, CallEventKind};
 use crate::media::digit::Digit;
-use crate::media::dtmf::Way;
+use crate::media::dtmf::DtmfMethod;
 use crate::media::stream;
 use crate::message::Ids;
 use crate::sdp::MediaPlan;
@@ -31,7 +31,7 @@ pub(super) enum Chosen {
 }
 
 pub(super) struct Conversation<'a> {
-    side: LegState,
+    leg: LegState,
     ivr: &'a Ivr,
     faults: Faults,
     menu: Menu,
@@ -46,10 +46,10 @@ pub(super) struct Conversation<'a> {
 }
 
 impl<'a> Conversation<'a> {
-    pub(super) fn new(side: LegState, ivr: &'a Ivr, faults: Faults, ids: Ids) -> Conversation<'a> {
+    pub(super) fn new(leg: LegState, ivr: &'a Ivr, faults: Faults, ids: Ids) -> Conversation<'a> {
         let menu = Menu::new(now(), ivr);
         Conversation {
-            side,
+            leg,
             ivr,
             faults,
             menu,
@@ -71,9 +71,9 @@ impl<'a> Conversation<'a> {
 
     pub(super) async fn run(mut self) -> Chosen {
         match self.late() {
-            None if !self.ivr.early_media => self.side.handle.command(Command::Answer).await,
+            None if !self.ivr.early_media => self.leg.handle.command(Command::Answer).await,
             late => {
-                self.side.handle.command(Command::Ring { status: 183, media: true }).await;
+                self.leg.handle.command(Command::Ring { status: 183, media: true }).await;
                 match late {
                     Some(Some(seconds)) => {
                         self.answer_at = Some(now() + Duration::from_secs(seconds.into()));
@@ -83,20 +83,20 @@ impl<'a> Conversation<'a> {
                 }
             }
         }
-        while !self.side.over {
+        while !self.leg.over {
             let due = self.due();
             let step = tokio::select! {
                 biased;
-                happened = self.side.next() => self.happened(happened).await,
+                happened = self.leg.next() => self.happened(happened).await,
                 () = at(due) => self.on_time().await,
             };
             match step {
                 Step::Wait => {}
-                Step::Route(number) => return Chosen::Number(self.side, number),
+                Step::Route(number) => return Chosen::Number(self.leg, number),
                 Step::Wrong => self.play(wrong()),
                 Step::GiveUp => {
                     self.gave_up = true;
-                    self.side.release(&["SIP;cause=408;text=\"no digits\"".to_owned()]).await;
+                    self.leg.release(&["SIP;cause=408;text=\"no digits\"".to_owned()]).await;
                 }
             }
         }
@@ -105,7 +105,7 @@ impl<'a> Conversation<'a> {
 
     /// Does it take digits now?
     fn listens(&self) -> bool {
-        !self.gave_up && (self.side.up || self.late().is_none())
+        !self.gave_up && (self.leg.up || self.late().is_none())
     }
 
     fn due(&self) -> Option<Instant> {
@@ -118,11 +118,11 @@ impl<'a> Conversation<'a> {
         let now = now();
         if self.answer_at.is_some_and(|at| at <= now) {
             self.answer_at = None;
-            self.side.handle.command(Command::Answer).await;
+            self.leg.handle.command(Command::Answer).await;
         }
         if self.give_up_at.is_some_and(|at| at <= now) {
             self.give_up_at = None;
-            self.side.handle.command(Command::Refuse { status: 480, reason: None }).await;
+            self.leg.handle.command(Command::Refuse { status: 480, reason: None }).await;
         }
         let step = self.run_player(now).await;
         if step == Step::Wait && self.listens() { self.menu.time_is_up(now) } else { step }
@@ -130,17 +130,17 @@ impl<'a> Conversation<'a> {
 
     async fn run_player(&mut self, now: Instant) -> Step {
         let Some(player) = &mut self.player else { return Step::Wait };
-        let events = if self.faults.blocks().1 { player.run(now).1 } else { self.side.play(now, player) };
+        let events = if self.faults.blocks().1 { player.run(now).1 } else { self.leg.play(now, player) };
         let mut step = Step::Wait;
         for event in events {
             let pressed = match event {
                 stream::Event::Begun { digit, .. } => self.rfc4733().then_some(digit),
-                stream::Event::Observed(seen) if seen.way == Way::InBand => {
-                    seen.digit.filter(|_| self.ivr.ways.contains(&Way::InBand))
+                stream::Event::Observed(seen) if seen.way == DtmfMethod::InBand => {
+                    seen.digit.filter(|_| self.ivr.ways.contains(&DtmfMethod::InBand))
                 }
                 stream::Event::Played => {
-                    if self.ivr.early_media && self.late().is_none() && !self.side.up {
-                        self.side.handle.command(Command::Answer).await;
+                    if self.ivr.early_media && self.late().is_none() && !self.leg.up {
+                        self.leg.handle.command(Command::Answer).await;
                     }
                     None
                 }
@@ -169,9 +169,9 @@ impl<'a> Conversation<'a> {
                     | Kind::OtherSsrc
             )
         };
-        self.ivr.ways.contains(&Way::Rfc4733)
+        self.ivr.ways.contains(&DtmfMethod::Rfc4733)
             && self.faults.find(|kind| lost(kind).then_some(())).is_none()
-            && !self.side.flags.events_gone.load(Ordering::Relaxed)
+            && !self.leg.flags.events_gone.load(Ordering::Relaxed)
     }
 
     fn pressed(&mut self, now: Instant, digit: Digit) -> Step {
@@ -193,30 +193,30 @@ impl<'a> Conversation<'a> {
         step
     }
 
-    async fn happened(&mut self, happened: Option<Happened>) -> Step {
-        let Some(Happened { at, what }) = happened else { return Step::Wait };
-        match what {
-            What::Rtp(datagram) if !self.faults.blocks().0 => {
+    async fn happened(&mut self, happened: Option<CallEvent>) -> Step {
+        let Some(CallEvent { at, kind }) = happened else { return Step::Wait };
+        match kind {
+            CallEventKind::Rtp(datagram) if !self.faults.blocks().0 => {
                 if let Some(player) = &mut self.player {
                     player.hear(at, &datagram);
                 }
-                let event = self.side.plan.as_ref().and_then(|plan| event_of(&datagram, plan));
-                self.side.taken = event.or(self.side.taken);
+                let event = self.leg.plan.as_ref().and_then(|plan| event_of(&datagram, plan));
+                self.leg.taken = event.or(self.leg.taken);
                 self.run_player(at).await
             }
-            What::Signal(Event::EarlyMedia { plan, .. }) => self.begin(plan),
-            What::Signal(Event::Answered(plan)) => {
-                self.side.answered(plan.clone());
+            CallEventKind::Signal(Event::EarlyMedia { plan, .. }) => self.begin(plan),
+            CallEventKind::Signal(Event::Answered(plan)) => {
+                self.leg.answered(plan.clone());
                 self.begin(plan)
             }
-            What::Signal(
+            CallEventKind::Signal(
                 Event::Held { plan, .. } | Event::Resumed { plan, .. } | Event::Changed { plan, .. },
             ) => {
-                self.side.plan = Some(plan);
+                self.leg.plan = Some(plan);
                 Step::Wait
             }
-            What::Signal(Event::InfoReceived { content_type, body, status })
-                if (200..300).contains(&status) && self.ivr.ways.contains(&Way::Info) =>
+            CallEventKind::Signal(Event::InfoReceived { content_type, body, status })
+                if (200..300).contains(&status) && self.ivr.ways.contains(&DtmfMethod::Info) =>
             {
                 DtmfInfo::parse(&content_type, &body).map_or(Step::Wait, |info| self.pressed(at, info.digit))
             }
@@ -228,12 +228,12 @@ impl<'a> Conversation<'a> {
     fn begin(&mut self, plan: MediaPlan) -> Step {
         self.menu.begin(now());
         if self.player.is_none() {
-            let detect = self.ivr.ways.contains(&Way::InBand);
+            let detect = self.ivr.ways.contains(&DtmfMethod::InBand);
             let mut player = Player::new(now(), &plan, &mut self.ids, detect);
             player.play(now(), prompt());
             self.player = Some(player);
         }
-        self.side.plan = Some(plan);
+        self.leg.plan = Some(plan);
         Step::Wait
     }
 

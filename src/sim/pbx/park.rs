@@ -24,11 +24,11 @@ impl Pbx {
             tokio::select! {
                 biased;
                 asked = place.questions.recv() => match asked {
-                    Some(Question::Fetch { side }) => return End::Fetched(side),
+                    Some(Question::Fetch { leg }) => return End::Fetched(leg),
                     // Nobody else knows this inbox.
                     _ => return End::Gone,
                 },
-                happened = poll_fn(|cx| waiting.side.poll_next(cx)) => {
+                happened = poll_fn(|cx| waiting.leg.poll_next(cx)) => {
                     if !waiting.heard_of(happened, &mut ids).await {
                         return End::Gone;
                     }

@@ -208,14 +208,14 @@ impl Pbx {
 
     /// Calls them all; a status when none can be called.
     pub(super) async fn dial(&self, placed: Vec<Placed>) -> Result<Vec<LegState>, u16> {
-        let (mut sides, mut refused) = (Vec::new(), 480);
+        let (mut legs, mut refused) = (Vec::new(), 480);
         for device in placed {
             match device.dial(self).await {
-                Ok(side) => sides.push(side),
+                Ok(leg) => legs.push(leg),
                 Err(status) => refused = status,
             }
         }
-        if sides.is_empty() { Err(refused) } else { Ok(sides) }
+        if legs.is_empty() { Err(refused) } else { Ok(legs) }
     }
 
     /// The flow to a device that never registered: where its Contact points.
@@ -232,7 +232,7 @@ impl Pbx {
             (host, uri.port().unwrap_or(5060), if tcp { Transport::Tcp } else { Transport::Udp })
         };
         let remote: SocketAddr = resolve(&host, port).await.ok()?.into_iter().next()?;
-        self.agent.scope().flow(transport, remote).await.ok()
+        self.agent.recorder().flow(transport, remote).await.ok()
     }
 }
 
@@ -257,7 +257,7 @@ impl Placed {
     pub(super) async fn dial(self, pbx: &Pbx) -> Result<LegState, u16> {
         let Placed { flow, target, user, number, from, codec, faults, to, referred_by } = self;
         // A connection may have ended since its registration.
-        let flow = pbx.agent.scope().flow(flow.transport, flow.remote).await;
+        let flow = pbx.agent.recorder().flow(flow.transport, flow.remote).await;
         // Our own limit says nothing of the device.
         let flow = flow.map_err(|error| match error.kind {
             TransportErrorKind::Limit(_) => 503_u16,

@@ -32,11 +32,11 @@ impl Pbx {
             }
         };
         let number = super::number(&invitation.message);
-        if let Some(side) = self.take(invitation, caller, &number, &faults).await
-            && let Err(Question::Replace { side, .. }) =
-                inbox.ask(Question::Replace { replaces, side: Box::new(side) })
+        if let Some(leg) = self.take(invitation, caller, &number, &faults).await
+            && let Err(Question::Replace { leg, .. }) =
+                inbox.ask(Question::Replace { replaces, leg: Box::new(leg) })
         {
-            side.refuse(481).await;
+            leg.refuse(481).await;
         }
         None
     }

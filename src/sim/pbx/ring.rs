@@ -2,7 +2,7 @@
 
 use super::legs::LegState;
 use super::which::Which;
-use crate::endpoint::agent::Happened;
+use crate::endpoint::agent::CallEvent;
 use std::task::{Context, Poll};
 
 /// What the devices are told that have lost.
@@ -43,9 +43,9 @@ impl Ring {
         Ring { purpose, branches, refused: None }
     }
 
-    pub(super) fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<(usize, Option<Happened>)> {
-        for (index, side) in self.branches.iter_mut().enumerate() {
-            if let Poll::Ready(happened) = side.poll_next(cx) {
+    pub(super) fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<(usize, Option<CallEvent>)> {
+        for (index, leg) in self.branches.iter_mut().enumerate() {
+            if let Poll::Ready(happened) = leg.poll_next(cx) {
                 return Poll::Ready((index, happened));
             }
         }
@@ -81,8 +81,8 @@ impl Ring {
 
     /// Nobody shall answer any more.
     pub(super) async fn cancel(self, reasons: &[String]) {
-        for side in self.branches {
-            side.release(reasons).await;
+        for leg in self.branches {
+            leg.release(reasons).await;
         }
     }
 }

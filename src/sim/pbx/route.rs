@@ -52,11 +52,11 @@ impl Pbx {
                     Err(status) => return self.turn_away_with(invitation, caller.name(), status).await,
                 };
                 // The caller's leg first: what cannot be taken rings nobody.
-                let Some(side) = self.take(invitation, &caller, &number, &faults).await else { return };
+                let Some(leg) = self.take(invitation, &caller, &number, &faults).await else { return };
                 let (placed, hunt) = self.in_turn(&number, placed);
                 match self.dial(placed).await {
-                    Ok(called) => self.bridge(side, called, faults, hunt).await,
-                    Err(status) => side.turn_away(status).await,
+                    Ok(called) => self.bridge(leg, called, faults, hunt).await,
+                    Err(status) => leg.turn_away(status).await,
                 }
             }
             Destination::Echo
@@ -64,47 +64,47 @@ impl Pbx {
             | Destination::Menu(_)
             | Destination::Slot(_)
             | Destination::Parked(_) => {
-                if let Some(side) = self.take(invitation, &caller, &number, &faults).await {
-                    Box::pin(self.serve(side, destination, faults)).await;
+                if let Some(leg) = self.take(invitation, &caller, &number, &faults).await {
+                    Box::pin(self.serve(leg, destination, faults)).await;
                 }
             }
         }
     }
 
     /// A number of our own; a menu leads to another one.
-    async fn serve(&self, mut side: LegState, first: Destination, faults: Faults) {
+    async fn serve(&self, mut leg: LegState, first: Destination, faults: Faults) {
         let (blocked, mut destination, mut number) = (faults.blocks(), first, String::new());
         for _ in 0..MAX_NUMBERS {
             match destination {
-                Destination::Echo => return numbers::echo(side, blocked.0 || blocked.1).await,
-                Destination::Announcement => return numbers::announce(side, self.ids(), blocked.1).await,
-                Destination::Nobody => return side.turn_away(404).await,
-                Destination::Slot(slot) => return self.fetch(side, &slot).await,
-                Destination::Parked(place) => return self.park(side, *place, faults).await,
+                Destination::Echo => return numbers::echo(leg, blocked.0 || blocked.1).await,
+                Destination::Announcement => return numbers::announce(leg, self.ids(), blocked.1).await,
+                Destination::Nobody => return leg.turn_away(404).await,
+                Destination::Slot(slot) => return self.fetch(leg, &slot).await,
+                Destination::Parked(place) => return self.park(leg, *place, faults).await,
                 Destination::Menu(menu) => {
-                    match Conversation::new(side, &menu, faults.clone(), self.ids()).run().await {
+                    match Conversation::new(leg, &menu, faults.clone(), self.ids()).run().await {
                         Chosen::Over => return,
-                        Chosen::Number(caller, chosen) => (side, number) = (caller, chosen),
+                        Chosen::Number(caller, chosen) => (leg, number) = (caller, chosen),
                     }
                     destination = self.destination(&number);
                 }
                 Destination::Users(called) => {
                     let faults = called.iter().fold(faults, |faults, called| faults.and(called.faults()));
-                    let codec = side.plan.as_ref().map(|plan| plan.codec);
-                    side.relay.set_faults(faults.clone());
-                    let placed = match self.place(&called, &number, &side.user, &faults, codec).await {
+                    let codec = leg.plan.as_ref().map(|plan| plan.codec);
+                    leg.relay.set_faults(faults.clone());
+                    let placed = match self.place(&called, &number, &leg.user, &faults, codec).await {
                         Ok(placed) => placed,
-                        Err(status) => return side.turn_away(status).await,
+                        Err(status) => return leg.turn_away(status).await,
                     };
                     let (placed, hunt) = self.in_turn(&number, placed);
                     return match self.dial(placed).await {
-                        Ok(called) => self.bridge(side, called, faults, hunt).await,
-                        Err(status) => side.turn_away(status).await,
+                        Ok(called) => self.bridge(leg, called, faults, hunt).await,
+                        Err(status) => leg.turn_away(status).await,
                     };
                 }
             }
         }
-        side.turn_away(482).await;
+        leg.turn_away(482).await;
     }
 
     async fn bridge(&self, caller: LegState, called: Vec<LegState>, faults: Faults, hunt: Option<Hunt>) {
@@ -127,23 +127,23 @@ impl Pbx {
     }
 
     /// Connects a caller with whoever waits at a place.
-    async fn fetch(&self, side: LegState, slot: &str) {
-        let side = Box::new(side);
+    async fn fetch(&self, leg: LegState, slot: &str) {
+        let leg = Box::new(leg);
         let asked = match self.lot.inbox(slot) {
-            Some(inbox) => inbox.ask(Question::Fetch { side }),
-            None => Err(Question::Fetch { side }),
+            Some(inbox) => inbox.ask(Question::Fetch { leg }),
+            None => Err(Question::Fetch { leg }),
         };
-        if let Err(Question::Fetch { side }) = asked {
-            side.turn_away(404).await;
+        if let Err(Question::Fetch { leg }) = asked {
+            leg.turn_away(404).await;
         }
     }
 
     /// Lets a leg wait.
-    async fn park(&self, side: LegState, mut place: Place, faults: Faults) {
-        if !side.up {
-            side.handle.command(Command::Answer).await;
+    async fn park(&self, leg: LegState, mut place: Place, faults: Faults) {
+        if !leg.up {
+            leg.handle.command(Command::Answer).await;
         }
-        let mut waiting = Waiting::new(side, Which::Caller, &mut self.ids());
+        let mut waiting = Waiting::new(leg, Which::Caller, &mut self.ids());
         let end = self.wait_at(&mut waiting, &mut place).await;
         let parker = place.parker.clone();
         drop(place);
@@ -151,25 +151,25 @@ impl Pbx {
             End::Gone => {}
             End::Fetched(caller) => {
                 caller.handle.command(Command::Answer).await;
-                self.joined(*caller, waiting.side, faults).await;
+                self.joined(*caller, waiting.leg, faults).await;
             }
-            End::TimedOut => self.ring_back(waiting.side, &parker, faults).await,
+            End::TimedOut => self.ring_back(waiting.leg, &parker, faults).await,
         }
     }
 
     /// Nobody came: whoever parked the call gets it back.
-    async fn ring_back(&self, side: LegState, parker: &str, faults: Faults) {
+    async fn ring_back(&self, leg: LegState, parker: &str, faults: Faults) {
         let Some(user) = self.registrar().by_number(parker).cloned() else {
-            return side.turn_away(404).await;
+            return leg.turn_away(404).await;
         };
-        let codec = side.plan.as_ref().map(|plan| plan.codec);
-        let placed = match self.place(&[user], parker, &side.user, &faults, codec).await {
+        let codec = leg.plan.as_ref().map(|plan| plan.codec);
+        let placed = match self.place(&[user], parker, &leg.user, &faults, codec).await {
             Ok(placed) => self.dial(placed).await,
             Err(status) => Err(status),
         };
         match placed {
-            Ok(called) => self.bridge(side, called, faults, None).await,
-            Err(status) => side.turn_away(status).await,
+            Ok(called) => self.bridge(leg, called, faults, None).await,
+            Err(status) => leg.turn_away(status).await,
         }
     }
 

@@ -4,7 +4,7 @@ use super::clock::now;
 use super::legs::LegState;
 use super::player::{Player, music};
 use super::which::Which;
-use crate::endpoint::agent::{Happened, What};
+use crate::endpoint::agent::{CallEvent, CallEventKind};
 use crate::media::stream;
 use crate::message::Ids;
 use crate::sdp::MediaPlan;
@@ -13,7 +13,7 @@ use std::time::Instant;
 
 /// A leg that hears music.
 pub(super) struct Waiting {
-    pub(super) side: LegState,
+    pub(super) leg: LegState,
     /// Where there is something to hear.
     music: Option<Player>,
     /// Who consults somebody meanwhile; unused where nobody does.
@@ -21,9 +21,9 @@ pub(super) struct Waiting {
 }
 
 impl Waiting {
-    pub(super) fn new(side: LegState, transferor: Which, ids: &mut Ids) -> Waiting {
-        let mut waiting = Waiting { side, music: None, transferor };
-        if let Some(plan) = waiting.side.plan.clone() {
+    pub(super) fn new(leg: LegState, transferor: Which, ids: &mut Ids) -> Waiting {
+        let mut waiting = Waiting { leg, music: None, transferor };
+        if let Some(plan) = waiting.leg.plan.clone() {
             waiting.agreed(&plan, ids);
         }
         waiting
@@ -42,26 +42,28 @@ impl Waiting {
 
     pub(super) fn play(&mut self, now: Instant) {
         let Some(player) = &mut self.music else { return };
-        if self.side.play(now, player).contains(&stream::Event::Played) {
+        if self.leg.play(now, player).contains(&stream::Event::Played) {
             player.play(now, music());
         }
     }
 
     /// Something happened to it; false when it has left.
-    pub(super) async fn heard_of(&mut self, happened: Option<Happened>, ids: &mut Ids) -> bool {
-        let Some(Happened { what: What::Signal(event), .. }) = happened else { return happened.is_some() };
+    pub(super) async fn heard_of(&mut self, happened: Option<CallEvent>, ids: &mut Ids) -> bool {
+        let Some(CallEvent { kind: CallEventKind::Signal(event), .. }) = happened else {
+            return happened.is_some();
+        };
         match event {
             Event::Ended { .. } => return false,
             Event::Answered(plan) => {
                 self.agreed(&plan, ids);
-                self.side.answered(plan);
+                self.leg.answered(plan);
             }
             Event::Held { plan, .. } | Event::Resumed { plan, .. } | Event::Changed { plan, .. } => {
                 self.agreed(&plan, ids);
-                self.side.plan = Some(plan);
+                self.leg.plan = Some(plan);
             }
             Event::Transferee { referral, .. } => {
-                self.side.handle.command(Command::RefuseRefer { referral, status: 403 }).await;
+                self.leg.handle.command(Command::RefuseRefer { referral, status: 403 }).await;
             }
             _ => {}
         }

@@ -3,8 +3,8 @@
 use super::phone::{Phone, text};
 use crate::peer::baresip::{self, Baresip, Line};
 use crate::peer::kamailio::Kamailio;
-use ringback::endpoint::agent::What;
-use ringback::media::dtmf::Way;
+use ringback::endpoint::agent::CallEventKind;
+use ringback::media::dtmf::DtmfMethod;
 use ringback::media::party_tone::{Party, PartyListener};
 use ringback::message::Transport;
 use ringback::ua::call::{By, Cause, Command, Event, Hold};
@@ -43,7 +43,7 @@ async fn it_answers_late_talks_prints_digits_sends_digits_holds_and_hangs_up() {
     phone.wait("CALL_ESTABLISHED", 1);
     talk.hears_party(bob()).await;
 
-    talk.send_digits(ALL, Way::Rfc4733).await;
+    talk.send_digits(ALL, DtmfMethod::Rfc4733).await;
     assert_eq!(phone.wait("CALL_DTMF_START", ALL.len()).concat(), ALL);
     for (token, digit) in ALL.chars().enumerate() {
         let body = format!("Signal={digit}\r\nDuration=100\r\n").into_bytes();
@@ -61,7 +61,7 @@ async fn it_answers_late_talks_prints_digits_sends_digits_holds_and_hangs_up() {
     assert_eq!(printed[ALL.len()..].concat(), ALL);
 
     phone.command("sndcode", ALL);
-    assert_eq!(text(&talk.digits(Way::Rfc4733, ALL.len()).await), ALL);
+    assert_eq!(text(&talk.digits(DtmfMethod::Rfc4733, ALL.len()).await), ALL);
 
     phone.command("hold", "");
     assert_eq!(talk.held().await, By::Peer);
@@ -104,7 +104,7 @@ async fn it_calls(transport: Transport) {
         assert_eq!(talk.resumed().await, By::Local);
     }
     talk.hears_party(bob()).await;
-    talk.send_digits("7#", Way::Rfc4733).await;
+    talk.send_digits("7#", DtmfMethod::Rfc4733).await;
     assert_eq!(phone.wait("CALL_DTMF_START", 2).concat(), "7#");
     talk.hang_up().await;
     phone.wait("CALL_CLOSED", 1);
@@ -133,5 +133,5 @@ async fn it_refuses_is_busy_and_hears_a_cancel() {
     let rejection = alice.dial("bob", proxy).await.rejected().await;
     assert_eq!(rejection.status, Some(486), "{rejection:?}\n{}", phone.log());
     talk.hang_up().await;
-    assert!(talk.seen.iter().any(|what| matches!(what, What::LastReport(_))));
+    assert!(talk.seen.iter().any(|what| matches!(what, CallEventKind::LastReport(_))));
 }

@@ -3,7 +3,7 @@
 use super::phone::{Phone, Talk, all_at_once, digits};
 use crate::peer::lossy::{Faults, Link};
 use ringback::endpoint::agent::Rewrite;
-use ringback::media::dtmf::{Around, Expected, Judged, Way, judge};
+use ringback::media::dtmf::{Around, Comparison, DtmfMethod, Expected, judge};
 use ringback::message::Message;
 use ringback::syntax::Limits;
 use ringback::ua::call::Command;
@@ -51,7 +51,7 @@ async fn call(faults: Faults, seed: u8) -> (Phone, Phone, Talk, Talk, Links) {
 }
 
 /// Sends all digits, and judges what arrived.
-async fn judged(from: &mut Talk, to: &mut Talk, way: Way) -> Judged {
+async fn judged(from: &mut Talk, to: &mut Talk, way: DtmfMethod) -> Comparison {
     from.send_digits(ALL, way).await;
     // The last event ends some time after its last packet, also when its end was lost.
     tokio::time::sleep(Duration::from_millis(400)).await;
@@ -68,7 +68,7 @@ async fn five_percent_of_loss_and_reordering_leave_good_digits_good() {
     let calls = (1..=12).map(|seed| {
         tokio::spawn(async move {
             let (_alice, _bob, mut from, mut to, links) = call(faults, seed).await;
-            let way = if seed % 3 == 0 { Way::InBand } else { Way::Rfc4733 };
+            let way = if seed % 3 == 0 { DtmfMethod::InBand } else { DtmfMethod::Rfc4733 };
             let judged = judged(&mut from, &mut to, way).await;
             assert_eq!(judged.received, ALL, "seed {seed}: {judged:#?}");
             assert!(judged.is_good() && !judged.lossy, "seed {seed}: {judged:#?}");
@@ -97,7 +97,7 @@ async fn thirty_percent_of_loss_are_seen_as_such() {
     let calls = (1..=4).map(|seed| {
         tokio::spawn(async move {
             let (alice, bob, mut from, mut to, _links) = call(faults, seed).await;
-            let judged = judged(&mut from, &mut to, Way::Rfc4733).await;
+            let judged = judged(&mut from, &mut to, DtmfMethod::Rfc4733).await;
             assert!(judged.lossy, "{judged:#?}");
             let received = to.handle.report().await.unwrap().received;
             assert!((0.2..0.4).contains(&received.loss()), "{received:#?}");
@@ -112,7 +112,7 @@ async fn thirty_percent_of_loss_are_seen_as_such() {
     }
 }
 
-async fn nothing_lost(way: Way) {
+async fn nothing_lost(way: DtmfMethod) {
     let (_alice, _bob, mut from, mut to, links) = call(Faults::default(), 1).await;
     let judged = judged(&mut from, &mut to, way).await;
     assert!(judged.is_good() && !judged.lossy, "{judged:#?}");
@@ -124,5 +124,9 @@ async fn nothing_lost(way: Way) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_link_that_loses_nothing_changes_nothing() {
-    all_at_once([("RFC 4733", nothing_lost(Way::Rfc4733)), ("in-band", nothing_lost(Way::InBand))]).await;
+    all_at_once([
+        ("RFC 4733", nothing_lost(DtmfMethod::Rfc4733)),
+        ("in-band", nothing_lost(DtmfMethod::InBand)),
+    ])
+    .await;
 }

@@ -2,11 +2,12 @@
 
 use ringback::auth::Credentials;
 use ringback::endpoint::agent::{
-    Agent, AgentConfig, Arrival, Arrivals, CallHandle, Invitation, MediaReport, MediaSetup, Rewrite, What,
+    Agent, AgentConfig, Arrival, Arrivals, CallEventKind, CallHandle, Invitation, MediaReport, MediaSetup,
+    Rewrite,
 };
 use ringback::endpoint::{ClientEvent, Config, Endpoint};
 use ringback::media::digit::Digit;
-use ringback::media::dtmf::{Observation, Way};
+use ringback::media::dtmf::{DtmfMethod, Observation};
 use ringback::media::party_tone::Party;
 use ringback::media::stream;
 use ringback::message::{Flow, Transport};
@@ -71,9 +72,9 @@ impl Phone {
         config.udp = vec![SocketAddr::new(ip, 0)];
         config.tcp = vec![SocketAddr::new(ip, 0)];
         let (endpoint, incoming) = Endpoint::bind(config).await.unwrap();
-        let scope = endpoint.scope();
-        scope.record_all();
-        let (agent, arrivals) = Agent::start(scope, incoming, agent);
+        let recorder = endpoint.recorder();
+        recorder.record_all();
+        let (agent, arrivals) = Agent::start(recorder, incoming, agent);
         let party = Party::new(user.as_bytes()[0] % 8).unwrap();
         Phone { agent, arrivals, user, transport, party }
     }
@@ -120,7 +121,7 @@ impl Phone {
                     return assert_eq!(finished.end, registration::End::Accepted, "{finished:?}");
                 }
                 registration::Output::Send(request) => {
-                    let mut sent = self.agent.scope().request(request, flow).await.unwrap();
+                    let mut sent = self.agent.recorder().request(request, flow).await.unwrap();
                     loop {
                         match sent.next().await.unwrap() {
                             ClientEvent::Provisional(_) => {}
@@ -224,7 +225,7 @@ impl Phone {
 #[derive(Debug)]
 pub(crate) struct Talk {
     pub(crate) handle: CallHandle,
-    pub(crate) seen: Vec<What>,
+    pub(crate) seen: Vec<CallEventKind>,
     /// The digits up to here were given to somebody.
     given: usize,
 }
@@ -235,13 +236,17 @@ impl Talk {
     }
 
     /// What comes next, until something is picked.
-    pub(crate) async fn until<T>(&mut self, what: &str, mut pick: impl FnMut(&What) -> Option<T>) -> T {
+    pub(crate) async fn until<T>(
+        &mut self,
+        what: &str,
+        mut pick: impl FnMut(&CallEventKind) -> Option<T>,
+    ) -> T {
         let until = Instant::now() + PATIENCE;
         loop {
             match timeout_at(until, self.handle.next()).await {
                 Ok(Some(happened)) => {
-                    let picked = pick(&happened.what);
-                    self.seen.push(happened.what);
+                    let picked = pick(&happened.kind);
+                    self.seen.push(happened.kind);
                     if let Some(picked) = picked {
                         return picked;
                     }
@@ -255,7 +260,7 @@ impl Talk {
     /// The same for what happens in the signalling.
     pub(crate) async fn signal<T>(&mut self, what: &str, mut pick: impl FnMut(&Event) -> Option<T>) -> T {
         self.until(what, |happened| match happened {
-            What::Signal(event) => pick(event),
+            CallEventKind::Signal(event) => pick(event),
             _ => None,
         })
         .await
@@ -338,21 +343,21 @@ impl Talk {
     }
 
     /// Sends digits and waits until the last has gone out.
-    pub(crate) async fn send_digits(&mut self, digits: &str, way: Way) {
+    pub(crate) async fn send_digits(&mut self, digits: &str, way: DtmfMethod) {
         let keys = ringback::media::digit::parse_digits(digits).unwrap();
         self.handle.media(stream::Command::digits(keys, way)).await;
         self.until("the end of our digits", |what| match what {
-            What::Media(stream::Event::Played) => Some(()),
-            What::Media(stream::Event::Unsupported(way)) => panic!("{way} is not agreed on"),
+            CallEventKind::Media(stream::Event::Played) => Some(()),
+            CallEventKind::Media(stream::Event::Unsupported(way)) => panic!("{way} is not agreed on"),
             _ => None,
         })
         .await;
     }
 
     /// Waits for so many digits by this way; those that were given before count no more.
-    pub(crate) async fn digits(&mut self, way: Way, count: usize) -> Vec<Observation> {
-        let by_way = |what: &What| match what {
-            What::Media(stream::Event::Observed(observation)) if observation.way == way => {
+    pub(crate) async fn digits(&mut self, way: DtmfMethod, count: usize) -> Vec<Observation> {
+        let by_way = |what: &CallEventKind| match what {
+            CallEventKind::Media(stream::Event::Observed(observation)) if observation.way == way => {
                 Some(observation.clone())
             }
             _ => None,
@@ -376,7 +381,7 @@ impl Talk {
 
     pub(crate) async fn hears_party(&mut self, party: Party) {
         let until = Instant::now() + PATIENCE;
-        self.handle.listen_anew().await;
+        self.handle.listen_again().await;
         loop {
             let report = self.handle.report().await.expect("the call is up");
             if report.heard_for(party) >= Duration::from_millis(200) {
@@ -390,10 +395,10 @@ impl Talk {
     /// Every digit that was seen so far, by whatever way.
     pub(crate) async fn observed(&mut self) -> Vec<Observation> {
         while let Ok(Some(happened)) = timeout_at(Instant::now(), self.handle.next()).await {
-            self.seen.push(happened.what);
+            self.seen.push(happened.kind);
         }
         let observed = self.seen.iter().filter_map(|what| match what {
-            What::Media(stream::Event::Observed(observation)) => Some(observation.clone()),
+            CallEventKind::Media(stream::Event::Observed(observation)) => Some(observation.clone()),
             _ => None,
         });
         observed.collect()
@@ -402,7 +407,7 @@ impl Talk {
     /// The report that came at the end.
     pub(crate) fn last_report(&self) -> &MediaReport {
         let report = self.seen.iter().find_map(|what| match what {
-            What::LastReport(report) => Some(&**report),
+            CallEventKind::LastReport(report) => Some(&**report),
             _ => None,
         });
         report.expect("a call that has ended has a report")
@@ -411,7 +416,7 @@ impl Talk {
     /// Everything in the signalling so far.
     pub(crate) fn signals(&self) -> Vec<&Event> {
         let signals = self.seen.iter().filter_map(|what| match what {
-            What::Signal(event) => Some(event),
+            CallEventKind::Signal(event) => Some(event),
             _ => None,
         });
         signals.collect()

@@ -2,8 +2,8 @@
 
 use super::phone::{Phone, Talk, all_at_once, text};
 use crate::peer::kamailio::Kamailio;
-use ringback::endpoint::agent::What;
-use ringback::media::dtmf::Way;
+use ringback::endpoint::agent::CallEventKind;
+use ringback::media::dtmf::DtmfMethod;
 use ringback::message::Transport;
 use ringback::sdp::Direction;
 use ringback::transport::{self, RecordEvent};
@@ -89,7 +89,9 @@ async fn the_whole_call(caller: (IpAddr, Transport), called: (IpAddr, Transport)
     hear_each_other(&alice, &mut from, &bob, &mut to).await;
 
     // Each way in one direction and the other way in the other, at once.
-    for (there, back) in [(Way::Rfc4733, Way::InBand), (Way::InBand, Way::Rfc4733)] {
+    for (there, back) in
+        [(DtmfMethod::Rfc4733, DtmfMethod::InBand), (DtmfMethod::InBand, DtmfMethod::Rfc4733)]
+    {
         tokio::join!(from.send_digits(ALL, there), to.send_digits(ALL, back));
         let (at_bob, at_alice) = tokio::join!(to.digits(there, ALL.len()), from.digits(back, ALL.len()));
         assert_eq!((text(&at_bob), text(&at_alice)), (ALL.to_owned(), ALL.to_owned()));
@@ -111,7 +113,7 @@ async fn the_whole_call(caller: (IpAddr, Transport), called: (IpAddr, Transport)
     }
     // Everything went through Kamailio, which put itself on the route: ACK, re-INVITE, INFO and BYE too.
     for phone in [&alice, &bob] {
-        let records = phone.agent.scope().records();
+        let records = phone.agent.recorder().records();
         assert!(records.len() > 80, "{}", records.len());
         for record in records {
             let RecordEvent::Message { direction, bytes, .. } = record.event else { continue };
@@ -306,5 +308,9 @@ async fn the_proxy_is_gone_and_both_hang_up_in_vain() {
     let began = Instant::now();
     tokio::join!(from.hang_up(), to.hang_up());
     assert!(began.elapsed() < Duration::from_secs(5), "{:?}", began.elapsed());
-    assert!([&from, &to].iter().all(|talk| talk.seen.iter().any(|what| matches!(what, What::NotSent(_)))));
+    assert!(
+        [&from, &to]
+            .iter()
+            .all(|talk| talk.seen.iter().any(|what| matches!(what, CallEventKind::NotSent(_))))
+    );
 }

@@ -2,7 +2,7 @@
 
 use super::phone::Phone;
 use crate::peer::scenario::{AUDIO, Scenario};
-use ringback::endpoint::agent::What;
+use ringback::endpoint::agent::CallEventKind;
 use ringback::syntax::Method;
 use ringback::ua::call::{self, By, Cause, Command, Event};
 use std::time::Duration;
@@ -83,7 +83,7 @@ async fn reliable_responses_are_sent_where_they_are_required() {
     talk.command(Command::Ring { status: 183, media: true }).await;
     talk.command(RING).await;
     talk.until("a PRACK", |what| match what {
-        What::Request(request) => {
+        CallEventKind::Request(request) => {
             assert_eq!(request.method(), Some(Method::Prack));
             Some(())
         }

@@ -2,7 +2,7 @@
 
 use super::phone::{Phone, digits, text};
 use crate::peer::scenario::{AUDIO, Scenario};
-use ringback::media::dtmf::{Defect, Expected, Way, judge};
+use ringback::media::dtmf::{Defect, DtmfMethod, Expected, judge};
 use std::time::Duration;
 
 /// SIPp gives the packets back as they are, our source (SSRC) in them: RFC 3550 sec. 8.2 calls that a loop.
@@ -19,7 +19,7 @@ async fn an_echo_of_our_own_packets_is_a_loop_and_nobodys_voice() {
     let alice = Phone::new("alice").await;
     let mut talk = alice.dial("bob", player.address()).await;
     let remote = talk.answered().await.remote;
-    for way in [Way::Rfc4733, Way::InBand] {
+    for way in [DtmfMethod::Rfc4733, DtmfMethod::InBand] {
         talk.send_digits("159#", way).await;
     }
     // The last of them is back as well.
@@ -54,10 +54,11 @@ async fn digits_that_others_made_long_ago() {
     let alice = Phone::new("alice").await;
     let mut talk = alice.dial("bob", player.address()).await;
     talk.answered().await;
-    let observed = talk.digits(Way::Rfc4733, DIGITS.len()).await;
+    let observed = talk.digits(DtmfMethod::Rfc4733, DIGITS.len()).await;
     assert_eq!(text(&observed), DIGITS, "{observed:#?}");
     // They last 140 ms and say 2,240: the clock runs at 16,000 Hz, though 8,000 were agreed on.
-    let judged = judge(&Expected::new(Way::Rfc4733, digits(DIGITS), Duration::from_millis(140)), &observed);
+    let judged =
+        judge(&Expected::new(DtmfMethod::Rfc4733, digits(DIGITS), Duration::from_millis(140)), &observed);
     assert_eq!(judged.received, DIGITS);
     assert_eq!(judged.defects.len(), DIGITS.len(), "{:?}", judged.defects);
     for defect in judged.defects {

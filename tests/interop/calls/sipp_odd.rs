@@ -163,7 +163,9 @@ async fn a_change_that_is_refused_leaves_all_as_it_was() {
     }
     // Until the last ACK of SIPp is there.
     talk.until("the last change", |what| match what {
-        ringback::endpoint::agent::What::Request(request) => request.body().starts_with(b"v=0").then_some(()),
+        ringback::endpoint::agent::CallEventKind::Request(request) => {
+            request.body().starts_with(b"v=0").then_some(())
+        }
         _ => None,
     })
     .await;

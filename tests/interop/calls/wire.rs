@@ -2,7 +2,7 @@
 
 use super::phone::{Phone, Talk, all_at_once, digits, text};
 use crate::peer::{pcap, tshark};
-use ringback::media::dtmf::Way;
+use ringback::media::dtmf::DtmfMethod;
 use ringback::message::Transport;
 use ringback::transport::{Direction, RecordEvent};
 use ringback::ua::call::Command;
@@ -27,9 +27,9 @@ struct Rtp {
 
 /// Everything that alice's endpoint sent and received for this call, SIP and media.
 fn capture(alice: &Phone, path: &Path) {
-    let scope = alice.agent.scope();
-    let (media, dropped) = scope.take_media();
-    let records = scope.records();
+    let recorder = alice.agent.recorder();
+    let (media, dropped) = recorder.take_media();
+    let records = recorder.records();
     assert_eq!(dropped, 0);
     let first = records.iter().map(|record| record.at).chain(media.iter().map(|m| m.at)).min().unwrap();
     let turned = |direction, local: SocketAddr, remote: SocketAddr| match direction {
@@ -115,8 +115,8 @@ async fn telephone_events(ip: IpAddr) {
     let (mut from, mut to) = connected(&alice, &mut bob).await;
     let port = from.handle.rtp().port();
     from.hears(&bob).await;
-    from.send_digits(ALL, Way::Rfc4733).await;
-    assert_eq!(text(&to.digits(Way::Rfc4733, ALL.len()).await), ALL);
+    from.send_digits(ALL, DtmfMethod::Rfc4733).await;
+    assert_eq!(text(&to.digits(DtmfMethod::Rfc4733, ALL.len()).await), ALL);
     to.hears(&alice).await;
     from.hang_up().await;
     to.ended().await;

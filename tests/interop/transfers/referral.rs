@@ -64,7 +64,7 @@ impl Phone {
 
     /// Requests of this method that it sent, retransmissions not counted.
     pub(super) fn sent(&self, method: &str) -> usize {
-        let records = self.agent.scope().records();
+        let records = self.agent.recorder().records();
         let is_one = |event: &RecordEvent| match event {
             RecordEvent::Message { direction: Direction::Sent, bytes, retransmission: 0 } => {
                 bytes.starts_with(format!("{method} ").as_bytes())

@@ -3,7 +3,7 @@
 use super::referral::done;
 use crate::calls::phone::{Phone, Talk};
 use crate::peer::scenario::{AUDIO, Player, Scenario};
-use ringback::endpoint::agent::What;
+use ringback::endpoint::agent::CallEventKind;
 use ringback::ua::call::{By, Cause, Event};
 use ringback::ua::transfer::{SubscriptionEnd, TransferorEvent};
 use std::time::{Duration, Instant};
@@ -37,7 +37,7 @@ async fn refer_with(scenario: Scenario, t1: u64) -> (Phone, Talk, Player) {
 /// Did a NOTIFY come, whatever the call made of it?
 fn is_notified(talk: &Talk) -> bool {
     talk.seen.iter().any(|what| match what {
-        What::Request(request) => request.as_bytes().starts_with(b"NOTIFY "),
+        CallEventKind::Request(request) => request.as_bytes().starts_with(b"NOTIFY "),
         _ => false,
     })
 }

@@ -1,6 +1,6 @@
 //! A menu: given digits, does it ring the account that it should?
 
-use super::{Dtmf, DtmfMethod};
+use super::Dtmf;
 use crate::check::MetricValue;
 use crate::check::judge::digits::{self, Menu};
 use crate::check::judged::StepVerdict;
@@ -89,7 +89,7 @@ impl Dtmf {
 
     /// Sends the digits to a menu, which nobody looks into: only that they could be sent is known.
     async fn give(&self, scene: &mut Scene<'_>, caller: usize) -> StepVerdict {
-        let way = self.menu_method().way();
+        let way = self.first_method();
         let (mut log, from) = (PressLog::default(), scene.run.record_count());
         match scene.press(&self.press(way), caller, &mut log).await {
             Ok(Until::Interrupted(why)) => why.into(),
@@ -117,11 +117,6 @@ impl Dtmf {
         scene.end(mark, judged)
     }
 
-    /// How digits go to a menu: by one method only.
-    fn menu_method(&self) -> DtmfMethod {
-        if self.method == DtmfMethod::All { DtmfMethod::Rfc4733 } else { self.method }
-    }
-
     fn seen_of_menu<'a>(&'a self, scene: &'a Scene<'_>, caller: usize, is_early: bool) -> Menu<'a> {
         let seen: &Seen = scene.seen(caller);
         let ended = seen.ended.as_ref();
@@ -129,7 +124,7 @@ impl Dtmf {
         Menu {
             number: self.number(),
             digits: self.keys_text(),
-            way: self.menu_method().way(),
+            way: self.first_method(),
             is_early,
             ended_by: ended.map(|ended| ended.by),
             sent_before_the_end: sent.count(),

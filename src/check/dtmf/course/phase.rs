@@ -5,7 +5,7 @@ use crate::check::Interrupted;
 use crate::check::judge::digits::{Agreed, Arrived, Events, Fate, Lateness, Pressed, Received};
 use crate::check::scene::{Ends, JoinedLegs, PressLog, Scene, Until};
 use crate::media::digit::Digit;
-use crate::media::dtmf::{Around, Expected, Observation, Way, Window};
+use crate::media::dtmf::{Around, DtmfMethod, Expected, Observation, Window};
 use crate::syntax::HeaderName;
 use crate::ua::call::DtmfInfo;
 use std::time::Duration;
@@ -28,7 +28,7 @@ pub(super) async fn run(
     check: &Dtmf,
     scene: &mut Scene<'_>,
     legs: JoinedLegs,
-    way: Way,
+    way: DtmfMethod,
     owed: Vec<Digit>,
 ) -> Pressed {
     let mark = scene.run.record_count();
@@ -70,7 +70,7 @@ async fn attempt(
         return Ok(Fate::CallEnded);
     }
     let held = scene.seen(legs.caller).held_since().filter(|_| came < expected.digits.len());
-    if let Some(held) = held.filter(|_| expected.way != Way::Info) {
+    if let Some(held) = held.filter(|_| expected.way != DtmfMethod::Info) {
         let answered = scene.seen(legs.caller).answered.unwrap_or(began);
         return Ok(Fate::Held(held.saturating_duration_since(answered)));
     }
@@ -152,11 +152,11 @@ async fn arrive(
 
 /// How many digits came by the way by which most of them did.
 fn most_by_one_way(observed: &[Observation]) -> usize {
-    let by = |way: Way| {
+    let by = |way: DtmfMethod| {
         let is_ours = |seen: &&Observation| seen.rtp.is_none_or(|rtp| !rtp.is_foreign);
         observed.iter().filter(|seen| seen.way == way && seen.digit.is_some()).filter(is_ours).count()
     };
-    [Way::Rfc4733, Way::InBand, Way::Info].into_iter().map(by).max().unwrap_or_default()
+    [DtmfMethod::Rfc4733, DtmfMethod::InBand, DtmfMethod::Info].into_iter().map(by).max().unwrap_or_default()
 }
 
 /// What the descriptions said of telephone events.

@@ -3,7 +3,7 @@
 use super::{Arrived, Pressed};
 use crate::check::judged::StepVerdict;
 use crate::check::{Finding, Severity, Side};
-use crate::media::dtmf::Way;
+use crate::media::dtmf::DtmfMethod;
 use crate::sdp::{Description, telephone_events};
 
 /// Telephone events of one description: payload types with their clock rates.
@@ -106,7 +106,7 @@ pub(super) fn unasked(pressed: &Pressed, arrived: &Arrived) -> Option<Finding> {
         None => "the called end has no telephone-event in its description".to_owned(),
     };
     let by = match pressed.way {
-        Way::Rfc4733 => String::new(),
+        DtmfMethod::Rfc4733 => String::new(),
         way => format!(" for digits sent by {way}"),
     };
     Some(Finding::new(

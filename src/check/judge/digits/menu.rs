@@ -4,7 +4,7 @@ use super::{Agreed, DigitsVerdict, Events, Fate, Pressed, judge};
 use crate::check::Side;
 use crate::check::judged::StepVerdict;
 use crate::media::digit::Digit;
-use crate::media::dtmf::Way;
+use crate::media::dtmf::DtmfMethod;
 use crate::message::Message;
 use crate::ua::call::By;
 use std::ops::Range;
@@ -17,7 +17,7 @@ pub(in crate::check) struct Menu<'a> {
     pub(in crate::check) number: &'a str,
     /// Digits and pauses.
     pub(in crate::check) digits: String,
-    pub(in crate::check) way: Way,
+    pub(in crate::check) way: DtmfMethod,
     /// It speaks in early media and was not answered.
     pub(in crate::check) is_early: bool,
     /// The party that ended the call, where it is over.
@@ -47,7 +47,7 @@ pub(in crate::check) fn not_rung(menu: &Menu<'_>) -> StepVerdict {
     }
     if let Some(by) = menu.ended_by {
         let after = match (way, menu.sent_before_the_end) {
-            (Way::Info, _) | (_, 0) => "while digits were sent".to_owned(),
+            (DtmfMethod::Info, _) | (_, 0) => "while digits were sent".to_owned(),
             (_, sent) => format!("after digit {sent} of {}", menu.of),
         };
         let who = if by == By::Peer { "the menu hung up" } else { "the call ended" };
@@ -71,7 +71,7 @@ pub(in crate::check) fn not_rung(menu: &Menu<'_>) -> StepVerdict {
 
 /// Why digits could not be sent, where nobody looks at what arrives.
 pub(in crate::check) fn unsent(
-    way: Way,
+    way: DtmfMethod,
     sent: Vec<Digit>,
     fate: Fate,
     answer: Option<&Message>,
@@ -91,7 +91,7 @@ mod tests {
         Menu {
             number: "700",
             digits: "1,2#".to_owned(),
-            way: Way::Rfc4733,
+            way: DtmfMethod::Rfc4733,
             is_early: false,
             ended_by: None,
             sent_before_the_end: 2,
@@ -113,7 +113,7 @@ mod tests {
             ),
             (Menu { ended_by: Some(By::Local), ..menu() }, "menu-hung-up", "the call ended after digit 2"),
             (
-                Menu { ended_by: Some(By::Peer), way: Way::Info, ..menu() },
+                Menu { ended_by: Some(By::Peer), way: DtmfMethod::Info, ..menu() },
                 "menu-hung-up",
                 "the menu hung up while digits were sent",
             ),

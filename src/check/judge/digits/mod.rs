@@ -17,7 +17,7 @@ use super::audio;
 use crate::check::judged::{StepVerdict, interrupted};
 use crate::check::{Finding, Interrupted, Severity, Side, Verdict};
 use crate::media::digit::Digit;
-use crate::media::dtmf::{By, Defect, Expected, Judged, Observation, Way, judge as compare};
+use crate::media::dtmf::{By, Comparison, Defect, DtmfMethod, Expected, Observation, judge as compare};
 use std::mem::discriminant;
 use std::ops::Range;
 use std::time::Duration;
@@ -31,7 +31,7 @@ const REPAIR: &str =
 /// What was seen while digits were sent by one method.
 #[derive(Debug)]
 pub(in crate::check) struct Pressed {
-    pub(in crate::check) way: Way,
+    pub(in crate::check) way: DtmfMethod,
     pub(in crate::check) sent: Vec<Digit>,
     pub(in crate::check) fate: Fate,
     /// What offers and answers said of telephone events.
@@ -83,7 +83,7 @@ pub(in crate::check) struct DigitsVerdict {
     pub(in crate::check) detail: String,
     pub(in crate::check) findings: Vec<Finding>,
     /// The comparison, where all were sent.
-    pub(in crate::check) judged: Option<Judged>,
+    pub(in crate::check) judged: Option<Comparison>,
 }
 
 impl DigitsVerdict {
@@ -269,7 +269,7 @@ struct Path<'a> {
 }
 
 impl Path<'_> {
-    fn new<'a>(arrived: &'a Arrived, judged: &Judged) -> Path<'a> {
+    fn new<'a>(arrived: &'a Arrived, judged: &Comparison) -> Path<'a> {
         let around = &arrived.expected.around;
         let mut path = Path { loss: around.loss, interrupted: &around.interrupted, missing: false };
         path.missing = judged.defects.iter().any(|defect| path.explains(*defect));

@@ -28,7 +28,7 @@ fn event(digit: Digit, n: u32, at: Instant) -> Observation {
         remote: None,
         is_foreign: false,
     };
-    Observation { rtp: Some(rtp), ..Observation::new(Way::Rfc4733, digit, at, Some(100 * MS)) }
+    Observation { rtp: Some(rtp), ..Observation::new(DtmfMethod::Rfc4733, digit, at, Some(100 * MS)) }
 }
 
 /// What was sent by RFC 4733 and arrived by it, whole.
@@ -41,7 +41,7 @@ fn arrived(sent: &str, received: &str) -> Arrived {
         payload_type: Some(101),
         sent_at: (0..sent.len() as u32).map(at).collect(),
         around: Around { spans: vec![span], ..Around::default() },
-        ..Expected::new(Way::Rfc4733, digits(sent), 100 * MS)
+        ..Expected::new(DtmfMethod::Rfc4733, digits(sent), 100 * MS)
     };
     Arrived {
         expected,
@@ -57,8 +57,8 @@ fn arrived(sent: &str, received: &str) -> Arrived {
 fn said(fate: Fate, agreed: Agreed, alone: bool) -> DigitsVerdict {
     let way = match &fate {
         Fate::Sent(arrived) => arrived.expected.way,
-        Fate::InfoRefused { .. } => Way::Info,
-        _ => Way::Rfc4733,
+        Fate::InfoRefused { .. } => DtmfMethod::Info,
+        _ => DtmfMethod::Rfc4733,
     };
     let sent = match &fate {
         Fate::Sent(arrived) => arrived.expected.digits.clone(),
@@ -277,7 +277,7 @@ fn what_is_owed_is_what_did_not_come_and_what_was_owed_before() {
     let owed = |arrived: Arrived| {
         let sent = arrived.expected.digits.clone();
         let fate = Fate::Sent(Box::new(arrived));
-        let pressed = Pressed { way: Way::Rfc4733, sent, fate, agreed: agreed(), evidence: 0..1 };
+        let pressed = Pressed { way: DtmfMethod::Rfc4733, sent, fate, agreed: agreed(), evidence: 0..1 };
         let owed = pressed.owed(&judge(&pressed, true));
         assert!(!pressed.ends_the_call());
         owed.iter().map(|digit| digit.character()).collect::<String>()
@@ -291,7 +291,8 @@ fn what_is_owed_is_what_did_not_come_and_what_was_owed_before() {
         [(Some(481), true), (Some(408), true), (None, true), (Some(415), false), (Some(500), false)]
     {
         let fate = Fate::InfoRefused { at: 1, refusals: vec![refusal("x/y", status, "", &[])] };
-        let pressed = Pressed { way: Way::Info, sent: digits("159"), fate, agreed: agreed(), evidence: 0..1 };
+        let pressed =
+            Pressed { way: DtmfMethod::Info, sent: digits("159"), fate, agreed: agreed(), evidence: 0..1 };
         assert_eq!(pressed.ends_the_call(), is_over, "{status:?}");
         assert_eq!(pressed.owed(&judge(&pressed, true)), digits("15"));
     }

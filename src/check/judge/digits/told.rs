@@ -3,7 +3,7 @@
 use super::{Arrived, DigitsVerdict, Fate, Pressed, words};
 use crate::check::DtmfResult;
 use crate::media::digit::Digit;
-use crate::media::dtmf::{Judged, Observation, Way};
+use crate::media::dtmf::{Comparison, DtmfMethod, Observation};
 
 /// For programs: everything.
 pub(in crate::check) fn result(step: &'static str, pressed: &Pressed, verdict: &DigitsVerdict) -> DtmfResult {
@@ -23,7 +23,7 @@ pub(in crate::check) fn result(step: &'static str, pressed: &Pressed, verdict: &
 }
 
 /// E.g. `12# -> 12# by RFC 4733; 98 to 102 ms; payload type 101; -10 dBm0`.
-pub(in crate::check) fn evidence(sent: &[Digit], judged: &Judged, arrived: &Arrived) -> String {
+pub(in crate::check) fn evidence(sent: &[Digit], judged: &Comparison, arrived: &Arrived) -> String {
     let (observed, loss) = (&arrived.observed, arrived.expected.around.loss);
     let sent: String = sent.iter().map(|digit| digit.character()).collect();
     let by = judged.way.map_or_else(|| "no way".to_owned(), |way| way.to_string());
@@ -44,7 +44,10 @@ pub(in crate::check) fn evidence(sent: &[Digit], judged: &Judged, arrived: &Arri
     if let Some(weakest) = levels.reduce(f32::min) {
         text += &format!("; {weakest:.0} dBm0");
     }
-    for way in [Way::Rfc4733, Way::InBand, Way::Info].into_iter().filter(|way| Some(*way) != judged.way) {
+    for way in [DtmfMethod::Rfc4733, DtmfMethod::InBand, DtmfMethod::Info]
+        .into_iter()
+        .filter(|way| Some(*way) != judged.way)
+    {
         let of_other = observed.iter().filter(|seen| seen.way == way);
         let also: String = of_other.filter_map(|seen| Some(seen.digit?.character())).collect();
         if !also.is_empty() {

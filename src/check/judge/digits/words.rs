@@ -3,7 +3,7 @@
 use super::{Arrived, Pressed, info};
 use crate::check::{Finding, Severity, Side};
 use crate::media::digit::Digit;
-use crate::media::dtmf::{By, Defect, Observation, Way};
+use crate::media::dtmf::{By, Defect, DtmfMethod, Observation};
 
 pub(super) fn shown(digits: &str) -> &str {
     if digits.is_empty() { "nothing" } else { digits }
@@ -44,7 +44,7 @@ pub(super) fn finding(pressed: &Pressed, arrived: &Arrived, kind: Defect, alike:
     let error =
         |code, side, seen: String, advice: &str| Finding::new(code, Severity::Error, side, seen, advice);
     match kind {
-        Defect::NothingArrived if arrived.packets == 0 && pressed.way != Way::Info => error(
+        Defect::NothingArrived if arrived.packets == 0 && pressed.way != DtmfMethod::Info => error(
             "no-media",
             Side::Path,
             "no RTP at all reached the far end while the digits were sent (N12)".into(),
@@ -280,22 +280,22 @@ pub(super) fn foreign(foreign: &[&Observation]) -> Option<Finding> {
 
 fn nothing(pressed: &Pressed) -> Finding {
     let (code, seen, advice) = match pressed.way {
-        Way::Rfc4733 if pressed.agreed.offer.is_some() && pressed.agreed.receives.is_none() => (
+        DtmfMethod::Rfc4733 if pressed.agreed.offer.is_some() && pressed.agreed.receives.is_none() => (
             "events-dropped",
             "telephone-event was agreed on with the caller and not with the called end, and no digit comes by another way: the events are thrown away (D18)",
             "platform: offer telephone-event to both ends, or turn events into INFO or tones for the one that has none",
         ),
-        Way::Rfc4733 => (
+        DtmfMethod::Rfc4733 => (
             "events-dropped",
             "telephone-event was agreed on and voice arrives, but no digit does: the events are thrown away (D18)",
             "platform or device: it offers what it does not read; take telephone-event out of its offer, or use INFO",
         ),
-        Way::Info => (
+        DtmfMethod::Info => (
             "info-not-delivered",
             "every INFO was answered 200, and no digit reached the far end by any way (D13)",
             "platform fault: it answers INFO itself and passes nothing on; use RFC 4733 meanwhile",
         ),
-        Way::InBand => (
+        DtmfMethod::InBand => (
             "tones-lost",
             "voice arrives, but none of the tones does",
             "platform: it mutes in-band digits or sends them through a compressing codec; use RFC 4733",
@@ -304,7 +304,7 @@ fn nothing(pressed: &Pressed) -> Finding {
     Finding::new(code, Severity::Error, Side::Peer, seen, advice)
 }
 
-fn doubled(way: Way, by: By, which: &str) -> Finding {
+fn doubled(way: DtmfMethod, by: By, which: &str) -> Finding {
     let (code, seen, advice) = match by {
         By::InBand => (
             "doubled-in-band",

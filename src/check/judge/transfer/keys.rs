@@ -5,7 +5,7 @@ use crate::check::judged::StepVerdict;
 use crate::check::scene::Ears;
 use crate::check::transfer::TransferTarget;
 use crate::check::{Heard, Side};
-use crate::media::dtmf::Way;
+use crate::media::dtmf::DtmfMethod;
 use std::time::Duration;
 
 /// Length of a sound of the PBX in all from which on it is heard.
@@ -18,14 +18,14 @@ pub(in crate::check) struct Keys {
     pub(in crate::check) all: String,
     pub(in crate::check) code: String,
     pub(in crate::check) number: String,
-    pub(in crate::check) way: Way,
+    pub(in crate::check) way: DtmfMethod,
     /// How many digits code and number have.
     pub(in crate::check) digits: usize,
 }
 
 /// What became of the keys.
 #[derive(Debug, Clone, Default)]
-pub(in crate::check) struct Effect {
+pub(in crate::check) struct KeysSeen {
     /// Digits that reached the far party.
     pub(in crate::check) arrived: usize,
     /// The two were no longer connected at some time, or one of them heard the PBX.
@@ -40,7 +40,7 @@ pub(in crate::check) struct Effect {
     pub(in crate::check) sound: Duration,
 }
 
-impl Effect {
+impl KeysSeen {
     /// What a look at the audio says of the keys. `are_up`: transferor and transferee both have a call.
     pub(in crate::check) fn note(&mut self, wanted: &Wanted, ears: &Ears, are_up: bool) {
         let Wanted { transferor, transferee, .. } = *wanted;
@@ -72,7 +72,7 @@ pub(in crate::check) fn judge(
     wanted: &Wanted,
     keys: &Keys,
     aftermath: &Aftermath,
-    effect: &Effect,
+    effect: &KeysSeen,
 ) -> StepVerdict {
     let (t, e, c) = (wanted.transferor(), wanted.transferee(), wanted.target());
     let heard = aftermath.heard();
@@ -135,7 +135,7 @@ pub(in crate::check) fn judge(
 }
 
 /// The target was called, and did what it was told to do: it refused, or only rang.
-fn not_taken(wanted: &Wanted, keys: &Keys, aftermath: &Aftermath, effect: &Effect) -> Option<StepVerdict> {
+fn not_taken(wanted: &Wanted, keys: &Keys, aftermath: &Aftermath, effect: &KeysSeen) -> Option<StepVerdict> {
     let (t, e, c) = (wanted.transferor(), wanted.transferee(), wanted.target());
     let (code, did) = match wanted.target_does {
         TransferTarget::Answers => return None,
@@ -157,7 +157,7 @@ fn not_taken(wanted: &Wanted, keys: &Keys, aftermath: &Aftermath, effect: &Effec
 }
 
 /// How long the transferee heard the platform before.
-fn after_sound(effect: &Effect) -> String {
+fn after_sound(effect: &KeysSeen) -> String {
     match effect.sound {
         Duration::ZERO => String::new(),
         time => format!(" after {:.0} s of a sound of the platform", time.as_secs_f64().max(1.0)),
@@ -168,7 +168,7 @@ fn after_sound(effect: &Effect) -> String {
 pub(in crate::check) fn untaken(
     wanted: &Wanted,
     keys: &Keys,
-    effect: &Effect,
+    effect: &KeysSeen,
     what: &str,
     aftermath: &Aftermath,
 ) -> StepVerdict {

@@ -1,6 +1,6 @@
 //! A park orbit: does the one who was sent there wait, and is it the one who is fetched?
 
-use super::keys::{Effect, Keys, untaken};
+use super::keys::{Keys, KeysSeen, untaken};
 use super::{Aftermath, Wanted, after};
 use crate::check::judged::StepVerdict;
 use crate::check::scene::{ReferAnswer, Told};
@@ -15,7 +15,7 @@ pub(in crate::check) struct Parked<'a> {
     pub(in crate::check) answer: Option<&'a ReferAnswer>,
     pub(in crate::check) told: &'a Told,
     pub(in crate::check) after: &'a Aftermath,
-    pub(in crate::check) keys: Option<(&'a Keys, &'a Effect)>,
+    pub(in crate::check) keys: Option<(&'a Keys, &'a KeysSeen)>,
 }
 
 /// The step `parked`.

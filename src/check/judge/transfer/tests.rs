@@ -1,7 +1,7 @@
 //! The judges of transfers, by tables.
 #![allow(clippy::unwrap_used, clippy::panic)]
 
-use super::keys::{Effect, Keys};
+use super::keys::{Keys, KeysSeen};
 use super::park::{Fetched, Parked};
 use super::refer::{Again, Asked, Refusal};
 use super::release::{LegLeft, Released};
@@ -10,7 +10,7 @@ use crate::check::judge::request::RequestEnd;
 use crate::check::judged::StepVerdict;
 use crate::check::scene::{Change, ReferArrived};
 use crate::check::{Severity, Side, Verdict};
-use crate::media::dtmf::Way;
+use crate::media::dtmf::DtmfMethod;
 use std::time::Instant;
 
 const ALICE: usize = 0;
@@ -476,10 +476,15 @@ fn a_place_that_parks_nobody_is_told_apart_from_a_wrong_call() {
 
 #[test]
 fn keys_that_were_cut_short_are_told_with_what_the_target_did() {
-    let keys =
-        Keys { all: "##,303".into(), code: "##".into(), number: "303".into(), way: Way::Rfc4733, digits: 5 };
+    let keys = Keys {
+        all: "##,303".into(),
+        code: "##".into(),
+        number: "303".into(),
+        way: DtmfMethod::Rfc4733,
+        digits: 5,
+    };
     let busy = Wanted { target_does: TransferTarget::Refuses(486), ..wanted() };
-    let effect = Effect { alerted: 1, sound: Duration::from_secs(10), ..Effect::default() };
+    let effect = KeysSeen { alerted: 1, sound: Duration::from_secs(10), ..KeysSeen::default() };
     let judged = keys::judge(&busy, &keys, &cut_off(), &effect);
     let not_given_back = ["carol refused with 486", "after 10 s of a sound", "was not given back to alice"];
     named(&judged, "target-refused", &not_given_back, &[]);
@@ -491,7 +496,7 @@ fn keys_that_were_cut_short_are_told_with_what_the_target_did() {
     let judged = keys::judge(&busy, &keys, &joined(&[(ALICE, BOB)]), &effect);
     assert_eq!(judged.verdict, Verdict::Pass, "{}", judged.detail);
     assert!(judged.detail.contains("carol refused with 486; bob is back with alice"), "{}", judged.detail);
-    let nothing = |arrived, is_taken| Effect { arrived, is_taken, ..Effect::default() };
+    let nothing = |arrived, is_taken| KeysSeen { arrived, is_taken, ..KeysSeen::default() };
     for (arrived, is_taken, code) in [
         (5, false, "feature-code-ignored"),
         (0, false, "feature-code-ignored"),

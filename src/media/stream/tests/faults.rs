@@ -10,13 +10,13 @@ fn said_with(timing: Timing, meddler: Option<fn(&mut Meddled, Payload) -> bool>)
     let mut pair = Pair::new(11, with_events());
     pair.meddler = meddler;
     pair.run(200 * MS);
-    pair.command(Command::Digits { keys: parse_digits("1123").unwrap(), way: Way::Rfc4733, timing });
+    pair.command(Command::Digits { keys: parse_digits("1123").unwrap(), way: DtmfMethod::Rfc4733, timing });
     pair.run(2_000 * MS);
     let digits = "1123".chars().filter_map(Digit::from_char).collect();
     let expected = Expected {
         payload_type: Some(101),
         around: Around { spans: pair.b.voice().spans, ..Around::default() },
-        ..Expected::new(Way::Rfc4733, digits, timing.on)
+        ..Expected::new(DtmfMethod::Rfc4733, digits, timing.on)
     };
     judge(&expected, &pair.observed()).defects
 }

@@ -1,7 +1,7 @@
 //! While it rings: what the caller hears of it, who answers, who refuses.
 
 use super::Bridge;
-use crate::endpoint::agent::{Happened, What};
+use crate::endpoint::agent::{CallEvent, CallEventKind};
 use crate::sdp::MediaPlan;
 use crate::sim::fault::Kind;
 use crate::sim::pbx::clock::now;
@@ -21,11 +21,13 @@ impl Bridge {
     }
 
     /// Something happened on a leg that rings.
-    pub(super) async fn branch(&mut self, index: usize, happened: Option<Happened>) {
+    pub(super) async fn branch(&mut self, index: usize, happened: Option<CallEvent>) {
         match happened {
             None => self.branch_lost(index, 500, Vec::new()).await,
-            Some(Happened { at, what: What::Rtp(datagram) }) => self.early_rtp(at, index, &datagram).await,
-            Some(Happened { what: What::Signal(event), .. }) => match event {
+            Some(CallEvent { at, kind: CallEventKind::Rtp(datagram) }) => {
+                self.early_rtp(at, index, &datagram).await
+            }
+            Some(CallEvent { kind: CallEventKind::Signal(event), .. }) => match event {
                 Event::Progress { status, .. } => self.ringing(status).await,
                 Event::EarlyMedia { plan, .. } => self.early_called(index, plan).await,
                 Event::Answered(plan) => self.won(index, plan).await,
@@ -40,13 +42,14 @@ impl Bridge {
     }
 
     /// Something happened on a leg that nobody wants any more.
-    pub(super) async fn loser(&mut self, index: usize, happened: Option<Happened>) {
-        let answers = matches!(&happened, Some(Happened { what: What::Signal(Event::Answered(_)), .. }));
-        let Some(side) = self.losers.get_mut(index) else { return };
+    pub(super) async fn loser(&mut self, index: usize, happened: Option<CallEvent>) {
+        let answers =
+            matches!(&happened, Some(CallEvent { kind: CallEventKind::Signal(Event::Answered(_)), .. }));
+        let Some(leg) = self.losers.get_mut(index) else { return };
         if answers && !self.faults.has(Kind::BothAnswered) {
-            side.release(&[]).await;
+            leg.release(&[]).await;
         } else if answers {
-            side.entry.answered();
+            leg.entry.answered();
         } else if happened.is_none() {
             self.losers.remove(index);
         }
@@ -54,7 +57,7 @@ impl Bridge {
 
     async fn early_rtp(&mut self, at: Instant, index: usize, datagram: &[u8]) {
         let blocked = self.faults.blocks().1 || self.faults.has(Kind::SilentEarlyMedia);
-        let (Some(ring), Some(caller)) = (&self.ring, &mut self.sides[Which::Caller as usize]) else {
+        let (Some(ring), Some(caller)) = (&self.ring, &mut self.legs[Which::Caller as usize]) else {
             return;
         };
         let Some(branch) = ring.branches.get(index).filter(|_| ring.purpose == Purpose::Call && !blocked)
@@ -76,7 +79,7 @@ impl Bridge {
         }
         let (tone, silent) = (self.pbx.config.ringback_tone, self.faults.has(Kind::SilentEarlyMedia));
         let again = std::mem::replace(&mut self.rings, true);
-        let Some(caller) = self.side(Which::Caller) else { return };
+        let Some(caller) = self.leg(Which::Caller) else { return };
         if caller.up {
             // A menu rang it: the caller hears that it rings.
             return self.begin_tone(Which::Caller);
@@ -91,8 +94,8 @@ impl Bridge {
     /// Somebody hears a tone while it rings.
     pub(super) fn begin_tone(&mut self, which: Which) {
         let (blocked, has_tone) = (self.faults.blocks().1, self.tone.is_some());
-        let Some(side) = &self.sides[which as usize] else { return };
-        if let Some(plan) = side.plan.as_ref().filter(|_| !has_tone && !blocked) {
+        let Some(leg) = &self.legs[which as usize] else { return };
+        if let Some(plan) = leg.plan.as_ref().filter(|_| !has_tone && !blocked) {
             let mut player = Player::new(now(), plan, &mut self.ids, false);
             player.play(now(), ring_back());
             self.tone = Some((which, player));
@@ -101,8 +104,8 @@ impl Bridge {
 
     /// The caller gets media before the answer.
     pub(super) fn early_caller(&mut self, which: Which, plan: MediaPlan) {
-        let Some(side) = self.side(which) else { return };
-        side.plan = Some(plan);
+        let Some(leg) = self.leg(which) else { return };
+        leg.plan = Some(plan);
         let device = self.ring.as_ref().is_some_and(|ring| ring.branches.iter().any(|b| b.plan.is_some()));
         if self.pbx.config.ringback_tone && !device && !self.faults.has(Kind::SilentEarlyMedia) {
             self.begin_tone(which);
@@ -119,7 +122,7 @@ impl Bridge {
         }
         // What the device plays goes before our tone.
         (self.tone, self.rings) = (None, true);
-        if let Some(caller) = self.side(Which::Caller) {
+        if let Some(caller) = self.leg(Which::Caller) {
             caller.handle.command(Command::Ring { status: 183, media: true }).await;
         }
     }
@@ -148,13 +151,13 @@ impl Bridge {
 
     /// The caller is joined with who answers.
     pub(super) async fn connect(&mut self, called: LegState) {
-        if let Some(caller) = self.side(Which::Caller) {
+        if let Some(caller) = self.leg(Which::Caller) {
             if !caller.up {
                 caller.handle.command(Command::Answer).await;
             }
             caller.entry.join(&called.entry);
         }
-        *self.side(Which::Called) = Some(called);
+        *self.leg(Which::Called) = Some(called);
         self.began();
     }
 
@@ -205,7 +208,7 @@ impl Bridge {
         if let Purpose::Consult(by) = purpose {
             return self.taken_back(by).await;
         }
-        let Some(caller) = self.side(Which::Caller) else { return };
+        let Some(caller) = self.leg(Which::Caller) else { return };
         if caller.up {
             return caller.release(&[format!("SIP;cause={status}")]).await;
         }

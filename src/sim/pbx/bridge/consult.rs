@@ -2,9 +2,9 @@
 
 use super::Bridge;
 use super::transfer::Transfer;
-use crate::endpoint::agent::Happened;
+use crate::endpoint::agent::CallEvent;
 use crate::media::digit::Digit;
-use crate::media::dtmf::Way;
+use crate::media::dtmf::DtmfMethod;
 use crate::sim::fault::Kind;
 use crate::sim::pbx::clock::now;
 use crate::sim::pbx::dial_plan::Destination;
@@ -18,7 +18,12 @@ use crate::sim::pbx::which::Which;
 impl Bridge {
     /// A key of a device; `None` when it has waited long enough with the next. True when the key belongs to a number for the PBX, and is
     /// nobody else's.
-    pub(super) async fn pressed(&mut self, which: Which, digit: Option<Digit>, way: Option<Way>) -> bool {
+    pub(super) async fn pressed(
+        &mut self,
+        which: Which,
+        digit: Option<Digit>,
+        way: Option<DtmfMethod>,
+    ) -> bool {
         let ignored = self.faults.find(|kind| match kind {
             Kind::TransferCodeIgnored(only) if only.is_none() || only == way => Some(()),
             _ => None,
@@ -31,7 +36,7 @@ impl Bridge {
             Some(digit) => keys.press(now(), which, digit, consults),
             None => keys.number(which),
         };
-        let up = self.sides.iter().flatten().filter(|side| side.up).count() == 2;
+        let up = self.legs.iter().flatten().filter(|leg| leg.up).count() == 2;
         let free = up && self.transfer.is_none() && !self.faults.has(Kind::TransferCodeSwallowed);
         match pressed.filter(|_| free) {
             Some(Pressed::Complete) => self.completed(which).await,
@@ -48,45 +53,45 @@ impl Bridge {
 
     /// The other one waits, and who pressed the keys is connected with the number.
     async fn consult(&mut self, by: Which, number: String) {
-        let who = self.side(by).as_ref().map(|side| side.user.clone()).unwrap_or_default();
-        let sides = match self.pbx.destination(&number) {
+        let who = self.leg(by).as_ref().map(|leg| leg.user.clone()).unwrap_or_default();
+        let legs = match self.pbx.destination(&number) {
             Destination::Users(called) => self.target_legs(called, &number, (&who, by, None), None).await,
             _ => Err(404),
         };
-        let Ok(sides) = sides else { return self.tell_wrong(by) };
-        let Some(transferee) = self.side(by.other()).take_if(|side| !side.ended) else { return };
+        let Ok(legs) = legs else { return self.tell_wrong(by) };
+        let Some(transferee) = self.leg(by.other()).take_if(|leg| !leg.ended) else { return };
         self.waiting = Some(Waiting::new(transferee, by, &mut self.ids));
-        self.ring = Some(Ring::new(Purpose::Consult(by), sides));
+        self.ring = Some(Ring::new(Purpose::Consult(by), legs));
         self.no_answer_at = Some(now() + self.pbx.config.no_answer);
         self.begin_tone(by);
     }
 
     /// The one who was called for a consultation is up.
     pub(super) fn consulted(&mut self, by: Which, target: LegState) {
-        if let Some(transferor) = self.side(by) {
+        if let Some(transferor) = self.leg(by) {
             transferor.entry.join(&target.entry);
         }
-        *self.side(by.other()) = Some(target);
+        *self.leg(by.other()) = Some(target);
         self.began();
     }
 
     /// There is nobody to consult: all is as it was.
     pub(super) async fn taken_back(&mut self, by: Which) {
-        match (self.waiting.take(), &self.sides[by as usize]) {
-            (Some(Waiting { side, .. }), Some(transferor)) => {
-                transferor.entry.join(&side.entry);
-                *self.side(by.other()) = Some(side);
+        match (self.waiting.take(), &self.legs[by as usize]) {
+            (Some(Waiting { leg, .. }), Some(transferor)) => {
+                transferor.entry.join(&leg.entry);
+                *self.leg(by.other()) = Some(leg);
                 self.tell_wrong(by);
             }
             (None, Some(transferor)) => transferor.release(&[]).await,
-            (Some(Waiting { side, .. }), None) => side.release(&[]).await,
+            (Some(Waiting { leg, .. }), None) => leg.release(&[]).await,
             (None, None) => {}
         }
     }
 
     /// Who pressed a number that leads nowhere hears so.
     pub(super) fn tell_wrong(&mut self, which: Which) {
-        if let Some(plan) = self.sides[which as usize].as_ref().and_then(|side| side.plan.as_ref()) {
+        if let Some(plan) = self.legs[which as usize].as_ref().and_then(|leg| leg.plan.as_ref()) {
             let mut player = Player::new(now(), plan, &mut self.ids, false);
             player.play(now(), wrong());
             self.tone = Some((which, player));
@@ -95,8 +100,8 @@ impl Bridge {
 
     /// The transferor leaves the other two alone, by keys.
     async fn completed(&mut self, by: Which) {
-        let Some(Waiting { side, .. }) = self.waiting.take() else { return };
-        if let Some(transferor) = self.side(by).replace(side) {
+        let Some(Waiting { leg, .. }) = self.waiting.take() else { return };
+        if let Some(transferor) = self.leg(by).replace(leg) {
             transferor.entry.leave();
             transferor.release(&[]).await;
         }
@@ -105,7 +110,7 @@ impl Bridge {
     }
 
     /// Something of the one who waits.
-    pub(super) async fn waits(&mut self, happened: Option<Happened>) {
+    pub(super) async fn waits(&mut self, happened: Option<CallEvent>) {
         if let Some(waiting) = &mut self.waiting
             && !waiting.heard_of(happened, &mut self.ids).await
         {
@@ -116,9 +121,9 @@ impl Bridge {
 
     /// A leg has ended while somebody waits; true when a call goes on without it.
     pub(super) async fn ended_in_consult(&mut self, which: Which) -> bool {
-        let Some(Waiting { side, transferor, .. }) = self.waiting.take() else { return false };
+        let Some(Waiting { leg, transferor, .. }) = self.waiting.take() else { return false };
         if which == transferor && self.faults.has(Kind::ByeEndsTransfer) {
-            side.release(&[]).await;
+            leg.release(&[]).await;
             return false;
         }
         if which == transferor
@@ -127,12 +132,12 @@ impl Bridge {
             // It did not wait for the answer: the one who waited does.
             ring.purpose = Purpose::Transfer;
             self.transfer = Some(Transfer::by_keys(transferor));
-            *self.side(which.other()) = Some(side);
+            *self.leg(which.other()) = Some(leg);
             self.tone = None;
             self.begin_tone(which.other());
             return true;
         }
-        *self.side(which) = Some(side);
+        *self.leg(which) = Some(leg);
         self.began();
         self.introduce().await;
         true

@@ -22,13 +22,13 @@ impl Bridge {
     /// Rings the next that can be rung; false when there is none.
     pub(super) async fn ring_next(&mut self) -> bool {
         while let Some(next) = self.hunt.as_mut().and_then(Hunt::next) {
-            let Ok(mut side) = next.dial(&self.pbx).await else { continue };
-            if let Some(caller) = self.side(Which::Caller) {
-                caller.entry.join(&side.entry);
-                side.relay.take_event(caller.taken);
+            let Ok(mut leg) = next.dial(&self.pbx).await else { continue };
+            if let Some(caller) = self.leg(Which::Caller) {
+                caller.entry.join(&leg.entry);
+                leg.relay.take_event(caller.taken);
             }
-            side.entry.belongs_to(&self.inbox);
-            self.ring = Some(Ring::new(Purpose::Call, vec![side]));
+            leg.entry.belongs_to(&self.inbox);
+            self.ring = Some(Ring::new(Purpose::Call, vec![leg]));
             return true;
         }
         false

@@ -19,8 +19,8 @@ use super::player::Player;
 use super::ring::{Purpose, Ring};
 use super::waiting::Waiting;
 use super::which::Which;
-use crate::endpoint::agent::{Happened, What};
-use crate::media::dtmf::Way;
+use crate::endpoint::agent::{CallEvent, CallEventKind};
+use crate::media::dtmf::DtmfMethod;
 use crate::media::stream;
 use crate::message::Ids;
 use crate::sdp::MediaPlan;
@@ -38,7 +38,7 @@ pub(super) struct Bridge {
     pbx: Pbx,
     /// The caller's leg and the called one's. There is no called one while devices are [rung](Ring) for the call; a transfer puts somebody
     /// else in the place of either.
-    sides: [Option<LegState>; 2],
+    legs: [Option<LegState>; 2],
     ring: Option<Ring>,
     /// Who is rung later.
     hunt: Option<Hunt>,
@@ -89,10 +89,10 @@ const SOURCES: usize = 6;
 
 /// What woke a call.
 enum Wake {
-    LegState(Which, Option<Happened>),
-    Branch(usize, Option<Happened>),
-    Loser(usize, Option<Happened>),
-    Waiting(Option<Happened>),
+    LegState(Which, Option<CallEvent>),
+    Branch(usize, Option<CallEvent>),
+    Loser(usize, Option<CallEvent>),
+    Waiting(Option<CallEvent>),
     Asked(Question),
     Due,
 }
@@ -106,10 +106,10 @@ impl Bridge {
         hunt: Option<Hunt>,
     ) -> Bridge {
         let (inbox, questions) = CallInbox::new();
-        for side in &mut called {
-            caller.entry.join(&side.entry);
-            side.relay.take_event(caller.taken);
-            side.entry.belongs_to(&inbox);
+        for leg in &mut called {
+            caller.entry.join(&leg.entry);
+            leg.relay.take_event(caller.taken);
+            leg.entry.belongs_to(&inbox);
         }
         caller.entry.belongs_to(&inbox);
         Bridge {
@@ -117,7 +117,7 @@ impl Bridge {
             ids: pbx.ids(),
             keys: Keys::of(&pbx.config),
             pbx,
-            sides: [Some(caller), None],
+            legs: [Some(caller), None],
             ring: Some(Ring::new(Purpose::Call, called)),
             hunt,
             faults,
@@ -144,16 +144,16 @@ impl Bridge {
         let mut bridge = Bridge::new(pbx, caller, Vec::new(), faults, None);
         called.entry.belongs_to(&bridge.inbox);
         (bridge.ring, bridge.no_answer_at, bridge.newcomer) = (None, None, Some(Which::Caller));
-        bridge.sides[Which::Called as usize] = Some(called);
+        bridge.legs[Which::Called as usize] = Some(called);
         bridge
     }
 
-    fn side(&mut self, which: Which) -> &mut Option<LegState> {
-        &mut self.sides[which as usize]
+    fn leg(&mut self, which: Which) -> &mut Option<LegState> {
+        &mut self.legs[which as usize]
     }
 
     fn is_over(&self) -> bool {
-        let over = self.sides.iter().flatten().all(|side| side.over);
+        let over = self.legs.iter().flatten().all(|leg| leg.over);
         over && self.ring.is_none() && self.waiting.is_none()
     }
 
@@ -199,8 +199,8 @@ impl Bridge {
         match source {
             0 | 1 => {
                 let which = if source == 0 { Which::Caller } else { Which::Called };
-                let Some(side) = self.side(which) else { return Poll::Pending };
-                side.poll_next(cx).map(|happened| Wake::LegState(which, happened))
+                let Some(leg) = self.leg(which) else { return Poll::Pending };
+                leg.poll_next(cx).map(|happened| Wake::LegState(which, happened))
             }
             2 => {
                 let Some(ring) = &mut self.ring else { return Poll::Pending };
@@ -208,7 +208,7 @@ impl Bridge {
             }
             3 => {
                 let mut losers = self.losers.iter_mut().enumerate();
-                let news = losers.find_map(|(index, side)| match side.poll_next(cx) {
+                let news = losers.find_map(|(index, leg)| match leg.poll_next(cx) {
                     Poll::Ready(happened) => Some(Wake::Loser(index, happened)),
                     Poll::Pending => None,
                 });
@@ -216,7 +216,7 @@ impl Bridge {
             }
             4 => {
                 let Some(waiting) = &mut self.waiting else { return Poll::Pending };
-                waiting.side.poll_next(cx).map(Wake::Waiting)
+                waiting.leg.poll_next(cx).map(Wake::Waiting)
             }
             // We have a sender ourselves: it never closes.
             _ => match self.questions.poll_recv(cx) {
@@ -235,7 +235,7 @@ impl Bridge {
 
     fn silent_at(&self) -> Option<Instant> {
         let timeout = self.rtp_timeout()?;
-        let [Some(caller), Some(called)] = &self.sides else { return None };
+        let [Some(caller), Some(called)] = &self.legs else { return None };
         let last = caller.heard_at.into_iter().chain(called.heard_at).min()?;
         Some(last + timeout)
     }
@@ -254,9 +254,9 @@ impl Bridge {
     async fn on_time(&mut self) {
         let now = now();
         if let Some((which, tone)) = &mut self.tone
-            && let Some(side) = &mut self.sides[*which as usize]
+            && let Some(leg) = &mut self.legs[*which as usize]
         {
-            let played = side.play(now, tone).contains(&stream::Event::Played);
+            let played = leg.play(now, tone).contains(&stream::Event::Played);
             self.tone = self.tone.take().filter(|_| !played);
         }
         if let Some(waiting) = &mut self.waiting {
@@ -282,21 +282,23 @@ impl Bridge {
     }
 
     async fn drop_both(&mut self, reason: &str) {
-        for side in self.sides.iter_mut().flatten() {
-            side.heard_at = None;
-            side.release(&[reason.to_owned()]).await;
+        for leg in self.legs.iter_mut().flatten() {
+            leg.heard_at = None;
+            leg.release(&[reason.to_owned()]).await;
         }
         if let Some(waiting) = self.waiting.take() {
-            waiting.side.release(&[reason.to_owned()]).await;
+            waiting.leg.release(&[reason.to_owned()]).await;
         }
     }
 
-    async fn happened(&mut self, which: Which, happened: Option<Happened>) {
+    async fn happened(&mut self, which: Which, happened: Option<CallEvent>) {
         match happened {
             // Whatever it was that ended it.
             None => self.ended(which, Vec::new()).await,
-            Some(Happened { at, what: What::Rtp(datagram) }) => self.rtp(at, which, &datagram).await,
-            Some(Happened { what: What::Signal(event), .. }) => self.signal(which, event).await,
+            Some(CallEvent { at, kind: CallEventKind::Rtp(datagram) }) => {
+                self.rtp(at, which, &datagram).await
+            }
+            Some(CallEvent { kind: CallEventKind::Signal(event), .. }) => self.signal(which, event).await,
             Some(_) => {}
         }
     }
@@ -311,11 +313,11 @@ impl Bridge {
             Event::Changed { by, plan } => self.changed(which, by, plan, None).await,
             Event::InfoReceived { content_type, body, status } if (200..300).contains(&status) => {
                 if let Some(info) = DtmfInfo::parse(&content_type, &body)
-                    && self.pressed(which, Some(info.digit), Some(Way::Info)).await
+                    && self.pressed(which, Some(info.digit), Some(DtmfMethod::Info)).await
                 {
                     return;
                 }
-                if let Some(other) = self.side(which.other()) {
+                if let Some(other) = self.leg(which.other()) {
                     other.info(content_type, body).await;
                 }
             }
@@ -327,11 +329,11 @@ impl Bridge {
 
     /// A leg is over: the other one goes with it, or a transfer goes on.
     async fn ended(&mut self, which: Which, reasons: Vec<String>) {
-        let Some(side) = self.side(which) else { return };
-        if std::mem::replace(&mut side.ended, true) {
+        let Some(leg) = self.leg(which) else { return };
+        if std::mem::replace(&mut leg.ended, true) {
             return;
         }
-        side.entry.leave();
+        leg.entry.leave();
         if self.ended_in_transfer(which, &reasons).await || self.ended_in_consult(which).await {
             return;
         }
@@ -339,14 +341,14 @@ impl Bridge {
         if let Some(ring) = self.ring.take() {
             ring.cancel(&self.reasons(reasons.clone())).await;
         }
-        if let Some(other) = self.side(which.other()) {
+        if let Some(other) = self.leg(which.other()) {
             other.release(&reasons).await;
         }
     }
 
     async fn answered(&mut self, which: Which, plan: MediaPlan) {
-        let Some(side) = self.side(which) else { return };
-        side.answered(plan);
+        let Some(leg) = self.leg(which) else { return };
+        leg.answered(plan);
         if self.newcomer.take_if(|newcomer| *newcomer == which).is_some() {
             self.introduce().await;
         }
@@ -364,8 +366,8 @@ impl Bridge {
             (at, "SIP;cause=408;text=\"session expired\"")
         });
         let heard_at = self.rtp_timeout().map(|_| now());
-        for side in self.sides.iter_mut().flatten() {
-            side.heard_at = heard_at;
+        for leg in self.legs.iter_mut().flatten() {
+            leg.heard_at = heard_at;
         }
     }
 }

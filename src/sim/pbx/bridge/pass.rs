@@ -1,7 +1,7 @@
 //! What the legs of a call pass on to each other: audio, keys, hold and resume.
 
 use super::Bridge;
-use crate::media::dtmf::Way;
+use crate::media::dtmf::DtmfMethod;
 use crate::media::stream;
 use crate::sdp::{Direction, MediaPlan};
 use crate::sim::fault::Kind;
@@ -25,12 +25,12 @@ impl Bridge {
 
     /// A telephone event may be a key for the PBX; what follows the transfer code is nobody else's.
     async fn event(&mut self, which: Which, datagram: &[u8]) {
-        let plan = self.side(which).as_ref().and_then(|side| side.plan.as_ref());
+        let plan = self.leg(which).as_ref().and_then(|leg| leg.plan.as_ref());
         let Some((event, digit)) = plan.and_then(|plan| key_of(datagram, plan)) else { return };
         let begins = self.keys.as_mut().is_some_and(|keys| keys.begins(which, event));
         if begins
-            && self.pressed(which, Some(digit), Some(Way::Rfc4733)).await
-            && let Some(other) = self.side(which.other())
+            && self.pressed(which, Some(digit), Some(DtmfMethod::Rfc4733)).await
+            && let Some(other) = self.leg(which.other())
         {
             other.relay.take_event(Some(event));
         }
@@ -42,7 +42,7 @@ impl Bridge {
             Which::Caller => no_forward,
             Which::Called => no_backward,
         };
-        let [first, second] = &mut self.sides;
+        let [first, second] = &mut self.legs;
         let (from, to) = match which {
             Which::Caller => (first, second),
             Which::Called => (second, first),
@@ -71,8 +71,8 @@ impl Bridge {
     pub(super) async fn changed(&mut self, which: Which, by: By, plan: MediaPlan, held: Option<bool>) {
         let direction = plan.direction;
         let nowhere = plan.remote.ip().is_unspecified();
-        let Some(side) = self.side(which) else { return };
-        side.plan = Some(plan);
+        let Some(leg) = self.leg(which) else { return };
+        leg.plan = Some(plan);
         let (By::Peer, Some(held)) = (by, held) else { return };
         if self.faults.has(Kind::ZeroAddressLive) {
             // The old way of a hold is taken for an address like any other: nobody is told, and then nothing comes from it.
@@ -83,9 +83,9 @@ impl Bridge {
             self.drop_at = None;
         }
         let leaks = self.faults.has(Kind::HoldLeaks);
-        if let Some(side) = self.side(which) {
-            side.holds = held;
-            side.leaks = held && leaks;
+        if let Some(leg) = self.leg(which) {
+            leg.holds = held;
+            leg.leaks = held && leaks;
         }
         if leaks {
             return;
@@ -98,14 +98,14 @@ impl Bridge {
             true => Some(Hold::Inactive),
             false => None,
         };
-        if let Some(other) = self.side(which.other()) {
+        if let Some(other) = self.leg(which.other()) {
             other.hold(how, true).await;
         }
     }
     /// Who is held hears music now, or nobody does.
     pub(super) fn begin_or_end_music(&mut self, listener: Option<Which>) {
         self.music = listener.and_then(|which| {
-            let plan = self.sides[which as usize].as_ref()?.plan.as_ref()?;
+            let plan = self.legs[which as usize].as_ref()?.plan.as_ref()?;
             let mut player = Player::new(now(), plan, &mut self.ids, false);
             player.play(now(), music());
             Some((which, Box::new(player)))
@@ -114,8 +114,8 @@ impl Bridge {
 
     pub(super) fn play_music(&mut self) {
         let Some((which, player)) = &mut self.music else { return };
-        let Some(side) = &mut self.sides[*which as usize] else { return };
-        let over = side.play(now(), player).contains(&stream::Event::Played);
+        let Some(leg) = &mut self.legs[*which as usize] else { return };
+        let over = leg.play(now(), player).contains(&stream::Event::Played);
         if over {
             player.play(now(), music());
         }

@@ -48,8 +48,8 @@ pub(super) struct Relayed {
 
 impl Bridge {
     async fn tell(&mut self, which: Which, command: Command) {
-        if let Some(side) = self.side(which) {
-            side.handle.command(command).await;
+        if let Some(leg) = self.leg(which) {
+            leg.handle.command(command).await;
         }
     }
 
@@ -66,7 +66,7 @@ impl Bridge {
             }
             _ => return,
         };
-        let other = self.side(which.other()).as_ref().is_some_and(|other| other.up && !other.ended);
+        let other = self.leg(which.other()).as_ref().is_some_and(|other| other.up && !other.ended);
         let refused = match &referred {
             _ if !other => Some(403),
             _ if self.transfer.is_some() || self.waiting.is_some() => Some(491),
@@ -111,7 +111,7 @@ impl Bridge {
     async fn ask_for(&mut self, replaces: Replaces, referral: u32) {
         let lost = self.faults.has(Kind::MangledReplaces) || self.faults.has(Kind::ReplacesUnknown);
         let named = self.pbx.legs.named(&replaces).filter(|_| !lost);
-        let ours = |id| self.sides.iter().flatten().any(|side| side.entry.id() == id);
+        let ours = |id| self.legs.iter().flatten().any(|leg| leg.entry.id() == id);
         match named {
             Some((id, inbox)) if !ours(id) => {
                 // When it is not taken, its reply says so.
@@ -126,29 +126,29 @@ impl Bridge {
         if self.transfer.as_ref().is_none_or(|transfer| transfer.referral != Some(referral)) {
             return;
         }
-        let Some(JoinedLegs { mut sides, left }) = far else { return self.failed(481).await };
-        for side in &mut sides {
-            side.entry.belongs_to(&self.inbox);
-            side.relay.set_faults(self.faults.clone());
+        let Some(JoinedLegs { mut legs, left }) = far else { return self.failed(481).await };
+        for leg in &mut legs {
+            leg.entry.belongs_to(&self.inbox);
+            leg.relay.set_faults(self.faults.clone());
         }
-        match sides.iter().position(|side| side.up) {
+        match legs.iter().position(|leg| leg.up) {
             Some(up) => {
-                let target = sides.swap_remove(up);
+                let target = legs.swap_remove(up);
                 self.complete(target, left.map(|left| *left)).await;
             }
             None => {
                 self.notify(180).await;
-                self.ring_for_transfer(sides);
+                self.ring_for_transfer(legs);
             }
         }
     }
 
-    fn ring_for_transfer(&mut self, sides: Vec<LegState>) {
-        self.ring = Some(Ring::new(Purpose::Transfer, sides));
+    fn ring_for_transfer(&mut self, legs: Vec<LegState>) {
+        self.ring = Some(Ring::new(Purpose::Transfer, legs));
         self.no_answer_at = Some(now() + self.pbx.config.no_answer);
         let gone = self.transfer.as_ref().map(|transfer| transfer.transferor);
         if let Some(which) = gone
-            && self.side(which).as_ref().is_none_or(|side| side.ended)
+            && self.leg(which).as_ref().is_none_or(|leg| leg.ended)
         {
             self.begin_tone(which.other());
         }
@@ -157,9 +157,8 @@ impl Bridge {
     /// A blind transfer: the target is called over the dial plan, for the transferee.
     pub(super) async fn call_target(&mut self, number: String, referred_by: Option<String>) {
         let Some(transferor) = self.transfer.as_ref().map(|transfer| transfer.transferor) else { return };
-        let own_name =
-            |side: &Option<LegState>| side.as_ref().map(|side| side.user.clone()).unwrap_or_default();
-        let (by, who) = (own_name(self.side(transferor)), own_name(self.side(transferor.other())));
+        let own_name = |leg: &Option<LegState>| leg.as_ref().map(|leg| leg.user.clone()).unwrap_or_default();
+        let (by, who) = (own_name(self.leg(transferor)), own_name(self.leg(transferor.other())));
         match self.pbx.destination(&number) {
             Destination::Nobody => self.failed(404).await,
             Destination::Users(called) => {
@@ -170,7 +169,7 @@ impl Bridge {
                 let referred_by = Some(referred_by).filter(|_| lost.is_none());
                 let caller = (shown.as_str(), transferor.other(), lost);
                 match self.target_legs(called, &number, caller, referred_by).await {
-                    Ok(sides) => self.ring_for_transfer(sides),
+                    Ok(legs) => self.ring_for_transfer(legs),
                     Err(status) => self.failed(status).await,
                 }
             }
@@ -183,17 +182,17 @@ impl Bridge {
                     own => own,
                 };
                 if self.faults.has(Kind::OwnNumbersLost) {
-                    if let Some(transferee) = self.side(transferor.other()) {
+                    if let Some(transferee) = self.leg(transferor.other()) {
                         transferee.release(&[]).await;
                     }
                     return self.failed(404).await;
                 }
                 self.notify(200).await;
                 let transfer = self.transfer.take();
-                if let (Some(transfer), Some(leg)) = (transfer, self.side(transferor).take()) {
+                if let (Some(transfer), Some(leg)) = (transfer, self.leg(transferor).take()) {
                     self.part(&transfer, leg, None).await;
                 }
-                if let Some(mut transferee) = self.side(transferor.other()).take() {
+                if let Some(mut transferee) = self.leg(transferor.other()).take() {
                     transferee.hold(None, false).await;
                     self.onward = Some((transferee, own));
                 }
@@ -217,7 +216,7 @@ impl Bridge {
             return Err(status);
         }
         let faults = called.iter().fold(self.faults.clone(), |all, user| all.and(user.faults()));
-        let codec = self.side(leg).as_ref().and_then(|side| side.plan.as_ref());
+        let codec = self.leg(leg).as_ref().and_then(|leg| leg.plan.as_ref());
         let codec = codec.map(|plan| if law(plan) == Law::A { Codec::Pcma } else { Codec::Pcmu });
         let mut placed = self.pbx.place(&called, number, who, &faults, codec).await?;
         for device in &mut placed {
@@ -228,10 +227,10 @@ impl Bridge {
                 Some(Instead::Transferor) | None => {}
             }
         }
-        let sides = self.pbx.dial(placed).await?;
+        let legs = self.pbx.dial(placed).await?;
         self.faults = faults;
-        sides.iter().for_each(|side| side.entry.belongs_to(&self.inbox));
-        Ok(sides)
+        legs.iter().for_each(|leg| leg.entry.belongs_to(&self.inbox));
+        Ok(legs)
     }
 
     /// Tells the transferor.
@@ -248,9 +247,9 @@ impl Bridge {
         self.notify(told).await;
         (self.tone, self.no_answer_at) = (None, None);
         let Some(Transfer { transferor, referral, .. }) = self.transfer.take() else { return };
-        if self.side(transferor).as_ref().is_none_or(|side| side.ended) {
+        if self.leg(transferor).as_ref().is_none_or(|leg| leg.ended) {
             // Nobody is there to take it back.
-            if let Some(transferee) = self.side(transferor.other()) {
+            if let Some(transferee) = self.leg(transferor.other()) {
                 transferee.release(&[format!("SIP;cause={status}")]).await;
             }
         } else if referral.is_none() {
@@ -265,8 +264,8 @@ impl Bridge {
                 self.partings.spawn(part(leg, referral, consultation));
             }
             None => {
-                for side in [Some(leg), consultation].into_iter().flatten().filter(|side| !side.ended) {
-                    side.release(&[]).await;
+                for leg in [Some(leg), consultation].into_iter().flatten().filter(|leg| !leg.ended) {
+                    leg.release(&[]).await;
                 }
             }
         }
@@ -279,7 +278,7 @@ impl Bridge {
         let transferor = transfer.transferor;
         let wrong = self.faults.has(Kind::WrongParties);
         let place = if wrong { transferor.other() } else { transferor };
-        let before = self.side(place).replace(target);
+        let before = self.leg(place).replace(target);
         self.began();
         self.music = None;
         match before {
@@ -288,8 +287,8 @@ impl Bridge {
             }
             Some(before) if !wrong => self.part(&transfer, before, consultation).await,
             before => {
-                for side in [before.filter(|side| !side.ended), consultation].into_iter().flatten() {
-                    side.release(&[]).await;
+                for leg in [before.filter(|leg| !leg.ended), consultation].into_iter().flatten() {
+                    leg.release(&[]).await;
                 }
             }
         }
@@ -299,15 +298,15 @@ impl Bridge {
     /// Two legs that were not joined before are joined now: each is told who is at the other end, and held as that one wants it.
     pub(super) async fn introduce(&mut self) {
         let lost = self.faults.identity_lost().is_some();
-        let [Some(caller), Some(called)] = &self.sides else { return };
+        let [Some(caller), Some(called)] = &self.legs else { return };
         caller.entry.join(&called.entry);
-        let seen = [called, caller].map(|side| (self.pbx.aor(&side.user), side.holds));
-        for (side, (other, holds)) in self.sides.iter_mut().flatten().zip(seen) {
+        let seen = [called, caller].map(|leg| (self.pbx.aor(&leg.user), leg.holds));
+        for (leg, (other, holds)) in self.legs.iter_mut().flatten().zip(seen) {
             if !lost {
-                let mut shown = side.flags.shown.lock().unwrap_or_else(PoisonError::into_inner);
+                let mut shown = leg.flags.shown.lock().unwrap_or_else(PoisonError::into_inner);
                 *shown = Some(format!("<{other}>"));
             }
-            side.hold(holds.then_some(Hold::SendOnly), !lost).await;
+            leg.hold(holds.then_some(Hold::SendOnly), !lost).await;
         }
     }
 
@@ -348,10 +347,10 @@ impl Bridge {
         }
         let mut refer = Refer::new(token, target);
         refer.suppress_subscription = referred.refer_sub == Some(false);
-        let by = self.side(which).as_ref().map(|side| side.user.clone()).unwrap_or_default();
+        let by = self.leg(which).as_ref().map(|leg| leg.user.clone()).unwrap_or_default();
         let own = || Some(format!("<{}>", self.pbx.aor(&by)));
         refer.referred_by = referred.referred_by.or_else(own);
-        if let Some(other) = self.side(which.other()) {
+        if let Some(other) = self.leg(which.other()) {
             other.handle.refer(refer).await;
             self.relayed.push(Relayed { token, transferor: which, referral });
         }

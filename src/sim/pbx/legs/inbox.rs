@@ -20,21 +20,21 @@ pub(in crate::sim::pbx) enum Question {
     /// The answer.
     Surrendered { referral: u32, far: Option<JoinedLegs> },
     /// Let this leg take the place of the one with this dialog.
-    Replace { replaces: Replaces, side: Box<LegState> },
+    Replace { replaces: Replaces, leg: Box<LegState> },
     /// Let this leg talk to the one that is parked.
-    Fetch { side: Box<LegState> },
+    Fetch { leg: Box<LegState> },
 }
 
 /// Who was joined with a leg: one leg that is up, or all that are rung.
 pub(in crate::sim::pbx) struct JoinedLegs {
-    pub(in crate::sim::pbx) sides: Vec<LegState>,
+    pub(in crate::sim::pbx) legs: Vec<LegState>,
     /// The leg that they were joined with, where it is up: it is hung up when its device has been told of the transfer.
     pub(in crate::sim::pbx) left: Option<Box<LegState>>,
 }
 
 impl fmt::Debug for JoinedLegs {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("JoinedLegs").field("sides", &self.sides.len()).finish()
+        f.debug_struct("JoinedLegs").field("legs", &self.legs.len()).finish()
     }
 }
 

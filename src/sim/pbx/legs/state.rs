@@ -1,7 +1,7 @@
 //! One leg of a call, as its task holds it.
 
 use super::Entry;
-use crate::endpoint::agent::{CallHandle, Happened, What};
+use crate::endpoint::agent::{CallEvent, CallEventKind, CallHandle};
 use crate::media::digit::Digit;
 use crate::media::stream;
 use crate::sdp::MediaPlan;
@@ -71,13 +71,15 @@ impl LegState {
     }
 
     /// What happens next, for a number of our own; for ever pending once it is over.
-    pub(in crate::sim::pbx) async fn next(&mut self) -> Option<Happened> {
+    pub(in crate::sim::pbx) async fn next(&mut self) -> Option<CallEvent> {
         if self.over {
             return std::future::pending().await;
         }
         let happened = self.handle.next().await;
         self.over = happened.is_none();
-        if let Some(Happened { what: What::Signal(Event::Transferee { referral, .. }), .. }) = &happened {
+        if let Some(CallEvent { kind: CallEventKind::Signal(Event::Transferee { referral, .. }), .. }) =
+            &happened
+        {
             // There is nobody whom the device could transfer: a number of ours is at the other end.
             self.handle.command(Command::RefuseRefer { referral: *referral, status: 403 }).await;
         }
@@ -85,7 +87,7 @@ impl LegState {
     }
 
     /// What happens next, for who polls several; pending once it is over.
-    pub(in crate::sim::pbx) fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Option<Happened>> {
+    pub(in crate::sim::pbx) fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Option<CallEvent>> {
         if self.over {
             return Poll::Pending;
         }

@@ -10,12 +10,12 @@ use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
-/// Call-IDs that one scope owns; beyond it the older half is forgotten. Only a scope that lives as long as a server gets there.
+/// Call-IDs that one recorder owns; beyond it the older half is forgotten. Only a recorder that lives as long as a server gets there.
 const MAX_CALL_IDS: usize = 16_384;
 
 /// The owner of some Call-IDs (at most 16,384, the oldest are forgotten) and of the record of their messages. Dropping it forgets them.
 #[derive(Debug)]
-pub struct Scope {
+pub struct Recorder {
     endpoint: Endpoint,
     pub(super) log: Arc<Log>,
     call_ids: Mutex<Vec<Arc<[u8]>>>,
@@ -23,9 +23,9 @@ pub struct Scope {
     rest: AtomicBool,
 }
 
-impl Scope {
-    pub(super) fn new(endpoint: Endpoint, log: Arc<Log>) -> Scope {
-        Scope { endpoint, log, call_ids: Mutex::default(), rest: AtomicBool::new(false) }
+impl Recorder {
+    pub(super) fn new(endpoint: Endpoint, log: Arc<Log>) -> Recorder {
+        Recorder { endpoint, log, call_ids: Mutex::default(), rest: AtomicBool::new(false) }
     }
 
     /// The endpoint that it belongs to.
@@ -48,7 +48,7 @@ impl Scope {
         }
     }
 
-    /// A call with this Call-ID was taken: where all that comes is recorded ([`Scope::record_all`]) its messages count as our own from now on.
+    /// A call with this Call-ID was taken: where all that comes is recorded ([`Recorder::record_all`]) its messages count as our own from now on.
     pub(super) fn claim_taken(&self, call_id: &[u8]) {
         if self.rest.load(Ordering::Relaxed) {
             self.claim(call_id);
@@ -79,13 +79,13 @@ impl Scope {
         self.endpoint.command(Command::Outside { request: Box::new(ack), flow }).await
     }
 
-    /// A scope of another endpoint that writes into the same record: the parties of a call, each with an endpoint of its own.
-    pub fn beside(&self, endpoint: &Endpoint) -> Scope {
-        Scope::new(endpoint.clone(), Arc::clone(&self.log))
+    /// A recorder of another endpoint that writes into the same record: the parties of a call, each with an endpoint of its own.
+    pub fn beside(&self, endpoint: &Endpoint) -> Recorder {
+        Recorder::new(endpoint.clone(), Arc::clone(&self.log))
     }
 
-    /// Records all messages of its endpoint from now on that no other scope has claimed: whoever calls us brings a Call-ID of its own.
-    /// One scope of an endpoint does so at a time, the one that asked last.
+    /// Records all messages of its endpoint from now on that no other recorder has claimed: whoever calls us brings a Call-ID of its own.
+    /// One recorder of an endpoint does so at a time, the one that asked last.
     pub fn record_all(&self) {
         self.rest.store(true, Ordering::Relaxed);
         self.endpoint.shared().registry.claim_rest(&self.log);
@@ -135,13 +135,13 @@ impl Scope {
 }
 
 impl Endpoint {
-    /// Opens a scope: an owner of Call-IDs that keeps the record of their messages.
-    pub fn scope(&self) -> Scope {
-        Scope::new(self.clone(), Arc::new(Log::new(&self.shared.config)))
+    /// Opens a recorder: an owner of Call-IDs that keeps the record of their messages.
+    pub fn recorder(&self) -> Recorder {
+        Recorder::new(self.clone(), Arc::new(Log::new(&self.shared.config)))
     }
 }
 
-impl Drop for Scope {
+impl Drop for Recorder {
     fn drop(&mut self) {
         let call_ids = std::mem::take(self.call_ids.get_mut().unwrap_or_else(PoisonError::into_inner));
         let registry = &self.endpoint.shared().registry;

@@ -4,7 +4,7 @@ use super::{CallOptions, Party, Registering, Scene, Step, Stopped};
 use crate::check::{Account, Finding, Run, Severity, Side};
 
 /// The parties, in the order of their numbers.
-pub(in crate::check) struct Cast<'a> {
+pub(in crate::check) struct Parties<'a> {
     roles: Vec<Role<'a>>,
     /// Their calls follow redirections to the hosts of their accounts.
     follow_redirects: bool,
@@ -40,19 +40,19 @@ impl<'a> Role<'a> {
     }
 }
 
-impl<'a> Cast<'a> {
+impl<'a> Parties<'a> {
     /// These, numbered from 0.
     pub(in crate::check) fn new(
         options: &CallOptions,
         roles: impl IntoIterator<Item = Role<'a>>,
-    ) -> Cast<'a> {
-        Cast { roles: roles.into_iter().collect(), follow_redirects: options.follow_redirects }
+    ) -> Parties<'a> {
+        Parties { roles: roles.into_iter().collect(), follow_redirects: options.follow_redirects }
     }
 
     /// A caller, number 0, and a registered callee, number 1.
-    pub(in crate::check) fn pair(a: &'a Account, b: &'a Account, options: &CallOptions) -> Cast<'a> {
+    pub(in crate::check) fn pair(a: &'a Account, b: &'a Account, options: &CallOptions) -> Parties<'a> {
         let roles = [Role::new("party-a", a, options.caller()), Role::new("party-b", b, options.callee())];
-        Cast::new(options, roles)
+        Parties::new(options, roles)
     }
 }
 
@@ -61,7 +61,7 @@ impl Scene<'_> {
     ///
     /// # Errors
     /// One of them could not be reached, or not be registered.
-    pub(super) async fn open(&mut self, Cast { roles, follow_redirects }: Cast<'_>) -> Step {
+    pub(super) async fn open(&mut self, Parties { roles, follow_redirects }: Parties<'_>) -> Step {
         for (number, role) in roles.iter().enumerate() {
             let same = |other: &&Role<'_>| other.account.has_same_aor(role.account);
             if let Some(other) = roles.iter().take(number).find(same).filter(|_| !role.is_device) {

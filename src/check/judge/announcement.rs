@@ -5,7 +5,7 @@ use crate::check::judged::StepVerdict;
 use std::time::Duration;
 
 /// What was seen of it.
-pub(in crate::check) struct Played {
+pub(in crate::check) struct Announcement {
     /// Length of the announcement.
     pub(in crate::check) whole: Duration,
     /// How much of it was played.
@@ -17,7 +17,7 @@ pub(in crate::check) struct Played {
 }
 
 /// Judges it.
-pub(in crate::check) fn judge(played: &Played) -> StepVerdict {
+pub(in crate::check) fn judge(played: &Announcement) -> StepVerdict {
     let whole = played.whole.as_secs_f64();
     if played.is_whole {
         StepVerdict::pass(format!("all {whole:.1} s were played"))
