@@ -3,7 +3,9 @@
 #![allow(clippy::unwrap_used)]
 
 use super::{ANY, CALL, Kind, MEDIA, REGISTRATION, names, unlisted};
-use crate::check::{Check, Fact, Finding, Outcome, Probe, Run, Severity, Side, Step, Transcript, Verdict};
+use crate::check::{
+    Check, DtmfMethod, Fact, Finding, Outcome, Probe, Run, Severity, Side, Step, Transcript, Verdict,
+};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::time::SystemTime;
@@ -89,8 +91,10 @@ fn what_is_listed_is_named_by_the_code() {
         let names = names(&[list]);
         assert!(!names.is_empty(), "{path} lists nothing");
         for (kind, name) in names {
+            // The steps of `dtmf` have the names of the methods.
+            let is_method = DtmfMethod::ALL.iter().any(|method| method.as_str() == name);
             assert!(
-                named.contains(name),
+                is_method || named.contains(name),
                 "{path} lists the {kind:?} `{name}`, which no code of this floor names"
             );
         }
