@@ -1,6 +1,6 @@
 //! How a call is made: the same options for every question about calls.
 
-use crate::program::ringback;
+use crate::program::{at_once, ringback};
 use serde_json::{Value, json};
 
 #[test]
@@ -35,13 +35,15 @@ fn step<'a>(line: &'a Value, name: &str) -> &'a Value {
 
 #[test]
 fn the_caller_is_registered_and_dials_what_is_said_whatever_is_asked() {
-    for (question, caller, more) in [
+    let cases = [
         (&["cancel", "alice", "bob"][..], "party-a", &["--dial", "202"][..]),
         (&["hold", "alice", "bob", "--for", "1"], "party-a", &["--dial", "202"]),
         (&["fork", "alice", "bob", "--trials", "answer"], "caller", &["--dial", "202"]),
         (&["fork", "alice", "600", "bob", "carol", "--trials", "answer"], "caller", &["--max-ring", "5"]),
-    ] {
-        let ran = ringback(&[question, &["--register-caller", "--json"], more].concat());
+    ];
+    let runs =
+        at_once(cases.map(|(question, _, more)| [question, &["--register-caller", "--json"], more].concat()));
+    for ((_, caller, more), ran) in cases.into_iter().zip(runs) {
         assert_eq!(ran.status, 0, "{ran}");
         let line: Value = serde_json::from_str(&ran.stdout).unwrap();
         let detail = step(&line, caller)["detail"].as_str().unwrap();
@@ -51,8 +53,8 @@ fn the_caller_is_registered_and_dials_what_is_said_whatever_is_asked() {
         }
     }
     // What nobody has is not reached, by the verdict of every question.
-    for question in [&["cancel", "alice", "bob"][..], &["hold", "alice", "bob"], &["fork", "alice", "bob"]] {
-        let ran = ringback(&[question, &["--dial", "999", "--json"]].concat());
+    let questions = [&["cancel", "alice", "bob"][..], &["hold", "alice", "bob"], &["fork", "alice", "bob"]];
+    for ran in at_once(questions.map(|question| [question, &["--dial", "999", "--json"]].concat())) {
         let line: Value = serde_json::from_str(&ran.stdout).unwrap();
         assert_eq!((ran.status, &line["findings"][0]["code"]), (1, &json!("number-unknown")), "{ran}");
     }
@@ -73,8 +75,8 @@ fn what_cannot_be_dialled_is_refused_before_a_call() {
     }
 }
 
-#[test]
-fn beside_a_live_device_nothing_is_asked_unless_it_is_said() {
+/// Asks once without and once with the leave to ask beside live devices, on a network of its own where bob has a desk phone.
+fn beside_a_desk_phone(question: &[&str]) {
     let runtime = tokio::runtime::Runtime::new().unwrap();
     let desk = ringback::sim::Device::new("sip:bob@127.0.0.1:9").user_agent("DeskPhone/3.1");
     let users = [
@@ -91,24 +93,31 @@ fn beside_a_live_device_nothing_is_asked_unless_it_is_said() {
     };
     std::fs::write(&file, ["alice", "bob", "carol"].map(account).concat()).unwrap();
     let file = file.display().to_string();
-    for question in [
-        &["call", "alice", "bob", "--listen", "1"][..],
-        &["hold", "alice", "bob", "--for", "1"],
-        &["cancel", "alice", "bob"],
-        &["dtmf", "alice", "bob", "--method", "rfc4733", "--digits", "1"],
-        &["transfer", "alice", "carol", "bob"],
-    ] {
-        let arguments = [question, &["--accounts", &file, "--json"]].concat();
-        let ran = ringback(&arguments);
-        let line: Value = serde_json::from_str(&ran.stdout).unwrap();
-        assert_eq!((ran.status, &line["verdict"]), (3, &json!("not-run")), "{ran}");
-        assert!(line["summary"].as_str().unwrap().contains("1 device is registered for bob"), "{ran}");
-        assert_eq!(lab.bindings("bob").len(), 1, "{ran}");
-        let said = ringback(&[&arguments[..], &["--beside-live-devices"]].concat());
-        let line: Value = serde_json::from_str(&said.stdout).unwrap();
-        assert_ne!(line["verdict"], json!("not-run"), "{said}");
-        assert!(said.stdout.contains("rings-other-devices"), "{said}");
-        assert_eq!(lab.bindings("bob").len(), 1, "ours is removed, the device's is not: {said}");
-    }
+    let arguments = [question, &["--accounts", &file, "--json"]].concat();
+    let ran = ringback(&arguments);
+    let line: Value = serde_json::from_str(&ran.stdout).unwrap();
+    assert_eq!((ran.status, &line["verdict"]), (3, &json!("not-run")), "{ran}");
+    assert!(line["summary"].as_str().unwrap().contains("1 device is registered for bob"), "{ran}");
+    assert_eq!(lab.bindings("bob").len(), 1, "{ran}");
+    let said = ringback(&[&arguments[..], &["--beside-live-devices"]].concat());
+    let line: Value = serde_json::from_str(&said.stdout).unwrap();
+    assert_ne!(line["verdict"], json!("not-run"), "{said}");
+    assert!(said.stdout.contains("rings-other-devices"), "{said}");
+    assert_eq!(lab.bindings("bob").len(), 1, "ours is removed, the device's is not: {said}");
     runtime.block_on(lab.shutdown());
+}
+
+#[test]
+fn beside_a_live_device_nothing_is_asked_unless_it_is_said() {
+    std::thread::scope(|scope| {
+        for question in [
+            &["call", "alice", "bob", "--listen", "1"][..],
+            &["hold", "alice", "bob", "--for", "1"],
+            &["cancel", "alice", "bob", "--ring-for", "1"],
+            &["dtmf", "alice", "bob", "--method", "rfc4733", "--digits", "1"],
+            &["transfer", "alice", "carol", "bob"],
+        ] {
+            scope.spawn(|| beside_a_desk_phone(question));
+        }
+    });
 }

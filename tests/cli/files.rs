@@ -32,13 +32,15 @@ fn an_account_file_may_be_a_pipe_for_calls_too() {
 fn what_is_no_file_is_told_and_what_everybody_can_read_is_warned_of() {
     let (sim, folder) = (Sim::start(&["alice:alicepw", "bob:bobpw"]), tempfile::tempdir().unwrap());
     let folder = folder.path();
-    for (path, why) in [("/dev/zero", "more than"), (folder.to_str().unwrap(), "it is a directory")] {
-        for ran in [
-            ringback(&["register", "--accounts", path]),
-            ringback(&["register", &sim.aor("alice"), "--password-file", path]),
-        ] {
-            assert!(ran.status == 2 && ran.stderr.contains(why), "{path}: {ran}");
-        }
+    let (aor, directory) = (sim.aor("alice"), folder.to_str().unwrap());
+    for (arguments, why) in [
+        // An account file may be long: what is endless is read to its limit by the tests of the library, with a smaller one.
+        (&["register", &aor, "--password-file", "/dev/zero"][..], "more than"),
+        (&["register", &aor, "--password-file", directory], "it is a directory"),
+        (&["register", "--accounts", directory], "it is a directory"),
+    ] {
+        let ran = ringback(arguments);
+        assert!(ran.status == 2 && ran.stderr.contains(why), "{arguments:?}: {ran}");
     }
     let (file, secret) = (folder.join("accounts.toml"), folder.join("pw.txt"));
     std::fs::write(&file, accounts(&sim)).unwrap();

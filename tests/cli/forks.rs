@@ -61,30 +61,34 @@ fn a_second_answer_that_is_left_open_is_named_with_status_1_and_the_ladder_shows
     );
 }
 
-#[test]
-fn accounts_of_a_file_are_rung_as_a_group_and_as_devices_of_one_over_both_transports() {
+/// Three accounts of a file, asked over a transport.
+fn of_a_file(transport: &str, arguments: &[&str]) {
     let users = ["alice:alicepw", "bob:bobpw", "carol:carolpw"];
     let sim = Sim::start_with(&users, &["--group", "600=bob,carol"]);
     let dir = tempfile::tempdir().unwrap();
-    for (transport, arguments) in
-        [("udp", &["600", "bob", "carol"][..]), ("tcp", &["bob", "--bindings", "3"])]
-    {
-        let account = |name: &str| {
-            format!(
-                "[[account]]\nname = \"{name}\"\naor = \"{}\"\npassword = \"{name}pw\"\nregistrar = \"sip:{};transport={transport}\"\n",
-                sim.aor(name),
-                sim.address
-            )
-        };
-        let file = dir.path().join("accounts.toml");
-        std::fs::write(&file, ["alice", "bob", "carol"].map(account).concat()).unwrap();
-        let file = file.display().to_string();
-        let mut all = vec!["fork", "--accounts", &file, "--json", "alice"];
-        all.extend(arguments);
-        let ran = ringback(&all);
-        assert_eq!(ran.status, 0, "{transport}: {ran}");
-        assert_eq!(line(&ran)["findings"], json!([]), "{transport}: {ran}");
-    }
+    let account = |name: &str| {
+        format!(
+            "[[account]]\nname = \"{name}\"\naor = \"{}\"\npassword = \"{name}pw\"\nregistrar = \"sip:{};transport={transport}\"\n",
+            sim.aor(name),
+            sim.address
+        )
+    };
+    let file = dir.path().join("accounts.toml");
+    std::fs::write(&file, ["alice", "bob", "carol"].map(account).concat()).unwrap();
+    let file = file.display().to_string();
+    let ran = ringback(&[&["fork", "--accounts", &file, "--json", "alice"][..], arguments].concat());
+    assert_eq!(ran.status, 0, "{transport}: {ran}");
+    assert_eq!(line(&ran)["findings"], json!([]), "{transport}: {ran}");
+}
+
+#[test]
+fn accounts_of_a_file_are_rung_as_a_group_over_udp() {
+    of_a_file("udp", &["600", "bob", "carol"]);
+}
+
+#[test]
+fn devices_of_one_account_of_a_file_are_rung_over_tcp() {
+    of_a_file("tcp", &["bob", "--bindings", "3"]);
 }
 
 #[test]

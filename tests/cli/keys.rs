@@ -1,6 +1,6 @@
 //! `ringback transfer` by keys and to a park orbit, on the embedded network.
 
-use crate::program::{Sim, ringback};
+use crate::program::{Sim, at_once, ringback};
 
 #[test]
 fn a_transfer_by_keys_is_one_json_line_without_refer_and_notify() {
@@ -111,24 +111,29 @@ fn a_place_that_the_embedded_network_cannot_have_is_wrong_usage_and_tells_what_a
 
 #[test]
 fn the_network_as_a_server_takes_keys_and_parks() {
-    let users = ["alice:alicepw", "bob:bobpw", "carol:carolpw"];
+    let users = ["alice:alicepw", "bob:bobpw", "carol:carolpw", "dan:danpw", "erin:erinpw", "frank:frankpw"];
     let sim = Sim::start_with(&users, &["--transfer-code", "##", "--park", "70/3"]);
     let dir = tempfile::tempdir().unwrap();
     let file = dir.path().join("accounts.toml");
-    let account = |name: &str| {
-        format!("[[account]]\nname = \"{name}\"\naor = \"{}\"\npassword = \"{name}pw\"\n", sim.aor(name))
+    let account = |user: &&str| {
+        let (name, password) = user.split_once(':').unwrap();
+        format!("[[account]]\nname = \"{name}\"\naor = \"{}\"\npassword = \"{password}\"\n", sim.aor(name))
     };
-    std::fs::write(&file, ["alice", "bob", "carol"].map(account).concat()).unwrap();
+    std::fs::write(&file, users.iter().map(account).collect::<String>()).unwrap();
     let file = file.display().to_string();
-    let named = ["transfer", "--accounts", &file, "alice", "bob", "carol"];
-    let parked = ringback(&[&named[..], &["--park", "703", "--by-keys", "--end-key", "#"]].concat());
+    let command = ["transfer", "--accounts", &file];
+    let (three, others) = (["alice", "bob", "carol"], ["dan", "erin", "frank"]);
+    let runs = at_once([
+        [&command[..], &three, &["--park", "703", "--by-keys", "--end-key", "#"]].concat(),
+        // A place that cannot be dialled, and one that can and does not exist.
+        [&command[..], &three, &["--park", "7 o 1"]].concat(),
+        [&command[..], &others, &["--park", "abc"]].concat(),
+        [&command[..], &three, &["--by-keys"]].concat(),
+    ]);
+    let [parked, spaced, missing, unnumbered] = &runs[..] else { unreachable!() };
     assert_eq!(parked.status, 0, "{parked}");
-    // A place that cannot be dialled, and one that can and does not exist.
-    let spaced = ringback(&[&named[..], &["--park", "7 o 1"]].concat());
     assert_eq!((spaced.status, spaced.stdout.as_str()), (2, ""), "{spaced}");
-    let missing = ringback(&[&named[..], &["--park", "abc"]].concat());
     assert!(missing.status == 1 && missing.stdout.contains("404"), "{missing}");
-    let unnumbered = ringback(&[&named[..], &["--by-keys"]].concat());
     assert_eq!(unnumbered.status, 2, "{unnumbered}");
     assert!(unnumbered.stderr.contains("carol") && unnumbered.stderr.contains("--number"), "{unnumbered}");
 }

@@ -1,30 +1,24 @@
 //! What the embedded network tells who runs it.
 
-use crate::program::{Ran, command, finish, ringback, signal};
-use std::io::{BufRead, BufReader, Write};
+use crate::program::{Ran, Sim, at_once, command, ringback};
+use std::io::Write;
 use std::process::Stdio;
 
 #[test]
 fn it_tells_of_each_request_and_enter_shows_who_is_registered() {
     let users = ["--user", "alice:alicepw", "--user", "bob:bobpw"];
-    let arguments = [&["sim", "-v", "--bind", "127.0.0.1:0"][..], &users].concat();
-    let mut sim = command(&arguments).stdin(Stdio::piped()).spawn().unwrap();
-    let mut output = BufReader::new(sim.stdout.take().unwrap());
-    let mut first = String::new();
-    output.read_line(&mut first).unwrap();
-    assert!(first.contains("Enter shows"), "{first}");
-    let address = first.split("sip:").nth(1).unwrap().split(' ').next().unwrap();
-    let aor = format!("sip:alice@{address}");
+    let mut command = command(&[&["sim", "-v", "--bind", "127.0.0.1:0"][..], &users].concat());
+    let mut sim = Sim::run(command.stdin(Stdio::piped())).unwrap_or_else(|ran| panic!("{ran}"));
+    let aor = sim.aor("alice");
     let right = ringback(&["register", &aor, "--password", "alicepw"]);
     assert_eq!(right.status, 0, "{right}");
     let wrong = ringback(&["register", &aor, "--password", "no"]);
     assert_eq!(wrong.status, 1, "{wrong}");
-    sim.stdin.as_mut().unwrap().write_all(b"\n").unwrap();
-    // The answer is on its way before the end is.
-    std::thread::sleep(std::time::Duration::from_secs(2));
-    signal(&sim, "INT");
-    let ran = finish(sim);
+    sim.child.stdin.as_mut().unwrap().write_all(b"\n").unwrap();
+    sim.until_told("no calls");
+    let ran = sim.end("INT");
     assert_eq!(ran.status, 0, "{ran}");
+    assert!(ran.stdout.lines().next().is_some_and(|first| first.contains("Enter shows")), "{ran}");
     for told in ["REGISTER of alice from 127.0.0.1", "over udp, ringback/", "answered 200", "wrong password"]
     {
         assert!(ran.stderr.contains(told), "{told:?} is not told\n{ran}");
@@ -35,17 +29,10 @@ fn it_tells_of_each_request_and_enter_shows_who_is_registered() {
 
 #[test]
 fn a_fault_that_keeps_a_phone_busy_is_told_without_being_asked_for() {
-    let arguments = ["sim", "--bind", "127.0.0.1:0", "--user", "alice:alicepw:R02:second"];
-    let mut sim = command(&arguments).stdin(Stdio::piped()).spawn().unwrap();
-    let mut output = BufReader::new(sim.stdout.take().unwrap());
-    let mut first = String::new();
-    output.read_line(&mut first).unwrap();
-    let address = first.split("sip:").nth(1).unwrap().split(' ').next().unwrap();
-    let aor = format!("sip:alice@{address}");
+    let sim = Sim::start(&["alice:alicepw:R02:second"]);
     // 423 with 7500, which is over the most that it raises to.
-    ringback(&["register", &aor, "--password", "alicepw", "--expires", "6900"]);
-    signal(&sim, "INT");
-    let ran = finish(sim);
+    ringback(&["register", &sim.aor("alice"), "--password", "alicepw", "--expires", "6900"]);
+    let ran = sim.end("INT");
     assert!(
         ran.stderr.contains("WARN") && ran.stderr.contains("R02:second: Min-Expires was raised once"),
         "{ran}"
@@ -91,13 +78,16 @@ fn every_name_of_the_help_is_an_account_with_its_number() {
     let help = ringback(&["hold", "--help"]);
     let names = ["alice", "bob", "carol", "dan", "erin", "frank", "grace", "heidi"];
     assert!(names.iter().all(|name| help.stdout.contains(name)), "{help}");
-    let ran = ringback(&["cancel", "heidi", "erin", "--dial", "205", "--ring-for", "300ms"]);
-    assert_eq!(ran.status, 0, "{ran}");
-    let ran = ringback(&["call", "alice", "202"]);
-    assert!(ran.status == 1 && ran.stderr.contains("note: 202 is bob's number"), "{ran}");
-    // The help's example is one in which something is heard.
-    let ran = ringback(&["call", "alice", "*60", "--listen", "2s"]);
-    assert!(ran.status == 0 && !ran.stdout.contains("[silence]"), "{ran}");
+    let ran = at_once([
+        &["cancel", "heidi", "erin", "--dial", "205", "--ring-for", "300ms"][..],
+        &["call", "alice", "202"],
+        // The help's example is one in which something is heard.
+        &["call", "alice", "*60", "--listen", "2s"],
+    ]);
+    let [cancelled, silent, heard] = &ran[..] else { unreachable!() };
+    assert_eq!(cancelled.status, 0, "{cancelled}");
+    assert!(silent.status == 1 && silent.stderr.contains("note: 202 is bob's number"), "{silent}");
+    assert!(heard.status == 0 && !heard.stdout.contains("[silence]"), "{heard}");
     assert!(ringback(&["call", "--help"]).stdout.contains("ringback call alice '*60'"));
 }
 
@@ -146,13 +136,8 @@ fn a_taken_port_is_wrong_usage_with_a_way_out() {
 
 #[test]
 fn what_is_to_be_tried_can_be_reached_and_parked_calls_have_their_numbers() {
-    // A port that was free a moment ago.
-    let port = std::net::UdpSocket::bind("0.0.0.0:0").unwrap().local_addr().unwrap().port();
-    let bind = format!("0.0.0.0:{port}");
-    let sim = command(&["sim", "--bind", &bind, "--user", "alice:pw", "--park", "70/9"]).spawn().unwrap();
-    std::thread::sleep(std::time::Duration::from_millis(500));
-    signal(&sim, "INT");
-    let ran = finish(sim);
+    let (sim, port) = Sim::start_open(&["--user", "alice:pw", "--park", "70/9"]);
+    let ran = sim.end("INT");
     assert_eq!(ran.status, 0, "{ran}");
     let line = format!("--registrar sip:127.0.0.1:{port} ");
     assert!(ran.stdout.contains(&line) && ran.stdout.contains("all addresses of this host"), "{ran}");
@@ -161,15 +146,10 @@ fn what_is_to_be_tried_can_be_reached_and_parked_calls_have_their_numbers() {
 
 /// Starts the network beyond loopback, and ends it: what it said, and what was done meanwhile.
 #[cfg(target_os = "linux")]
-fn open_to_others<T>(users: &[&str], meanwhile: impl FnOnce(&str, u32) -> T) -> (Ran, T) {
-    // A port that was free a moment ago.
-    let port = std::net::UdpSocket::bind("0.0.0.0:0").unwrap().local_addr().unwrap().port();
-    let bind = format!("0.0.0.0:{port}");
-    let sim = command(&[&["sim", "--bind", &bind][..], users].concat()).spawn().unwrap();
-    std::thread::sleep(std::time::Duration::from_millis(500));
-    let done = meanwhile(&format!("127.0.0.1:{port}"), sim.id());
-    signal(&sim, "INT");
-    (finish(sim), done)
+fn open_to_others<T>(users: &[&str], meanwhile: impl FnOnce(&str) -> T) -> (Ran, T) {
+    let (sim, port) = Sim::start_open(users);
+    let done = meanwhile(&format!("127.0.0.1:{port}"));
+    (sim.end("INT"), done)
 }
 
 /// The password in the line of an account.
@@ -182,11 +162,11 @@ fn password_of<'a>(ran: &'a Ran, name: &str) -> &'a str {
 #[cfg(target_os = "linux")]
 #[test]
 fn beyond_loopback_no_password_is_known_and_the_warning_says_what_others_can_do() {
-    let attack = |at: &str, _| ringback(&["register", &format!("alice@{at}"), "--password", "alicepw"]);
+    let attack = |at: &str| ringback(&["register", &format!("alice@{at}"), "--password", "alicepw"]);
     let (first, attacked) = open_to_others(&[], attack);
     assert_eq!(attacked.status, 1, "{attacked}");
     assert!(attacked.stdout.contains("password"), "{attacked}");
-    let (second, ()) = open_to_others(&[], |_, _| ());
+    let (second, ()) = open_to_others(&[], |_| ());
     let passwords = [&first, &second].map(|ran| [password_of(ran, "alice"), password_of(ran, "bob")]);
     let all: std::collections::HashSet<&str> = passwords.concat().into_iter().collect();
     assert_eq!(all.len(), 4, "{first}{second}");
@@ -206,17 +186,14 @@ fn beyond_loopback_no_password_is_known_and_the_warning_says_what_others_can_do(
 fn a_password_that_is_given_is_kept_and_a_weak_one_is_warned_of_by_name() {
     let users =
         ["--user", "alice:alicepw", "--user", "bob::A01", "--user", "carol:xkcd-936-horse", "--user", "dave"];
-    let right = |at: &str, _| ringback(&["register", &format!("carol@{at}"), "--password", "xkcd-936-horse"]);
+    let right = |at: &str| ringback(&["register", &format!("carol@{at}"), "--password", "xkcd-936-horse"]);
     let (ran, registered) = open_to_others(&users, right);
     assert_eq!(registered.status, 0, "{registered}");
     assert_eq!((password_of(&ran, "alice"), password_of(&ran, "carol")), ("alicepw", "xkcd-936-horse"));
     assert_eq!((password_of(&ran, "bob").len(), password_of(&ran, "dave").len()), (20, 20));
     assert!(ran.stderr.contains("the password of alice; leave it out"), "{ran}");
     // On loopback it is nobody else's business, and the known ones are known.
-    let sim = command(&["sim", "--bind", "127.0.0.1:0"]).spawn().unwrap();
-    std::thread::sleep(std::time::Duration::from_millis(500));
-    signal(&sim, "INT");
-    let ran = finish(sim);
+    let ran = Sim::start(&[]).end("INT");
     assert_eq!((password_of(&ran, "alice"), ran.stderr.as_str()), ("alicepw", ""), "{ran}");
 }
 
@@ -239,26 +216,22 @@ fn the_limit_of_open_files_is_raised_and_what_remains_is_shared_with_calls() {
         let program = env!("CARGO_BIN_EXE_ringback");
         let line =
             format!("{limit}; exec {program} sim --bind 127.0.0.1:0 --user alice:alicepw --user bob:bobpw");
-        let mut sim = std::process::Command::new("sh");
-        let mut sim = sim.args(["-c", &line]).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
-        let mut output = BufReader::new(sim.stdout.take().unwrap());
-        let mut first = String::new();
-        output.read_line(&mut first).unwrap();
-        let address = first.split("sip:").nth(1).unwrap().split(' ').next().unwrap().to_owned();
-        (sim, output, address)
+        let mut shell = std::process::Command::new("sh");
+        let shell = shell.args(["-c", &line]).stdout(Stdio::piped()).stderr(Stdio::piped());
+        Sim::run(shell).unwrap_or_else(|ran| panic!("{ran}"))
     };
-    let (sim, _output, _) = start("ulimit -S -n 64");
-    let (soft, hard) = open_files(sim.id());
-    signal(&sim, "INT");
+    let sim = start("ulimit -S -n 64");
+    let (soft, hard) = open_files(sim.child.id());
     assert!(soft == hard && soft != "64", "{soft} of {hard}");
-    finish(sim);
+    sim.end("INT");
 
-    let (sim, _output, address) = start("ulimit -n 80");
-    assert_eq!(open_files(sim.id()).0, "80");
+    let sim = start("ulimit -n 80");
+    let address = &sim.address;
+    assert_eq!(open_files(sim.child.id()).0, "80");
     let half = |_| {
-        let mut stream = TcpStream::connect(&address).unwrap();
+        let mut stream = TcpStream::connect(address).unwrap();
         stream.write_all(b"REGISTER sip:lab.example SIP/2.0\r\n").unwrap();
-        stream.set_read_timeout(Some(Duration::from_millis(300))).unwrap();
+        stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
         stream
     };
     let mut streams: Vec<TcpStream> = (0..80).map(half).collect();
@@ -278,8 +251,7 @@ fn the_limit_of_open_files_is_raised_and_what_remains_is_shared_with_calls() {
     let file = accounts.path().join("accounts.csv");
     let rows = format!("name,aor,password\nalice,sip:alice@{address},alicepw\nbob,sip:bob@{address},bobpw\n");
     std::fs::write(&file, rows).unwrap();
-    let ran = ringback(&["call", "--accounts", file.to_str().unwrap(), "alice", "bob"]);
-    signal(&sim, "INT");
-    let sim = finish(sim);
+    let ran = ringback(&["call", "--accounts", file.to_str().unwrap(), "alice", "bob", "--listen", "1"]);
+    let sim = sim.end("INT");
     assert_eq!(ran.status, 0, "{ran}{sim}");
 }

@@ -1,6 +1,6 @@
 //! Input is taken as it is written, or refused; and the embedded network is named where it was asked.
 
-use crate::program::{Ran, Sim, ringback};
+use crate::program::{Ran, Sim, at_once, ringback};
 use serde_json::Value;
 use std::path::PathBuf;
 
@@ -120,8 +120,9 @@ fn an_address_is_the_account_that_has_it() {
     let (_folder, path) = accounts(&sim, &[("a", "alice"), ("b", "bob")]);
     let (alice, bob) = (sim.aor("alice"), sim.aor("bob"));
     let path = path.to_str().unwrap();
-    for command in ["hold", "cancel", "call"] {
-        let ran = ringback(&[command, &alice, &bob, "--accounts", path, "--json"]);
+    let questions = [["hold", "--for", "1"], ["cancel", "--ring-for", "1"], ["call", "--listen", "1"]];
+    for question in questions {
+        let ran = ringback(&[&question[..], &[&alice, &bob, "--accounts", path, "--json"]].concat());
         assert_eq!(ran.status, 0, "{ran}");
         let line: Value = serde_json::from_str(ran.stdout.trim()).unwrap();
         assert_eq!(line["accounts"], serde_json::json!(["a", "b"]), "{ran}");
@@ -132,14 +133,18 @@ fn an_address_is_the_account_that_has_it() {
 
 #[test]
 fn the_embedded_network_is_named_in_the_first_and_the_last_line_and_for_programs() {
-    for command in ["hold", "cancel", "call"] {
-        let ran = ringback(&[command, "alice", "bob"]);
+    let questions = [["hold", "--for", "1"], ["cancel", "--ring-for", "1"], ["call", "--listen", "1"]];
+    let people = questions.map(|question| [&question[..], &["alice", "bob"]].concat());
+    let programs = questions.map(|question| [&question[..], &["alice", "bob", "--json"]].concat());
+    let mut runs = at_once(people.into_iter().chain(programs));
+    for ran in runs.drain(..questions.len()) {
         assert_eq!(ran.status, 0, "{ran}");
         let lines: Vec<&str> = ran.stdout.lines().collect();
         for line in [lines.first(), lines.last()] {
             assert!(line.is_some_and(|line| line.contains("embedded network")), "{ran}");
         }
-        let ran = ringback(&[command, "alice", "bob", "--json"]);
+    }
+    for ran in runs {
         let line: Value = serde_json::from_str(ran.stdout.trim()).unwrap();
         let network = line["facts"].as_array().unwrap().iter().find(|fact| fact["name"] == "network");
         assert_eq!(network.unwrap()["value"], "embedded", "{ran}");
