@@ -4,7 +4,7 @@ use super::interrupted::StoppedBy;
 use super::journal::{Calls, Journal};
 use super::judge::unused;
 use super::reply::{Answered, Reply, Unreached};
-use super::restraint::Restraint;
+use super::restraint::{Restraint, Withheld};
 use super::{Account, Destination, Interrupted};
 use crate::endpoint::agent::{Agent, AgentConfig, Arrivals};
 use crate::endpoint::{self, ClientEvent, Endpoint, Recorder, Stats};
@@ -17,6 +17,9 @@ use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 use tokio::time::Instant as Clock;
 use tokio_util::sync::CancellationToken;
+
+/// A pause that is waited out: who is sent away for longer is not asked.
+const SHORT_PAUSE: Duration = Duration::from_secs(5);
 
 /// What a check gets from its probe.
 pub(super) struct Setting {
@@ -264,6 +267,21 @@ impl Ask {
             Err(withheld) if !self.cleaning => Err(withheld.into()),
             _ => Ok(()),
         }
+    }
+
+    /// Waits for the end of a pause that is as good as over, and a little longer by chance; false where it is none, or the check has to end.
+    pub(super) async fn wait_out(&mut self, why: &Unreached) -> bool {
+        let left = match why {
+            Unreached::Withheld(
+                Withheld::RetryAfter { left, .. } | Withheld::AccountRetryAfter { left, .. },
+            ) => *left,
+            _ => return false,
+        };
+        if left > SHORT_PAUSE {
+            return false;
+        }
+        let until = Clock::now() + left + Duration::from_millis(self.ids.below(1_000));
+        matches!(self.wait(until, std::future::pending::<()>()).await, Waited::TimedOut)
     }
 
     /// Must the check end now? `None` while it may go on, and while it cleans up in time.

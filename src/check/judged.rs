@@ -80,7 +80,6 @@ pub(super) fn lost_connection(
     idle: Option<Duration>,
     evidence: &Range<usize>,
 ) -> Finding {
-    let quick = idle.filter(|idle| *idle < unused::NOT_IDLE);
     let (seen, advice) = match error.map(|error| &error.kind) {
         Some(TransportErrorKind::Unframed(why)) => (
             format!(
@@ -88,26 +87,53 @@ pub(super) fn lost_connection(
             ),
             "what could not be read may have been the answer to another request; platform: over TCP each message needs a right Content-Length",
         ),
+        // The request had crossed the end of the connection.
+        _ if idle.is_some_and(|idle| idle < unused::NOT_IDLE) => {
+            return closed_between(idle).shown_by(evidence.clone());
+        }
         _ => (
-            format!(
-                "{remote} closed the connection under a request{}; it was sent again on a new one",
-                quick.map_or(String::new(), |idle| format!(
-                    ", {} after its last answer on it",
-                    unused::in_words(idle)
-                ))
-            ),
-            match quick {
-                Some(_) => CLOSES_AT_ONCE,
-                None => {
-                    "keep-alives shorter than the far side's idle time; without them a phone loses the next request"
-                }
-            },
+            format!("{remote} closed the connection under a request; it was sent again on a new one"),
+            "keep-alives shorter than the far side's idle time; without them a phone loses the next request",
         ),
     };
     Finding::new("connection-lost", Severity::Warning, Side::Peer, seen, advice).shown_by(evidence.clone())
 }
 
-pub(super) const CLOSES_AT_ONCE: &str = "platform: keep the connection of a phone open: calls come over it; a server or proxy that closes it behind each answer, a crash or a limit: see its logs";
+/// The far side closed the connection between two requests. `idle`: how long nothing had come on it by then.
+pub(super) fn closed_between(idle: Option<Duration>) -> Finding {
+    let (seen, advice) = match idle.filter(|idle| *idle < unused::NOT_IDLE) {
+        Some(_) => (
+            "the far side closed the connection between two requests, right behind its answer; a new one was opened",
+            CLOSES_AT_ONCE,
+        ),
+        None => (
+            "the far side closed the connection between two requests; a new one was opened",
+            "calls to a phone come over this connection: the far side should keep it open, or the phone send keep-alives",
+        ),
+    };
+    Finding::new(NOT_KEPT, Severity::Warning, Side::Peer, seen, advice)
+}
+
+/// The code of connections that are closed behind an answer.
+const NOT_KEPT: &str = "connection-not-kept";
+
+/// Was the connection of a binding kept open? `lost`: requests that were lost with a connection that had been open a moment before; one more,
+/// the first, may have met the end of it by chance.
+pub(super) fn kept(lost: u32) -> Option<StepVerdict> {
+    (lost > 0).then(|| {
+        StepVerdict::fail(
+            NOT_KEPT,
+            Side::Peer,
+            format!(
+                "the far side closes the connection under the next request upon it: {} requests were lost so, and answered on a new one",
+                lost + 1
+            ),
+            CLOSES_AT_ONCE,
+        )
+    })
+}
+
+const CLOSES_AT_ONCE: &str = "platform: keep the connection of a phone open: calls come over it; a server or proxy that closes it behind each answer, a crash or a limit: see its logs";
 
 /// A request whose connection was lost: by what came on it, where something did.
 pub(super) fn lost(

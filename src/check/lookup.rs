@@ -106,14 +106,13 @@ impl Lookup {
         let unreadable = ended.answer().map(|answer| answer.unreadable.len()).unwrap_or_default();
         run.attach(RegisterResult::of(bound(bindings)));
         // None of them is ours: this check binds nothing.
-        let live: Vec<_> = bindings.iter().filter(|binding| binding.expires != Some(0)).cloned().collect();
-        run.metric("bindings", MetricValue::Count(live.len() as u64));
-        let devices = foreign(&live);
+        let devices = foreign(bindings);
+        run.metric("bindings", MetricValue::Count(devices.len() as u64));
         for device in &devices {
             run.fact("binding", device.describe());
         }
         let name = self.asked.name();
-        let judged = match (live.len(), unreadable) {
+        let judged = match (devices.len(), unreadable) {
             (0, 0) => StepVerdict::fail(
                 "not-registered",
                 Side::Peer,

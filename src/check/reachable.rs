@@ -1,5 +1,6 @@
 //! Does anybody answer there? OPTIONS, and any final answer means alive.
 
+use super::judge::form::odd_form;
 use super::judge::status::{Said, meaning};
 use super::judge::unlike;
 use super::judged::{self, PATIENCE, Silence, StepVerdict, interrupted};
@@ -7,11 +8,11 @@ use super::register::{from_elsewhere, odd_lines};
 use super::yields;
 use super::{
     Account, Answered, Check, Destination, Finding, Interrupted, MetricValue, Reply, Run, Severity, Side,
-    Verdict,
+    Unreached, Verdict,
 };
 use crate::auth::Credentials;
 use crate::error::{Argument, Error};
-use crate::message::{Message, Transport};
+use crate::message::{Flow, Message, Transport};
 use crate::ua::End;
 use crate::ua::options::{Capabilities, Config, Finished, Input, Output, Query};
 use std::time::Duration;
@@ -68,6 +69,14 @@ impl Reachable {
     }
 }
 
+impl Reachable {
+    /// A flow to where this URI may be asked about now.
+    async fn permitted(&self, run: &mut Run) -> Result<Flow, Unreached> {
+        let flow = run.reach(&self.destination).await?;
+        run.permit(flow.remote, &self.uri).map(|()| flow)
+    }
+}
+
 impl Check for Reachable {
     fn name(&self) -> &'static str {
         "reachable"
@@ -87,8 +96,13 @@ impl Check for Reachable {
 
     async fn run(&self, run: &mut Run) {
         let step = run.begin("reach");
-        let reached = run.reach(&self.destination).await;
-        let mut flow = match reached.and_then(|flow| run.permit(flow.remote, &self.uri).map(|()| flow)) {
+        let mut reached = self.permitted(run).await;
+        if let Err(why) = &reached
+            && run.wait_out(why).await
+        {
+            reached = self.permitted(run).await;
+        }
+        let mut flow = match reached {
             Ok(flow) => flow,
             Err(why) => {
                 let judged = judged::unreached(&self.destination, &why);
@@ -194,6 +208,9 @@ fn judge(run: &mut Run, finished: &Finished, reply: &Reply, response: Option<&Me
         run.metric("round_trip", MetricValue::Duration(waited));
         if let Some(response) = response {
             odd_lines(run, response, &reply.evidence);
+            for finding in odd_form(response, reply.flow, &[]) {
+                run.find(finding.shown_by(reply.evidence.clone()));
+            }
         }
         return alive(run, said, response.map(Said::read));
     }

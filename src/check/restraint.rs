@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 #[non_exhaustive]
 pub enum Withheld {
     /// The peer asked for a pause (Retry-After) that is not over.
-    #[error("{remote} asked for a pause of which {} s are left", .left.as_secs())]
+    #[error("{remote} asked for a pause of which {} s are left", whole_seconds(*.left))]
     RetryAfter {
         /// The server that asked.
         remote: SocketAddr,
@@ -18,7 +18,7 @@ pub enum Withheld {
         left: Duration,
     },
     /// The peer asked for a pause for one account that is not over.
-    #[error("{remote} asked for a pause for {account} of which {} s are left", .left.as_secs())]
+    #[error("{remote} asked for a pause for {account} of which {} s are left", whole_seconds(*.left))]
     AccountRetryAfter {
         /// The server that asked.
         remote: SocketAddr,
@@ -47,6 +47,11 @@ pub enum Withheld {
         /// Checks in a row without any answer.
         silent: u32,
     },
+}
+
+/// Rounded up: who waits that long has waited long enough.
+fn whole_seconds(time: Duration) -> u64 {
+    time.as_secs() + u64::from(time.subsec_nanos() > 0)
 }
 
 /// When to hold back.

@@ -147,6 +147,11 @@ impl Run {
         self.ask.permit(remote, about)
     }
 
+    /// Waits for the end of a pause that is as good as over: see [`Ask::wait_out`].
+    pub(super) async fn wait_out(&mut self, why: &Unreached) -> bool {
+        self.ask.wait_out(why).await
+    }
+
     /// Responses that this check got so far.
     pub fn answers(&self) -> u64 {
         self.ask.answers

@@ -122,6 +122,10 @@ struct Space {
 const HEADERS: [(HeaderName, bool); 2] =
     [(HeaderName::WwwAuthenticate, false), (HeaderName::ProxyAuthenticate, true)];
 
+/// The headers of what a server says behind credentials that it took.
+const HEADERS_OF_INFO: [(HeaderName, bool); 2] =
+    [(HeaderName::AuthenticationInfo, false), (HeaderName::ProxyAuthenticationInfo, true)];
+
 impl Challenged {
     /// Without credentials, challenges are reported and not answered. `max_requests` bounds one exchange.
     pub fn new(credentials: Option<Credentials>, max_requests: u32) -> Challenged {
@@ -364,15 +368,26 @@ impl Challenged {
         }
     }
 
+    /// Does the response prove that the server knows the secret too (`rspauth`, RFC 7616 sec. 3.5)? `None` where it does not say, or not for
+    /// which realm. To be asked before [`Challenged::handle_final`]; `uri` is the request's.
+    pub(super) fn server_proved(&self, response: &Message, uri: &[u8]) -> Option<bool> {
+        HEADERS_OF_INFO.into_iter().find_map(|(header, proxy)| {
+            let info = AuthParams::parse(response.header(header)?).ok()?;
+            let mut spaces = self.spaces.iter().filter(|s| s.sent && s.proxy == proxy);
+            match (spaces.next(), spaces.next()) {
+                (Some(space), None) => space.session.server_proved(&info, uri, response.body()),
+                _ => None,
+            }
+        })
+    }
+
     /// Any other final response came: takes the `nextnonce` of Authentication-Info and Proxy-Authentication-Info, and forgets the nonces
     /// when a reused one met a 400 or 403, as some servers answer a nonce that they do not know.
     pub fn handle_final(&mut self, response: &Message, ids: &mut Ids) {
         if matches!(response.status(), Some(400 | 403)) && self.sent_reused_nonce {
             return self.forget();
         }
-        for (header, proxy) in
-            [(HeaderName::AuthenticationInfo, false), (HeaderName::ProxyAuthenticationInfo, true)]
-        {
+        for (header, proxy) in HEADERS_OF_INFO {
             let Some(Ok(info)) = response.header(header).map(AuthParams::parse) else { continue };
             let mut spaces = self.spaces.iter_mut().filter(|s| s.sent && s.proxy == proxy);
             // The header names no realm: with two of a kind nobody knows which one it is for.

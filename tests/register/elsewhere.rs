@@ -168,7 +168,7 @@ async fn a_binding_that_a_refusal_lists_as_ours_is_told_and_removed() {
     .await;
     let outcome = scene.register(Udp).await;
     assert_verdict(&outcome, Verdict::Fail);
-    assert!(finding(&outcome, "too-many-bindings").seen.contains("ours is among them"), "{outcome}");
+    assert!(finding(&outcome, "too-many-bindings").seen.contains("lists ours alone"), "{outcome}");
     assert_eq!(step(&outcome, "gone").verdict, Verdict::Pass, "{outcome}");
     assert!(scene.registrar.lock().unwrap().bindings.is_empty(), "{outcome}");
 }

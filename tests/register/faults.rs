@@ -64,7 +64,7 @@ const CASES: &[Case] = &[
     case("T02:truncated", Udp, Fail, "answer-unreadable", Side::Peer, &["cannot be read"]),
     case("T02:truncated", Tcp, Fail, "answer-unreadable", Side::Peer, &["part of a message"]),
     case("T12", Tcp, Pass, "connection-not-kept", Side::Peer, &["closed the connection between"]),
-    case("T12:lost", Tcp, Fail, "connection-closed", Side::Peer, &["closed the connection", "without a byte"]),
+    case("T12:lost", Tcp, Fail, "connection-not-kept", Side::Peer, &["closes the connection", "under the next request"]),
     case("N04", Udp, Pass, "rport-ignored", Side::Peer, &["rport"]),
     case("B01", Udp, Inconclusive, "answers-stopped", Side::Probe, &["and then not at all"]),
     case("B01:1", Udp, Inconclusive, "answers-stopped", Side::Probe, &["and then not at all"]),

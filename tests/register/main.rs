@@ -14,6 +14,7 @@ mod lists;
 mod lookup;
 mod manners;
 mod network;
+mod odd_forms;
 mod pauses;
 mod probe_limit;
 mod refusals;

@@ -59,3 +59,26 @@ async fn an_account_with_a_pause_is_not_asked_again_and_another_one_is() {
     tokio::time::sleep(std::time::Duration::from_secs(31)).await;
     assert_eq!(scene.register(Udp).await.verdict, Verdict::Fail);
 }
+
+/// Who comes a moment too early waits for it, instead of sending somebody to try again.
+#[tokio::test(start_paused = true)]
+async fn a_pause_that_is_as_good_as_over_is_waited_out_and_a_long_one_is_told_in_whole_seconds() {
+    for (pause, asked) in [("1", 8), ("5", 8), ("6", 3)] {
+        let scene = Scripted::new(Registrar::default(), move |r, q| {
+            r.answer(q, 503, "Service Unavailable", &[("Retry-After", pause)])
+        })
+        .await;
+        let mut left_out = Vec::new();
+        for number in 0..8 {
+            let outcome = scene.check(Register::new(&scene.account(&format!("user{number}"), Udp))).await;
+            assert!(!told(&outcome).contains("0 s are left"), "{outcome}");
+            if outcome.verdict == Verdict::NotRun {
+                left_out.push(outcome);
+            }
+            tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+        }
+        assert_eq!(scene.requests().len(), asked, "Retry-After: {pause}");
+        assert_eq!(left_out.len(), 8 - asked);
+        assert!(left_out.iter().all(|outcome| told(outcome).contains("6 s are left")), "{left_out:?}");
+    }
+}

@@ -138,7 +138,7 @@ async fn a_connection_that_is_closed_behind_an_answer_was_not_idle() {
     ];
     for (name, change) in closes_behind {
         let outcome = Scripted::raw(Registrar::default(), *change).await.register(Tcp).await;
-        assert_told(&outcome, name, &["after its"]);
+        assert_told(&outcome, name, &["right behind its answer"]);
     }
 }
 

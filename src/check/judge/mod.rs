@@ -8,6 +8,7 @@ pub(super) mod change;
 pub(super) mod described;
 pub(super) mod digits;
 pub(super) mod fork;
+pub(super) mod form;
 pub(super) mod hold;
 pub(super) mod media;
 pub(super) mod quote;

@@ -123,7 +123,10 @@ impl Said {
             .iter()
             .filter(|(_, value)| !sentence.contains(value.as_str()))
             .map(|(name, value)| match (name.as_str(), self.retry_after) {
-                ("Retry-After", Some(pause)) => format!("Retry-After {} s", pause.as_secs()),
+                // A number beyond all limits is shown as it came.
+                ("Retry-After", Some(pause)) if value.starts_with(&pause.as_secs().to_string()) => {
+                    format!("Retry-After {} s", pause.as_secs())
+                }
                 _ => format!("{name}: {value}"),
             })
             .collect();

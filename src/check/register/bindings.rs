@@ -27,9 +27,9 @@ impl Foreign {
     }
 }
 
-/// The live bindings that are not ours.
+/// The live bindings that are not ours, each Contact once.
 pub(in crate::check) fn foreign(bindings: &[Binding]) -> Vec<Foreign> {
-    let live = bindings.iter().filter(|b| !b.own && b.expires != Some(0));
+    let live = once(bindings).filter(|b| !b.own && b.expires != Some(0));
     live.map(|b| Foreign {
         uri: b.uri.clone(),
         instance: b.instance.clone(),
@@ -63,9 +63,32 @@ pub(in crate::check) fn counted(devices: &[Foreign]) -> String {
     }
 }
 
+/// Each Contact once, with the longest time that it is listed with: the same URI again is the same device.
+fn once(bindings: &[Binding]) -> impl Iterator<Item = &Binding> {
+    bindings.iter().enumerate().filter_map(|(at, binding)| {
+        let same = || bindings.iter().enumerate().filter(|(_, other)| other.uri == binding.uri);
+        let is_first = same().next().is_some_and(|(first, _)| first == at);
+        same()
+            .map(|(_, other)| other)
+            .max_by_key(|other| other.expires.unwrap_or(u32::MAX))
+            .filter(|_| is_first)
+    })
+}
+
+/// URIs that are listed more than once, as live.
+pub(in crate::check) fn twice(bindings: &[Binding]) -> Vec<&str> {
+    let mut uris: Vec<&str> =
+        bindings.iter().filter(|b| b.expires != Some(0)).map(|b| b.uri.as_str()).collect();
+    uris.sort_unstable();
+    let mut twice: Vec<&str> =
+        uris.windows(2).filter(|pair| pair[0] == pair[1]).map(|pair| pair[0]).collect();
+    twice.dedup();
+    twice
+}
+
 /// All live bindings, as programs get them.
 pub(in crate::check) fn bound(bindings: &[Binding]) -> Vec<Bound> {
-    let live = bindings.iter().filter(|b| b.expires != Some(0));
+    let live = once(bindings).filter(|b| b.expires != Some(0));
     live.map(|b| {
         let mut bound = Bound::new(quoted(b.uri.as_bytes()));
         bound.user_agent.clone_from(&b.user_agent);

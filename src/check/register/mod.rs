@@ -15,7 +15,7 @@ pub(super) use observe::{from_elsewhere, odd_lines};
 use super::yields;
 use super::{Account, Check, MetricValue, Run, Severity, Side, Verdict};
 use crate::check::Finding;
-use crate::check::judged::StepVerdict;
+use crate::check::judged::{self, StepVerdict};
 use crate::check::result::RegisterResult;
 use crate::ua::registration::Command;
 use asked::Asked;
@@ -256,6 +256,10 @@ impl Register {
             StepVerdict::not_run("the registrar answers no queries")
         } else {
             judge::listed(session, &ended)
+        };
+        let judged = match judged::kept(session.lost()) {
+            Some(not_kept) if judged.verdict == Verdict::Pass => not_kept.shown_by(&ended.evidence),
+            _ => judged,
         };
         let is_there = judged.verdict != Verdict::Fail;
         let answer = ended.answer().filter(|_| ended.accepted());

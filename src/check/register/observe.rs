@@ -1,19 +1,19 @@
 //! What an answer shows beside its verdict: facts, and findings that do not fail the check.
 
-use super::bindings::{Foreign, devices, missing};
+use super::bindings::{Foreign, devices, missing, twice};
 use super::contact;
 use super::ended::Ended;
 use super::judge::offered;
 use super::session::Session;
 use crate::auth::Charset;
 use crate::check::challenged::is_digest;
+use crate::check::judge::form::odd_form;
 use crate::check::judge::quote::quoted;
 use crate::check::judge::unlike;
 use crate::check::judged::StepVerdict;
 use crate::check::{Finding, MetricValue, Run, Severity, Side};
 use crate::message::{Flow, Message};
-use crate::syntax::Host;
-use crate::ua::registration::{Answer, Command, End, Finished, Offered};
+use crate::ua::registration::{Answer, Command, End, Finished, Offered, SUPPORTED};
 use std::ops::Range;
 
 /// Bindings that are shown one by one; the rest is counted.
@@ -64,10 +64,10 @@ pub(in crate::check) fn answer(run: &mut Run, session: &Session, ended: &Ended) 
         answer_facts(run, ended, answer);
         odd_lines(run, answer.message(), &ended.evidence);
         if ended.accepted() {
-            oddities(run, session, ended, answer);
+            oddities(run, session, ended, (finished, answer));
         }
         if ended.accepted() && finished.command == Command::Bind {
-            binding_facts(run, ended, answer);
+            binding_facts(run, ended, (finished, answer));
         }
     }
 }
@@ -227,7 +227,7 @@ pub(in crate::check) fn odd_lines(run: &mut Run, response: &Message, evidence: &
 }
 
 /// What was accepted although it is not as it should be: others may not accept it.
-fn oddities(run: &mut Run, session: &Session, ended: &Ended, answer: &Answer) {
+fn oddities(run: &mut Run, session: &Session, ended: &Ended, (finished, answer): (&Finished, &Answer)) {
     let mut warn = |code, side, seen: String, advice: &str| {
         run.find(Finding::new(code, Severity::Warning, side, seen, advice).shown_by(ended.evidence.clone()));
     };
@@ -248,6 +248,14 @@ fn oddities(run: &mut Run, session: &Session, ended: &Ended, answer: &Answer) {
             Side::Peer,
             format!("a loose comma or semicolon stands in Contact: {}", quoted(value.as_bytes())),
             "platform: strict phones refuse the whole line",
+        );
+    }
+    for uri in twice(&answer.bindings) {
+        warn(
+            "contact-listed-twice",
+            Side::Peer,
+            format!("one Contact is listed twice: {}", quoted(uri.as_bytes())),
+            "platform: a second REGISTER with the same Contact refreshes its binding (RFC 3261 sec. 10.3 step 7); a phone that is bound twice rings twice, or its second call is busy",
         );
     }
     if let Some(text) = &answer.granted_text {
@@ -286,26 +294,24 @@ fn oddities(run: &mut Run, session: &Session, ended: &Ended, answer: &Answer) {
             "check whether calls reach the phone there; a SIP ALG, a session border controller or the registrar rewrites it",
         );
     }
-    let Ok(via) = answer.message().top_via() else { return };
-    let ours = ended.flow.local;
-    let is_ours = via.host().ip() == Some(ours.ip()) && via.port().unwrap_or(5060) == ours.port();
-    if !is_ours {
-        let host = match via.host() {
-            Host::Name(name) => quoted(name),
-            Host::V4(ip) => ip.to_string(),
-            Host::V6(ip) => format!("[{ip}]"),
-        };
-        let port = via.port().map_or(String::new(), |port| format!(":{port}"));
-        warn(
-            "via-rewritten",
-            Side::Path,
-            format!("the answer has {host}{port} as sent-by in our Via, the request had {ours}"),
-            "a SIP ALG or the platform changes Via: many phones drop such an answer (RFC 3261 sec. 18.1.2); switch the ALG off, or use TCP or TLS",
+    for finding in odd_form(answer.message(), ended.flow, &SUPPORTED) {
+        run.find(finding.shown_by(ended.evidence.clone()));
+    }
+    if finished.server_proved == Some(false) {
+        run.find(
+            Finding::new(
+                "server-not-proved",
+                Severity::Warning,
+                Side::Peer,
+                "rspauth in Authentication-Info is not what this password gives",
+                "platform: compute it as RFC 7616 sec. 3.5 says, or leave it out: devices that check it take the server for a false one and do not register; a server that does not know the password writes it so, too",
+            )
+            .shown_by(ended.evidence.clone()),
         );
     }
 }
 
-fn binding_facts(run: &mut Run, ended: &Ended, answer: &Answer) {
+fn binding_facts(run: &mut Run, ended: &Ended, (finished, answer): (&Finished, &Answer)) {
     if let Some((seconds, by)) = answer.granted.filter(|_| answer.granted_text.is_none()) {
         run.fact("granted", format!("{seconds} s {by}"));
     }
@@ -313,6 +319,21 @@ fn binding_facts(run: &mut Run, ended: &Ended, answer: &Answer) {
     run.fact("contact", own.uri.clone());
     run.fact("pub_gruu", own.pub_gruu.clone().unwrap_or_default());
     run.fact("temp_gruu", own.temp_gruu.clone().unwrap_or_default());
+    let plain = answer.granted.filter(|_| answer.granted_text.is_none());
+    if let (Some((seconds, by)), Some(asked)) = (plain, finished.asked_expires)
+        && seconds > asked
+    {
+        run.find(
+            Finding::new(
+                "expiry-raised",
+                Severity::Warning,
+                Side::Peer,
+                format!("{seconds} s granted {by}, more than the {asked} s that were asked"),
+                "platform: a registrar may shorten what is asked, and refuses what is too short with 423 (RFC 3261 sec. 10.3 step 7); devices that are gone stay listed, and are called, for that long",
+            )
+            .shown_by(ended.evidence.clone()),
+        );
+    }
     if answer.granted.is_some_and(|(seconds, _)| seconds > 0 && seconds < 30) {
         run.find(
             Finding::new(

@@ -7,8 +7,10 @@ use crate::check::judge::quote::quoted;
 use crate::check::judge::status::{About, Meaning, Said, meaning};
 use crate::check::judged::StepVerdict;
 use crate::check::{Side, Verdict};
-use crate::syntax::HeaderName;
+use crate::message::{Flow, Message};
+use crate::syntax::{HeaderName, NameAddr, Uri};
 use crate::ua::registration::{Answer, Command, Finished, MAX_MIN_EXPIRES};
+use std::time::Duration;
 
 /// What a refusal by a final response means; `step` is the name of what was refused.
 pub(super) fn judge(ended: &Ended, finished: &Finished, answer: &Answer, step: &str) -> StepVerdict {
@@ -27,6 +29,7 @@ pub(super) fn judge(ended: &Ended, finished: &Finished, answer: &Answer, step: &
         before: ended.history.last(ended.ended_at()),
         knew_credentials: ended.history.knows_credentials(),
         retried_after: ended.retried_after.as_deref(),
+        leads_back: leads_back(answer.message(), ended.flow),
     };
     let Meaning { verdict, code, side, says, advice } = of(&refused, &said);
     StepVerdict::of(verdict, code, side, said.sentence(&says), advice)
@@ -95,7 +98,43 @@ struct Refused<'a> {
     knew_credentials: bool,
     /// A fresh digest answer was sent after this refusal of a reused nonce.
     retried_after: Option<&'a str>,
+    /// All that a redirection offers is where the question came from.
+    leads_back: Option<Back>,
 }
+
+/// Where a redirection leads that leads nowhere else.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Back {
+    /// To the address and port that were asked.
+    ToTheServer,
+    /// To the account's own domain.
+    ToTheDomain,
+}
+
+/// Do all Contacts of this redirection lead back to the server that was asked, or to the domain of the account?
+fn leads_back(answer: &Message, asked: Flow) -> Option<Back> {
+    if !matches!(answer.status(), Some(300..=302)) {
+        return None;
+    }
+    let to = answer.to().ok()?;
+    let domain = to.uri().host();
+    let back = |uri: &Uri<'_>| {
+        let host = uri.host()?;
+        if host.ip() == Some(asked.remote.ip()) && uri.port().unwrap_or(5060) == asked.remote.port() {
+            return Some(Back::ToTheServer);
+        }
+        (Some(host) == domain && uri.port().is_none()).then_some(Back::ToTheDomain)
+    };
+    let mut all = answer.values(HeaderName::Contact).map(|value| {
+        let (address, _) = NameAddr::parse_first(value).ok()?;
+        back(&address.uri())
+    });
+    let first = all.next()??;
+    all.all(|other| other.is_some()).then_some(first)
+}
+
+/// A longer Retry-After is a mistake and no pause.
+const LONGEST_PAUSE: Duration = Duration::from_secs(24 * 3_600);
 
 fn of(refused: &Refused<'_>, said: &Said) -> Meaning {
     let fail =
@@ -103,17 +142,27 @@ fn of(refused: &Refused<'_>, said: &Said) -> Meaning {
     let words = said.about().filter(|_| matches!(said.status, 403 | 429 | 480 | 486 | 500 | 503 | 600 | 603));
     let pauses = said.retry_after.is_some();
     // A pause that is asked for says overload, however the phrase is worded.
+    let is_absurd = said.retry_after.is_some_and(|pause| pause > LONGEST_PAUSE);
     if matches!(said.status, 429 | 503) && pauses || words == Some(About::Load) {
         return Meaning {
             verdict: Verdict::Inconclusive,
             code: "overloaded",
             side: Side::Peer,
-            says: if pauses {
+            says: if is_absurd {
+                "overloaded; it asks for a pause that nobody waits for, and was not asked again".to_owned()
+            } else if pauses {
                 "overloaded; its Retry-After is obeyed, it was not asked again".to_owned()
             } else {
                 "overloaded: it takes no more at this time".to_owned()
             },
-            advice: "wait for the time that it names, and run it again; platform: smaller waves with a longer random back-off",
+            advice: match is_absurd {
+                true => {
+                    "platform: correct its Retry-After: phones that obey it stay away for good; try again later"
+                }
+                false => {
+                    "wait for the time that it names, and run it again; platform: smaller waves with a longer random back-off"
+                }
+            },
         };
     }
     if words == Some(About::Lock) {
@@ -137,6 +186,14 @@ fn of(refused: &Refused<'_>, said: &Said) -> Meaning {
             }
             listed => format!(" ({listed} listed)"),
         };
+        if refused.lists_own && !refused.lists_others {
+            return fail(
+                "too-many-bindings",
+                Side::Peer,
+                "it says that the account has as many bindings as it may, and lists ours alone: bound and refused".to_owned(),
+                "platform: its limit counts the binding that it has just taken, or allows none; the phone is listed and believes that it is not registered",
+            );
+        }
         return fail(
             "too-many-bindings",
             Side::Setup,
@@ -158,6 +215,18 @@ fn of(refused: &Refused<'_>, said: &Said) -> Meaning {
         return refused_after_success(refused, said, before);
     }
     match said.status {
+        300..=302 if refused.leads_back == Some(Back::ToTheServer) => fail(
+            "redirect-loop",
+            Side::Peer,
+            format!("redirected to {}, the server that was asked: a loop", said.contacts_or_nowhere()),
+            "platform: its redirection leads back to itself; a phone that follows it asks without end",
+        ),
+        300..=302 if refused.leads_back == Some(Back::ToTheDomain) => fail(
+            "redirect-loop",
+            Side::Setup,
+            format!("redirected to {}, the account's own domain", said.contacts_or_nowhere()),
+            "where a server of its own is set (registrar, outbound proxy), try without it, so that the domain itself is asked; where none is set this is a loop: second line",
+        ),
         403 if refused.has_challenge => fail(
             "forbidden-with-challenge",
             Side::Peer,
@@ -284,6 +353,7 @@ mod tests {
             before: None,
             knew_credentials: false,
             retried_after: None,
+            leads_back: None,
         }
     }
 

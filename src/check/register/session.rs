@@ -7,7 +7,6 @@ use crate::check::Withheld;
 use crate::check::journal::{Left, LeftOpen, Open};
 use crate::check::judge::surplus::surplus;
 use crate::check::judge::unlike::unlike;
-use crate::check::judge::unused::{NOT_IDLE, in_words};
 use crate::check::judged::{self, StepVerdict};
 use crate::check::{
     Account, Answered, Destination, Finding, MetricValue, Run, Severity, Side, StepMark, Unreached, Verdict,
@@ -20,6 +19,9 @@ use crate::ua::registration::{Answer, Command, Config, Input, Output, Registrati
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+/// Wait before a request on a connection whose forerunner was lost under one.
+const SETTLE: Duration = Duration::from_millis(100);
+
 /// A registration and the flow that it takes.
 pub(in crate::check) struct Session {
     recorder: Arc<Recorder>,
@@ -31,7 +33,12 @@ pub(in crate::check) struct Session {
     user: String,
     bind_sent: bool,
     removed: bool,
-    reconnected: bool,
+    /// The last attempt lost its connection, which is told with what came of it.
+    was_lost: bool,
+    /// A request was lost with its connection, which may have been closed before it came.
+    is_wary: bool,
+    /// Requests that were lost although their connection had been open a moment before.
+    lost: u32,
     granted: Option<u32>,
     requests: u32,
     answers: u64,
@@ -112,9 +119,13 @@ impl Session {
     ) -> Result<Session, StepVerdict> {
         run.keep_secret(account);
         let next_hop = account.next_hop();
-        let unreached = |why| judged::unreached(&next_hop, &why);
-        let flow = run.reach_by(recorder, &next_hop).await.map_err(unreached)?;
-        run.permit(flow.remote, account.aor()).map_err(unreached)?;
+        let mut reached = Session::permitted(run, recorder, &next_hop, account.aor()).await;
+        if let Err(why) = &reached
+            && run.wait_out(why).await
+        {
+            reached = Session::permitted(run, recorder, &next_hop, account.aor()).await;
+        }
+        let flow = reached.map_err(|why| judged::unreached(&next_hop, &why))?;
         run.fact("registrar", format!("{} ({})", next_hop, flow.remote));
         let contact = match flow.transport {
             Transport::Udp => format!("sip:{}@{}", account.user(), flow.local),
@@ -156,7 +167,9 @@ impl Session {
             user: account.credentials().username().to_owned(),
             bind_sent: false,
             removed: false,
-            reconnected: false,
+            was_lost: false,
+            is_wary: false,
+            lost: 0,
             granted: None,
             requests: 0,
             answers: 0,
@@ -170,26 +183,34 @@ impl Session {
         })
     }
 
-    /// Runs one command to its end. A connection that was lost on the way is opened again once in a session, and said. A refusal of a nonce
+    /// A flow to where this address of record may be asked about now.
+    async fn permitted(
+        run: &mut Run,
+        recorder: &Recorder,
+        next_hop: &Destination,
+        aor: &str,
+    ) -> Result<Flow, Unreached> {
+        let flow = run.reach_by(recorder, next_hop).await?;
+        run.permit(flow.remote, aor).map(|()| flow)
+    }
+
+    /// Runs one command to its end. A connection that was lost on the way is opened again once, and said. A refusal of a nonce
     /// that was good before is answered once with a fresh one: servers that do not know a nonce any more say 400 or 403 instead of 401.
     pub(in crate::check) async fn command(&mut self, run: &mut Run, command: Command) -> Ended {
-        let first = self.attempt(run, command, false).await;
-        let lost = first.failure.as_ref().is_some_and(judged::is_lost);
-        let ended = if lost && !std::mem::replace(&mut self.reconnected, true) {
-            let mut second = self.attempt(run, command, true).await;
+        let first = self.attempt(run, command).await;
+        let ended = if first.failure.as_ref().is_some_and(judged::is_lost) {
+            let idle = run.idle();
+            self.lost += u32::from(std::mem::replace(&mut self.is_wary, true));
+            let mut second = self.attempt(run, command).await;
             if second.answer().is_some() {
-                let idle = run.idle();
-                run.find(judged::lost_connection(
-                    first.flow.remote,
-                    first.failure.as_ref(),
-                    idle,
-                    &first.evidence,
-                ));
+                let remote = first.flow.remote;
+                let lost = judged::lost_connection(remote, first.failure.as_ref(), idle, &first.evidence);
+                self.tell_closing(run, lost);
             }
             second.follow(&first, run);
             second
         } else if let Some(refusal) = first.refuses_reused_nonce() {
-            let mut second = self.attempt(run, command, false).await;
+            let mut second = self.attempt(run, command).await;
             second.follow(&first, run);
             // Told once: what comes after has questions of its own.
             second.retried_after = Some(refusal).filter(|_| !second.accepted() || !self.nonce_told);
@@ -283,12 +304,11 @@ impl Session {
         self.rewritten.as_deref()
     }
 
-    /// `was_lost`: the connection of the attempt before was lost, and is told with that.
-    async fn attempt(&mut self, run: &mut Run, command: Command, was_lost: bool) -> Ended {
+    async fn attempt(&mut self, run: &mut Run, command: Command) -> Ended {
         let began = run.now();
         let mark = run.record_count();
         let mut ended = Ended::new(&self.history, self.flow, began, mark);
-        match self.same_flow(run, was_lost).await {
+        match self.same_flow(run).await {
             Ok(()) => ended.flow = self.flow,
             Err(Unreached::Transport(error)) => {
                 ended.failure = Some(error);
@@ -327,6 +347,7 @@ impl Session {
         ended.began = first_sent.unwrap_or(began);
         ended.evidence = mark..run.record_count();
         ended.answered_before = run.answers();
+        self.was_lost = ended.failure.as_ref().is_some_and(judged::is_lost);
         ended.look_back(run);
         ended.probe_limit = run.probe_limit();
         if let Some(finished) = &ended.finished {
@@ -411,9 +432,14 @@ impl Session {
     }
 
     /// A connection may have been closed since the last request; UDP stays as it is.
-    async fn same_flow(&mut self, run: &mut Run, was_lost: bool) -> Result<(), Unreached> {
+    async fn same_flow(&mut self, run: &mut Run) -> Result<(), Unreached> {
         if !self.flow.transport.is_reliable() {
             return Ok(());
+        }
+        if self.is_wary && !self.was_lost {
+            // Time for the end of the connection to arrive, so that chance does not decide which request meets it.
+            let soon = tokio::time::Instant::now() + SETTLE;
+            run.wait(soon, std::future::pending::<()>()).await;
         }
         let remote =
             Destination { host: ip_text(self.flow), port: self.flow.remote.port(), ..self.next_hop.clone() };
@@ -425,11 +451,24 @@ impl Session {
         };
         if flow != self.flow {
             self.flow = flow;
-            if !was_lost {
-                run.find(closed_between(run.idle()));
+            if !self.was_lost {
+                let idle = run.idle();
+                self.tell_closing(run, judged::closed_between(idle));
             }
         }
         Ok(())
+    }
+
+    /// A connection that is closed behind each answer is told once.
+    fn tell_closing(&self, run: &mut Run, finding: Finding) {
+        if !run.findings().iter().any(|known| known.code == finding.code) {
+            run.find(finding);
+        }
+    }
+
+    /// Requests that were lost although their connection had been open a moment before.
+    pub(in crate::check) fn lost(&self) -> u32 {
+        self.lost
     }
 
     /// Ends a step and writes its finding down.
@@ -533,24 +572,4 @@ fn ip_text(flow: Flow) -> String {
         std::net::SocketAddr::V4(a) => a.ip().to_string(),
         std::net::SocketAddr::V6(a) => format!("[{}]", a.ip()),
     }
-}
-
-/// `idle`: how long nothing had come on the connection when it was closed.
-fn closed_between(idle: Option<Duration>) -> Finding {
-    let quick = idle.filter(|idle| *idle < NOT_IDLE);
-    Finding::new(
-        "connection-not-kept",
-        Severity::Warning,
-        Side::Peer,
-        format!(
-            "the far side closed the connection between two requests{}; a new one was opened",
-            quick.map_or(String::new(), |idle| format!(", {} after its answer", in_words(idle)))
-        ),
-        match quick {
-            Some(_) => judged::CLOSES_AT_ONCE,
-            None => {
-                "calls to a phone come over this connection: the far side should keep it open, or the phone send keep-alives"
-            }
-        },
-    )
 }

@@ -13,6 +13,8 @@ use std::time::{Duration, Instant};
 pub const MAX_WAITING: usize = 4;
 /// The highest Min-Expires that is obeyed, in seconds (seven days): what asks for more is no minimum, but a fault.
 pub const MAX_MIN_EXPIRES: u32 = 604_800;
+/// The extensions that its requests name in Supported.
+pub const SUPPORTED: [&str; 2] = ["path", "gruu"];
 
 /// One registration.
 #[derive(Debug)]
@@ -38,6 +40,7 @@ pub struct Registration {
 struct Running {
     command: Command,
     min_expires: Option<u32>,
+    server_proved: Option<bool>,
     said: Said,
 }
 
@@ -130,7 +133,7 @@ impl Registration {
             self.refresh_at = None;
         }
         self.challenged.begin();
-        self.running = Some(Running { command, min_expires: None, said: Said::Nothing });
+        self.running = Some(Running { command, min_expires: None, server_proved: None, said: Said::Nothing });
         self.send();
     }
 
@@ -182,7 +185,7 @@ impl Registration {
             request = request.header(HeaderName::Expires, Decimal::new(self.expires.into()).as_bytes());
         }
         request = request
-            .header(HeaderName::Supported, "path, gruu")
+            .header(HeaderName::Supported, SUPPORTED.join(", "))
             .header(HeaderName::UserAgent, &config.user_agent);
         let request = self
             .challenged
@@ -220,6 +223,8 @@ impl Registration {
                         .and_then(|(seconds, _)| refresh_after(seconds))
                         .map(|after| now + after);
                 }
+                running.server_proved =
+                    self.challenged.server_proved(answer.message(), self.config.registrar.as_bytes());
                 self.challenged.handle_final(answer.message(), &mut self.ids);
                 running.said = Said::Read(Box::new(answer));
                 match self.challenged.nonce_refused() {
@@ -270,6 +275,7 @@ impl Registration {
             asked_expires: (running.command == Command::Bind).then_some(self.expires),
             reused_nonce: self.challenged.sent_reused_nonce(),
             charset: self.challenged.charset(),
+            server_proved: running.server_proved,
             answer,
         })));
         if let Some(command) = self.waiting.pop_front() {
@@ -288,6 +294,7 @@ impl Registration {
             asked_expires: None,
             reused_nonce: false,
             charset: self.challenged.charset(),
+            server_proved: None,
             answer: None,
         };
         self.outputs.push_back(Output::Finished(Box::new(finished)));

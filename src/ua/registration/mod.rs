@@ -39,7 +39,7 @@ pub use super::challenged::Offered;
 pub use super::end::End;
 pub(super) use answer::TOKEN;
 pub use answer::{Answer, Binding, GrantedBy, MALFORMED_EXPIRY, MAX_UNREADABLE};
-pub use machine::{MAX_MIN_EXPIRES, MAX_WAITING, Registration};
+pub use machine::{MAX_MIN_EXPIRES, MAX_WAITING, Registration, SUPPORTED};
 
 use crate::auth::{Charset, Credentials};
 use crate::message::Message;
@@ -146,6 +146,8 @@ pub struct Finished {
     pub reused_nonce: bool,
     /// In which octets user name and password were hashed last: ISO-8859-1 only where UTF-8 was refused.
     pub charset: Charset,
+    /// Did the server prove by `rspauth` that it knows the password too (RFC 7616 sec. 3.5)? `None` where it did not try.
+    pub server_proved: Option<bool>,
     /// What the last response said; `None` when there was none.
     pub answer: Option<Answer>,
 }
