@@ -67,11 +67,11 @@ impl Transfer {
         let sent = self.ask(scene, wanted, legs.ours, (to, &asked), result).await?;
         let watched = match &sent.answer {
             ReferAnswer::Accepted(_) => {
-                if self.early_replaces {
-                    self.answer_early(scene, wanted).await;
-                }
                 if self.hang_up_early {
                     scene.leg(legs.ours).handle.hang_up(None).await;
+                }
+                if self.early_replaces {
+                    self.answer_early(scene, wanted).await?;
                 }
                 self.notified(scene, wanted, legs, &sent, result).await?
             }
@@ -113,11 +113,13 @@ impl Transfer {
         self.finish(scene, wanted, (&seen.after, judged), consult_kept, result).await
     }
 
-    /// The target rings for the transferor's call, and that is the one that is transferred.
-    async fn answer_early(&self, scene: &Scene<'_>, wanted: &Wanted) {
+    /// The target rings for the transferor's call, and that is the one that is transferred. It rings on for a while, as where a person takes
+    /// the call: an answer within the same millisecond as the REFER finds platforms in the middle of the transfer, which no caller meets.
+    async fn answer_early(&self, scene: &mut Scene<'_>, wanted: &Wanted) -> Result<(), Interrupted> {
+        scene.rest(RING).await?;
         let ringing = scene.ends.called(wanted.target).map(|leg| scene.leg(leg));
         let Some(leg) = ringing.filter(|leg| leg.seen.answered.is_none() && !leg.seen.is_over()) else {
-            return;
+            return Ok(());
         };
         match self.target {
             TransferTarget::Answers => leg.handle.command(Command::Answer).await,
@@ -126,6 +128,7 @@ impl Transfer {
             }
             TransferTarget::Rings => {}
         }
+        Ok(())
     }
 
     /// The step `refer`: asks the transferee to call the target; once more where that came too early, or where the form of the target's name
