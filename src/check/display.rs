@@ -155,7 +155,9 @@ impl fmt::Display for Outcome {
         for metric in &self.metrics {
             write!(f, "\n  {:<width$}  {}", metric.name, metric.value)?;
         }
-        write!(f, "\n\n  {} messages, {}", self.messages(), Took(self.took))?;
+        let messages = self.messages();
+        let noun = if messages == 1 { "message" } else { "messages" };
+        write!(f, "\n\n  {messages} {noun}, {}", Took(self.took))?;
         match self.transcript.dropped {
             0 => Ok(()),
             dropped => write!(f, "; {dropped} more records were over the limit and are not kept"),

@@ -224,6 +224,12 @@ impl Notebook {
     /// What was going on when the check was cut short: who stopped it or the time that it had in all, its step, and what became of its calls.
     fn tell_when(&mut self, limit: Duration, by: Option<&Name>) {
         let calls = self.ended_calls.map(|how| format!("; {how}")).unwrap_or_default();
+        if let Some(how) = self.ended_calls {
+            // What was not judged happened all the same.
+            let skipped = |step: &&mut Step| step.name == "hang-up" && step.verdict == Verdict::NotRun;
+            let cleaning_up = |step: &mut Step| step.detail = format!("{how} while cleaning up");
+            self.steps.iter_mut().filter(skipped).for_each(cleaning_up);
+        }
         let least = self.least_time.filter(|least| *least > limit);
         let least = least.map(|least| format!("; it takes {} at least", seconds(least))).unwrap_or_default();
         for cut in [STOPPED, OUT_OF_TIME] {

@@ -55,7 +55,7 @@ const TIME_WIDTH: usize = 11;
 ///
 /// ```text
 ///            udp 127.0.0.1:40001                     udp 127.0.0.1:5060
-///            |                                       |
+///        ms  |                                       |
 ///     0.000  |-- REGISTER sip:lab.example [1] ------>|
 ///     1.250  |<- 401 Unauthorized [1 REGISTER] ------|
 /// ```
@@ -75,7 +75,10 @@ pub fn ladder_with(transcript: &Transcript, options: LadderOptions) -> String {
     for (label, start) in lanes.labels.iter().zip(&starts) {
         head += &format!("{:width$}{label}", "", width = start.saturating_sub(head.len()));
     }
-    let mut text = format!("{:left$}{head}\n{:left$}{}\n", "", "", empty(&starts));
+    let unit = if options.times && !rungs.is_empty() { "ms" } else { "" };
+    // Above the times, which end before two blanks.
+    let unit = format!("{unit:>width$}", width = left.saturating_sub(2));
+    let mut text = format!("{:left$}{head}\n{unit:left$}{}\n", "", empty(&starts));
     for (at, rung) in &rungs {
         if options.times {
             let at = at.saturating_duration_since(transcript.began).as_micros() as f64 / 1_000.0;

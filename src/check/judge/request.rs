@@ -197,10 +197,11 @@ impl RequestEnd {
 /// Code of a request that got a provisional answer only.
 pub(in crate::check) const NO_FINAL_ANSWER: &str = "no-final-answer";
 
-/// E.g. `5 s`, `0.5 s`.
-fn shown(time: Duration) -> String {
+/// E.g. `5 s`, `0.5 s`, `20 ms`.
+pub(super) fn shown(time: Duration) -> String {
     match time.subsec_millis() {
         0 => format!("{} s", time.as_secs()),
+        milliseconds @ ..100 if time.as_secs() == 0 => format!("{milliseconds} ms"),
         _ => format!("{:.1} s", time.as_secs_f64()),
     }
 }

@@ -2,6 +2,7 @@
 
 use super::media;
 use super::refusal::{self, Refused};
+use super::request::shown;
 use crate::check::judged::{self, Silence, StepVerdict};
 use crate::check::scene::Seen;
 use crate::check::scene::trace::{MessageKind, Trace, header};
@@ -283,14 +284,14 @@ fn not_taken(setup: &Setup<'_>, by: By, cause: &Cause) -> StepVerdict {
 
 /// It rang, and nobody answered in time.
 fn not_answered(setup: &Setup<'_>) -> StepVerdict {
-    let seconds = setup.wait.as_secs_f64();
+    let waited = shown(setup.wait);
     let target = setup.target;
     if let Some((status, to)) = &setup.seen.redirected {
         return StepVerdict::fail(
             "redirect-target-not-answered",
             Side::Setup,
             format!(
-                "{} is redirected ({status}) to {to}, which rang and was not answered in {seconds:.0} s: cancelled",
+                "{} is redirected ({status}) to {to}, which rang and was not answered in {waited}: cancelled",
                 setup.callee.as_ref().map_or(target, |callee| callee.name)
             ),
             "look at the forwarding of the callee; this check may have rung whoever answers there",
@@ -300,7 +301,7 @@ fn not_answered(setup: &Setup<'_>) -> StepVerdict {
         return StepVerdict::fail(
             "not-answered",
             Side::Peer,
-            format!("{target} rang, and nobody answered in {seconds:.0} s: cancelled"),
+            format!("{target} rang, and nobody answered in {waited}: cancelled"),
             "try again, or allow more time (--wait)",
         );
     };
@@ -312,19 +313,19 @@ fn not_answered(setup: &Setup<'_>) -> StepVerdict {
         Some(seen) if seen.answered.is_some() => StepVerdict::fail(
             "answer-lost",
             Side::Peer,
-            format!("{name} answered, and the caller heard nothing of it in {seconds:.0} s"),
+            format!("{name} answered, and the caller heard nothing of it in {waited}"),
             "second line: the 200 of the callee is lost on the platform; see the ladder",
         ),
         Some(_) if setup.wanted == Wanted::Ringing => StepVerdict::fail(
             "no-ringing-passed-on",
             Side::Peer,
-            format!("{name} rings, and the caller was not told in {seconds:.0} s"),
+            format!("{name} rings, and the caller was not told in {waited}"),
             "platform: pass the 180 of the callee on; callers hear silence until somebody answers",
         ),
         Some(_) => StepVerdict::fail(
             "not-answered",
             Side::Peer,
-            format!("{name} rang, and was not answered in {seconds:.0} s"),
+            format!("{name} rang, and was not answered in {waited}"),
             "the callee rings longer than the caller waits, or the platform ended its ringing",
         ),
     }

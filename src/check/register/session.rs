@@ -126,7 +126,8 @@ impl Session {
             reached = Session::permitted(run, recorder, &next_hop, account.aor()).await;
         }
         let flow = reached.map_err(|why| judged::unreached(&next_hop, &why))?;
-        run.fact("registrar", format!("{} ({})", next_hop, flow.remote));
+        let (named, found) = (next_hop.to_string(), flow.remote.to_string());
+        run.fact("registrar", if named == found { found } else { format!("{named} ({found})") });
         let contact = match flow.transport {
             Transport::Udp => format!("sip:{}@{}", account.user(), flow.local),
             other => format!("sip:{}@{};transport={other}", account.user(), flow.local),

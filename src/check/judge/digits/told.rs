@@ -26,13 +26,13 @@ pub(in crate::check) fn result(step: &'static str, pressed: &Pressed, verdict: &
 pub(in crate::check) fn evidence(sent: &[Digit], judged: &Comparison, arrived: &Arrived) -> String {
     let (observed, loss) = (&arrived.observed, arrived.expected.around.loss);
     let sent: String = sent.iter().map(|digit| digit.character()).collect();
-    let by = judged.way.map_or_else(|| "no way".to_owned(), |way| way.to_string());
-    let mut text = format!("{sent} -> {} by {by}", words::shown(&judged.received));
+    let by = judged.way.map(|way| format!(" by {way}")).unwrap_or_default();
+    let mut text = format!("{sent} -> {}{by}", words::shown(&judged.received));
     let of_way = || observed.iter().filter(|seen| Some(seen.way) == judged.way);
     let mut durations: Vec<u128> = of_way().filter_map(|seen| Some(seen.duration?.as_millis())).collect();
     durations.sort_unstable();
     if let (Some(first), Some(last)) = (durations.first(), durations.last()) {
-        text += &format!("; {first} to {last} ms");
+        text += &if first == last { format!("; {last} ms") } else { format!("; {first} to {last} ms") };
     }
     let mut types: Vec<u8> = of_way().filter_map(|seen| Some(seen.rtp?.payload_type)).collect();
     types.dedup();
