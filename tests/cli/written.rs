@@ -115,6 +115,36 @@ fn one_account_is_never_two_parties() {
 }
 
 #[test]
+fn an_account_that_cannot_be_used_is_one_outcome_with_one_status_for_every_question() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("accounts.csv");
+    let rows = "alice,sip:alice@127.0.0.1:9,,RINGBACK_TEST_NOT_SET\nbob,sip:bob@127.0.0.1:9,bob-pw,\ncarol,sip:carol@127.0.0.1:9,carol-pw,\n";
+    std::fs::write(&path, format!("name,aor,password,password_env\n{rows}")).unwrap();
+    for arguments in [
+        &["register", "alice"][..],
+        &["call", "alice", "bob"],
+        &["call", "alice", "*43"],
+        &["dtmf", "bob", "alice"],
+        &["hold", "alice", "bob"],
+        &["cancel", "bob", "alice"],
+        &["transfer", "bob", "carol", "alice"],
+        &["fork", "bob", "alice"],
+    ] {
+        let more = ["--accounts", path.to_str().unwrap(), "--json"];
+        let ran = ringback(&[arguments, &more].concat());
+        assert_eq!(ran.status, 3, "{arguments:?}: {ran}");
+        let line: Value = serde_json::from_str(ran.stdout.trim()).unwrap();
+        assert_eq!(
+            (&line["check"], &line["verdict"], &line["name"]),
+            (&arguments[0].into(), &"not-run".into(), &"alice".into()),
+            "{ran}"
+        );
+        assert!(line["summary"].as_str().unwrap().contains("is not set"), "{ran}");
+        assert!(ran.stderr.contains("-> set it and check again"), "{ran}");
+    }
+}
+
+#[test]
 fn an_address_is_the_account_that_has_it() {
     let sim = Sim::start(&["alice:alice-pw", "bob:bob-pw"]);
     let (_folder, path) = accounts(&sim, &[("a", "alice"), ("b", "bob")]);

@@ -5,6 +5,7 @@ use crate::output;
 use ringback::campaign::inventory::{Entry, Inventory, Secret, password_exposure, password_from_file};
 use ringback::check::{Account, Destination};
 use ringback::message::Transport;
+use ringback::report::shown;
 use std::io::IsTerminal;
 use std::path::PathBuf;
 
@@ -149,7 +150,7 @@ impl AccountOptions {
         match self.targets.as_slice() {
             [name] if !name.contains(['@', ':']) => Err(Failure::usage(format!(
                 "\"{0}\" has no \"@\": write sip:{0}@DOMAIN, or give --accounts FILE and the name of one of its accounts",
-                name.escape_default()
+                shown(name)
             ))),
             [aor] => {
                 self.details.account(aor, self.transport).map(|account| Accounts::One(Box::new(account)))

@@ -5,7 +5,8 @@ use crate::exit::{Exit, Failure};
 use crate::interrupt::Interrupt;
 use crate::output::{OutputOptions, tell};
 use crate::probe::ProbeOptions;
-use ringback::check::{Account, Check, Fact};
+use ringback::check::{Account, Check, Fact, Outcome};
+use ringback::sim::LabBuilder;
 use std::io::IsTerminal;
 
 /// Nobody shall take this verdict for one about a platform of theirs.
@@ -23,6 +24,31 @@ pub(crate) struct Asking {
 }
 
 impl Asking {
+    /// The accounts of these roles and names for the check of this name. One that cannot be used is an outcome like any other.
+    pub(crate) async fn open(&self, check: &'static str, named: &[(&str, &str)]) -> Result<Ends, Failure> {
+        self.open_with(check, named, Ok).await
+    }
+
+    /// The same, with an embedded network that is set up further.
+    pub(crate) async fn open_with(
+        &self,
+        check: &'static str,
+        named: &[(&str, &str)],
+        more: impl FnOnce(LabBuilder) -> Result<LabBuilder, Failure>,
+    ) -> Result<Ends, Failure> {
+        let unusable = match self.ends.open_with(named, more).await {
+            Err(Failure::NotRun(unusable)) => unusable,
+            opened => return opened,
+        };
+        let why = format!("account \"{}\": {}", unusable.name, unusable.why);
+        let mut outcome = Outcome::not_run(check, &*unusable.aor, why, unusable.advice);
+        outcome.accounts.push(unusable.name);
+        let mut output = self.output.open()?;
+        output.one(&outcome);
+        output.finish();
+        Err(Failure::Shown(Exit::Open))
+    }
+
     /// Asks one question about calls of these accounts: shows what comes, also when it is interrupted, and closes everything.
     pub(crate) async fn ask(&self, check: impl Check, ends: Ends) -> Result<Exit, Failure> {
         self.ends.has_ports_for(check.name(), check.legs())?;

@@ -11,6 +11,7 @@ use crate::probe::duration;
 use ringback::campaign::inventory::nearest;
 use ringback::check::{Account, Call};
 use ringback::media::wav;
+use ringback::report::shown;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -103,6 +104,13 @@ pub(crate) async fn run(arguments: Arguments) -> Result<Exit, Failure> {
             arguments.target
         )));
     }
+    let rings = options.ring_for.unwrap_or(Duration::from_millis(500));
+    if both && options.made.wait <= rings {
+        return Err(Failure::usage(format!(
+            "--wait {:?} is over before the callee answers, after {rings:?} (--ring-for); let it wait longer",
+            options.made.wait
+        )));
+    }
     if !both && options.made.beside_live_devices && !options.made.register_caller {
         return Err(Failure::usage(
             "--beside-live-devices is about accounts that are bound, and in a call to a number none is; add --register-caller, or leave it out",
@@ -143,13 +151,12 @@ async fn ends(arguments: &Arguments) -> Result<Ends, Failure> {
             let near = nearest(target, known.iter().map(String::as_str));
             return Err(Failure::usage(format!(
                 "\"{}\" is no account of the file and no number; {}write sip:{0}@domain to call a SIP user, or one of: {}",
-                target.escape_default(),
-                near.map(|near| format!("did you mean \"{}\"? Else ", near.escape_default()))
-                    .unwrap_or_default(),
+                shown(target),
+                near.map(|near| format!("did you mean \"{}\"? Else ", shown(near))).unwrap_or_default(),
                 shortened(&known)
             )));
         }
-        return ends.open(if both { &two } else { &two[..1] }).await;
+        return arguments.asking.open("call", if both { &two } else { &two[..1] }).await;
     }
     if is_address {
         if ends.has_fault() {
@@ -162,9 +169,9 @@ async fn ends(arguments: &Arguments) -> Result<Ends, Failure> {
     }
     ends.within_reach(target)?;
     arguments.call.made.within_reach(ends)?;
-    let opened = ends.open(if is_dialled(target) { &two[..1] } else { &two }).await?;
+    let opened = arguments.asking.open("call", if is_dialled(target) { &two[..1] } else { &two }).await?;
     if let Some(name) = embedded::account_at(number_of(target)) {
-        let number = target.escape_default();
+        let number = shown(target);
         tell(&if name == a {
             format!(
                 "note: {number} is {name}'s own number, and {name} is who calls: call another account by its name (e.g. {}), or *43 or *60",
@@ -199,7 +206,7 @@ fn is_dialled(target: &str) -> bool {
 
 /// Not a thousand names in one line.
 fn shortened(names: &[String]) -> String {
-    let first: Vec<String> = names.iter().take(10).map(|name| name.escape_default().to_string()).collect();
+    let first: Vec<String> = names.iter().take(10).map(|name| shown(name)).collect();
     let more = if names.len() > 10 { ", ..." } else { "" };
     format!("{}{more}", first.join(", "))
 }

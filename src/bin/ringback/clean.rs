@@ -6,6 +6,7 @@ use crate::interrupt::Interrupt;
 use crate::notes;
 use crate::output::{Output, OutputOptions};
 use crate::probe::ProbeOptions;
+use ringback::campaign::inventory::Unusable;
 use ringback::check::journal::AbandonedFile;
 use ringback::check::{Abandoned, Account, Clean, Left, Outcome, Probe, Verdict};
 use std::collections::HashMap;
@@ -112,11 +113,14 @@ async fn clean(
         let outcome = match check {
             Some(Ok(check)) => probe.check(timeout.map_or(check.clone(), |limit| check.timeout(limit))).await,
             Some(Err(problem)) => not_run(&left.aor, problem.to_string(), advice),
-            None => not_run(
-                &left.aor,
-                format!("{left}: its account is not given"),
-                "name its account, or a file that has it (--accounts FILE)",
-            ),
+            None => match accounts.unusable.get(&left.aor) {
+                Some(Unusable { why, advice }) => not_run(&left.aor, format!("{left}: {why}"), advice),
+                None => not_run(
+                    &left.aor,
+                    format!("{left}: its account is not given"),
+                    "name its account, or a file that has it (--accounts FILE)",
+                ),
+            },
         };
         output.one(&outcome);
         exit = exit.and(outcome.verdict.into());
@@ -137,16 +141,26 @@ fn not_run(aor: &str, why: String, advice: &str) -> Outcome {
 struct Known {
     by_name: HashMap<String, Account>,
     by_aor: HashMap<String, Account>,
+    /// By their addresses: accounts of the file that cannot be used.
+    unusable: HashMap<String, Unusable>,
 }
 
 impl Known {
     fn of(accounts: Accounts) -> Known {
-        let accounts: Vec<Account> = match accounts {
-            Accounts::One(account) => vec![*account],
-            Accounts::Many(entries) => entries.into_iter().filter_map(|entry| entry.account.ok()).collect(),
-        };
-        let mut known = Known { by_name: HashMap::new(), by_aor: HashMap::new() };
-        for account in accounts {
+        let mut known = Known { by_name: HashMap::new(), by_aor: HashMap::new(), unusable: HashMap::new() };
+        let mut usable = Vec::new();
+        match accounts {
+            Accounts::One(account) => usable.push(*account),
+            Accounts::Many(entries) => {
+                for entry in entries {
+                    match entry.account {
+                        Ok(account) => usable.push(account),
+                        Err(why) => drop(known.unusable.insert(entry.aor, why)),
+                    }
+                }
+            }
+        }
+        for account in usable {
             known.by_name.insert(account.name().to_owned(), account.clone());
             known.by_aor.entry(account.aor().to_owned()).or_insert(account);
         }

@@ -42,13 +42,13 @@ struct SentOptions {
     /// The account that the menu at --dial must ring.
     #[arg(long, value_name = "B", requires = "dial")]
     expect_ring: Option<String>,
-    /// Length of a digit.
-    #[arg(long, value_name = "TIME", value_parser = duration, default_value = "100ms")]
+    /// Length of a digit, 40 ms to a minute; receivers may miss shorter ones (ITU-T Q.24).
+    #[arg(long, value_name = "TIME", value_parser = of_digits, default_value = "100ms")]
     on: Duration,
-    /// Time between two digits.
-    #[arg(long, value_name = "TIME", value_parser = duration, default_value = "100ms")]
+    /// Time between two digits, 40 ms to a minute.
+    #[arg(long, value_name = "TIME", value_parser = of_digits, default_value = "100ms")]
     gap: Duration,
-    /// Level of digits by RFC 4733 in dBm0 without its sign, 0 to 63. [default: 10]
+    /// Level of digits by RFC 4733 in dBm0 without its sign, 0 to 36; receivers may ignore weaker ones. [default: 10]
     #[arg(long, value_name = "LEVEL", value_parser = level)]
     volume: Option<u8>,
     /// Time that the menu may speak before the first digit.
@@ -89,7 +89,7 @@ pub(crate) async fn run(arguments: Arguments) -> Result<Exit, Failure> {
         }
     };
     arguments.call.within_reach(&arguments.asking.ends)?;
-    let ends = arguments.asking.ends.open(&[("A", &arguments.a), b]).await?;
+    let ends = arguments.asking.open("dtmf", &[("A", &arguments.a), b]).await?;
     let [from, to] = ends.accounts.as_slice() else { return Err(Failure::usage("two accounts are needed")) };
     let mut check = match (&arguments.sent.expect_ring, &arguments.call.dial) {
         (Some(_), Some(number)) => Dtmf::routing(from, number, to)?,
@@ -146,6 +146,15 @@ fn method(text: &str) -> Result<Methods, Error> {
     text.parse().map(Methods::Only).map_err(|_| Error::usage(Argument::Method, text, Problem::unknown(known)))
 }
 
+/// The length of a digit or of the gap behind it, which every receiver has to take.
+fn of_digits(text: &str) -> Result<Duration, String> {
+    let bounds = Duration::from_millis(40)..=Duration::from_secs(60);
+    let wrong = "write 40ms to 60s: receivers have to take 40 ms, and may miss what is shorter";
+    duration(text).ok().filter(|time| bounds.contains(time)).ok_or_else(|| wrong.to_owned())
+}
+
 fn level(text: &str) -> Result<u8, String> {
-    text.parse().ok().filter(|level| *level <= 63).ok_or_else(|| "write a number from 0 to 63".into())
+    text.parse().ok().filter(|level| *level <= 36).ok_or_else(|| {
+        "write a number from 0 to 36: receivers have to take -36 dBm0, and may ignore what is weaker".into()
+    })
 }

@@ -3,6 +3,7 @@
 use crate::exit::Failure;
 use ringback::campaign::inventory::nearest;
 use ringback::error::Error;
+use ringback::report::shown;
 use ringback::sim::Ivr;
 
 /// The accounts, in the order of their numbers: alice has 201, bob 202, and so on.
@@ -54,16 +55,16 @@ pub(crate) fn is_account(name: &str) -> Result<(), Failure> {
     if NAMES.contains(&name) {
         return Ok(());
     }
-    let (shown, all) = (format!("\"{}\"", name.escape_default()), NAMES.join(", "));
+    let (quoted, all) = (format!("\"{}\"", shown(name)), NAMES.join(", "));
     Err(Failure::usage(match (account_at(name), own(name)) {
         (Some(owner), _) => {
-            format!("{shown} is a number; an account is needed here: name {owner}, who has it")
+            format!("{quoted} is a number; an account is needed here: name {owner}, who has it")
         }
         (None, Some(what)) => format!(
-            "{shown} is {what} of the embedded network, and an account is needed here ({all}); ringback call dials numbers"
+            "{quoted} is {what} of the embedded network, and an account is needed here ({all}); ringback call dials numbers"
         ),
         (None, None) => format!(
-            "{shown} is no account of the embedded network ({all}); {}",
+            "{quoted} is no account of the embedded network ({all}); {}",
             match nearest(name, NAMES) {
                 Some(near) =>
                     format!("did you mean \"{near}\"? A platform of yours is asked with --accounts FILE"),
@@ -83,7 +84,7 @@ pub(crate) fn is_free(number: &str) -> Result<(), Failure> {
         None => Ok(()),
         Some(whose) => Err(Failure::usage(format!(
             "{} is {whose} on the embedded network; take another number for the group, e.g. 600",
-            number.escape_default()
+            shown(number)
         ))),
     }
 }

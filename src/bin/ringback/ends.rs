@@ -2,13 +2,14 @@
 
 use crate::account::{read, transport};
 use crate::embedded;
-use crate::exit::Failure;
-use ringback::campaign::inventory::Inventory;
+use crate::exit::{self, Failure};
+use ringback::campaign::inventory::{Inventory, Unusable};
 use ringback::check::{Account, ProbeConfig};
 use ringback::message::Transport;
+use ringback::report::shown;
 use ringback::sim::{Fault, Lab, LabBuilder, User};
 use std::ops::RangeInclusive;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::OnceLock;
 
 #[derive(Debug, clap::Args)]
@@ -73,7 +74,7 @@ impl EndOptions {
         }
         Err(Failure::usage(format!(
             "\"{}\" is an address, and without --accounts FILE the embedded network is asked, which has names and numbers only; give --accounts FILE",
-            dialled.escape_default()
+            shown(dialled)
         )))
     }
 
@@ -115,12 +116,7 @@ impl EndOptions {
         told.collect()
     }
 
-    /// The accounts of these roles and names.
-    pub(crate) async fn open(&self, named: &[(&str, &str)]) -> Result<Ends, Failure> {
-        self.open_with(named, Ok).await
-    }
-
-    /// The same, with an embedded network that is set up further.
+    /// The accounts of these roles and names; an embedded network is set up further by `more`.
     pub(crate) async fn open_with(
         &self,
         named: &[(&str, &str)],
@@ -131,9 +127,11 @@ impl EndOptions {
                 let mut accounts: Vec<Account> = Vec::new();
                 for (role, name) in named {
                     let entry = inventory.find(name)?;
-                    let file = self.accounts.as_deref().unwrap_or_else(|| Path::new("")).display();
-                    let unusable = |why: &str| Failure::usage(format!("{file}: account \"{name}\": {why}"));
-                    let account = entry.account.clone().map_err(|problem| unusable(&problem.why))?;
+                    let account = entry.account.clone().map_err(|problem| {
+                        let (name, aor) = (entry.name.clone(), entry.aor.clone());
+                        let Unusable { why, advice } = problem;
+                        Failure::NotRun(Box::new(exit::Unusable { name, aor, why, advice }))
+                    })?;
                     // Two names of one address are one account: its own call would come to it.
                     let before = accounts.iter().position(|before| before.has_same_aor(&account));
                     if let Some((before, _)) = before.and_then(|place| named.get(place)) {
@@ -192,7 +190,7 @@ impl Ends {
 
 /// One account cannot be two parties: its own call would come to it.
 pub(crate) fn given_twice(name: &str, role: &str, other: &str) -> Failure {
-    let name = name.escape_default();
+    let name = shown(name);
     let roles = if role == other { format!(" as {role}") } else { format!(", as {role} and as {other}") };
     Failure::usage(format!("\"{name}\" is given twice{roles}; name different accounts"))
 }

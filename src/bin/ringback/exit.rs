@@ -1,5 +1,6 @@
 //! How the program ends.
 
+use crate::output::tell;
 use ringback::check::Verdict;
 use ringback::error::{Argument, Error, Problem};
 use std::fmt;
@@ -43,23 +44,47 @@ impl From<Verdict> for Exit {
     }
 }
 
-/// Why nothing could be asked: printed as one `error:`.
+/// Why nothing could be asked.
 #[derive(Debug)]
-pub(crate) struct Failure {
-    pub(crate) exit: Exit,
-    message: String,
+pub(crate) enum Failure {
+    /// Printed as one `error:`.
+    Told { exit: Exit, message: String },
+    /// An account of a file that cannot be used: the outcome says why, as it does of one among many.
+    NotRun(Box<Unusable>),
+    /// The outcome was shown.
+    Shown(Exit),
+}
+
+/// Why an account of a file cannot be used.
+#[derive(Debug)]
+pub(crate) struct Unusable {
+    pub(crate) name: String,
+    pub(crate) aor: String,
+    pub(crate) why: String,
+    pub(crate) advice: String,
 }
 
 impl Failure {
     /// The command line or a file that it names is wrong.
     pub(crate) fn usage(message: impl fmt::Display) -> Failure {
-        Failure { exit: Exit::Usage, message: message.to_string() }
+        Failure::Told { exit: Exit::Usage, message: message.to_string() }
     }
 }
 
-impl fmt::Display for Failure {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.message)
+impl Failure {
+    /// Says what has not been said yet, and how the program ends.
+    pub(crate) fn exit(self) -> Exit {
+        match self {
+            Failure::Told { exit, message } => {
+                tell(&format!("error: {message}"));
+                exit
+            }
+            Failure::NotRun(unusable) => {
+                tell(&format!("error: account \"{}\": {}; {}", unusable.name, unusable.why, unusable.advice));
+                Exit::Open
+            }
+            Failure::Shown(exit) => exit,
+        }
     }
 }
 
@@ -78,7 +103,7 @@ impl From<Error> for Failure {
             Error::Bind { address, source } => Failure::usage(match source.kind() {
                 ErrorKind::AddrInUse => {
                     format!(
-                        "cannot bind {address}: another program has this port; take another one, or port 0"
+                        "cannot bind {address}: another program has this port; give another, or port 0"
                     )
                 }
                 ErrorKind::AddrNotAvailable => {
@@ -88,7 +113,7 @@ impl From<Error> for Failure {
                 }
                 _ => format!("cannot bind {address}: {source}; give another address or port (--bind)"),
             }),
-            _ => Failure { exit: Exit::Open, message: error.to_string() },
+            _ => Failure::Told { exit: Exit::Open, message: error.to_string() },
         }
     }
 }

@@ -5,6 +5,7 @@ use crate::dial::{DialOptions, dialled};
 use crate::embedded;
 use crate::exit::{Exit, Failure};
 use ringback::check::{Fork, ForkTrial, MAX_FORK_ENDS, SecondCall};
+use ringback::report::shown;
 
 /// Several are called as one: who rings, who wins, and what becomes of the others?
 ///
@@ -97,7 +98,7 @@ pub(crate) async fn run(arguments: Arguments) -> Result<Exit, Failure> {
         return Err(Failure::usage(format!(
             "a group needs 2 to {MAX_FORK_ENDS} members, and {} named behind {}",
             if group.len() == 1 { "1 is".to_owned() } else { format!("{} are", group.len()) },
-            arguments.target.escape_default()
+            shown(&arguments.target)
         )));
     }
     // A number without members is no account, unless the file says so.
@@ -110,8 +111,8 @@ pub(crate) async fn run(arguments: Arguments) -> Result<Exit, Failure> {
     if !is_group && is_number(&arguments.target) && !is_account(&arguments.target) {
         return Err(Failure::usage(format!(
             "\"{0}\" is a number: name the members of this group behind it, e.g. ringback fork {1} {0} bob carol",
-            arguments.target.escape_default(),
-            arguments.a.escape_default()
+            shown(&arguments.target),
+            shown(&arguments.a)
         )));
     }
     if is_group && arguments.asking.ends.embedded() {
@@ -143,8 +144,7 @@ pub(crate) async fn run(arguments: Arguments) -> Result<Exit, Failure> {
     let members = group.clone();
     let ends = arguments
         .asking
-        .ends
-        .open_with(&names, |lab| Ok(if is_group { lab.group(number, members) } else { lab }))
+        .open_with("fork", &names, |lab| Ok(if is_group { lab.group(number, members) } else { lab }))
         .await?;
     let (rung, second) = ends.accounts.split_at_checked(rung).unwrap_or((&ends.accounts, &[]));
     let [a, rung @ ..] = rung else { return Err(Failure::usage("an account has to call")) };

@@ -89,7 +89,7 @@ Ctrl-C cancels the call, removes what was bound, and shows the results so far.";
 
 pub(crate) async fn hold(arguments: HoldArguments) -> Result<Exit, Failure> {
     let HoldArguments { pair, hold: HoldOptions { by, how, time } } = arguments;
-    of_pair(pair, |a, b, call| {
+    of_pair("hold", pair, |a, b, call| {
         let check = dialled!(Hold::between(a, b).how(how).time(time), call);
         Ok(if by == "callee" { check.by_callee() } else { check })
     })
@@ -98,15 +98,16 @@ pub(crate) async fn hold(arguments: HoldArguments) -> Result<Exit, Failure> {
 
 pub(crate) async fn cancel(arguments: CancelArguments) -> Result<Exit, Failure> {
     let CancelArguments { pair, ring: RingOptions { ring_for } } = arguments;
-    of_pair(pair, |a, b, call| Ok(dialled!(Cancel::between(a, b).ring(ring_for), call))).await
+    of_pair("cancel", pair, |a, b, call| Ok(dialled!(Cancel::between(a, b).ring(ring_for), call))).await
 }
 
 async fn of_pair<C: Check, const FOR: char>(
+    check: &'static str,
     pair: PairOptions<FOR>,
     question: impl FnOnce(&ringback::Account, &ringback::Account, &DialOptions<20, FOR>) -> Result<C, Failure>,
 ) -> Result<Exit, Failure> {
     pair.call.within_reach(&pair.asking.ends)?;
-    let ends = pair.asking.ends.open(&[("A", &pair.a), ("B", &pair.b)]).await?;
+    let ends = pair.asking.open(check, &[("A", &pair.a), ("B", &pair.b)]).await?;
     let [from, to] = ends.accounts.as_slice() else { return Err(Failure::usage("two accounts are needed")) };
     let check = question(from, to, &pair.call)?;
     pair.asking.ask(check, ends).await

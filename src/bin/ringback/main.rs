@@ -134,10 +134,7 @@ fn main() -> ExitCode {
     runtime.shutdown_background();
     match result {
         Ok(exit) => exit.into(),
-        Err(failure) => {
-            tell(&format!("error: {failure}"));
-            failure.exit.into()
-        }
+        Err(failure) => failure.exit().into(),
     }
 }
 
@@ -146,9 +143,21 @@ fn command() -> clap::Command {
     Arguments::command().mut_subcommands(|command| {
         command.mut_args(|argument| {
             let takes_value = argument.get_action().takes_values() && !argument.is_positional();
-            if takes_value { argument.allow_negative_numbers(true) } else { argument }
+            let argument = if takes_value { argument.allow_negative_numbers(true) } else { argument };
+            default_apart(argument)
         })
     })
+}
+
+/// A default that a help text ends with stands where clap writes those that it knows: behind the short help, and below the long one.
+fn default_apart(argument: clap::Arg) -> clap::Arg {
+    let help = argument.get_long_help().or(argument.get_help()).map(ToString::to_string);
+    let default = help.as_deref().and_then(|help| help.rsplit_once(" [default"));
+    let Some((what, default)) = default.filter(|(_, default)| default.ends_with(']')) else {
+        return argument;
+    };
+    let what = what.trim_end_matches('.');
+    argument.help(format!("{what} [default{default}")).long_help(format!("{what}\n\n[default{default}"))
 }
 
 fn log(verbose: u8, is_sim: bool) {

@@ -88,10 +88,11 @@ impl Output {
         }
     }
 
-    /// The table of many; beside JSON lines only what did not pass, or by its login alone, and the counts of all.
-    pub(crate) fn table<'a>(&mut self, rows: impl IntoIterator<Item = Row<'a>>) {
+    /// The table of many, whose last line ends with `closing`; beside JSON lines only what did not pass, or by its login alone, and the counts of all.
+    pub(crate) fn table<'a>(&mut self, rows: impl IntoIterator<Item = Row<'a>>, closing: &str) {
         if !self.json {
-            return self.people(&report::table(rows, colour()));
+            let table = report::table(rows, colour());
+            return self.people(&format!("{}{closing}\n", table.trim_end()));
         }
         let mut tally = Tally::default();
         let rows = rows.into_iter().inspect(|row| tally.add_row(row));
@@ -100,7 +101,7 @@ impl Output {
         if !rows.is_empty() {
             self.people(&report::rows(rows, false));
         }
-        self.people(&format!("{tally}\n"));
+        self.people(&format!("{tally}{closing}\n"));
     }
 
     /// Text for people: standard output, or standard error when programs read the other.
@@ -167,7 +168,8 @@ impl Output {
 /// One line for people beside a JSON line.
 fn brief(outcome: &Outcome) -> String {
     let advice = Row::of("", outcome).advice.map(|advice| format!(" -> {advice}")).unwrap_or_default();
-    let text = format!("{} {}: {}{advice}", outcome.subject, outcome.verdict, outcome.summary);
+    let Outcome { verdict, check, subject, summary, .. } = outcome;
+    let text = format!("{verdict}  {check}  {subject}: {summary}{advice}");
     report::shown(&text)
 }
 

@@ -14,7 +14,7 @@ pub(crate) struct ProbeOptions {
     /// Our own address: udp:127.0.0.1:0, tcp:[::1]:5070 or 192.0.2.1; port 0 lets the system choose. May be repeated.
     #[arg(long, value_name = "ADDRESS")]
     bind: Vec<String>,
-    /// Time for one check, cleaning up not counted: seconds, or with a unit (500ms, 2m).
+    /// Time for one check, cleaning up not counted: seconds, or with a unit (500ms, 2m). [default: 40s; for calls, by their options]
     #[arg(long, value_name = "TIME", value_parser = duration)]
     pub(crate) timeout: Option<Duration>,
 }

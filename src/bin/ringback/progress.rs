@@ -60,7 +60,7 @@ impl Progress {
         (self.tally.total() - self.tally.not_run) as f64 / self.began.elapsed().as_secs_f64().max(0.001)
     }
 
-    /// Takes the bar away; the tally, and the last line of a report.
+    /// Takes the bar away; the tally, and what stands behind it in the last line of a report.
     pub(crate) fn finish(self) -> (Tally, String) {
         if let Some(bar) = &self.bar {
             bar.finish_and_clear();
@@ -75,7 +75,7 @@ const FEW: u64 = 10;
 
 fn closing(asked: u64, time: Duration, rate: f64) -> String {
     let rate = if asked < FEW { String::new() } else { format!(", {rate:.1} a second") };
-    format!("{asked} asked in {:.1} s{rate}\n", time.as_secs_f64())
+    format!("; {asked} asked in {:.1} s{rate}", time.as_secs_f64())
 }
 
 #[cfg(test)]
@@ -85,7 +85,7 @@ mod tests {
     #[test]
     fn a_rate_is_told_of_many() {
         let second = Duration::from_secs(1);
-        assert_eq!(closing(1, second, 359.3), "1 asked in 1.0 s\n");
-        assert_eq!(closing(50, second, 50.0), "50 asked in 1.0 s, 50.0 a second\n");
+        assert_eq!(closing(1, second, 359.3), "; 1 asked in 1.0 s");
+        assert_eq!(closing(50, second, 50.0), "; 50 asked in 1.0 s, 50.0 a second");
     }
 }

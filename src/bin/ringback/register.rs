@@ -176,8 +176,7 @@ async fn many(
     let (tally, closing) = progress.finish();
     // One account that was named has been shown with its steps.
     if !alone {
-        output.table(sheet.rows());
-        output.people(&closing);
+        output.table(sheet.rows(), &closing);
     }
     if unasked > 0 {
         output.people(&format!(

@@ -7,6 +7,7 @@ use crate::output::{say, tell};
 use ringback::error::Error;
 use ringback::media::digit::{Key, parse_digits};
 use ringback::message::Transport;
+use ringback::report::shown;
 use ringback::sim::{Fault, FaultEntry, Ivr, Lab, User, pbx};
 use std::collections::HashSet;
 use std::io::ErrorKind;
@@ -198,7 +199,7 @@ fn exposed(address: SocketAddr, users: &[SimAccount]) -> String {
         .filter(|user| {
             user.password.len() < SHORT || (user.name.len() > 2 && user.password.contains(&user.name))
         })
-        .map(|user| user.name.escape_default().to_string())
+        .map(|user| shown(&user.name))
         .collect();
     let mut text = format!(
         "warning: {address} can be reached by others. Who knows a password, or has read one on the way or found it by trying, can register in \
@@ -256,7 +257,7 @@ fn not_bound(address: SocketAddr, error: Error) -> Failure {
     let problem = match source.kind() {
         ErrorKind::AddrInUse => {
             format!(
-                "another program has this port (a second ringback sim?); name another one, or --bind {}",
+                "another program has this port (a second ringback sim?); give another, or --bind {}",
                 free(address)
             )
         }
@@ -411,7 +412,7 @@ fn numbers(config: &pbx::Config, menus: &[Ivr], groups: &[Group]) -> String {
         config
             .announcement
             .clone()
-            .map(|number| (number, "announcement: plays some tones and hangs up".to_owned())),
+            .map(|number| (number, "announcement: plays tones and hangs up".to_owned())),
     );
     for menu in menus {
         let options: Vec<String> =
@@ -434,7 +435,7 @@ fn numbers(config: &pbx::Config, menus: &[Ivr], groups: &[Group]) -> String {
     let codes = [(&config.transfer_code, ""), (&config.consult_code, " after a consultation")];
     for (code, how) in codes {
         let who = |code: &String| {
-            (format!("{code}..."), format!("in a call: moves the other one to the number behind it{how}"))
+            (format!("{code}..."), format!("pressed in a call, with a number behind it: moves the other party to that number{how}"))
         };
         lines.extend(code.as_ref().map(who));
     }

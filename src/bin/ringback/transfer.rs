@@ -7,6 +7,7 @@ use crate::exit::{Exit, Failure};
 use crate::output::tell;
 use ringback::check::{DtmfMethod, FeatureCode, ReferTo, Transfer, TransferKind, TransferTarget};
 use ringback::media::digit::parse_digits;
+use ringback::report::shown;
 use ringback::sim::{LabBuilder, pbx};
 
 /// Options that say how a REFER is sent, or that need a target who is asked.
@@ -138,7 +139,7 @@ fn orbit(place: &str) -> Result<(String, u16), Failure> {
     orbit.filter(|(number, _)| embedded::account_at(&format!("{number}1")).is_none()).ok_or_else(|| {
         Failure::usage(format!(
             "--park \"{}\": the places of the embedded network are numbers like 701, of an orbit (70) and a place in it (1), and none of an account",
-            place.escape_default()
+            shown(place)
         ))
     })
 }
@@ -162,7 +163,7 @@ pub(crate) async fn run(arguments: Arguments) -> Result<Exit, Failure> {
     let kind = arguments.kind()?;
     arguments.call.within_reach(&arguments.asking.ends)?;
     let names = [("A", arguments.a.as_str()), ("B", &arguments.b), ("C", &arguments.c)];
-    let ends = arguments.asking.ends.open_with(&names, |lab| arguments.set_up(kind, lab)).await?;
+    let ends = arguments.asking.open_with("transfer", &names, |lab| arguments.set_up(kind, lab)).await?;
     let [a, b, c] = ends.accounts.as_slice() else { return Err(Failure::usage("three accounts are needed")) };
     let mut check = dialled!(Transfer::new(a, b, c, kind), arguments.call)
         .target(manner(&arguments.transfer.target))
