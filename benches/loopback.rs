@@ -1,6 +1,6 @@
 //! Requests per CPU second of the client over loopback UDP: ours, and SIPp with an equal scenario, against the same server.
 //!
-//! `cargo bench --bench loopback [-- COUNT]`, 40,000 requests or registrations a run unless told. The server is the embedded
+//! `cargo bench --bench loopback [-- COUNT]`, requests or registrations a run [default: 40,000]. The server is the embedded
 //! registrar on a thread of this process; each client is a process of its own, and what it used is what the system says of it once it
 //! has ended, user and system time, starting up included. Ours and SIPp take turns, and the least of the rounds counts. Without
 //! SIPp there are only our figures.

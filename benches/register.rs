@@ -1,7 +1,7 @@
 //! CPU time per registration: the whole check (query, bind, refresh, query, remove, query) against the embedded registrar over loopback
 //! UDP, each side on a thread of its own so that their CPU times can be told apart.
 //!
-//! `cargo bench --bench register [-- ACCOUNTS]`, 2,000 accounts unless told.
+//! `cargo bench --bench register [-- ACCOUNTS]`, number of accounts [default: 2,000].
 
 use futures_util::StreamExt;
 use ringback::check::{Account, MetricValue, Pace, Probe, Register, Verdict};

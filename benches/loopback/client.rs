@@ -84,7 +84,7 @@ async fn options(remote: SocketAddr, count: usize) -> usize {
     .await
 }
 
-/// What is the same in all requests, which SIPp does not print anew each time either.
+/// What is the same in all requests, which SIPp does not print again each time either.
 struct Question {
     remote: String,
     from: String,

@@ -105,10 +105,10 @@ pub enum Refusal {
     #[error("no {0} is given")]
     Missing(&'static str),
     /// Another realm than ours.
-    #[error("the realm is another one")]
+    #[error("the realm differs")]
     WrongRealm,
     /// Another user than the one whose secret was looked up.
-    #[error("the user name is another one")]
+    #[error("the user name differs")]
     WrongUser,
     /// An algorithm that is unknown or was not offered.
     #[error("the algorithm was not offered")]
@@ -117,12 +117,12 @@ pub enum Refusal {
     #[error("qop, nc or cnonce has not the form that was asked for")]
     QopForm,
     /// Another opaque value than the one offered.
-    #[error("the opaque value is another one")]
+    #[error("the opaque value differs")]
     WrongOpaque,
     /// The digest-uri is not the Request-URI.
     #[error("the digest-uri is not the Request-URI")]
     WrongUri,
-    /// The response is wrong: the password is another one, or something on the way changed what it covers.
+    /// The response is wrong: the password differs, or something on the way changed what it covers.
     #[error("the response is wrong")]
     WrongResponse,
     /// The response is right, but the nonce is none of ours.
@@ -236,7 +236,7 @@ pub struct Expected<'a> {
 
 impl Expected<'_> {
     /// Holds credentials against this; gives the nc to remember (0 where there is no qop). What a wrong password explains is
-    /// [`Refusal::WrongResponse`]; the nonce is looked at only after that, because `stale=true` says that the response was right.
+    /// [`Refusal::WrongResponse`]; the nonce is checked only after that, because `stale=true` says that the response was right.
     ///
     /// # Errors
     /// The first thing that is wrong, in the order of [`Refusal`].

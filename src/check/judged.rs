@@ -68,7 +68,7 @@ pub(super) fn interrupted(why: Interrupted) -> StepVerdict {
     }
 }
 
-/// Was its connection lost, by which nothing is said of the request: it may be sent again on another one?
+/// Was its connection lost, by which nothing is said of the request: it may be sent again on another connection?
 pub(super) fn is_lost(error: &TransportError) -> bool {
     matches!(error.kind, TransportErrorKind::Closed | TransportErrorKind::Unframed(_))
 }

@@ -15,11 +15,11 @@ pub struct Config {
     pub udp: Vec<SocketAddr>,
     /// Addresses to listen on for TCP; port 0 takes the port of the UDP socket of the same address where it is free.
     pub tcp: Vec<SocketAddr>,
-    /// Where sockets come from; the operating system unless told.
+    /// Source of sockets. [default: the operating system]
     pub network: Option<Arc<dyn Network>>,
-    /// Who looks names up; the operating system unless told.
+    /// Resolver of names. [default: the operating system]
     pub resolver: Option<Arc<dyn Resolve>>,
-    /// Seed of all identifiers; from the operating system unless told.
+    /// Seed of all identifiers. [default: from the operating system]
     pub seed: Option<[u8; 32]>,
     /// Timers and limits of transactions.
     pub transaction: transaction::Config,
@@ -39,7 +39,7 @@ pub struct Config {
     /// Time that a connection which a peer opened has for its first whole message, keep-alives apart; default 10 s. It is closed then.
     pub first_message_timeout: Duration,
     /// Scopes (checks of one account each) that share a connection to one remote at a time; a further one opens another. Default 16. When
-    /// a connection has to be given up, so many of them lose it, and each tries again on one of its own.
+    /// a connection has to be given up, all of them lose it, and each tries again on one of its own.
     pub recorders_per_connection: usize,
     /// Time to open a connection; default 5 s.
     pub connect_timeout: Duration,

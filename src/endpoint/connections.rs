@@ -150,7 +150,7 @@ impl Connections {
                 self.accepted.remove(&whose);
             }
         }
-        // The same flow may have been opened anew meanwhile.
+        // The same flow may have been opened again meanwhile.
         if self.by_flow.get(&connection.flow) == Some(&id) {
             self.by_flow.remove(&connection.flow);
         }

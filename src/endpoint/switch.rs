@@ -9,7 +9,7 @@ use tokio::time::Instant;
 
 /// How long a remote is remembered that let us wait for a connection in vain.
 const REMEMBERED: Duration = Duration::from_secs(60);
-/// So many of them; when full, all are forgotten (which costs time, nothing else).
+/// Limit of their number; when full, all are forgotten (which costs time, nothing else).
 const REMEMBERED_AT_ONCE: usize = 1_024;
 
 /// A request was too big for UDP (RFC 3261 sec. 18.1.1): what became of it.

@@ -43,9 +43,9 @@ const FREQUENCY_TOLERANCE: f32 = 0.025;
 const SHORTEST: f32 = 6.3;
 /// The pause that ends a digit, in blocks (28 ms).
 const PAUSE: f32 = 5.6;
-/// A digit with so many windows in a row that were no hit is over, whatever else is in the sound (60 ms).
+/// Windows in a row without a hit that end a digit, whatever else is in the sound (60 ms).
 const WITHOUT_HIT: u32 = 12;
-/// So many unknown blocks in a row end a digit (80 ms: four lost packets of 20 ms).
+/// Unknown blocks in a row that end a digit (80 ms: four lost packets of 20 ms).
 const UNKNOWN: u32 = 16;
 /// Windows that must hit; fewer where packets of the digit were lost.
 const HITS: u32 = 3;
@@ -195,7 +195,7 @@ impl DtmfDetector {
             self.pending_full(heard);
         }
     }
-    /// So many samples were lost on the way; at most a second is looked at.
+    /// Takes note of samples that were lost on the way, at most a second of them.
     pub fn lost(&mut self, count: usize, heard: &mut Vec<Heard>) {
         let mut left = count.min(RATE_HZ as usize);
         while left > 0 {

@@ -129,7 +129,7 @@ impl PartyListener {
     pub fn hears(&self, party: Party) -> bool {
         self.now[usize::from(party.0) % PARTIES]
     }
-    /// Forgets what was heard: after a transfer the question is asked anew.
+    /// Forgets what was heard: after a transfer the question is asked again.
     pub fn reset(&mut self) {
         *self = PartyListener::new();
     }

@@ -19,7 +19,7 @@ const RATE_WINDOW: Duration = Duration::from_secs(1);
 pub enum Arrival {
     /// The first of a source.
     First,
-    /// The next one, with so many missing before it.
+    /// The next one, with this number missing before it.
     Next {
         /// Packets missing between the highest before and this one.
         missing: u16,

@@ -161,7 +161,7 @@ fn resample(samples: &[f32], rate_hz: u32) -> Vec<f32> {
     (0..length).map(at).collect()
 }
 
-/// The filter so many zero crossings from its middle.
+/// The filter at this number of zero crossings from its middle.
 fn kernel(x: f64) -> f64 {
     let part = x / CROSSINGS as f64;
     if part >= 1.0 {

@@ -29,7 +29,7 @@ pub struct StreamDecoder {
     length: Option<usize>,
     /// A ping of ours waits for its pong.
     pong_due: bool,
-    /// The bytes in front of the buffer were one CRLF and no pong; with another one it makes a ping.
+    /// The bytes in front of the buffer were one CRLF and no pong; with another CRLF it makes a ping.
     half_ping: bool,
     failed: Option<SyntaxError>,
 }

@@ -71,7 +71,7 @@ pub struct LabBuilder {
 }
 
 impl LabBuilder {
-    /// The domain that is served, and the realm; `lab.example` unless told.
+    /// The domain that is served, and the realm. [default: `lab.example`]
     pub fn domain(mut self, domain: impl Into<String>) -> LabBuilder {
         self.config.domains = vec![domain.into()];
         self
@@ -98,7 +98,7 @@ impl LabBuilder {
         self.pbx.groups.push((number.into(), members.into_iter().map(Into::into).collect()));
         self
     }
-    /// Adds a group whose devices are rung one after the other, each for so long.
+    /// Adds a group whose devices are rung one after the other, each for this time.
     pub fn hunt_group<M: Into<String>>(
         mut self,
         number: impl Into<String>,
@@ -187,7 +187,7 @@ impl LabBuilder {
         self.endpoint.network = Some(network);
         self
     }
-    /// Seed of all nonces, tags and names; from the operating system unless told.
+    /// Seed of all nonces, tags and names. [default: from the operating system]
     pub fn seed(mut self, seed: [u8; 32]) -> LabBuilder {
         self.endpoint.seed = Some(seed);
         self

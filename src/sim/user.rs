@@ -131,19 +131,19 @@ impl User {
         self.proxy = true;
         self
     }
-    /// Time after which a nonce is stale; the registrar's own unless told.
+    /// Time after which a nonce is stale. [default: the registrar's own]
     #[must_use]
     pub fn nonce_lifetime(mut self, lifetime: Duration) -> User {
         self.nonce_lifetime = Some(lifetime);
         self
     }
-    /// Shortest expiry in seconds; the registrar's own unless told.
+    /// Shortest expiry in seconds. [default: the registrar's own]
     #[must_use]
     pub fn min_expires(mut self, seconds: u32) -> User {
         self.min_expires = Some(seconds);
         self
     }
-    /// Most bindings at once; the registrar's own unless told.
+    /// Most bindings at once. [default: the registrar's own]
     #[must_use]
     pub fn max_contacts(mut self, contacts: usize) -> User {
         self.max_contacts = Some(contacts);
@@ -161,7 +161,7 @@ impl User {
         self.extensions.push(number.into());
         self
     }
-    /// Most calls at once; who calls the user beyond it gets 486. Without end unless told.
+    /// Most calls at once; who calls the user beyond it gets 486. [default: no limit]
     #[must_use]
     pub fn max_calls(mut self, calls: usize) -> User {
         self.max_calls = Some(calls);

@@ -175,7 +175,7 @@ pub enum Contact<'a> {
 }
 
 impl<'a> Contact<'a> {
-    /// Parses the first value of `text` (a comma list), `*` only when nothing else stands there; also the bytes that follow the comma.
+    /// Parses the first value of `text` (a comma list), `*` only when it is alone; also the bytes that follow the comma.
     ///
     /// # Errors
     /// Text that does not begin with a Contact value.

@@ -24,7 +24,7 @@ impl<'a> RemotePartyId<'a> {
     pub fn parse_first(text: &'a [u8]) -> Result<(RemotePartyId<'a>, &'a [u8]), SyntaxError> {
         NameAddr::parse_first(text).map(|(address, rest)| (RemotePartyId { address }, rest))
     }
-    /// `party`: `calling`, `called` or another token; where none is written, the calling one in a request and the called one in a response.
+    /// `party`: `calling`, `called` or another token; where none is written, `calling` in a request and `called` in a response.
     pub fn party(&self) -> Option<Cow<'a, [u8]>> {
         self.address.param(b"party")
     }

@@ -17,7 +17,7 @@ const AT_ONCE: usize = 64;
 pub(super) struct Buffers {
     /// The oldest first.
     kept: VecDeque<Bytes>,
-    /// So many of the oldest were looked at.
+    /// Number of the oldest that were checked.
     looked: usize,
 }
 

@@ -100,7 +100,7 @@ pub struct Config {
     /// either side; default 1 h. (RFC 3261 has no limit for a user agent.)
     pub proceeding: Duration,
     /// Most transactions alive at once, client and server together; default 1,000,000. Each takes about 170 bytes and, over UDP, its
-    /// request or response; so many are half a gigabyte. A server transaction over UDP lives for 64*T1: 100,000 of them are 3,000
+    /// request or response; at this limit they take half a gigabyte. A server transaction over UDP lives for 64*T1: 100,000 of them are 3,000
     /// requests in a second, and a busy peer or a load test sends more than that.
     pub max_transactions: usize,
 }

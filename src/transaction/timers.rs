@@ -73,7 +73,7 @@ impl Timers {
         }
     }
 
-    /// T1, doubled so many times.
+    /// T1, doubled this number of times.
     pub(super) fn doubled(&self, times: u32) -> u64 {
         1_u64.checked_shl(times).map_or(u64::MAX, |factor| self.t1.saturating_mul(factor))
     }

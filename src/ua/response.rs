@@ -23,7 +23,7 @@ pub(super) fn final_status(response: &Message, cseq: u32) -> Option<Result<u16, 
 
 /// As text; octets that are no UTF-8 (Latin-1 from old PBXs) are replaced.
 pub(super) fn text(octets: &[u8]) -> String {
-    // Nearly all is UTF-8, which is told faster than it is mended.
+    // Nearly all is UTF-8, which is found out faster than it is repaired.
     match std::str::from_utf8(octets) {
         Ok(text) => text.to_owned(),
         Err(_) => String::from_utf8_lossy(octets).into_owned(),

@@ -191,9 +191,19 @@ fn options_of_a_command_come_first_and_under_its_name() {
 
 #[test]
 fn every_default_is_written_in_one_way() {
-    for command in
-        ["register", "reachable", "call", "dtmf", "hold", "cancel", "transfer", "fork", "clean", "sim", "demo"]
-    {
+    for command in [
+        "register",
+        "reachable",
+        "call",
+        "dtmf",
+        "hold",
+        "cancel",
+        "transfer",
+        "fork",
+        "clean",
+        "sim",
+        "demo",
+    ] {
         let (short, long) = (ringback(&[command, "-h"]).stdout, ringback(&[command, "--help"]).stdout);
         let defaults = |help: &str| help.matches("[default").count();
         assert_eq!(defaults(&short), defaults(&long), "{command}");
@@ -226,7 +236,10 @@ fn an_option_that_this_question_has_no_use_for_is_refused() {
         (&["dtmf", "alice", "bob", "--volume", "37"], "write a number from 0 to 36"),
         (&["dtmf", "alice", "bob", "--on", "39ms"], "write 40ms to 60s"),
         (&["dtmf", "alice", "bob", "--gap", "61"], "write 40ms to 60s"),
-        (&["call", "alice", "bob", "--wait", "100ms"], "--wait 100ms is over before the callee answers, after 500ms"),
+        (
+            &["call", "alice", "bob", "--wait", "100ms"],
+            "--wait 100ms is over before the callee answers, after 500ms",
+        ),
         (
             &["transfer", "alice", "bob", "carol", "--by-keys=##", "--method", "all"],
             "rfc4733, info or inband",

@@ -188,7 +188,7 @@ async fn u14_of_several_devices_only_the_latest_is_rung() {
 async fn u14_an_end_that_is_called_as_another_line_is_told_from_one_that_is_not_rung() {
     for of in [Of::Group, Of::Devices] {
         let outcome = with_fault("U14:line", of, |fork| fork.trials([ForkTrial::Answer])).await;
-        let words = ["was called as sip:alice@", "on a phone with several lines another one rings (U14)"];
+        let words = ["was called as sip:alice@", "on a phone with several lines another line rings (U14)"];
         fails(&outcome, ("rings", "wrong-line-rang", Side::Peer), &words);
         assert_eq!(outcome.fork().unwrap().trials[0].rang.len(), 3, "{outcome}");
     }

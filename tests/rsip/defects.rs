@@ -1,4 +1,4 @@
-//! What rsip 0.4 does wrong behind its parser: the reasons why nothing of it is on our way. When one of these fails, rsip was mended.
+//! What rsip 0.4 does wrong behind its parser: the reasons why nothing of it is on our way. When one of these fails, rsip was fixed.
 use super::parse;
 use ringback::message::Message;
 use rsip::prelude::*;

@@ -102,9 +102,7 @@ impl From<Error> for Failure {
             }
             Error::Bind { address, source } => Failure::usage(match source.kind() {
                 ErrorKind::AddrInUse => {
-                    format!(
-                        "cannot bind {address}: another program has this port; give another, or port 0"
-                    )
+                    format!("cannot bind {address}: another program has this port; give another, or port 0")
                 }
                 ErrorKind::AddrNotAvailable => {
                     format!(

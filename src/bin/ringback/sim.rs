@@ -435,7 +435,12 @@ fn numbers(config: &pbx::Config, menus: &[Ivr], groups: &[Group]) -> String {
     let codes = [(&config.transfer_code, ""), (&config.consult_code, " after a consultation")];
     for (code, how) in codes {
         let who = |code: &String| {
-            (format!("{code}..."), format!("pressed in a call, with a number behind it: moves the other party to that number{how}"))
+            (
+                format!("{code}..."),
+                format!(
+                    "pressed in a call, with a number behind it: moves the other party to that number{how}"
+                ),
+            )
         };
         lines.extend(code.as_ref().map(who));
     }

@@ -117,7 +117,7 @@ fn header(record: &Record<'_>, line: usize, problems: &mut Problems) -> Vec<Colu
         if names.iter().take(number).any(|before| before == name) {
             problems.add(line, None, format!("the column `{}` is given twice; keep one", Printable(name)));
         } else if is_misspelt(name) {
-            // Not its text: a password may stand there.
+            // Not its text: a password may be in it.
             let number = number + 1;
             problems.add(line, None, format!("the name of column {number} is unknown; {}", suggestion(name)));
         }

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 /// Password files that are looked at, each once.
 const MOST_FILES: usize = 1_024;
-/// Of which so many are named.
+/// Number of them that are named.
 const NAMED: usize = 3;
 
 /// What an account file says that is a secret, and where.

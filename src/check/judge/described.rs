@@ -125,7 +125,7 @@ impl Described {
         one(&self.listener, to, from).or_else(|| one(&self.sender, from, to))
     }
 
-    /// The length of packets that `to` wrote, where the platform told the sender another one, and which.
+    /// The length of packets that `to` wrote, where the platform told the sender another length, and which.
     pub(in crate::check) fn packet_time_changed(&self) -> Option<(Duration, Duration)> {
         let (wrote, told) = (self.listener.wrote.as_ref()?.ptime?, self.listener.told.as_ref()?.ptime?);
         (wrote != told).then_some((wrote, told))

@@ -140,7 +140,7 @@ pub(in crate::check) fn wrong_line(group: &Group<'_>, rung: &ForkRung) -> StepVe
         "wrong-line-rang",
         Side::Peer,
         format!(
-            "{who} was called as {}: on a phone with several lines another one rings (U14)",
+            "{who} was called as {}: on a phone with several lines another line rings (U14)",
             rung.request_uri
         ),
         "platform: the Request-URI is the Contact that this device registered for this account (RFC 3261 sec. 16.5)",

@@ -16,7 +16,7 @@ use std::time::{Duration, Instant};
 
 /// A tone has to begin within this time.
 pub(in crate::check) const PATIENCE: Duration = Duration::from_secs(5);
-/// Sound that is looked at in one: a tone is heard in whole ones only.
+/// Length of sound that is judged as a whole: a tone is heard in whole ones only.
 const BLOCK: Duration = Duration::from_millis(50);
 /// Time for all ends of a call to learn that it is over.
 const SETTLING: Duration = Duration::from_secs(1);

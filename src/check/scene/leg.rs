@@ -75,9 +75,9 @@ pub(in crate::check) struct Seen {
     /// Requests of the peer in the call.
     pub(in crate::check) requests: Vec<(Instant, Message)>,
     pub(in crate::check) last_report: Option<MediaReport>,
-    /// Tones that are heard, and since when, as of the last time that it was asked anew.
+    /// Tones that are heard, and since when, as of the last time that it was asked again.
     pub(in crate::check) tones: Vec<(Tone, Instant)>,
-    /// How often it was asked anew without an answer yet: what is told until then is of the time before.
+    /// How often it was asked again without an answer yet: what is told until then is of the time before.
     pub(in crate::check) asked_anew: usize,
 }
 
@@ -96,7 +96,7 @@ impl Leg {
 }
 
 impl Leg {
-    /// Asks anew whose tones are heard, and since when.
+    /// Asks again whose tones are heard, and since when.
     pub(in crate::check) async fn listen_again(&mut self) {
         self.seen.asked_anew += 1;
         self.seen.tones.clear();

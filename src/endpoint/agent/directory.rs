@@ -12,7 +12,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 use tokio::sync::mpsc;
 
-/// So many times the calls that may be up may there be in all, with those that have ended and answer what is repeated for 64*T1.
+/// Limit of calls in all, as a multiple of those that may be up: those that have ended and answer what is repeated for 64*T1.
 const LINGERING: usize = 16;
 /// Dialogs that have ended and are remembered, so that a Replaces of one gets 603 and not 481.
 const MAX_ENDED: usize = 256;

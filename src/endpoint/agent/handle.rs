@@ -46,7 +46,7 @@ pub enum CallEventKind {
     Signal(call::Event),
     /// In the media.
     Media(stream::Event),
-    /// It is asked anew whose tones are heard ([`CallHandle::listen_again`]): those that were told before are of the time before.
+    /// It is asked again whose tones are heard ([`CallHandle::listen_again`]): those that were told before are of the time before.
     ListensAgain,
     /// A response to our INVITE came (101 to 699), before what the call makes of it.
     Response(Message),
@@ -96,7 +96,7 @@ impl CallHandle {
     pub fn send_rtp_anyway(&self, datagram: Bytes) {
         let _ = self.commands.try_send(Command::RtpAnyway(datagram));
     }
-    /// Asks anew whose tones are heard.
+    /// Asks again whose tones are heard.
     pub async fn listen_again(&self) {
         let _ = self.commands.send(Command::ListenAgain).await;
     }

@@ -116,7 +116,7 @@ impl Media {
         }
     }
 
-    /// Offer and answer have met, for the first time or anew.
+    /// Offer and answer have met, for the first time or again.
     pub(super) fn agree(&mut self, now: Instant, plan: &MediaPlan) {
         let law = match plan.codec {
             Codec::Pcma => Law::A,

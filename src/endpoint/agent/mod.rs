@@ -84,7 +84,7 @@ use tokio::sync::mpsc;
 pub struct AgentConfig {
     /// Ports for RTP (even) and RTCP (the next); `None`, the default, lets the system choose.
     pub rtp_ports: Option<RangeInclusive<u16>>,
-    /// The address of our media; the one that the signalling leaves from unless told.
+    /// Address of our media. [default: the one that the signalling leaves from]
     pub media_ip: Option<IpAddr>,
     /// Most calls at once; default 1,000. INVITEs beyond are answered 486. Calls that have ended do not count, unless there are 15 times
     /// as many of them in 64*T1.

@@ -11,7 +11,7 @@ pub(super) enum Step {
     Extra { received: usize },
 }
 
-/// At most so many digits of a row are compared (the square of it is looked at).
+/// Most digits of a row that are compared (the square of it is looked at).
 pub(super) const MAX_ROW: usize = 512;
 
 /// The steps with the least cost (Damerau's distance with neighbours swapped). Of equal ones the first digit of a repeat is kept, so that

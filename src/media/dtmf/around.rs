@@ -125,7 +125,7 @@ mod tests {
         voice: VoiceLog,
     }
 
-    /// So many digits of 100 ms every 200 ms from 1 s on, looked at until 1 s after the last.
+    /// This number of digits of 100 ms every 200 ms from 1 s on, looked at until 1 s after the last.
     fn scene(digits: u32, holes: &[(u32, u32)]) -> Scene {
         let start = Instant::now();
         let at = |ms: u32| start + ms * MS;

@@ -108,7 +108,7 @@ impl<'a> Matches<'a> {
         true
     }
 
-    /// A press that looks like the same event begun anew by its timestamp, and came when the second press was sent: the sender's clock stood
+    /// A press that looks like the same event begun again by its timestamp, and came when the second press was sent: the sender's clock stood
     /// still during events.
     fn pressed_within(&mut self, sent: usize) -> bool {
         let Some(before) = sent.checked_sub(1).and_then(|before| self.of(before)) else { return false };

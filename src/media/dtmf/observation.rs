@@ -27,7 +27,7 @@ pub struct Rtp {
     pub end_packets: u32,
     /// Markers under the one timestamp: 1 in a sound event.
     pub markers: u32,
-    /// How often the duration began anew under the one timestamp: 0 in a sound event.
+    /// How often the duration began again under the one timestamp: 0 in a sound event.
     pub duration_resets: u32,
     /// The clock, where the growing duration told it.
     pub clock_rate_hz: Option<u32>,
@@ -116,7 +116,7 @@ impl Observation {
             && key(self) == key(earlier)
             && (self.event, self.at) == (earlier.event, earlier.at)
     }
-    /// Whether a later event is the same press begun anew under another timestamp (failure D05): on the stream's own clock it begins where
+    /// Whether a later event is the same press begun again under another timestamp (failure D05): on the stream's own clock it begins where
     /// this one is still on, or within 20 ms of its end, which no pause is.
     pub(crate) fn restarted_by(&self, later: &Observation) -> bool {
         let (Some(first), Some(second)) = (self.rtp, later.rtp) else { return false };

@@ -48,10 +48,10 @@ pub(super) fn whole<'a>(
     (presses, pieces)
 }
 
-/// An event that was begun anew, and the press (its place in the row) that it repeats.
+/// An event that was begun again, and the press (its place in the row) that it repeats.
 pub(super) type Restart<'a> = (usize, &'a Observation);
 
-/// The presses, and the events that were begun anew.
+/// The presses, and the events that were begun again.
 pub(super) fn without_restarts<'a>(all: &[&'a Observation]) -> (Vec<&'a Observation>, Vec<Restart<'a>>) {
     let (mut row, mut restarts): (Vec<&Observation>, Vec<Restart<'a>>) = (Vec::new(), Vec::new());
     let mut latest: Option<&Observation> = None;

@@ -17,7 +17,7 @@ pub(super) struct Arrivals {
 }
 
 impl Arrivals {
-    /// A packet of so many samples that came then.
+    /// A packet of this number of samples that came then.
     pub(super) fn push(&mut self, at: Instant, samples: usize) {
         if samples == 0 {
             return;
@@ -29,7 +29,7 @@ impl Arrivals {
         self.samples += samples as u64;
     }
 
-    /// When the sample could be heard first that came so many samples before the last: its packet had arrived, and what stands before it in
+    /// When the sample could be heard first that came this number of samples before the last: its packet had arrived, and what is before it in
     /// the packet was played.
     pub(super) fn heard(&self, ago: u64) -> Option<Instant> {
         let sample = self.samples.saturating_sub(ago);

@@ -217,7 +217,7 @@ pub enum Event {
     Observed(Observation),
     /// A telephone event that was told without its end went on: it [replaces](Observation::amends) what was told of it.
     Amended(Observation),
-    /// A party's tone is heard that was not heard since the last time that it was asked anew ([`Stream::listen_again`]).
+    /// A party's tone is heard that was not heard since the last time that it was asked again ([`Stream::listen_again`]).
     ToneHeard {
         /// Whose.
         party: Party,
@@ -335,11 +335,11 @@ impl Stream {
     pub fn listener(&self) -> &PartyListener {
         self.receiver.listener()
     }
-    /// Asks anew whose tones are heard: after a transfer.
+    /// Asks again whose tones are heard: after a transfer.
     pub fn listen_again(&mut self) {
         self.receiver.listen_again();
     }
-    /// When a party's tone was in what came last; `None` while it was not heard since it was asked anew.
+    /// When a party's tone was in what came last; `None` while it was not heard since it was asked again.
     pub fn last_heard(&self, party: Party) -> Option<Instant> {
         self.receiver.last_heard(party)
     }

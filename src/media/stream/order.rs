@@ -6,7 +6,7 @@ const HELD: usize = 4;
 /// More missing than this at once is a jump, not loss.
 const MAX_MISSING: u16 = 50;
 
-/// Packets in a row that are all too late: the numbers have begun anew (RFC 3550 A.1 takes two).
+/// Packets in a row that are all too late: the numbers have begun again (RFC 3550 A.1 takes two).
 const LATE_RUN: u8 = 3;
 
 /// What comes out.
@@ -113,7 +113,7 @@ mod tests {
         assert_eq!(ordered(&[1, 2, 5]), "1 2 - - 5 ");
         assert_eq!(ordered(&[1, 2, 9_000, 9_001]), "1 2 9000 9001 ");
         assert_eq!(ordered(&[9_000, 1, 2]), "9000 1 2 ");
-        // Numbers of events ran ahead of the voice's; duplicates of what came do not begin anything anew.
+        // Numbers of events ran ahead of the voice's; duplicates of what came do not begin anything again.
         assert_eq!(ordered(&[1, 2, 3, 4, 5, 2, 3, 4, 5, 6]), "1 2 3 4 5 4 5 6 ");
         assert_eq!(ordered(&[1, 2, 3, 2, 3, 4, 3, 4, 5, 4, 5, 6]), "1 2 3 4 5 6 ");
     }

@@ -22,9 +22,9 @@ use std::time::{Duration, Instant};
 const FIRST_DYNAMIC: u8 = 96;
 /// Comfort noise (RFC 3389).
 const COMFORT_NOISE: u8 = 13;
-/// A voice packet is at most so many samples: 120 ms.
+/// Most samples of a voice packet: 120 ms.
 const MAX_SAMPLES: usize = 960;
-/// With nothing received for so long a tone that was heard last is over.
+/// Time without packets after which the tone that was heard last is over.
 const QUIET: Duration = Duration::from_millis(200);
 /// What is below this level is silence.
 const SILENCE_DBM0: f64 = -50.0;

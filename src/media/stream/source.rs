@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 pub const MAX_SOURCES: usize = 16;
 /// Addresses of descriptions, and hosts that signal, that are remembered.
 const MAX_NAMED: usize = 8;
-/// With nothing from the address of the voice for this time, voice may come from another one.
+/// With nothing from the address of the voice for this time, voice may come from another address.
 const ALIVE: Duration = Duration::from_millis(200);
 
 /// One sender of packets.

@@ -5,11 +5,11 @@ use crate::media::rtp::Packet;
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
-/// An event is told when nothing more of it came for so long: late packets and repeated ends still count to it.
+/// Time without more of an event after which it is told: late packets and repeated ends still count to it.
 pub const HOLD: Duration = Duration::from_millis(200);
 /// The most events that are held at once; the oldest is told before its time then.
 pub const MAX_EVENTS: usize = 32;
-/// Events already told that are remembered, so that a straggler does not begin them anew.
+/// Events already told that are remembered, so that a straggler does not begin them again.
 const REMEMBERED: usize = 64;
 /// Sequence numbers that are remembered, to tell a packet that was not sent from one that was lost.
 const NUMBERS: usize = 128;
@@ -169,7 +169,7 @@ impl EventReceiver {
                     && other.first_sequence.wrapping_sub(event.first_sequence) < 0x8000
             })
     }
-    /// More of an event that was told already: what goes on where it had no end yet is told anew, repeated ends are not.
+    /// More of an event that was told already: what goes on where it had no end yet is told again, repeated ends are not.
     fn amend(&mut self, at: usize, now: Instant, packet: &EventPacket<'_>, payload: Payload) {
         let goes_on = self.told.get(at).is_some_and(|event| {
             event.end_packets == 0 && (payload.end || payload.duration > event.last_duration)

@@ -38,7 +38,7 @@
 //! | folds | white space (RFC 3261 sec. 7.3.1) | |
 //! | IPv6 reference in a Request-URI | a domain in brackets, in the canonical form of RFC 5952; rsip would write an address without them | the reference |
 //! | case of the known parameter names of a Request-URI and of its `transport` value | as rsip's variants | lower case |
-//! | Content-Length | as it came | left out, and written anew from the body, at the end |
+//! | Content-Length | as it came | left out, and written again from the body, at the end |
 //! | white space around names and values, line ends | gone | |
 //!
 //! Header values stay text: rsip reads them when its `typed()` is asked, with the defects of its parser. For From, To, Contact and
@@ -97,7 +97,7 @@ pub enum ConvertErrorKind {
     #[error("has URI headers (?name=value), for which rsip has no place")]
     UriHeaders,
     /// Text that would be read as something else, or not at all, where it has to stand.
-    #[error("holds what cannot stand there")]
+    #[error("holds what is not allowed there")]
     Value,
     /// What breaks the grammar, or a limit of [`Limits::default`](crate::syntax::Limits::default).
     #[error("{0}")]

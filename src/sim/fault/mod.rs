@@ -60,12 +60,12 @@ use std::str::FromStr;
 /// | `B01:ip` | after two 200s no answer at all to this address, for any account |
 /// | `B06` | one contact at most, and a new one silently replaces the live binding of another device |
 /// | `D01` | no telephone-event in any description: neither offered nor answered |
-/// | `D02` | events are passed on with a payload type that nobody gave |
+/// | `D02` | events are passed on with a payload type that was not agreed on |
 /// | `D03` | durations of events on a clock of 16,000 Hz, though 8,000 is agreed on |
 /// | `D03:HERTZ` | the same with another clock |
-/// | `D04` | beside each event its tones stand in the audio |
+/// | `D04` | beside each event its tones are in the audio |
 /// | `D04:info` | beside each event an INFO with its digit is sent |
-/// | `D05` | the repeated end packets of an event have timestamps of their own: the event begins anew |
+/// | `D05` | the repeated end packets of an event have timestamps of their own: the event begins again |
 /// | `D06` | a digit pressed again goes under the timestamp of the press before |
 /// | `D07` | the first packet of an event has no marker |
 /// | `D08` | no packet ends an event |
@@ -85,8 +85,8 @@ use std::str::FromStr;
 /// | `D17:never` | the menu never answers and takes no digit |
 /// | `D18` | telephone-event is offered and accepted, and the events are thrown away: only INFO counts |
 /// | `N12` | no RTP is passed on in either direction |
-/// | `N12:forward` | none from the caller to the called one |
-/// | `N12:backward` | none from the called one to the caller |
+/// | `N12:forward` | none from the caller to the callee |
+/// | `N12:backward` | none from the callee to the caller |
 /// | `H02` | a hold (sendonly) is answered sendrecv |
 /// | `H02:inactive` | it is answered inactive |
 /// | `H03` | after a hold the resuming offer is answered recvonly, and no audio is passed on to who resumed |
@@ -102,10 +102,10 @@ use std::str::FromStr;
 /// | `S02` | the 200 makes the PBX the refresher of a session of 90 s, no refresh comes, and the call ends after 60 s |
 /// | `S02:SECONDS` | the same with another session interval (90 and more) |
 /// | `S02:unanswered` | a session of 90 s; requests that refresh it get no answer |
-/// | `S03` | the ACK never arrives: the 200 comes again and again, and BYE after 32 s |
+/// | `S03` | the ACK never arrives: the 200 is repeated, and BYE comes after 32 s |
 /// | `S03:contact` | the same because the Contact of the 200 leads to a port where nobody listens |
 /// | `S04` | 420 to who names 100rel, required or not |
-/// | `S04:required` | the INVITE to the called device has Require: 100rel |
+/// | `S04:required` | the INVITE to the callee has Require: 100rel |
 /// | `A14` | a REFER, re-INVITE or BYE of the caller inside its dialog is challenged as its INVITE was (407) |
 /// | `X23` | keys that ask the PBX for a transfer are passed on like others, and nothing follows |
 /// | `X23:rfc4733` | the same with keys by RFC 4733 only: the PBX does not look into the media |
@@ -119,7 +119,7 @@ use std::str::FromStr;
 /// | `F06:NUMBER` | the same with another number |
 /// | `U14` | of several devices of a user only the one that registered last is rung |
 /// | `U14:line` | the Request-URI of a call names another user than the one who is called: a device with several accounts rings the wrong line |
-/// | `U05` | the number that was called stands in To only; the Request-URI names the user of the Contact, on a [trunk](super::User::trunk) too |
+/// | `U05` | the number that was called appears only in To; the Request-URI names the user of the Contact, on a [trunk](super::User::trunk) too |
 /// | `H01` | a hold with the address 0.0.0.0 is told to nobody, and after 10 s the call is dropped with Reason "RTP timeout" |
 /// | `H07` | after a transfer the audio of the target still goes to the transferor's leg, which stays; the transferee hears nothing |
 /// | `X01` | REFER gets 405, with an Allow that does not name it |
@@ -157,12 +157,12 @@ use std::str::FromStr;
 /// | `X22:anonymous` | the same, and that an anonymous caller calls |
 /// | `X22:empty` | the same, and that an address without a user calls |
 /// | `F03` | a CANCEL has no Reason, whatever Reason the PBX was given |
-/// | `leaky-hold` | a hold is answered as it should be, nobody is told, and what the held one says is passed on all the same (in no catalogue) |
+/// | `leaky-hold` | a hold is answered as it should be, nobody is told, and what the held party says is still passed on (in no catalogue) |
 /// | `raise-expires` | a shorter time than 600 s is raised silently instead of refused (in no catalogue: what some registrars do) |
 /// | `raise-expires:SECONDS` | the same with another minimum |
 /// | `rewrite-contact` | our own Contact is listed with the address that it came from, TRANSPORT in capitals and one second less (in no catalogue) |
-/// | `one-line` | all bindings stand in one Contact line (in no catalogue: what Kamailio does) |
-/// | `expires-header` | the expiry stands in Expires only, not in the Contact (in no catalogue: what some registrars do) |
+/// | `one-line` | all bindings are listed in one Contact line (in no catalogue: what Kamailio does) |
+/// | `expires-header` | the expiry is only in the Expires header, not in the Contact (in no catalogue: what some registrars do) |
 ///
 /// ```
 /// use ringback::sim::Fault;

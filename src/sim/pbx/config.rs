@@ -18,7 +18,7 @@ pub struct Config {
     pub menus: Vec<Ivr>,
     /// Ring groups: a number, and the users (by name or extension) that are rung as one.
     pub groups: Vec<(String, Vec<String>)>,
-    /// Groups whose devices are rung one after the other, each for so long; the last one rings on. A call that is transferred to such a group
+    /// Groups whose devices are rung one after the other, each for this time; the last one rings on. A call that is transferred to such a group
     /// rings all at once.
     pub hunting: Vec<(String, Duration)>,
     /// Keys that begin a blind transfer by a device in a call, e.g. `##`: the number follows, and `#` or 3 s without a key. Default none.
@@ -173,7 +173,7 @@ impl Ivr {
         self.between_digits = time;
         self
     }
-    /// It hangs up after so many wrong choices.
+    /// Number of wrong choices after which it hangs up.
     #[must_use]
     pub fn max_wrong(mut self, choices: u32) -> Ivr {
         self.max_wrong = choices;

@@ -46,7 +46,7 @@ impl Menu {
         self.due
     }
 
-    /// The prompt is over, or the call has only now begun: patience begins anew.
+    /// The prompt is over, or the call has only now begun: patience begins again.
     pub(super) fn begin(&mut self, now: Instant) {
         self.due = self.due.max(now + self.patience);
     }

@@ -71,7 +71,7 @@ impl Pbx {
         }
     }
 
-    /// A number of our own; a menu leads to another one.
+    /// A number of our own; a menu leads to another number.
     async fn serve(&self, mut leg: LegState, first: Destination, faults: Faults) {
         let (blocked, mut destination, mut number) = (faults.blocks(), first, String::new());
         for _ in 0..MAX_NUMBERS {
@@ -173,7 +173,7 @@ impl Pbx {
         }
     }
 
-    /// The final response with which faults refuse an INVITE before anything else is looked at.
+    /// The final response with which faults refuse an INVITE before anything else is checked.
     fn objection(&self, invite: &Message, faults: &Faults) -> Option<Message> {
         let lists = |name| invite.tokens(name).any(|tag| tag.eq_ignore_ascii_case(b"100rel"));
         if faults.has(Kind::NoReliable) && (lists(HeaderName::Require) || lists(HeaderName::Supported)) {

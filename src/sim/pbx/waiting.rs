@@ -29,7 +29,7 @@ impl Waiting {
         waiting
     }
 
-    /// Its media is agreed on, or anew.
+    /// Its media is agreed on, for the first time or again.
     pub(super) fn agreed(&mut self, plan: &MediaPlan, ids: &mut Ids) {
         let mut player = Player::new(now(), plan, ids, false);
         player.play(now(), music());

@@ -103,7 +103,7 @@ pub(super) struct Change {
 pub(super) enum Denied {
     /// A header cannot be read.
     Unreadable(String),
-    /// `Contact: *` beside another one, or with another Expires than 0.
+    /// `Contact: *` beside another Contact, or with another Expires than 0.
     Star,
     /// More Contact values than we look at.
     TooManyValues,

@@ -188,7 +188,7 @@ impl Registrar {
     pub fn config(&self) -> &Config {
         &self.config
     }
-    /// Adds a user, or changes one: bindings that it holds stay, the user's [devices](User::device) are bound anew.
+    /// Adds a user, or changes one: bindings that it holds stay, the user's [devices](User::device) are bound again.
     pub fn set_user(&mut self, now: Instant, user: User) {
         let mut devices = user.devices.clone();
         if devices.is_empty() && user.find(full_status).is_some() {

@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 
 /// Entries of a piece (4 KiB).
 const PIECE: usize = 256;
-/// Room for so many entries stays with an empty list.
+/// Number of entries for which room stays with an empty list.
 const ROOM: usize = 128;
 
 #[derive(Debug, Clone, Copy)]
@@ -18,7 +18,7 @@ pub(super) struct Entry {
 pub(super) struct List {
     /// No entry is earlier.
     earliest: Tick,
-    /// So many of the first piece are popped already.
+    /// Entries of the first piece that are popped already.
     popped: usize,
     pieces: VecDeque<Vec<Entry>>,
 }
@@ -109,7 +109,7 @@ impl List {
 }
 
 impl Position {
-    /// Goes on by so many entries of the same piece.
+    /// Goes on by this number of entries of the same piece.
     pub(super) fn pass(&mut self, entries: usize) {
         self.entry += entries;
     }

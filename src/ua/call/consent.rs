@@ -98,7 +98,7 @@ fn party(uri: &str) -> Option<(User, Option<String>)> {
 }
 
 /// Parameters of a telephone number stand inside of the user part (RFC 3261 sec. 19.1.6), and say where it leads: `rn` and `npdi` (RFC 4694)
-/// route to another number, `phone-context` makes another one of it. A number with others is another target.
+/// route to another number, `phone-context` makes another number of it. A number with others is another target.
 fn user_of(user: &[u8]) -> User {
     let mut parts = user.split(|b| *b == b';');
     let name = number(parts.next().unwrap_or_default());

@@ -17,7 +17,7 @@ pub struct FarParty {
     pub display_name: Option<String>,
     /// The URI in its Contact.
     pub contact: Option<String>,
-    /// User name, session id and address of `o=` in its description, without the version: another one is another session.
+    /// User name, session id and address of `o=` in its description, without the version: a change of these is another session.
     pub origin: Option<String>,
 }
 

@@ -53,7 +53,7 @@ fn read(piece: &[u8]) -> Read<'_> {
     }
 }
 
-/// A semicolon that another one or the end follows is left out.
+/// A semicolon before another semicolon or the end is left out.
 fn without_loose_semicolons(piece: &[u8]) -> Vec<u8> {
     let mut kept = Vec::with_capacity(piece.len());
     let mut quoted = false;

@@ -301,7 +301,7 @@ impl Registration {
     }
 }
 
-/// When to refresh a binding that was granted for so long; never, when it was granted for no time.
+/// When to refresh a binding that was granted for this time; never, when it was granted for no time.
 fn refresh_after(granted_seconds: u32) -> Option<Duration> {
     let granted = Duration::from_secs(granted_seconds.into());
     let margin = (granted / 10).max(Duration::from_secs(5)).min(granted / 2);

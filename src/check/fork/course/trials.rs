@@ -266,7 +266,7 @@ impl Trials<'_, '_, '_> {
         self.call.result.refusal = rejected.and_then(|(_, rejection)| rejection.status);
     }
 
-    /// After a refusal another one answers.
+    /// After a refusal another end answers.
     async fn connect_after(&mut self, (refuser, status): (usize, u16), winner: usize) -> StepVerdict {
         if let Err(judged) = self.connect(winner).await {
             return judged;

@@ -41,7 +41,7 @@ impl Events {
 }
 
 impl Agreed {
-    /// The sender was told this number by the answer, and the receiver had written another one: a sentence with `; ` in front.
+    /// The sender was told this number by the answer, and the receiver had written another number: a sentence with `; ` in front.
     pub(super) fn number_changed(&self, payload_type: u8) -> Option<String> {
         let wrote = self.receives.filter(|number| *number != payload_type)?;
         let told = self.answer.as_ref()?.0.iter().any(|(number, _)| *number == payload_type);

@@ -91,7 +91,7 @@ pub(super) fn finding(pressed: &Pressed, arrived: &Arrived, kind: Defect, alike:
         Defect::Changed { into, .. } => error(
             "digits-changed",
             Side::Peer,
-            format!("{which} arrived as another one ({into})"),
+            format!("{which} arrived as another digit ({into})"),
             "tones through a codec or noise suppression are misread (D15): PCMA or PCMU, or RFC 4733",
         ),
         Defect::Invented { digit, .. } => error(

@@ -36,7 +36,7 @@ use transfer::{Relayed, Transfer};
 /// A call. Each of its two legs that ends takes the other one with it, unless a transfer goes on.
 pub(super) struct Bridge {
     pbx: Pbx,
-    /// The caller's leg and the called one's. There is no called one while devices are [rung](Ring) for the call; a transfer puts somebody
+    /// The caller's leg and the callee's. There is no callee's while devices are [rung](Ring) for the call; a transfer puts somebody
     /// else in the place of either.
     legs: [Option<LegState>; 2],
     ring: Option<Ring>,

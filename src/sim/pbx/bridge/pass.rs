@@ -67,7 +67,7 @@ impl Bridge {
         }
     }
 
-    /// The media of a leg is agreed on anew; a hold of its peer (or the end of one) goes on to the other leg.
+    /// The media of a leg is agreed on again; a hold of its peer (or the end of one) goes on to the other leg.
     pub(super) async fn changed(&mut self, which: Which, by: By, plan: MediaPlan, held: Option<bool>) {
         let direction = plan.direction;
         let nowhere = plan.remote.ip().is_unspecified();

@@ -96,9 +96,9 @@ impl LegState {
         Poll::Ready(happened)
     }
 
-    /// Puts it on hold in this way, or takes it from hold; what is so already stays. With `anew` it is told so again.
-    pub(in crate::sim::pbx) async fn hold(&mut self, how: Option<Hold>, anew: bool) {
-        if !self.up || self.ended || (self.held == how && !anew) {
+    /// Puts it on hold in this way, or takes it from hold; what is so already stays. With `again` it is told so once more.
+    pub(in crate::sim::pbx) async fn hold(&mut self, how: Option<Hold>, again: bool) {
+        if !self.up || self.ended || (self.held == how && !again) {
             return;
         }
         self.held = how;
