@@ -32,6 +32,25 @@ pub enum Arrival {
     Stray,
 }
 
+/// Stalls that are kept; later ones are not.
+pub const MAX_STALLS: usize = 32;
+
+/// A time without a packet in a stream of which nothing is missing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Stall {
+    /// When the packet before it came.
+    pub from: Instant,
+    /// When the packet behind it came.
+    pub to: Instant,
+}
+
+impl Stall {
+    /// How long nothing came.
+    pub fn time(&self) -> Duration {
+        self.to.saturating_duration_since(self.from)
+    }
+}
+
 /// Statistics of everything that came for one stream. All counts are since the beginning, over all sources.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Summary {
@@ -60,6 +79,13 @@ pub struct Summary {
     /// Jumps of the timestamp by more than the time that passed and [`GAP`], without a marker (failure H08). Not what came late, and whose
     /// numbers go on.
     pub timestamp_jumps: u32,
+    /// Times without a packet after which the next one went on in number and timestamp as if none had passed: it was held up on the way, or its
+    /// sender paused. In order, at most [`MAX_STALLS`].
+    pub stalls: Vec<Stall>,
+    /// Packets with the number of the one before, and another timestamp: no repetitions of it.
+    pub same_numbers: u64,
+    /// Packets of voice with the timestamp of the one before.
+    pub same_timestamps: u64,
     /// The media clock as it was measured in Hz, when more than a second was heard.
     pub clock_rate_hz: Option<u32>,
     /// When the first packet came, and the last.
@@ -72,6 +98,27 @@ impl Summary {
     /// The part lost of what was expected, 0 to 1.
     pub fn loss(&self) -> f64 {
         if self.expected == 0 { 0.0 } else { self.lost as f64 / self.expected as f64 }
+    }
+    /// What came after this earlier summary of the same stream: all that is counted; the rest is as it is now, and the longest gap only where it
+    /// is a later one.
+    #[must_use]
+    pub fn since(&self, before: &Summary) -> Summary {
+        let is_later = self.longest_gap > before.longest_gap;
+        Summary {
+            received: self.received.saturating_sub(before.received),
+            expected: self.expected.saturating_sub(before.expected),
+            lost: self.lost.saturating_sub(before.lost),
+            reordered: self.reordered.saturating_sub(before.reordered),
+            duplicates: self.duplicates.saturating_sub(before.duplicates),
+            gaps: self.gaps.saturating_sub(before.gaps),
+            longest_gap: if is_later { self.longest_gap } else { Duration::ZERO },
+            ssrc_changes: self.ssrc_changes.saturating_sub(before.ssrc_changes),
+            sequence_jumps: self.sequence_jumps.saturating_sub(before.sequence_jumps),
+            timestamp_jumps: self.timestamp_jumps.saturating_sub(before.timestamp_jumps),
+            same_numbers: self.same_numbers.saturating_sub(before.same_numbers),
+            same_timestamps: self.same_timestamps.saturating_sub(before.same_timestamps),
+            ..self.clone()
+        }
     }
     /// Whether the measured clock is not the one that was agreed on (more than 20 % off).
     pub fn wrong_clock_rate(&self, agreed_hz: u32) -> bool {
@@ -163,16 +210,22 @@ impl Statistics {
             self.summary.longest_gap = self.summary.longest_gap.max(gap);
             self.summary.gaps += u32::from(gap > GAP);
         }
+        let before = self.summary.first_and_last.map(|(_, last)| last);
         let first = self.summary.first_and_last.map_or(now, |(first, _)| first);
         self.summary.first_and_last = Some((first, now));
         let arrival = self.step(packet);
         if matches!(arrival, Arrival::First) {
             (self.last, self.rate_from) = (None, None);
         }
+        // A repetition is the same to its timestamp.
+        let of_last = self.last.is_some_and(|last| last.timestamp != packet.timestamp);
+        let is_last =
+            self.source.as_ref().is_some_and(|source| source.highest as u16 == packet.sequence_number);
+        self.summary.same_numbers += u64::from(steady && arrival == Arrival::Duplicate && is_last && of_last);
         if !matches!(arrival, Arrival::Duplicate | Arrival::Stray) {
             self.unique += 1;
             if steady {
-                self.time(now, packet, arrival);
+                self.time(now, packet, arrival, before.unwrap_or(now));
             }
         }
         arrival
@@ -225,8 +278,8 @@ impl Statistics {
         self.settled.0 += u64::from(old.expected());
         self.settled.1 += u64::from(old.received.min(old.expected()));
     }
-    /// Jitter, jumps of the timestamp and the clock rate.
-    fn time(&mut self, now: Instant, packet: &Packet<'_>, arrival: Arrival) {
+    /// Jitter, jumps of the timestamp, stalls and the clock rate; the packet before, of whatever kind, came at `before`.
+    fn time(&mut self, now: Instant, packet: &Packet<'_>, arrival: Arrival, before: Instant) {
         let here = Moment { at: now, timestamp: packet.timestamp };
         if let Some(last) = self.last {
             let passed = self.units(now.saturating_duration_since(last.at));
@@ -238,6 +291,10 @@ impl Statistics {
                 let is_held_up = matches!(arrival, Arrival::Next { missing } if self.step.is_some_and(|step| {
                     i64::from(step) * (i64::from(missing) + 1) == stepped
                 }));
+                let stall = Stall { from: before, to: now };
+                if is_held_up && stall.time() > GAP && self.summary.stalls.len() < MAX_STALLS {
+                    self.summary.stalls.push(stall);
+                }
                 self.summary.timestamp_jumps += u32::from(!packet.marker && !is_held_up);
                 self.rate_from = None;
             } else {
@@ -247,6 +304,8 @@ impl Statistics {
             }
         }
         if arrival != Arrival::Late {
+            let is_same = self.last.is_some_and(|last| last.timestamp == packet.timestamp);
+            self.summary.same_timestamps += u64::from(is_same);
             let stepped = self.last.map(|last| packet.timestamp.wrapping_sub(last.timestamp));
             if arrival == (Arrival::Next { missing: 0 }) {
                 self.step = stepped.filter(|step| (1..self.clock_hz).contains(step)).or(self.step);

@@ -153,6 +153,8 @@ pub struct MediaPlan {
     pub send_payload_type: u8,
     /// Its payload type in what we receive.
     pub receive_payload_type: u8,
+    /// The payload types of all voice that the peer may send: of the codecs that are both in the offer and in the answer (RFC 3264 sec. 6.1, 7).
+    pub receive_payload_types: Vec<u8>,
     /// How we send telephone-events; `None` when the peer takes none.
     pub send_telephone_event: Option<TelephoneEvent>,
     /// How the peer sends telephone-events; `None` when it was not agreed on.
@@ -175,6 +177,7 @@ impl MediaPlan {
             codec: self.codec,
             send_payload_type: self.receive_payload_type,
             receive_payload_type: self.send_payload_type,
+            receive_payload_types: vec![self.send_payload_type],
             send_telephone_event: self.receive_telephone_event,
             receive_telephone_event: self.send_telephone_event,
             direction: self.direction.reversed(),

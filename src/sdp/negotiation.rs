@@ -166,6 +166,11 @@ impl Negotiation {
             codec,
             send_payload_type: send,
             receive_payload_type: receive,
+            receive_payload_types: audio
+                .codecs
+                .iter()
+                .filter_map(|(codec, _)| same(*codec).map(|(_, ours)| *ours))
+                .collect(),
             send_telephone_event: events.map(|(theirs, _)| theirs),
             receive_telephone_event: events.map(|(_, ours)| ours),
             direction: offered.direction.and(audio.direction.reversed()),
@@ -216,6 +221,7 @@ impl Negotiation {
             codec,
             send_payload_type: number,
             receive_payload_type: number,
+            receive_payload_types: vec![number],
             send_telephone_event: theirs.filter(|_| event.is_some()),
             receive_telephone_event: event,
             direction,

@@ -9,6 +9,8 @@ mod ended_early;
 mod forks;
 mod given_up;
 mod healthy;
+mod media;
+mod not_rung;
 mod own_ends;
 #[path = "../support/platform/mod.rs"]
 #[allow(dead_code, unused_imports)]

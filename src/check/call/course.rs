@@ -95,14 +95,13 @@ impl Call {
             }
         };
         let hearings = scene.hearings(legs, &heard);
-        let judged: Vec<_> =
-            hearings.iter().map(|hearing| (audio::judge(hearing), audio::odd(hearing))).collect();
-        for ((mark, hearing), (judged, odd)) in [there, back].into_iter().zip(&hearings).zip(judged) {
+        let judged: Vec<_> = hearings.iter().map(audio::judge).collect();
+        for ((mark, hearing), judged) in [there, back].into_iter().zip(&hearings).zip(judged) {
             scene.measure(hearing.figures, hearing.report);
             // What is wrong with one direction is no reason not to hang up in order.
             let _ = scene.end(mark, judged);
-            odd.into_iter().for_each(|finding| scene.note(finding));
         }
+        scene.note_odd(&hearings, [None, None]);
         note_early_media(scene, legs.caller, &heard.caller.report);
         Ok(())
     }
@@ -146,6 +145,7 @@ impl Call {
                 .zip(scene.seen(caller).answered)
                 .map(|(ended, answered)| ended.at.saturating_duration_since(answered)),
             pace: None,
+            lags: report.lags.clone(),
             probe_limit: scene.run.probe_limit(),
         };
         scene.measure(hearing.figures, &report);

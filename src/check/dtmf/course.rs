@@ -82,18 +82,28 @@ impl Dtmf {
             Ok(heard) => heard,
             Err(why) => return Err(scene.stop(mark, why)),
         };
-        let [there, _] = scene.hearings(legs, &heard);
-        let (packets, judged) = (there.packets, audio::judge(&there));
-        match judged.finding {
-            Some(mut finding) if judged.verdict != Verdict::Pass && packets > 0 => {
-                finding.severity = Severity::Warning;
-                scene.end(mark, StepVerdict::pass(judged.detail))?;
-                scene.note(finding);
-                Ok(())
-            }
-            finding => scene.end(mark, StepVerdict { finding, ..judged }),
+        let hearings = scene.hearings(legs, &heard);
+        let [there, back] = [0, 1].map(|direction: usize| audio::judge(&hearings[direction]));
+        // Where the voice is encrypted, events are too: no digit says anything then.
+        let is_noise = there.finding.as_ref().is_some_and(|finding| finding.code == "noise");
+        let is_told = there.finding.is_some() && hearings[0].packets > 0 && !is_noise;
+        if there.verdict != Verdict::Pass && !is_told {
+            return scene.end(mark, there);
         }
+        scene.end(mark, StepVerdict::pass(there.detail.clone()))?;
+        // What is heard the other way does not decide, and is told all the same.
+        scene.note_odd(&hearings, [there, back].map(as_warning));
+        Ok(())
     }
+}
+
+/// What is found, where it does not decide.
+fn as_warning(judged: StepVerdict) -> Option<Finding> {
+    let mut finding = judged.finding?;
+    if finding.severity == Severity::Error {
+        finding.severity = Severity::Warning;
+    }
+    Some(finding)
 }
 
 /// The methods of one call, one after the other.
@@ -112,6 +122,7 @@ impl Methods<'_, '_, '_> {
         let alone = methods.len() == 1;
         let (mut good, mut found) = (Vec::new(), Vec::new());
         let tried = self.each(methods, alone, &mut good, &mut found).await;
+        self.scene.note_beside(self.legs).await;
         // Whoever reads the first line only has to know what works.
         let first = found.iter_mut().find(|finding: &&mut Finding| finding.severity == Severity::Error);
         if let Some(first) = first.filter(|_| !good.is_empty()) {

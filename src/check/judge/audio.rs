@@ -4,16 +4,19 @@ mod absent;
 mod both_ends;
 mod odd;
 mod one_end;
+mod stream;
 
-pub(in crate::check) use odd::{early_media, odd};
+pub(in crate::check) use both_ends::is_in_doubt;
+pub(in crate::check) use odd::{beside, early_media, odd};
 pub(in crate::check) use one_end::{fell_silent, one_end};
 
 use super::described::Described;
 use crate::check::judged::StepVerdict;
-use crate::check::{Side, Verdict};
+use crate::check::{Finding, Side, Verdict};
 use crate::endpoint::agent::{MediaReport, Withheld};
 use crate::media::party_tone::Party;
 use crate::media::stats::Summary;
+use crate::media::stream::Lag;
 use std::time::{Duration, Instant};
 
 /// Length of tone that counts as heard.
@@ -63,6 +66,8 @@ pub(in crate::check) struct Hearing<'a> {
     pub(in crate::check) ended: Option<Duration>,
     /// Share (0 to 1) of the packets due at both ends that were sent in time; `None` where none was due.
     pub(in crate::check) pace: Option<f64>,
+    /// When our own packets went out late, at either end that is ours.
+    pub(in crate::check) lags: Vec<Lag>,
     /// How the probe was the limit.
     pub(in crate::check) probe_limit: Option<String>,
 }
@@ -120,11 +125,18 @@ impl Hearing<'_> {
     }
 }
 
-/// Both directions of a call, as one verdict: the first that is not as it should be.
-pub(in crate::check) fn both(hearings: &[Hearing<'_>; 2]) -> StepVerdict {
-    let mut judged = hearings.iter().map(judge);
-    let wrong = judged.find(|judged| judged.verdict != Verdict::Pass);
-    wrong.unwrap_or_else(|| StepVerdict::pass("both hear each other"))
+/// Both directions of a call, as one verdict: the first that is not as it should be; with what is to be told beside it.
+pub(in crate::check) fn both(hearings: &[Hearing<'_>; 2]) -> (StepVerdict, [Option<Finding>; 2]) {
+    let mut wrong = None;
+    let beside = [0, 1].map(|end: usize| {
+        let judged = judge(&hearings[end]);
+        if judged.verdict == Verdict::Pass {
+            return judged.finding;
+        }
+        wrong = wrong.take().or(Some(judged));
+        None
+    });
+    (wrong.unwrap_or_else(|| StepVerdict::pass("both hear each other")), beside)
 }
 
 /// The verdict of a direction.

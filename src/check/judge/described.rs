@@ -131,9 +131,16 @@ impl Described {
         (wrote != told).then_some((wrote, told))
     }
 
-    /// The payload types that `to` wrote, where the platform told the sender others for the same codec: a sentence with `; ` in front.
+    /// The payload types that one end wrote, where the platform told the other ones that it did not: a sentence with `; ` in front.
     pub(in crate::check) fn numbers_changed(&self, from: &str, to: &str) -> Option<String> {
-        let (wrote, told) = (self.listener.wrote.as_ref()?, self.listener.told.as_ref()?);
+        self.listener.numbers_changed(from, to).or_else(|| self.sender.numbers_changed(to, from))
+    }
+}
+
+impl Passed {
+    /// What `to` wrote, and `from` was told.
+    fn numbers_changed(&self, from: &str, to: &str) -> Option<String> {
+        let (wrote, told) = (self.wrote.as_ref()?, self.told.as_ref()?);
         let changed = told.codecs.iter().any(|(codec, number)| {
             !wrote.codecs.iter().any(|(known, theirs)| known == codec && theirs == number)
         });

@@ -11,6 +11,7 @@ pub(super) mod fork;
 pub(super) mod form;
 pub(super) mod hold;
 pub(super) mod media;
+pub(super) mod own_end;
 pub(super) mod quote;
 pub(super) mod refusal;
 pub(super) mod release;

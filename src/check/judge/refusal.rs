@@ -18,6 +18,8 @@ pub(in crate::check) struct Refused<'a> {
     pub(in crate::check) target: &'a str,
     /// The callee's name, where it is ours and registered.
     pub(in crate::check) registered_callee: Option<&'a str>,
+    /// No INVITE came to the registered callee; and has it no call (`true`), or another one?
+    pub(in crate::check) not_rung: Option<bool>,
     pub(in crate::check) caller_registered: bool,
     /// A redirection is followed once, to the hosts of the account.
     pub(in crate::check) follows_redirects: bool,
@@ -113,7 +115,19 @@ pub(in crate::check) fn judge(refused: &Refused<'_>) -> StepVerdict {
         ),
         402 => because(refused, Why::NoCredit, &status, fail),
         403 => because(refused, Why::Barred, &status, fail),
-        404 | 485 | 604 => because(refused, Why::Unknown, &status, fail),
+        404 | 604 => because(refused, Why::Unknown, &status, fail),
+        485 => fail(
+            "number-ambiguous",
+            Side::Setup,
+            format!(
+                "{status}: {target} leads to more than one place: {}",
+                match said.as_ref().map(|said| said.contacts.join(", ")).filter(|places| !places.is_empty()) {
+                    Some(places) => format!("it offers {places}, none of which was called"),
+                    None => "it does not say to which".to_owned(),
+                }
+            ),
+            "dial one of those that are meant in full; platform: a number or alias that two accounts share: give each its own",
+        ),
         410 => because(refused, Why::Changed, &status, fail),
         484 => because(refused, Why::Incomplete, &status, fail),
         416 => fail(
@@ -131,7 +145,23 @@ pub(in crate::check) fn judge(refused: &Refused<'_>) -> StepVerdict {
         408 | 430 | 480 => because(refused, Why::Absent, &status, fail),
         486 | 600 => because(refused, Why::Busy, &status, fail),
         603 | 607 | 608 => because(refused, Why::Declined, &status, fail),
-        415 | 488 | 606 => because(refused, Why::Media, &status, fail),
+        415 => {
+            let takes_ours = said.as_ref().is_some_and(|said| said.takes("application/sdp"));
+            fail(
+                "media-type-refused",
+                Side::Peer,
+                format!(
+                    "{status}: it does not take the body of our INVITE, which is application/sdp{}",
+                    if takes_ours { ", although its own Accept names that type" } else { "" }
+                ),
+                if takes_ours {
+                    "platform: look for what else it cannot read in the INVITE (Content-Encoding, Content-Disposition, Content-Length, a size), and in its log of this Call-ID; where nothing is wrong with it in the ladder, a device on the path rewrites messages (SIP ALG)"
+                } else {
+                    "platform: a server of calls takes application/sdp (RFC 3261 sec. 20.1): is this one a server for something else (messages, presence)? Its Accept names what it takes"
+                },
+            )
+        }
+        488 | 606 => because(refused, Why::Media, &status, fail),
         420 => fail(
             "extension-refused",
             Side::Peer,
@@ -206,7 +236,21 @@ fn because(
     // Of one of ours it is known that it waits for the call.
     let ours = refused.registered_callee;
     let waits = ours.map(|name| format!(", although {name} is registered and waits for the call"));
-    let waits = waits.unwrap_or_default();
+    // The platform said so by itself: nobody was asked.
+    let by_itself = ours.filter(|_| refused.not_rung.is_some());
+    let unasked = by_itself.map(|name| format!("; no INVITE came to {name}")).unwrap_or_default();
+    let waits = waits.unwrap_or_default() + &unasked;
+    if let (Some(name), Why::Busy | Why::Declined) = (by_itself, why) {
+        let (code, what) = match why {
+            Why::Busy => ("busy", "calls it busy"),
+            _ => ("declined", "declined in its place"),
+        };
+        let idle = if refused.not_rung == Some(true) { ", which is registered and has no call" } else { "" };
+        let seen = format!(
+            "{status}: {target} was not rung, the platform {what} by itself: no INVITE came to {name}{idle}"
+        );
+        return fail(code, Side::Peer, seen, NOT_RUNG);
+    }
     match why {
         Why::Busy => fail(
             "busy",
@@ -230,14 +274,16 @@ fn because(
         Why::DoNotDisturb => fail(
             "do-not-disturb",
             Side::Setup,
-            format!("{status}: do-not-disturb is set for {target}"),
+            format!("{status}: do-not-disturb is set for {target}{unasked}"),
             "switch it off: in the settings of the account at the platform (portal, feature code), or on its phone",
         ),
         Why::Absent => match ours {
             Some(name) => fail(
                 "unavailable",
                 Side::Peer,
-                format!("{status} for {target}, although {name} is registered and waits for the call"),
+                format!(
+                    "{status} for {target}, although {name} is registered and waits for the call{unasked}"
+                ),
                 "second line: the binding is not where calls look for it (replication between registrars), or the call did not get through to the device",
             ),
             None => fail(
@@ -264,7 +310,7 @@ fn because(
                 "number-unknown",
                 Side::Peer,
                 format!(
-                    "{status} for {target}, although the registration of {name} was accepted just before"
+                    "{status} for {target}, although the registration of {name} was accepted just before{unasked}"
                 ),
                 "second line: the number is not attached to the account, or calls look into another location table than registrations",
             ),
@@ -326,6 +372,8 @@ fn because(
     }
 }
 
+const NOT_RUNG: &str = "platform: what does it take the state of this account from? Look there for calls that were never ended, a limit of calls, do-not-disturb or presence that hangs, a rule that refuses this caller, and bindings that calls do not look at; its log of this Call-ID says it";
+
 /// Statuses that say the same whatever was asked.
 fn says_the_same(status: u16) -> bool {
     matches!(
@@ -384,6 +432,7 @@ mod tests {
             response: Some(&response),
             target: "sip:bob@pbx.example",
             registered_callee: ours,
+            not_rung: None,
             caller_registered: false,
             follows_redirects: false,
             user: "alice",

@@ -221,13 +221,51 @@ fn ack_lost(end: &End<'_>, how: &str) -> StepVerdict {
 pub(in crate::check) fn unconfirmed(ends: &[End<'_>], now: Instant) -> Option<StepVerdict> {
     let is_late =
         |end: &&End<'_>| end.leg.seen.answered.is_some_and(|at| now.saturating_duration_since(at) >= ACK_DUE);
+    let would = "the call would end after 32 s";
     ends.iter().filter(is_late).find_map(|end| {
-        let missing = if end.leg.is_caller {
-            end.trace.repeated_answers() >= REPEATED
-        } else {
-            end.trace.waits_for_ack() == Some(true)
-        };
-        missing.then(|| ack_lost(end, "the call would end after 32 s"))
+        if end.leg.is_caller && end.trace.repeated_answers() >= REPEATED && !has_arrived(ends, end) {
+            return Some(ack_lost(end, would));
+        }
+        let (at, is_change) = end.trace.unacknowledged(end.leg.handle.local_tag(), now, ACK_DUE)?;
+        if !is_change {
+            return Some(ack_lost(end, would));
+        }
+        let after = at.saturating_duration_since(end.leg.seen.answered.unwrap_or(at)).as_secs_f64();
+        Some(StepVerdict::fail(
+            "ack-lost",
+            Side::Peer,
+            format!(
+                "the 200 of {} to the re-INVITE that came to it {after:.1} s after the answer is not acknowledged: {would}",
+                end.name
+            ),
+            "platform: each 2xx to an INVITE, also to one in a call, gets its ACK (RFC 3261 sec. 13.2.2.4, 14.1), and it passes on those of the far end; see in the ladder where the ACK stays",
+        ))
+    })
+}
+
+/// Did the ACK of this caller arrive at the other end? It shows where both ends have one Call-ID.
+fn has_arrived(ends: &[End<'_>], caller: &End<'_>) -> bool {
+    ends.iter().any(|end| {
+        let is_one = end.leg.handle.call_id() == caller.leg.handle.call_id();
+        !end.leg.is_caller && is_one && end.trace.is_acknowledged(end.leg.handle.local_tag())
+    })
+}
+
+/// The 2xx came again and again although the callee has its ACK: copies that were made on the way.
+pub(in crate::check) fn repeated(ends: &[End<'_>]) -> Option<Finding> {
+    let caller = ends.iter().find(|end| end.leg.is_caller && has_arrived(ends, end))?;
+    let times = caller.trace.repeated_answers();
+    (times >= REPEATED).then(|| {
+        Finding::new(
+            "answer-repeated",
+            Severity::Warning,
+            Side::Peer,
+            format!(
+                "the 200 came to {} {times} times more after its ACK, although that ACK reached the callee",
+                caller.name
+            ),
+            "platform: it repeats what it has passed on already (a proxy with two nodes, a copy on the path); phones acknowledge each, and go on",
+        )
     })
 }
 

@@ -14,6 +14,8 @@ pub(in crate::check) struct RequestEnd {
     pub(in crate::check) earlier: Vec<(Instant, u16)>,
     /// The last one answered a challenge.
     pub(in crate::check) has_credentials: bool,
+    /// It described media: an INVITE or UPDATE.
+    pub(in crate::check) is_offer: bool,
     pub(in crate::check) last: Reply,
 }
 
@@ -81,7 +83,11 @@ impl RequestEnd {
                 let again = self.repeated(*at, said.status);
                 let whole = format!("was refused with {line}{again}");
                 let why = said.explained(&whole);
-                format!("{whole}{why}")
+                let places = match said.status {
+                    300..=399 | 485 => format!(", which names {}", said.contacts_or_nowhere()),
+                    _ => String::new(),
+                };
+                format!("{whole}{places}{why}")
             }
             Reply::Provisional(status) => {
                 format!("{}got a provisional answer ({status}) and no final one in {seconds}", before())
@@ -147,6 +153,12 @@ impl RequestEnd {
             403 => {
                 "platform: a rule forbids it to this account (rights, tariff, class of service); Warning or phrase may say which"
             }
+            300..=399 => {
+                "platform: it redirects a request in a call, which phones do not follow: take it, pass it on itself, or move the call before it is answered; look at what answers it so (a redirect server that got the wrong request, a forwarding rule)"
+            }
+            485 => {
+                "platform: an address in this request leads to more than one: let the request name one of those that it lists, in full"
+            }
             400 => {
                 "platform: look at what it names in Warning or phrase; where nothing is wrong with the request in the ladder, a device on the path rewrites messages (SIP ALG)"
             }
@@ -159,6 +171,9 @@ impl RequestEnd {
             405 | 501 => {
                 "platform: it takes no requests of this method in a call: switch the feature on, or do without it on the phones"
             }
+            415 if said.takes("application/sdp") && self.is_offer => {
+                "platform: it refuses the type that its own Accept names (application/sdp): look for what else it cannot read in the body (Content-Encoding, Content-Disposition, parts), and in its log of this Call-ID"
+            }
             415 => {
                 "phone: a body of a type that the far side takes (its Accept names them); platform: take this one"
             }
@@ -169,8 +184,17 @@ impl RequestEnd {
             422 => {
                 "platform: it refuses the interval of the session that it asked for; phone: session timer 1800, or off"
             }
+            488 | 606 if !self.is_offer => {
+                "platform: it speaks of media, and this request describes none: look for the rule or script that answers it so; Warning, where it has one, may say what is meant"
+            }
             488 | 606 => {
                 "platform: it takes no such change of the media in a call; hold needs it (RFC 3264 sec. 8.4)"
+            }
+            491 if !self.is_offer => {
+                "platform: 491 is for offers that cross each other (RFC 3261 sec. 14.2), and this request has none: it takes one request at a time and waits for another, or a transaction was not cleared"
+            }
+            491 if self.earlier.is_empty() => {
+                "platform: it believes that a change of its own is under way in this call: that may pass; where no request of it is in the ladder, a transaction was not cleared (H05)"
             }
             491 => {
                 "platform: it believes that a change is under way, again and again: 491 that never ends is a transaction that was not cleared (H05)"
@@ -249,10 +273,18 @@ mod tests {
             || RequestEnd { last: Reply::Provisional("100 Trying".to_owned()), ..RequestEnd::default() };
         let unusable = Unused::Branch { status: "200 OK".to_owned() };
         let unusable = Reply::Unusable("192.0.2.1:5060".parse().unwrap(), Box::new(unusable));
+        let offer = |end: RequestEnd| RequestEnd { is_offer: true, ..end };
+        let moved = |status| {
+            let mut end = refused(status);
+            if let Reply::Refused(_, said) = &mut end.last {
+                said.contacts = vec!["<sip:a@x>".to_owned(), "<sip:b@x>".to_owned()];
+            }
+            end
+        };
         let with_credentials =
             |status| RequestEnd { has_credentials: true, ..after(&[407], refused(status)) };
         #[rustfmt::skip]
-        let cases: [(RequestEnd, &str, &str, &str); 11] = [
+        let cases: [(RequestEnd, &str, &str, &str); 17] = [
             (RequestEnd::default(), "bye-not-answered", "the BYE of alice was not answered in 5 s", "the route"),
             (provisional(), "no-final-answer", "got a provisional answer (100 Trying) and no final one in 5 s", "silent"),
             (after(&[491], provisional()), "no-final-answer", "was refused with 491, and sent again it got a provisional", "silent"),
@@ -261,9 +293,15 @@ mod tests {
             (after(&[407], RequestEnd::default()), "bye-not-answered", "the BYE of alice was not answered in 5 s", "the route"),
             (RequestEnd { last: unusable, ..RequestEnd::default() }, "answer-unmatched", "got what cannot be used: an answer to the request came from 192.0.2.1:5060", "ALG"),
             (refused(403), "bye-refused", "was refused with 403 No (Warning: 399 x \"why\")", "a rule forbids it"),
-            (after(&[491], refused(491)), "bye-refused", "was refused with 491 No twice, 0.0 s apart", "H05"),
-            (after(&[491, 491], refused(491)), "bye-refused", "was refused with 491 No 3 times in 0.0 s", "H05"),
-            (after(&[491], refused(488)), "bye-refused", "was refused with 488 No (after 491)", "RFC 3264"),
+            (offer(after(&[491], refused(491))), "bye-refused", "was refused with 491 No twice, 0.0 s apart", "again and again"),
+            (offer(after(&[491, 491], refused(491))), "bye-refused", "was refused with 491 No 3 times in 0.0 s", "again and again"),
+            (offer(refused(491)), "bye-refused", "was refused with 491 No (Warning", "that may pass"),
+            (refused(491), "bye-refused", "was refused with 491 No (Warning", "this request has none"),
+            (offer(refused(488)), "bye-refused", "was refused with 488 No (Warning", "RFC 3264"),
+            (moved(302), "bye-refused", "was refused with 302 No, which names <sip:a@x>, <sip:b@x> (Warning", "do not follow"),
+            (moved(485), "bye-refused", "was refused with 485 No, which names <sip:a@x>, <sip:b@x> (Warning", "one of those"),
+            (refused(300), "bye-refused", "which names nowhere: it has no Contact", "do not follow"),
+            (after(&[491], refused(488)), "bye-refused", "was refused with 488 No (after 491)", "describes none"),
             (with_credentials(407), "bye-refused", "407 No again, to an answered challenge", "credentials"),
         ];
         for (end, code, seen, advice) in cases {
@@ -274,6 +312,17 @@ mod tests {
             assert!(finding.advice.contains(advice), "{advice:?} is not in {:?}", finding.advice);
             assert_eq!(judged.detail, finding.seen);
         }
+    }
+
+    #[test]
+    fn a_body_type_that_is_refused_and_named_as_taken_is_told_as_that() {
+        let advice = |accept: &str, is_offer| {
+            let end = RequestEnd { is_offer, ..RequestEnd::refused(415, "No", &[("Accept", accept)]) };
+            end.advice(end.said().unwrap())
+        };
+        assert!(advice("application/SDP;v=1, text/plain", true).contains("its own Accept"));
+        assert!(!advice("application/dtmf", true).contains("its own Accept"));
+        assert!(!advice("application/sdp", false).contains("its own Accept"));
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! A call that did not come as far as it was wanted: why, by what its ends saw.
 
 use super::media;
+use super::own_end;
 use super::refusal::{self, Refused};
 use super::request::shown;
 use crate::check::judged::{self, Silence, StepVerdict};
@@ -12,6 +13,7 @@ use crate::syntax::{HeaderName, Method};
 use crate::transport::{Direction, TransportError};
 use crate::ua::End;
 use crate::ua::call::{By, Cause, Rejection, completed_elsewhere};
+use crate::ua::expected::Foreign;
 use std::time::{Duration, Instant};
 
 /// How far the call was to come.
@@ -61,8 +63,14 @@ pub(in crate::check) struct Callee<'a> {
     pub(in crate::check) seen: Option<&'a Seen>,
     /// Another device's answer came to the caller before its own, in the same call.
     pub(in crate::check) is_second: bool,
-    /// What is wrong with an INVITE that came to it and could not be read.
-    pub(in crate::check) unreadable: Option<String>,
+    /// An INVITE that came to it and that its phone had to refuse before any call of it had it: with which status, and why.
+    pub(in crate::check) unusable: Option<(u16, String)>,
+    /// A call that came to it since and was not taken for this one.
+    pub(in crate::check) foreign: Option<&'a Foreign>,
+    /// INVITEs that came to it since and that it refused with 486, for it rang or spoke already.
+    pub(in crate::check) refused_busy: usize,
+    /// It has no other call.
+    pub(in crate::check) is_idle: bool,
     /// When the call came to it.
     pub(in crate::check) rang: Option<Instant>,
 }
@@ -153,16 +161,30 @@ fn rejected(setup: &Setup<'_>, rejection: &Rejection) -> StepVerdict {
             return media::offer_refused(callee.name, error, &told());
         }
         if let Some((status, why)) = callee.seen.and_then(Seen::refused_invite) {
-            return refused_here(callee.name, status, why, &format!("; the caller was told {}", told()));
+            return own_end::refused_here(
+                callee.name,
+                status,
+                why,
+                &format!("; the caller was told {}", told()),
+            );
         }
-        if let Some(unreadable) = &callee.unreadable {
+        let told = format!("; the caller was told {}", told());
+        if let Some((status, why)) = callee.unusable.as_ref().filter(|(status, _)| *status != 400) {
+            return own_end::refused_here(callee.name, *status, why, &told);
+        }
+        if callee.refused_busy > 0 && rejection.status == Some(486) {
+            return own_end::busy_with_itself(callee.name, callee.refused_busy, &told);
+        }
+        if let Some(foreign) = callee.foreign.filter(|_| callee.seen.is_none()) {
+            return own_end::foreign(callee.name, foreign, &told);
+        }
+        if let Some((_, unreadable)) = &callee.unusable {
             return StepVerdict::fail(
                 "invite-unreadable",
                 Side::Peer,
                 format!(
-                    "{} got an INVITE that cannot be read ({unreadable}): our end refused it; the caller was told {}",
-                    callee.name,
-                    told()
+                    "{} got an INVITE that cannot be read ({unreadable}): our end refused it{told}",
+                    callee.name
                 ),
                 "platform: write the header as RFC 3261 sec. 25.1 has it: a name with other characters than letters, digits and -.!%*_+`'~ in quotes, a URI with its scheme",
             );
@@ -204,13 +226,13 @@ fn rejected(setup: &Setup<'_>, rejection: &Rejection) -> StepVerdict {
     // Whoever was asked in its place is none of ours.
     let redirected = setup.seen.redirected.as_ref();
     let target = redirected.map_or(setup.target, |(_, to)| to.as_str());
+    let expected = callee.filter(|callee| callee.is_direct && redirected.is_none());
     let judged = refusal::judge(&Refused {
         rejection,
         response: setup.seen.final_response.as_ref(),
         target,
-        registered_callee: callee
-            .filter(|callee| callee.is_direct && redirected.is_none())
-            .map(|callee| callee.name),
+        registered_callee: expected.map(|callee| callee.name),
+        not_rung: expected.filter(|callee| callee.seen.is_none()).map(|callee| callee.is_idle),
         caller_registered: setup.caller_registered,
         follows_redirects: setup.follows_redirects,
         user: setup.user,
@@ -225,37 +247,6 @@ fn rejected(setup: &Setup<'_>, rejection: &Rejection) -> StepVerdict {
     match redirected {
         Some((status, to)) => judged.because(&format!("{} is redirected ({status}) to {to}", setup.target)),
         None => judged,
-    }
-}
-
-/// Our own end refused the INVITE that came to it, as the RFCs have it: whom the refusal speaks of is known. `told`: what came of it.
-pub(in crate::check) fn refused_here(name: &str, status: u16, why: &str, told: &str) -> StepVerdict {
-    let seen = format!("our end {name} refused the INVITE that came to it with {status}: {why}{told}");
-    match status {
-        420 => StepVerdict::open(
-            "refused-here",
-            Side::Probe,
-            seen,
-            "the platform requires an extension that this probe does not have: test with a phone that has it; where no phone is to need it, let the platform write it in Supported (RFC 3261 sec. 20.32)",
-        ),
-        422 => StepVerdict::fail(
-            "refused-here",
-            Side::Peer,
-            seen,
-            "platform: ask phones for sessions of 90 s or more, better 1800 (RFC 4028 sec. 5), or switch its session timer off",
-        ),
-        486 => StepVerdict::fail(
-            "refused-here",
-            Side::Peer,
-            seen,
-            "platform: Replaces with early-only takes over calls that still ring; leave it away for one that is answered (RFC 3891 sec. 3)",
-        ),
-        _ => StepVerdict::fail(
-            "refused-here",
-            Side::Peer,
-            seen,
-            "platform: look at the INVITE to this end in the ladder, at the header that is named",
-        ),
     }
 }
 

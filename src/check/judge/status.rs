@@ -142,6 +142,13 @@ impl Said {
         }
     }
 
+    /// Does its Accept name this type?
+    pub(in crate::check) fn takes(&self, media_type: &str) -> bool {
+        let named =
+            |range: &str| range.split(';').next().unwrap_or_default().trim().eq_ignore_ascii_case(media_type);
+        self.note("Accept").is_some_and(|accept| accept.split(',').any(named))
+    }
+
     /// The headers that explain it, without those that say what to do or what is taken.
     pub(in crate::check) fn explaining(&self) -> impl Iterator<Item = &str> {
         let names = ["Retry-After", "Accept", "Accept-Encoding", "Diversion", "History-Info", "Min-SE"];

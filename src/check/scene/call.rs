@@ -275,7 +275,10 @@ impl Scene<'_> {
                 others: party.others,
                 seen: self.ends.called(number).and_then(|leg| self.ends.seen(leg)),
                 is_second: trace.is_answered_by_another_first(),
-                unreadable: self.unreadable_invite(number),
+                unusable: self.unusable_invite(number),
+                foreign: party.foreign.iter().find(|(at, ..)| *at >= caller.began).map(|(.., why)| why),
+                refused_busy: party.refused_busy.iter().filter(|at| **at >= caller.began).count(),
+                is_idle: !self.ends.has_call(number),
                 rang: self.ends.called(number).map(|leg| self.leg(leg).began),
             })
         });
@@ -305,14 +308,11 @@ impl Scene<'_> {
         })
     }
 
-    /// What is wrong with an INVITE that came to a party's port, where nobody could read it.
-    fn unreadable_invite(&self, party: usize) -> Option<String> {
+    /// An INVITE that came to a party's port and belonged to no call: how it was answered, and what is wrong with it.
+    fn unusable_invite(&self, party: usize) -> Option<(u16, String)> {
         let strays = &self.ends.parties.get(party)?.strays;
         let invite = |message: &Message| message.method() == Some(Method::Invite);
-        strays
-            .iter()
-            .find(|stray| stray.status == 400 && invite(&stray.message))
-            .map(|stray| stray.why.clone())
+        strays.iter().rfind(|stray| invite(&stray.message)).map(|stray| (stray.status, stray.why.clone()))
     }
 
     /// The records since a leg began.

@@ -205,7 +205,7 @@ impl Ends {
             if let Some(party) =
                 self.parties.get_mut(index).filter(|party| party.foreign.len() < MOST_FOREIGN)
             {
-                party.foreign.push((invitation.flow.remote, foreign));
+                party.foreign.push((invitation.at, invitation.flow.remote, foreign));
             }
             return invitation.refuse(status).await;
         }
@@ -213,7 +213,12 @@ impl Ends {
         let Some(party) = self.parties.get_mut(index) else { return };
         party.invitations.push((invitation.at, invitation.message.clone()));
         let met = party.met.filter(|_| again);
-        let Some(expect) = party.expect.take().or(met) else { return invitation.refuse(486).await };
+        let Some(expect) = party.expect.take().or(met) else {
+            if party.refused_busy.len() < MOST_FOREIGN {
+                party.refused_busy.push(invitation.at);
+            }
+            return invitation.refuse(486).await;
+        };
         party.met = Some(expect);
         if let Some(status) = expect.refuse {
             return invitation.refuse(status).await;

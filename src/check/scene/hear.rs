@@ -3,11 +3,10 @@
 use super::ears::Pace;
 use super::trace::{Entry, MessageKind};
 use super::{Ends, JoinedLegs, Scene, Seen, Step};
-use crate::check::Interrupted;
-use crate::check::MetricValue;
 use crate::check::judge::audio::{self, Figures, Hearing, Tones};
 use crate::check::judge::described::{Described, Passed};
 use crate::check::judged::StepVerdict;
+use crate::check::{Finding, Interrupted, MetricValue};
 use crate::endpoint::agent::MediaReport;
 use crate::sdp::AudioDescription;
 use crate::syntax::Method;
@@ -22,6 +21,8 @@ const BLOCK: Duration = Duration::from_millis(50);
 const SETTLING: Duration = Duration::from_secs(1);
 /// Time that both ends listen where nothing but the audio is in question.
 const LISTEN: Duration = Duration::from_millis(1_200);
+/// Time that they listen on where something may be missing: then it shows what.
+const MORE: Duration = Duration::from_millis(1_800);
 
 /// What each end of a call has heard of the other.
 pub(in crate::check) struct Heard {
@@ -46,6 +47,22 @@ pub(in crate::check) struct HeardAt {
     pub(in crate::check) last: Option<Instant>,
 }
 
+impl Heard {
+    /// With what was heard after it.
+    fn and(self, later: Heard) -> Heard {
+        let at =
+            |before: HeardAt, after: HeardAt| HeardAt { packets: before.packets + after.packets, ..after };
+        let pace = self.pace.into_iter().chain(later.pace).reduce(f64::min);
+        Heard {
+            caller: at(self.caller, later.caller),
+            callee: at(self.callee, later.callee),
+            from: self.from,
+            to: later.to,
+            pace,
+        }
+    }
+}
+
 impl Scene<'_> {
     /// Listens at both ends for this time at least, and until each has heard the other or [`PATIENCE`] is over.
     ///
@@ -66,8 +83,17 @@ impl Scene<'_> {
             if is_cut {
                 self.settle(legs).await?;
             }
-            let reports = [self.leg(legs.caller).report().await, self.leg(legs.callee).report().await];
+            let mut reports = [self.leg(legs.caller).report().await, self.leg(legs.callee).report().await];
             let to = self.run.now();
+            let packets = [0, 1].map(|end: usize| {
+                reports[end].received.received.saturating_sub(before[end].received.received)
+            });
+            // What was not passed on while the media was held is missing in the numbers, and is no loss.
+            if legs.both().into_iter().any(|leg| !self.seen(leg).changes.is_empty()) {
+                for (report, before) in reports.iter_mut().zip(&before) {
+                    report.received = report.received.since(&before.received);
+                }
+            }
             // What is not heard behind the end of the call is missing nowhere.
             let to = self.first_end(legs).filter(|_| is_cut).map_or(to, |ended| ended.min(to));
             let passed = to.saturating_duration_since(from);
@@ -79,8 +105,6 @@ impl Scene<'_> {
                 for (before, after) in before.iter().zip(&reports).filter(|_| !is_cut) {
                     pace.add(before, after, passed);
                 }
-                let packets = [0, 1]
-                    .map(|end| reports[end].received.received.saturating_sub(before[end].received.received));
                 let last = [reports[0].last_heard(tones[1]), reports[1].last_heard(tones[0])];
                 let [caller, callee] = reports;
                 return Ok(Heard {
@@ -131,6 +155,7 @@ impl Scene<'_> {
                 looked: heard.to,
                 ended,
                 pace: heard.pace,
+                lags: [&sender.report.lags[..], &listener.report.lags].concat(),
                 probe_limit: limit.clone(),
             };
         let (there, back) = (
@@ -200,9 +225,52 @@ impl Scene<'_> {
         for leg in legs.both() {
             self.leg_mut(leg).listen_again().await;
         }
-        let heard = self.listen(legs, LISTEN).await?;
-        let judged = audio::both(&self.hearings(legs, &heard));
+        let mut heard = self.listen(legs, LISTEN).await?;
+        if self.hearings(legs, &heard).iter().any(audio::is_in_doubt) {
+            let more = self.listen(legs, MORE).await?;
+            heard = heard.and(more);
+        }
+        let hearings = self.hearings(legs, &heard);
+        let (judged, beside) = audio::both(&hearings);
+        self.note_odd(&hearings, beside);
         Ok((judged, heard))
+    }
+
+    /// Tells what is odd about the media of a call, once for each direction and kind; `beside` it what its verdict leaves.
+    pub(in crate::check) fn note_odd(&mut self, hearings: &[Hearing<'_>], beside: [Option<Finding>; 2]) {
+        for (hearing, beside) in hearings.iter().zip(beside) {
+            let odd = beside.into_iter().chain(audio::odd(hearing)).collect();
+            self.note_once(hearing, odd);
+        }
+    }
+
+    fn note_once(&mut self, hearing: &Hearing<'_>, odd: Vec<Finding>) {
+        let direction = format!("{} to {}", hearing.from, hearing.to);
+        for finding in odd {
+            let known = (direction.clone(), finding.code.to_string());
+            if !self.odd_told.contains(&known) {
+                self.odd_told.push(known);
+                self.note(finding);
+            }
+        }
+    }
+
+    /// What is odd about the media of a call so far, whatever was done in it; once for each direction and kind.
+    pub(in crate::check) async fn note_beside(&mut self, legs: JoinedLegs) {
+        let reports = [self.leg(legs.caller).report().await, self.leg(legs.callee).report().await];
+        let packets = [0, 1].map(|end: usize| reports[end].received.received);
+        let [caller, callee] = reports;
+        let now = self.run.now();
+        let heard = Heard {
+            caller: HeardAt { report: caller, packets: packets[0], last: None },
+            callee: HeardAt { report: callee, packets: packets[1], last: None },
+            from: self.seen(legs.caller).answered.unwrap_or(now),
+            to: now,
+            pace: None,
+        };
+        for hearing in self.hearings(legs, &heard) {
+            self.note_once(&hearing, audio::beside(&hearing));
+        }
     }
 
     /// The parties whose tones are in what an end heard.

@@ -64,8 +64,14 @@ pub(super) trait Course: Sync {
 
 /// Opens the ends, runs the course, and leaves nothing behind.
 pub(super) async fn perform<C: Course>(course: &C, run: &mut Run) {
-    let mut scene =
-        Scene { run, ends: Ends::default(), calls_from: 0, end_is_told: false, to_last: Vec::new() };
+    let mut scene = Scene {
+        run,
+        ends: Ends::default(),
+        calls_from: 0,
+        end_is_told: false,
+        odd_told: Vec::new(),
+        to_last: Vec::new(),
+    };
     let mut result = C::Result::default();
     let ended = match scene.open(course.parties()).await {
         Ok(()) => {
@@ -144,6 +150,8 @@ pub(super) struct Scene<'a> {
     calls_from: usize,
     /// A step has told already why a call is over.
     pub(super) end_is_told: bool,
+    /// What is odd about media and was told already: the direction, and the code.
+    odd_told: Vec<(String, String)>,
     /// Calls between ends of ours that nobody has ended on purpose: they are to last.
     to_last: Vec<JoinedLegs>,
 }

@@ -53,7 +53,9 @@ pub(in crate::check) struct Party {
     /// Calls that came, with their INVITEs, whatever became of them.
     pub(in crate::check) invitations: Vec<(Instant, Message)>,
     /// Calls that came and were not the expected one: from where, and why not.
-    pub(in crate::check) foreign: Vec<(SocketAddr, Foreign)>,
+    pub(in crate::check) foreign: Vec<(Instant, SocketAddr, Foreign)>,
+    /// When INVITEs came that were refused with 486, because nothing more was expected.
+    pub(in crate::check) refused_busy: Vec<Instant>,
     /// Requests that were refused before any call of it had them.
     pub(in crate::check) strays: Vec<Stray>,
     /// Why a call that came could not be taken: our own limit.
@@ -309,6 +311,7 @@ async fn open(run: &mut Run, account: &Account, tone: party_tone::Party) -> Resu
         met: None,
         invitations: Vec::new(),
         foreign: Vec::new(),
+        refused_busy: Vec::new(),
         strays: Vec::new(),
         not_taken: None,
         is_closed: false,

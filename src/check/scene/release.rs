@@ -47,7 +47,10 @@ impl Scene<'_> {
             return Ok(judged);
         }
         // Asked now: afterwards the end of the call explains it.
-        let mut unconfirmed = release::unconfirmed(&self.all_ends(legs), self.run.now());
+        let ends = self.all_ends(legs);
+        let (mut unconfirmed, repeated) =
+            (release::unconfirmed(&ends, self.run.now()), release::repeated(&ends));
+        repeated.into_iter().for_each(|finding| self.note(finding));
         for leg in legs {
             if self.leg(*leg).report().await.received.loss() > LOSSY {
                 unconfirmed = None;

@@ -173,7 +173,8 @@ impl Trace {
                     _ => Reply::Refused(answer.at, Box::new(said)),
                 }
             });
-            end = Some(RequestEnd { earlier: earlier.unwrap_or_default(), has_credentials, last });
+            let is_offer = matches!(method, Method::Invite | Method::Update);
+            end = Some(RequestEnd { earlier: earlier.unwrap_or_default(), has_credentials, is_offer, last });
         }
         end
     }
@@ -336,6 +337,33 @@ impl Trace {
             entry.message.to().is_ok_and(|to| to.tag().is_some_and(|theirs| theirs == tag.as_bytes()))
         };
         self.all(Direction::Received, MessageKind::Request(Method::Ack)).any(of_it)
+    }
+
+    /// A 2xx of ours to an INVITE, under this tag of ours, that no ACK came to: when it went out first, and is it that of a re-INVITE?
+    pub(in crate::check) fn unacknowledged(
+        &self,
+        tag: &str,
+        now: Instant,
+        due: Duration,
+    ) -> Option<(Instant, bool)> {
+        let is_ours = |entry: &&Entry| to_tag(entry).as_deref() == Some(tag.as_bytes());
+        let acks: Vec<Option<u32>> = self
+            .all(Direction::Received, MessageKind::Request(Method::Ack))
+            .filter(is_ours)
+            .map(Entry::number)
+            .collect();
+        let answers: Vec<&Entry> = self
+            .all(Direction::Sent, MessageKind::Response(Method::Invite, 200, 299))
+            .filter(is_ours)
+            .collect();
+        let began = answers.first()?.number();
+        let is_caller = self
+            .sent(MessageKind::Request(Method::Invite))
+            .is_some_and(|invite| from_tag(&invite.message).as_deref() == Some(tag.as_bytes()));
+        // Repeated ones come after the first.
+        let open = answers.iter().find(|answer| !acks.contains(&answer.number()))?;
+        let is_late = now.saturating_duration_since(open.at) >= due;
+        is_late.then(|| (open.at, is_caller || open.number() != began))
     }
 
     /// Is our 2xx without ACK? `None` where we sent none.

@@ -177,7 +177,7 @@ fn unasked(target: &str, status: u16) -> Finding {
 pub(super) fn foreign_calls(party: &Party) -> Vec<Finding> {
     let name = party.account.name();
     let mut findings: Vec<Finding> = Vec::new();
-    for (from, why) in &party.foreign {
+    for (_, from, why) in &party.foreign {
         let status = why.status();
         let finding = match why {
             Foreign::Caller(who) => Finding::new(

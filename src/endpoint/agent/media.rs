@@ -131,6 +131,7 @@ impl Media {
                         law,
                         payload_type: plan.send_payload_type,
                         telephone_event,
+                        received: plan.receive_payload_types.clone(),
                     }),
                 ),
                 None => {
@@ -141,6 +142,7 @@ impl Media {
                         telephone_event_received: plan
                             .receive_telephone_event
                             .map(|event| event.payload_type),
+                        payload_types_received: plan.receive_payload_types.clone(),
                         packet_time: plan.ptime,
                         detect_tones: *detect_tones,
                     };
@@ -493,6 +495,7 @@ impl Media {
             report.voice = stream.voice();
             report.malformed = stream.malformed();
             report.other_payloads = stream.other_payloads();
+            report.unagreed = stream.unagreed().to_vec();
             report.packet_time_received = stream.packet_time_received();
             report.ssrc = Some(stream.ssrc());
             report.sent = stream.sent();

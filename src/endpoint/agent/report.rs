@@ -27,6 +27,8 @@ pub struct MediaReport {
     pub malformed: u64,
     /// Voice packets whose payload type is no G.711.
     pub other_payloads: u64,
+    /// Packets of voice whose payload type was not agreed on, by payload type.
+    pub unagreed: Vec<(u8, u64)>,
     /// Length of audio in a received packet, as most recently seen.
     pub packet_time_received: Option<Duration>,
     /// Packets that came before anything was agreed on.

@@ -38,11 +38,13 @@
 
 mod arrivals;
 mod order;
+mod payloads;
 mod receive;
 mod send;
 mod source;
 mod voice;
 
+pub use payloads::MAX_PAYLOAD_TYPES;
 pub use send::{Lag, MAX_LAGS};
 pub use source::{MAX_SOURCES, Source};
 pub use voice::{Hole, MAX_HOLES, MAX_SPANS, Span, VoiceLog};
@@ -79,6 +81,8 @@ pub struct Config {
     pub telephone_event: Option<u8>,
     /// Our own payload type for telephone events, which the peer should send. Others are read as well, and told.
     pub telephone_event_received: Option<u8>,
+    /// The payload types of voice that the peer may send (RFC 3264 sec. 6.1); where there are none, others are not counted.
+    pub payload_types_received: Vec<u8>,
     /// Time between packets, 10 to 60 ms in whole milliseconds.
     pub packet_time: Duration,
     /// Whether digits are looked for in the audio.
@@ -93,6 +97,7 @@ impl Default for Config {
             payload_type: Law::A.payload_type(),
             telephone_event: None,
             telephone_event_received: None,
+            payload_types_received: Vec::new(),
             packet_time: Duration::from_millis(20),
             detect_tones: true,
         }
@@ -162,6 +167,8 @@ pub enum Command {
         payload_type: u8,
         /// Telephone events.
         telephone_event: Option<u8>,
+        /// The payload types of voice that the peer may send from now on.
+        received: Vec<u8>,
     },
 }
 
@@ -259,7 +266,12 @@ impl Stream {
             }
             Input::Command(Command::PeerAt(remote)) => self.receiver.sources().name(remote),
             Input::Command(Command::SignalledBy(hosts)) => self.receiver.sources().signalled_by(hosts),
-            Input::Command(command) => self.sender.handle_input(command, &mut self.out),
+            Input::Command(command) => {
+                if let Command::Renegotiated { received, .. } = &command {
+                    self.receiver.agree(now, received.clone());
+                }
+                self.sender.handle_input(command, &mut self.out);
+            }
         }
         self.bound();
     }
@@ -297,6 +309,11 @@ impl Stream {
     /// Voice packets with a payload type that is no G.711: their audio is not known.
     pub fn other_payloads(&self) -> u64 {
         self.receiver.other_payloads()
+    }
+    /// Packets of voice whose payload type was not agreed on, by payload type: at most [`MAX_PAYLOAD_TYPES`]. What was agreed on before may
+    /// come for another second.
+    pub fn unagreed(&self) -> &[(u8, u64)] {
+        self.receiver.unagreed()
     }
     /// The time that one received voice packet held, as most recently seen (failure H11).
     pub fn packet_time_received(&self) -> Option<Duration> {

@@ -1,6 +1,7 @@
 //! The receiving half: every packet goes to the statistics, its content to whom it concerns.
 use super::arrivals::Arrivals;
 use super::order::{Order, Ordered};
+use super::payloads::Payloads;
 use super::source::{Holds, Sources};
 use super::voice::{Log, VoiceLog};
 use super::{Config, Event, Output};
@@ -44,6 +45,7 @@ struct Sound(Vec<i16>, Instant);
 pub(super) struct Receiver {
     law: Law,
     payload_type: u8,
+    payloads: Payloads,
     telephone_event: Option<u8>,
     detect: bool,
     statistics: Statistics,
@@ -83,6 +85,7 @@ impl Receiver {
         Receiver {
             law: config.law,
             payload_type: config.payload_type,
+            payloads: Payloads::new(&config.payload_types_received),
             telephone_event: config.telephone_event_received,
             detect: config.detect_tones,
             statistics: Statistics::new(RATE_HZ),
@@ -129,6 +132,12 @@ impl Receiver {
     }
     pub(super) fn malformed(&self) -> u64 {
         self.malformed
+    }
+    pub(super) fn agree(&mut self, now: Instant, payload_types: Vec<u8>) {
+        self.payloads.agree(now, payload_types);
+    }
+    pub(super) fn unagreed(&self) -> &[(u8, u64)] {
+        self.payloads.others()
     }
     pub(super) fn other_payloads(&self) -> u64 {
         self.other
@@ -219,6 +228,9 @@ impl Receiver {
             self.take_event(now, &packet, out);
         } else {
             self.events.note(now, packet.ssrc, packet.sequence_number);
+            if packet.payload_type != COMFORT_NOISE {
+                self.payloads.take(now, packet.payload_type);
+            }
             if law.is_some() && !self.is_in_time(now, packet.payload.len().min(MAX_SAMPLES)) {
                 self.log.excess += 1;
             } else if let Some(law) = law {

@@ -143,7 +143,7 @@ impl Sender {
                 self.marker |= sending && !self.sending;
                 self.sending = sending;
             }
-            Command::Renegotiated { law, payload_type, telephone_event } => {
+            Command::Renegotiated { law, payload_type, telephone_event, received: _ } => {
                 (self.config.law, self.config.payload_type) = (law, payload_type);
                 self.config.telephone_event = telephone_event;
             }

@@ -3,7 +3,7 @@
 use super::{CALLER, Trials};
 use crate::check::call::delivery::same;
 use crate::check::judge::fork::{self, RingingStopped};
-use crate::check::judge::setup;
+use crate::check::judge::own_end;
 use crate::check::judged::StepVerdict;
 use crate::check::scene::trace::{self, header};
 use crate::check::scene::{Ends, Expect, Party};
@@ -191,7 +191,7 @@ impl Trials<'_, '_, '_> {
         let ours = ended.iter().find_map(|(leg, _)| Some((*leg, self.scene.seen(*leg).refused_invite()?)));
         if let Some((leg, (status, why))) = ours {
             let name = self.scene.name(self.scene.leg(leg).party);
-            return Ok(setup::refused_here(name, status, why, ""));
+            return Ok(own_end::refused_here(name, status, why, ""));
         }
         Ok(fork::stopped_ringing(
             &self.fork.words(),

@@ -1,6 +1,6 @@
 //! One direction between two ends of ours: is it the tone of the other, and is all of it there?
 
-use super::{HEARD, Hearing, OPENING, SHORT, SOUND, STOPPED, Tones, absent, quality};
+use super::{HEARD, Hearing, OPENING, SHORT, SOUND, STOPPED, Tones, absent, quality, stream};
 use crate::check::judged::StepVerdict;
 use crate::check::{Finding, Severity, Side, Verdict};
 use crate::media::party_tone::Party;
@@ -11,6 +11,8 @@ const LEAST_WINDOW: Duration = Duration::from_millis(1_500);
 /// Share of the window in which the tone has to be there: below it a warning, and an error.
 const WARNING_SHARE: f64 = 0.9;
 const ERROR_SHARE: f64 = 0.5;
+/// Share of a short listening below which it goes on: a tone is known some hundredths of a second after it began.
+const DOUBT_SHARE: f64 = 0.85;
 /// With a smaller share of our own packets sent in time, what little is missing says nothing.
 const GOOD_PACE: f64 = 0.95;
 /// Share of lost packets from which on what is not heard was lost on the path.
@@ -40,6 +42,9 @@ pub(super) fn judge(hearing: &Hearing<'_>, Tones { wanted, own }: Tones) -> Step
         .filter(|(party, time)| *party != wanted && *party != own && *time >= HEARD)
         .map(|(party, _)| format!("{} Hz", party.hz()))
         .collect();
+    if let Some(judged) = stream::same_numbers(hearing) {
+        return judged;
+    }
     if report.heard_for(own) >= HEARD || report.voice.returned * 2 > hearing.packets {
         StepVerdict::fail(
             "own-voice",
@@ -93,6 +98,15 @@ pub(super) fn judge(hearing: &Hearing<'_>, Tones { wanted, own }: Tones) -> Step
             "an announcement, music on hold, voice mail or a wrong party: listen to it in the capture (--pcap)",
         )
     }
+}
+
+/// Was so little of the tone there that a longer listening has to show whether something is missing?
+pub(in crate::check) fn is_in_doubt(hearing: &Hearing<'_>) -> bool {
+    let Some(tones) = hearing.tones.filter(|_| hearing.ended.is_none()) else { return false };
+    let (heard, time) = (hearing.report.heard_for(tones.wanted), hearing.time());
+    let is_slow = hearing.pace.is_some_and(|pace| pace < GOOD_PACE);
+    let is_short = hearing.window() < LEAST_WINDOW;
+    is_short && !is_slow && heard >= HEARD && heard.as_secs_f64() < time.as_secs_f64() * DOUBT_SHARE
 }
 
 /// The tone was there; also to the end, and all the time?

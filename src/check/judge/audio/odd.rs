@@ -1,9 +1,8 @@
 //! What is odd about a direction that is heard.
 
-use super::{Hearing, SOUND, quality};
+use super::{Hearing, SOUND, quality, stream};
 use crate::check::{Finding, Severity, Side};
 use crate::endpoint::agent::Withheld;
-use crate::media::stats::Summary;
 use crate::media::stream::Source;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
@@ -18,15 +17,20 @@ const PACKET_TIME: Duration = Duration::from_millis(20);
 
 /// What is not as it should be in a direction, though it is heard.
 pub(in crate::check) fn odd(hearing: &Hearing<'_>) -> Vec<Finding> {
+    let mut findings = on_the_path(hearing);
+    findings.extend(beside(hearing));
+    findings
+}
+
+/// What the path made of the stream, by its numbers and times: where somebody makes digits of its own in it, they say nothing.
+fn on_the_path(hearing: &Hearing<'_>) -> Vec<Finding> {
     let Hearing { from, to, report, .. } = hearing;
     let received = &report.received;
-    let mut findings = Vec::new();
-    let mut warn = |code, side, seen: String, advice: &str| {
-        findings.push(Finding::new(code, Severity::Warning, side, seen, advice));
-    };
-    if received.loss() * 100.0 > LOSS_PERCENT || received.jitter > JITTER {
-        warn(
+    let is_lossy = received.loss() * 100.0 > LOSS_PERCENT || received.jitter > JITTER;
+    let lossy = is_lossy.then(|| {
+        Finding::new(
             "lossy-path",
+            Severity::Warning,
             Side::Path,
             format!(
                 "{from} to {to}: {}, longest gap {} ms",
@@ -34,8 +38,19 @@ pub(in crate::check) fn odd(hearing: &Hearing<'_>) -> Vec<Finding> {
                 received.longest_gap.as_millis()
             ),
             "second line with the figures before and after: route or region of the new media servers",
-        );
-    }
+        )
+    });
+    [lossy, stream::stalled(hearing), stream::jumped(to, received)].into_iter().flatten().collect()
+}
+
+/// What else is odd: who sends, where from, and what.
+pub(in crate::check) fn beside(hearing: &Hearing<'_>) -> Vec<Finding> {
+    let Hearing { from, to, report, .. } = hearing;
+    let received = &report.received;
+    let mut findings = Vec::new();
+    let mut warn = |code, side, seen: String, advice: &str| {
+        findings.push(Finding::new(code, Severity::Warning, side, seen, advice));
+    };
     for (code, side, seen, advice) in
         [foreign(hearing), returned(hearing), excess(hearing), withheld(hearing)].into_iter().flatten()
     {
@@ -77,19 +92,8 @@ pub(in crate::check) fn odd(hearing: &Hearing<'_>) -> Vec<Finding> {
             "set ptime 20 on the device; platform: obey the ptime of the receiver",
         );
     }
-    if report.other_payloads > 0 && !report.audible.is_zero() {
-        warn(
-            "unagreed-payload",
-            Side::Peer,
-            format!(
-                "{} packets came to {to} with a payload type that was not agreed on{}",
-                report.other_payloads,
-                hearing.described.numbers_changed(from, to).unwrap_or_default()
-            ),
-            "platform: send what the answer says only",
-        );
-    }
-    findings.extend(jumped(to, received));
+    findings.extend(stream::unagreed(hearing));
+    findings.extend(stream::same_timestamps(hearing));
     findings
 }
 
@@ -183,23 +187,6 @@ fn withheld(hearing: &Hearing<'_>) -> Option<Odd> {
     }
 }
 
-/// The clock of one source jumped (failure H08). Another source is another stream, which needs no marker (RFC 3550 sec. 8.2): a PBX
-/// that plays early media itself, and then passes the callee's packets on, changes its source in every healthy call.
-fn jumped(to: &str, received: &Summary) -> Option<Finding> {
-    let times = match received.timestamp_jumps {
-        0 => return None,
-        1 => "once".to_owned(),
-        many => format!("{many} times"),
-    };
-    Some(Finding::new(
-        "stream-changed",
-        Severity::Warning,
-        Side::Peer,
-        format!("the timestamps of what came to {to} jumped {times} within one source, without a marker"),
-        "platform: set the marker bit when it switches to other media (announcement, music, echo); phones click or fall silent",
-    ))
-}
-
 /// Early media that was promised from `promised` on, and did not come before the answer.
 pub(in crate::check) fn early_media(
     promised: Option<Instant>,
@@ -220,21 +207,4 @@ pub(in crate::check) fn early_media(
             "platform: send 180 without SDP, or open the media path early",
         )
     })
-}
-
-#[cfg(test)]
-mod tests {
-    #![allow(clippy::unwrap_used)]
-    use super::*;
-
-    #[test]
-    fn a_jump_within_one_source_is_told_and_another_source_is_not() {
-        let seen = |ssrc_changes, timestamp_jumps| {
-            let received = Summary { ssrc_changes, timestamp_jumps, ..Summary::default() };
-            jumped("alice", &received).map(|finding| finding.seen)
-        };
-        assert_eq!([seen(0, 0), seen(3, 0)], [None, None]);
-        assert!(seen(0, 1).unwrap().contains("jumped once within"));
-        assert!(seen(1, 2).unwrap().contains("jumped 2 times within"));
-    }
 }

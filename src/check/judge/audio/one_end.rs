@@ -1,6 +1,6 @@
 //! What is heard of somebody who is not ours: sound, silence, and when it stopped.
 
-use super::{Hearing, SHORT, SOUND, STOPPED, absent, quality};
+use super::{Hearing, SHORT, SOUND, STOPPED, absent, quality, stream};
 use crate::check::judged::StepVerdict;
 use crate::check::{Finding, Severity, Side, Verdict};
 use std::time::Instant;
@@ -30,6 +30,9 @@ pub(in crate::check) fn one_end(hearing: &Hearing<'_>) -> (StepVerdict, &'static
     }
     if hearing.packets == 0 {
         return (absent::judge(hearing), "none");
+    }
+    if let Some(judged) = stream::same_numbers(hearing) {
+        return (judged, "silence");
     }
     if report.random {
         return (absent::noise(hearing), "noise");

@@ -19,6 +19,7 @@ fn plan() -> MediaPlan {
         codec: Codec::Pcma,
         send_payload_type: 8,
         receive_payload_type: 8,
+        receive_payload_types: vec![8],
         send_telephone_event: None,
         receive_telephone_event: None,
         ptime: 20 * MS,
@@ -68,6 +69,7 @@ fn with(report: &MediaReport, change: impl FnOnce(&mut Hearing<'_>)) -> (StepVer
         looked: now + 3_000 * MS,
         ended: None,
         pace: Some(1.0),
+        lags: Vec::new(),
         probe_limit: None,
     };
     change(&mut hearing);

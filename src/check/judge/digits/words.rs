@@ -4,6 +4,10 @@ use super::{Arrived, Pressed, info};
 use crate::check::{Finding, Severity, Side};
 use crate::media::digit::Digit;
 use crate::media::dtmf::{By, Defect, DtmfMethod, Observation};
+use std::time::Duration;
+
+/// Digits of this length are not lost for their length.
+const LONG_ENOUGH: Duration = Duration::from_millis(100);
 
 pub(super) fn shown(digits: &str) -> &str {
     if digits.is_empty() { "nothing" } else { digits }
@@ -92,7 +96,20 @@ pub(super) fn finding(pressed: &Pressed, arrived: &Arrived, kind: Defect, alike:
             "digits-changed",
             Side::Peer,
             format!("{which} arrived as another digit ({into})"),
-            "tones through a codec or noise suppression are misread (D15): PCMA or PCMU, or RFC 4733",
+            match alike.iter().filter_map(|defect| came_by(arrived, *defect)).next().unwrap_or(pressed.way) {
+                DtmfMethod::InBand => {
+                    "tones through a codec or noise suppression are misread (D15): PCMA or PCMU, or RFC 4733"
+                }
+                DtmfMethod::Rfc4733 if pressed.way == DtmfMethod::Rfc4733 => {
+                    "platform: it rewrites events, whose number says the digit (RFC 4733 sec. 3.2): look for a rule for digits, a converter, or two calls that share a relay"
+                }
+                DtmfMethod::Info if pressed.way == DtmfMethod::Info => {
+                    "platform: it rewrites the digit in the body of INFO: look at what converts it on the way, also * and # written as 10 and 11"
+                }
+                _ => {
+                    "platform: what turns digits of one method into another misreads or mistranslates them: send one method through, and compare"
+                }
+            },
         ),
         Defect::Invented { digit, .. } => error(
             "digits-invented",
@@ -124,7 +141,11 @@ pub(super) fn finding(pressed: &Pressed, arrived: &Arrived, kind: Defect, alike:
             "no-end-packet",
             Side::Peer,
             format!("{which} had no end packet (D08)"),
-            "digits of at least 100 ms; the sender has to repeat the end three times (RFC 4733 sec. 2.5.1.4)",
+            if arrived.expected.duration >= LONG_ENOUGH {
+                "platform: its relay drops the packets with the end bit, or ends events by itself: it has to pass on all three (RFC 4733 sec. 2.5.1.4); phones play such a digit until it times out, or not at all"
+            } else {
+                "digits of at least 100 ms; the sender has to repeat the end three times (RFC 4733 sec. 2.5.1.4)"
+            },
         ),
         Defect::NoMarker { .. } => error(
             "no-marker",
@@ -197,6 +218,12 @@ pub(super) fn finding(pressed: &Pressed, arrived: &Arrived, kind: Defect, alike:
             )
         }
     }
+}
+
+/// By which way the digit came that is at this place.
+fn came_by(arrived: &Arrived, changed: Defect) -> Option<DtmfMethod> {
+    let Defect::Changed { into, .. } = changed else { return None };
+    arrived.observed.iter().find(|seen| seen.digit == Some(into)).map(|seen| seen.way)
 }
 
 /// Whether the digit's packets are missing among voice that is not.

@@ -2,7 +2,7 @@
 
 use super::{Transferred, Wanted};
 use crate::check::Side;
-use crate::check::judge::setup::refused_here;
+use crate::check::judge::own_end::refused_here;
 use crate::check::judged::StepVerdict;
 use crate::check::transfer::TransferTarget;
 
@@ -58,6 +58,11 @@ pub(in crate::check) fn judge(wanted: &Wanted, seen: &Transferred, status: u16) 
                 "codecs: the offer of the referred call has to hold one that the target takes (PCMA, PCMU), unencrypted unless both want SRTP; platform: transcode between the two, or offer what is common",
             )
         }
+        _ if !seen.target.is_asked && speaks_of_the_target(status) => (
+            "transfer-failed",
+            format!("{c} was not reached: {told}, and no INVITE came to {c}, which is registered"),
+            NOT_RUNG,
+        ),
         _ => ("transfer-failed", format!("{c} was not reached: {told}{}", meaning(status)), advice(status)),
     };
     StepVerdict::fail(code, Side::Peer, seen, advice)
@@ -78,6 +83,13 @@ fn as_asked(wanted: &Wanted, seen: &Transferred, status: u16, told: &str) -> Opt
         TransferTarget::Rings => matches!(status, 408 | 480 | 486 | 487 | 600 | 603)
             .then(|| format!("{c} rang and did not answer: {told}")),
     }
+}
+
+const NOT_RUNG: &str = "platform: whoever carries the referred call out refuses it without having called the target: what does it take its state from (a call that was never ended, a limit, presence, bindings that referred calls do not look at)? Its log of the referred call says it";
+
+/// Is this status one by which a phone, or the platform for it, says that it does not take the call?
+fn speaks_of_the_target(status: u16) -> bool {
+    matches!(status, 408 | 430 | 480 | 486 | 487 | 600 | 603 | 607 | 608)
 }
 
 /// What a status says of a referred call, in a few words.
