@@ -6,6 +6,8 @@ mod report;
 #[path = "dtmf/scene.rs"]
 #[allow(dead_code)]
 mod scene;
+#[path = "support/seen.rs"]
+mod seen;
 
 use report::assert_report;
 use ringback::check::{
@@ -13,7 +15,8 @@ use ringback::check::{
 };
 use ringback::sim::LabBuilder;
 use ringback::ua::call::Hold as How;
-use scene::{Scene, errors, finding, step};
+use scene::Scene;
+use seen::{errors, fact, finding, step};
 use std::time::Duration;
 
 async fn hold_with(faults: &[&str], change: impl FnOnce(Hold) -> Hold) -> Outcome {
@@ -37,11 +40,6 @@ fn result(outcome: &Outcome) -> &HoldResult {
 fn hold_of_json(outcome: &Outcome) -> serde_json::Value {
     let line: serde_json::Value = serde_json::from_str(&ringback::report::json::line(outcome)).unwrap();
     line["hold"].clone()
-}
-
-fn fact<'a>(outcome: &'a Outcome, name: &str) -> &'a str {
-    let found = outcome.facts.iter().find(|fact| fact.name == name);
-    &found.unwrap_or_else(|| panic!("no fact {name}:\n{outcome}")).value
 }
 
 #[tokio::test(start_paused = true)]

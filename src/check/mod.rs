@@ -32,6 +32,7 @@ mod lookup;
 mod many;
 mod masked;
 mod name;
+mod named;
 mod notebook;
 mod outcome;
 mod probe;

@@ -1,7 +1,7 @@
 //! What a check found: plain data, with the evidence in it.
 
 use super::Name;
-use super::result::{Details, DtmfResult, ForkResult, HoldResult, RegisterResult, TransferResult};
+use super::result::Details;
 use crate::error::{Argument, Error, Problem};
 use crate::transport::{MediaRecord, Record};
 use std::fmt;
@@ -312,6 +312,28 @@ impl Transcript {
 }
 
 /// The result of a check.
+///
+/// Programs read a verdict, and behind it findings, steps, facts and metrics by their names, and the data of a check by its kind:
+///
+/// ```no_run
+/// use ringback::check::{Account, HeardOnHold, Hold, Probe, Verdict};
+///
+/// # async fn example() -> Result<(), ringback::error::Error> {
+/// let probe = Probe::bind("udp:192.0.2.10:0").await?;
+/// let alice = Account::new("sip:alice@pbx.example.com", "secret")?;
+/// let bob = Account::new("sip:bob@pbx.example.com", "secret")?;
+/// let outcome = probe.check(Hold::between(&alice, &bob)).await;
+/// for error in outcome.errors() {
+///     println!("{}: {}; {}", error.code, error.seen, error.advice);
+/// }
+/// if let Some(hold) = outcome.hold() {
+///     println!("{} holds, music: {}", hold.holder_name(), hold.heard_on_hold == Some(HeardOnHold::OtherSound));
+/// }
+/// let was_held = outcome.step("hold").is_some_and(|step| step.verdict == Verdict::Pass);
+/// # assert!(was_held && outcome.finding("one-way-audio").is_none());
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct Outcome {
@@ -369,45 +391,5 @@ impl Outcome {
     /// The account that was asked about, or the caller, as the inventory calls it; `None` where the check has none.
     pub fn account(&self) -> Option<&str> {
         self.accounts.first().map(String::as_str)
-    }
-
-    /// Results of digits, for each method in the order in which they were sent; empty for checks that send none.
-    pub fn dtmf(&self) -> &[DtmfResult] {
-        match &self.details {
-            Some(Details::Dtmf(results)) => results,
-            _ => &[],
-        }
-    }
-
-    /// The result of a transfer; `None` for other checks.
-    pub fn transfer(&self) -> Option<&TransferResult> {
-        match &self.details {
-            Some(Details::Transfer(result)) => Some(result),
-            _ => None,
-        }
-    }
-
-    /// The result of a check of forking; `None` for other checks.
-    pub fn fork(&self) -> Option<&ForkResult> {
-        match &self.details {
-            Some(Details::Fork(result)) => Some(result),
-            _ => None,
-        }
-    }
-
-    /// The bindings, of a check that asked the registrar for them.
-    pub fn register(&self) -> Option<&RegisterResult> {
-        match &self.details {
-            Some(Details::Register(result)) => Some(result),
-            _ => None,
-        }
-    }
-
-    /// The result of a hold; `None` for other checks.
-    pub fn hold(&self) -> Option<&HoldResult> {
-        match &self.details {
-            Some(Details::Hold(result)) => Some(result),
-            _ => None,
-        }
     }
 }

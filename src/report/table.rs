@@ -21,7 +21,7 @@ pub struct Row<'a> {
 impl<'a> Row<'a> {
     /// The row of an outcome, under a name of the caller's (an account's name, say).
     pub fn of(name: &'a str, outcome: &'a Outcome) -> Row<'a> {
-        let beside = outcome.findings.iter().find(|finding| finding.code == "not-beside-live-devices");
+        let beside = outcome.finding("not-beside-live-devices");
         let beside = beside.filter(|_| outcome.verdict == Verdict::Pass);
         // Advice about what could be better belongs into the long report; here it would look like a failure. What was not asked is no less.
         let advice = match outcome.verdict {

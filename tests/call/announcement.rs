@@ -1,6 +1,7 @@
 //! An announcement: answered and heard to its end, cut short, or not answered.
 
 use crate::scene::*;
+use crate::seen::{fact, finding, metric, steps};
 use ringback::check::{MetricValue, Outcome, Verdict};
 use ringback::media::tone::Tone;
 use std::time::Duration;
@@ -49,7 +50,7 @@ async fn busy_unanswered_and_refused_are_told_apart() {
         let outcome = announce(Script::ending(end)).await;
         assert_verdict(&outcome, Verdict::Fail);
         assert_eq!(fact(&outcome, "result"), result, "{outcome}");
-        assert!(outcome.metrics.iter().all(|metric| metric.name != "played"), "{outcome}");
+        assert!(outcome.metric("played").is_none(), "{outcome}");
     }
 }
 

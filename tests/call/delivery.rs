@@ -1,7 +1,8 @@
 //! Whom a call names at the callee: the number, the account, or the wrong line.
 
+use super::scene::assert_verdict;
 use crate::pbx::World;
-use crate::scene::{assert_verdict, fact, finding, steps};
+use crate::seen::{fact, finding, steps};
 use ringback::check::{Call, Outcome, Severity, Side, Verdict};
 use ringback::sim::User;
 

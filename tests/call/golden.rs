@@ -1,7 +1,7 @@
 //! What a person reads: outcomes and ladders. `UPDATE_GOLDEN=1 cargo test` rewrites them.
 
+use super::scene::{End, Scene, Script};
 use crate::pbx::World;
-use crate::scene::{End, Scene, Script};
 use crate::transfer::Three;
 use ringback::check::TransferKind;
 use ringback::report::ladder;

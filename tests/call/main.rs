@@ -8,6 +8,8 @@ mod one_end;
 mod pbx;
 mod refusals;
 mod scene;
+#[path = "../support/seen.rs"]
+mod seen;
 mod switch;
 mod transfer;
 mod two_ends;

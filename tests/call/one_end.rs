@@ -1,6 +1,7 @@
 //! One end ours: a call that is answered, and everything that is not as it should be about it.
 
 use crate::scene::*;
+use crate::seen::{fact, finding, metric, steps};
 use ringback::check::{Call, MetricValue, Verdict};
 use ringback::sim::Link;
 use std::time::Duration;
@@ -112,7 +113,7 @@ async fn nobody_there_is_not_the_same_as_nobody_answers() {
     assert_verdict(&outcome, Verdict::Fail);
     assert_eq!(steps(&outcome), "party-a:pass dial:fail answer:not-run audio-b-to-a:not-run hang-up:not-run");
     assert!(finding(&outcome, "no-answer").seen.contains("in 8.0 s"), "{outcome}");
-    assert!(!outcome.findings.iter().any(|f| f.code == "call-left"), "{outcome}");
+    assert!(outcome.finding("call-left").is_none(), "{outcome}");
     assert_eq!(fact(&outcome, "result"), "unreachable");
     scene.peer.close().await;
     let outcome = scene.check(scene.call()).await;
@@ -208,7 +209,7 @@ async fn stopping_cancels_what_rings_and_hangs_up_what_talks() {
         assert_verdict(&outcome, Verdict::Inconclusive);
         finding(&outcome, "stopped");
         assert!(sent(&outcome).iter().any(|method| method == wanted), "{wanted}: {outcome}");
-        assert!(!outcome.findings.iter().any(|f| f.code == "call-left"), "{outcome}");
+        assert!(outcome.finding("call-left").is_none(), "{outcome}");
         assert!(outcome.took < Duration::from_millis(after + 1_000), "{outcome}");
         tokio::time::sleep(Duration::from_secs(40)).await;
         assert_eq!(scene.peer.stats().servers, 0, "nothing is open at the peer");

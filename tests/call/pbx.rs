@@ -1,6 +1,7 @@
 //! Through the PBX of the embedded network: a healthy call, and each fault of calls by its id in the catalogue.
 
-use crate::scene::{PEER, assert_verdict, fact, finding, metric, probe, steps};
+use super::scene::{PEER, assert_verdict, probe};
+use crate::seen::{fact, finding, metric, steps};
 use ringback::check::{Account, Call, MetricValue, Outcome, Probe, Verdict};
 use ringback::message::Transport;
 use ringback::sim::{Device, Lab, Link, MemoryNetwork, User};

@@ -1,6 +1,7 @@
 //! Calls that are refused: which code says what, and to whom.
 
 use crate::scene::*;
+use crate::seen::{fact, finding, steps};
 use ringback::check::{Call, Outcome, Side, Verdict};
 use ringback::endpoint::agent::Rewrite;
 use ringback::message::Message;

@@ -1,6 +1,6 @@
 //! A caller of ours, and somebody at the other end who does what a test wants.
 
-use ringback::check::{Account, Call, Finding, MetricValue, Outcome, Probe, ProbeConfig, Step, Verdict};
+use ringback::check::{Account, Call, Outcome, Probe, ProbeConfig, Verdict};
 use ringback::endpoint::agent::{
     Agent, AgentConfig, Arrival, Arrivals, CallEventKind, CallHandle, Invitation, MediaSetup, Rewrite,
 };
@@ -181,27 +181,6 @@ async fn rest(call: &mut CallHandle, time: Duration) -> bool {
             Ok(Some(_)) => {}
         }
     }
-}
-
-pub(crate) fn finding<'a>(outcome: &'a Outcome, code: &str) -> &'a Finding {
-    let found = outcome.findings.iter().find(|f| f.code == code);
-    found.unwrap_or_else(|| panic!("no finding {code}:\n{outcome}"))
-}
-
-pub(crate) fn fact<'a>(outcome: &'a Outcome, name: &str) -> &'a str {
-    let found = outcome.facts.iter().find(|f| f.name == name);
-    &found.unwrap_or_else(|| panic!("no fact {name}:\n{outcome}")).value
-}
-
-pub(crate) fn metric(outcome: &Outcome, name: &str) -> MetricValue {
-    let found = outcome.metrics.iter().find(|m| m.name == name);
-    found.unwrap_or_else(|| panic!("no metric {name}:\n{outcome}")).value
-}
-
-/// The verdicts of the steps, in order, as `dial:pass answer:fail`.
-pub(crate) fn steps(outcome: &Outcome) -> String {
-    let step = |s: &Step| format!("{}:{}", s.name, s.verdict.as_str());
-    outcome.steps.iter().map(step).collect::<Vec<_>>().join(" ")
 }
 
 pub(crate) fn assert_verdict(outcome: &Outcome, verdict: Verdict) {

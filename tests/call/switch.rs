@@ -1,6 +1,6 @@
 //! A small switch between two of our parties: takes registrations, calls who registered, passes media on; with faults.
 
-use crate::scene::{PEER, probe};
+use super::scene::{PEER, probe};
 use ringback::check::{Account, Call, Outcome, Probe};
 use ringback::endpoint::agent::{
     Agent, AgentConfig, Arrival, Arrivals, CallEventKind, CallHandle, Invitation, MediaSetup, Rewrite,

@@ -1,6 +1,6 @@
 //! The check `Transfer` where the machine or the path is busy for a moment.
 
-use crate::scene::{PEER, probe};
+use super::scene::{PEER, probe};
 use ringback::check::{Probe, Side, Transfer, TransferKind, Verdict};
 use ringback::message::Transport;
 use ringback::sim::{Lab, Link, MemoryNetwork, User};

@@ -1,6 +1,7 @@
 //! Both ends ours: whose tone arrives where, and who hangs up.
 
-use crate::scene::{assert_verdict, fact, finding, metric, sent, steps};
+use super::scene::{assert_verdict, sent};
+use crate::seen::{fact, finding, metric, steps};
 use crate::switch::{Faults, Switch, between_with};
 use ringback::check::{MetricValue, Side, Verdict};
 use ringback::sim::Link;
@@ -66,7 +67,7 @@ async fn a_leg_that_stays_open_after_the_hang_up_is_told() {
     let outcome = between_with(Faults { keeps_other_leg: true, ..Faults::default() }).await;
     assert_verdict(&outcome, Verdict::Fail);
     assert!(finding(&outcome, "hang-up-not-delivered").seen.contains("no BYE came to bob"), "{outcome}");
-    assert!(!outcome.findings.iter().any(|f| f.code == "call-left"), "we hang up our end: {outcome}");
+    assert!(outcome.finding("call-left").is_none(), "we hang up our end: {outcome}");
 }
 
 #[tokio::test(start_paused = true)]
@@ -140,7 +141,7 @@ async fn stopping_in_the_middle_hangs_up_both_legs_and_unbinds() {
         let outcome = switch.check(switch.between()).await;
         assert_verdict(&outcome, Verdict::Inconclusive);
         assert_eq!(*switch.bindings.lock().unwrap(), None, "after {after} ms: {outcome}");
-        assert!(!outcome.findings.iter().any(|f| f.code == "call-left"), "{outcome}");
+        assert!(outcome.finding("call-left").is_none(), "{outcome}");
     }
 }
 
@@ -155,7 +156,7 @@ async fn a_hundred_calls_that_are_stopped_leave_nothing() {
     let call = || switch.check(switch.between());
     let outcomes = futures_util::future::join_all((0..100).map(|_| call())).await;
     for outcome in &outcomes {
-        assert!(!outcome.findings.iter().any(|f| f.code == "call-left"), "{outcome}");
+        assert!(outcome.finding("call-left").is_none(), "{outcome}");
     }
 }
 

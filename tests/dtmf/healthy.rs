@@ -1,6 +1,7 @@
 //! A platform without faults.
 
-use super::scene::{Scene, errors, received, result, step};
+use super::scene::{Scene, received, result};
+use crate::seen::{errors, step};
 use ringback::check::{DtmfMethod, Verdict};
 use ringback::media::stream::Timing;
 use ringback::report::json;

@@ -1,6 +1,7 @@
 //! Whatever happens, no call and no binding is left.
 
-use super::scene::{PBX, PROBE, Scene, errors, finding, ip};
+use super::scene::{PBX, PROBE, Scene, ip};
+use crate::seen::{errors, finding};
 use futures_util::StreamExt;
 use ringback::check::{Dtmf, DtmfMethod, Outcome, Pace, Severity, Side, Verdict};
 use ringback::message::Transport;

@@ -1,6 +1,7 @@
 //! Menus: given digits, do they ring whom they should?
 
-use super::scene::{Scene, errors, step};
+use super::scene::Scene;
+use crate::seen::{errors, step};
 use ringback::check::{Dtmf, DtmfMethod, MetricValue, Outcome, Verdict};
 use ringback::sim::Ivr;
 use std::time::Duration;

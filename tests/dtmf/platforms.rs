@@ -1,7 +1,8 @@
 //! Digits as real platforms and paths give them: late, under one timestamp, taken out, converted, not agreed on. Brought about on the wire.
 
+use super::scene::received;
 use crate::meddler::{Datagram, Meddle, Meddler, Media, Way};
-use crate::scene::{errors, finding, received, step};
+use crate::seen::{errors, finding, step};
 use ringback::check::{Dtmf, DtmfMethod, Outcome, Severity, Side, Verdict};
 use ringback::message::Transport;
 use ringback::sim::{Lab, User};

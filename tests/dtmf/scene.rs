@@ -1,6 +1,6 @@
 //! A PBX and a probe in one network in memory.
 
-use ringback::check::{Account, Check, Dtmf, DtmfMethod, DtmfResult, Finding, Outcome, Probe, Step};
+use ringback::check::{Account, Check, Dtmf, DtmfMethod, DtmfResult, Outcome, Probe};
 use ringback::message::Transport;
 use ringback::sim::{Lab, LabBuilder, MemoryNetwork, User};
 use std::net::IpAddr;
@@ -67,16 +67,6 @@ pub(crate) async fn check_with(fault: &str, digits: &str, method: impl Into<Opti
     scene.check(scene.between(digits, method)).await
 }
 
-pub(crate) fn finding<'a>(outcome: &'a Outcome, code: &str) -> &'a Finding {
-    let found = outcome.findings.iter().find(|f| f.code == code);
-    found.unwrap_or_else(|| panic!("no finding {code}:\n{outcome}"))
-}
-
-pub(crate) fn step<'a>(outcome: &'a Outcome, name: &str) -> &'a Step {
-    let found = outcome.steps.iter().find(|s| s.name == name);
-    found.unwrap_or_else(|| panic!("no step {name}:\n{outcome}"))
-}
-
 pub(crate) fn result<'a>(outcome: &'a Outcome, step: &str) -> &'a DtmfResult {
     let found = outcome.dtmf().iter().find(|result| result.step == step);
     found.unwrap_or_else(|| panic!("no digits of step {step}:\n{outcome}"))
@@ -86,10 +76,4 @@ pub(crate) fn result<'a>(outcome: &'a Outcome, step: &str) -> &'a DtmfResult {
 pub(crate) fn received<'a>(outcome: &'a Outcome, step: &str) -> &'a str {
     let judged = result(outcome, step).judged.as_ref();
     &judged.unwrap_or_else(|| panic!("{step} was not sent:\n{outcome}")).received
-}
-
-/// The codes of the findings that are errors.
-pub(crate) fn errors(outcome: &Outcome) -> Vec<&str> {
-    let error = |f: &&Finding| f.severity == ringback::check::Severity::Error;
-    outcome.findings.iter().filter(error).map(|f| &*f.code).collect()
 }

@@ -1,6 +1,7 @@
 //! Each fault of the catalogue that a check of forking meets: its verdict, the one error that names it, whose it is, and the words.
 
-use crate::scene::{MEMBERS, Scene, errors, finding, step};
+use super::scene::{MEMBERS, Scene};
+use crate::seen::{errors, finding, step};
 use ringback::check::{Account, Fork, ForkTrial, Outcome, SecondCall, Severity, Side, Verdict};
 use ringback::sim::{LabBuilder, User};
 use std::time::Duration;

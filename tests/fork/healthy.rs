@@ -1,6 +1,7 @@
 //! Where nothing is wrong: groups, several devices of one account, and what of it programs get to see.
 
-use crate::scene::{GROUP, MEMBERS, Scene, errors, fact, step};
+use super::scene::{GROUP, MEMBERS, Scene};
+use crate::seen::{errors, fact, step};
 use ringback::check::{Account, Fork, ForkTrial, MetricValue, Outcome, Pace, RingOrder, Verdict};
 use std::time::Duration;
 

@@ -11,3 +11,5 @@ mod platforms;
 #[path = "../support/golden.rs"]
 mod report;
 mod scene;
+#[path = "../support/seen.rs"]
+mod seen;

@@ -1,7 +1,8 @@
 //! What platforms do that the embedded PBX cannot: each finding of forking that no fault of the catalogue stands for, brought about on the wire.
 
+use super::scene::{MEMBERS, Scene};
 use crate::meddler::{Edit, Media, Sent, is_rtp, message};
-use crate::scene::{MEMBERS, Scene, errors, finding, step};
+use crate::seen::{errors, finding, step};
 use ringback::check::{Fork, ForkTrial, Outcome, Severity, Side, Verdict};
 use ringback::media::g711::Law;
 use ringback::media::party_tone::Party;

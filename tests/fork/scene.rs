@@ -1,7 +1,7 @@
 //! A PBX with a group of three, and a probe, in one network in memory.
 
 use crate::meddler::{Edit, Meddler};
-use ringback::check::{Account, Finding, Fork, Outcome, Probe, ProbeConfig, Severity, Step};
+use ringback::check::{Account, Fork, Outcome, Probe, ProbeConfig};
 use ringback::message::Transport;
 use ringback::sim::{Lab, LabBuilder, MemoryNetwork, User};
 use std::net::{IpAddr, SocketAddr};
@@ -79,26 +79,7 @@ impl Scene {
         for name in MEMBERS {
             assert!(self.lab.bindings(name).is_empty(), "a binding of {name} is left\n{outcome}");
         }
-        assert!(!outcome.findings.iter().any(|found| found.code == "call-left"), "{outcome}");
+        assert!(outcome.finding("call-left").is_none(), "{outcome}");
         outcome
     }
-}
-
-pub(crate) fn errors(outcome: &Outcome) -> Vec<&str> {
-    outcome.findings.iter().filter(|f| f.severity == Severity::Error).map(|f| &*f.code).collect()
-}
-
-pub(crate) fn finding<'a>(outcome: &'a Outcome, code: &str) -> &'a Finding {
-    let found = outcome.findings.iter().find(|finding| finding.code == code);
-    found.unwrap_or_else(|| panic!("no finding {code}\n{outcome}"))
-}
-
-pub(crate) fn step<'a>(outcome: &'a Outcome, name: &str) -> &'a Step {
-    let found = outcome.steps.iter().find(|step| step.name == name);
-    found.unwrap_or_else(|| panic!("no step {name}\n{outcome}"))
-}
-
-pub(crate) fn fact<'a>(outcome: &'a Outcome, name: &str) -> &'a str {
-    let found = outcome.facts.iter().find(|fact| fact.name == name);
-    &found.unwrap_or_else(|| panic!("no fact {name}\n{outcome}")).value
 }

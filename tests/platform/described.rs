@@ -31,7 +31,7 @@ fn at(ip: &'static str) -> impl Fn(&mut String) + Send + 'static {
 
 #[track_caller]
 fn code<'a>(outcome: &'a Outcome, code: &str) -> &'a ringback::check::Finding {
-    let found = outcome.findings.iter().find(|found| found.code == *code);
+    let found = outcome.finding(code);
     found.unwrap_or_else(|| panic!("no {code}\n{outcome}"))
 }
 

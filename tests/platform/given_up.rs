@@ -272,7 +272,7 @@ async fn ringing_that_is_not_passed_on_is_a_warning_for_each_question() {
 
 #[track_caller]
 fn result(outcome: &Outcome) -> &str {
-    outcome.facts.iter().find(|fact| fact.name == "result").map_or("", |fact| fact.value.as_str())
+    outcome.fact("result").unwrap_or_default()
 }
 
 #[tokio::test(start_paused = true)]

@@ -59,7 +59,7 @@ async fn a_provisional_answer_alone_is_told_as_that_for_every_request() {
                 does_not_pass(&outcome);
                 says(&outcome, &["provisional answer", "no final one", &format!("{status} {phrase}")]);
                 says_nothing_of(&outcome, LOST);
-                assert!(outcome.findings.iter().any(|found| found.code == "no-final-answer"), "{outcome}");
+                assert!(outcome.finding("no-final-answer").is_some(), "{outcome}");
             }
         }
     }

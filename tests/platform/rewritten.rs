@@ -34,7 +34,7 @@ fn to(text: &mut Text) {
 
 #[track_caller]
 fn told(outcome: &Outcome, words: &str) {
-    let found = outcome.findings.iter().find(|found| found.code == "answer-rewritten");
+    let found = outcome.finding("answer-rewritten");
     let found = found.unwrap_or_else(|| panic!("not told\n{outcome}"));
     assert!(found.severity == Severity::Warning && found.seen.contains(words), "{words:?}\n{outcome}");
     let same = outcome.findings.iter().filter(|other| other.seen == found.seen).count();

@@ -346,7 +346,7 @@ async fn a_refer_to_that_was_changed_and_obeyed_is_told_with_both_values() {
         });
         let outcome = platform.asked(blind()).await;
         says(&outcome, &["changed the Refer-To", "<sip:carol@pbx.example.com>", to]);
-        let found = outcome.findings.iter().find(|found| found.code == "refer-to-changed");
+        let found = outcome.finding("refer-to-changed");
         assert!(found.is_some_and(|found| found.severity == Severity::Warning), "{outcome}");
     }
 }

@@ -1,6 +1,7 @@
 //! Every algorithm and quality of protection that the registrar can ask for.
 
-use crate::scene::{ALL_PASS, Scene, fact, steps};
+use super::scene::{ALL_PASS, Scene};
+use crate::seen::{fact, steps};
 use ringback::auth::{Algorithm, Qop};
 use ringback::message::Transport::Udp;
 use ringback::sim::User;

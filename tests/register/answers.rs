@@ -1,7 +1,8 @@
 //! Answers that contradict others of the same registrar: what was refused or granted elsewhere in the check counts.
 
-use crate::scene::{assert_verdict, finding, step, steps};
+use super::scene::assert_verdict;
 use crate::scripted::{Registrar, Reply, Scripted, blamed, told};
+use crate::seen::{finding, step, steps};
 use ringback::check::{Lookup, Outcome, Register, Severity, Verdict};
 use ringback::message::Message;
 use ringback::message::Transport::Udp;

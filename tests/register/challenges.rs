@@ -1,7 +1,8 @@
 //! Challenges that cannot be answered are told as what they are (RFC 3261 sec. 22.4, RFC 7616, RFC 3310).
 
-use crate::scene::{ALL_PASS, steps};
+use super::scene::ALL_PASS;
 use crate::scripted::{CHALLENGE, Registrar, Scripted, blamed, told};
+use crate::seen::steps;
 use ringback::check::{Outcome, Verdict};
 use ringback::message::Transport::{Tcp, Udp};
 

@@ -1,7 +1,8 @@
 //! Beside a live device of somebody else nothing is bound unasked.
 
-use crate::scene::{ALL_PASS, finding, step, steps};
+use super::scene::ALL_PASS;
 use crate::scripted::{Registrar, Scripted, told};
+use crate::seen::{finding, step, steps};
 use ringback::check::{Outcome, Register, Severity, Verdict};
 use ringback::message::Message;
 use ringback::message::Transport::{self, Tcp, Udp};

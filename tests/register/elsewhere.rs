@@ -1,7 +1,8 @@
 //! Answers from another address than asked, removals that are dropped alone, Contacts that are rewritten beside our token.
 
-use crate::scene::{ALL_PASS, PROBE, REGISTRAR, assert_verdict, finding, ip, step, steps};
+use super::scene::{ALL_PASS, PROBE, REGISTRAR, assert_verdict, ip};
 use crate::scripted::{Registrar, Reply, Scripted, text, told};
+use crate::seen::{finding, step, steps};
 use ringback::check::{Account, Outcome, Probe, ProbeConfig, Reachable, Register, Severity, Side, Verdict};
 use ringback::message::Message;
 use ringback::message::Transport::{Tcp, Udp};
@@ -114,7 +115,7 @@ async fn a_removal_that_alone_is_dropped_is_the_peers_and_no_ban() {
         assert!(!told(&outcome).contains("fail2ban"), "{outcome}");
         let gone = step(&outcome, "gone").verdict;
         assert_eq!(gone == Verdict::Pass, carries_out, "{outcome}");
-        let left = outcome.findings.iter().any(|f| f.code == "binding-left");
+        let left = outcome.finding("binding-left").is_some();
         assert_eq!(left, !carries_out, "{outcome}");
     }
 }

@@ -1,6 +1,7 @@
 //! Each fault of the catalogue ends with the right verdict, and names what was seen.
 
-use crate::scene::{Scene, assert_verdict, check_with_fault, fact, finding, step, steps};
+use super::scene::{Scene, assert_verdict, check_with_fault};
+use crate::seen::{fact, finding, step, steps};
 use ringback::check::Verdict::{self, Fail, Inconclusive, Pass};
 use ringback::check::{Severity, Side};
 use ringback::message::Transport::{self, Tcp, Udp};

@@ -1,6 +1,7 @@
 //! Bad input on the wire: whatever comes, the check ends in bounded time with the right verdict, and others beside it do not notice.
 
-use crate::scene::{ALL_PASS, PROBE, REGISTRAR, Scene, assert_verdict, finding, ip, steps};
+use super::scene::{ALL_PASS, PROBE, REGISTRAR, Scene, assert_verdict, ip};
+use crate::seen::{finding, steps};
 use ringback::check::{Account, Outcome, Probe, ProbeConfig, Register, Verdict};
 use ringback::message::{Builder, Message, Transport};
 use ringback::sim::{MemoryHost, MemoryNetwork, User};
@@ -115,7 +116,7 @@ async fn an_answer_from_another_address_is_taken_and_told() {
     let outcome = check_against(|request| vec![(1, bytes(ok(request)))]).await;
     let told = finding(&outcome, "answer-from-elsewhere");
     assert!(told.seen.contains("203.0.113.2") && told.seen.contains(REGISTRAR), "{outcome}");
-    assert_eq!(crate::scene::step(&outcome, "bind").verdict, Verdict::Pass, "{outcome}");
+    assert_eq!(crate::seen::step(&outcome, "bind").verdict, Verdict::Pass, "{outcome}");
 }
 
 #[tokio::test(start_paused = true)]

@@ -1,6 +1,6 @@
 //! Golden ladders: who said what, in order. `UPDATE_GOLDEN=1 cargo test` rewrites them.
 
-use crate::scene::{Scene, check_with_fault};
+use super::scene::{Scene, check_with_fault};
 use ringback::check::Outcome;
 use ringback::message::Transport::{Tcp, Udp};
 use ringback::report::ladder;

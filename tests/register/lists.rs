@@ -1,7 +1,8 @@
 //! One bad value does not lose its neighbours; what cannot be read is quoted, never absent.
 
-use crate::scene::{ALL_PASS, finding, step, steps};
+use super::scene::ALL_PASS;
 use crate::scripted::{Registrar, Scripted, blamed, told};
+use crate::seen::{finding, step, steps};
 use ringback::check::{Outcome, Register, Verdict};
 use ringback::message::Message;
 use ringback::message::Transport::{Tcp, Udp};

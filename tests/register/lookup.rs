@@ -1,7 +1,7 @@
 //! Is somebody registered? A question of its own, answered by what the registrar lists.
 
-use crate::scene::finding;
 use crate::scripted::{Registrar, Scripted};
+use crate::seen::finding;
 use ringback::check::{Bound, Lookup, Outcome, Register, Side, Verdict};
 use ringback::message::Message;
 use ringback::message::Transport::Udp;

@@ -22,6 +22,8 @@ mod rewritten;
 mod scene;
 mod scripted;
 mod secrets;
+#[path = "../support/seen.rs"]
+mod seen;
 mod shared;
 mod sizes;
 mod strays;

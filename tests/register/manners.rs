@@ -1,6 +1,7 @@
 //! Do no harm: bindings of others stay, interruptions clean up, pauses are kept, bans are noticed.
 
-use crate::scene::{ALL_PASS, Scene, assert_verdict, count, fact, finding, steps};
+use super::scene::{ALL_PASS, Scene, assert_verdict, count};
+use crate::seen::{fact, finding, steps};
 use futures_util::StreamExt;
 use ringback::check::{Outcome, Pace, Verdict};
 use ringback::message::Transport::{Tcp, Udp};

@@ -1,6 +1,7 @@
 //! Loss, delay, duplicates, disorder and IPv6.
 
-use crate::scene::{ALL_PASS, Scene, assert_verdict, finding, ip, steps};
+use super::scene::{ALL_PASS, Scene, assert_verdict, ip};
+use crate::seen::{finding, steps};
 use ringback::check::{Probe, ProbeConfig, Reachable, Register, Verdict};
 use ringback::message::Transport::{Tcp, Udp};
 use ringback::sim::{Lab, Link, MemoryNetwork, User};
@@ -81,7 +82,7 @@ async fn options_finds_out_who_is_alive() {
         let uri = scene.lab.uri(transport).unwrap();
         let outcome = scene.check(Reachable::new(&uri).unwrap()).await;
         assert_verdict(&outcome, Verdict::Pass);
-        assert!(crate::scene::fact(&outcome, "status").starts_with("200"), "{outcome}");
+        assert!(crate::seen::fact(&outcome, "status").starts_with("200"), "{outcome}");
     }
     let nobody =
         scene.check(Reachable::new("sip:203.0.113.77").unwrap().timeout(Duration::from_secs(5))).await;

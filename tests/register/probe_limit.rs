@@ -1,6 +1,7 @@
 //! The probe's own ceiling is told apart from the peer's silence.
 
-use crate::scene::{Scene, assert_verdict, finding};
+use super::scene::{Scene, assert_verdict};
+use crate::seen::finding;
 use ringback::check::{Outcome, Reachable, Side, Verdict};
 use ringback::sim::User;
 use std::time::Duration;

@@ -1,7 +1,7 @@
 //! What a refusal says is told with it, and judged by what was accepted before.
 
-use crate::scene::{finding, step};
 use crate::scripted::{Registrar, Reply, Scripted, blamed, told};
+use crate::seen::{finding, step};
 use ringback::check::{Outcome, Register, Side, Verdict};
 use ringback::message::Message;
 use ringback::message::Transport::{Tcp, Udp};
@@ -199,7 +199,7 @@ async fn a_refresh_that_is_challenged_and_refused_says_that_it_had_worked() {
 async fn a_refused_removal_is_told_by_what_is_left() {
     let gone = refused(When::Removal, 404, "Not Found", &[]).await;
     assert!(step(&gone, "gone").detail.contains("gone"), "{gone}");
-    assert!(!gone.findings.iter().any(|f| f.code == "binding-left"), "{gone}");
+    assert!(gone.finding("binding-left").is_none(), "{gone}");
     let scene = Scripted::new(Registrar::default(), |r, q| match expires(q) {
         Some(0) if !r.is_unanswered(q) => r.answer(q, 403, "Forbidden", &[]),
         _ => r.healthy(q),
@@ -276,7 +276,7 @@ async fn what_our_own_end_meets_after_the_time_is_over_is_no_fault_of_the_platfo
     finding(&unknown, "time-limit");
     assert_eq!(step(&unknown, "remove").detail, "404 Refused to the removal: nothing was bound");
     for code in ["removal-refused", "binding-left"] {
-        assert!(!unknown.findings.iter().any(|finding| finding.code == code), "{unknown}");
+        assert!(unknown.finding(code).is_none(), "{unknown}");
     }
     // It may be there, and its removal is refused: said, and blamed on nobody.
     let refused = cut_at_the_bind(403, true).await;
@@ -308,5 +308,5 @@ async fn a_binding_that_was_only_challenged_is_not_claimed_to_stay() {
     };
     assert_eq!(outcome.verdict, Verdict::Fail, "{outcome}");
     assert_eq!(removals(), 0, "a binding that was refused is not removed: {outcome}");
-    assert!(!outcome.findings.iter().any(|finding| finding.code == "binding-left"), "{outcome}");
+    assert!(outcome.finding("binding-left").is_none(), "{outcome}");
 }

@@ -1,7 +1,8 @@
 //! Answers that are found by their branch and give back other headers than were sent: taken, shown, and told.
 
-use crate::scene::{assert_verdict, finding};
+use super::scene::assert_verdict;
 use crate::scripted::{Registrar, Scripted, told};
+use crate::seen::finding;
 use ringback::check::{Lookup, Outcome, Severity, Verdict};
 use ringback::message::Message;
 use ringback::message::Transport::{Tcp, Udp};

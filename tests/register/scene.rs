@@ -1,6 +1,6 @@
 //! A registrar and a probe in one network in memory.
 
-use ringback::check::{Check, Finding, Outcome, Probe, ProbeConfig, Register, Step, Verdict};
+use ringback::check::{Check, Outcome, Probe, ProbeConfig, Register, Verdict};
 use ringback::message::Transport;
 use ringback::sim::{Lab, MemoryHost, MemoryNetwork, Nat, User};
 use std::net::{IpAddr, SocketAddr};
@@ -73,33 +73,12 @@ pub(crate) async fn check_with_fault(fault: &str, transport: Transport) -> Outco
     outcome
 }
 
-pub(crate) fn finding<'a>(outcome: &'a Outcome, code: &str) -> &'a Finding {
-    let found = outcome.findings.iter().find(|f| f.code == code);
-    found.unwrap_or_else(|| panic!("no finding {code}:\n{outcome}"))
-}
-
-pub(crate) fn step<'a>(outcome: &'a Outcome, name: &str) -> &'a Step {
-    let found = outcome.steps.iter().find(|s| s.name == name);
-    found.unwrap_or_else(|| panic!("no step {name}:\n{outcome}"))
-}
-
-pub(crate) fn fact<'a>(outcome: &'a Outcome, name: &str) -> &'a str {
-    let found = outcome.facts.iter().find(|f| f.name == name);
-    &found.unwrap_or_else(|| panic!("no fact {name}:\n{outcome}")).value
-}
-
 pub(crate) fn count(outcome: &Outcome, name: &str) -> u64 {
     let found = outcome.metrics.iter().find(|m| m.name == name);
     match found.unwrap_or_else(|| panic!("no metric {name}:\n{outcome}")).value {
         ringback::check::MetricValue::Count(number) => number,
         other => panic!("{name} is no count: {other}"),
     }
-}
-
-/// The verdicts of the steps, in order, as `query:pass bind:fail`.
-pub(crate) fn steps(outcome: &Outcome) -> String {
-    let step = |s: &Step| format!("{}:{}", s.name, s.verdict.as_str());
-    outcome.steps.iter().map(step).collect::<Vec<_>>().join(" ")
 }
 
 pub(crate) const ALL_PASS: &str =

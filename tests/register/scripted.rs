@@ -1,6 +1,6 @@
 //! A registrar that is a script: healthy, but for what a test changes in its answers.
 
-use crate::scene::{PROBE, REGISTRAR, ip};
+use super::scene::{PROBE, REGISTRAR, ip};
 use ringback::check::{Account, Check, Outcome, Probe, ProbeConfig, Reachable, Register};
 use ringback::message::{Builder, Message, StreamDecoder, StreamItem, Transport};
 use ringback::sim::MemoryNetwork;

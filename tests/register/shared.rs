@@ -1,6 +1,6 @@
 //! Connections that several checks share: how many share one, and what a broken one costs.
 
-use crate::scene::finding;
+use crate::seen::finding;
 use futures_util::StreamExt;
 use ringback::check::{Account, Check, Outcome, Pace, Probe, ProbeConfig, Reachable, Register, Verdict};
 use std::collections::BTreeSet;

@@ -1,7 +1,8 @@
 //! What the path drops for its size is named with the size; our own limits are named as ours.
 
-use crate::scene::{ALL_PASS, finding, steps};
+use super::scene::ALL_PASS;
 use crate::scripted::{Registrar, Reply, Scripted, blamed, told};
+use crate::seen::{finding, steps};
 use ringback::check::{Register, Verdict};
 use ringback::message::Transport::{Tcp, Udp};
 

@@ -1,7 +1,8 @@
 //! What came and could not be used is told, and is no silence.
 
-use crate::scene::{assert_verdict, steps};
+use super::scene::assert_verdict;
 use crate::scripted::{Registrar, Reply, Scripted, blamed, told};
+use crate::seen::steps;
 use ringback::check::{Outcome, Verdict};
 use ringback::message::Message;
 use ringback::message::Transport::{self, Tcp, Udp};

@@ -1,7 +1,8 @@
 //! Connections: where a message ends, and when the far side hangs up. Whoever has spoken SIP there is no other service.
 
-use crate::scene::{ALL_PASS, assert_verdict, finding, steps};
+use super::scene::{ALL_PASS, assert_verdict};
 use crate::scripted::{Registrar, Reply, Scripted, blamed, told};
+use crate::seen::{finding, steps};
 use ringback::check::{Outcome, Verdict};
 use ringback::message::Message;
 use ringback::message::Transport::Tcp;

@@ -1,6 +1,7 @@
 //! Each fault of the PBX gets its verdict and its name.
 
-use crate::scene::{KINDS, codes, with_fault};
+use crate::scene::{KINDS, with_fault};
+use crate::seen::errors;
 use ringback::check::TransferKind::{self, Attended, Blind};
 use ringback::check::{Severity, Side, TransferTarget, Verdict};
 
@@ -41,14 +42,14 @@ async fn each_fault_gets_its_verdict_and_its_name() {
     for (fault, kind, verdict, code, words) in CASES {
         let outcome = with_fault(fault, *kind, TransferTarget::Answers).await;
         assert_eq!(outcome.verdict, *verdict, "{fault} {kind}\n{outcome}");
-        let errors = if *verdict == Verdict::Fail { vec![*code] } else { vec![] };
-        assert_eq!(codes(&outcome), errors, "{fault} {kind}\n{outcome}");
+        let wanted = if *verdict == Verdict::Fail { vec![*code] } else { vec![] };
+        assert_eq!(errors(&outcome), wanted, "{fault} {kind}\n{outcome}");
         let others = outcome.findings.iter().filter(|finding| finding.code != *code);
         assert_eq!(others.filter(|finding| finding.severity > Severity::Info).count(), 0, "{outcome}");
         if code.is_empty() {
             continue;
         }
-        let found = outcome.findings.iter().find(|finding| finding.code == *code);
+        let found = outcome.finding(code);
         let found = found.unwrap_or_else(|| panic!("{fault} {kind}: no {code}\n{outcome}"));
         assert!(found.seen.contains(words), "{fault} {kind}: {}\n{outcome}", found.seen);
         assert_eq!(found.side, Side::Peer, "{outcome}");
@@ -58,7 +59,7 @@ async fn each_fault_gets_its_verdict_and_its_name() {
 #[tokio::test(start_paused = true)]
 async fn a_notify_of_200_while_the_target_refused_is_told_as_untrue() {
     let outcome = with_fault("X15", Blind, TransferTarget::Refuses(486)).await;
-    assert_eq!((outcome.verdict, codes(&outcome)), (Verdict::Fail, vec!["notify-untrue"]), "{outcome}");
+    assert_eq!((outcome.verdict, errors(&outcome)), (Verdict::Fail, vec!["notify-untrue"]), "{outcome}");
     assert!(outcome.summary.contains("alice was told 200, and bob does not talk to carol"), "{outcome}");
 }
 

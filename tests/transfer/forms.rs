@@ -1,6 +1,7 @@
 //! What comes of the manners of phones: other names of the target, Replaces of a call that rings, haste; and faults that look alike.
 
-use crate::scene::{Scene, USERS, codes};
+use crate::scene::{Scene, USERS};
+use crate::seen::errors;
 use ringback::Error;
 use ringback::check::TransferKind::{self, Attended, Blind, SemiAttended};
 use ringback::check::{
@@ -105,11 +106,11 @@ async fn faults_that_look_alike_are_told_apart_by_name_and_words() {
         let faults: Vec<&str> = [*fault].into_iter().filter(|fault| !fault.is_empty()).collect();
         let outcome = transfer(&faults, *relay, *kind, set).await;
         let told = format!("{fault} relay {relay} {kind}\n{outcome}");
-        let errors: Vec<&str> = expected.iter().map(|(code, _)| *code).collect();
-        assert_eq!(codes(&outcome), errors, "{told}");
+        let wanted: Vec<&str> = expected.iter().map(|(code, _)| *code).collect();
+        assert_eq!(errors(&outcome), wanted, "{told}");
         assert_eq!(outcome.verdict, if expected.is_some() { Verdict::Fail } else { Verdict::Pass }, "{told}");
         if let Some((code, words)) = expected {
-            let found = outcome.findings.iter().find(|finding| finding.code == *code).unwrap();
+            let found = outcome.finding(code).unwrap();
             assert!(found.seen.contains(words) && found.side == Side::Peer, "{told}");
             assert!(!found.advice.is_empty());
         }
@@ -125,13 +126,13 @@ async fn a_refer_that_came_too_early_is_sent_again_and_only_that_is_told() {
                 if by_callee { check.by_callee() } else { check }
             };
             let outcome = transfer(&["X17"], false, kind, set).await;
-            assert_eq!((outcome.verdict, codes(&outcome)), (Verdict::Pass, vec![]), "{kind}\n{outcome}");
-            let early = outcome.findings.iter().find(|finding| finding.code == "refer-too-early");
+            assert_eq!((outcome.verdict, errors(&outcome)), (Verdict::Pass, vec![]), "{kind}\n{outcome}");
+            let early = outcome.finding("refer-too-early");
             let early = early.unwrap_or_else(|| panic!("{kind} {by_callee}\n{outcome}"));
             assert!(early.seen.starts_with("the first REFER got 491 Request Pending"), "{outcome}");
             assert_eq!((early.severity, early.side), (Severity::Warning, Side::Peer));
             // RFC 3261 sec. 14.1: who made the Call-ID waits for 2.1 to 4 s.
-            let refer = outcome.steps.iter().find(|step| step.name == "refer").unwrap().took.as_secs_f32();
+            let refer = outcome.step("refer").unwrap().took.as_secs_f32();
             let range = if by_callee { 1.0..=2.1 } else { 2.1..=4.1 };
             assert!(range.contains(&refer), "{by_callee}: {refer}\n{outcome}");
             // The time of the transfer begins with the REFER that was taken.

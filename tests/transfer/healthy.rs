@@ -1,6 +1,7 @@
 //! Who hears whom where all is well, and where the target refuses.
 
-use crate::scene::{KINDS, Scene, USERS, codes};
+use crate::scene::{KINDS, Scene, USERS};
+use crate::seen::errors;
 use ringback::check::{Account, Outcome, Pace, Transfer, TransferKind, TransferTarget, Verdict};
 
 #[tokio::test(start_paused = true)]
@@ -26,7 +27,7 @@ async fn a_target_that_refuses_leaves_the_transferee_with_the_transferor() {
     for kind in [TransferKind::Blind, TransferKind::SemiAttended] {
         let scene = Scene::new(&USERS, &[], |lab| lab).await;
         let outcome = scene.check(scene.transfer(kind).target(TransferTarget::Refuses(486))).await;
-        assert_eq!((outcome.verdict, codes(&outcome)), (Verdict::Pass, vec![]), "{kind}\n{outcome}");
+        assert_eq!((outcome.verdict, errors(&outcome)), (Verdict::Pass, vec![]), "{kind}\n{outcome}");
         assert_eq!(outcome.transfer().unwrap().transferee, "is back with alice", "{kind}\n{outcome}");
     }
 }
@@ -58,7 +59,7 @@ async fn the_caller_is_registered_too_and_dials_a_number_where_that_is_asked_for
     let check = scene.transfer(TransferKind::Blind).register_caller(true).dial("202").unwrap();
     let outcome = scene.check(check).await;
     assert_eq!(outcome.verdict, Verdict::Pass, "{outcome}");
-    let first = outcome.steps.iter().find(|step| step.name == "party-a").unwrap();
+    let first = outcome.step("party-a").unwrap();
     assert!(first.detail.starts_with("registered at"), "{outcome}");
     assert!(scene.lab.bindings("alice").is_empty(), "{outcome}");
     let dialled = ringback::report::ladder(&outcome.transcript);

@@ -1,7 +1,8 @@
 //! Who the parties are told that they talk to, before and after.
 
 use crate::forms::transfer;
-use crate::scene::{KINDS, codes};
+use crate::scene::KINDS;
+use crate::seen::errors;
 use ringback::check::TransferKind::{self, Attended, Blind, SemiAttended};
 use ringback::check::{Outcome, Sees, Severity, Side, Transfer, Verdict};
 
@@ -59,7 +60,7 @@ async fn a_caller_that_is_lost_in_the_transfer_is_a_warning_with_what_was_shown_
         let outcome = transfer(&[fault], false, *kind, |check| check).await;
         let told = format!("{fault} {kind}\n{outcome}");
         // The two hear each other: it is a transfer, with a wrong name on a screen (S3).
-        assert_eq!((outcome.verdict, codes(&outcome)), (Verdict::Pass, vec![]), "{told}");
+        assert_eq!((outcome.verdict, errors(&outcome)), (Verdict::Pass, vec![]), "{told}");
         let lost: Vec<_> = outcome.findings.iter().filter(|f| f.severity == Severity::Warning).collect();
         assert_eq!(lost.len(), 1, "{told}");
         assert_eq!((&*lost[0].code, lost[0].side), ("caller-identity-lost", Side::Peer), "{told}");

@@ -1,6 +1,7 @@
 //! Transfers by keys instead of REFER: the same proof, no NOTIFY, and what it is called when the keys do nothing.
 
-use crate::scene::{Scene, USERS, codes};
+use crate::scene::{Scene, USERS};
+use crate::seen::errors;
 use ringback::check::TransferKind::{self, Attended, Blind, SemiAttended};
 use ringback::check::{DtmfMethod, FeatureCode, Outcome, Side, Transfer, TransferTarget, Verdict};
 use ringback::sim::LabBuilder;
@@ -68,13 +69,13 @@ async fn a_consultation_is_heard_and_ends_with_a_code_where_there_is_one() {
     let scene = scene(&[]).await;
     let outcome = check(&scene, Attended, code(Attended).complete_by("*3").unwrap()).await;
     assert_eq!(outcome.verdict, Verdict::Pass, "{outcome}");
-    let detail = |name: &str| outcome.steps.iter().find(|step| step.name == name).unwrap().detail.clone();
+    let detail = |name: &str| outcome.step(name).unwrap().detail.clone();
     assert_eq!(detail("consult"), "alice talks to carol; bob hears a sound of the PBX");
     assert_eq!(detail("complete"), "code pressed");
     let scene = self::scene(&[]).await;
     let outcome = check(&scene, Attended, code(Attended).complete_by("*9").unwrap()).await;
     assert_eq!(
-        (outcome.verdict, codes(&outcome)),
+        (outcome.verdict, errors(&outcome)),
         (Verdict::Fail, vec!["completing-code-ignored"]),
         "{outcome}"
     );
@@ -107,7 +108,7 @@ async fn each_fault_gets_its_verdict_and_its_name_by_keys_too() {
         let scene = scene(&[fault]).await;
         let outcome = check(&scene, *kind, code(*kind).method(*method)).await;
         assert_eq!(
-            (outcome.verdict, codes(&outcome)),
+            (outcome.verdict, errors(&outcome)),
             (Verdict::Fail, vec![*name]),
             "{fault} {kind} {method}\n{outcome}"
         );
@@ -132,17 +133,17 @@ async fn x23_of_the_other_way_is_no_hindrance() {
 async fn a_number_that_nobody_has_is_told_apart_from_a_code_that_nobody_takes() {
     let scene = scene(&[]).await;
     let unknown = check(&scene, Blind, FeatureCode::default().number("999").unwrap()).await;
-    assert_eq!(codes(&unknown), ["number-unknown"], "{unknown}");
+    assert_eq!(errors(&unknown), ["number-unknown"], "{unknown}");
     assert!(unknown.findings[0].seen.contains("did not call carol at 999"), "{unknown}");
     let scene = self::scene(&[]).await;
     let other_code = check(&scene, Blind, FeatureCode::new("#1").unwrap().number("203").unwrap()).await;
-    assert_eq!(codes(&other_code), ["feature-code-ignored"], "{other_code}");
+    assert_eq!(errors(&other_code), ["feature-code-ignored"], "{other_code}");
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_target_that_refuses_or_never_answers_is_told_with_the_fate_of_the_transferee() {
     let waits = "is in a call in which a tone of the platform is heard while carol rings (ringback)";
-    for (kind, target, verdict, errors, fate) in [
+    for (kind, target, verdict, wanted, fate) in [
         (Blind, TransferTarget::Refuses(486), Verdict::Pass, vec![], "is back with alice"),
         (Attended, TransferTarget::Refuses(486), Verdict::Pass, vec![], "is back with alice"),
         (Blind, TransferTarget::Rings, Verdict::Pass, vec![], "is back with alice"),
@@ -151,7 +152,7 @@ async fn a_target_that_refuses_or_never_answers_is_told_with_the_fate_of_the_tra
         let scene = scene(&[]).await;
         let check = scene.transfer(kind).target(target).by_keys(code(kind)).unwrap();
         let outcome = scene.check(check).await;
-        assert_eq!((outcome.verdict, codes(&outcome)), (verdict, errors), "{kind} {target:?}\n{outcome}");
+        assert_eq!((outcome.verdict, errors(&outcome)), (verdict, wanted), "{kind} {target:?}\n{outcome}");
         assert_eq!(outcome.transfer().unwrap().transferee, fate, "{kind}\n{outcome}");
     }
 }
@@ -181,7 +182,7 @@ async fn the_verdict_is_the_same_by_refer_relayed_by_refer_carried_out_and_by_ke
     ] {
         for outcome in by_each_way(faults, kind, target).await {
             assert_eq!(
-                (outcome.verdict, codes(&outcome).first().copied()),
+                (outcome.verdict, errors(&outcome).first().copied()),
                 (verdict, named),
                 "{kind} {faults:?}\n{outcome}"
             );

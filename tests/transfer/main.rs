@@ -9,5 +9,7 @@ mod keys;
 mod parking;
 mod refusals;
 mod scene;
+#[path = "../support/seen.rs"]
+mod seen;
 mod stopped;
 mod timing;

@@ -1,6 +1,7 @@
 //! Transfers to a park orbit: who waits there, who fetches whom, and what it is called when the call is lost.
 
-use crate::scene::{Scene, USERS, codes};
+use crate::scene::{Scene, USERS};
+use crate::seen::errors;
 use ringback::check::{FeatureCode, Outcome, Severity, Transfer, TransferKind, Verdict};
 use ringback::sim::LabBuilder;
 
@@ -13,7 +14,7 @@ fn at(scene: &Scene, place: &str) -> Transfer {
 }
 
 fn detail(outcome: &Outcome, step: &str) -> String {
-    outcome.steps.iter().find(|found| found.name == step).unwrap().detail.clone()
+    outcome.step(step).unwrap().detail.clone()
 }
 
 #[tokio::test(start_paused = true)]
@@ -64,7 +65,7 @@ async fn x05_a_call_that_is_lost_on_its_way_to_the_park_is_named() {
         }
         let outcome = scene.check(check).await;
         assert_eq!(
-            (outcome.verdict, codes(&outcome)),
+            (outcome.verdict, errors(&outcome)),
             (Verdict::Fail, vec!["parked-call-lost"]),
             "{outcome}"
         );
@@ -87,7 +88,7 @@ async fn x05_is_told_apart_from_a_place_that_is_not_there_and_from_refer_refused
         let scene = scene(fault, |lab| lab).await;
         let outcome = scene.check(at(&scene, place)).await;
         assert_eq!(outcome.verdict, Verdict::Fail, "{outcome}");
-        assert_eq!(codes(&outcome).first(), Some(&named), "{outcome}");
+        assert_eq!(errors(&outcome).first(), Some(&named), "{outcome}");
         let found = outcome.findings.iter().find(|finding| finding.severity == Severity::Error).unwrap();
         assert!(found.seen.contains(words), "{outcome}");
         assert_eq!(outcome.transfer().unwrap().transferee, "is back with alice", "{outcome}");
@@ -95,5 +96,5 @@ async fn x05_is_told_apart_from_a_place_that_is_not_there_and_from_refer_refused
     // By a code that nobody takes.
     let scene = scene(&["X23"], |lab| lab).await;
     let outcome = scene.check(at(&scene, "701").by_keys(FeatureCode::default()).unwrap()).await;
-    assert_eq!(codes(&outcome), ["feature-code-ignored"], "{outcome}");
+    assert_eq!(errors(&outcome), ["feature-code-ignored"], "{outcome}");
 }

@@ -1,13 +1,13 @@
 //! Targets that are busy, refuse, do not answer or are not there: where is the transferee then, and what is the transferor told?
 
 use crate::forms::transfer;
-use crate::scene::codes;
+use crate::seen::errors;
 use ringback::check::TransferKind::{Attended, Blind, SemiAttended};
 use ringback::check::{Outcome, ReferTo, Transfer, TransferTarget, Verdict};
 use std::time::Duration;
 
 fn status(outcome: &Outcome, step: &str) -> Verdict {
-    outcome.steps.iter().find(|s| s.name == step).unwrap_or_else(|| panic!("no {step}\n{outcome}")).verdict
+    outcome.step(step).unwrap_or_else(|| panic!("no {step}\n{outcome}")).verdict
 }
 
 /// What the target does, and what the transferor is told at last where the PBX calls for it, and where the other phone does: that
@@ -32,7 +32,7 @@ async fn a_target_that_does_not_take_the_call_leaves_the_transferee_with_the_tra
                     };
                     let outcome = transfer(&[], relay, kind, set).await;
                     let told = format!("{target:?} {kind} relay {relay} by_callee {by_callee}\n{outcome}");
-                    assert_eq!((outcome.verdict, codes(&outcome)), (Verdict::Pass, vec![]), "{told}");
+                    assert_eq!((outcome.verdict, errors(&outcome)), (Verdict::Pass, vec![]), "{told}");
                     let (transferor, transferee) =
                         if by_callee { ("bob", "alice") } else { ("alice", "bob") };
                     let result = outcome.transfer().unwrap();
@@ -64,7 +64,7 @@ async fn a_platform_that_gives_up_by_itself_says_so_in_the_notify() {
         })
         .await;
         let outcome = scene.check(scene.transfer(Blind).target(TransferTarget::Rings)).await;
-        assert_eq!((outcome.verdict, codes(&outcome)), (Verdict::Pass, vec![]), "relay {relay}\n{outcome}");
+        assert_eq!((outcome.verdict, errors(&outcome)), (Verdict::Pass, vec![]), "relay {relay}\n{outcome}");
         assert!(outcome.summary.contains(told), "relay {relay}\n{outcome}");
         assert!(outcome.summary.contains("bob is back with alice"), "{outcome}");
     }
@@ -86,7 +86,7 @@ async fn a_target_that_the_transferor_asks_and_that_does_not_answer_means_that_n
                 };
                 let outcome = transfer(&[], relay, Attended, set).await;
                 let told = format!("{target:?} relay {relay} by_callee {by_callee}\n{outcome}");
-                assert_eq!((outcome.verdict, codes(&outcome)), (Verdict::Pass, vec![]), "{told}");
+                assert_eq!((outcome.verdict, errors(&outcome)), (Verdict::Pass, vec![]), "{told}");
                 let (transferor, transferee) = if by_callee { ("bob", "alice") } else { ("alice", "bob") };
                 assert!(outcome.summary.contains(&words.replace("TRANSFEROR", transferor)), "{told}");
                 assert!(
@@ -107,7 +107,7 @@ async fn a_platform_that_joins_two_calls_itself_asks_no_target_that_could_refuse
         let set = |check: Transfer| check.target(TransferTarget::Refuses(486));
         let outcome = transfer(&[], relay, Attended, set).await;
         // What was asked was not tried.
-        let is = (outcome.verdict, codes(&outcome));
+        let is = (outcome.verdict, errors(&outcome));
         assert_eq!(is, (Verdict::Inconclusive, vec!["target-not-asked"]), "{outcome}");
         assert!(outcome.summary.contains("so carol could not refuse"), "{outcome}");
         assert!(outcome.to_string().contains("use --asked"), "{outcome}");
@@ -122,7 +122,11 @@ async fn a_target_that_is_not_known_is_named_as_the_refer_named_it() {
             let set = |check: Transfer| if by_callee { unknown(check).by_callee() } else { unknown(check) };
             let outcome = transfer(&[], relay, Blind, set).await;
             let told = format!("relay {relay} by_callee {by_callee}\n{outcome}");
-            assert_eq!((outcome.verdict, codes(&outcome)), (Verdict::Fail, vec!["target-unknown"]), "{told}");
+            assert_eq!(
+                (outcome.verdict, errors(&outcome)),
+                (Verdict::Fail, vec!["target-unknown"]),
+                "{told}"
+            );
             assert!(outcome.summary.starts_with("sip:999@lab.example is not known"), "{told}");
             assert!(
                 outcome.summary.contains("was told 404; ") && outcome.summary.contains(" is back with "),
@@ -145,7 +149,7 @@ async fn a_call_that_rings_and_is_refused_after_it_was_taken_over_comes_back_too
     for (target, last) in [(TransferTarget::Refuses(486), 486), (TransferTarget::Refuses(603), 603)] {
         let outcome =
             transfer(&[], false, SemiAttended, |check| check.early_replaces().unwrap().target(target)).await;
-        assert_eq!((outcome.verdict, codes(&outcome)), (Verdict::Pass, vec![]), "{outcome}");
+        assert_eq!((outcome.verdict, errors(&outcome)), (Verdict::Pass, vec![]), "{outcome}");
         let result = outcome.transfer().unwrap();
         assert_eq!((result.notified.last(), result.transferee.as_str()), (Some(&last), "is back with alice"));
     }
@@ -155,7 +159,7 @@ async fn a_call_that_rings_and_is_refused_after_it_was_taken_over_comes_back_too
 async fn who_has_hung_up_early_has_nobody_come_back() {
     let set = |check: Transfer| check.hang_up_early().unwrap().target(TransferTarget::Refuses(486));
     let outcome = transfer(&[], false, Blind, set).await;
-    assert_eq!((outcome.verdict, codes(&outcome)), (Verdict::Fail, vec!["transferee-dropped"]), "{outcome}");
+    assert_eq!((outcome.verdict, errors(&outcome)), (Verdict::Fail, vec!["transferee-dropped"]), "{outcome}");
     assert!(
         outcome.summary.contains("alice was told 486; bob was cut off: alice had hung up already"),
         "{outcome}"

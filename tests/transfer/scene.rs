@@ -1,6 +1,6 @@
 //! A PBX, three users and a probe in one network in memory.
 
-use ringback::check::{Account, Outcome, Probe, Severity, Transfer, TransferKind, TransferTarget};
+use ringback::check::{Account, Outcome, Probe, Transfer, TransferKind, TransferTarget};
 use ringback::message::Transport;
 use ringback::sim::{Lab, LabBuilder, MemoryNetwork, User};
 
@@ -48,11 +48,6 @@ impl Scene {
 pub(crate) const KINDS: [TransferKind; 3] =
     [TransferKind::Blind, TransferKind::Attended, TransferKind::SemiAttended];
 pub(crate) const USERS: [&str; 3] = ["alice", "bob", "carol"];
-
-/// The codes of the errors.
-pub(crate) fn codes(outcome: &Outcome) -> Vec<&str> {
-    outcome.findings.iter().filter(|f| f.severity == Severity::Error).map(|f| &*f.code).collect()
-}
 
 /// One transfer of this kind, with the fault at every user.
 pub(crate) async fn with_fault(fault: &str, kind: TransferKind, target: TransferTarget) -> Outcome {

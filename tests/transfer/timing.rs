@@ -1,6 +1,7 @@
 //! How exactly the time of a transfer is measured.
 
 use crate::scene::{KINDS, Scene, USERS};
+use crate::seen;
 use ringback::check::{MetricValue, Outcome, TransferKind, Verdict};
 use ringback::media::g711::Law;
 use ringback::media::party_tone::Party;
@@ -20,14 +21,6 @@ fn messages(outcome: &Outcome) -> impl Iterator<Item = (Instant, Message)> + '_ 
         }
         _ => None,
     })
-}
-
-fn metric(outcome: &Outcome, name: &str) -> Duration {
-    let found = outcome.metrics.iter().find(|metric| metric.name == name);
-    match found.unwrap_or_else(|| panic!("no metric {name}\n{outcome}")).value {
-        MetricValue::Duration(time) => time,
-        _ => panic!("{name} is no time"),
-    }
 }
 
 fn refer_sent(outcome: &Outcome) -> Instant {
@@ -65,6 +58,13 @@ fn first_heard(outcome: &Outcome, since: Instant, listener: u8, speaker: u8) -> 
         .filter(|record| record.at >= since && own.contains(&record.local))
         .find(|record| strength(record, speaker) > 0.5);
     heard.unwrap_or_else(|| panic!("{listener} never gets {speaker}\n{outcome}")).at
+}
+
+fn metric(outcome: &Outcome, name: &str) -> Duration {
+    let MetricValue::Duration(time) = seen::metric(outcome, name) else {
+        panic!("{name} is no time\n{outcome}")
+    };
+    time
 }
 
 #[tokio::test(start_paused = true)]
@@ -111,7 +111,7 @@ async fn the_time_of_a_transfer_is_exact_to_a_packet_and_never_before_the_audio(
 async fn steps_end_when_what_they_wait_for_has_come() {
     let scene = Scene::new(&USERS, &[], |lab| lab).await;
     let outcome = scene.check(scene.transfer(TransferKind::Blind)).await;
-    let notify = outcome.steps.iter().find(|step| step.name == "notify").unwrap();
+    let notify = outcome.step("notify").unwrap();
     // 300 ms of ringing, the audio, and the time that is left for stragglers.
     assert!(notify.took < Duration::from_millis(1_600), "{outcome}");
 }

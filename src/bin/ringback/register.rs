@@ -164,7 +164,7 @@ async fn many(
     let mut outcomes = std::pin::pin!(probe.check_many(checks, pace));
     while let Some(outcome) = outcomes.next().await {
         progress.add(outcome.verdict);
-        unasked += u64::from(outcome.findings.iter().any(|finding| finding.code == "withheld-retry-after"));
+        unasked += u64::from(outcome.finding("withheld-retry-after").is_some());
         let name = sheet.name_of(&outcome);
         output.one_of_many(&name, &outcome, alone);
         sheet.fill(&name, outcome);

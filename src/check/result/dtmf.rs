@@ -23,3 +23,15 @@ pub struct DtmfResult {
     /// Codes of the findings about them.
     pub defects: Vec<Name>,
 }
+
+impl DtmfResult {
+    /// The digits that a receiver of this method has read; `None` when they could not all be sent.
+    pub fn received(&self) -> Option<&str> {
+        self.judged.as_ref().map(|judged| judged.received.as_str())
+    }
+
+    /// Did all digits arrive as they were sent, each once, and no other?
+    pub fn is_good(&self) -> bool {
+        self.judged.as_ref().is_some_and(Comparison::is_good)
+    }
+}

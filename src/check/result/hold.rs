@@ -80,3 +80,15 @@ pub struct HoldResult {
     /// The direction of the answer to the resumption.
     pub resume_answer: Option<String>,
 }
+
+impl HoldResult {
+    /// Name of the party that holds.
+    pub fn holder_name(&self) -> &str {
+        self.parties.get(self.holder).map_or("", String::as_str)
+    }
+
+    /// Name of the party that is held.
+    pub fn held_name(&self) -> &str {
+        self.parties.get(1 - self.holder.min(1)).map_or("", String::as_str)
+    }
+}

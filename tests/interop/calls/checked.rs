@@ -23,7 +23,7 @@ async fn probe(ip: IpAddr) -> Probe {
 }
 
 fn finding(outcome: &Outcome, code: &str) {
-    assert!(outcome.findings.iter().any(|finding| finding.code == code), "{code}: {outcome}");
+    assert!(outcome.finding(code).is_some(), "{code}: {outcome}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -68,8 +68,7 @@ async fn a_telephone_that_we_did_not_write_is_reached_busy_absent_and_played_to(
     phone.command("accept", "");
     let reached = checked.await.unwrap();
     assert_eq!(reached.verdict, Verdict::Pass, "{reached}");
-    let fact =
-        |name: &str| reached.facts.iter().find(|fact| fact.name == name).map(|fact| fact.value.as_str());
+    let fact = |name: &str| reached.fact(name);
     assert_eq!(fact("heard"), Some("sound"), "{reached}");
     assert!(fact("answered-by").is_some_and(|who| who.contains("baresip")), "{reached}");
 

@@ -96,7 +96,7 @@ impl Case {
 
 /// Difference from the expected verdict and code.
 fn objection(name: &str, (verdict, code): (Verdict, &str), outcome: &Outcome) -> Option<String> {
-    let has_code = code.is_empty() || outcome.findings.iter().any(|finding| finding.code == code);
+    let has_code = code.is_empty() || outcome.finding(code).is_some();
     if outcome.verdict == verdict && has_code {
         return None;
     }
