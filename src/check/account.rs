@@ -7,7 +7,7 @@ use crate::error::{Argument, Error, Problem};
 use crate::message::{Mask, Transport};
 use crate::syntax::unescape;
 
-/// What an address of record begins with.
+/// Scheme with which an address of record begins.
 const SCHEME: &str = "sip:";
 
 /// An account of a registrar.
@@ -23,7 +23,7 @@ pub struct Account {
     /// Seldom given.
     registrar: Option<Box<Destination>>,
     outbound_proxy: Option<Box<Destination>>,
-    /// What the AOR says, and what is said where no URI does.
+    /// Transport that the AOR names, and the one that holds where no URI does.
     aor_transport: Option<Transport>,
     transport: Option<Transport>,
 }
@@ -108,7 +108,7 @@ impl Account {
         self
     }
 
-    /// How reports and command lines call it; the AOR by default.
+    /// Name of the account in reports and command lines; the AOR by default.
     #[must_use]
     pub fn named(mut self, name: impl Into<String>) -> Account {
         self.name = Some(name.into().into_boxed_str());
@@ -167,7 +167,7 @@ impl Account {
         (user, domain.strip_prefix('@').unwrap_or(domain))
     }
 
-    /// What challenges are answered with.
+    /// Credentials that challenges are answered with.
     pub fn credentials(&self) -> &Credentials {
         &self.credentials
     }
@@ -178,7 +178,7 @@ impl Account {
         mask.hide(self.credentials.password(), &public);
     }
 
-    /// Where requests are sent: the outbound proxy, else the registrar, else the AOR's domain.
+    /// Destination of requests: the outbound proxy, else the registrar, else the AOR's domain.
     pub fn next_hop(&self) -> Destination {
         let mut hop = match (&self.outbound_proxy, &self.registrar) {
             (Some(proxy), _) => (**proxy).clone(),

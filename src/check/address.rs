@@ -27,7 +27,7 @@ pub(super) fn with_escaped_user(text: &str) -> Cow<'_, str> {
 /// The transport that a URI says.
 ///
 /// # Errors
-/// What is wrong: it is none of ours.
+/// The problem: it is none of ours.
 pub(super) fn transport_of(uri: &Uri<'_>) -> Result<Option<Transport>, Problem> {
     match uri.params().get(b"transport").map(|param| param.value.unwrap_or_default()) {
         None => Ok(None),
@@ -51,7 +51,7 @@ pub(super) fn with_scheme(text: &str) -> String {
     if has_scheme { text.to_owned() } else { format!("sip:{text}") }
 }
 
-/// How an address is written.
+/// Advice on writing an address.
 const WRITE: &str = "write it as sip:user@domain";
 
 /// A `sip:` URI, or what is wrong with the text and in which column of what was written (`added` bytes were put before it).

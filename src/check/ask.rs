@@ -1,4 +1,4 @@
-//! How a running check asks: its way to the peer, its restraint, and how long it may wait.
+//! The way of a running check to its peer, its restraint, and its waits.
 
 use super::interrupted::StoppedBy;
 use super::journal::{Calls, Journal};
@@ -34,14 +34,14 @@ pub(super) struct Setting {
     pub(super) grace: Duration,
 }
 
-/// What the ends of a call get that is ours: each has an endpoint of its own.
+/// Settings of our ends of a call: each has an endpoint of its own.
 #[derive(Debug, Clone)]
 pub(super) struct PartyConfig {
     pub(super) endpoint: endpoint::Config,
     pub(super) agent: AgentConfig,
 }
 
-/// How a wait ended.
+/// End of a wait.
 #[derive(Debug)]
 pub(super) enum Waited<T> {
     Came(T),
@@ -65,7 +65,7 @@ pub(super) struct Ask {
     pub(super) ids: Ids,
     pub(super) user_agent: String,
     restraint: Arc<Restraint>,
-    /// Where it is noted what is open at peers.
+    /// Journal of what is open at peers.
     pub(super) journal: Option<Arc<Journal>>,
     stop: CancellationToken,
     pub(super) stopped_by: Arc<StoppedBy>,
@@ -203,7 +203,7 @@ impl Ask {
         reply
     }
 
-    /// What the answer, or its absence, means for the checks that come after this one.
+    /// Notes what the answer, or its absence, means for the checks that come after this one.
     fn note_manners(&mut self, reply: &Reply, asked_for: &str) {
         let (remote, now) = (reply.flow.remote, self.now());
         match &reply.answered {

@@ -1,4 +1,4 @@
-//! How a request that was challenged ended, in words: the same for every method.
+//! The end of a request that was challenged, in words: the same for every method.
 
 use super::Side;
 use super::judge::quote::quoted;
@@ -8,17 +8,17 @@ use crate::ua::End;
 use crate::ua::challenged::Offered;
 use crate::ua::trust::Distrust;
 
-/// What the end of a request is judged by.
+/// Facts by which the end of a request is judged.
 pub(super) struct Asked<'a> {
     /// The last final status with its phrase.
     pub(super) status: &'a str,
-    /// How often it was sent, retransmissions not counted.
+    /// Number of times that it was sent, retransmissions not counted.
     pub(super) requests: u32,
     /// Every challenge that it met.
     pub(super) challenges: &'a [Offered],
     /// The user of the credentials.
     pub(super) user: &'a str,
-    /// What the same credentials were accepted for before, in words.
+    /// Request for which the same credentials were accepted before, in words.
     pub(super) accepted_before: Option<&'a str>,
 }
 

@@ -302,7 +302,7 @@ fn unusable(why: String) -> StepVerdict {
     )
 }
 
-/// What the answer to a BYE means.
+/// Meaning of the answer to a BYE.
 fn said(reply: &Reply) -> StepVerdict {
     let left = |seen: String| {
         StepVerdict::open(
@@ -327,7 +327,7 @@ fn said(reply: &Reply) -> StepVerdict {
     }
 }
 
-/// Where a request in a dialog goes: its first Route, else its Request-URI (RFC 3261 sec. 12.2.1.1).
+/// Destination of a request in a dialog: its first Route, else its Request-URI (RFC 3261 sec. 12.2.1.1).
 fn next_hop(request: &Message) -> Result<Destination, String> {
     let uri = match request.header(HeaderName::Route).map(NameAddr::parse_first) {
         Some(Ok((route, _))) => route.uri().as_bytes().to_vec(),

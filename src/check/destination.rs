@@ -1,4 +1,4 @@
-//! Where requests are sent: host, port and transport of a SIP URI.
+//! The destination of requests: host, port and transport of a SIP URI.
 
 use super::address::{host_text, parse_sip, transport_of, with_escaped_user, with_scheme};
 use crate::error::{Argument, Error, Problem};
@@ -44,7 +44,7 @@ impl Destination {
         Destination { host: host.to_owned(), port, transport: None }
     }
 
-    /// As a loose-routing URI.
+    /// Writes it as a loose-routing URI.
     pub(super) fn route_uri(&self) -> String {
         match self.transport {
             Some(transport) => format!("sip:{}:{};transport={transport};lr", self.host, self.port),
@@ -53,7 +53,7 @@ impl Destination {
     }
 }
 
-/// What is wrong with a server's address: it has no user.
+/// The problem of a server's address: it has no user.
 fn of_server(problem: Problem) -> Problem {
     match problem {
         Problem::Malformed { why, column: Some(column), .. } => {

@@ -1,4 +1,4 @@
-//! What every check's steps are judged by: the transport's failures, silence, and our own interruptions.
+//! Verdicts that the steps of every check share: the transport's failures, silence, and our own interruptions.
 
 use super::judge::unused::{self, Unused};
 pub(super) use super::step_verdict::StepVerdict;
@@ -153,12 +153,12 @@ pub(super) fn lost(
     }
 }
 
-/// Where requests go, and where from.
+/// Path of requests: where to, and where from.
 pub(super) fn way(flow: Flow) -> String {
     format!("{} over {} from {}", flow.remote, flow.transport, flow.local)
 }
 
-/// What kept bytes from being carried.
+/// Verdict on an error that kept bytes from being carried.
 pub(super) fn transport(kind: &TransportErrorKind, seen: &str) -> StepVerdict {
     let seen = seen.to_owned();
     match kind {
@@ -217,13 +217,13 @@ pub(super) struct Silence<'a> {
     pub(super) provisional: bool,
     /// Answers that the peer gave in this check before.
     pub(super) answered_before: u64,
-    /// What came and was no answer.
+    /// Messages that came and were no answer.
     pub(super) unused: Option<&'a Unused>,
     /// Bytes of the request over UDP, and of the largest one that was answered ([`sizes`]).
     pub(super) sizes: (usize, usize),
     /// Requests that the peer sent meanwhile, in words.
     pub(super) requests: Option<&'a str>,
-    /// How the probe itself was the limit.
+    /// Limit of the probe itself, where it was one.
     pub(super) probe_limit: Option<&'a str>,
 }
 

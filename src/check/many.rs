@@ -6,7 +6,7 @@ use futures_util::StreamExt;
 use std::time::Duration;
 use tokio::time::{Interval, MissedTickBehavior, interval};
 
-/// How many checks at once, and how many begin in a second.
+/// Number of checks at once, and number that begin in a second.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Pace {
     /// Checks that run at once; at least 1.

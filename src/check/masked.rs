@@ -8,7 +8,7 @@ use crate::syntax::{self, HeaderName, Limits};
 use crate::transport::{Direction, Record, RecordEvent};
 use bytes::Bytes;
 
-/// What a check knows to be secret.
+/// Values that a check knows to be secret.
 #[derive(Debug, Default)]
 pub(super) struct Secrets {
     mask: Mask,
@@ -29,7 +29,7 @@ impl Secrets {
         self.mask.hide(secret, &[]);
     }
 
-    /// How many records were read for what was sent.
+    /// Number of records that were read for what was sent.
     pub(super) fn learned(&self) -> usize {
         self.learned
     }

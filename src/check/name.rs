@@ -1,4 +1,4 @@
-//! How outcomes name what is in them.
+//! The names of what is in an outcome.
 
 use std::borrow::Cow;
 

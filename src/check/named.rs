@@ -1,4 +1,4 @@
-//! What an outcome holds, by name and by kind of check.
+//! Access to what an outcome holds, by name and by kind of check.
 
 use super::result::{Details, DtmfResult, ForkResult, HoldResult, Other, RegisterResult, TransferResult};
 use super::{Finding, MetricValue, Outcome, Severity, Step};

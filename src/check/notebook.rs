@@ -1,4 +1,4 @@
-//! What a running check writes down, until it becomes the [`Outcome`].
+//! The notebook of a running check, until it becomes the [`Outcome`].
 
 use super::judged::{OUT_OF_TIME, STOPPED, interrupted};
 use super::masked::Secrets;
@@ -13,7 +13,7 @@ use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
 use tokio::sync::mpsc;
 
-/// Which check, and about whom.
+/// Name of a check, and its subject.
 #[derive(Debug, Clone)]
 pub(super) struct Whose {
     pub(super) check: Name,
@@ -48,9 +48,9 @@ pub(super) struct Notebook {
     facts: Vec<Fact>,
     metrics: Vec<Metric>,
     details: Option<Details>,
-    /// What was to be asked was not: steps that passed on the way there make no pass.
+    /// The question itself was not asked: steps that passed on the way there make no pass.
     pub(super) is_not_asked: bool,
-    /// What became of calls that were up when the check was cut short.
+    /// End of calls that were up when the check was cut short.
     pub(super) ended_calls: Option<&'static str>,
     /// The receiver of steps as they begin and end.
     progress: Option<mpsc::Sender<Progress>>,
@@ -221,7 +221,7 @@ impl Notebook {
         judged.finding.into_iter().for_each(|finding| self.find(finding));
     }
 
-    /// What was going on when the check was cut short: who stopped it or the time that it had in all, its step, and what became of its calls.
+    /// Adds what was going on when the check was cut short: who stopped it or the time that it had in all, its step, and what became of its calls.
     fn tell_when(&mut self, limit: Duration, by: Option<&Name>) {
         let calls = self.ended_calls.map(|how| format!("; {how}")).unwrap_or_default();
         if let Some(how) = self.ended_calls {

@@ -1,4 +1,4 @@
-//! What a check found: plain data, with the evidence in it.
+//! The result of a check: plain data, with the evidence in it.
 
 use super::Name;
 use super::result::Details;
@@ -105,7 +105,7 @@ impl Side {
     }
 }
 
-/// How much a finding matters.
+/// Weight of a finding.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 #[cfg_attr(feature = "json", derive(serde::Serialize, serde::Deserialize), serde(rename_all = "kebab-case"))]
 pub enum Severity {
@@ -134,7 +134,7 @@ impl Severity {
 pub struct Finding {
     /// A stable name for programs, e.g. `credentials-refused`.
     pub code: Name,
-    /// How much it matters.
+    /// Weight of the finding.
     pub severity: Severity,
     /// The side that has to act.
     pub side: Side,
@@ -142,7 +142,7 @@ pub struct Finding {
     pub seen: String,
     /// Advice in one sentence.
     pub advice: String,
-    /// Which records of the transcript show it.
+    /// Records of the transcript that show it.
     pub evidence: Range<usize>,
 }
 
@@ -183,7 +183,7 @@ pub struct Step {
     pub verdict: Verdict,
     /// The event in one sentence without secrets.
     pub detail: String,
-    /// How long it took.
+    /// Duration of the step.
     pub took: Duration,
     /// Its records in the transcript.
     pub evidence: Range<usize>,
@@ -195,7 +195,7 @@ impl Step {
         Step { name: name.into(), verdict, detail: detail.into(), took: Duration::ZERO, evidence: 0..0 }
     }
 
-    /// How long it took.
+    /// Sets its duration.
     #[must_use]
     pub fn lasting(mut self, took: Duration) -> Step {
         self.took = took;
@@ -275,11 +275,11 @@ pub struct Transcript {
     pub began_at: SystemTime,
     /// Entries that the limit kept out.
     pub dropped: u64,
-    /// What an outcome that was read back no longer has: its entries are not written into JSON lines, only counted.
+    /// Numbers of the entries that an outcome which was read back no longer has: they are not written into JSON lines, only counted.
     pub left_out: LeftOut,
 }
 
-/// How many entries a transcript had when its outcome was written down.
+/// Numbers of entries that a transcript had when its outcome was written down.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub struct LeftOut {
@@ -337,7 +337,7 @@ impl Transcript {
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct Outcome {
-    /// Which check, e.g. `register`.
+    /// Name of the check, e.g. `register`.
     pub check: Name,
     /// The accounts that it used, as the inventory calls them, in the check's order: the one that is asked about, or the caller, first.
     pub accounts: Vec<String>,
@@ -359,7 +359,7 @@ pub struct Outcome {
     pub details: Option<Details>,
     /// The evidence.
     pub transcript: Transcript,
-    /// How long all of it took.
+    /// Duration of all of it.
     pub took: Duration,
 }
 

@@ -21,7 +21,7 @@ use std::time::{Duration, SystemTime};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
-/// How a probe is set up.
+/// Settings of a probe.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct ProbeConfig {
@@ -33,12 +33,12 @@ pub struct ProbeConfig {
     pub time_limit: Duration,
     /// Time that an interrupted check has to remove what it left at the peer; default 5 s.
     pub grace: Duration,
-    /// When to hold back.
+    /// Rules for holding back.
     pub courtesy: Courtesy,
     /// Ports for the media of calls, RTP at even ones; `None`, the default, lets the system choose. (For signalling, each end of a call that
     /// is ours has a socket of its own, at the addresses above with a port that the system chooses.)
     pub rtp_ports: Option<RangeInclusive<u16>>,
-    /// Where it is noted what is open at peers, so that it can be removed after the program was killed; default nowhere.
+    /// Journal of what is open at peers, so that it can be removed after the program was killed; default none.
     pub journal: Option<Arc<Journal>>,
 }
 
@@ -153,7 +153,7 @@ impl Probe {
 
     /// Asks one question, and tells its steps as they begin and end; the last item is the outcome. Nothing is asked until the stream is polled.
     ///
-    /// When the stream is dropped, the check is told to stop and cleans up. Of steps that nobody reads the first 256 are kept.
+    /// Dropping the stream tells the check to stop and to clean up. Of steps that nobody reads the first 256 are kept.
     pub fn watch<C: Check>(&self, check: C) -> Watched {
         let probe = self.clone();
         Watched::new(|steps| async move { probe.check_telling(check, Some(steps)).await })

@@ -1,4 +1,4 @@
-//! What a running check does, as it does it: its steps as they begin and end, and at last its outcome.
+//! Progress of a running check: its steps as they begin and end, and at last its outcome.
 //!
 //! ```no_run
 //! use futures_util::StreamExt;
@@ -31,7 +31,7 @@ use tokio::sync::mpsc;
 /// Progress that waits to be read; what is more is left out, and stands in the outcome all the same.
 const QUEUE: usize = 256;
 
-/// What a running check just did.
+/// Event of a running check.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub enum Progress {
@@ -58,7 +58,7 @@ impl fmt::Debug for Watched {
 }
 
 impl Watched {
-    /// What `ask` gives, and what it tells meanwhile.
+    /// Runs `ask` and gives its result, with the events on the way.
     pub(super) fn new<F>(ask: impl FnOnce(mpsc::Sender<Progress>) -> F) -> Watched
     where
         F: Future<Output = Outcome> + Send + 'static,

@@ -49,7 +49,7 @@ impl Reachable {
         self
     }
 
-    /// Where the question goes.
+    /// Destination of the question.
     pub fn destination(&self) -> &Destination {
         &self.destination
     }

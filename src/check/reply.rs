@@ -1,4 +1,4 @@
-//! How a request of a check ended.
+//! The end of a request of a check.
 
 use super::{Interrupted, Withheld};
 use crate::endpoint::Received;
@@ -8,18 +8,18 @@ use std::fmt;
 use std::ops::Range;
 use std::time::Instant;
 
-/// How a request ended.
+/// End of a request.
 #[derive(Debug)]
 pub struct Reply {
-    /// What came.
+    /// Result of the request.
     pub answered: Answered,
     /// The flow that the request really took.
     pub flow: Flow,
-    /// When it was first sent.
+    /// Time at which it was first sent.
     pub sent_at: Instant,
-    /// When it ended.
+    /// Time at which it ended.
     pub ended_at: Instant,
-    /// How often it was sent again.
+    /// Number of times that it was sent again.
     pub retransmissions: u32,
     /// A provisional response came.
     pub provisional: bool,
@@ -27,7 +27,7 @@ pub struct Reply {
     pub evidence: Range<usize>,
 }
 
-/// What a request got.
+/// Result of a request.
 #[derive(Debug)]
 pub enum Answered {
     /// A final response.

@@ -1,4 +1,4 @@
-//! What keeps a probe from doing harm: it obeys Retry-After and stops at the first sign of a ban.
+//! Restraint that keeps a probe from doing harm: it obeys Retry-After and stops at the first sign of a ban.
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
@@ -14,7 +14,7 @@ pub enum Withheld {
     RetryAfter {
         /// The server that asked.
         remote: SocketAddr,
-        /// How much of it is left.
+        /// Time that is left of it.
         left: Duration,
     },
     /// The peer asked for a pause for one account that is not over.
@@ -24,7 +24,7 @@ pub enum Withheld {
         remote: SocketAddr,
         /// For which address of record.
         account: String,
-        /// How much of it is left.
+        /// Time that is left of it.
         left: Duration,
     },
     /// The peer answered before and then fell silent for several checks in a row: a ban of our address, or an outage.
@@ -62,7 +62,7 @@ pub struct Courtesy {
     pub silent_checks: u32,
     /// Silent checks in a row from a peer that never answered, after which no more are sent; default 20.
     pub never_answered: u32,
-    /// How long such a peer is then left in peace; default 10 minutes.
+    /// Time for which such a peer is then left in peace; default 10 minutes.
     pub rest: Duration,
     /// Longest Retry-After that is remembered, for the account that it was given for, and for its server once three accounts have one at a
     /// time; default 1 hour.

@@ -1,4 +1,4 @@
-//! What a running check holds: the way to its peer, the clock and the notebook.
+//! A running check, as it sees itself: the way to its peer, the clock and the notebook.
 
 use super::Account;
 use super::ask::{Ask, Setting, Waited};
@@ -199,7 +199,7 @@ impl Run {
         self.notebook.skip_missing(order, why, at, &self.secrets);
     }
 
-    /// What was to be asked was not asked: unless something failed, the verdict is [`Verdict::NotRun`], whatever passed on the way there.
+    /// Notes that the question itself was not asked: unless something failed, the verdict is [`Verdict::NotRun`], whatever passed on the way there.
     pub fn not_asked(&mut self) {
         self.notebook.is_not_asked = true;
     }
@@ -256,7 +256,7 @@ impl Run {
         self.attach(result);
     }
 
-    /// What had to be done with calls that were up when the check was cut short: a clause such as "the call was hung up".
+    /// Notes what had to be done with calls that were up when the check was cut short: a clause such as "the call was hung up".
     pub(super) fn ended_calls(&mut self, how: &'static str) {
         self.notebook.ended_calls = Some(how);
     }
@@ -281,7 +281,7 @@ impl Run {
         self.traces.of(call_id, |from| self.ask.recorder.records_from(from))
     }
 
-    /// How many records there are so far.
+    /// Number of records so far.
     pub fn record_count(&self) -> usize {
         self.ask.recorder.record_count()
     }
@@ -306,7 +306,7 @@ impl Run {
         unused::requests(&self.records(), range)
     }
 
-    /// How long nothing had come on the connection that was closed last: see [`unused::idle`].
+    /// Time for which nothing had come on the connection that was closed last: see [`unused::idle`].
     pub(super) fn idle(&self) -> Option<Duration> {
         unused::idle(&self.records())
     }

@@ -1,4 +1,4 @@
-//! What somebody dials, as a Request-URI.
+//! A dialled target as a Request-URI.
 
 use super::address::{parse_sip, with_escaped_user, with_scheme};
 use crate::error::{Argument, Error, Problem};

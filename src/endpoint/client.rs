@@ -88,11 +88,11 @@ impl ClientTransaction {
     pub fn flow(&self) -> Flow {
         self.flow
     }
-    /// When the request was first sent.
+    /// Time at which the request was first sent.
     pub fn sent_at(&self) -> Instant {
         self.sent_at
     }
-    /// How often it was sent again so far.
+    /// Number of times that it was sent again so far.
     pub fn retransmissions(&self) -> u32 {
         self.mailbox.retransmissions()
     }

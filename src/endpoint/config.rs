@@ -150,7 +150,7 @@ pub struct Stats {
     /// Retransmissions, timeouts and commands that were handled more than [`Stats::LATE`] after their time: the loop did not get to run,
     /// or had too much to do.
     pub late: u64,
-    /// How long a command waited for the loop, at most.
+    /// Longest time that a command waited for the loop.
     pub command_lag_max: Duration,
     /// The last one.
     pub command_lag: Duration,

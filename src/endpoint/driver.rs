@@ -50,7 +50,7 @@ pub(super) struct Driver {
     pub(super) incoming: mpsc::Sender<IncomingEvent>,
     pub(super) stats: Stats,
     pub(super) tasks: JoinSet<Done>,
-    /// When the message that is being handled was read.
+    /// Time at which the message that is being handled was read.
     pub(super) read_at: Instant,
     carried: mpsc::Receiver<Carried>,
     commands: mpsc::Receiver<Queued>,

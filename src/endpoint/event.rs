@@ -26,6 +26,6 @@ pub struct Received {
     pub message: Message,
     /// Where it came from.
     pub flow: Flow,
-    /// When the packet was read.
+    /// Time at which the packet was read.
     pub at: Instant,
 }

@@ -138,7 +138,7 @@ fn wake(mut state: MutexGuard<'_, State>) {
 }
 
 impl Mailbox {
-    /// When the request was sent; `None` when the loop ended before it came to that.
+    /// Time at which the request was sent; `None` when the loop ended before it came to that.
     pub(super) fn poll_sent(&mut self, cx: &mut Context<'_>) -> Poll<Option<Instant>> {
         let mut state = self.0.state.lock().unwrap_or_else(PoisonError::into_inner);
         if state.sent_at.is_some() || state.ended {

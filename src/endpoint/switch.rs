@@ -7,7 +7,7 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 use tokio::time::Instant;
 
-/// How long a remote is remembered that let us wait for a connection in vain.
+/// Time for which a remote is remembered that let us wait for a connection in vain.
 const REMEMBERED: Duration = Duration::from_secs(60);
 /// Limit of their number; when full, all are forgotten (which costs time, nothing else).
 const REMEMBERED_AT_ONCE: usize = 1_024;

@@ -12,7 +12,7 @@ const LEAST: u32 = 4_000;
 /// Chi-squared of 256 values: 255 for even chance, with a deviation of 23; speech, music and tones have thousands.
 const MOST_CHI_SQUARED: f64 = 400.0;
 
-/// How often each value came.
+/// Number of times that each value came.
 #[derive(Debug, Clone)]
 pub struct Spread {
     counts: Box<[u32; 256]>,

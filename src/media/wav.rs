@@ -52,7 +52,7 @@ pub enum WavError {
     /// It is longer than [`MAX_SECONDS`].
     #[error("it is {seconds} s long; {MAX_SECONDS} s are the limit: cut it")]
     TooLong {
-        /// How long it is.
+        /// Its length.
         seconds: u32,
     },
     /// It has no samples.

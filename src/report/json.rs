@@ -93,7 +93,7 @@ fn to_string(line: &Line<'_>) -> String {
     inert(text)
 }
 
-/// The same JSON with escapes for characters that act on a terminal: such a line is looked at, too. They stand in strings only.
+/// The same JSON with escapes for characters that act on a terminal: such a line is looked at, too. They are in strings only.
 fn inert(text: String) -> String {
     if !text.chars().any(is_acting) {
         return text;

@@ -18,7 +18,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 use tokio::task::JoinHandle;
 
-/// How often an address is tried with another port, when no port was asked for.
+/// Number of times that an address is tried with another port, when no port was asked for.
 const PORT_TRIES: usize = 16;
 
 /// Time that BYEs have to be sent and answered when the network ends in the middle of calls.

@@ -11,7 +11,7 @@ pub enum Refresher {
     Uas,
 }
 
-/// How long a session lives without a refresh; also Min-SE, which has no refresher.
+/// Time for which a session lives without a refresh; also Min-SE, which has no refresher.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct SessionExpires<'a> {
     /// Seconds, clamped to `u32::MAX`.

@@ -32,7 +32,7 @@ pub(super) enum AckUse {
 pub(super) struct InviteServer {
     flow: PackedFlow,
     state: State,
-    /// How often the last response was sent again.
+    /// Number of times that the last response was sent again.
     sent_again: u32,
     /// How often timer G fired.
     firings: u16,

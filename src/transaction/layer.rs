@@ -286,7 +286,7 @@ impl Layer {
         });
     }
 
-    /// How often the request of a client transaction was sent again so far; `None` when it is gone.
+    /// Number of times that the request of a client transaction was sent again so far; `None` when it is gone.
     pub fn retransmissions(&self, id: ClientId) -> Option<u32> {
         match &self.slots.get(id.0)?.machine {
             Machine::InviteClient(machine) => Some(machine.retransmissions()),

@@ -18,7 +18,7 @@ enum State {
 pub(super) struct NonInviteServer {
     flow: PackedFlow,
     state: State,
-    /// How often the last response was sent again.
+    /// Number of times that the last response was sent again.
     sent_again: u32,
     /// When a 100 may be sent over an unreliable transport, and is sent by itself over any (RFC 4320 sec.
     /// 4.1).

@@ -45,9 +45,9 @@ pub(super) struct Timers {
     pub(super) limit: u64,
     /// Longest stay of an INVITE transaction in Proceeding.
     pub(super) proceeding: u64,
-    /// When an INVITE that nobody answered gets a 100 (RFC 3261 sec. 17.2.1).
+    /// Time at which an INVITE that nobody answered gets a 100 (RFC 3261 sec. 17.2.1).
     pub(super) trying: u64,
-    /// When a client's timer E is reset to T2 for the first time (RFC 4320 sec. 4.1).
+    /// Time at which a client's timer E is reset to T2 for the first time (RFC 4320 sec. 4.1).
     pub(super) e_at_t2: u64,
 }
 

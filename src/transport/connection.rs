@@ -21,13 +21,13 @@ const READ_SIZE: usize = 8 * 1_024;
 const WRITE_SIZE: usize = 64 * 1_024;
 /// Bytes kept of what is no message.
 pub(crate) const MALFORMED_KEPT: usize = 4_096;
-/// How long the pong of a ping of ours may take (RFC 5626 sec. 4.4.1). A CRLF that comes later is none.
+/// Time that the pong of a ping of ours may take (RFC 5626 sec. 4.4.1). A CRLF that comes later is none.
 const PONG_WAIT: Duration = Duration::from_secs(10);
 /// Time without a byte after which the beginning of a message is told: its rest may never come.
 const PARTIAL_AFTER: Duration = Duration::from_secs(1);
 /// How long answers may still be written after the peer has closed its side.
 const LINGER: Duration = Duration::from_secs(5);
-/// How long the last messages and the end of the stream may take when we close.
+/// Time that the last messages and the end of the stream may take when we close.
 const FAREWELL: Duration = Duration::from_secs(1);
 
 /// What a connection needs to know.
@@ -108,7 +108,7 @@ struct Times {
     traffic: Instant,
     /// The last message in either direction, or ping of the peer's.
     message: Instant,
-    /// When we sent a ping that has no pong yet.
+    /// Time at which we sent a ping that has no pong yet.
     pinged: Option<Instant>,
     /// A whole message came from the peer.
     has_spoken: bool,

@@ -13,7 +13,7 @@ use tokio::net::{TcpListener, TcpSocket, TcpStream, UdpSocket};
 
 /// Pending connections that the system keeps for a listener.
 const BACKLOG: i32 = 1_024;
-/// How long a probed UDP port has to refuse.
+/// Time that a probed UDP port has to refuse.
 const PROBE_WAIT: Duration = Duration::from_millis(1_000);
 
 /// The network of the operating system.

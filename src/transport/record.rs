@@ -63,7 +63,7 @@ pub enum RecordEvent {
 /// A datagram of the media of a call.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct MediaRecord {
-    /// When it was sent or read.
+    /// Time at which it was sent or read.
     pub at: Instant,
     /// Which way it went.
     pub direction: Direction,

@@ -8,7 +8,7 @@ use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
-/// How long the system's resolver has for one name.
+/// Time that the system's resolver has for one name.
 pub const RESOLVE_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// A host that gave no address.

@@ -14,7 +14,7 @@ use crate::sdp::AudioDescription;
 use crate::syntax::Method;
 use std::time::Duration;
 
-/// What the playing of an announcement may take longer than the announcement.
+/// Time that the playing of an announcement may take longer than the announcement.
 const MORE: Duration = Duration::from_secs(5);
 
 impl Course for Call {
@@ -206,7 +206,7 @@ impl Call {
     }
 }
 
-/// What the far side did first, in words.
+/// First reaction of the far side, in words.
 fn sign(scene: &Scene<'_>, caller: usize) -> String {
     let trace = scene.trace(caller);
     let delay = trace.request_delay().unwrap_or_default().as_secs_f64();
@@ -222,7 +222,7 @@ fn sign(scene: &Scene<'_>, caller: usize) -> String {
     }
 }
 
-/// How long it took to be answered, in words.
+/// Time until the answer, in words.
 fn answered(scene: &Scene<'_>, caller: usize) -> StepVerdict {
     let trace = scene.trace(caller);
     let delay = trace.ringing_time().or(trace.request_delay()).unwrap_or_default().as_secs_f64();

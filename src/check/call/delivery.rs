@@ -1,4 +1,4 @@
-//! Whom the INVITE names that came to the callee: its account, or the number that was dialled, and where.
+//! The callee that the INVITE names which came to it: its account, or the number that was dialled, and where.
 
 use super::{B, Call};
 use crate::check::judged::StepVerdict;
@@ -29,7 +29,7 @@ pub(in crate::check) fn same(one: &str, other: &str) -> bool {
     one == other || compared >= LEAST_DIGITS && ours[..compared] == theirs[..compared]
 }
 
-/// What is said of a call, by who was dialled, who was called in both places, and who the callee is.
+/// Text about a call, by who was dialled, who was called in both places, and who the callee is.
 #[derive(Debug, PartialEq, Eq)]
 enum Delivery {
     /// The number, or the account where that was dialled, in the Request-URI.

@@ -107,7 +107,7 @@ fn media(plan: &MediaPlan) -> String {
     text
 }
 
-/// What came more often than once.
+/// Values that came more often than once.
 fn twice(call: &Call, scene: &mut Scene<'_>, forks: usize, rung: usize) {
     if forks > 0 {
         scene.note(Finding::new(

@@ -85,7 +85,7 @@ impl Call {
         }
     }
 
-    /// How long a callee of ours rings before it answers; default 500 ms.
+    /// Time for which a callee of ours rings before it answers; default 500 ms.
     #[must_use]
     pub fn ring(mut self, time: Duration) -> Call {
         self.ring = time;
@@ -142,13 +142,13 @@ impl Call {
         self
     }
 
-    /// How long the announcement is.
+    /// Length of the announcement.
     fn play_time(&self) -> Duration {
         let samples = self.play.as_ref().map_or(0, |samples| samples.len());
         Duration::from_micros(samples as u64 * 125)
     }
 
-    /// How the callee is called in words.
+    /// Name of the callee in words.
     fn callee_name(&self) -> &str {
         self.callee.as_ref().map_or(self.target(), Account::name)
     }

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 /// Time for the other phone to hear of it.
 const PATIENCE: Duration = Duration::from_secs(5);
-/// What we say why: as a platform does when another phone of a group has taken the call (RFC 3326).
+/// Reason that we give: as a platform does when another phone of a group has taken the call (RFC 3326).
 const REASON: &str = "SIP;cause=200;text=\"Call completed elsewhere\"";
 
 impl Course for Cancel {

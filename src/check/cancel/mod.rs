@@ -43,7 +43,7 @@ impl Cancel {
         Cancel { a: a.clone(), b: b.clone(), ring: Duration::from_secs(1), options }
     }
 
-    /// How long it rings before the caller gives up.
+    /// Time for which it rings before the caller gives up.
     #[must_use]
     pub fn ring(mut self, time: Duration) -> Cancel {
         self.ring = time;

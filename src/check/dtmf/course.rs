@@ -67,7 +67,7 @@ impl Course for Dtmf {
 }
 
 impl Dtmf {
-    /// What is in the call, between its answer and its end.
+    /// Runs what is in the call, between its answer and its end.
     async fn talk(&self, scene: &mut Scene<'_>, legs: JoinedLegs, results: &mut Vec<DtmfResult>) -> Step {
         self.far_end_hears(scene, legs).await?;
         let mut run = Methods { dtmf: self, scene, legs, results, owed: Vec::new() };
@@ -252,7 +252,7 @@ impl Methods<'_, '_, '_> {
         self.go_on(&pressed).await
     }
 
-    /// What arrived, for people and for programs.
+    /// Writes down what arrived, for people and for programs.
     fn write_down(&mut self, step: &'static str, pressed: &Pressed, verdict: &DigitsVerdict) {
         self.results.push(digits::result(step, pressed, verdict));
         let (Fate::Sent(arrived), Some(judged)) = (&pressed.fate, &verdict.judged) else { return };

@@ -27,7 +27,7 @@ use std::time::Duration;
 /// The most digits and pauses of one check.
 pub const MAX_KEYS: usize = 64;
 
-/// What is wrong with keys that cannot be pressed.
+/// Problem of keys that cannot be pressed.
 pub(in crate::check) fn not_pressed(error: DigitsError) -> Problem {
     Problem::malformed(error, "write 0-9, *, #, A-D, and \",\" for a pause")
 }
@@ -93,7 +93,7 @@ impl Dtmf {
         }
     }
 
-    /// Which digits: 0-9, `*`, `#`, A-D, and `,` for a pause.
+    /// Sets the digits: 0-9, `*`, `#`, A-D, and `,` for a pause.
     ///
     /// # Errors
     /// [`Error::Usage`] for any other character, with its place; for none at all; for more than [`MAX_KEYS`].
@@ -106,7 +106,7 @@ impl Dtmf {
         Ok(self)
     }
 
-    /// How they are sent: by this method alone, or (`None`) by all in one call, one after the other, and by RFC 4733 once more after a hold. A menu
+    /// Sets the method: this one alone, or (`None`) all in one call, one after the other, and RFC 4733 once more after a hold. A menu
     /// is given its digits once: there `None` is RFC 4733. INFO goes as `application/dtmf-relay`; where that is refused with 415, as
     /// `application/dtmf` too.
     #[must_use]
@@ -115,7 +115,7 @@ impl Dtmf {
         self
     }
 
-    /// How long, how far apart and how loud.
+    /// Sets length, distance and level of the digits.
     #[must_use]
     pub fn timing(mut self, timing: Timing) -> Dtmf {
         self.timing = timing;
@@ -129,7 +129,7 @@ impl Dtmf {
         self
     }
 
-    /// What is dialled instead of an address of record, as it was written.
+    /// Target that is dialled instead of an address of record, as it was written.
     pub(super) fn number(&self) -> &str {
         self.options.dialled.as_ref().map_or("", |(number, _)| number.as_str())
     }

@@ -91,7 +91,7 @@ struct Calling {
     from: usize,
     /// INVITEs that each party had got before it.
     invited: Vec<usize>,
-    /// When an end answered.
+    /// Time at which an end answered.
     answered: Instant,
     result: ForkTrialResult,
 }

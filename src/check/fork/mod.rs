@@ -121,7 +121,7 @@ impl Fork {
         })
     }
 
-    /// What is tried, in this order; what is listed twice is tried once. [default: everything]
+    /// Trials, in this order; one that is listed twice is made once. [default: all]
     #[must_use]
     pub fn trials(mut self, trials: impl IntoIterator<Item = ForkTrial>) -> Fork {
         self.trials.clear();
@@ -133,7 +133,7 @@ impl Fork {
         self
     }
 
-    /// Which end answers where one does, 0 for the first; where it does not ring then, the last that does. [default: 0]
+    /// Number of the end that answers where one does, 0 for the first; where it does not ring then, the last that does. [default: 0]
     #[must_use]
     pub fn answers(mut self, end: usize) -> Fork {
         self.answers = end;

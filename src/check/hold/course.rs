@@ -14,7 +14,7 @@ use std::time::Duration;
 const RING: Duration = Duration::from_millis(200);
 /// Time for a re-INVITE and its answer.
 const ANSWER: Duration = Duration::from_secs(5);
-/// What was on its way when the directions changed.
+/// Time for what was on its way when the directions changed.
 const SETTLE: Duration = Duration::from_millis(300);
 
 /// The legs of who holds, and of who is held.
@@ -123,7 +123,7 @@ impl Hold {
         Ok((answer, passed_on))
     }
 
-    /// What both hear while one holds.
+    /// Judges what both hear while one holds.
     async fn held(&self, scene: &mut Scene<'_>, who: Held, result: &mut HoldResult) -> Step {
         let mark = scene.begin("held");
         let (answer, passed_on) = (result.answer.clone().unwrap_or_default(), result.passed_on == Some(true));
@@ -149,7 +149,7 @@ impl Hold {
         Ok(())
     }
 
-    /// What the holder and the held one hear for the time of the hold; `None` when the call ended meanwhile.
+    /// Sound that the holder and the held one hear for the time of the hold; `None` when the call ended meanwhile.
     async fn overhear(
         &self,
         scene: &mut Scene<'_>,

@@ -1,15 +1,15 @@
-//! What is heard while a call is held: music of whomever, a party that should not be heard, or nothing.
+//! Sound that is heard while a call is held: music of whomever, a party that should not be heard, or nothing.
 
 use crate::check::HeardOnHold;
 use crate::endpoint::agent::MediaReport;
 use crate::media::party_tone::Party;
 use std::time::Duration;
 
-/// What is heard for this long is heard.
+/// Length of a sound that counts as heard.
 pub(in crate::check) const HEARD: Duration = Duration::from_millis(300);
 
 impl HeardOnHold {
-    /// What came between two reports; whose tones were heard was asked again with the first.
+    /// Sound that came between two reports; whose tones were heard was asked again with the first.
     pub(in crate::check) fn between(
         before: &MediaReport,
         after: &MediaReport,

@@ -13,7 +13,7 @@ use std::time::Duration;
 /// Can a call be held and resumed?
 ///
 /// One account of ours calls another; one end holds, both listen, it resumes, both listen again.
-/// What was heard is data in [`Outcome::hold`](super::Outcome::hold).
+/// [`Outcome::hold`](super::Outcome::hold) gives what was heard as data.
 ///
 /// ```no_run
 /// use ringback::check::{Account, Hold, Probe};
@@ -59,14 +59,14 @@ impl Hold {
         self
     }
 
-    /// How it is held.
+    /// Sets the way in which the call is held.
     #[must_use]
     pub fn how(mut self, how: How) -> Hold {
         self.how = how;
         self
     }
 
-    /// How long it is held; a minute and more shows platforms that end calls without media.
+    /// Sets the time of the hold; a minute and more shows platforms that end calls without media.
     #[must_use]
     pub fn time(mut self, time: Duration) -> Hold {
         self.time = time;
@@ -113,7 +113,7 @@ impl Check for Hold {
     }
 }
 
-/// How a hold is called on command lines.
+/// Name of a way of hold on command lines.
 ///
 /// # Errors
 /// [`Error::Usage`] that lists them.

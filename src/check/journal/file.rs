@@ -8,7 +8,7 @@ use std::io::{Error, ErrorKind, Read, Result, Write};
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
-/// How the name of a journal ends.
+/// Ending of the name of a journal.
 const ENDING: &str = "open";
 /// Length in bytes after which a journal is rewritten with the entries that are still open.
 const LONG: u64 = 1024 * 1024;
@@ -68,13 +68,13 @@ impl Written {
         let _ = std::fs::remove_file(&self.path);
     }
 
-    /// What it holds now counts as its least length.
+    /// Takes the length of what it holds now as its least length.
     pub(super) fn rebase(&mut self) {
         self.base = self.length;
     }
 }
 
-/// What programs that are no more have left; see [`Journal`](super::Journal).
+/// Bindings and calls that ended programs have left; see [`Journal`](super::Journal).
 #[derive(Debug, Default)]
 #[non_exhaustive]
 pub struct Abandoned {
@@ -88,7 +88,7 @@ impl Abandoned {
     /// Reads the journals of a folder. A folder that is not there has none.
     ///
     /// # Errors
-    /// What kept the folder or a file in it from being read.
+    /// An error that kept the folder or a file in it from being read.
     pub fn in_folder(folder: impl AsRef<Path>) -> Result<Abandoned> {
         let entries = match std::fs::read_dir(folder) {
             Ok(entries) => entries,
@@ -174,12 +174,12 @@ impl AbandonedFile {
         Ok(if taken.remove_if_done()? { Taken::Gone } else { Taken::Ours(taken) })
     }
 
-    /// Where it is.
+    /// Path of the file.
     pub fn path(&self) -> &Path {
         &self.path
     }
 
-    /// What is open, with its numbers, the oldest first.
+    /// Open bindings and calls with their numbers, the oldest first.
     pub fn left(&self) -> impl Iterator<Item = (u64, &Left)> {
         self.open.iter().map(|(id, left)| (*id, left))
     }
@@ -192,7 +192,7 @@ impl AbandonedFile {
     /// This one is gone. With the last the file is removed.
     ///
     /// # Errors
-    /// What kept the file from being written or removed.
+    /// An error that kept the file from being written or removed.
     pub fn done(&mut self, id: u64) -> Result<()> {
         if self.open.remove(&id).is_some() && !self.remove_if_done()? {
             self.file.write_all(line::closed(id).as_bytes())?;

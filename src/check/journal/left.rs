@@ -10,19 +10,19 @@ use std::time::SystemTime;
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct Left {
-    /// How the account is called.
+    /// Name of the account.
     pub account: String,
     /// Its address of record.
     pub aor: String,
-    /// Where its requests went, as `host:port`.
+    /// Address to which its requests went, as `host:port`.
     pub server: String,
-    /// What is open.
+    /// The binding or call that is open.
     pub open: LeftOpen,
-    /// When it ends by itself, to the second: the expiry that a binding was granted. `None` where that is not known.
+    /// Time at which it ends by itself, to the second: the expiry that a binding was granted. `None` where that is not known.
     pub until: Option<SystemTime>,
 }
 
-/// What is open.
+/// A binding or a call that is open.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub enum LeftOpen {

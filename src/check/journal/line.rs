@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::time::{Duration, SystemTime};
 
-/// What a line says.
+/// Content of a line.
 #[derive(Debug)]
 pub(super) enum Line {
     Open(u64, Left),

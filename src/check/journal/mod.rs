@@ -57,12 +57,12 @@ impl Journal {
         Journal { folder: folder.into(), state: Mutex::default() }
     }
 
-    /// Where its file is.
+    /// Path of its file.
     pub fn folder(&self) -> &Path {
         &self.folder
     }
 
-    /// What is open now, the oldest first.
+    /// Bindings and calls that are open now, the oldest first.
     pub fn open(&self) -> Vec<Left> {
         self.state().open.values().cloned().collect()
     }
@@ -147,7 +147,7 @@ impl Open {
         Open { journal: Arc::clone(journal), id: journal.note(left) }
     }
 
-    /// What ends it has changed.
+    /// Notes that its end has changed, e.g. its expiry.
     pub(super) fn change(&self, left: Left) {
         self.journal.renote(self.id, left);
     }

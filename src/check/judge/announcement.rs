@@ -4,11 +4,11 @@ use crate::check::Side;
 use crate::check::judged::StepVerdict;
 use std::time::Duration;
 
-/// What was seen of it.
+/// Facts about it.
 pub(in crate::check) struct Announcement {
     /// Length of the announcement.
     pub(in crate::check) whole: Duration,
-    /// How much of it was played.
+    /// Time for which it was played.
     pub(in crate::check) time: Duration,
     /// All of it was.
     pub(in crate::check) is_whole: bool,

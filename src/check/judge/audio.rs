@@ -1,4 +1,4 @@
-//! What arrived in one direction of a call, by its sound.
+//! Verdicts on the audio that arrived in one direction of a call, by its sound.
 
 mod absent;
 mod both_ends;
@@ -48,21 +48,21 @@ pub(in crate::check) struct Hearing<'a> {
     pub(in crate::check) report: &'a MediaReport,
     /// RTP packets that came during the listening.
     pub(in crate::check) packets: u64,
-    /// What the ends wrote in their descriptions, and what of it reached the other.
+    /// Descriptions that the ends wrote, and what of them reached the other.
     pub(in crate::check) described: Described,
     /// Do packets come in the other direction? `None` where its far end is not ours.
     pub(in crate::check) other_way: Option<bool>,
-    /// The tone that is listened for, where the sender is ours.
+    /// The tone of the sender, where it is ours.
     pub(in crate::check) tones: Option<Tones>,
-    /// When the call was answered.
+    /// Time at which the call was answered.
     pub(in crate::check) answered: Option<Instant>,
     /// Beginning of the listening.
     pub(in crate::check) listened: Instant,
-    /// When the tone was heard last.
+    /// Time at which the tone was heard last.
     pub(in crate::check) last_heard: Option<Instant>,
     /// End of the listening.
     pub(in crate::check) looked: Instant,
-    /// How long after the answer the call ended, where it did meanwhile.
+    /// Time from the answer to the end of the call, where it ended meanwhile.
     pub(in crate::check) ended: Option<Duration>,
     /// Share (0 to 1) of the packets due at both ends that were sent in time; `None` where none was due.
     pub(in crate::check) pace: Option<f64>,
@@ -166,7 +166,7 @@ fn held(hearing: &Hearing<'_>, at: Instant, detail: &str) -> StepVerdict {
     )
 }
 
-/// What to do with a hold that nobody asked for.
+/// Advice for a hold that nobody asked for.
 pub(in crate::check) const HELD_ADVICE: &str = "platform: neither end has pressed hold: what sends this re-INVITE or UPDATE with sendonly or inactive (RFC 3264 sec. 8.4), and why does no other resume the call?";
 
 /// A failure by what was heard on a machine that did not keep up itself is none of the platform's.
@@ -182,7 +182,7 @@ pub(in crate::check) fn doubted(judged: StepVerdict, pace: Option<f64>) -> StepV
     }
 }
 
-/// How well it arrived, in words.
+/// Quality of the audio that arrived, in words.
 pub(in crate::check) fn quality(received: &Summary) -> String {
     format!("{:.1} % lost, jitter {:.1} ms", received.loss() * 100.0, received.jitter.as_secs_f64() * 1_000.0)
 }

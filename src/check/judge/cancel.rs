@@ -9,7 +9,7 @@ use crate::syntax::Method;
 use crate::ua::call::{By, Cause};
 use std::time::Duration;
 
-/// What was seen after the caller gave up.
+/// Facts after the caller gave up.
 pub(in crate::check) struct Cancelled<'a> {
     pub(in crate::check) callee_name: &'a str,
     /// The caller's messages.
@@ -121,10 +121,10 @@ fn rings_on(cancelled: &Cancelled<'_>) -> StepVerdict {
     not_taken(&end, &format!("{on}: the CANCEL"), *waited)
 }
 
-/// What to do with a CANCEL that matches no INVITE.
+/// Advice for a CANCEL that matches no INVITE.
 pub(in crate::check) const UNMATCHED_ADVICE: &str = "platform: a CANCEL has Request-URI, Call-ID, CSeq number and top Via (with its branch) of the INVITE that it ends (RFC 3261 sec. 9.1); phones know the call by them";
 
-/// What became of the CANCEL that we sent.
+/// End of the CANCEL that we sent.
 fn sent_cancel(trace: &Trace) -> RequestEnd {
     let sent = trace.sent(MessageKind::Request(Method::Cancel));
     sent.and_then(|sent| trace.request_end(true, Method::Cancel, sent.at)).unwrap_or_default()
@@ -154,7 +154,7 @@ fn not_taken(end: &RequestEnd, what: &str, waited: Duration) -> StepVerdict {
     StepVerdict::fail("cancel-refused", Side::Peer, seen, &advice)
 }
 
-/// How ringing ended, where not by a CANCEL.
+/// End of the ringing, where not by a CANCEL.
 fn otherwise(cause: &Cause) -> String {
     match cause {
         Cause::HungUp => "a BYE came".to_owned(),
@@ -172,7 +172,7 @@ fn otherwise(cause: &Cause) -> String {
 /// A final response that comes later than this after the CANCEL is told.
 const LATE: Duration = Duration::from_secs(5);
 
-/// What became of the INVITE of `who`, who has given up its call this long ago: with a finding where its end took long.
+/// Fate of the INVITE of `who`, who has given up its call this long ago: with a finding where its end took long.
 pub(in crate::check) fn given_up(
     who: &str,
     trace: &Trace,

@@ -72,7 +72,7 @@ fn of_reason(reason: &str) -> Option<Why> {
     is_isdn.then(|| of_isdn(cause)).flatten()
 }
 
-/// What a cause of Q.850 says; those for "normal" (16, 31) and for faults of any kind say nothing.
+/// Meaning of a cause of Q.850; those for "normal" (16, 31) and for faults of any kind say nothing.
 fn of_isdn(cause: u32) -> Option<Why> {
     Some(match cause {
         // Unallocated number, no route to the network that was named.
@@ -110,7 +110,7 @@ fn of_status(status: u32) -> Option<Why> {
     })
 }
 
-/// What words say, in the languages of the platforms that were met; in small letters.
+/// Meaning of words in the languages of the platforms that were met; in small letters.
 fn of_words(words: &str) -> Option<Why> {
     let has = |known: &[&str]| known.iter().any(|known| words.contains(known));
     let is_word = |wanted: &str| words.split(|c: char| !c.is_alphanumeric()).any(|word| word == wanted);

@@ -1,4 +1,4 @@
-//! What one end wrote in its description, and what of it reached the other: both are ours, so what the platform changed is known.
+//! The descriptions of both ends, and what of them reached the other: both are ours, so what the platform changed is known.
 
 use crate::sdp::AudioDescription;
 use std::net::IpAddr;
@@ -7,9 +7,9 @@ use std::time::Duration;
 /// One description on its way through the platform.
 #[derive(Debug, Clone, Default)]
 pub(in crate::check) struct Passed {
-    /// As one end wrote it; `None` where that is not ours.
+    /// Description as one end wrote it; `None` where that is not ours.
     pub(in crate::check) wrote: Option<AudioDescription>,
-    /// As it reached the other.
+    /// Description as it reached the other.
     pub(in crate::check) told: Option<AudioDescription>,
 }
 
@@ -20,11 +20,11 @@ pub(in crate::check) struct Described {
     pub(in crate::check) listener: Passed,
     /// The sender's, as it reached the listener.
     pub(in crate::check) sender: Passed,
-    /// Where the sender's signalling goes.
+    /// Address to which the sender's signalling goes.
     pub(in crate::check) signalling: Option<IpAddr>,
 }
 
-/// Where an address can be reached from.
+/// Network from which an address can be reached.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Reach {
     Everywhere,
@@ -54,7 +54,7 @@ fn reach(ip: IpAddr) -> Reach {
     Reach::Within(within)
 }
 
-/// What is odd about an address for media beside that of the signalling: ` (an address of a private network)`.
+/// Oddity of an address for media beside that of the signalling: ` (an address of a private network)`.
 fn oddity(ip: IpAddr, signalling: Option<IpAddr>) -> Option<String> {
     match reach(ip) {
         Reach::Within(what) if signalling.is_none_or(|to| reach(to) != Reach::Within(what)) => {
@@ -64,7 +64,7 @@ fn oddity(ip: IpAddr, signalling: Option<IpAddr>) -> Option<String> {
     }
 }
 
-/// Where the audio went that did not come.
+/// Address to which the audio went that did not come.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(in crate::check) struct Place {
     /// A sentence with `; ` in front; empty where it is where the listener wants it.
@@ -74,7 +74,7 @@ pub(in crate::check) struct Place {
 }
 
 impl Described {
-    /// Where `from` sent to, and where `to` had wanted it.
+    /// Address to which `from` sent, and the one that `to` had wanted.
     pub(in crate::check) fn place(&self, from: &str, to: &str) -> Place {
         let Some(told) = &self.listener.told else { return Place::default() };
         let odd = oddity(told.rtp.ip(), self.signalling);
@@ -108,7 +108,7 @@ impl Described {
         Some(format!("{from} wants ours at {rtp}{note}"))
     }
 
-    /// What became of which way the media goes, where the platform changed it.
+    /// Text about the direction of the media, where the platform changed it.
     pub(in crate::check) fn direction_changed(&self, from: &str, to: &str) -> Option<String> {
         let one = |passed: &Passed, writer: &str, reader: &str| {
             let (wrote, told) = (passed.wrote.as_ref()?, passed.told.as_ref()?);

@@ -65,7 +65,7 @@ pub(in crate::check) fn order(order: RingOrder) -> &'static str {
     }
 }
 
-/// What the caller's own call came to: `alice got 486 Busy Here (busy)`.
+/// Result of the caller's own call: `alice got 486 Busy Here (busy)`.
 fn fate(group: &Group<'_>, caller: &Seen) -> String {
     let name = group.caller;
     if let Some((_, rejection)) = &caller.rejected {

@@ -65,7 +65,7 @@ pub(in crate::check) fn answered(holding: &Holding<'_>) -> (StepVerdict, Option<
     (pass, muted)
 }
 
-/// What both hear while one holds.
+/// Judges what both hear while one holds.
 pub(in crate::check) fn heard(
     holding: &Holding<'_>,
     holder_hears_held: bool,
@@ -135,7 +135,7 @@ pub(in crate::check) fn dropped(holding: &Holding<'_>, reasons: &str) -> StepVer
     )
 }
 
-/// What was heard after the resumption, which was answered so: what does not come back is the resumption's.
+/// Judges what was heard after the resumption, which was answered so: sound that does not come back is the resumption's.
 pub(in crate::check) fn resumed(mutual: StepVerdict, answer: &str) -> StepVerdict {
     if mutual.verdict != crate::check::Verdict::Fail {
         return mutual;

@@ -1,4 +1,4 @@
-//! What was seen, judged: pure functions from facts to the verdict of a step. No socket, no clock, no waiting; tested by tables.
+//! Pure functions from what was seen to the verdict of a step. No socket, no clock, no waiting; tested by tables.
 
 pub(super) mod announcement;
 pub(super) mod audio;

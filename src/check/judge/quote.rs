@@ -5,7 +5,7 @@ use crate::message::redact;
 /// Bytes of a quoted value; what is longer is cut.
 const LONGEST: usize = 200;
 
-/// What a peer wrote, as text without secrets.
+/// Text of a peer without secrets.
 pub(in crate::check) fn quoted(bytes: &[u8]) -> String {
     // Masked before it is cut: a secret that begins in front of the cut is no secret for the mask behind it.
     let text = String::from_utf8_lossy(&redact(bytes)).trim().to_owned();

@@ -225,7 +225,7 @@ pub(in crate::check) fn judge(refused: &Refused<'_>) -> StepVerdict {
     }
 }
 
-/// What is said for each reason, whatever the status.
+/// Text for each reason, whatever the status.
 fn because(
     refused: &Refused<'_>,
     why: Why,
@@ -389,7 +389,7 @@ fn status_of(rejection: &Rejection) -> String {
     }
 }
 
-/// What Reason and Warning add.
+/// Words that Reason and Warning add.
 fn explained(rejection: &Rejection) -> String {
     let reasons = rejection.reasons.iter().map(|reason| format!("Reason: {reason}"));
     let warnings = rejection.warnings.iter().map(|warning| format!("Warning: {warning}"));

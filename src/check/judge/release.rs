@@ -20,14 +20,14 @@ const ACK_DUE: Duration = Duration::from_secs(2);
 
 /// One end of a call that is ours.
 pub(in crate::check) struct End<'a> {
-    /// Whose.
+    /// Name of the party.
     pub(in crate::check) name: &'a str,
     pub(in crate::check) leg: &'a Leg,
     /// Its messages.
     pub(in crate::check) trace: Trace,
-    /// How its call ended: by whose BYE went first, also where both sent one.
+    /// End of its call: by whose BYE went first, also where both sent one.
     pub(in crate::check) ended: Option<Ended>,
-    /// How a BYE of its own ended.
+    /// End of a BYE of its own.
     pub(in crate::check) bye: RequestEnd,
     /// A BYE that came to it and that it had to refuse: what it answered, and why.
     pub(in crate::check) refused_bye: Option<(u16, String)>,
@@ -158,7 +158,7 @@ fn known(end: &End<'_>, ended: &Ended) -> Option<StepVerdict> {
     })
 }
 
-/// Which request of ours in the call was refused last with this status.
+/// Request of ours in the call that was refused last with this status.
 fn refused_request(trace: &Trace, status: u16) -> Option<&'static str> {
     let methods = [
         (Method::Invite, "re-INVITE"),
@@ -183,7 +183,7 @@ pub(in crate::check) fn is_media_timeout(reasons: &str) -> bool {
             .any(|word| text.contains(word))
 }
 
-/// What the answer says of the session's interval.
+/// Interval of the session in the answer.
 fn session_interval(trace: &Trace) -> Option<Duration> {
     let of = |entry: &Entry| {
         let value = entry.message.parsed(HeaderName::SessionExpires, SessionExpires::parse)?.ok()?;
@@ -354,9 +354,9 @@ pub(in crate::check) fn bye(what: &str) -> Kind<'_> {
 
 /// Code of a request whose CSeq is lower than one before it.
 pub(in crate::check) const OUT_OF_ORDER: &str = "cseq-out-of-order";
-/// What to do about it.
+/// Advice for it.
 pub(in crate::check) const ORDER_ADVICE: &str = "platform: it mixes two ranges of CSeq numbers in one dialog: each request to a phone needs a higher number than the one before, those that it passes on as well as its own; phones refuse others with 500 (RFC 3261 sec. 12.2.1.1, 12.2.2)";
-/// What to do about a request that no phone can take.
+/// Advice for a request that no phone can take.
 pub(in crate::check) const UNUSABLE_ADVICE: &str = "platform: keep Call-ID and tags of the dialog in each request of the call (RFC 3261 sec. 12.2), and write its headers as sec. 25.1 says";
 
 /// The platform's own BYE met ours: `both_ours` had no other end.

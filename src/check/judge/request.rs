@@ -7,10 +7,10 @@ use crate::check::judged::StepVerdict;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
-/// How a request ended that may have been sent more than once: after a challenge, after a 491.
+/// End of a request that may have been sent more than once: after a challenge, after a 491.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(in crate::check) struct RequestEnd {
-    /// When each but the last was refused, and with which status.
+    /// Refusals of each but the last: time and status.
     pub(in crate::check) earlier: Vec<(Instant, u16)>,
     /// The last one answered a challenge.
     pub(in crate::check) has_credentials: bool,
@@ -19,7 +19,7 @@ pub(in crate::check) struct RequestEnd {
     pub(in crate::check) last: Reply,
 }
 
-/// What came upon one request.
+/// Result of one request.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(in crate::check) enum Reply {
     /// A 2xx.
@@ -34,7 +34,7 @@ pub(in crate::check) enum Reply {
     Nothing,
 }
 
-/// How a kind of request is called.
+/// Names of a kind of request.
 pub(in crate::check) struct Kind<'a> {
     /// E.g. `the BYE of alice`.
     pub(in crate::check) what: &'a str,
@@ -42,7 +42,7 @@ pub(in crate::check) struct Kind<'a> {
     pub(in crate::check) refused: &'static str,
     /// Code where nothing came.
     pub(in crate::check) silent: &'static str,
-    /// What to do where nothing came.
+    /// Advice where nothing came.
     pub(in crate::check) lost: &'static str,
 }
 
@@ -56,7 +56,7 @@ impl RequestEnd {
         }
     }
 
-    /// What the refusal said.
+    /// Words of the refusal.
     pub(in crate::check) fn said(&self) -> Option<&Said> {
         match &self.last {
             Reply::Refused(_, said) => Some(said),
@@ -69,7 +69,7 @@ impl RequestEnd {
         self.has_credentials && matches!(self.status(), Some(401 | 407))
     }
 
-    /// How it ended, behind its name: `was refused with 491 Request Pending twice, 2.1 s apart`.
+    /// Text of its end, behind its name: `was refused with 491 Request Pending twice, 2.1 s apart`.
     pub(in crate::check) fn words(&self, waited: Duration) -> String {
         let seconds = shown(waited);
         let before = || match self.earlier.iter().rfind(|(_, status)| !matches!(status, 401 | 407)) {
@@ -99,7 +99,7 @@ impl RequestEnd {
         }
     }
 
-    /// How often it was refused so, where that was more than once.
+    /// Number of times that it was refused so, where that was more than once.
     fn repeated(&self, at: Instant, status: u16) -> String {
         if self.is_challenged_again() {
             return " again, to an answered challenge".to_owned();
@@ -141,7 +141,7 @@ impl RequestEnd {
         }
     }
 
-    /// What to do upon this refusal of a request in a call.
+    /// Advice upon this refusal of a request in a call.
     pub(in crate::check) fn advice(&self, said: &Said) -> String {
         let fixed = match said.status {
             401 | 407 if self.is_challenged_again() => {

@@ -16,7 +16,7 @@ use crate::ua::call::{By, Cause, Rejection, completed_elsewhere};
 use crate::ua::expected::Foreign;
 use std::time::{Duration, Instant};
 
-/// How far the call was to come.
+/// Stage that the call was to reach.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::check) enum Wanted {
     /// A sign of the far side: ringing, early media, an answer.
@@ -27,7 +27,7 @@ pub(in crate::check) enum Wanted {
     Answer,
 }
 
-/// What was seen of the setting up of a call.
+/// Facts about the setting up of a call.
 pub(in crate::check) struct Setup<'a> {
     /// The Request-URI.
     pub(in crate::check) target: &'a str,
@@ -39,13 +39,13 @@ pub(in crate::check) struct Setup<'a> {
     pub(in crate::check) caller_registered: bool,
     /// A redirection is followed once, to the hosts of the account.
     pub(in crate::check) follows_redirects: bool,
-    /// What the caller's leg saw.
+    /// Events of the caller's leg.
     pub(in crate::check) seen: &'a Seen,
     /// Its messages.
     pub(in crate::check) trace: &'a Trace,
     /// The callee, where it is ours.
     pub(in crate::check) callee: Option<Callee<'a>>,
-    /// What kept bytes from being carried, last.
+    /// Last error that kept bytes from being carried.
     pub(in crate::check) failed: Option<&'a TransportError>,
     /// The circumstances, should nothing have come.
     pub(in crate::check) silence: Silence<'a>,
@@ -59,7 +59,7 @@ pub(in crate::check) struct Callee<'a> {
     pub(in crate::check) is_direct: bool,
     /// Live bindings of other devices of its account.
     pub(in crate::check) others: usize,
-    /// What its leg saw, where the call came.
+    /// Events of its leg, where the call came.
     pub(in crate::check) seen: Option<&'a Seen>,
     /// Another device's answer came to the caller before its own, in the same call.
     pub(in crate::check) is_second: bool,
@@ -76,7 +76,7 @@ pub(in crate::check) struct Callee<'a> {
 }
 
 impl Callee<'_> {
-    /// How long it rang until the platform ended that, and why.
+    /// Time that it rang until the platform ended that, and why.
     fn given_up(&self) -> Option<(Duration, &[String])> {
         let ended = self.seen?.ended.as_ref()?;
         let is_theirs = ended.by == By::Peer && ended.cause == Cause::Cancelled;
@@ -391,7 +391,7 @@ fn elsewhere(callee: &Callee<'_>) -> &'static str {
     }
 }
 
-/// What became of a call in one to three words: the fact `result`. `is_answered_at_all`: a response to the last INVITE came,
+/// Fate of a call in one to three words: the fact `result`. `is_answered_at_all`: a response to the last INVITE came,
 /// and be it 100.
 pub(in crate::check) fn result(seen: &Seen, callee: Option<&Seen>, is_answered_at_all: bool) -> &'static str {
     let refused = seen.rejected.as_ref().and_then(|(_, rejection)| Some((rejection.status?, rejection)));
@@ -437,7 +437,7 @@ fn answers(trace: &Trace) -> Option<String> {
     Some(who).filter(|who| !who.is_empty())
 }
 
-/// What is odd about a call that was answered, though it was.
+/// Oddities of a call that was answered.
 pub(in crate::check) fn odd(seen: &Seen, trace: &Trace, called: Option<Instant>) -> Vec<Finding> {
     let mut findings = Vec::new();
     let is_ours = called.is_some();

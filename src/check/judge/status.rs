@@ -9,7 +9,7 @@ use std::time::Duration;
 /// Values of one header that are shown.
 const SHOWN: usize = 8;
 
-/// What a refusal said, in its own words.
+/// A refusal in its own words.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(in crate::check) struct Said {
     pub(in crate::check) status: u16,
@@ -46,7 +46,7 @@ const TELLING: [&str; 16] = [
 /// Parts of the names of headers in which vendors say why.
 const VENDORS: [&[u8]; 5] = [b"error", b"reason", b"cause", b"diag", b"fault"];
 
-/// What the words of a refusal are about, where its status leaves it open.
+/// Subject of the words of a refusal, where its status leaves it open.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::check) enum About {
     /// More bindings than the account may have.
@@ -59,7 +59,7 @@ pub(in crate::check) enum About {
     Busy,
 }
 
-/// What a status means.
+/// Meaning of a status.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(in crate::check) struct Meaning {
     pub(in crate::check) verdict: Verdict,
@@ -156,7 +156,7 @@ impl Said {
         explaining.map(|(_, value)| value.as_str())
     }
 
-    /// What its words are about: the phrase first, then the headers that explain it.
+    /// Subject of its words: the phrase first, then the headers that explain it.
     pub(in crate::check) fn about(&self) -> Option<About> {
         std::iter::once(self.phrase.as_str()).chain(self.explaining()).find_map(about)
     }
@@ -198,7 +198,7 @@ fn meaning_of(code: &'static str, side: Side, says: impl Into<String>, advice: &
     Meaning { verdict: Verdict::Fail, code, side, says: says.into(), advice }
 }
 
-/// What a refusal means whatever was asked; `None` for statuses whose meaning depends on the request (401, 403, 404, 407, 423, 480, 484 to
+/// Meaning of a refusal whatever was asked; `None` for statuses whose meaning depends on the request (401, 403, 404, 407, 423, 480, 484 to
 /// 487, 603), and for those that no RFC names.
 pub(in crate::check) fn meaning(said: &Said) -> Option<Meaning> {
     use Side::{Peer, Setup};

@@ -1,4 +1,4 @@
-//! What came beyond one final answer to each request of a registration: a second one, or bytes that belong to none.
+//! Messages beyond one final answer to each request of a registration: a second one, or bytes that belong to none.
 
 use super::unused::{in_words, line_of, unread};
 use crate::check::{Finding, Severity, Side};

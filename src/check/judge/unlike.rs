@@ -1,4 +1,4 @@
-//! What an answer does not give back as it was asked: Call-ID, From and To are copied from the request (RFC 3261 sec. 8.2.6.2).
+//! Headers that an answer does not give back as they were asked: Call-ID, From and To are copied from the request (RFC 3261 sec. 8.2.6.2).
 
 use super::quote::quoted;
 use crate::check::{Finding, Severity, Side};
@@ -58,7 +58,7 @@ fn is_same(asked: &NameAddr<'_>, came: &NameAddr<'_>) -> bool {
     asked == came || parsed().is_some_and(|(asked, came)| asked.is_equivalent(&came))
 }
 
-/// What came back changed, in one sentence.
+/// Headers that came back changed, in one sentence.
 pub(in crate::check) fn told(found: &[Unlike]) -> String {
     let one = |unlike: &Unlike| match &unlike.came {
         Some(came) => format!("{} {came}, the request had {}", unlike.what, unlike.asked),

@@ -1,4 +1,4 @@
-//! What came while an answer was waited for, and could not be taken for it: never silence.
+//! Bytes and messages that came while an answer was waited for, and could not be taken for it: never silence.
 
 use super::quote::quoted;
 use crate::check::Side;
@@ -75,7 +75,7 @@ pub(in crate::check) fn unused(records: &[Record], range: Range<usize>) -> Optio
     came.max_by_key(is_message).or_else(|| closed(until, range.start))
 }
 
-/// What bytes are that could not be read: the record of this number.
+/// Kind of bytes that could not be read: the record of this number.
 pub(in crate::check) fn unread(records: &[Record], index: usize) -> Option<Unused> {
     let record = records.get(index)?;
     let RecordEvent::Malformed { bytes, length, error } = &record.event else { return None };
@@ -135,7 +135,7 @@ pub(in crate::check) fn requests(records: &[Record], range: Range<usize>) -> Opt
     }
 }
 
-/// What bytes are that could not be read; `length` is theirs before they were cut for the record.
+/// Kind of bytes that could not be read; `length` is theirs before they were cut for the record.
 fn malformed(bytes: &[u8], length: usize, error: SyntaxError) -> Unused {
     if let SyntaxErrorKind::Limit(limit) = error.kind {
         // The head of a message that is really as long has a part of its body with it.
@@ -250,7 +250,7 @@ fn since_spoken(records: &[Record], end: &Record) -> Option<Duration> {
     spoke.map(|record| end.at.saturating_duration_since(record.at))
 }
 
-/// How long nothing had come on a connection when it was closed: the last one that was. `None` where nothing had come before.
+/// Time for which nothing had come on a connection when it was closed: the last one that was. `None` where nothing had come before.
 pub(in crate::check) fn idle(records: &[Record]) -> Option<Duration> {
     let end = records.iter().rfind(|record| matches!(record.event, RecordEvent::Closed(_)))?;
     since_spoken(records, end)
@@ -295,7 +295,7 @@ fn head_length(bytes: &[u8]) -> Option<usize> {
         .or_else(|| memchr::memmem::find(bytes, b"\n\n").map(|at| at + 2))
 }
 
-/// What Content-Length says: `None` where there is none.
+/// Value of Content-Length; `None` where there is none.
 fn content_length(bytes: &[u8]) -> Option<Result<u32, ()>> {
     content_lengths(bytes).first().map(|value| value.parse().map_err(|_| ()))
 }
@@ -330,7 +330,7 @@ impl Unused {
         }
     }
 
-    /// What it means for the request that it was no answer to.
+    /// Meaning for the request that it was no answer to.
     pub(in crate::check) fn judge(&self, step: &str, remote: SocketAddr) -> StepVerdict {
         const REWRITTEN: &str = "platform fault, or a device on the path rewrites messages (SIP ALG): compare request and answer in the ladder";
         let open =

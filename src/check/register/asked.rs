@@ -1,4 +1,4 @@
-//! Whose registration is asked about, and for how long: the same for every question about it.
+//! The account that is asked about, and for how long: the same for every question about registrations.
 
 use super::session::Session;
 use crate::check::{Account, Run};
@@ -16,7 +16,7 @@ impl Asked {
         Asked { account: account.clone(), time_limit: None }
     }
 
-    /// What people call the account.
+    /// Name of the account for people.
     pub(in crate::check) fn name(&self) -> &str {
         self.account.name()
     }

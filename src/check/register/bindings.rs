@@ -14,7 +14,7 @@ pub(in crate::check) struct Foreign {
 }
 
 impl Foreign {
-    /// As it is shown: where to, whose, how long.
+    /// Text for people: where to, whose, how long.
     pub(in crate::check) fn describe(&self) -> String {
         let mut text = quoted(self.uri.as_bytes());
         if let Some(agent) = &self.user_agent {
@@ -39,7 +39,7 @@ pub(in crate::check) fn foreign(bindings: &[Binding]) -> Vec<Foreign> {
     .collect()
 }
 
-/// What may be live devices of others in an answer: what cannot be read counts as one; `ours` are bindings of this check's other ends, by
+/// Bindings that may be live devices of others in an answer: one that cannot be read counts; `ours` are bindings of this check's other ends, by
 /// URI or by a part of it.
 pub(in crate::check) fn devices(answer: &Answer, ours: &[String]) -> Vec<Foreign> {
     let is_ours = |uri: &str| ours.iter().any(|own| uri.contains(own.as_str()));

@@ -4,7 +4,7 @@ use crate::check::judge::quote::quoted;
 use crate::syntax::{Scheme, Uri, unescape};
 use std::net::IpAddr;
 
-/// What a call to the listed URI would do otherwise than one to ours, in words; `None` where it comes to the same. `seen` is what Via says of
+/// Difference between a call to the listed URI and one to ours, in words; `None` where it comes to the same. `seen` is the address in Via,
 /// where the far side saw us: a registrar that lists that address does so for phones behind NAT.
 pub(super) fn change(ours: &str, listed: &str, seen: (Option<IpAddr>, Option<u16>)) -> Option<String> {
     let (Ok(own), Ok(other)) = (Uri::parse(ours.as_bytes()), Uri::parse(listed.as_bytes())) else {

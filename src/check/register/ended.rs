@@ -1,4 +1,4 @@
-//! How a command of a registration ended: plain data, for those who judge it.
+//! The end of a command of a registration: plain data, for those who judge it.
 
 use super::bindings::Foreign;
 use super::history::History;
@@ -12,7 +12,7 @@ use crate::ua::registration::{Answer, Command, End, Finished};
 use std::ops::Range;
 use std::time::{Duration, Instant};
 
-/// What came of binding where nobody else is live.
+/// Result of binding where nobody else is live.
 pub(in crate::check) enum Bound {
     /// The binding was asked for; also where the registrar answers no queries. Devices that were live before, in the option's name.
     Asked { query: Ended, bind: Ended, devices: Vec<Foreign> },
@@ -22,31 +22,31 @@ pub(in crate::check) enum Bound {
     NotQueried { query: Ended },
 }
 
-/// How a command ended, with its circumstances.
+/// End of a command, with its circumstances.
 pub(in crate::check) struct Ended {
-    /// What the machine says; `None` when we did not wait for its end.
+    /// Result of the machine; `None` when we did not wait for its end.
     pub(in crate::check) finished: Option<Finished>,
     pub(in crate::check) failure: Option<TransportError>,
     pub(in crate::check) interrupted: Option<Interrupted>,
     /// A provisional response came for the request that ended it.
     pub(in crate::check) provisional: bool,
-    /// What came last and was no answer.
+    /// Message or event that came last and was no answer.
     pub(in crate::check) unused: Option<Unused>,
     /// Requests that the registrar sent meanwhile, in words.
     pub(in crate::check) requests: Option<String>,
     /// Sizes of the last request and of the largest that was answered, over UDP.
     pub(in crate::check) sizes: (usize, usize),
-    /// How the probe itself was the limit.
+    /// Limit of the probe itself, where it was one.
     pub(in crate::check) probe_limit: Option<String>,
     pub(in crate::check) answered_before: u64,
     pub(in crate::check) credentials_sent: bool,
-    /// What the session had seen before this command.
+    /// History of the session before this command.
     pub(in crate::check) history: History,
     /// The refusal of a reused nonce that a request with a fresh one was sent after.
     pub(in crate::check) retried_after: Option<String>,
     pub(in crate::check) flow: Flow,
     pub(in crate::check) answered_from: Option<Flow>,
-    /// What the first answer that does not fit its request gave back changed.
+    /// Headers that the first answer which does not fit its request gave back changed.
     pub(in crate::check) unlike: Vec<Unlike>,
     pub(in crate::check) evidence: Range<usize>,
     pub(super) began: Instant,
@@ -93,7 +93,7 @@ impl Ended {
     pub(in crate::check) fn took(&self) -> Duration {
         self.ended.saturating_duration_since(self.began)
     }
-    /// When it ended.
+    /// Time at which it ended.
     pub(in crate::check) fn ended_at(&self) -> Instant {
         self.ended
     }

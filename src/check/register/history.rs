@@ -1,9 +1,9 @@
-//! What a registration has seen of its registrar so far: a refusal after a success is not a refusal at first.
+//! The history of a registration with its registrar: a refusal after a success is not a refusal at first.
 
 use crate::ua::registration::Command;
 use std::time::{Duration, Instant};
 
-/// What was accepted before.
+/// Request that was accepted before.
 #[derive(Debug, Clone, Default)]
 pub(in crate::check) struct History {
     /// Commands that were accepted, with the time, in order.
@@ -41,7 +41,7 @@ impl History {
         self.accepted.iter().any(|(command, _)| *command == Command::Bind)
     }
 
-    /// What was accepted last, in words; `None` when nothing was.
+    /// Request that was accepted last, in words; `None` when none was.
     pub(in crate::check) fn last(&self, now: Instant) -> Option<String> {
         let (command, at) = self.accepted.last()?;
         let what = match command {

@@ -1,4 +1,4 @@
-//! What an ended command means: a verdict, one sentence, and what to do.
+//! The meaning of an ended command: a verdict, one sentence, and what to do.
 
 use super::bindings::{Foreign, counted};
 use super::ended::{Bound, Ended};
@@ -275,7 +275,7 @@ pub(in crate::check) fn nothing_bound(removal: &Ended) -> StepVerdict {
     StepVerdict::pass(format!("{} to the removal: nothing was bound", status_of_ended(removal)))
 }
 
-/// What our removal showed after the check was stopped, or its time was over: it was no part of the question, and says nothing about the platform.
+/// Verdict on our removal after the check was stopped, or its time was over: it was no part of the question, and says nothing about the platform.
 pub(in crate::check) fn of_own_end(judged: StepVerdict) -> StepVerdict {
     let StepVerdict { verdict: Verdict::Fail, detail, finding } = judged else { return judged };
     let finding = finding.map(|finding| Finding {
@@ -326,7 +326,7 @@ fn status_of_ended(ended: &Ended) -> String {
     ended.finished.as_ref().map(status_of).unwrap_or_default()
 }
 
-/// What came of binding where nobody else is live: for the ends of a call, whose step this is. `name` is the account's.
+/// Verdict on binding where nobody else is live: for the ends of a call, whose step this is. `name` is the account's.
 pub(in crate::check) fn bound(session: &Session, bound: &Bound, name: &str, asked: u32) -> StepVerdict {
     match bound {
         Bound::NotQueried { query } => accepted(session, query, "query"),

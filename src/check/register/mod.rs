@@ -106,7 +106,7 @@ impl Check for Register {
     }
 }
 
-/// What the first query showed.
+/// Result of the first query.
 struct Queried {
     /// Live bindings of others.
     foreign: Vec<Foreign>,
@@ -164,7 +164,7 @@ impl Register {
         ));
     }
 
-    /// Which bindings are there? `None` when nothing more is to be asked.
+    /// Asks for the bindings; `None` when nothing more is to be asked.
     async fn query(&self, run: &mut Run, session: &mut Session) -> Option<Queried> {
         let step = run.begin("query");
         let ended = session.command(run, Command::Query).await;

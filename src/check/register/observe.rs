@@ -1,4 +1,4 @@
-//! What an answer shows beside its verdict: facts, and findings that do not fail the check.
+//! Observations of an answer beside its verdict: facts, and findings that do not fail the check.
 
 use super::bindings::{Foreign, devices, missing, twice};
 use super::contact;
@@ -85,7 +85,7 @@ pub(in crate::check) fn from_elsewhere(from: Flow, asked: Flow) -> Option<Findin
     })
 }
 
-/// What an answer gave back changed; told once: what is changed in one answer is changed in all.
+/// Headers that an answer gave back changed; told once: one that is changed in one answer is changed in all.
 pub(in crate::check) fn rewritten(run: &mut Run, ended: &Ended) {
     if let Some(finding) = unlike::finding(&ended.unlike)
         && !run.findings().iter().any(|known| known.code == finding.code)
@@ -359,7 +359,7 @@ pub(in crate::check) fn others(run: &mut Run, bindings: &[Foreign]) {
     }
 }
 
-/// What ours did when a binding of another device vanished.
+/// Command after which a binding of another device had vanished.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::check) enum Upon {
     Binding,

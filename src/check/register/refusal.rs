@@ -12,7 +12,7 @@ use crate::syntax::{HeaderName, NameAddr, Uri};
 use crate::ua::registration::{Answer, Command, Finished, MAX_MIN_EXPIRES};
 use std::time::Duration;
 
-/// What a refusal by a final response means; `step` is the name of what was refused.
+/// Meaning of a refusal by a final response; `step` is the name of the step that was refused.
 pub(super) fn judge(ended: &Ended, finished: &Finished, answer: &Answer, step: &str) -> StepVerdict {
     let said = Said::read(answer.message());
     let refused = Refused {
@@ -92,7 +92,7 @@ struct Refused<'a> {
     has_challenge: bool,
     /// A query was refused with the same status: the Contact is not what it minds.
     like_the_query: bool,
-    /// What was accepted last in this check.
+    /// Request that was accepted last in this check.
     before: Option<String>,
     /// The same credentials were accepted before.
     knew_credentials: bool,

@@ -54,7 +54,7 @@ pub(in crate::check) struct Session {
     listed: Option<Vec<String>>,
     /// Our binding as it is listed, where nothing in it is as we sent it.
     rewritten: Option<String>,
-    /// What is noted of its binding before it is asked for.
+    /// Entry of the journal for its binding, made before it is asked for.
     left: Left,
     noted: Option<Open>,
 }
@@ -245,7 +245,7 @@ impl Session {
         Bound::Asked { query, bind, devices }
     }
 
-    /// What may be live devices of others in an accepted answer; the other ends of this check are none.
+    /// Bindings that may be live devices of others in an accepted answer; the other ends of this check are none.
     pub(in crate::check) fn devices(&self, run: &mut Run, ended: &Ended) -> Vec<Foreign> {
         let answer = ended.answer().filter(|_| ended.accepted());
         answer.map(|answer| devices(answer, run.bound())).unwrap_or_default()

@@ -1,4 +1,4 @@
-//! What an outcome holds beside findings and steps, where a check has more to tell programs.
+//! The data of an outcome beside findings and steps, where a check has more to tell programs.
 
 use super::{DtmfResult, ForkResult, HoldResult, RegisterResult, TransferResult};
 use crate::check::Name;

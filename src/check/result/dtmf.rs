@@ -1,4 +1,4 @@
-//! What became of digits, for programs.
+//! The result of digits, for programs.
 
 use crate::check::Name;
 use crate::media::digit::Digit;
@@ -10,11 +10,11 @@ use crate::media::dtmf::{Comparison, DtmfMethod, Observation};
 pub struct DtmfResult {
     /// The step that it belongs to: `rfc4733`, `info`, `inband`, `rfc4733-after-hold`.
     pub step: Name,
-    /// How they were sent.
+    /// Method by which they were sent.
     pub way: DtmfMethod,
     /// The digits that were sent.
     pub sent: Vec<Digit>,
-    /// What arrived, and what is wrong with it; `None` when they could not all be sent.
+    /// Digits that arrived, with their defects; `None` when they could not all be sent.
     pub judged: Option<Comparison>,
     /// Everything that arrived, by every way, as it came.
     pub observed: Vec<Observation>,

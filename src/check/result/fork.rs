@@ -1,4 +1,4 @@
-//! What a check of forking saw, for programs.
+//! The result of a check of forking, for programs.
 
 use crate::check::Name;
 use crate::error::{Argument, Error, Problem};
@@ -202,7 +202,7 @@ impl ForkTrialResult {
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ForkRung {
-    /// Which.
+    /// Number of the end.
     pub end: usize,
     /// From the caller's INVITE to its own.
     pub after: Duration,
@@ -214,11 +214,11 @@ pub struct ForkRung {
     pub asserted: String,
 }
 
-/// How an end was released that did not win.
+/// Release of an end that did not win.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ForkReleased {
-    /// Which.
+    /// Number of the end.
     pub end: usize,
     /// By `CANCEL` or `BYE`.
     pub by: Name,

@@ -1,4 +1,4 @@
-//! What a hold came to, for programs.
+//! The result of a hold, for programs.
 
 use crate::ua::call::Hold as How;
 use std::fmt;
@@ -65,7 +65,7 @@ impl HeardOnHold {
 pub struct HoldResult {
     /// The names of caller and callee.
     pub parties: [String; 2],
-    /// Which of them holds.
+    /// Number of the party that holds: 0 the caller, 1 the callee.
     pub holder: usize,
     /// In which way.
     pub how: How,

@@ -1,4 +1,4 @@
-//! What checks came to, as data for programs: no logic, and no check is named.
+//! The results of checks, as data for programs: no logic, and no check is named.
 
 mod details;
 mod dtmf;

@@ -1,4 +1,4 @@
-//! Who is bound, for programs.
+//! The bindings of an account, for programs.
 
 /// The bindings that a registrar listed for an account when it was asked first.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]

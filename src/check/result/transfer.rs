@@ -1,4 +1,4 @@
-//! What a transfer came to, for programs.
+//! The result of a transfer, for programs.
 
 use super::HeardOnHold;
 use crate::error::{Argument, Error, Problem};
@@ -6,7 +6,7 @@ use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
 
-/// How a call is transferred (RFC 5589).
+/// Kind of a transfer (RFC 5589).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "json", derive(serde::Serialize, serde::Deserialize), serde(rename_all = "kebab-case"))]
 pub enum TransferKind {
@@ -50,11 +50,11 @@ impl FromStr for TransferKind {
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub struct TransferResult {
-    /// Which.
+    /// Kind of the transfer.
     pub kind: TransferKind,
     /// The names of the parties: caller, callee, target.
     pub parties: [String; 3],
-    /// Which of them transferred.
+    /// Number of the party that transferred.
     pub transferor: usize,
     /// The parties that heard each other before the transfer; `None` when it did not come to that.
     pub before: Option<Heard>,
@@ -78,7 +78,7 @@ pub struct TransferResult {
     pub answered_after: Option<Duration>,
     /// From the REFER to the NOTIFY with a final status.
     pub told_after: Option<Duration>,
-    /// How the parties were shown to each other.
+    /// Identities by which the parties were shown to each other.
     pub identity: Identity,
     /// Legs that were still up and should not be.
     pub legs_left: usize,
@@ -179,7 +179,7 @@ impl Sees {
     }
 }
 
-/// How the parties were shown to each other.
+/// Identities by which the parties were shown to each other.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub struct Identity {

@@ -226,7 +226,7 @@ impl Scene<'_> {
         Events::of(self.seen(leg).final_response.as_ref()?.body())?.other_rates()
     }
 
-    /// What is left of the time for the answer.
+    /// Time that is left for the answer.
     fn left(&self, dial: &Dial<'_>, leg: usize) -> Duration {
         dial.wait.saturating_sub(self.run.now().saturating_duration_since(self.leg(leg).began))
     }
@@ -344,7 +344,7 @@ impl Scene<'_> {
         }
     }
 
-    /// What is odd about a call that was answered.
+    /// Oddities of a call that was answered.
     pub(in crate::check) fn note_answer(&mut self, leg: usize, callee: Option<usize>) {
         let called = callee.map(|callee| self.leg(callee).began);
         let odd: Vec<Finding> = setup::odd(self.seen(leg), &self.trace(leg), called);

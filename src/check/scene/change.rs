@@ -7,7 +7,7 @@ use crate::syntax::Method;
 use crate::ua::call::{By, Command, Event};
 use std::time::{Duration, Instant};
 
-/// What became of it.
+/// Outcome of a change.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(in crate::check) enum Change {
     /// It was agreed to.
@@ -74,7 +74,7 @@ impl Scene<'_> {
     }
 }
 
-/// When a change of ours was made, or `None` where it failed. What the peer changes meanwhile, and a 491 after which it is tried again, is no
+/// Time at which a change of ours was made, or `None` where it failed. What the peer changes meanwhile, and a 491 after which it is tried again, is no
 /// answer.
 fn change_since(seen: &Seen, before: usize) -> Option<Option<Instant>> {
     seen.changes.iter().skip(before).find_map(|(at, event)| match event {

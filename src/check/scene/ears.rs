@@ -1,4 +1,4 @@
-//! Who hears whom: in every call that is up each party sends its own tone, and each end says whose tones it hears.
+//! The matrix of who hears whom: in every call that is up each party sends its own tone, and each end says whose tones it hears.
 
 use super::{Ends, Scene, Until};
 use crate::check::{Heard, Interrupted, Run};
@@ -9,16 +9,16 @@ use std::time::{Duration, Instant};
 const HEARD: Duration = Duration::from_millis(300);
 /// Length of a listening window.
 const LISTEN: Duration = Duration::from_millis(1_200);
-/// What was on its way, and the last block of what was heard before.
+/// Time for what was on its way, and the last block of what was heard before.
 const SETTLE: Duration = Duration::from_millis(200);
 
-/// What a leg hears beyond the tones of parties by chance: where a tone begins or ends inside a block.
+/// Time for which a leg hears a sound beyond the tones of parties by chance: where a tone begins or ends inside a block.
 const EDGES: Duration = Duration::from_millis(100);
 /// Windows in which two that should hear each other may do so. Where many calls share a machine, a second without packets is no fault of the
 /// platform.
 const WINDOWS: usize = 3;
 
-/// What is heard in one leg.
+/// Sound that is heard in one leg.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(in crate::check) struct Ear {
     /// The party that listens.
@@ -27,7 +27,7 @@ pub(in crate::check) struct Ear {
     pub(in crate::check) leg: usize,
     /// The parties whose tones it hears, by their numbers.
     pub(in crate::check) speakers: Vec<usize>,
-    /// How long it heard a sound that is no party's tone: music, prompts.
+    /// Time for which it heard a sound that is no party's tone: music, prompts.
     pub(in crate::check) else_heard: Duration,
 }
 
@@ -35,7 +35,7 @@ pub(in crate::check) struct Ear {
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub(in crate::check) struct Ears {
     pub(in crate::check) heard: Heard,
-    /// How long each party heard a sound that is no party's tone: music, prompts.
+    /// Time for which each party heard a sound that is no party's tone: music, prompts.
     pub(in crate::check) else_heard: [Duration; 3],
     /// Share (0 to 1) of our own packets due in the window that were sent in time; `None` where none was due.
     pub(in crate::check) pace: Option<f64>,

@@ -42,7 +42,7 @@ pub(in crate::check) struct Ends {
     pub(in crate::check) sent_share: Option<f64>,
 }
 
-/// How waiting for something ended.
+/// End of a wait for something.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::check) enum Until {
     /// It came.
@@ -93,7 +93,7 @@ impl Ends {
         (from..self.legs.len()).find(called)
     }
 
-    /// How many INVITEs rang a party once more, when the ringing before was ended, among the legs from this one on: no second call.
+    /// Number of INVITEs that rang a party once more, when the ringing before was ended, among the legs from this one on: no second call.
     pub(in crate::check) fn rung_again(&self, from: usize, party: usize) -> usize {
         let legs = self.legs.iter().skip(from).filter(|leg| leg.party == party && !leg.is_caller);
         legs.count().saturating_sub(1)
@@ -109,7 +109,7 @@ impl Ends {
         self.seen(leg).is_some_and(Seen::is_up)
     }
 
-    /// What a leg has seen.
+    /// Events that a leg has seen.
     pub(in crate::check) fn seen(&self, leg: usize) -> Option<&Seen> {
         self.legs.get(leg).map(|leg| &leg.seen)
     }
@@ -379,7 +379,7 @@ impl Ends {
         }
     }
 
-    /// How our attempt to end this leg ended.
+    /// End of our attempt to end this leg.
     fn why_left(&self, run: &Run, leg: &Leg) -> String {
         let number = self.legs.iter().position(|other| std::ptr::eq(other, leg)).unwrap_or_default();
         let method = if leg.seen.answered.is_some() { Method::Bye } else { Method::Cancel };

@@ -24,7 +24,7 @@ const LISTEN: Duration = Duration::from_millis(1_200);
 /// Time that they listen on where something may be missing: then it shows what.
 const MORE: Duration = Duration::from_millis(1_800);
 
-/// What each end of a call has heard of the other.
+/// Sound that each end of a call has heard of the other.
 pub(in crate::check) struct Heard {
     /// At the caller's end.
     pub(in crate::check) caller: HeardAt,
@@ -37,13 +37,13 @@ pub(in crate::check) struct Heard {
     pub(in crate::check) pace: Option<f64>,
 }
 
-/// What one end has heard.
+/// Sound that one end has heard.
 #[derive(Default)]
 pub(in crate::check) struct HeardAt {
     pub(in crate::check) report: MediaReport,
     /// RTP packets that came during the listening.
     pub(in crate::check) packets: u64,
-    /// When the other's tone was in what came last.
+    /// Time at which the other's tone was heard in what came last.
     pub(in crate::check) last: Option<Instant>,
 }
 
@@ -125,7 +125,7 @@ impl Scene<'_> {
         }
     }
 
-    /// What was heard, from the caller to the callee and back, ready to be judged.
+    /// Hearings from the caller to the callee and back, ready to be judged.
     pub(in crate::check) fn hearings<'h>(&self, legs: JoinedLegs, heard: &'h Heard) -> [Hearing<'h>; 2]
     where
         Self: 'h,
@@ -168,8 +168,8 @@ impl Scene<'_> {
         ]
     }
 
-    /// What both ends wrote in the descriptions with which the call began, and what of it reached the other: from the caller to the callee,
-    /// and back. Nothing where they changed since.
+    /// Descriptions that both ends wrote when the call began, and what of them reached the other: from the caller to the callee,
+    /// and back. Empty where they changed since.
     fn described(&self, legs: JoinedLegs) -> [Described; 2] {
         if legs.both().into_iter().any(|leg| !self.seen(leg).changes.is_empty()) {
             return Default::default();
@@ -305,7 +305,7 @@ impl Scene<'_> {
         .map(|_| ())
     }
 
-    /// When the first of two ends learned that the call is over.
+    /// Time at which the first of two ends learned that the call is over.
     fn first_end(&self, legs: JoinedLegs) -> Option<Instant> {
         legs.both().into_iter().filter_map(|leg| self.seen(leg).ended.as_ref().map(|ended| ended.at)).min()
     }

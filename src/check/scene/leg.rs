@@ -14,18 +14,18 @@ use std::time::Instant;
 /// A call of one party.
 #[derive(Debug)]
 pub(in crate::check) struct Leg {
-    /// Whose.
+    /// Number of the party.
     pub(in crate::check) party: usize,
     pub(in crate::check) handle: CallHandle,
     pub(in crate::check) is_caller: bool,
-    /// When it was dialled, or its INVITE came.
+    /// Time at which it was dialled, or its INVITE came.
     pub(in crate::check) began: Instant,
     pub(in crate::check) seen: Seen,
     /// Nothing more comes of it.
     pub(super) is_told: bool,
 }
 
-/// How a call ended that was up, or that we did not take.
+/// End of a call that was up, or that we did not take.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(in crate::check) struct Ended {
     pub(in crate::check) at: Instant,
@@ -34,7 +34,7 @@ pub(in crate::check) struct Ended {
     pub(in crate::check) reasons: Vec<String>,
 }
 
-/// What was seen of a call.
+/// Events of a call, as its leg saw them.
 #[derive(Debug, Default)]
 pub(in crate::check) struct Seen {
     /// Provisional responses above 100, with the number of their fork.
@@ -42,7 +42,7 @@ pub(in crate::check) struct Seen {
     /// The first early media was agreed on.
     pub(in crate::check) early_media: Option<Instant>,
     pub(in crate::check) answered: Option<Instant>,
-    /// What is agreed on now.
+    /// Media plan that is agreed on now.
     pub(in crate::check) plan: Option<MediaPlan>,
     pub(in crate::check) rejected: Option<(Instant, Rejection)>,
     pub(in crate::check) ended: Option<Ended>,
@@ -56,19 +56,19 @@ pub(in crate::check) struct Seen {
     pub(in crate::check) observed: Vec<Observation>,
     /// INFOs that came, with what they were answered.
     pub(in crate::check) infos: Vec<(Instant, String, Vec<u8>, u16)>,
-    /// What became of our INFOs: token, final status.
+    /// Results of our INFOs: token, final status.
     pub(in crate::check) info_answers: Vec<(u64, Option<u16>)>,
     /// Digits that we sent.
     pub(in crate::check) sent: Vec<(Instant, Digit, DtmfMethod)>,
-    /// How often all that waited was played.
+    /// Number of times that all audio which waited was played.
     pub(in crate::check) played: usize,
     /// Digits could not be sent by this way.
     pub(in crate::check) unsupported: Option<DtmfMethod>,
-    /// What became of REFERs of ours.
+    /// Events of REFERs of ours.
     pub(in crate::check) transferor: Vec<(Instant, TransferorEvent)>,
-    /// What the peer wanted of us and did not get: REFERs that nobody expected, answers to challenges of strangers.
+    /// Demands of the peer that were not met: REFERs that nobody expected, answers to challenges of strangers.
     pub(in crate::check) withheld: Vec<(Instant, Event)>,
-    /// What our end refused of the peer's by itself, and why (offers, requests), and headers that it took although they break the grammar.
+    /// Messages of the peer that our end refused by itself, and why (offers, requests), and headers that it took although they break the grammar.
     pub(in crate::check) refused: Vec<(Instant, Event)>,
     pub(in crate::check) forks_hung_up: usize,
     pub(in crate::check) not_sent: Vec<String>,
@@ -86,7 +86,7 @@ impl Leg {
         Leg { party, handle, is_caller, began, seen: Seen::default(), is_told: false }
     }
 
-    /// How the media went so far, also when the call is over.
+    /// Report of the media so far, also when the call is over.
     pub(in crate::check) async fn report(&self) -> MediaReport {
         match &self.seen.last_report {
             Some(report) => report.clone(),

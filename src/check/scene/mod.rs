@@ -43,7 +43,7 @@ use trace::Trace;
 
 /// A question about calls.
 pub(super) trait Course: Sync {
-    /// What comes out beside the verdict, for programs.
+    /// Data that comes out beside the verdict, for programs.
     type Result: Default + Send;
 
     /// The names of all steps, in their order. Those that were not reached are written down as not run.
@@ -97,7 +97,7 @@ pub(super) async fn perform<C: Course>(course: &C, run: &mut Run) {
     ends.clear(run).await;
 }
 
-/// What a verb gives that ends a step: what it is about, or why the rest is not tried.
+/// Result of a verb that may end a step: its value, or why the rest is not tried.
 pub(super) type Step<T = ()> = Result<T, Stopped>;
 
 /// The steps that are left are not taken.
@@ -113,7 +113,7 @@ impl Stopped {
         Stopped { why: why.into() }
     }
 
-    /// What those that follow a failed step are told.
+    /// Reason for not running the steps that follow a failed one.
     fn after(step: &str) -> Stopped {
         Stopped::because(match step {
             "caller" | "second-caller" => Cow::Borrowed("not all parties are there"),
@@ -185,7 +185,7 @@ impl Scene<'_> {
         if verdict == Verdict::Pass { Ok(()) } else { Err(Stopped::after(step)) }
     }
 
-    /// What fails after one of ours could not take a call is nobody else's fault.
+    /// Verdict on a failure after one of ours could not take a call: it is nobody else's fault.
     fn own_limit(&self, judged: StepVerdict) -> StepVerdict {
         let cannot = self
             .ends
@@ -251,19 +251,19 @@ impl Scene<'_> {
         self.until(time, |_| false).await.map(|_| ())
     }
 
-    /// What the next call to this party is met with.
+    /// Sets the treatment of the next call to this party.
     pub(super) fn expect(&mut self, party: usize, expect: Expect) {
         if let Some(party) = self.ends.parties.get_mut(party) {
             party.expect = Some(expect);
         }
     }
 
-    /// How many INVITEs have reached this party so far.
+    /// Number of INVITEs that have reached this party so far.
     pub(super) fn invited(&self, party: usize) -> usize {
         self.ends.parties.get(party).map_or(0, |party| party.invitations.len())
     }
 
-    /// How this party is called in words.
+    /// Name of this party in words.
     pub(super) fn name(&self, party: usize) -> &str {
         self.ends.parties.get(party).map_or("somebody", |party| party.account.name())
     }
@@ -304,12 +304,12 @@ impl Scene<'_> {
         &mut self.ends.legs[leg]
     }
 
-    /// What a leg that a verb has given has seen.
+    /// Events of a leg that a verb has given.
     pub(super) fn seen(&self, leg: usize) -> &Seen {
         &self.leg(leg).seen
     }
 
-    /// How the request of one of these methods ended that this leg sent since then.
+    /// End of the request of one of these methods that this leg sent since then.
     pub(super) fn request_end(&self, leg: usize, methods: &[Method<'_>], since: Instant) -> RequestEnd {
         self.ends.request_end(self.run, leg, methods, since)
     }

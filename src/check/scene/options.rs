@@ -1,9 +1,9 @@
-//! What every question about calls can be told, in one place.
+//! The options that every question about calls has, in one place.
 
 use super::Registering;
 use std::time::Duration;
 
-/// What every question about calls can be told.
+/// Options that every question about calls has.
 #[derive(Debug, Clone)]
 pub(in crate::check) struct CallOptions {
     /// The caller is registered as well.
@@ -12,7 +12,7 @@ pub(in crate::check) struct CallOptions {
     pub(in crate::check) beside_live_devices: bool,
     /// Redirections to the hosts of the caller's account are followed.
     pub(in crate::check) follow_redirects: bool,
-    /// What the caller dials, as it was written and as a Request-URI; the callee's address of record without.
+    /// Target that the caller dials, as it was written and as a Request-URI; `None` for the callee's address of record.
     pub(in crate::check) dialled: Option<(String, String)>,
     /// Time for a call to be answered.
     pub(in crate::check) wait: Duration,
@@ -87,7 +87,7 @@ macro_rules! call_options {
                 self
             }
 
-            /// What the caller dials to reach the callee, instead of the callee's address of record: a number of the platform, or a SIP URI.
+            /// Target that the caller dials to reach the callee, instead of the callee's address of record: a number of the platform, or a SIP URI.
             ///
             /// # Errors
             /// [`Error::Usage`](crate::error::Error::Usage) for what cannot be dialled.

@@ -1,4 +1,4 @@
-//! Who takes part in a question about calls, and how they come onto the scene.
+//! The parties of a question about calls, and how their ends are opened.
 
 use super::{CallOptions, Party, Registering, Scene, Step, Stopped};
 use crate::check::{Account, Finding, Run, Severity, Side};

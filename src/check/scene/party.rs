@@ -44,11 +44,11 @@ pub(in crate::check) struct Party {
     pub(super) follow_redirects: bool,
     /// Realms that its registrar used when it registered.
     realms: Vec<String>,
-    /// What was answered when it registered.
+    /// Challenges that were answered when it registered.
     answered: Vec<trust::Answered>,
-    /// What to do with the next call to it; without, calls are refused with 486.
+    /// Treatment of the next call to it; without, calls are refused with 486.
     pub(in crate::check) expect: Option<Expect>,
-    /// What the last call was met with.
+    /// Treatment of the last call to it.
     pub(super) met: Option<Expect>,
     /// Calls that came, with their INVITEs, whatever became of them.
     pub(in crate::check) invitations: Vec<(Instant, Message)>,
@@ -67,13 +67,13 @@ pub(in crate::check) struct Party {
 #[derive(Debug)]
 pub(in crate::check) struct Stray {
     pub(in crate::check) message: Message,
-    /// What it was answered: 400, or 481 in an unknown dialog.
+    /// Status of our answer: 400, or 481 in an unknown dialog.
     pub(in crate::check) status: u16,
-    /// What is wrong with it, with the header quoted.
+    /// Defect of the request, with the header quoted.
     pub(in crate::check) why: String,
 }
 
-/// Whether a party has a binding of its own.
+/// Registration of a party: with a binding of its own, or without.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::check) enum Registering {
     /// It has none.
@@ -95,7 +95,7 @@ impl Registering {
     }
 }
 
-/// What to do with a call.
+/// Treatment of a call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::check) struct Expect {
     /// Time from the INVITE to the answer; `None`: only rings.
@@ -218,7 +218,7 @@ impl Party {
         self.session.may_be_bound()
     }
 
-    /// What is known of a call to it that `caller`, a user, may have made by an INVITE with this Call-ID.
+    /// Facts about a call to it that `caller`, a user, may have made by an INVITE with this Call-ID.
     pub(super) fn expected<'a>(&'a self, caller: Option<&'a str>, call_id: Option<&'a str>) -> Expected<'a> {
         Expected {
             contact: self.session.contact(),
@@ -230,12 +230,12 @@ impl Party {
         }
     }
 
-    /// Where its requests go.
+    /// Destination of its requests.
     pub(in crate::check) fn flow(&self) -> Flow {
         self.session.flow()
     }
 
-    /// What it sends while nothing else is played: its tone, or silence.
+    /// Source of its audio while nothing else is played: its tone, or silence.
     pub(super) fn background(&self) -> Option<Tone> {
         (!self.quiet).then(|| self.tone.tone())
     }
@@ -252,7 +252,7 @@ impl Party {
         trust
     }
 
-    /// Where a redirection of its calls may lead: nowhere unless the user said so, and never to a host that is not the account's.
+    /// Hosts to which a redirection of its calls may lead: none unless the user said so, and never one that is not the account's.
     fn redirects(&self) -> call::Redirects {
         if !self.follow_redirects {
             return call::Redirects::Refused;

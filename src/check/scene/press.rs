@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 
 /// Time for the answer to one INFO.
 const INFO_ANSWER: Duration = Duration::from_secs(5);
-/// What a stream may need for its last digit.
+/// Time that a stream may need for its last digit.
 const LATE: Duration = Duration::from_secs(2);
 
 /// Digits and pauses, and how they go out.
@@ -25,10 +25,10 @@ pub(in crate::check) struct Press<'a> {
     pub(in crate::check) timing: Timing,
 }
 
-/// What was seen while they went out.
+/// Record of digits as they went out.
 #[derive(Debug, Default)]
 pub(in crate::check) struct PressLog {
-    /// When each digit began to be sent.
+    /// Times at which each digit began to be sent.
     pub(in crate::check) sent_at: Vec<Instant>,
     /// INFOs that were refused.
     pub(in crate::check) refusals: Vec<Refusal>,
@@ -85,7 +85,7 @@ impl Unpressed {
 }
 
 impl Press<'_> {
-    /// How long it takes to press all of them.
+    /// Time that it takes to press all of them.
     pub(in crate::check) fn time(&self) -> Duration {
         self.keys
             .iter()

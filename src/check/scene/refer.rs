@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 /// Time for the answer to a REFER.
 pub(in crate::check) const ANSWER: Duration = Duration::from_secs(10);
 
-/// What a REFER was answered.
+/// Answer to a REFER.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(in crate::check) enum ReferAnswer {
     /// A 2xx.
@@ -39,14 +39,14 @@ pub(in crate::check) struct ReferSent {
     pub(in crate::check) response: Option<Message>,
 }
 
-/// What NOTIFYs told the transferor.
+/// Statuses that NOTIFYs told the transferor.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(in crate::check) struct Told {
     /// Statuses, in order.
     pub(in crate::check) statuses: Vec<u16>,
     /// The first final one, and when it came.
     pub(in crate::check) done: Option<(Instant, u16)>,
-    /// Where that one names another place (the Contact of a 3xx).
+    /// Place that this one names instead (the Contact of a 3xx).
     pub(in crate::check) contact: Option<String>,
     /// NOTIFYs that were taken and held no status.
     pub(in crate::check) without_status: usize,
@@ -63,9 +63,9 @@ pub(in crate::check) struct Told {
 pub(in crate::check) struct ReferArrived {
     /// Refer-To, as it is written there.
     pub(in crate::check) refer_to: String,
-    /// What our end answered.
+    /// Status that our end answered.
     pub(in crate::check) answer: Option<u16>,
-    /// How many of them reached it, beyond those that it refused for their target; retransmissions not counted.
+    /// Number of them that reached it, beyond those that it refused for their target; retransmissions not counted.
     pub(in crate::check) times: usize,
 }
 
@@ -117,7 +117,7 @@ impl Scene<'_> {
         Ok(ReferSent { at, answered_at, answer, end, response: response.map(|entry| entry.message.clone()) })
     }
 
-    /// When the last INVITE of this leg was answered 2xx, by either side.
+    /// Time at which the last INVITE of this leg was answered 2xx, by either side.
     pub(in crate::check) fn settled_at(&self, leg: usize) -> Option<Instant> {
         let trace = self.trace(leg);
         let last =
@@ -125,7 +125,7 @@ impl Scene<'_> {
         [Direction::Sent, Direction::Received].into_iter().filter_map(last).map(|entry| entry.at).max()
     }
 
-    /// What the transferor was told by NOTIFYs to its REFER, also by those that it could not use: those of the records from `since` on.
+    /// Statuses that NOTIFYs told the transferor after its REFER, also by those that it could not use: those of the records from `since` on.
     pub(in crate::check) fn told(&self, leg: usize, since: usize) -> Told {
         let mut told = Told::default();
         for (at, event) in &self.seen(leg).transferor {
@@ -278,7 +278,7 @@ fn is_answer(response: &Message, request: &Message) -> bool {
         && response.cseq().ok() == request.cseq().ok()
 }
 
-/// What keeps a NOTIFY from being used.
+/// Defect that keeps a NOTIFY from being used.
 fn wrong(notify: &Message, ours: &str) -> String {
     let is_missing = |name| header(notify, name).is_empty();
     if is_missing(HeaderName::Event) {

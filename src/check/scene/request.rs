@@ -1,4 +1,4 @@
-//! How a request of ours in a call ended, from the records.
+//! The ends of requests of ours in a call, from the records.
 
 use super::Ends;
 use crate::check::Run;
@@ -8,7 +8,7 @@ use crate::syntax::Method;
 use std::time::Instant;
 
 impl Ends {
-    /// How the request of one of these methods ended that this leg sent since then: that of the first method which it sent.
+    /// End of the request of one of these methods that this leg sent since then: that of the first method which it sent.
     pub(in crate::check) fn request_end(
         &self,
         run: &Run,

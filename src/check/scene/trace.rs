@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 
 /// All messages of a Call-ID so far, in order, repeated ones too.
 ///
-/// Where both ends are ours and nobody between them changes the Call-ID, both ends' messages are in it; the direction tells them apart.
+/// It holds the messages of both ends where both are ours and nobody between them changes the Call-ID; the direction tells them apart.
 #[derive(Default)]
 pub(in crate::check) struct Trace(Vec<Arc<Entry>>);
 
@@ -129,7 +129,7 @@ impl Trace {
         String::from_utf8_lossy(uri).into_owned()
     }
 
-    /// How the request of this method ended that we sent since then in the call of which we are the caller (`is_caller`), or not; `None` where
+    /// End of the request of this method that we sent since then in the call of which we are the caller (`is_caller`), or not; `None` where
     /// none was sent.
     pub(in crate::check) fn request_end(
         &self,
@@ -203,14 +203,14 @@ impl Trace {
         Some((self.0.get(theirs)?, ours.is_none_or(|ours| theirs < ours)))
     }
 
-    /// Where both ends of a call have this Call-ID: is the first answer to the caller another than the callee's own?
+    /// Is the first answer to the caller another than the callee's own, where both ends of a call have this Call-ID?
     pub(in crate::check) fn has_other_answer(&self) -> bool {
         let answer = MessageKind::Response(Method::Invite, 200, 299);
         let (first, own) = (self.received(answer), self.sent(answer));
         first.zip(own).is_some_and(|(first, own)| to_tag(first) != to_tag(own))
     }
 
-    /// Where both ends of a call have this Call-ID: the caller was answered by somebody else first, and by the callee too?
+    /// Was the caller answered by somebody else first, and by the callee too, where both ends of a call have this Call-ID?
     pub(in crate::check) fn is_answered_by_another_first(&self) -> bool {
         let answer = MessageKind::Response(Method::Invite, 200, 299);
         let own = self.sent(answer).map(to_tag);
@@ -273,7 +273,7 @@ impl Trace {
         last.is_some_and(|invite| known.into_iter().any(|name| invite.message.header(name).is_some()))
     }
 
-    /// How often the far side sent its 2xx although an ACK of ours went out.
+    /// Number of times that the far side sent its 2xx although an ACK of ours went out.
     pub(in crate::check) fn repeated_answers(&self) -> usize {
         let answer = MessageKind::Response(Method::Invite, 200, 299);
         // A refusal before (401, 407) has an ACK too, with another number.

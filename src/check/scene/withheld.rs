@@ -1,4 +1,4 @@
-//! What a peer wanted of our ends and did not get, as findings: whom a REFER named that nobody expected, whose challenges were not answered,
+//! Demands of a peer that our ends did not meet, as findings: whom a REFER named that nobody expected, whose challenges were not answered,
 //! which requests could not be read or belonged to no call.
 
 use super::leg::{Leg, Seen};

@@ -28,7 +28,7 @@ pub struct FeatureCode {
     timing: Timing,
 }
 
-/// As people press keys: 120 ms on, 180 ms between them.
+/// Timing of people who press keys: 120 ms on, 180 ms between them.
 const PACE: Timing = Timing {
     on: Duration::from_millis(120),
     gap: Duration::from_millis(180),
@@ -74,16 +74,16 @@ impl FeatureCode {
     /// The number that is pressed for the target; default: the user of its account.
     ///
     /// # Errors
-    /// As [`FeatureCode::new`].
+    /// Errors are those of [`FeatureCode::new`].
     pub fn number(mut self, number: &str) -> Result<FeatureCode, Error> {
         self.number = keys(Argument::Number, number)?;
         Ok(self)
     }
 
-    /// What ends the number, e.g. `#`; default: nothing.
+    /// Sets the keys that end the number, e.g. `#`; default: none.
     ///
     /// # Errors
-    /// As [`FeatureCode::new`].
+    /// Errors are those of [`FeatureCode::new`].
     pub fn end(mut self, end: &str) -> Result<FeatureCode, Error> {
         self.end = keys(Argument::EndKey, end)?;
         Ok(self)
@@ -92,20 +92,20 @@ impl FeatureCode {
     /// After a consultation these keys join the other two; default: the transferor hangs up instead.
     ///
     /// # Errors
-    /// As [`FeatureCode::new`].
+    /// Errors are those of [`FeatureCode::new`].
     pub fn complete_by(mut self, code: &str) -> Result<FeatureCode, Error> {
         self.complete = keys(Argument::CompletingCode, code)?;
         Ok(self)
     }
 
-    /// How the keys are sent; default: RFC 4733.
+    /// Sets the method by which the keys are sent; default: RFC 4733.
     #[must_use]
     pub fn method(mut self, method: DtmfMethod) -> FeatureCode {
         self.method = method;
         self
     }
 
-    /// How long and how far apart; default: 120 ms, 180 ms, and a pause of 1 s behind the code.
+    /// Sets length and distance of the keys; default: 120 ms, 180 ms, and a pause of 1 s behind the code.
     #[must_use]
     pub fn timing(mut self, timing: Timing) -> FeatureCode {
         self.timing = timing;
@@ -159,7 +159,7 @@ impl Dialled {
         self.press(&self.pressed)
     }
 
-    /// What ends a consultation; `None` where that is the hang-up.
+    /// Keys that end a consultation; `None` where the hang-up does.
     pub(super) fn complete(&self) -> Option<Press<'_>> {
         (!self.code.complete.is_empty()).then(|| self.press(&self.code.complete))
     }
@@ -168,12 +168,12 @@ impl Dialled {
         Press { keys, way: self.code.method, timing: self.code.timing }
     }
 
-    /// How long all the pressing takes.
+    /// Time that all the pressing takes.
     pub(super) fn time(&self) -> Duration {
         self.ask().time() + self.complete().map_or(Duration::ZERO, |press| press.time())
     }
 
-    /// How many digits the code and the number have.
+    /// Number of digits of the code and the number.
     pub(super) fn digits(&self) -> (usize, usize) {
         let count = |keys: &[Key]| keys.iter().filter(|key| matches!(key, Key::Digit(_))).count();
         (count(&self.code.code), count(&self.code.number))

@@ -15,7 +15,7 @@ use std::time::Duration;
 /// Time for the answer to a re-INVITE.
 const ANSWER: Duration = Duration::from_secs(10);
 
-/// What came of it.
+/// Result of the consultation.
 struct Consulted {
     /// The transferor's leg.
     leg: usize,

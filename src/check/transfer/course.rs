@@ -13,7 +13,7 @@ use std::time::Duration;
 const FIRST_RING: Duration = Duration::from_millis(200);
 /// Time that a target rings before it answers.
 pub(super) const RING: Duration = Duration::from_millis(300);
-/// What is left to happen once the right two hear each other, or the last NOTIFY came.
+/// Time for what is left to happen once the right two hear each other, or the last NOTIFY came.
 pub(super) const REST: Duration = Duration::from_millis(700);
 /// Windows of listening for a tone with pauses.
 const TONE_WINDOWS: usize = 4;
@@ -90,7 +90,7 @@ impl Course for Transfer {
 }
 
 impl Transfer {
-    /// What is asked for, for the judges.
+    /// The transfer that is asked for, for the judges.
     pub(super) fn wanted(&self) -> Wanted {
         let (transferor, transferee, target) = self.roles();
         Wanted {
@@ -175,7 +175,7 @@ impl Transfer {
     }
 }
 
-/// What a target does with a call, as it is told.
+/// Text about what a target does with a call.
 pub(super) fn manner(does: TransferTarget, ring: Duration) -> Expect {
     match does {
         TransferTarget::Answers => Expect::answer(ring),
@@ -201,7 +201,7 @@ pub(super) async fn with_tones(
     Ok(after)
 }
 
-/// What was heard, and where the transferee is.
+/// Text about who hears whom, and where the transferee is.
 pub(super) fn aftermath(scene: &Scene<'_>, wanted: &Wanted, ears: Ears) -> Aftermath {
     let rings = |leg: &Leg| {
         leg.party == wanted.target && !leg.is_caller && leg.seen.answered.is_none() && !leg.seen.is_over()

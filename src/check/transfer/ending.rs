@@ -1,4 +1,4 @@
-//! How calls end: back to the transferor, or the two that talk alone.
+//! The ends of the calls: back to the transferor, or between the two that talk alone.
 
 use super::course::{END, Legs, aftermath};
 use super::{Transfer, TransferResult};
@@ -78,7 +78,7 @@ impl Transfer {
         Ok(())
     }
 
-    /// What was done, in words.
+    /// Text about what was done.
     fn done(&self, wanted: &Wanted) -> String {
         let (t, e, c) = (wanted.transferor(), wanted.transferee(), wanted.target());
         match &self.slot {

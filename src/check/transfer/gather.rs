@@ -1,4 +1,4 @@
-//! What the target and the transferee saw of a transfer, for the judges.
+//! Facts that the target and the transferee saw of a transfer, for the judges.
 
 use super::Transfer;
 use super::refer::Referring;
@@ -12,7 +12,7 @@ use crate::transport::{Direction, Record, RecordEvent};
 use crate::ua::call::{By, Cause};
 use crate::ua::transfer::Replaces;
 
-/// What our own phone refused of a call by itself; what it was told to refuse has no leg.
+/// Refusal of a call by our own phone itself; a call that it was told to refuse has no leg.
 fn refused_here(seen: &Seen, invite: Option<&Message>) -> Option<(u16, String)> {
     let ended = seen.ended.as_ref().filter(|ended| ended.by == By::Local)?;
     let replaces = invite.and_then(Replaces::of_invite).and_then(Result::ok);
@@ -31,7 +31,7 @@ fn invite<'a>(scene: &'a Scene<'_>, leg: &Leg) -> Option<&'a Message> {
 }
 
 impl Transfer {
-    /// What the target saw of it; `invited_before`: the INVITEs that it had got before the REFER; `takes_over`: the REFER names a call of its.
+    /// Facts that the target saw of it; `invited_before`: the INVITEs that it had got before the REFER; `takes_over`: the REFER names a call of its.
     pub(super) fn target_saw(
         &self,
         scene: &Scene<'_>,

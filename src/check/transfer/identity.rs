@@ -9,7 +9,7 @@ use crate::message::Message;
 use crate::syntax::Method;
 use std::time::Instant;
 
-/// Where the messages are that show it.
+/// Messages that show it.
 pub(super) struct Sources<'a> {
     pub(super) check: &'a Transfer,
     pub(super) wanted: &'a Wanted,
@@ -17,7 +17,7 @@ pub(super) struct Sources<'a> {
     pub(super) ours: usize,
     /// INVITEs that the target had got before the REFER.
     pub(super) invited_before: usize,
-    /// When the REFER went out.
+    /// Time at which the REFER went out.
     pub(super) since: Instant,
 }
 

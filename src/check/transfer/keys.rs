@@ -16,7 +16,7 @@ use std::time::Duration;
 
 /// Ringing time of a target of a semi-attended transfer: the transferor leaves meanwhile.
 const LONG_RING: Duration = Duration::from_millis(1_500);
-/// What is still on its way when the last key was pressed.
+/// Time for what is still on its way when the last key was pressed.
 const AFTER: Duration = Duration::from_millis(600);
 /// Time for the two ends of a consultation to hear each other.
 const CONSULT: Duration = Duration::from_secs(5);

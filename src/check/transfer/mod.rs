@@ -51,7 +51,7 @@ pub struct Transfer {
     pub(super) hang_up_early: bool,
     pub(super) at_once: bool,
     keys: Option<Dialled>,
-    /// As it was written, and its Request-URI.
+    /// Target as it was written, and its Request-URI.
     slot: Option<(String, String)>,
     options: CallOptions,
 }

@@ -1,4 +1,4 @@
-//! How a transfer is asked for: by which kind, naming the target in which way, with the manners of which phones.
+//! Options of a transfer: its kind, the form in which the target is named, and the manners of phones.
 
 use super::code::FeatureCode;
 use super::{ReferTo, Transfer, TransferKind, TransferTarget};
@@ -85,7 +85,7 @@ impl Transfer {
         self
     }
 
-    /// What the target does when the transferee calls it, or would take its call with the transferor over. [default: it answers] Where it is to
+    /// Sets the reaction of the target when the transferee calls it, or would take its call with the transferor over. [default: it answers] Where it is to
     /// refuse or only to ring, the check passes when it was asked, the transferor was told so, and the transferee is back with the transferor.
     #[must_use]
     pub fn target(mut self, target: TransferTarget) -> Transfer {
@@ -93,7 +93,7 @@ impl Transfer {
         self
     }
 
-    /// What the target does when the transferor calls it first, in an attended transfer. [default: it answers] Where it does not, nothing is
+    /// Sets the reaction of the target when the transferor calls it first, in an attended transfer. [default: it answers] Where it does not, nothing is
     /// transferred, and the check passes when the transferee is back with the transferor.
     ///
     /// # Errors
@@ -103,7 +103,7 @@ impl Transfer {
         self.consistent()
     }
 
-    /// How the target is named, in the Refer-To and where the transferor calls it; default: by its address of record.
+    /// Sets the form in which the target is named, in the Refer-To and where the transferor calls it; default: by its address of record.
     ///
     /// # Errors
     /// [`Error::Usage`] with [`Transfer::by_keys`] or [`Transfer::park`].

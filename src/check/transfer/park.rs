@@ -118,7 +118,7 @@ impl Transfer {
         Ok(sent.answer)
     }
 
-    /// Where the one who was to be parked is.
+    /// Place of the party that was to be parked.
     async fn look_at_place(
         &self,
         scene: &mut Scene<'_>,

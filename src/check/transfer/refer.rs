@@ -12,9 +12,9 @@ use crate::ua::call::Command;
 use crate::ua::transfer::Target;
 use std::time::{Duration, Instant};
 
-/// What a NOTIFY of 200 may be ahead of the audio.
+/// Time that a NOTIFY of 200 may be ahead of the audio.
 const AHEAD: Duration = Duration::from_millis(1_500);
-/// What the last NOTIFY may be behind the audio.
+/// Time that the last NOTIFY may be behind the audio.
 const BEHIND: Duration = Duration::from_secs(5);
 /// Time for the target to end the call that was taken over, before the transferor's phone does.
 const REPLACED: Duration = Duration::from_secs(2);
@@ -24,18 +24,18 @@ const LOST: Duration = Duration::from_secs(3);
 /// A REFER that was answered, or not.
 pub(super) struct Referring {
     pub(super) answer: ReferAnswer,
-    /// When the one was sent that counts.
+    /// Time at which the one was sent that counts.
     pub(super) at: Instant,
     /// The first record of the step.
     pub(super) since: usize,
 }
 
-/// What was seen until the transfer was done, or given up.
+/// Facts until the transfer was done, or given up.
 #[derive(Default)]
 struct Watched {
     /// The target kept the call that was taken over.
     consult_kept: bool,
-    /// What was heard when the transferor was told 200 and had not left yet, where that was not what it should be.
+    /// Sound that was heard when the transferor was told 200 and had not left yet, where that was not what it should be.
     before_leaving: Option<Aftermath>,
 }
 

@@ -5,7 +5,7 @@ use crate::syntax::{Scheme, Uri};
 use std::fmt;
 use std::str::FromStr;
 
-/// How the target is named in the Refer-To.
+/// Form in which the Refer-To names the target.
 ///
 /// ```
 /// use ringback::check::ReferTo;

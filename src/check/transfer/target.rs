@@ -1,6 +1,6 @@
-//! What the target of a transfer does.
+//! The reactions of the target of a transfer.
 
-/// What the target does when the transferee calls it.
+/// Reaction of the target when the transferee calls it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum TransferTarget {
     /// Answers.

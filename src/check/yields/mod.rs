@@ -1,6 +1,6 @@
 //! Names that outcomes hold: the steps, facts, metrics and codes of findings that several checks share.
 //!
-//! What one check alone has is listed in the documentation of its type, e.g. [`Dtmf`](super::Dtmf), which also says which of the lists below it
+//! Names that one check alone has are listed in the documentation of its type, e.g. [`Dtmf`](super::Dtmf), which also says which of the lists below it
 //! shares. Names are stable; new ones are added.
 //!
 //! ```no_run
@@ -69,7 +69,7 @@ pub(super) fn names(lists: &[&'static str]) -> BTreeSet<(Kind, &'static str)> {
     names
 }
 
-/// What an outcome holds and no list of its check has.
+/// Names that an outcome holds and no list of its check has.
 pub(super) fn unlisted(outcome: &Outcome, lists: &[&'static str]) -> Vec<(Kind, String)> {
     let names = names(lists);
     let steps = outcome.steps.iter().map(|step| (Kind::Step, &step.name));

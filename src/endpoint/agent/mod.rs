@@ -110,7 +110,7 @@ pub enum MediaSetup {
     Stream {
         /// What is sent while nothing is played: silence, or a tone.
         background: Option<Tone>,
-        /// Whether digits are looked for in the audio.
+        /// Does it look for digits in the audio?
         detect_tones: bool,
     },
     /// Gives every datagram to the owner ([`CallEventKind::Rtp`]), and sends those that it gets ([`CallHandle::send_rtp`]).

@@ -8,7 +8,7 @@ use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::ops::RangeInclusive;
 
-/// How often the system is asked for a port whose neighbour is free too.
+/// Number of times that the system is asked for a port whose neighbour is free too.
 const TRIES: usize = 64;
 
 /// Two bound sockets.

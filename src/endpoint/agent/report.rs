@@ -79,7 +79,7 @@ impl MediaReport {
         self.heard.iter().find(|(heard, _)| *heard == party).map_or(Duration::ZERO, |(_, time)| *time)
     }
 
-    /// When this party's tone was in what came last.
+    /// Time at which this party's tone was in what came last.
     pub fn last_heard(&self, party: Party) -> Option<Instant> {
         self.last_heard.iter().find(|(heard, _)| *heard == party).map(|(_, at)| *at)
     }

@@ -477,7 +477,7 @@ impl Task {
     }
 }
 
-/// How long a call waits for an owner that does not take its events; then they are lost.
+/// Time for which a call waits for an owner that does not take its events; then they are lost.
 const SLOW_OWNER: Duration = Duration::from_secs(1);
 
 /// Is the Request-URI in the domain of who calls?

@@ -17,7 +17,7 @@ const MORE_PACKETS: u128 = 3;
 pub struct Window<'a> {
     /// When each digit began to be sent.
     pub sent_at: &'a [Instant],
-    /// How long each was.
+    /// Length of each of them.
     pub on: Duration,
     /// Where the look at the voice begins: before the first digit.
     pub from: Instant,
@@ -98,7 +98,7 @@ impl Window<'_> {
     }
 }
 
-/// How long the way is by which most of what is missing stood where digits were; the shortest of equal ones.
+/// Delay of the way by which most of what is missing was where digits were; the shortest of equal ones.
 fn way(holes: &[&Hole], window: &Window<'_>) -> Duration {
     let mut best = (0, Duration::ZERO);
     let mut way = Duration::ZERO;

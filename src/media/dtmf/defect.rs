@@ -80,7 +80,7 @@ pub enum Defect {
     Shortened {
         /// Which.
         position: usize,
-        /// How long it was, in milliseconds.
+        /// Its length in milliseconds.
         milliseconds: u32,
     },
     /// It was quieter than -36 dBm0 (failure D09).

@@ -17,7 +17,7 @@ pub struct Expected {
     pub way: DtmfMethod,
     /// The digits in their order.
     pub digits: Vec<Digit>,
-    /// How long each of them was.
+    /// Length of each of them.
     pub duration: Duration,
     /// When each of them began to be sent; empty where that is not known.
     pub sent_at: Vec<Instant>,

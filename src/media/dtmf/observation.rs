@@ -51,9 +51,9 @@ pub struct Observation {
     pub digit: Option<Digit>,
     /// The event code.
     pub event: u8,
-    /// When it began.
+    /// Time at which it began.
     pub at: Instant,
-    /// How long it lasted, where the way tells.
+    /// Its length, where the method tells.
     pub duration: Option<Duration>,
     /// Its level in dBm0: of the weaker tone, or as the event says.
     pub level_dbm0: Option<f32>,

@@ -85,7 +85,7 @@ pub struct Config {
     pub payload_types_received: Vec<u8>,
     /// Time between packets, 10 to 60 ms in whole milliseconds.
     pub packet_time: Duration,
-    /// Whether digits are looked for in the audio.
+    /// Does it look for digits in the audio?
     pub detect_tones: bool,
 }
 

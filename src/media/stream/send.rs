@@ -34,7 +34,7 @@ enum Play {
 /// Packets of ours that went out late, because the machine did not get to them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Lag {
-    /// When the first of them was due.
+    /// Time at which the first of them was due.
     pub due: Instant,
     /// When they went out, or were left out.
     pub until: Instant,

@@ -17,9 +17,9 @@ const MAX_MISORDER: u16 = 100;
 /// Sequence numbers that did not come between two packets that did.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Hole {
-    /// When the packet before it came.
+    /// Time at which the packet before it came.
     pub from: Instant,
-    /// When the packet behind it came.
+    /// Time at which the packet behind it came.
     pub to: Instant,
     /// Packets that are missing.
     pub missing: u16,
@@ -41,9 +41,9 @@ impl Hole {
 pub struct Span {
     /// Its synchronisation source.
     pub ssrc: u32,
-    /// When its first packet came.
+    /// Time at which its first packet came.
     pub from: Instant,
-    /// When its last packet came.
+    /// Time at which its last packet came.
     pub to: Instant,
     /// Packets of voice.
     pub packets: u64,

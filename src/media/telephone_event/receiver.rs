@@ -42,9 +42,9 @@ pub type EventPacket<'a> = Packet<'a>;
 pub struct ReceivedEvent {
     /// The event code.
     pub event: u8,
-    /// When its first packet came.
+    /// Time at which its first packet came.
     pub first_at: Instant,
-    /// When its last packet came.
+    /// Time at which its last packet came.
     pub last_at: Instant,
     /// Its synchronisation source.
     pub ssrc: u32,
@@ -62,7 +62,7 @@ pub struct ReceivedEvent {
     pub end_packets: u32,
     /// Packets with a marker: more than one means that a second press went under the same timestamp.
     pub markers: u32,
-    /// How often the duration fell from one packet to a later one: the same again.
+    /// Number of times that the duration fell from one packet to a later one: the same again.
     pub duration_resets: u32,
     /// Whether its beginning was marked.
     pub marker: Seen,

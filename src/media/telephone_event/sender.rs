@@ -1,7 +1,7 @@
 //! Sends one event, packet by packet (RFC 4733 sec. 2.5.1).
 use super::{MAX_DURATION, Payload};
 
-/// How often the packet that ends an event is sent (RFC 4733 sec. 2.5.1.4).
+/// Number of times that the packet that ends an event is sent (RFC 4733 sec. 2.5.1.4).
 const END_PACKETS: u8 = 3;
 
 /// What is to be sent.
@@ -11,7 +11,7 @@ pub struct EventToSend {
     pub event: u8,
     /// The level in dBm0 without its sign, 0 to 63.
     pub volume: u8,
-    /// How long the event lasts, in units of the clock; at least 1.
+    /// Length of the event, in units of the clock; at least 1.
     pub duration: u32,
 }
 

@@ -117,7 +117,7 @@ impl Path {
         [Some(first), second]
     }
 
-    /// How long the next bytes of a stream take.
+    /// Time that the next bytes of a stream take.
     pub(super) fn stream(&mut self, link: &Link) -> Duration {
         link.delay + link.jitter.mul_f64(self.fraction())
     }

@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 
 /// A press of the same digit within this time goes under the timestamp of the one before (D06).
 const MERGED_WITHIN: Duration = Duration::from_secs(3);
-/// How long an event is that is cut short (D09), in samples: 30 ms.
+/// Length of an event that is cut short (D09), in samples: 30 ms.
 const SHORT: u16 = 240;
 /// The level that a quiet event says (D09:quiet), in dBm0 without its sign.
 const QUIET: u8 = 50;

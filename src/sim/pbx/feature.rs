@@ -35,7 +35,7 @@ pub(super) struct Keys {
     typed: [Typed; 2],
     /// The last event of each leg: its source and timestamp.
     events: [Option<(u32, u32)>; 2],
-    /// When the number that somebody types is complete.
+    /// Time at which the number that somebody types is complete.
     pub(super) due: Option<(Instant, Which)>,
 }
 

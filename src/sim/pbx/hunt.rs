@@ -14,7 +14,7 @@ pub(super) struct Hunt {
 }
 
 impl Hunt {
-    /// When it is the turn of the next; `None` where the last one rings.
+    /// Time at which it is the turn of the next; `None` where the last one rings.
     pub(super) fn due(&self) -> Option<Instant> {
         (!self.waiting.is_empty()).then_some(self.next_at)
     }

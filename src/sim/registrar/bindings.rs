@@ -14,9 +14,9 @@ const MAX_CONTACT_VALUES: usize = 64;
 pub struct Binding {
     /// The Contact URI as it came.
     pub contact: String,
-    /// When it ends.
+    /// Time at which it ends.
     pub expires_at: Instant,
-    /// When it was bound first.
+    /// Time at which it was bound first.
     pub since: Instant,
     /// REGISTERs that refreshed it.
     pub refreshes: u32,

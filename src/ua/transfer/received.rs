@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 /// NOTIFYs of one subscription that wait for the one before; of more, the oldest that is not the last is left out.
 pub const MAX_NOTES: usize = 8;
-/// How long a subscription lasts; then a NOTIFY ends it with `reason=timeout`.
+/// Time for which a subscription lasts; then a NOTIFY ends it with `reason=timeout`.
 pub const SUBSCRIPTION: Duration = Duration::from_secs(180);
 
 /// A REFER that came.

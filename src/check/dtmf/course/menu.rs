@@ -11,7 +11,7 @@ use std::time::Duration;
 const B: usize = 1;
 /// Time that the target of the menu rings.
 const RING: Duration = Duration::from_millis(200);
-/// How long early media has to last before it is taken for a menu that does not answer.
+/// Time that early media has to last before it is taken for a menu that does not answer.
 const EARLY: Duration = Duration::from_secs(4);
 /// Interval between two looks at the call meanwhile.
 const LOOK: Duration = Duration::from_millis(250);

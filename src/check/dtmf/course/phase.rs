@@ -10,7 +10,7 @@ use crate::syntax::HeaderName;
 use crate::ua::call::DtmfInfo;
 use std::time::Duration;
 
-/// What is still on its way when the last digit was sent: events are known to be over a little later.
+/// Time for what is still on its way when the last digit was sent: events are known to be over a little later.
 const AFTER: Duration = Duration::from_millis(600);
 /// Time for digits that somebody holds back (to look for feature codes).
 const HELD_BACK: Duration = Duration::from_secs(3);
@@ -112,7 +112,7 @@ async fn attempt(
     })))
 }
 
-/// What an INFO says that our end took and that names no digit, shortened.
+/// Body of an INFO that our end took and that names no digit, shortened.
 fn without_digit(content_type: &str, body: &[u8], status: u16) -> Option<String> {
     let is_taken = status < 300 && DtmfInfo::parse(content_type, body).is_none();
     is_taken.then(|| String::from_utf8_lossy(body).trim().chars().take(40).collect())
@@ -150,7 +150,7 @@ async fn arrive(
     Ok(())
 }
 
-/// How many digits came by the way by which most of them did.
+/// Number of digits that came by the method by which most of them did.
 fn most_by_one_way(observed: &[Observation]) -> usize {
     let by = |way: DtmfMethod| {
         let is_ours = |seen: &&Observation| seen.rtp.is_none_or(|rtp| !rtp.is_foreign);
@@ -159,7 +159,7 @@ fn most_by_one_way(observed: &[Observation]) -> usize {
     [DtmfMethod::Rfc4733, DtmfMethod::InBand, DtmfMethod::Info].into_iter().map(by).max().unwrap_or_default()
 }
 
-/// What the descriptions said of telephone events.
+/// Telephone events in the descriptions.
 fn agreed(scene: &Scene<'_>, legs: JoinedLegs) -> Agreed {
     let answer = scene.seen(legs.caller).final_response.as_ref();
     let plan = scene.seen(legs.callee).plan.as_ref();

@@ -1,4 +1,4 @@
-//! What is tried with a call that rings: one answers, two answer at once, one refuses.
+//! The trials of a call that rings: one end answers, two answer at once, one refuses.
 
 use super::{ANSWER_STEPS, CALLER, RELEASE, Trials};
 use crate::check::judge::cancel::reason_lost;
@@ -11,7 +11,7 @@ use std::time::Duration;
 
 /// Time that the others are watched after one has refused.
 const AFTER_REFUSAL: Duration = Duration::from_secs(2);
-/// What one end saw the others see in this time.
+/// Time in which the other ends see what one end saw.
 const SETTLE: Duration = Duration::from_millis(250);
 
 impl Trials<'_, '_, '_> {

@@ -1,4 +1,4 @@
-//! What is odd about a direction that is heard.
+//! Oddities of a direction that is heard.
 
 use super::{Hearing, SOUND, quality, stream};
 use crate::check::{Finding, Severity, Side};
@@ -12,10 +12,10 @@ pub(super) const LOSS_PERCENT: f64 = 3.0;
 /// Packets of another sender that are no accident: those of a second.
 const MANY: u64 = 50;
 const JITTER: Duration = Duration::from_millis(30);
-/// What our descriptions ask for.
+/// Packet time that our descriptions ask for.
 const PACKET_TIME: Duration = Duration::from_millis(20);
 
-/// What is not as it should be in a direction, though it is heard.
+/// Oddity of a direction, though it is heard.
 pub(in crate::check) fn odd(hearing: &Hearing<'_>) -> Vec<Finding> {
     let mut findings = on_the_path(hearing);
     findings.extend(beside(hearing));
@@ -158,7 +158,7 @@ fn excess(hearing: &Hearing<'_>) -> Option<Odd> {
     })
 }
 
-/// What we ourselves did not send.
+/// Packets that we ourselves did not send.
 fn withheld(hearing: &Hearing<'_>) -> Option<Odd> {
     let to = &hearing.to;
     match hearing.report.withheld? {

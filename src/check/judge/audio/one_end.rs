@@ -1,4 +1,4 @@
-//! What is heard of somebody who is not ours: sound, silence, and when it stopped.
+//! Verdicts on the audio of somebody who is not ours: sound, silence, and when it stopped.
 
 use super::{Hearing, SHORT, SOUND, STOPPED, absent, quality, stream};
 use crate::check::judged::StepVerdict;

@@ -1,4 +1,4 @@
-//! What offer and answer said of telephone events, at either end (RFC 3264 sec. 6.1, RFC 4733 sec. 2.1).
+//! Telephone events in offer and answer, at either end (RFC 3264 sec. 6.1, RFC 4733 sec. 2.1).
 
 use super::{Arrived, Pressed};
 use crate::check::judged::StepVerdict;
@@ -10,7 +10,7 @@ use crate::sdp::{Description, telephone_events};
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(in crate::check) struct Events(pub(in crate::check) Vec<(u8, u32)>);
 
-/// What both ends were told.
+/// Descriptions as both ends got them.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(in crate::check) struct Agreed {
     /// In the answer to the end that sends; `None` where it is not known.
@@ -22,7 +22,7 @@ pub(in crate::check) struct Agreed {
 }
 
 impl Events {
-    /// What a body says; `None` when it is no description.
+    /// Reads a body; `None` when it is no description.
     pub(in crate::check) fn of(body: &[u8]) -> Option<Events> {
         let description = Description::parse(body).ok()?;
         Some(Events(telephone_events(&description)))

@@ -38,7 +38,7 @@ impl Refusal {
 pub(in crate::check) struct Received {
     pub(in crate::check) content_type: String,
     pub(in crate::check) status: u16,
-    /// What it says, where our end took it and found no digit in it: its body, shortened; `None` where it names one.
+    /// Content of an INFO that our end took and that names no digit: its body, shortened; `None` where it names one.
     pub(in crate::check) without_digit: Option<String>,
 }
 

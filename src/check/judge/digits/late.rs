@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 /// The longest way of media through a platform, and the repeated ends of an event behind it.
 const WAY: Duration = Duration::from_millis(500);
 
-/// Which digits our own lags met.
+/// Digits that our own lags met.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(in crate::check) struct Lateness {
     /// Their places.

@@ -10,10 +10,10 @@ use crate::ua::call::By;
 use std::ops::Range;
 use std::time::Duration;
 
-/// What was seen of it.
+/// Facts about a call to a menu.
 #[derive(Debug)]
 pub(in crate::check) struct Menu<'a> {
-    /// As it was dialled.
+    /// Number as it was dialled.
     pub(in crate::check) number: &'a str,
     /// Digits and pauses.
     pub(in crate::check) digits: String,
@@ -28,7 +28,7 @@ pub(in crate::check) struct Menu<'a> {
     pub(in crate::check) of: usize,
     /// The account that it had to ring.
     pub(in crate::check) callee: &'a str,
-    /// How long that was waited for.
+    /// Time for which that was waited for.
     pub(in crate::check) wait: Duration,
 }
 

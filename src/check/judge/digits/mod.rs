@@ -28,13 +28,13 @@ const LOSSY: f64 = 0.10;
 const REPAIR: &str =
     "repair the path first (Wi-Fi, uplink, duplex), then run it again; longer digits survive more loss";
 
-/// What was seen while digits were sent by one method.
+/// Facts about digits that were sent by one method.
 #[derive(Debug)]
 pub(in crate::check) struct Pressed {
     pub(in crate::check) way: DtmfMethod,
     pub(in crate::check) sent: Vec<Digit>,
     pub(in crate::check) fate: Fate,
-    /// What offers and answers said of telephone events.
+    /// Telephone events in offers and answers.
     pub(in crate::check) agreed: Agreed,
     /// Records of the transcript.
     pub(in crate::check) evidence: Range<usize>,
@@ -59,7 +59,7 @@ pub(in crate::check) enum Fate {
     Interrupted(Interrupted),
 }
 
-/// What the far end saw.
+/// Digits that the far end saw.
 #[derive(Debug)]
 pub(in crate::check) struct Arrived {
     pub(in crate::check) expected: Expected,
@@ -114,7 +114,7 @@ impl Pressed {
         }
     }
 
-    /// Whether the call cannot go on: RFC 3261 sec. 12.2.1.2 ends a dialog that the peer does not know, or in which it does not answer.
+    /// Is the call over for further requests? RFC 3261 sec. 12.2.1.2 ends a dialog that the peer does not know, or in which it does not answer.
     pub(in crate::check) fn ends_the_call(&self) -> bool {
         match &self.fate {
             Fate::InfoRefused { refusals, .. } => {
@@ -226,7 +226,7 @@ fn sent(pressed: &Pressed, arrived: &Arrived) -> DigitsVerdict {
     verdict
 }
 
-/// What is wrong with digits that this machine did not send in time is none of the platform's.
+/// Verdict on digits that this machine did not send in time: they are none of the platform's.
 fn doubt(verdict: &mut DigitsVerdict, pace: Option<f64>) {
     let failed = StepVerdict { verdict: verdict.verdict, detail: verdict.detail.clone(), finding: None };
     let doubted = audio::doubted(failed, pace);
@@ -259,7 +259,7 @@ fn same_kind(one: Defect, other: Defect) -> bool {
     }
 }
 
-/// What the voice around the digits says of the path.
+/// Finding about the path, by the voice around the digits.
 struct Path<'a> {
     loss: f64,
     /// Digits that were lost together with the voice around them.

@@ -31,7 +31,7 @@ fn event(digit: Digit, n: u32, at: Instant) -> Observation {
     Observation { rtp: Some(rtp), ..Observation::new(DtmfMethod::Rfc4733, digit, at, Some(100 * MS)) }
 }
 
-/// What was sent by RFC 4733 and arrived by it, whole.
+/// A digit that was sent by RFC 4733 and arrived by it, whole.
 fn arrived(sent: &str, received: &str) -> Arrived {
     let start = Instant::now();
     let span = Span { ssrc: 7, from: start - 1_000 * MS, to: start + 9_000 * MS, packets: 500 };

@@ -1,4 +1,4 @@
-//! What is kept of digits beside the verdict: for programs, and in one line for people.
+//! Data of digits beside the verdict: for programs, and in one line for people.
 
 use super::{Arrived, DigitsVerdict, Fate, Pressed, words};
 use crate::check::DtmfResult;

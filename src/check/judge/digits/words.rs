@@ -1,4 +1,4 @@
-//! What the defects are called for people: a finding for each kind, with the digits that it met, and what to do.
+//! The names of the defects for people: a finding for each kind, with the digits that it met, and what to do.
 
 use super::{Arrived, Pressed, info};
 use crate::check::{Finding, Severity, Side};

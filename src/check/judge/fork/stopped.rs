@@ -40,12 +40,12 @@ fn or(group: &Group<'_>) -> String {
     group.all().replacen(" and ", " or ", 1)
 }
 
-/// What was seen when all ends had stopped ringing, and none of them had answered.
+/// Facts about the moment when all ends had stopped ringing, and none of them had answered.
 pub(in crate::check) struct RingingStopped<'a> {
     pub(in crate::check) caller: &'a Seen,
     /// The caller's messages.
     pub(in crate::check) trace: &'a Trace,
-    /// How the ringing of each end was ended.
+    /// End of the ringing of each end.
     pub(in crate::check) ends: Vec<&'a Ended>,
     /// From the first INVITE to an end to the end of its ringing.
     pub(in crate::check) rang_for: Duration,

@@ -1,4 +1,4 @@
-//! What can be wrong with several that are called as one, by table.
+//! Faults of several that are called as one, by table.
 #![allow(clippy::unwrap_used)]
 
 use super::*;

@@ -1,4 +1,4 @@
-//! What can go wrong when two answer, one refuses, or a second call comes.
+//! Verdicts on trials in which two answer, one refuses, or a second call comes.
 
 use super::{Group, fate, is_or_are};
 use crate::check::display::Took;
@@ -141,7 +141,7 @@ pub(in crate::check) fn rang_on(group: &Group<'_>, (refuser, status): (usize, u1
     )
 }
 
-/// What became of a call that came while one end was in another.
+/// Fate of a call that came while one end was in another.
 #[derive(Debug, Clone, Copy)]
 pub(in crate::check) struct SecondCalled<'a> {
     /// The party that is in a call.
@@ -149,14 +149,14 @@ pub(in crate::check) struct SecondCalled<'a> {
     pub(in crate::check) expected: SecondCall,
     /// The parties that the second call rang.
     pub(in crate::check) rung: &'a [usize],
-    /// What the second caller was refused with.
+    /// Refusal that the second caller got.
     pub(in crate::check) refusal: Option<u16>,
     /// The party, none of ours, that answered the second caller, where one did.
     pub(in crate::check) answered_by: Option<&'a str>,
 }
 
 impl SecondCalled<'_> {
-    /// What became of it; `None` where it rang nobody and was not refused.
+    /// Treatment of it; `None` where it rang nobody and was not refused.
     pub(in crate::check) fn came(&self) -> Option<SecondCall> {
         match (self.rung.contains(&self.busy), self.rung.is_empty(), self.refusal) {
             (true, ..) => Some(SecondCall::Rings),

@@ -250,7 +250,7 @@ fn cut_off(wanted: &Wanted) -> StepVerdict {
     )
 }
 
-/// What the transferor was told, where that is not the end.
+/// Statuses that the transferor was told, where that is not the end.
 fn so_far(wanted: &Wanted, seen: &Transferred) -> String {
     let told = &seen.told;
     if told.is_nothing() || told.statuses.is_empty() || !told.refused.is_empty() {

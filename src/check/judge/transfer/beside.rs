@@ -1,4 +1,4 @@
-//! What is worth knowing of a transfer besides whether it came about.
+//! Findings about a transfer besides whether it came about.
 
 use super::{Transferred, Wanted};
 use crate::check::transfer::TransferTarget;

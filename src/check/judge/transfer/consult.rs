@@ -48,7 +48,7 @@ pub(in crate::check) fn refused(wanted: &Wanted, as_told: &str, is_back: bool, f
     StepVerdict::pass(seen)
 }
 
-/// What is heard that should not be, while the transferee is on hold and the transferor talks to the target.
+/// Sound that should not be heard while the transferee is on hold and the transferor talks to the target.
 pub(in crate::check) fn leak(wanted: &Wanted, during: Heard) -> Option<Finding> {
     let Wanted { transferor, transferee, target, .. } = *wanted;
     // That the one on hold hears the holder is what sendonly is for: its music.

@@ -1,4 +1,4 @@
-//! Who the parties are told that they talk to, before and after the transfer (RFC 3325, 3892, 4916).
+//! The identities that the parties are shown, before and after the transfer (RFC 3325, 3892, 4916).
 //!
 //! A wrong name breaks no call: the transfer is judged by the audio, and what is shown wrongly is a warning (severity S3 in the failure
 //! catalogue). It does break what reads the caller's number: screens of operators, CRM.
@@ -99,7 +99,7 @@ pub(in crate::check) fn judge(wanted: &Wanted, aors: [&str; 3], calls_itself: bo
         Some(if itself { Sees::Right } else { sees(identity.to_transferee.as_ref(), &targets) });
 }
 
-/// What is lost of it.
+/// Part of it that is lost.
 pub(in crate::check) fn lost(wanted: &Wanted, identity: &Identity) -> Vec<Finding> {
     let (t, e, c) = (wanted.transferor(), wanted.transferee(), wanted.target());
     let by = identity.to_target.as_ref().is_some_and(|shown| shown.referred_by.is_some());

@@ -19,29 +19,29 @@ pub(in crate::check) struct Keys {
     pub(in crate::check) code: String,
     pub(in crate::check) number: String,
     pub(in crate::check) way: DtmfMethod,
-    /// How many digits code and number have.
+    /// Number of digits of code and number.
     pub(in crate::check) digits: usize,
 }
 
-/// What became of the keys.
+/// Reactions of the PBX to the keys.
 #[derive(Debug, Clone, Default)]
 pub(in crate::check) struct KeysSeen {
     /// Digits that reached the far party.
     pub(in crate::check) arrived: usize,
     /// The two were no longer connected at some time, or one of them heard the PBX.
     pub(in crate::check) is_taken: bool,
-    /// How often the target was called.
+    /// Number of times that the target was called.
     pub(in crate::check) alerted: usize,
     /// The transferor talked to the target, and the transferee waited.
     pub(in crate::check) is_consulted: bool,
     /// The target answered, and the consultation was not heard as it should be.
     pub(in crate::check) unheard: Option<Heard>,
-    /// How long the transferee heard a sound that is nobody's tone, in all.
+    /// Time for which the transferee heard a sound that is nobody's tone, in all.
     pub(in crate::check) sound: Duration,
 }
 
 impl KeysSeen {
-    /// What a look at the audio says of the keys. `are_up`: transferor and transferee both have a call.
+    /// Adds what the audio shows of the keys. `are_up`: transferor and transferee both have a call.
     pub(in crate::check) fn note(&mut self, wanted: &Wanted, ears: &Ears, are_up: bool) {
         let Wanted { transferor, transferee, .. } = *wanted;
         let is_apart = !ears.heard.hears(transferor, transferee) && !ears.heard.hears(transferee, transferor);
@@ -54,7 +54,7 @@ impl KeysSeen {
     }
 }
 
-/// What a consultation sounds like while it goes as it should: transferor and target talk, the transferee hears neither.
+/// Does it sound as a consultation should? Transferor and target talk, the transferee hears neither.
 pub(in crate::check) fn is_consulted(wanted: &Wanted, ears: &Ears) -> bool {
     ears.heard.joined(wanted.transferor, wanted.target) && ears.heard.is_alone(wanted.transferee)
 }
@@ -156,7 +156,7 @@ fn not_taken(wanted: &Wanted, keys: &Keys, aftermath: &Aftermath, effect: &KeysS
     ))
 }
 
-/// How long the transferee heard the platform before.
+/// Text about the sound of the platform that the transferee heard before.
 fn after_sound(effect: &KeysSeen) -> String {
     match effect.sound {
         Duration::ZERO => String::new(),

@@ -20,20 +20,20 @@ use std::time::Duration;
 /// Length of a sound that is no party's tone from which on it is heard.
 pub(in crate::check) const SOUND: Duration = Duration::from_millis(300);
 
-/// What was asked for.
+/// The transfer that was asked for.
 #[derive(Debug, Clone)]
 pub(in crate::check) struct Wanted {
-    /// How the parties are called: caller, callee, target.
+    /// Names of the parties: caller, callee, target.
     pub(in crate::check) names: [String; 3],
     /// The numbers of the one who transfers, of the one who is transferred, and of the one to whom.
     pub(in crate::check) transferor: usize,
     pub(in crate::check) transferee: usize,
     pub(in crate::check) target: usize,
     pub(in crate::check) kind: TransferKind,
-    /// What the target does when the transferee calls it, and when the transferor does before.
+    /// Reactions of the target when the transferee calls it, and when the transferor does before.
     pub(in crate::check) target_does: TransferTarget,
     pub(in crate::check) asked_does: TransferTarget,
-    /// How the REFER names the target.
+    /// Form in which the REFER names the target.
     pub(in crate::check) uri: String,
     /// Replaces names a call that rings.
     pub(in crate::check) early_replaces: bool,
@@ -117,7 +117,7 @@ impl Aftermath {
     }
 }
 
-/// What the target saw of a transfer.
+/// Facts that the target saw of a transfer.
 #[derive(Debug, Clone, Default)]
 pub(in crate::check) struct TargetSaw {
     /// INVITEs that reached it for the transfer, without those that took a call over.
@@ -144,16 +144,16 @@ pub(in crate::check) struct OwnCall {
     pub(in crate::check) is_answered: bool,
     /// The answering party, as far as it says so: its program and its address.
     pub(in crate::check) answerer: String,
-    /// Where it was sent instead: the status, and the Contact.
+    /// Place to which it was sent instead: the status, and the Contact.
     pub(in crate::check) redirected: Option<(u16, String)>,
 }
 
-/// What was seen of a transfer by REFER.
+/// Facts about a transfer by REFER.
 #[derive(Debug, Clone)]
 pub(in crate::check) struct Transferred {
     pub(in crate::check) answer: ReferAnswer,
     pub(in crate::check) told: Told,
-    /// How long after the REFER the transferor was told the final status.
+    /// Time from the REFER until the transferor was told the final status.
     pub(in crate::check) told_after: Option<Duration>,
     pub(in crate::check) after: Aftermath,
     pub(in crate::check) target: TargetSaw,

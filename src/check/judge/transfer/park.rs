@@ -7,7 +7,7 @@ use crate::check::scene::{ReferAnswer, Told};
 use crate::check::{Finding, Severity, Side};
 use std::time::Duration;
 
-/// What was seen when the one who was to be parked should be at its place.
+/// Facts about the moment when the party that was to be parked should be at its place.
 #[derive(Debug)]
 pub(in crate::check) struct Parked<'a> {
     pub(in crate::check) place: &'a str,
@@ -64,7 +64,7 @@ pub(in crate::check) fn parked(wanted: &Wanted, parked: &Parked<'_>) -> StepVerd
     }
 }
 
-/// What the one at the place hears. Whether it is music or an announcement is not known.
+/// Sound that the party at the place hears. Whether it is music or an announcement is not known.
 fn sound(wanted: &Wanted, after: &Aftermath) -> &'static str {
     if after.hears_sound(wanted.transferee) { "a sound of the platform" } else { "nothing" }
 }
@@ -82,11 +82,11 @@ pub(in crate::check) fn silent(wanted: &Wanted, after: &Aftermath) -> Option<Fin
     })
 }
 
-/// What came of the target's call to the place.
+/// Result of the target's call to the place.
 #[derive(Debug)]
 pub(in crate::check) struct Fetched<'a> {
     pub(in crate::check) place: &'a str,
-    /// How long after it was moved the call of the transferee at the place was ended by the platform, where it was.
+    /// Time after it was moved at which the platform ended the call of the transferee at the place, where it did.
     pub(in crate::check) ended_after: Option<Duration>,
     pub(in crate::check) after: &'a Aftermath,
 }

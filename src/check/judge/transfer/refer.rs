@@ -27,7 +27,7 @@ pub(in crate::check) struct Refusal {
     pub(in crate::check) retry_after: Option<Duration>,
     /// The target is named by something else than a SIP URI.
     pub(in crate::check) is_other_form: bool,
-    /// How long before the REFER the last INVITE of the call was answered 2xx.
+    /// Time from the last 2xx to an INVITE of the call to the REFER.
     pub(in crate::check) settled_before: Option<Duration>,
     /// The Call-ID is the transferor's own.
     pub(in crate::check) is_owner: bool,
@@ -61,7 +61,7 @@ pub(in crate::check) fn again(refusal: &Refusal) -> Option<Again> {
 /// A REFER, and how it went.
 pub(in crate::check) struct Asked<'a> {
     pub(in crate::check) wanted: &'a Wanted,
-    /// What the transferee was asked to do, in words.
+    /// Request that the transferee got, in words.
     pub(in crate::check) asked: &'a str,
     pub(in crate::check) answer: &'a ReferAnswer,
     pub(in crate::check) end: &'a RequestEnd,
@@ -72,7 +72,7 @@ pub(in crate::check) struct Asked<'a> {
     /// The URI that it named last, and the value of its Refer-To.
     pub(in crate::check) uri: &'a str,
     pub(in crate::check) refer_to: &'a str,
-    /// As it reached the transferee, where it did.
+    /// Refer-To as it reached the transferee, where it did.
     pub(in crate::check) arrived: Option<&'a ReferArrived>,
 }
 

@@ -10,7 +10,7 @@ use std::time::Duration;
 /// A call of ours that is up though nobody needs it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(in crate::check) struct LegLeft {
-    /// Whose.
+    /// Number of the party.
     pub(in crate::check) party: usize,
     /// We hung up in it: how our BYE ended.
     pub(in crate::check) hung_up: Option<RequestEnd>,
@@ -18,7 +18,7 @@ pub(in crate::check) struct LegLeft {
     pub(in crate::check) refused_bye: Option<(u16, String)>,
 }
 
-/// What was seen when the transferor had left.
+/// Facts about the moment when the transferor had left.
 #[derive(Debug)]
 pub(in crate::check) struct Released<'a> {
     pub(in crate::check) left: &'a [LegLeft],

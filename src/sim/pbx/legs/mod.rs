@@ -45,7 +45,7 @@ pub struct Leg {
     pub number: String,
     /// Its Call-ID.
     pub call_id: String,
-    /// When it began.
+    /// Time at which it began.
     pub since: Instant,
     /// Whether it is answered.
     pub answered: bool,

@@ -21,7 +21,7 @@ fn shown(world: &World, method: &str) -> bool {
     names.into_iter().any(|name| request.header(name).is_some())
 }
 
-/// How often a request of this method came.
+/// Number of times that a request of this method came.
 fn count(world: &World, method: &str) -> usize {
     world.inbox.iter().filter(|m| m.method().is_some_and(|x| x.as_bytes() == method.as_bytes())).count()
 }

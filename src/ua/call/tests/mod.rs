@@ -113,7 +113,7 @@ impl World {
         self
     }
 
-    /// Runs for so long, or until nothing is left to do.
+    /// Runs for this time, or until nothing is left to do.
     fn run(&mut self, millis: u64) -> &mut World {
         let end = self.now + millis;
         loop {
@@ -259,7 +259,7 @@ impl World {
         own.map(|(_, line)| line).collect()
     }
 
-    /// When the given start line came.
+    /// Time at which the given start line came.
     fn times(&self, line: &str) -> Vec<u64> {
         let lines = self.ladder.iter().filter(|entry| entry.ends_with(line));
         lines.map(|entry| entry.split(' ').next().unwrap().parse().unwrap()).collect()
