@@ -1,7 +1,8 @@
 //! Answers that are taken all the same and that strict devices drop: each passes, and none without a word.
 
-use crate::scene::{ALL_PASS, assert_verdict, finding, step, steps};
+use crate::scene::{ALL_PASS, assert_verdict};
 use crate::scripted::{Registrar, Reply, Scripted, blamed, told};
+use crate::seen::{finding, step, steps};
 use ringback::check::{Lookup, Severity, Verdict};
 use ringback::message::Message;
 use ringback::message::Transport::{Tcp, Udp};
