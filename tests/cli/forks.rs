@@ -115,15 +115,15 @@ fn what_cannot_be_rung_as_one_is_refused_before_a_call() {
         (&["fork", "alice", "sip:600@lab.example"], "name the accounts that ring"),
         (&["fork", "alice", "600", "bob", "bob"], "twice"),
         (&["fork", "alice", "600", "bob", "carol", "--bindings", "2"], "cannot be used with"),
-        (&["fork", "alice", "600", "bob", "carol", "--answers", "3"], "ends 1 to 2"),
-        (&["fork", "alice", "600", "bob", "carol", "--answers", "0"], "ends 1 to 2"),
+        (&["fork", "alice", "600", "bob", "carol", "--answers", "3"], "there are 2 ends; write 1 to 2"),
+        (&["fork", "alice", "600", "bob", "carol", "--answers", "0"], "there are 2 ends; write 1 to 2"),
         (
             &["fork", "alice", "600", "bob", "carol", "--trials", "rase"],
             "answer, race, refuse or second-call",
         ),
         (&["fork", "alice", "600", "bob", "carol", "--second-call", "no"], "rings, elsewhere, busy or any"),
         (&["fork", "alice", "600", "bob", "carol", "--refuses-with", "200"], "300 to 699"),
-        (&["fork", "alice", "600", "bob", "carol", "--fault", "Z99"], "is not known"),
+        (&["fork", "alice", "600", "bob", "carol", "--fault", "Z99"], "not known"),
     ] {
         let ran = ringback(arguments);
         assert_eq!((ran.status, ran.stdout.as_str()), (2, ""), "{arguments:?}: {ran}");

@@ -99,6 +99,27 @@ fn wait(child: &mut Child) -> i32 {
     }
 }
 
+/// The words of a line of a shell: blanks part them, quotes hold them together, two blanks or more begin a remark.
+pub(crate) fn words(line: &str) -> Vec<String> {
+    let (mut words, mut word, mut quoted) = (Vec::new(), String::new(), false);
+    let mut rest = line.trim().chars().peekable();
+    while let Some(c) = rest.next() {
+        match c {
+            '\'' => quoted = !quoted,
+            ' ' if !quoted => {
+                words.push(std::mem::take(&mut word));
+                if rest.peek() == Some(&' ') {
+                    return words;
+                }
+            }
+            '>' if !quoted => return words,
+            _ => word.push(c),
+        }
+    }
+    words.push(word);
+    words
+}
+
 /// Sends a signal by its name.
 pub(crate) fn signal(child: &Child, name: &str) {
     let status = Command::new("kill").args([format!("-{name}"), child.id().to_string()]).status().unwrap();

@@ -94,7 +94,7 @@ fn one_account_is_never_two_parties() {
     let alone = ["call", &sim.aor("alice"), &own, "--password", "alice-pw"];
     refused(&ringback(&alone), "is given twice");
     refused(&ringback(&["hold", "alice", "alice"]), "is given twice, as A and as B; name different accounts");
-    refused(&ringback(&["register", "--accounts", path, "alice", "alice"]), "is given twice");
+    refused(&ringback(&["register", "--accounts", path, "alice", "alice"]), "given twice");
     for (arguments, roles) in [
         (&["transfer", "alice", "bob", "alice"][..], "\"alice\" is given twice, as A and as C"),
         (

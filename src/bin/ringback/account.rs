@@ -148,6 +148,9 @@ impl AccountOptions {
             return Ok(Accounts::Many(entries));
         }
         match self.targets.as_slice() {
+            [name] if name.is_empty() => {
+                Err(Failure::usage("the address of record is empty: write sip:alice@pbx.example.com"))
+            }
             [name] if !name.contains(['@', ':']) => Err(Failure::usage(format!(
                 "\"{0}\" has no \"@\": write sip:{0}@DOMAIN, or give --accounts FILE and the name of one of its accounts",
                 shown(name)

@@ -10,7 +10,8 @@ use ringback::sim::LabBuilder;
 use std::io::IsTerminal;
 
 /// Nobody shall take this verdict for one about a platform of theirs.
-const EMBEDDED: &str = "Asked: the embedded network of this program, not a platform of yours; give --accounts FILE to ask that one.";
+const EMBEDDED: &str =
+    "Asked: the embedded network of this program, not your platform; use --accounts FILE for yours.";
 
 /// Accounts, our own address, and the form of the output.
 #[derive(Debug, clap::Args)]

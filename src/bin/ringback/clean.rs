@@ -44,6 +44,9 @@ Ctrl-C ends it in order; what is left then is kept in the notes.";
 pub(crate) async fn run(arguments: Arguments) -> Result<Exit, Failure> {
     let folder = notes::folder()
         .ok_or_else(|| Failure::usage("neither XDG_STATE_HOME nor HOME is set: no notes are kept"))?;
+    // Told also where nothing is left.
+    let only_lists = arguments.list || !arguments.account.is_given();
+    let asked = if only_lists { arguments.account.asked()? } else { None };
     let mut output = arguments.output.open()?;
     let abandoned = Abandoned::in_folder(&folder)
         .map_err(|error| Failure::usage(format!("{}: {error}", folder.display())))?;
@@ -62,8 +65,7 @@ pub(crate) async fn run(arguments: Arguments) -> Result<Exit, Failure> {
         output.people("nothing is left\n");
         return Ok(if unread { Exit::Open } else { Exit::Passed });
     }
-    if arguments.list || !arguments.account.is_given() {
-        let asked = arguments.account.asked()?;
+    if only_lists {
         let of_asked = |left: &Left| asked.as_ref().is_none_or(|asked| asked.has(&left.account, &left.aor));
         let all = abandoned.files.iter().flat_map(AbandonedFile::left).map(|(_, left)| left);
         let (shown, others): (Vec<_>, Vec<_>) = all.partition(|left| of_asked(left));

@@ -5,7 +5,7 @@ use crate::dial::{DialOptions, dialled};
 use crate::exit::{Exit, Failure};
 use crate::probe::duration;
 use ringback::check::{Dtmf, DtmfMethod};
-use ringback::error::{Argument, Error, Problem};
+use ringback::error::Problem;
 use ringback::media::stream::Timing;
 use std::time::Duration;
 
@@ -138,12 +138,12 @@ impl Methods {
     }
 }
 
-fn method(text: &str) -> Result<Methods, Error> {
+fn method(text: &str) -> Result<Methods, String> {
     if text.eq_ignore_ascii_case("all") {
         return Ok(Methods::All);
     }
     let known = DtmfMethod::ALL.map(DtmfMethod::as_str).into_iter().chain(["all"]);
-    text.parse().map(Methods::Only).map_err(|_| Error::usage(Argument::Method, text, Problem::unknown(known)))
+    text.parse::<DtmfMethod>().map(Methods::Only).map_err(|_| Problem::unknown(known).to_string())
 }
 
 /// The length of a digit or of the gap behind it, which every receiver has to take.

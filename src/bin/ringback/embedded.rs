@@ -66,9 +66,8 @@ pub(crate) fn is_account(name: &str) -> Result<(), Failure> {
         (None, None) => format!(
             "{quoted} is no account of the embedded network ({all}); {}",
             match nearest(name, NAMES) {
-                Some(near) =>
-                    format!("did you mean \"{near}\"? A platform of yours is asked with --accounts FILE"),
-                None => "give --accounts FILE to ask a platform of yours".to_owned(),
+                Some(near) => format!("did you mean \"{near}\"? Use --accounts FILE for your own platform"),
+                None => "use --accounts FILE for your own platform".to_owned(),
             }
         ),
     }))

@@ -196,7 +196,7 @@ pub(crate) fn given_twice(name: &str, role: &str, other: &str) -> Failure {
 }
 
 fn fault(text: &str) -> Result<Fault, String> {
-    text.parse().map_err(|error: ringback::error::Error| error.to_string())
+    exit::value(text)
 }
 
 /// `10000-10100`: at least one even port and the next.

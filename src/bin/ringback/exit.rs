@@ -116,6 +116,19 @@ impl From<Error> for Failure {
     }
 }
 
+/// A value of an option that the library reads.
+pub(crate) fn value<T: std::str::FromStr<Err = Error>>(text: &str) -> Result<T, String> {
+    text.parse().map_err(problem)
+}
+
+/// What is wrong with a value, without the name and the text that the command line tells itself.
+pub(crate) fn problem(error: Error) -> String {
+    match error {
+        Error::Usage { problem, .. } => problem.to_string(),
+        error => error.to_string(),
+    }
+}
+
 /// How the command line calls an argument.
 fn option(argument: Argument) -> &'static str {
     match argument {

@@ -3,7 +3,7 @@
 use crate::asking::Asking;
 use crate::dial::{DialOptions, dialled};
 use crate::embedded;
-use crate::exit::{Exit, Failure};
+use crate::exit::{Exit, Failure, value};
 use ringback::check::{Fork, ForkTrial, MAX_FORK_ENDS, SecondCall};
 use ringback::report::shown;
 
@@ -46,6 +46,7 @@ struct ForkOptions {
         long,
         value_name = "TRIALS",
         value_delimiter = ',',
+        value_parser = value::<ForkTrial>,
         default_value = "answer,race,refuse,second-call"
     )]
     trials: Vec<ForkTrial>,
@@ -57,7 +58,7 @@ struct ForkOptions {
     refuses_with: Option<u16>,
     /// Expected of a second call while one end is in a call: rings (call waiting), elsewhere (only the others ring), busy (refused), any.
     /// [default: rings]
-    #[arg(long, value_name = "WHAT")]
+    #[arg(long, value_name = "WHAT", value_parser = value::<SecondCall>)]
     second_call: Option<SecondCall>,
     /// The account that makes the second call. [default: A, which then has two]
     #[arg(long, value_name = "ACCOUNT")]
@@ -130,7 +131,10 @@ pub(crate) async fn run(arguments: Arguments) -> Result<Exit, Failure> {
     }
     let most = if is_group { group.len() } else { arguments.fork.bindings.unwrap_or(2) };
     if !(1..=most.min(MAX_FORK_ENDS)).contains(&arguments.fork.answers) {
-        return Err(Failure::usage(format!("--answers: there are ends 1 to {most}")));
+        return Err(Failure::usage(format!(
+            "--answers {}: there are {most} ends; write 1 to {most}",
+            arguments.fork.answers
+        )));
     }
     let mut names = vec![("A", arguments.a.as_str())];
     if is_group {

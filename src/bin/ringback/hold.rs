@@ -2,7 +2,7 @@
 
 use crate::asking::Asking;
 use crate::dial::{DialOptions, dialled};
-use crate::exit::{Exit, Failure};
+use crate::exit::{Exit, Failure, problem};
 use crate::probe::duration;
 use ringback::check::{Cancel, Check, Hold, hold_way};
 use ringback::ua::call::Hold as How;
@@ -42,7 +42,7 @@ struct HoldOptions {
     #[arg(long, value_name = "END", default_value = "caller", value_parser = ["caller", "callee"])]
     by: String,
     /// In which way: sendonly, inactive, or zero (the address 0.0.0.0).
-    #[arg(long, value_name = "WAY", default_value = "sendonly", value_parser = |way: &str| hold_way(way).map_err(|e| e.to_string()))]
+    #[arg(long, value_name = "WAY", default_value = "sendonly", value_parser = |way: &str| hold_way(way).map_err(problem))]
     how: How,
     /// Length of the hold; a minute and more shows platforms that end calls without media.
     #[arg(long = "for", value_name = "TIME", value_parser = duration, default_value = "3s")]

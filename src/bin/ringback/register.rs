@@ -34,7 +34,7 @@ pub(crate) struct Arguments {
 #[command(next_help_heading = "Check")]
 struct CheckOptions {
     /// Expiry to ask for, in seconds.
-    #[arg(long, value_name = "SECONDS", default_value_t = 300, value_parser = clap::value_parser!(u32).range(1..))]
+    #[arg(long, value_name = "SECONDS", default_value_t = 300, value_parser = seconds)]
     expires: u32,
     /// Only query the bindings: bind nothing. Passes when the registrar answers, also where nobody is bound.
     #[arg(long, conflicts_with = "expires")]
@@ -239,6 +239,10 @@ impl Sheet {
             Some(Row { name: &line.name, verdict, why, advice: advice.as_deref(), by_login_only })
         })
     }
+}
+
+fn seconds(text: &str) -> Result<u32, String> {
+    text.parse().ok().filter(|seconds| *seconds > 0).ok_or_else(|| "write a number of seconds from 1".into())
 }
 
 fn rate(text: &str) -> Result<f64, String> {

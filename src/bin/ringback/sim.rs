@@ -43,10 +43,10 @@ pub(crate) struct Arguments {
     /// Callers hear a tone of 425 Hz in early media while it rings.
     #[arg(long)]
     ringback_tone: bool,
-    /// Keys that transfer a call blindly when they are pressed in it, followed by the number of the target, e.g. '##'.
+    /// Keys that, pressed in a call and followed by a number, transfer it blindly to that number, e.g. '##'.
     #[arg(long, value_name = "KEYS", value_parser = keys)]
     transfer_code: Option<String>,
-    /// The same with a consultation, e.g. '*2'; the hang-up joins the other two.
+    /// Keys that, pressed in a call and followed by a number, call that number first, e.g. '*2'; the hang-up joins the other two.
     #[arg(long, value_name = "KEYS", value_parser = keys)]
     consult_code: Option<String>,
     /// A park orbit: its number, and how many places it has behind it, e.g. 70/9 for 701 to 709.
@@ -72,7 +72,7 @@ Examples:
   ringback sim --user alice:pw --user bob:pw --user carol:pw --group 600=bob,carol
       600 rings bob and carol as one.
   ringback sim --user alice:pw --user bob:pw --user carol:pw --transfer-code '##' --park 70/9
-      ## and 203, pressed in a call, moves the other one to carol; ## and 701 parks it, and a call to 701 fetches it.
+      ## and 203, pressed in a call, moves the other party to carol; ## and 701 parks it, and a call to 701 fetches it.
   ringback sim --faults                            every fault, under the commands that show it
 
 Exit status: 0 ended by Ctrl-C, 2 wrong usage, or an address that cannot be had.";
@@ -127,6 +127,16 @@ pub(crate) async fn run(arguments: Arguments) -> Result<Exit, Failure> {
         builder = builder.ivr(menu.clone());
     }
     leads_somewhere(&menus, &users, &arguments.groups, &config)?;
+    if let Some((orbit, places)) = &config.park {
+        let mut slots = (1..=*places).map(|place| format!("{orbit}{place}"));
+        if let Some((slot, whose)) = slots
+            .find_map(|slot| Some((taken(&slot, &users, &menus)?, slot)).map(|(whose, slot)| (slot, whose)))
+        {
+            return Err(Failure::usage(format!(
+                "--park {orbit}/{places}: {slot} is {whose}; take another number, e.g. 70/9"
+            )));
+        }
+    }
     for (number, members) in &arguments.groups {
         if let Some(whose) = taken(number, &users, &menus) {
             return Err(Failure::usage(format!(

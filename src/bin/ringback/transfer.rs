@@ -3,7 +3,7 @@
 use crate::asking::Asking;
 use crate::dial::{DialOptions, dialled};
 use crate::embedded;
-use crate::exit::{Exit, Failure};
+use crate::exit::{Exit, Failure, value};
 use crate::output::tell;
 use ringback::check::{DtmfMethod, FeatureCode, ReferTo, Transfer, TransferKind, TransferTarget};
 use ringback::media::digit::parse_digits;
@@ -41,7 +41,7 @@ pub(crate) struct Arguments {
 #[command(next_help_heading = "Transfer")]
 struct TransferOptions {
     /// How: blind, attended or semi-attended. [default: blind]
-    #[arg(long, value_name = "KIND")]
+    #[arg(long, value_name = "KIND", value_parser = value::<TransferKind>)]
     kind: Option<TransferKind>,
     /// The transferor: caller or callee.
     #[arg(long, value_name = "END", default_value = "caller", value_parser = ["caller", "callee"])]
@@ -57,7 +57,7 @@ struct TransferOptions {
     asked: String,
     /// How the target is named in Refer-To: aor, a number in its domain (203), or a URI (tel:+15550103, which the embedded
     /// network refuses).
-    #[arg(long, value_name = "FORM", default_value = "aor")]
+    #[arg(long, value_name = "FORM", default_value = "aor", value_parser = value::<ReferTo>)]
     refer_to: ReferTo,
     /// Semi-attended (it implies --kind semi-attended) by Replaces of the call that still rings, as some phones do.
     #[arg(long)]
@@ -86,7 +86,7 @@ struct TransferOptions {
     #[arg(long, value_name = "KEYS", requires = "by_keys")]
     complete_by: Option<String>,
     /// With --by-keys: how they are sent: rfc4733, info or inband.
-    #[arg(long, value_name = "METHOD", requires = "by_keys", default_value = "rfc4733")]
+    #[arg(long, value_name = "METHOD", requires = "by_keys", default_value = "rfc4733", value_parser = value::<DtmfMethod>)]
     method: DtmfMethod,
 }
 
