@@ -252,9 +252,9 @@ impl fmt::Display for Problem {
             }
             Problem::Malformed { why, column: None, write } => write!(f, "{why}; {write}"),
             Problem::Unusable { why, instead } => write!(f, "{why}; {instead}"),
-            Problem::Unknown { known } => write!(f, "is not known; write {}", one_of(known)),
+            Problem::Unknown { known } => write!(f, "not known; write {}", one_of(known)),
             Problem::OutOfRange { least, most } => write!(f, "out of range; write {least} to {most}"),
-            Problem::Twice => f.write_str("is given twice; name each once"),
+            Problem::Twice => f.write_str("given twice; name each once"),
             Problem::With(other) => write!(f, "cannot be combined with {other}; leave one of them out"),
             Problem::Without(other) => write!(f, "goes with {other} only; give that too, or leave this out"),
         }
@@ -282,9 +282,9 @@ mod tests {
             (column, "digits \"1 2\": a blank in column 7; write it so"),
             (Problem::malformed("a blank", "write it so"), "digits \"1 2\": a blank; write it so"),
             (Problem::unusable("too many", "send fewer"), "digits \"1 2\": too many; send fewer"),
-            (Problem::unknown(["a", "b", "c"]), "digits \"1 2\": is not known; write a, b or c"),
+            (Problem::unknown(["a", "b", "c"]), "digits \"1 2\": not known; write a, b or c"),
             (Problem::OutOfRange { least: 1, most: 6 }, "digits \"1 2\": out of range; write 1 to 6"),
-            (Problem::Twice, "digits \"1 2\": is given twice; name each once"),
+            (Problem::Twice, "digits \"1 2\": given twice; name each once"),
             (
                 Problem::With(Argument::Park),
                 "digits \"1 2\": cannot be combined with parking place; leave one of them out",

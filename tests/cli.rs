@@ -12,6 +12,8 @@ mod clean;
 mod dialling;
 #[path = "cli/digits.rs"]
 mod digits;
+#[path = "cli/examples.rs"]
+mod examples;
 #[cfg(unix)]
 #[path = "cli/files.rs"]
 mod files;

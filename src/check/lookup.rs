@@ -116,7 +116,7 @@ impl Lookup {
             (0, 0) => StepVerdict::fail(
                 "not-registered",
                 Side::Peer,
-                format!("the registrar lists no device for {name}: calls to it ring nowhere"),
+                format!("the registrar lists no device for {name}: calls to it reach no phone"),
                 "check that the device is switched on, has network and asks this registrar; `ringback register` shows whether its login works",
             ),
             (0, more) => StepVerdict::open(

@@ -121,7 +121,7 @@ async fn f02_and_f04_are_told_apart_by_a_race() {
 async fn f05_a_second_call_finds_the_line_busy() {
     let outcome = with_fault("F05", Of::Group, |fork| fork).await;
     let words = [
-        "bob is in a call; the second one rings",
+        "bob is in a call; a second call rings",
         "carol",
         "dan",
         "and not bob",
@@ -129,7 +129,7 @@ async fn f05_a_second_call_finds_the_line_busy() {
     ];
     fails(&outcome, ("second-call", "second-call-refused", Side::Peer), &words);
     let outcome = with_fault("F05", Of::Devices, |fork| fork).await;
-    let words = ["bob#1 is in a call, and the second one was refused with 486: nobody rang", "F05"];
+    let words = ["bob#1 is in a call, and a second call was refused with 486: nobody rang", "F05"];
     fails(&outcome, ("second-call", "second-call-refused", Side::Peer), &words);
 }
 

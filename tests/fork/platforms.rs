@@ -183,7 +183,7 @@ async fn a_second_call_of_which_nothing_comes_is_named() {
         talks && bytes.starts_with(b"INVITE ")
     });
     let outcome = check(ForkTrial::SecondCall, &[], edit).await;
-    let words = ["bob is in a call, and the second one rang nobody and was not refused"];
+    let words = ["bob is in a call, and a second call rang nobody and was not refused"];
     fails(&outcome, ("second-call", "second-call-lost"), &words);
 }
 

@@ -34,7 +34,8 @@ async fn a_live_device_is_left_alone() {
     for transport in [Udp, Tcp] {
         let (scene, outcome) = checked(transport, false, single).await;
         assert_eq!(outcome.verdict, Verdict::Pass, "{outcome}");
-        let summary = "the login is accepted; 1 device is registered; own binding not tried beside it";
+        let summary =
+            "the login is accepted; 1 device is registered; our own binding was not tried beside it";
         assert_eq!(outcome.summary, summary, "{outcome}");
         assert_eq!(
             steps(&outcome),

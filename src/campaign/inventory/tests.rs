@@ -332,7 +332,7 @@ fn an_account_is_found_by_its_name_or_by_its_address_where_it_has_it_alone() {
     assert!(inventory.find("alise").unwrap_err().to_string().contains("did you mean \"alice\"?"));
     let error =
         inventory.clone().select(&["alice", "desk", "sip:alice@lab.example"]).unwrap_err().to_string();
-    assert!(error.contains("is given twice"), "{error}");
+    assert!(error.contains("given twice"), "{error}");
 }
 
 #[test]

@@ -297,7 +297,7 @@ fn because(
             "unavailable",
             Side::Peer,
             format!("{status}: the device or line of {target} does not work, says the platform{waits}"),
-            "platform: what it sees of the device (keep-alive, OPTIONS); its NAT binding or a firewall; of a number outside, the far network",
+            "platform: what it sees of the device (keep-alive, OPTIONS); its NAT binding or a firewall; for an outside number, the far network",
         ),
         Why::Declined => fail(
             "declined",

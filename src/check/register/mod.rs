@@ -146,7 +146,7 @@ impl Register {
                 "not-beside-live-devices",
                 Severity::Info,
                 Side::Setup,
-                format!("{registered}: {}; own binding not tried beside {them}", which.join("; ")),
+                format!("{registered}: {}; our own binding was not tried beside {them}", which.join("; ")),
                 "for the whole check use a test account, or --beside-live-devices at a quiet hour: a registrar that keeps one binding drops that of the device",
             )
             .shown_by(queried.evidence.clone()),
@@ -160,7 +160,7 @@ impl Register {
             queried.foreign.iter().filter_map(|device| device.user_agent.as_deref()).take(3).collect();
         let whose = if agents.is_empty() { String::new() } else { format!(" ({})", agents.join(", ")) };
         run.conclude(format!(
-            "the login is accepted; {registered}{whose}; own binding not tried beside {them}"
+            "the login is accepted; {registered}{whose}; our own binding was not tried beside {them}"
         ));
     }
 

@@ -246,7 +246,7 @@ fn oddities(run: &mut Run, session: &Session, ended: &Ended, (finished, answer):
         warn(
             "list-loose-end",
             Side::Peer,
-            format!("a loose comma or semicolon stands in Contact: {}", quoted(value.as_bytes())),
+            format!("a loose comma or semicolon is in Contact: {}", quoted(value.as_bytes())),
             "platform: strict phones refuse the whole line",
         );
     }

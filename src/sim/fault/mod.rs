@@ -375,7 +375,7 @@ impl FromStr for Fault {
         }
         let known: Vec<_> = of_id().map(|(_, entry)| entry.spelling()).collect();
         let problem = match known.is_empty() {
-            true => Problem::unusable("is not known", "ringback sim --faults lists all of them"),
+            true => Problem::unusable("not known", "ringback sim --faults lists all of them"),
             false => Problem::Unknown { known },
         };
         Err(Error::usage(Argument::Fault, text.escape_default(), problem))

@@ -175,7 +175,7 @@ pub(in crate::check) fn second_call(group: &Group<'_>, called: &SecondCalled<'_>
     let status = refusal.map_or(String::new(), |status| format!(" with {status}"));
     if let Some(by) = answered_by {
         let seen = format!(
-            "{who} is in a call, and the second one was answered by none of {}: the answer is of {by}",
+            "{who} is in a call, and the second call was answered by none of {}: the answer is of {by}",
             group.all()
         );
         return match expected {
@@ -189,12 +189,12 @@ pub(in crate::check) fn second_call(group: &Group<'_>, called: &SecondCalled<'_>
         };
     }
     let seen = match came {
-        Some(SecondCall::Rings) => format!("{who} is in a call, and rings for the second one"),
+        Some(SecondCall::Rings) => format!("{who} is in a call, and a second call rings it"),
         Some(SecondCall::Elsewhere) => {
-            format!("{who} is in a call; the second one rings {others}, and not {who}")
+            format!("{who} is in a call; a second call rings {others}, and not {who}")
         }
-        Some(_) => format!("{who} is in a call, and the second one was refused{status}: nobody rang"),
-        None => format!("{who} is in a call, and the second one rang nobody and was not refused"),
+        Some(_) => format!("{who} is in a call, and a second call was refused{status}: nobody rang"),
+        None => format!("{who} is in a call, and a second call rang nobody and was not refused"),
     };
     let is_busy = matches!(refusal, Some(486 | 600));
     let as_expected = match expected {
@@ -221,19 +221,19 @@ pub(in crate::check) fn second_call(group: &Group<'_>, called: &SecondCalled<'_>
         (_, Some(SecondCall::Rings)) => StepVerdict::fail(
             "second-call-rings",
             Side::Peer,
-            format!("{seen}; it is not to"),
+            format!("{seen}; expected: {expected}"),
             "switch off call waiting, or let the group leave out members that are busy; if it is on purpose, say so (--second-call rings)",
         ),
         (_, Some(SecondCall::Busy)) => StepVerdict::fail(
             "second-call-refused",
             Side::Peer,
-            format!("{seen}; expected was: {expected}"),
+            format!("{seen}; expected: {expected}"),
             "see what the status says; 486 is busy",
         ),
         _ => StepVerdict::fail(
             "second-call-elsewhere",
             Side::Peer,
-            format!("{seen}; expected was: {expected}"),
+            format!("{seen}; expected: {expected}"),
             "compare it with the group's setting for busy members",
         ),
     }

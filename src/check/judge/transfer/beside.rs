@@ -135,7 +135,7 @@ fn too_early(wanted: &Wanted, seen: &Transferred, is_joined: bool) -> Option<Fin
                 (answered - told).as_millis(),
                 wanted.target()
             ),
-            "platform: NOTIFY 200 when the target has answered, not before: a phone leaves the call then, and a target that does not answer leaves the other one alone",
+            "platform: NOTIFY 200 when the target has answered, not before: a phone leaves the call then, and a target that does not answer leaves the other party alone",
         )
     })
 }
