@@ -13,18 +13,11 @@ fn hold() -> Hold {
 
 /// Bob rings; this long after, the platform gives him up with this Reason and voice mail answers alice.
 fn mailbox_after(time: u64, reason: Option<&'static str>) -> Platform {
-    Platform::new().when(move |core, m| {
-        let is_call = m.begins("INVITE");
-        if is_call {
-            core.respond(m, 100, "Trying", "");
-            let alice = core.leg(m);
-            core.route(alice);
-            core.after(ms(time), move |core| {
-                core.cancel(core.legs[alice].called[0], reason);
-                core.answer(alice, Source::Tone(440.0));
-            });
-        }
-        is_call
+    Platform::new().ringing(move |core, alice| {
+        core.after(ms(time), move |core| {
+            core.cancel(core.legs[alice].called[0], reason);
+            core.answer(alice, Source::Tone(440.0));
+        });
     })
 }
 
@@ -46,18 +39,11 @@ async fn a_call_that_is_refused_or_ended_before_it_is_given_up_is_no_pass() {
     for (status, phrase) in
         [(480, "Temporarily Unavailable"), (486, "Busy Here"), (487, "Request Terminated")]
     {
-        let platform = Platform::new().when(move |core, m| {
-            let is_call = m.begins("INVITE");
-            if is_call {
-                core.respond(m, 100, "Trying", "");
-                let alice = core.leg(m);
-                core.route(alice);
-                core.after(ms(500), move |core| {
-                    core.cancel(core.legs[alice].called[0], None);
-                    core.refuse(alice, status, phrase);
-                });
-            }
-            is_call
+        let platform = Platform::new().ringing(move |core, alice| {
+            core.after(ms(500), move |core| {
+                core.cancel(core.legs[alice].called[0], None);
+                core.refuse(alice, status, phrase);
+            });
         });
         let outcome = platform.asked(cancel()).await;
         does_not_pass(&outcome);
@@ -69,16 +55,9 @@ async fn a_call_that_is_refused_or_ended_before_it_is_given_up_is_no_pass() {
 #[tokio::test(start_paused = true)]
 async fn a_callee_whom_the_platform_gives_up_declined_nothing_whichever_leg_ends_first() {
     for (callee_after, caller_after) in [(500, 520), (520, 500), (900, 500)] {
-        let platform = Platform::new().when(move |core, m| {
-            let is_call = m.begins("INVITE");
-            if is_call {
-                core.respond(m, 100, "Trying", "");
-                let alice = core.leg(m);
-                core.route(alice);
-                core.after(ms(callee_after), move |core| core.cancel(core.legs[alice].called[0], None));
-                core.after(ms(caller_after), move |core| core.refuse(alice, 603, "Decline"));
-            }
-            is_call
+        let platform = Platform::new().ringing(move |core, alice| {
+            core.after(ms(callee_after), move |core| core.cancel(core.legs[alice].called[0], None));
+            core.after(ms(caller_after), move |core| core.refuse(alice, 603, "Decline"));
         });
         let call = Call::between(&account("alice"), &account("bob")).ring(ms(4_000));
         let outcome = platform.asked(call).await;

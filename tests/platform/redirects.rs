@@ -132,19 +132,12 @@ async fn who_a_followed_redirection_led_to_is_named_and_gets_no_blame_of_who_was
 /// Forwarding on no answer: the platform gives bob up, and sends the caller elsewhere.
 #[tokio::test(start_paused = true)]
 async fn a_redirection_behind_ringing_is_the_redirection_and_not_a_no_answer_time() {
-    let platform = Platform::new().when(|core, m| {
-        let is_call = m.begins("INVITE");
-        if is_call {
-            core.respond(m, 100, "Trying", "");
-            let alice = core.leg(m);
-            core.route(alice);
-            core.after(ms(1_500), move |core| {
-                core.cancel(core.legs[alice].called[0], None);
-                let request = core.legs[alice].invite_of();
-                core.respond(&request, 302, "Moved Temporarily", "Contact: <sip:mailbox@pbx.example.com>");
-            });
-        }
-        is_call
+    let platform = Platform::new().ringing(|core, alice| {
+        core.after(ms(1_500), move |core| {
+            core.cancel(core.legs[alice].called[0], None);
+            let request = core.legs[alice].invite_of();
+            core.respond(&request, 302, "Moved Temporarily", "Contact: <sip:mailbox@pbx.example.com>");
+        });
     });
     let outcome = platform.asked(Call::between(&account("alice"), &account("bob")).ring(ms(5_000))).await;
     judged(&outcome, Verdict::Fail, Side::Setup);

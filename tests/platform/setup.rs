@@ -61,18 +61,11 @@ async fn an_answer_of_bob_that_the_platform_loses_is_told() {
 
 /// Bob's device is called and cancelled with this Reason; alice is connected with somebody else.
 fn taken(reason: Option<&'static str>) -> Platform {
-    Platform::new().when(move |core, m| {
-        let is_call = m.begins("INVITE");
-        if is_call {
-            core.respond(m, 100, "Trying", "");
-            let alice = core.leg(m);
-            core.route(alice);
-            core.after(ms(150), move |core| {
-                core.cancel(core.legs[alice].called[0], reason);
-                core.answer(alice, Source::Tone(440.0));
-            });
-        }
-        is_call
+    Platform::new().ringing(move |core, alice| {
+        core.after(ms(150), move |core| {
+            core.cancel(core.legs[alice].called[0], reason);
+            core.answer(alice, Source::Tone(440.0));
+        });
     })
 }
 
@@ -288,21 +281,11 @@ async fn who_was_redirected_to_and_answers_is_named() {
 
 #[tokio::test(start_paused = true)]
 async fn a_call_that_was_taken_elsewhere_and_refused_has_no_no_answer_time() {
-    let platform = Platform::new().when(|core, m| {
-        let is_call = m.begins("INVITE");
-        if is_call {
-            core.respond(m, 100, "Trying", "");
-            let alice = core.leg(m);
-            core.route(alice);
-            core.after(ms(200), move |core| {
-                core.cancel(
-                    core.legs[alice].called[0],
-                    Some("SIP;cause=200;text=\"Call completed elsewhere\""),
-                );
-                core.refuse(alice, 480, "Temporarily Unavailable");
-            });
-        }
-        is_call
+    let platform = Platform::new().ringing(|core, alice| {
+        core.after(ms(200), move |core| {
+            core.cancel(core.legs[alice].called[0], Some("SIP;cause=200;text=\"Call completed elsewhere\""));
+            core.refuse(alice, 480, "Temporarily Unavailable");
+        });
     });
     let outcome = platform.asked(between()).await;
     judged(&outcome, Verdict::Fail, Side::Peer);

@@ -59,6 +59,20 @@ impl Platform {
         self
     }
 
+    /// Answers the INVITE that begins a call with 100 and lets the callee ring, then does this with the caller's leg.
+    pub(crate) fn ringing(self, mut then: impl FnMut(&mut Core, usize) + Send + 'static) -> Platform {
+        self.when(move |core, m| {
+            let is_call = m.begins("INVITE");
+            if is_call {
+                core.respond(m, 100, "Trying", "");
+                let caller = core.leg(m);
+                core.route(caller);
+                then(core, caller);
+            }
+            is_call
+        })
+    }
+
     /// Changes what goes out.
     pub(crate) fn edits(self, mut edit: impl FnMut(&mut Text, &Outgoing) + Send + 'static) -> Platform {
         self.sends(move |text, outgoing| {
