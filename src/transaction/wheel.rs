@@ -277,14 +277,7 @@ impl Wheel {
                 *stay = is_armed(entry.index, entry.at);
                 looked += 1;
             }
-            // Backwards, because another takes the place of one that is taken out.
-            for (ahead, &stays) in stay.iter().enumerate().take(looked).rev() {
-                if !stays {
-                    list.remove(at.position, ahead);
-                    self.entries -= 1;
-                }
-            }
-            at.position.pass(stay.iter().take(looked).filter(|&&stays| stays).count());
+            self.entries -= list.sift(&mut at.position, stay.get(..looked).unwrap_or_default());
             left -= looked;
         }
         self.sweep = Some(at);

@@ -99,19 +99,22 @@ impl List {
         }
     }
 
-    /// Takes out the entry that lies so far behind a position, in the same piece; the last of the piece takes its place.
-    pub(super) fn remove(&mut self, position: Position, ahead: usize) {
-        let at = position.entry + ahead;
-        if let Some(piece) = self.pieces.get_mut(position.piece).filter(|piece| at < piece.len()) {
+    /// Takes out those entries from a position on that do not stay, and moves the position behind those that do; the number taken out.
+    ///
+    /// The last entries of the piece take their places: behind the position, because they have not been looked at.
+    pub(super) fn sift(&mut self, position: &mut Position, stay: &[bool]) -> usize {
+        let Some(piece) = self.pieces.get_mut(position.piece) else { return 0 };
+        let end = piece.len().min(position.entry + stay.len());
+        for (at, &stays) in (position.entry..end).zip(stay) {
+            if stays {
+                piece.swap(position.entry, at);
+                position.entry += 1;
+            }
+        }
+        for at in (position.entry..end).rev() {
             piece.swap_remove(at);
         }
-    }
-}
-
-impl Position {
-    /// Goes on by this number of entries of the same piece.
-    pub(super) fn pass(&mut self, entries: usize) {
-        self.entry += entries;
+        end.saturating_sub(position.entry)
     }
 }
 
@@ -145,13 +148,12 @@ mod tests {
                 let is_out = |index: u32| (index as usize).is_multiple_of(removed + 2);
                 let mut position = Position::default();
                 let mut seen = Vec::new();
-                while let Some(entry) = list.rest(&mut position).and_then(|rest| rest.first().copied()) {
-                    if is_out(entry.index) {
-                        list.remove(position, 0);
-                    } else {
-                        position.pass(1);
-                    }
-                    seen.push(entry.index);
+                while let Some(rest) = list.rest(&mut position) {
+                    let looked: Vec<u32> = rest.iter().take(removed % 7 + 1).map(|entry| entry.index).collect();
+                    let stay: Vec<bool> = looked.iter().map(|&index| !is_out(index)).collect();
+                    let out = list.sift(&mut position, &stay);
+                    prop_assert_eq!(out, stay.iter().filter(|&&stays| !stays).count());
+                    seen.extend(looked);
                 }
                 seen.sort_unstable();
                 model.make_contiguous().sort_unstable();
