@@ -206,16 +206,25 @@ fn two_thousand_accounts_from_a_file_register_at_a_fixed_rate() {
         writeln!(csv, "n{number:04},sip:u{number:04}@lab.example,pw-u{number:04},{registrar}").unwrap();
     }
     fs::write(&file, csv).unwrap();
-    let (file, rate) = (file.display().to_string(), RATE.to_string());
-    let args = ["register", "--accounts", &file, "--rate", &rate, "--json", "--bind", "udp:127.0.0.1:0"];
-    let ran = within(Duration::from_secs(120), "pw-u", &args);
-    let outcomes = ran.outcomes();
-    assert_eq!(outcomes.len(), ACCOUNTS);
-    let failed: Vec<_> = outcomes.iter().filter(|outcome| outcome.verdict() != "pass").collect();
-    assert!(failed.is_empty(), "{} did not pass, the first: {}", failed.len(), failed[0]);
-    assert_eq!(ran.status, 0);
-    // The last of them begins after (ACCOUNTS - 1) / RATE: a fixed rate is not exceeded.
+    let file = file.display().to_string();
+    let at_rate = |rate: f64| {
+        let rate = rate.to_string();
+        let args = ["register", "--accounts", &file, "--rate", &rate, "--json", "--bind", "udp:127.0.0.1:0"];
+        let ran = within(Duration::from_secs(240), "pw-u", &args);
+        let outcomes = ran.outcomes();
+        assert_eq!(outcomes.len(), ACCOUNTS);
+        let failed: Vec<_> = outcomes.iter().filter(|outcome| outcome.verdict() != "pass").collect();
+        assert!(failed.is_empty(), "{} did not pass, the first: {}", failed.len(), failed[0]);
+        assert_eq!(ran.status, 0);
+        ran.took
+    };
+    // The last of them begins after (ACCOUNTS - 1) / RATE: a fixed rate is not exceeded. It is kept as well, as far as this machine can: what
+    // it needs without a rate says how far that is, whatever else it does.
+    let (took, without) = (at_rate(RATE), at_rate(0.0));
     let least = Duration::from_secs_f64((ACCOUNTS - 1) as f64 / RATE);
-    assert!(ran.took >= least && ran.took < least * 2, "{:?} at {RATE} a second", ran.took);
+    assert!(
+        took >= least && took < least + 2 * without,
+        "{took:?} at {RATE} a second, {without:?} without a rate"
+    );
     assert_eq!(kamailio.bindings(), before);
 }
