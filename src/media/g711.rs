@@ -9,8 +9,9 @@ pub enum Law {
     Mu,
 }
 
-const A_TO_LINEAR: [i16; 256] = table(Law::A);
-const MU_TO_LINEAR: [i16; 256] = table(Law::Mu);
+// Statics: a debug build copies a constant table each time it is looked at.
+static A_TO_LINEAR: [i16; 256] = table(Law::A);
+static MU_TO_LINEAR: [i16; 256] = table(Law::Mu);
 
 const fn table(law: Law) -> [i16; 256] {
     let mut values = [0; 256];

@@ -62,7 +62,26 @@ impl<const N: usize> Bank<N> {
     /// A sine of peak P in a block of L samples gives about P L / 2. Blocks of up to some thousand samples keep their precision.
     pub fn block(&self, samples: &[i16]) -> ([Phasor; N], f32) {
         let (mut s1, mut s2, mut energy) = ([0_f32; N], [0_f32; N], 0_f32);
-        for &sample in samples {
+        let (fours, rest) = samples.as_chunks::<4>();
+        // Four steps at once, in a loop without an iterator: what listens to every call costs a fifth of the time in a debug build.
+        for four in fours {
+            let x = [f32::from(four[0]), f32::from(four[1]), f32::from(four[2]), f32::from(four[3])];
+            energy += x[0] * x[0];
+            energy += x[1] * x[1];
+            energy += x[2] * x[2];
+            energy += x[3] * x[3];
+            let mut lane = 0;
+            while lane < N {
+                let (coefficient, one, two) = (self.coefficients[lane], s1[lane], s2[lane]);
+                let two = x[0] + coefficient * one - two;
+                let one = x[1] + coefficient * two - one;
+                let two = x[2] + coefficient * one - two;
+                s1[lane] = x[3] + coefficient * two - one;
+                s2[lane] = two;
+                lane += 1;
+            }
+        }
+        for &sample in rest {
             let x = f32::from(sample);
             energy += x * x;
             for lane in 0..N {

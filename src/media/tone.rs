@@ -25,21 +25,20 @@ pub fn level(peak: f64) -> f64 {
     (20.0 * (peak / PEAK_AT_0_DBM0).log10()).max(-120.0)
 }
 
-/// One sine that knows its phase.
+/// One sine: a pointer that turns by one angle with each sample. Its length and its phase stay exact for days.
 #[derive(Debug, Clone)]
 struct Sine {
-    phase: f64,
-    step: f64,
-    peak: f64,
+    re: f64,
+    im: f64,
+    cos: f64,
+    sin: f64,
 }
 
 impl Sine {
     fn next(&mut self) -> f64 {
-        let value = self.peak * self.phase.sin();
-        self.phase += self.step;
-        if self.phase >= TAU {
-            self.phase -= TAU;
-        }
+        let value = self.im;
+        self.im = self.re * self.sin + self.im * self.cos;
+        self.re = self.re * self.cos - value * self.sin;
         value
     }
 }
@@ -71,17 +70,25 @@ impl Tone {
     }
     fn part(hz: f64, dbm0: f64) -> Sine {
         let hz = if hz.is_finite() { hz.clamp(0.0, f64::from(RATE_HZ) / 2.0) } else { 0.0 };
-        Sine { phase: 0.0, step: TAU * hz / f64::from(RATE_HZ), peak: peak(dbm0) }
+        let (sin, cos) = (TAU * hz / f64::from(RATE_HZ)).sin_cos();
+        Sine { re: peak(dbm0), im: 0.0, cos, sin }
     }
     /// The next sample.
     pub fn next_sample(&mut self) -> i16 {
-        let value = self.first.next() + self.second.as_mut().map_or(0.0, Sine::next);
+        let mut value = self.first.next();
+        if let Some(second) = &mut self.second {
+            value += second.next();
+        }
         // A cast from a float saturates: clipped as the converter would.
         value.round() as i16
     }
     /// Appends the next `count` samples.
     pub fn write(&mut self, count: usize, out: &mut Vec<i16>) {
-        out.extend((0..count).map(|_| self.next_sample()));
+        let from = out.len();
+        out.resize(from + count, 0);
+        for sample in &mut out[from..] {
+            *sample = self.next_sample();
+        }
     }
 }
 
@@ -101,6 +108,18 @@ mod tests {
             let measured = level(rms(&samples) * 2_f64.sqrt());
             assert!((measured - dbm0).abs() < 0.05, "{measured} for {dbm0}");
         }
+    }
+
+    #[test]
+    fn after_minutes_a_sine_has_the_same_level_and_phase() {
+        let (hz, samples) = (1_020.0, 200 * 8_000);
+        let mut sine = Tone::part(hz, 0.0);
+        for _ in 0..samples {
+            sine.next();
+        }
+        // Whole periods in whole seconds.
+        let (length, phase) = (sine.re.hypot(sine.im), sine.im.atan2(sine.re));
+        assert!((length / peak(0.0) - 1.0).abs() < 1e-9 && phase.abs() < 1e-9, "{length} {phase}");
     }
 
     #[test]

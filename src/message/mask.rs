@@ -62,21 +62,22 @@ impl Firsts {
         if self.pairs.is_empty() {
             self.pairs = vec![0; (1 << 16) / 64].into();
         }
+        let first = u32::from_be_bytes(first);
         let (word, bit) = Self::place(first);
         if let Some(word) = self.pairs.get_mut(word) {
             *word |= bit;
         }
-        self.all.insert(u32::from_be_bytes(first));
+        self.all.insert(first);
     }
 
-    fn contains(&self, first: [u8; LEAST]) -> bool {
+    /// The bytes as one number, the first the highest.
+    fn contains(&self, first: u32) -> bool {
         let (word, bit) = Self::place(first);
-        self.pairs.get(word).is_some_and(|word| word & bit != 0)
-            && self.all.contains(&u32::from_be_bytes(first))
+        self.pairs.get(word).is_some_and(|word| word & bit != 0) && self.all.contains(&first)
     }
 
-    fn place([first, second, ..]: [u8; LEAST]) -> (usize, u64) {
-        let pair = usize::from(first) << 8 | usize::from(second);
+    fn place(first: u32) -> (usize, u64) {
+        let pair = first as usize >> 16;
         (pair / 64, 1 << (pair % 64))
     }
 }
@@ -242,10 +243,11 @@ impl Mask {
     fn look(&self, view: &View, hits: &mut Vec<(usize, usize)>) {
         self.secrets_in(view, hits);
         self.digits_in(view, hits);
-        for (at, letters) in view.bytes().windows(LEAST).enumerate() {
-            let first = letters.first_chunk::<LEAST>().map(|letters| letters.map(of_base64));
-            if first.is_some_and(|first| self.base64.contains(first)) {
-                for decoded in view.base64(at) {
+        let mut letters = 0;
+        for (end, letter) in (1..).zip(view.bytes()) {
+            letters = letters << 8 | u32::from(of_base64(*letter));
+            if end >= LEAST && self.base64.contains(letters) {
+                for decoded in view.base64(end - LEAST) {
                     self.secrets_in(&decoded, hits);
                     self.digits_in(&decoded, hits);
                     self.bare_hashes_in(&decoded, hits);
@@ -260,10 +262,13 @@ impl Mask {
         }
         let text = view.bytes().to_ascii_lowercase();
         let cuts: Vec<usize> = memchr::memmem::find_iter(&text, CUT).collect();
-        for (start, first) in text.windows(LEAST).enumerate() {
-            if !first.first_chunk().is_some_and(|first| self.firsts.contains(*first)) {
+        let mut first = 0;
+        for (end, byte) in (1..).zip(&text) {
+            first = first << 8 | u32::from(*byte);
+            if end < LEAST || !self.firsts.contains(first) {
                 continue;
             }
+            let start = end - LEAST;
             let rest = text.get(start..).unwrap_or_default();
             if let Some(length) = self.longest_at(rest) {
                 hits.push(view.span(start, start + length));
@@ -309,8 +314,8 @@ impl Mask {
                     if let Some(first) = first.filter(|_| self.hashes.contains(&value)) {
                         hits.push(view.span(*first, at + 1));
                     }
-                    let bytes = (value as u32).to_be_bytes().map(|byte| byte.to_ascii_lowercase());
-                    is_suspect |= places.len() >= 2 * LEAST && self.firsts.contains(bytes);
+                    let begins = || self.firsts.contains(lower_case(value as u32));
+                    is_suspect |= places.len() >= 2 * LEAST && begins();
                 }
                 None if !byte.is_ascii_alphanumeric() && between < MOST_BETWEEN => between += 1,
                 None => {
@@ -333,6 +338,13 @@ impl Mask {
             }
         }
     }
+}
+
+/// Four bytes of a text in lower case.
+fn lower_case(bytes: u32) -> u32 {
+    let mut bytes = bytes.to_be_bytes();
+    bytes.make_ascii_lowercase();
+    u32::from_be_bytes(bytes)
 }
 
 /// The letter of base64 that stands for the same as this one of that for URLs.

@@ -18,7 +18,8 @@ pub(crate) const LWS: u8 = 1 << 6;
 /// Decimal digits.
 pub(crate) const DIGIT: u8 = 1 << 7;
 
-const CLASSES: [u8; 256] = {
+// A static: a debug build copies a constant table each time it is looked at.
+static CLASSES: [u8; 256] = {
     let mut table = [0; 256];
     let mut i = 0;
     while i < 256 {

@@ -5,7 +5,7 @@
 use super::class::{self, Scan, TOKEN};
 use super::line_ends::{LineEnds, holds_line_break};
 use super::{HeaderName, Limit, Limits, Scheme, SyntaxError, SyntaxErrorKind, Uri};
-use wide::{CmpEq, i8x16};
+use wide::u8x16;
 
 /// Headers that fit into the table without the heap; longer messages put the rest there.
 const INLINE: usize = 32;
@@ -237,10 +237,10 @@ impl Head {
     /// A bit for each place of the table that holds this id, the first one's the lowest.
     #[inline]
     fn marks(&self, id: u8) -> u32 {
-        let wanted = i8x16::splat(id as i8);
+        let wanted = u8x16::splat(id);
         let (parts, _) = self.ids.as_chunks::<16>();
         parts.iter().enumerate().fold(0, |all, (at, part)| {
-            let equal = i8x16::new(part.map(|id| id as i8)).cmp_eq(wanted);
+            let equal = u8x16::new(*part).cmp_eq(wanted);
             all | u32::from(equal.move_mask() as u16) << (16 * at)
         })
     }

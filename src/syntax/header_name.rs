@@ -91,7 +91,7 @@ const WORDS: [(u64, u64); 256] = {
 };
 
 /// Open addressing over ids, made when this is compiled.
-const TABLE: [u8; SLOTS] = {
+static TABLE: [u8; SLOTS] = {
     let mut table = [OTHER; SLOTS];
     let mut id = 0;
     while id < OTHER as usize {
@@ -107,7 +107,7 @@ const TABLE: [u8; SLOTS] = {
 };
 
 /// Compact forms by their letter.
-const LETTERS: [u8; 256] = {
+static LETTERS: [u8; 256] = {
     let mut table = [OTHER; 256];
     let mut id = 0;
     while id < OTHER as usize {

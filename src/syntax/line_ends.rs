@@ -2,7 +2,7 @@
 //!
 //! A search for each line end by itself cannot begin before the one in front of it has ended. Here the places of a whole chunk are found
 //! at once, without a branch, and the processor can look at the lines beside each other.
-use wide::{CmpEq, i8x16};
+use wide::u8x16;
 
 /// Bytes that are looked at together: as many as there are bits in `marks`.
 const CHUNK: usize = 64;
@@ -20,10 +20,10 @@ pub(super) struct LineEnds {
 /// A bit for each line feed, the first byte's the lowest.
 #[inline(always)]
 fn marks(chunk: &[u8; CHUNK]) -> u64 {
-    let wanted = i8x16::splat(b'\n' as i8);
+    let wanted = u8x16::splat(b'\n');
     let (parts, _) = chunk.as_chunks::<16>();
     parts.iter().enumerate().fold(0, |all, (at, part)| {
-        let equal = i8x16::new(part.map(|byte| byte as i8)).cmp_eq(wanted);
+        let equal = u8x16::new(*part).cmp_eq(wanted);
         all | u64::from(equal.move_mask() as u16) << (16 * at)
     })
 }
@@ -32,8 +32,8 @@ fn marks(chunk: &[u8; CHUNK]) -> u64 {
 #[inline]
 pub(super) fn holds_line_break(text: &[u8]) -> bool {
     let in_part = |part: &[u8; 16]| {
-        let part = i8x16::new(part.map(|byte| byte as i8));
-        (part.cmp_eq(i8x16::splat(b'\r' as i8)) | part.cmp_eq(i8x16::splat(b'\n' as i8))).any()
+        let part = u8x16::new(*part);
+        (part.cmp_eq(u8x16::splat(b'\r')) | part.cmp_eq(u8x16::splat(b'\n'))).any()
     };
     match text.last_chunk() {
         // The last part overlaps the one before it.

@@ -63,7 +63,8 @@ pub(in crate::check) enum Alien {
 /// The last thing that came in `range` of these records and is no answer to a request in them.
 pub(in crate::check) fn unused(records: &[Record], range: Range<usize>) -> Option<Unused> {
     let until = records.get(..range.end).unwrap_or(records);
-    let sent: Vec<Message> = until.iter().filter_map(|record| message(record, Direction::Sent)).collect();
+    let sent = until.iter().filter_map(|record| message(record, Direction::Sent));
+    let sent: Vec<Sent> = sent.map(|message| Sent { branch: branch_of(&message), message }).collect();
     let came = (range.start..until.len()).filter_map(|index| match &until[index].event {
         RecordEvent::Malformed { .. } => unread(until, index),
         _ => unmatched(&message(&until[index], Direction::Received)?, &sent),
@@ -180,12 +181,21 @@ fn message(record: &Record, wanted: Direction) -> Option<Message> {
     }
 }
 
+/// A message that we sent, and its branch.
+struct Sent {
+    branch: Option<Vec<u8>>,
+    message: Message,
+}
+
+fn branch_of(message: &Message) -> Option<Vec<u8>> {
+    message.top_via().ok().and_then(|via| via.branch().map(<[u8]>::to_vec))
+}
+
 /// Why this message is no answer to any of these; `None` where it is one, or has nothing to do with them.
-fn unmatched(came: &Message, sent: &[Message]) -> Option<Unused> {
-    let branch_of =
-        |message: &Message| message.top_via().ok().and_then(|via| via.branch().map(<[u8]>::to_vec));
+fn unmatched(came: &Message, sent: &[Sent]) -> Option<Unused> {
     let branch = branch_of(came);
-    let by_branch = sent.iter().find(|request| branch.is_some() && branch_of(request) == branch);
+    let by_branch = sent.iter().find(|sent| branch.is_some() && sent.branch == branch);
+    let by_branch = by_branch.map(|sent| &sent.message);
     let Some(status) = came.status() else {
         let same = by_branch.filter(|request| request.method() == came.method())?;
         return (same.call_id().ok() == came.call_id().ok()).then_some(Unused::Reflected);
@@ -195,14 +205,14 @@ fn unmatched(came: &Message, sent: &[Message]) -> Option<Unused> {
     if let [first, second, ..] = &vias[..] {
         let ours = sent
             .iter()
-            .filter_map(branch_of)
+            .filter_map(|sent| sent.branch.as_deref())
             .any(|ours| second.as_bytes().windows(ours.len().max(1)).any(|w| w == ours));
         return Some(Unused::SecondVia { status: line, via: if ours { first } else { second }.clone() });
     }
     let request = match by_branch {
         Some(request) => request,
         // Others of this probe ask the same peer: of another branch, it is ours by its Call-ID or by who asks.
-        None if !sent.iter().any(|request| is_alike(request, came)) => return None,
+        None if !sent.iter().any(|sent| is_alike(&sent.message, came)) => return None,
         None => match came.top_via() {
             Ok(via) if via.branch().is_some() => return Some(Unused::Branch { status: line }),
             Ok(_) => return Some(Unused::Header { status: line, problem: "Via has no branch".to_owned() }),

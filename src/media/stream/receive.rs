@@ -272,7 +272,9 @@ impl Receiver {
                     self.listener.feed(&samples);
                     self.arrivals.push(at, samples.len());
                     note_last(&self.listener, at, &mut self.heard_last);
-                    let louder = |level| if is_louder(&samples, level) { samples.len() as u64 } else { 0 };
+                    let energy = energy(&samples);
+                    let is_louder = |level| energy > peak(level).powi(2) / 2.0 * samples.len() as f64;
+                    let louder = |level| if is_louder(level) { samples.len() as u64 } else { 0 };
                     let audible = louder(SILENCE_DBM0);
                     self.audible_last = if audible > 0 { Some(at) } else { self.audible_last };
                     self.audible_samples += audible;
@@ -368,8 +370,12 @@ fn note_last(listener: &PartyListener, at: Instant, last: &mut [Option<Instant>;
     }
 }
 
-/// Is the mean power of these samples above that of a sine of this level?
-fn is_louder(samples: &[i16], dbm0: f64) -> bool {
-    let energy: f64 = samples.iter().map(|sample| f64::from(*sample).powi(2)).sum();
-    energy > peak(dbm0).powi(2) / 2.0 * samples.len() as f64
+/// The sum of the squares.
+fn energy(samples: &[i16]) -> f64 {
+    let mut energy = 0;
+    for sample in samples {
+        let sample = i64::from(*sample);
+        energy += sample * sample;
+    }
+    energy as f64
 }
