@@ -12,7 +12,24 @@
 //! # }
 //! ```
 //!
-//! Many accounts at once come as a stream of outcomes, see [`Probe::check_many`]. An embedder's own question is a [`Check`] as well.
+//! # What is asked
+//! | check | question |
+//! |---|---|
+//! | [`Register`], [`Lookup`] | Does the account register? Is a device of it registered now, and which? |
+//! | [`Dtmf`] | Do digits arrive by RFC 4733, SIP INFO and in-band, and does a menu route by them? |
+//! | [`Transfer`] | Is a call transferred, by REFER, by keys or by a park orbit, and who hears whom afterwards? |
+//! | [`Call`], [`Hold`], [`Cancel`], [`Fork`] | Does a call get through, is it held, given up, and rung at several phones as it should be? |
+//! | [`Reachable`], [`Clean`] | Does anything answer there? What did a killed run leave? |
+//!
+//! # For embedders
+//! - Many accounts at once come as a stream of outcomes ([`Probe::check_many`]), of different questions too ([`Check::boxed`]); one stream is stopped
+//!   without the probe ([`Probe::branch`]), and the steps of a check are told as they end ([`Probe::watch`]).
+//! - [`Outcome::register`] lists who is bound as data; [`Outcome::accounts`] names the accounts as the inventory does.
+//! - The facts, metrics and codes of each check are listed in its documentation, and those that checks share in [`check::yields`].
+//! - Account files keep the columns that are not known: `campaign::inventory` (feature `accounts`). Names are looked up by an own
+//!   [`transport::Resolve`]. WAV files are read by `media::wav` (feature `wav`), and
+//!   [`DtmfDetector::for_audio`](media::dtmf_detector::DtmfDetector::for_audio) refuses what is no telephone audio.
+//! - An embedder's own question is a [`Check`] as well.
 //!
 //! # Map of the floors
 //! A folder is a floor; a floor uses only the floors below it. Bytes travel up, commands travel down, and the two meet in the loop of

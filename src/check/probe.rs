@@ -203,6 +203,19 @@ impl Probe {
 
     /// The same probe (sockets, configuration, restraint) with a [`Probe::stop`] of its own: it ends only what was asked through the branch, e.g.
     /// one stream of checks among several. Stopping this probe ends its branches too.
+    ///
+    /// ```no_run
+    /// use ringback::{Account, Probe, Register};
+    ///
+    /// # async fn example(alice: Account, bob: Account) -> Result<(), ringback::Error> {
+    /// let probe = Probe::bind("udp:127.0.0.1:0").await?;
+    /// let wave = probe.branch();
+    /// let (first, stopping) = (wave.check(Register::new(&alice)), async { wave.stop() });
+    /// let (given_up, ()) = tokio::join!(first, stopping);
+    /// let asked = probe.check(Register::new(&bob)).await; // the probe itself goes on
+    /// # Ok(())
+    /// # }
+    /// ```
     #[must_use]
     pub fn branch(&self) -> Probe {
         Probe {

@@ -149,6 +149,12 @@ impl DtmfDetector {
     ///
     /// # Errors
     /// [`NotTelephoneAudio`] for anything but 8,000 samples a second of one channel.
+    ///
+    /// ```
+    /// use ringback::media::dtmf_detector::DtmfDetector;
+    /// assert!(DtmfDetector::for_audio(8_000, 1).is_ok());
+    /// assert!(DtmfDetector::for_audio(48_000, 2).is_err());
+    /// ```
     pub fn for_audio(rate_hz: u32, channels: u16) -> Result<DtmfDetector, NotTelephoneAudio> {
         match (rate_hz, channels) {
             (RATE_HZ, 1) => Ok(DtmfDetector::new()),

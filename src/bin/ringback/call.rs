@@ -79,7 +79,7 @@ Examples:
       An announcement: answered, busy, not answered or refused (the fact \"result\"), and how much was played.
 
 Exit status: 0 the call gets through, 1 it does not, 2 wrong usage, 3 inconclusive or not run.
-Ctrl-C cancels or hangs up, removes what was bound, and shows the results so far.";
+Ctrl-C cancels or hangs up, removes what was bound, and shows the results so far. A second one quits at once (130).";
 
 pub(crate) async fn run(arguments: Arguments) -> Result<Exit, Failure> {
     // Mistakes in the arguments are told before anything is started.

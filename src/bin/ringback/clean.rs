@@ -39,7 +39,7 @@ Examples:
 
 Exit status: 0 nothing is left, 1 a removal failed, 2 wrong usage, 3 something is left that was not tried (its account is not named), or
 could not be removed or told. 1 wins over 3.
-Ctrl-C ends it in order; what is left then is kept in the notes.";
+Ctrl-C ends it in order; what is left then is kept in the notes. A second one quits at once (130).";
 
 pub(crate) async fn run(arguments: Arguments) -> Result<Exit, Failure> {
     let folder = notes::folder()

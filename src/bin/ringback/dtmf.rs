@@ -66,7 +66,7 @@ Examples:
       The menu at 700, given 1, a pause of a second, 2 and #, must ring bob.
 
 Exit status: 0 all digits arrive, 1 they do not, 2 wrong usage, 3 inconclusive or not run.
-Ctrl-C hangs up, removes what was bound, and shows the results so far.";
+Ctrl-C hangs up, removes what was bound, and shows the results so far. A second one quits at once (130).";
 
 pub(crate) async fn run(arguments: Arguments) -> Result<Exit, Failure> {
     let b = match (&arguments.b, &arguments.sent.expect_ring) {

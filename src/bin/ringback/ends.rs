@@ -13,7 +13,7 @@ use std::path::PathBuf;
 use std::sync::OnceLock;
 
 #[derive(Debug, clap::Args)]
-#[command(next_help_heading = "Accounts")]
+#[command(next_help_heading = "Network")]
 pub(crate) struct EndOptions {
     /// The accounts' file (TOML, or CSV by its ending; see ringback register --help). Without it the embedded network is asked: its accounts
     /// are alice, bob, carol, dan, erin, frank, grace and heidi with the numbers 201 to 208; *43 is an echo, *60 an announcement, and the

@@ -77,7 +77,7 @@ Examples:
       Do two devices of bob work as one? Who rang, won, was cancelled and why: in \"fork\".
 
 Exit status: 0 all is as it should be, 1 something is not, 2 wrong usage, 3 inconclusive or not run.
-Ctrl-C hangs up every call, and each end removes the binding that it made, and no other.";
+Ctrl-C hangs up every call, and each end removes the binding that it made, and no other. A second one quits at once (130).";
 
 pub(crate) async fn run(arguments: Arguments) -> Result<Exit, Failure> {
     let group = &arguments.ends_of_group;

@@ -76,7 +76,7 @@ Examples:
   ringback hold --accounts accounts.toml alice bob --by callee --for 70s --ladder
 
 Exit status: 0 it can, 1 it cannot, 2 wrong usage, 3 inconclusive or not run.
-Ctrl-C hangs up, removes what was bound, and shows the results so far.";
+Ctrl-C hangs up, removes what was bound, and shows the results so far. A second one quits at once (130).";
 
 const CANCEL_EXAMPLES: &str = "\
 Examples:
@@ -85,7 +85,7 @@ Examples:
   ringback cancel --accounts accounts.toml alice bob --ladder
 
 Exit status: 0 it stops (a reason that is lost is a warning), 1 it does not, 2 wrong usage, 3 inconclusive or not run.
-Ctrl-C cancels the call, removes what was bound, and shows the results so far.";
+Ctrl-C cancels the call, removes what was bound, and shows the results so far. A second one quits at once (130).";
 
 pub(crate) async fn hold(arguments: HoldArguments) -> Result<Exit, Failure> {
     let HoldArguments { pair, hold: HoldOptions { by, how, time } } = arguments;

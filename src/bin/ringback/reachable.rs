@@ -34,7 +34,7 @@ Examples:
   ringback reachable 192.0.2.10:5060 --transport tcp --ladder
 
 Exit status: 0 it answers, 1 it does not, 2 wrong usage, 3 inconclusive or interrupted.
-Ctrl-C ends it in order, and shows what was seen so far.";
+Ctrl-C ends it in order, and shows what was seen so far. A second one quits at once (130).";
 
 fn no_accounts(_: &str) -> Result<std::convert::Infallible, String> {
     Err("reachable asks one URI and needs no account; ringback register --accounts FILE asks those of a file"

@@ -90,7 +90,7 @@ An account file:
 
 Exit status: 0 all register (an account beside whose live devices nothing was bound: its login is accepted), 1 one does not, 2 wrong usage,
 3 inconclusive or not run.
-Ctrl-C ends in order: running checks remove what they bound, and the results so far are shown (exit status 1 or 3).";
+Ctrl-C ends in order: running checks remove what they bound, and the results so far are shown (exit status 1 or 3). A second one quits at once (130).";
 
 pub(crate) async fn run(arguments: Arguments) -> Result<Exit, Failure> {
     let accounts = arguments.account.accounts()?;

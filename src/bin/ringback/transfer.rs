@@ -105,7 +105,7 @@ Examples:
 
 Exit status: 0 the right two hear each other (with a target that is busy or only rings: the first two do again), 1 they do not,
 2 wrong usage, 3 inconclusive or not run.
-Ctrl-C hangs up every call and removes what was bound.";
+Ctrl-C hangs up every call and removes what was bound. A second one quits at once (130).";
 
 impl Arguments {
     fn kind(&self) -> Result<TransferKind, Failure> {

@@ -92,7 +92,15 @@ pub struct Entry {
 }
 
 impl Entry {
-    /// What a column says that is not known, e.g. `site`.
+    /// Cell of a column that is not known, e.g. `site`.
+    ///
+    /// ```
+    /// use ringback::campaign::inventory::{Format, Inventory};
+    /// let file = "aor,password,site\nsip:alice@lab.example,secret,Berlin\n";
+    /// let inventory = Inventory::parse(file.as_bytes(), Format::Csv, "accounts.csv")?;
+    /// assert_eq!(inventory.entries[0].get("site"), Some("Berlin"));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn get(&self, column: &str) -> Option<&str> {
         self.more.iter().find(|(name, _)| name == column).map(|(_, value)| value.as_str())
     }
