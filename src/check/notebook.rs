@@ -224,7 +224,8 @@ impl Notebook {
     /// Adds what was going on when the check was cut short: who stopped it or the time that it had in all, its step, and what became of its calls.
     fn tell_when(&mut self, limit: Duration, by: Option<&Name>) {
         let calls = self.ended_calls.map(|how| format!("; {how}")).unwrap_or_default();
-        if let Some(how) = self.ended_calls {
+        let is_cut = self.steps.iter().any(|step| [STOPPED, OUT_OF_TIME].contains(&step.detail.as_str()));
+        if let Some(how) = self.ended_calls.filter(|_| is_cut) {
             // What was not judged happened all the same.
             let skipped = |step: &&mut Step| step.name == "hang-up" && step.verdict == Verdict::NotRun;
             let cleaning_up = |step: &mut Step| step.detail = format!("{how} while cleaning up");
