@@ -9,6 +9,7 @@ mod ended_early;
 mod forks;
 mod given_up;
 mod healthy;
+mod late;
 mod media;
 mod not_rung;
 mod own_ends;

@@ -90,8 +90,11 @@ pub(in crate::check) fn judge(cancelled: &Cancelled<'_>) -> StepVerdict {
             format!("the ringing of {callee_name} ended, but not by a CANCEL: {}", otherwise(&ended.cause)),
             "platform: who calls ends a call that is not answered by CANCEL; a BYE is taken by phones in an early dialog too, but a phone rings on that does not know it (RFC 3261 sec. 9.1, 15)",
         ),
-        Some(_) => match given_up("the caller", trace, cancelled.waited).0 {
-            judged if judged.verdict == Verdict::Pass => StepVerdict::pass("the phone stopped ringing"),
+        Some(ended) => match given_up("the caller", trace, cancelled.waited).0 {
+            judged if judged.verdict == Verdict::Pass => StepVerdict {
+                finding: late(callee_name, "the caller gave up", ended.at.saturating_duration_since(sent.at)),
+                ..StepVerdict::pass("the phone stopped ringing")
+            },
             judged => judged,
         },
     }
@@ -209,6 +212,22 @@ pub(in crate::check) fn given_up(
         "platform: an INVITE that is cancelled ends with 487 (RFC 3261 sec. 9.2)",
     );
     (judged, None)
+}
+
+/// Time that a CANCEL or BYE may need from one end to the other.
+pub(in crate::check) const PROMPT: Duration = Duration::from_secs(1);
+
+/// It rang on for so long after `what`, and was cancelled then.
+pub(in crate::check) fn late(who: &str, what: &str, delay: Duration) -> Option<Finding> {
+    (delay > PROMPT).then(|| {
+        Finding::new(
+            "cancel-late",
+            Severity::Warning,
+            Side::Peer,
+            format!("the CANCEL came to {who} {:.1} s after {what}: it rang on for that long", delay.as_secs_f64()),
+            "platform: pass a CANCEL on at once (RFC 3261 sec. 9.2, 16.10): whoever picks up meanwhile finds nobody",
+        )
+    })
 }
 
 /// The callee rings, and the caller was not told: no 180 or 183 came to it.

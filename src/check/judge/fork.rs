@@ -8,7 +8,7 @@ mod trials;
 pub(in crate::check) use stopped::{RingingStopped, not_rung, stopped_ringing};
 pub(in crate::check) use trials::*;
 
-use super::cancel::UNMATCHED_ADVICE;
+use super::cancel::{self, UNMATCHED_ADVICE};
 use super::refusal;
 use crate::check::display::Took;
 use crate::check::judged::StepVerdict;
@@ -198,8 +198,8 @@ pub(in crate::check) fn cancelled(
 ) -> StepVerdict {
     let is_released = |party: &usize| trial.released.iter().any(|released| released.end + 1 == *party);
     let on: Vec<usize> = losers.iter().copied().filter(|party| !is_released(party)).collect();
+    let winner = trial.winner.map_or("one", |end| group.party(end + 1));
     if !on.is_empty() {
-        let winner = trial.winner.map_or("one", |end| group.party(end + 1));
         if let Some(unmatched) = unmatched {
             return StepVerdict::fail(
                 "cancel-unmatched",
@@ -224,12 +224,17 @@ pub(in crate::check) fn cancelled(
         );
     }
     let latest = trial.released.iter().map(|released| released.after).max().unwrap_or_default();
-    StepVerdict::pass(format!(
+    let judged = StepVerdict::pass(format!(
         "{} {} told to stop within {}",
         group.listed(losers.iter().copied()),
         is_or_are(losers.len()),
         Took(latest)
-    ))
+    ));
+    let last = trial.released.iter().max_by_key(|released| released.after);
+    let late = last.filter(|released| released.by == "CANCEL").and_then(|released| {
+        cancel::late(group.party(released.end + 1), &format!("{winner} had answered"), released.after)
+    });
+    StepVerdict { finding: late, ..judged }
 }
 
 /// No ACK came for the 487 of an end that was cancelled.

@@ -1,5 +1,6 @@
 //! The end of a call: hung up by us and heard of by everybody, or ended by somebody else, and why.
 
+use super::cancel::PROMPT;
 use super::media;
 use super::request::{Kind, RequestEnd};
 use super::status::Said;
@@ -318,6 +319,26 @@ pub(in crate::check) fn ended(ends: &[End<'_>], waited: Duration) -> (StepVerdic
         )
     });
     (judged, refused)
+}
+
+/// An end that heard of the end long after the first had hung up: its people speak to nobody meanwhile.
+pub(in crate::check) fn late(ends: &[End<'_>]) -> Option<Finding> {
+    let (own, others) = ends.split_first()?;
+    let sent = own.ended.as_ref().filter(|ended| ended.by == By::Local)?.at;
+    let delays = others.iter().filter_map(|end| {
+        let ended = end.leg.seen.ended.as_ref().filter(|ended| ended.by == By::Peer)?;
+        Some((ended.at.saturating_duration_since(sent), end.name))
+    });
+    let (delay, name) = delays.max()?;
+    (delay > PROMPT).then(|| {
+        Finding::new(
+            "bye-late",
+            Severity::Warning,
+            Side::Peer,
+            format!("the BYE came to {name} {:.1} s after {} had hung up", delay.as_secs_f64(), own.name),
+            "platform: pass a BYE on at once; until then the other side speaks to nobody, and the call is charged",
+        )
+    })
 }
 
 /// A BYE was refused by the platform: it ends the call all the same at the side that sent it.

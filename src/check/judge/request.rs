@@ -14,6 +14,8 @@ pub(in crate::check) struct RequestEnd {
     pub(in crate::check) earlier: Vec<(Instant, u16)>,
     /// The last one answered a challenge.
     pub(in crate::check) has_credentials: bool,
+    /// None was sent.
+    pub(in crate::check) is_unsent: bool,
     /// It described media: an INVITE or UPDATE.
     pub(in crate::check) is_offer: bool,
     pub(in crate::check) last: Reply,
@@ -94,6 +96,10 @@ impl RequestEnd {
             }
             Reply::Unusable(from, unused) => {
                 format!("{}got what cannot be used: {}", before(), unused.judge("request", *from).detail)
+            }
+            Reply::Nothing if self.is_unsent => {
+                "was not sent: nothing that it answers or follows had come (the ACK to a 2xx, a response)"
+                    .to_owned()
             }
             Reply::Nothing => format!("{}was not answered in {seconds}", before()),
         }

@@ -1,5 +1,6 @@
 //! The verb `call`: a call is brought up, or it is said why not.
 
+use super::trace::MessageKind;
 use super::{Expect, Mark, Scene, Seen, Step};
 use crate::check::judge::digits::Events;
 use crate::check::judge::setup::{self, Callee, Setup, Wanted};
@@ -170,7 +171,12 @@ impl Scene<'_> {
     /// It shows where both ends have one Call-ID.
     async fn is_second(&mut self, caller: usize, callee: usize) -> Result<bool, Interrupted> {
         if self.leg(caller).handle.call_id() != self.leg(callee).handle.call_id() {
-            return Ok(false);
+            // A queue answers before as well: then no second answer comes.
+            let is_settled = |seen: &Seen| seen.forks_hung_up > 0 || seen.is_over();
+            if self.was_answered_before(caller, callee) {
+                self.until(CROSSING, |ends| ends.seen(caller).is_none_or(is_settled)).await?;
+            }
+            return Ok(self.is_second_of(caller, callee));
         }
         // The second answer may be on its way.
         let is_settled = |seen: &Seen| seen.forks_hung_up > 0 || seen.is_over();
@@ -178,6 +184,23 @@ impl Scene<'_> {
             self.until(CROSSING, |ends| ends.seen(caller).is_none_or(is_settled)).await?;
         }
         Ok(self.trace(caller).is_answered_by_another_first())
+    }
+
+    /// Was this caller answered before its callee gave its own answer?
+    fn was_answered_before(&self, caller: usize, callee: usize) -> bool {
+        let answer = MessageKind::Response(Method::Invite, 200, 299);
+        let (first, own) = (self.trace(caller), self.trace(callee));
+        first.received(answer).zip(own.sent(answer)).is_some_and(|(first, own)| first.at < own.at)
+    }
+
+    /// Did another device answer this caller before our callee did? Where both ends have one Call-ID it shows by the tags, and behind a
+    /// platform that hides them by the times: a second answer came, and the first one before the callee had given its own.
+    fn is_second_of(&self, caller: usize, callee: usize) -> bool {
+        let trace = self.trace(caller);
+        if self.leg(caller).handle.call_id() == self.leg(callee).handle.call_id() {
+            return trace.is_answered_by_another_first();
+        }
+        trace.answering_tags() > 1 && self.was_answered_before(caller, callee)
     }
 
     /// The step `call`: dials, lets the callee ring for this time and answer, and gives both legs.
@@ -274,7 +297,7 @@ impl Scene<'_> {
                 is_direct: dial.is_direct,
                 others: party.others,
                 seen: self.ends.called(number).and_then(|leg| self.ends.seen(leg)),
-                is_second: trace.is_answered_by_another_first(),
+                is_second: self.ends.called(number).is_some_and(|callee| self.is_second_of(leg, callee)),
                 unusable: self.unusable_invite(number),
                 foreign: party.foreign.iter().find(|(at, ..)| *at >= caller.began).map(|(.., why)| why),
                 refused_busy: party.refused_busy.iter().filter(|at| **at >= caller.began).count(),

@@ -3,13 +3,14 @@
 mod referral;
 
 use super::party::Stray;
+use super::trace::header;
 use super::{Leg, Party, Seen};
 use crate::check::ask::Waited;
 use crate::check::judge::digits::INFO_TYPE_UNKNOWN;
 use crate::check::{Finding, Interrupted, Run, Severity, Side};
 use crate::endpoint::agent::{Arrival, CallEvent, CallEventKind, Invitation, MediaSetup};
 use crate::error::{Argument, Error, Problem};
-use crate::syntax::Method;
+use crate::syntax::{HeaderName, Method};
 use crate::ua::call::{By, Cause, Command, Event, Refers};
 use crate::ua::expected::Foreign;
 use crate::ua::transfer::TransfereeEvent;
@@ -192,7 +193,11 @@ impl Ends {
                 }
             }
             Next::Arrival(index, Some(Arrival::Request(request))) => {
-                if let Some(party) = self.parties.get(index) {
+                if let Some(party) = self.parties.get_mut(index) {
+                    if request.message.method() == Some(Method::Refer) && party.referred.len() < MOST_FOREIGN
+                    {
+                        party.referred.push(header(&request.message, HeaderName::ReferTo));
+                    }
                     party.agent.answer_by_itself(request).await;
                 }
             }
@@ -310,6 +315,8 @@ impl Ends {
             super::withheld::findings(name, &leg.seen, expects_refer)
         });
         let foreign = self.parties.iter().flat_map(super::withheld::foreign_calls);
+        let foreign = foreign.chain(self.parties.iter().flat_map(super::withheld::referred));
+        let foreign = foreign.chain(self.parties.iter().filter_map(super::withheld::without_contact));
         let strays = self.parties.iter().enumerate().flat_map(|(number, party)| {
             super::withheld::strays(party, self.legs.iter().filter(move |leg| leg.party == number))
         });

@@ -28,7 +28,7 @@ pub(super) use leg::{Ended, Leg, Seen};
 pub(super) use options::{CallOptions, call_options};
 pub(super) use parties::{Parties, Role};
 pub(super) use party::{Expect, Party, Registering};
-pub(super) use press::{Press, PressLog, Unpressed};
+pub(super) use press::{Press, PressLog, Unpressed, not_taken};
 pub(super) use refer::{ANSWER as REFER_ANSWER, ReferAnswer, ReferArrived, Told, done};
 
 use super::judge::request::RequestEnd;

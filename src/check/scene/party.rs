@@ -54,6 +54,8 @@ pub(in crate::check) struct Party {
     pub(in crate::check) invitations: Vec<(Instant, Message)>,
     /// Calls that came and were not the expected one: from where, and why not.
     pub(in crate::check) foreign: Vec<(Instant, SocketAddr, Foreign)>,
+    /// REFERs that came outside of any call, and were refused: whom they name.
+    pub(in crate::check) referred: Vec<String>,
     /// When INVITEs came that were refused with 486, because nothing more was expected.
     pub(in crate::check) refused_busy: Vec<Instant>,
     /// Requests that were refused before any call of it had them.
@@ -311,6 +313,7 @@ async fn open(run: &mut Run, account: &Account, tone: party_tone::Party) -> Resu
         met: None,
         invitations: Vec::new(),
         foreign: Vec::new(),
+        referred: Vec::new(),
         refused_busy: Vec::new(),
         strays: Vec::new(),
         not_taken: None,

@@ -8,6 +8,7 @@ use crate::endpoint::agent::MediaReport;
 use crate::media::digit::{Digit, Key};
 use crate::media::dtmf::DtmfMethod;
 use crate::media::stream::{self, Timing};
+use crate::sdp::TelephoneEvent;
 use crate::syntax::Method;
 use crate::ua::call::{Command, DTMF, DTMF_RELAY, DtmfInfo};
 use std::time::{Duration, Instant};
@@ -35,10 +36,12 @@ pub(in crate::check) struct PressLog {
 }
 
 /// Why not all went out.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(in crate::check) enum Unpressed {
     /// Telephone events were not agreed on.
     NotNegotiated,
+    /// The far end does not take the events of these digits.
+    NotTaken(Vec<Digit>),
     /// The INFO with the digit at this place was refused, or not answered; the log says how.
     InfoRefused { at: usize },
     /// The call ended meanwhile.
@@ -78,10 +81,27 @@ impl Unpressed {
     pub(in crate::check) fn fate(self, log: PressLog) -> Fate {
         match self {
             Unpressed::NotNegotiated => Fate::NotNegotiated,
-            Unpressed::InfoRefused { at } => Fate::InfoRefused { at, refusals: log.refusals },
+            Unpressed::NotTaken(digits) => Fate::NotTaken(digits),
+            Unpressed::InfoRefused { at } => {
+                Fate::InfoRefused { at, refusals: log.refusals, has_arrived: false }
+            }
             Unpressed::CallEnded => Fate::CallEnded,
         }
     }
+}
+
+/// The digits among these keys whose events the peer does not take (RFC 4733 sec. 2.4.1), each once.
+pub(in crate::check) fn not_taken(event: TelephoneEvent, keys: &[Key]) -> Vec<Digit> {
+    let mut digits = Vec::new();
+    for key in keys {
+        if let Key::Digit(digit) = *key
+            && !event.takes(digit.event())
+            && !digits.contains(&digit)
+        {
+            digits.push(digit);
+        }
+    }
+    digits
 }
 
 impl Press<'_> {
@@ -106,7 +126,10 @@ impl Press<'_> {
     ) -> Result<Until, Unpressed> {
         let Some(ours) = ends.legs.get(leg) else { return Err(Unpressed::CallEnded) };
         let negotiated = ours.seen.plan.as_ref().is_some_and(|plan| plan.send_telephone_event.is_some());
+        let event = ours.seen.plan.as_ref().and_then(|plan| plan.send_telephone_event);
+        let not_taken = event.map(|event| not_taken(event, self.keys)).unwrap_or_default();
         match self.way {
+            DtmfMethod::Rfc4733 if !not_taken.is_empty() => Err(Unpressed::NotTaken(not_taken)),
             DtmfMethod::Rfc4733 if !negotiated => Err(Unpressed::NotNegotiated),
             DtmfMethod::Rfc4733 | DtmfMethod::InBand => Ok(self.in_stream(run, ends, leg, log).await),
             DtmfMethod::Info => self.infos(run, ends, leg, log).await,

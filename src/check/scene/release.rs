@@ -69,8 +69,9 @@ impl Scene<'_> {
         }
         let crossed = ends.first().and_then(|own| release::crossed(own, legs.len() > 1));
         let (judged, warning) = release::ended(&ends, PATIENCE);
+        let late = release::late(&ends);
         crossed.into_iter().for_each(|finding| self.note(finding));
-        warning.into_iter().for_each(|finding| self.note(finding));
+        warning.into_iter().chain(late).for_each(|finding| self.note(finding));
         self.give_up(legs).await;
         Ok(unconfirmed.unwrap_or(judged))
     }

@@ -19,7 +19,8 @@ impl Ends {
         let Some(ours) = self.legs.get(leg) else { return RequestEnd::default() };
         let trace = run.trace(ours.handle.call_id());
         let end = methods.iter().find_map(|method| trace.request_end(ours.is_caller, *method, since));
-        let mut end = end.unwrap_or_default();
+        // What came while nothing of this kind was sent is no answer to it.
+        let Some(mut end) = end else { return RequestEnd { is_unsent: true, ..RequestEnd::default() } };
         if end.last == Reply::Nothing {
             let records = run.records();
             let from = records.iter().position(|record| record.at >= since).unwrap_or(records.len());

@@ -174,7 +174,13 @@ impl Trace {
                 }
             });
             let is_offer = matches!(method, Method::Invite | Method::Update);
-            end = Some(RequestEnd { earlier: earlier.unwrap_or_default(), has_credentials, is_offer, last });
+            end = Some(RequestEnd {
+                earlier: earlier.unwrap_or_default(),
+                has_credentials,
+                is_unsent: false,
+                is_offer,
+                last,
+            });
         }
         end
     }
@@ -216,6 +222,17 @@ impl Trace {
         let own = self.sent(answer).map(to_tag);
         self.has_other_answer()
             && self.all(Direction::Received, answer).any(|entry| Some(to_tag(entry)) == own)
+    }
+
+    /// How many different ends answered our INVITE with a 2xx, by their tags.
+    pub(in crate::check) fn answering_tags(&self) -> usize {
+        let mut tags: Vec<_> = self
+            .all(Direction::Received, MessageKind::Response(Method::Invite, 200, 299))
+            .map(to_tag)
+            .collect();
+        tags.sort();
+        tags.dedup();
+        tags.len()
     }
 
     /// Our tag in this call.
@@ -337,6 +354,22 @@ impl Trace {
             entry.message.to().is_ok_and(|to| to.tag().is_some_and(|theirs| theirs == tag.as_bytes()))
         };
         self.all(Direction::Received, MessageKind::Request(Method::Ack)).any(of_it)
+    }
+
+    /// How often requests of this method that we sent since then went out again: the same, to their branches.
+    pub(in crate::check) fn repeated_requests(&self, method: Method<'_>, since: Instant) -> usize {
+        let sent = self.all(Direction::Sent, MessageKind::Request(method)).filter(|entry| entry.at >= since);
+        let (branches, mut known): (Vec<_>, Vec<Option<Vec<u8>>>) =
+            (sent.map(|entry| branch(&entry.message)).collect(), Vec::new());
+        let mut repeated = 0;
+        for branch in branches {
+            if known.contains(&branch) {
+                repeated += 1;
+            } else {
+                known.push(branch);
+            }
+        }
+        repeated
     }
 
     /// A 2xx of ours to an INVITE, under this tag of ours, that no ACK came to: when it went out first, and is it that of a re-INVITE?

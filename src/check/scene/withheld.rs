@@ -7,6 +7,7 @@ use super::trace::header;
 use crate::check::judge::digits::INFO_TYPE_UNKNOWN;
 use crate::check::judge::release::{ORDER_ADVICE, OUT_OF_ORDER, UNUSABLE_ADVICE};
 use crate::check::{Finding, Severity, Side};
+use crate::message::Message;
 use crate::syntax::HeaderName;
 use crate::ua::call::Event;
 use crate::ua::expected::Foreign;
@@ -171,6 +172,29 @@ fn unasked(target: &str, status: u16) -> Finding {
         format!("a REFER to call {target} came that nobody asked for: refused with {status}, not dialled"),
         "a phone that obeys calls that number at your cost: find out who sends it (toll fraud?), and forbid REFER where it is not needed",
     )
+}
+
+/// REFERs that came outside of any call: nobody asked for them.
+pub(super) fn referred(party: &Party) -> Vec<Finding> {
+    let mut targets: Vec<&str> = party.referred.iter().map(String::as_str).collect();
+    targets.dedup();
+    targets.iter().map(|target| unasked(if target.is_empty() { "nobody" } else { target }, 405)).collect()
+}
+
+/// An INVITE that a party was called with, and that names no place for requests in its call.
+pub(super) fn without_contact(party: &Party) -> Option<Finding> {
+    let without = |invite: &Message| invite.header(HeaderName::Contact).is_none();
+    party.invitations.iter().find(|(_, invite)| without(invite))?;
+    Some(Finding::new(
+        "contact-missing",
+        Severity::Warning,
+        Side::Peer,
+        format!(
+            "the INVITE that came to {} has no Contact: requests of the phone in the call have no address (RFC 3261 sec. 8.1.1.8)",
+            party.account.name()
+        ),
+        "platform: write a Contact into each INVITE, or pass that of the caller on: strict phones answer 400, others cannot hang up",
+    ))
 }
 
 /// Findings on calls that came to a party and were not the expected one.

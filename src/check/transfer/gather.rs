@@ -10,7 +10,9 @@ use crate::message::Message;
 use crate::syntax::{HeaderName, Limits, Method};
 use crate::transport::{Direction, Record, RecordEvent};
 use crate::ua::call::{By, Cause};
+use crate::ua::expected::Foreign;
 use crate::ua::transfer::Replaces;
+use std::time::Instant;
 
 /// Refusal of a call by our own phone itself; a call that it was told to refuse has no leg.
 fn refused_here(seen: &Seen, invite: Option<&Message>) -> Option<(u16, String)> {
@@ -64,6 +66,27 @@ impl Transfer {
             saw.answered_after = saw.answered_after.into_iter().chain(after).min();
         }
         saw
+    }
+
+    /// A party that was called since the REFER and is not its target.
+    pub(super) fn called_instead(
+        &self,
+        scene: &Scene<'_>,
+        wanted: &Wanted,
+        since: Instant,
+    ) -> Option<(String, Option<u16>)> {
+        let others = scene.ends.parties.iter().enumerate().filter(|(number, _)| *number != wanted.target);
+        others.into_iter().find_map(|(_, party)| {
+            let name = party.account.name().to_owned();
+            let is_new =
+                |(at, invite): &&(Instant, Message)| *at >= since && Replaces::of_invite(invite).is_none();
+            if party.invitations.iter().any(|invitation| is_new(&invitation)) {
+                return Some((name, None));
+            }
+            let foreign =
+                party.foreign.iter().find(|(at, _, why)| *at >= since && matches!(why, Foreign::Caller(_)));
+            foreign.map(|(.., why)| (name, Some(why.status())))
+        })
     }
 
     /// The call that the transferee's own phone made for the REFER.

@@ -91,6 +91,7 @@ impl Transfer {
             after: that_says_more(wanted, now, watched.before_leaving),
             target: self.target_saw(scene, wanted, &sent, (invited_before, replaces.is_some())),
             own_call: self.own_call(scene, wanted),
+            called_instead: self.called_instead(scene, wanted, sent.at),
             is_mangled: replaces.as_ref().is_some_and(|sent| self.is_mangled(scene, wanted, sent)),
         };
         let evidence = sent.since..scene.run.record_count();

@@ -3,10 +3,10 @@
 use super::Dtmf;
 use crate::check::Interrupted;
 use crate::check::judge::digits::{Agreed, Arrived, Events, Fate, Lateness, Pressed, Received};
-use crate::check::scene::{Ends, JoinedLegs, PressLog, Scene, Until};
-use crate::media::digit::Digit;
+use crate::check::scene::{Ends, JoinedLegs, Press, PressLog, Scene, Until, not_taken};
+use crate::media::digit::{Digit, Key};
 use crate::media::dtmf::{Around, DtmfMethod, Expected, Observation, Window};
-use crate::syntax::HeaderName;
+use crate::syntax::{HeaderName, Method};
 use crate::ua::call::DtmfInfo;
 use std::time::Duration;
 
@@ -32,10 +32,24 @@ pub(super) async fn run(
     owed: Vec<Digit>,
 ) -> Pressed {
     let mark = scene.run.record_count();
-    let sent = check.digits_sent();
+    // Events that the far end does not take are not sent (RFC 4733 sec. 2.4.1).
+    let event = scene.seen(legs.caller).plan.as_ref().and_then(|plan| plan.send_telephone_event);
+    let event = event.filter(|_| way == DtmfMethod::Rfc4733);
+    let press = check.press(way);
+    let left_out = event.map(|event| not_taken(event, press.keys)).unwrap_or_default();
+    let is_sent = |key: &&Key| !matches!(key, Key::Digit(digit) if left_out.contains(digit));
+    let keys: Vec<Key> = press.keys.iter().filter(is_sent).copied().collect();
+    let sent: Vec<Digit> =
+        check.digits_sent().into_iter().filter(|digit| !left_out.contains(digit)).collect();
+    if sent.is_empty() && !left_out.is_empty() {
+        let evidence = mark..scene.run.record_count();
+        let agreed = agreed(scene, legs);
+        return Pressed { way, sent: check.digits_sent(), fate: Fate::NotTaken(left_out), agreed, evidence };
+    }
+    let press = Press { keys: &keys, ..press };
     let mut expected = Expected::new(way, sent.clone(), check.timing.on);
     expected.owed = owed;
-    let fate = match attempt(check, scene, legs, expected).await {
+    let fate = match attempt(check, scene, legs, (expected, press, left_out)).await {
         Ok(fate) => fate,
         Err(why) => Fate::Interrupted(why),
     };
@@ -46,19 +60,27 @@ async fn attempt(
     check: &Dtmf,
     scene: &mut Scene<'_>,
     legs: JoinedLegs,
-    mut expected: Expected,
+    (mut expected, press, left_out): (Expected, Press<'_>, Vec<Digit>),
 ) -> Result<Fate, Interrupted> {
     let ours = scene.leg(legs.caller).report().await;
     let before = scene.leg(legs.callee).report().await.received.received;
     let (first, first_info) = (scene.seen(legs.callee).observed.len(), scene.seen(legs.callee).infos.len());
     let (began, mut log) = (scene.run.now(), PressLog::default());
-    let ended = match scene.press(&check.press(expected.way), legs.caller, &mut log).await {
+    let ended = match scene.press(&press, legs.caller, &mut log).await {
         Ok(Until::Interrupted(why)) => return Err(why),
         Ok(until) => until,
         Err(unpressed) => {
             // What was passed on all the same is no digit of the next method.
             scene.rest(AFTER / 2).await?;
-            return Ok(unpressed.fate(log));
+            let mut fate = unpressed.fate(log);
+            if let Fate::InfoRefused { at, has_arrived, .. } = &mut fate {
+                let came = scene.seen(legs.callee).observed.get(first..).unwrap_or_default();
+                let wanted = expected.digits.get(*at).copied();
+                let by_info = came.iter().filter(|seen| seen.way == DtmfMethod::Info && seen.digit == wanted);
+                let earlier = expected.digits.iter().take(*at).filter(|digit| Some(**digit) == wanted);
+                *has_arrived = by_info.count() > earlier.count();
+            }
+            return Ok(fate);
         }
     };
     let pace = scene.pace(legs.caller, &ours, began).await;
@@ -105,6 +127,8 @@ async fn attempt(
                 without_digit: without_digit(content_type, body, *status),
             })
             .collect(),
+        left_out,
+        infos_repeated: scene.trace(legs.caller).repeated_requests(Method::Info, began),
         packets: report.received.received.saturating_sub(before),
         refusals: log.refusals,
         pace,
@@ -163,7 +187,10 @@ fn most_by_one_way(observed: &[Observation]) -> usize {
 fn agreed(scene: &Scene<'_>, legs: JoinedLegs) -> Agreed {
     let answer = scene.seen(legs.caller).final_response.as_ref();
     let plan = scene.seen(legs.callee).plan.as_ref();
+    let event = scene.seen(legs.caller).plan.as_ref().and_then(|plan| plan.send_telephone_event);
     Agreed {
+        told: event.map(|event| event.events),
+        takes: plan.and_then(|plan| plan.receive_telephone_event).map(|event| event.events),
         answer: answer.and_then(|answer| Events::of(answer.body())),
         offer: invited(scene, legs.callee).and_then(|invite| Events::of(&invite)),
         receives: plan.and_then(|plan| plan.receive_telephone_event).map(|event| event.payload_type),

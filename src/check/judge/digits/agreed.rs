@@ -3,6 +3,7 @@
 use super::{Arrived, Pressed};
 use crate::check::judged::StepVerdict;
 use crate::check::{Finding, Severity, Side};
+use crate::media::digit::Digit;
 use crate::media::dtmf::DtmfMethod;
 use crate::sdp::{Description, telephone_events};
 
@@ -19,6 +20,10 @@ pub(in crate::check) struct Agreed {
     pub(in crate::check) offer: Option<Events>,
     /// The payload type that the receiving end agreed on.
     pub(in crate::check) receives: Option<u8>,
+    /// The events that the sender was told the far end takes, as bits.
+    pub(in crate::check) told: Option<u32>,
+    /// The events that the receiving end, which is ours, takes by its own description.
+    pub(in crate::check) takes: Option<u32>,
 }
 
 impl Events {
@@ -49,6 +54,41 @@ impl Agreed {
             format!("; the called end wrote {wrote}, and the answer that arrived says {payload_type}: changed on the way")
         })
     }
+}
+
+/// Digits whose events the far end does not take, and which were not sent therefore. Few phones have keys for A to D: those alone are no failure.
+pub(super) fn not_taken(agreed: &Agreed, digits: &[Digit]) -> StepVerdict {
+    let named: Vec<String> = digits.iter().map(|digit| digit.character().to_string()).collect();
+    let bit = |digit: &Digit| 1_u32 << digit.event();
+    let is_changed = agreed.takes.is_some_and(|takes| digits.iter().all(|digit| takes & bit(digit) != 0));
+    let seen = format!(
+        "the far end takes no events for {} (the fmtp of telephone-event that the sender got says {}): not sent{}",
+        named.join(", "),
+        listed(agreed.told.unwrap_or_default()),
+        if is_changed { "; the called end's own description has them: changed on the way" } else { "" }
+    );
+    let advice = "platform: tell each end the events that the other one takes, 0-15 for all digits (RFC 4733 sec. 2.4.1); phones do not send events that are not listed, or send tones in their place";
+    if digits.iter().all(|digit| digit.event() > 11) {
+        let finding = Finding::new("digits-not-taken", Severity::Warning, Side::Peer, seen.clone(), advice);
+        return StepVerdict { finding: Some(finding), ..StepVerdict::pass(seen) };
+    }
+    StepVerdict::fail("digits-not-taken", Side::Peer, seen, advice)
+}
+
+/// Bits as RFC 4733 writes them: `0-9,11`.
+fn listed(events: u32) -> String {
+    let mut ranges: Vec<(u32, u32)> = Vec::new();
+    for event in (0..32).filter(|event| events & (1 << event) != 0) {
+        match ranges.last_mut().filter(|(_, last)| last + 1 == event) {
+            Some((_, last)) => *last = event,
+            None => ranges.push((event, event)),
+        }
+    }
+    let shown = ranges.iter().map(|(first, last)| match first == last {
+        true => first.to_string(),
+        false => format!("{first}-{last}"),
+    });
+    shown.collect::<Vec<_>>().join(",")
 }
 
 /// Events cannot be sent: the answer has none that we may use.

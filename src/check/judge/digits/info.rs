@@ -43,7 +43,7 @@ pub(in crate::check) struct Received {
 }
 
 /// The digit could not be sent.
-pub(super) fn refused(digit: char, refusals: &[Refusal], alone: bool) -> DigitsVerdict {
+pub(super) fn refused(digit: char, refusals: &[Refusal], has_arrived: bool, alone: bool) -> DigitsVerdict {
     let last = refusals.last().cloned().unwrap_or_default();
     let first = refusals.first().filter(|first| refusals.len() > 1 && first.status() == Some(415));
     let judged = last.end.judge(
@@ -61,6 +61,11 @@ pub(super) fn refused(digit: char, refusals: &[Refusal], alone: bool) -> DigitsV
     const NO_INFO: &str = "set DTMF to RFC 4733 on the phone; nothing is wrong when RFC 4733 works";
     let (mut lacking, mut verdict) = (false, judged.verdict);
     let (code, seen, advice): (Cow<'static, str>, String, String) = match last.status() {
+        _ if has_arrived => (
+            code,
+            format!("{said}, although it was passed on: the digit came to the far end, which took it"),
+            "platform: the answer of the far end to an INFO goes back to who sent it: a phone that gets another one, or none, sends no more digits, or sends this one again".to_owned(),
+        ),
         None => (code, format!("{said} (D14)"), advice),
         Some(481 | 408) => (
             "info-dialog-gone".into(),

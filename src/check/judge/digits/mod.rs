@@ -47,10 +47,14 @@ pub(in crate::check) enum Fate {
     Sent(Box<Arrived>),
     /// Telephone events were not agreed on.
     NotNegotiated,
+    /// The far end does not take the events of these digits.
+    NotTaken(Vec<Digit>),
     /// The INFO with the digit at this place was refused, or not answered.
     InfoRefused {
         at: usize,
         refusals: Vec<Refusal>,
+        /// Its digit came to the far end all the same.
+        has_arrived: bool,
     },
     /// The platform put the sending end on hold, this long after the answer.
     Held(Duration),
@@ -66,8 +70,12 @@ pub(in crate::check) struct Arrived {
     pub(in crate::check) observed: Vec<Observation>,
     /// INFOs that came, of every type.
     pub(in crate::check) infos: Vec<Received>,
+    /// Digits that were not sent, because the far end does not take their events.
+    pub(in crate::check) left_out: Vec<Digit>,
     /// Packets of voice and events that came meanwhile.
     pub(in crate::check) packets: u64,
+    /// How often INFOs of ours were sent again, because no answer came in time.
+    pub(in crate::check) infos_repeated: usize,
     /// INFOs of the first type that were refused before the second one was taken.
     pub(in crate::check) refusals: Vec<Refusal>,
     /// Share (0 to 1) of our own packets that went out in time; `None` where none was due.
@@ -121,7 +129,7 @@ impl Pressed {
                 refusals.last().is_none_or(|last| matches!(last.status(), None | Some(408 | 481)))
             }
             Fate::CallEnded | Fate::Interrupted(_) => true,
-            Fate::Sent(_) | Fate::NotNegotiated | Fate::Held(_) => false,
+            Fate::Sent(_) | Fate::NotNegotiated | Fate::NotTaken(_) | Fate::Held(_) => false,
         }
     }
 }
@@ -131,9 +139,10 @@ pub(in crate::check) fn judge(pressed: &Pressed, alone: bool) -> DigitsVerdict {
     let mut verdict = match &pressed.fate {
         Fate::Sent(arrived) => sent(pressed, arrived),
         Fate::NotNegotiated => DigitsVerdict::of(agreed::missing(&pressed.agreed)),
-        Fate::InfoRefused { at, refusals } => {
+        Fate::NotTaken(digits) => DigitsVerdict::of(agreed::not_taken(&pressed.agreed, digits)),
+        Fate::InfoRefused { at, refusals, has_arrived } => {
             let digit = pressed.sent.get(*at).map_or('?', |digit| digit.character());
-            info::refused(digit, refusals, alone)
+            info::refused(digit, refusals, *has_arrived, alone)
         }
         Fate::Held(after) => DigitsVerdict::of(StepVerdict::fail(
             "held-by-far-side",
@@ -160,6 +169,19 @@ pub(in crate::check) fn judge(pressed: &Pressed, alone: bool) -> DigitsVerdict {
 }
 
 fn sent(pressed: &Pressed, arrived: &Arrived) -> DigitsVerdict {
+    let mut verdict = compared(pressed, arrived);
+    if arrived.left_out.is_empty() {
+        return verdict;
+    }
+    let left_out = agreed::not_taken(&pressed.agreed, &arrived.left_out);
+    if verdict.verdict == Verdict::Pass && left_out.verdict != Verdict::Pass {
+        (verdict.verdict, verdict.detail) = (left_out.verdict, left_out.detail);
+    }
+    verdict.findings.extend(left_out.finding);
+    verdict
+}
+
+fn compared(pressed: &Pressed, arrived: &Arrived) -> DigitsVerdict {
     let judged = compare(&arrived.expected, &arrived.observed);
     let all: String = pressed.sent.iter().map(|digit| digit.character()).collect();
     let mut verdict = DigitsVerdict {

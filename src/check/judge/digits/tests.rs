@@ -44,6 +44,8 @@ fn arrived(sent: &str, received: &str) -> Arrived {
         ..Expected::new(DtmfMethod::Rfc4733, digits(sent), 100 * MS)
     };
     Arrived {
+        infos_repeated: 0,
+        left_out: Vec::new(),
         expected,
         observed: observed.collect(),
         infos: Vec::new(),
@@ -69,6 +71,8 @@ fn said(fate: Fate, agreed: Agreed, alone: bool) -> DigitsVerdict {
 
 fn agreed() -> Agreed {
     Agreed {
+        told: Some(0xffff),
+        takes: Some(0xffff),
         answer: Some(Events(vec![(101, 8_000)])),
         offer: Some(Events(vec![(101, 8_000)])),
         receives: Some(101),
@@ -226,7 +230,11 @@ fn refused_infos_say_what_the_answer_said() {
     ];
     for (refusals, verdict, words) in cases {
         let side = (verdict == Verdict::Fail).then_some(Side::Peer);
-        let fate = |refusals: &[Refusal]| Fate::InfoRefused { at: 0, refusals: refusals.to_vec() };
+        let fate = |refusals: &[Refusal]| Fate::InfoRefused {
+            at: 0,
+            refusals: refusals.to_vec(),
+            has_arrived: false,
+        };
         holds(
             &said(fate(&refusals), agreed(), false),
             verdict,
@@ -290,7 +298,8 @@ fn what_is_owed_is_what_did_not_come_and_what_was_owed_before() {
     for (status, is_over) in
         [(Some(481), true), (Some(408), true), (None, true), (Some(415), false), (Some(500), false)]
     {
-        let fate = Fate::InfoRefused { at: 1, refusals: vec![refusal("x/y", status, "", &[])] };
+        let fate =
+            Fate::InfoRefused { at: 1, refusals: vec![refusal("x/y", status, "", &[])], has_arrived: false };
         let pressed =
             Pressed { way: DtmfMethod::Info, sent: digits("159"), fate, agreed: agreed(), evidence: 0..1 };
         assert_eq!(pressed.ends_the_call(), is_over, "{status:?}");

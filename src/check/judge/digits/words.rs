@@ -85,6 +85,19 @@ pub(super) fn finding(pressed: &Pressed, arrived: &Arrived, kind: Defect, alike:
             format!("{which} came as one with the same digit before it: \"11\" is read as \"1\" (D06)"),
             "a gap of at least 50 to 100 ms, and a new timestamp and marker for each press (firmware or platform)",
         ),
+        Defect::Doubled { by: By::Repeat, .. }
+            if pressed.way == DtmfMethod::Info && arrived.infos_repeated > 0 =>
+        {
+            error(
+                "digits-repeated",
+                Side::Peer,
+                format!(
+                    "{which} arrived more than once, each a press of its own: the INFOs were answered so late that they were sent again ({} repetitions, RFC 3261 sec. 17.1.2.2), and the platform passed each on as a new one",
+                    arrived.infos_repeated
+                ),
+                "platform: know a repetition by its branch, and answer it as the first (RFC 3261 sec. 17.2.2); answer an INFO within half a second",
+            )
+        }
         Defect::Doubled { by, .. } => doubled(pressed.way, by, &which),
         Defect::Swapped { .. } => error(
             "digits-swapped",

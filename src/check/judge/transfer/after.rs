@@ -54,6 +54,24 @@ pub(in crate::check) fn judge(wanted: &Wanted, seen: &Transferred) -> StepVerdic
     if seen.target.alerted > 0 && wanted.target_does == TransferTarget::Rings {
         return rang(wanted, seen, &fate, &so_far);
     }
+    if let Some((who, refused)) = seen.called_instead.as_ref().filter(|_| !seen.target.is_asked) {
+        let refused = match refused {
+            Some(status) => {
+                format!(" (refused with {status}, so that its other devices ring on, and not counted)")
+            }
+            None => String::new(),
+        };
+        return StepVerdict::fail(
+            "wrong-party-called",
+            Side::Peer,
+            format!(
+                "{who} was called in the place of {}{refused}: no INVITE came to {}; {e} {fate}; {so_far}",
+                wanted.target(),
+                wanted.target()
+            ),
+            "platform: the call for a transfer goes to the URI of its Refer-To; look at what it takes for the target (From, To or Contact of the call instead)",
+        );
+    }
     StepVerdict::fail(
         "not-carried-out",
         Side::Peer,

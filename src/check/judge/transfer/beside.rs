@@ -11,6 +11,7 @@ pub(in crate::check) fn findings(wanted: &Wanted, seen: &Transferred) -> Vec<Fin
     if seen.is_accepted() {
         findings.extend(unusable(wanted, seen));
         findings.extend(other_id(wanted, seen));
+        findings.extend(two_finals(wanted, seen));
         findings.extend(other_status(wanted, seen, is_joined));
         findings.extend(notifies(wanted, seen, is_joined));
         findings.extend(too_early(wanted, seen, is_joined));
@@ -40,6 +41,21 @@ fn other_status(wanted: &Wanted, seen: &Transferred, is_joined: bool) -> Option<
             "platform: NOTIFY the status that the target gave: the phone shows by it whether the target is busy or not there",
         )
     })
+}
+
+/// The transferor was told two different ends.
+fn two_finals(wanted: &Wanted, seen: &Transferred) -> Option<Finding> {
+    let mut finals = seen.told.statuses.iter().filter(|status| **status >= 200);
+    let first = *finals.next()?;
+    let second = *finals.find(|status| **status != first)?;
+    Some(warning(
+        "notify-contradicts",
+        format!(
+            "{} was told {first}, and {second} after it: the first final status ends what is reported of a REFER",
+            wanted.transferor()
+        ),
+        "platform: NOTIFY one final status, when it is known (RFC 3515 sec. 2.4.5, 2.4.7): a phone acts on the first, takes the call back or hangs up, and refuses the next with 481",
+    ))
 }
 
 /// NOTIFYs were for another REFER, by the id in their Event.

@@ -160,6 +160,8 @@ pub(in crate::check) struct Transferred {
     pub(in crate::check) own_call: Option<OwnCall>,
     /// Replaces reached the transferee otherwise than it was sent.
     pub(in crate::check) is_mangled: bool,
+    /// Who was called after the REFER and is not the target: its name, and with which status its phone refused that.
+    pub(in crate::check) called_instead: Option<(String, Option<u16>)>,
 }
 
 impl Transferred {

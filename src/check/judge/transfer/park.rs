@@ -100,7 +100,11 @@ pub(in crate::check) fn not_fetched(
 ) -> StepVerdict {
     let (e, c) = (wanted.transferee(), wanted.target());
     let got = status.map_or("got no answer".to_owned(), |status| format!("got {status}"));
-    let where_is = if is_up { format!("{e} still waits there") } else { format!("{e}'s call is over") };
+    let where_is = if is_up {
+        format!("{e}'s call is up, and whether it waits there was not seen")
+    } else {
+        format!("{e}'s call is over")
+    };
     StepVerdict::fail(
         "not-fetched",
         Side::Peer,

@@ -73,6 +73,7 @@ fn seen(statuses: &[u16], after: Aftermath) -> Transferred {
         target: TargetSaw { alerted: 1, is_asked: true, ..TargetSaw::default() },
         own_call: None,
         is_mangled: false,
+        called_instead: None,
     }
 }
 
