@@ -61,11 +61,6 @@ pub(super) fn refused(digit: char, refusals: &[Refusal], has_arrived: bool, alon
     const NO_INFO: &str = "set DTMF to RFC 4733 on the phone; nothing is wrong when RFC 4733 works";
     let (mut lacking, mut verdict) = (false, judged.verdict);
     let (code, seen, advice): (Cow<'static, str>, String, String) = match last.status() {
-        _ if has_arrived => (
-            code,
-            format!("{said}, although it was passed on: the digit came to the far end, which took it"),
-            "platform: the answer of the far end to an INFO goes back to who sent it: a phone that gets another one, or none, sends no more digits, or sends this one again".to_owned(),
-        ),
         None => (code, format!("{said} (D14)"), advice),
         Some(481 | 408) => (
             "info-dialog-gone".into(),
@@ -98,6 +93,12 @@ pub(super) fn refused(digit: char, refusals: &[Refusal], has_arrived: bool, alon
                 "phone: RFC 4733, or a body type that the platform takes (its Accept names them)".to_owned(),
             )
         }
+        // What says that INFO, or this kind of it, is not taken says that whatever became of this one.
+        Some(status) if has_arrived && !matches!(status, 403 | 488 | 489 | 606) => (
+            code,
+            format!("{said}, although it was passed on: the digit came to the far end, which took it"),
+            "platform: the answer of the far end to an INFO goes back to who sent it: a phone that gets another one, or none, sends no more digits, or sends this one again".to_owned(),
+        ),
         Some(status) => {
             // A policy that is told is no fault.
             lacking = matches!(status, 403 | 488 | 489 | 606);
