@@ -142,6 +142,11 @@ impl Run {
         self.ask.journal.as_ref().map(|journal| Open::new(journal, left.clone()))
     }
 
+    /// What programs that are no more have left at peers, as their notes say, where notes are kept.
+    pub(super) fn left_by_others(&self) -> Vec<Left> {
+        self.ask.journal.as_ref().map(|journal| journal.left_by_others()).unwrap_or_default()
+    }
+
     /// May this address of record be asked about there? See [`Ask::permit`].
     pub(super) fn permit(&self, remote: SocketAddr, about: &str) -> Result<(), Unreached> {
         self.ask.permit(remote, about)

@@ -9,7 +9,8 @@ use tokio::sync::mpsc;
 ///
 /// When the owner does not keep up ([`Config::incoming_queue`](super::Config::incoming_queue)), requests are answered 503 with
 /// Retry-After. Dropping it says that no requests are wanted: the endpoint then answers by itself, OPTIONS with 200 (a PBX
-/// asks so whether a contact is alive), requests of a dialog or subscription that we do not have with 481, anything else with 405.
+/// asks so whether a contact is alive), a call to a binding of ours ([`Recorder::record_calls_to`](super::Recorder::record_calls_to)) with 480,
+/// requests of a dialog or subscription that we do not have with 481, anything else with 405.
 #[derive(Debug)]
 pub struct Incoming {
     pub(super) events: mpsc::Receiver<IncomingEvent>,

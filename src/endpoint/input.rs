@@ -6,7 +6,7 @@ use super::log::Log;
 use super::mailbox::Post;
 use super::sockets::Read;
 use crate::message::{Flow, Message, Transport, branch_of, call_id_of};
-use crate::syntax::{Method, SyntaxError};
+use crate::syntax::{Method, SyntaxError, SyntaxErrorKind};
 use crate::transaction::{ClientId, Full, Input};
 use crate::transport::{
     Carried, ConnectionEvent, Direction, End, MALFORMED_KEPT, RecordEvent, Train, TransportError,
@@ -22,6 +22,13 @@ use std::time::Instant;
 const STRAYS_MATCHED: usize = 1_024;
 /// Source addresses kept for sockets that are bound to a wildcard.
 const SOURCES_KEPT: usize = 4_096;
+
+/// Line ends, or nothing at all: the beginning of a message, if anything.
+fn keep_alive(bytes: &[u8]) -> RecordEvent {
+    let kept = Bytes::copy_from_slice(bytes.get(..MALFORMED_KEPT).unwrap_or(bytes));
+    let error = SyntaxError { kind: SyntaxErrorKind::Truncated, offset: bytes.len() };
+    RecordEvent::Malformed { bytes: kept, length: bytes.len(), error }
+}
 
 impl Driver {
     pub(super) fn begin(&mut self, now: Instant, flow: Flow, log: Arc<Log>, post: Post) {
@@ -98,6 +105,9 @@ impl Driver {
                 let buffer = std::mem::take(&mut self.buffer);
                 let datagrams = buffer.get(..length).unwrap_or(&buffer).chunks(size.max(1));
                 let count = datagrams.len().max(1);
+                if length == 0 {
+                    self.receive_datagram(now, &[], bound, remote);
+                }
                 for bytes in datagrams {
                     self.receive_datagram(now, bytes, bound, remote);
                 }
@@ -108,8 +118,12 @@ impl Driver {
     }
 
     fn receive_datagram(&mut self, now: Instant, bytes: &[u8], bound: SocketAddr, remote: SocketAddr) {
-        // Keep-alives hold nothing, or nothing but line ends.
+        // Keep-alives hold nothing, or nothing but line ends: to those who wait for an answer from there they say that the way is open.
         if bytes.iter().all(|b| matches!(b, b'\r' | b'\n' | 0)) {
+            if !self.clients.is_empty() {
+                let flow = self.udp_flow(bound, remote);
+                self.record_stray(now, flow, &keep_alive(bytes));
+            }
             return;
         }
         // Not a clone of these bytes for the case that they are no message: that would cost every message its counter.
@@ -244,6 +258,12 @@ impl Driver {
             ConnectionEvent::Message(message) => self.receive(now, at.into_std(), message, flow),
             ConnectionEvent::Malformed { bytes, length, error } => {
                 self.receive_malformed(at.into_std(), (bytes, length), error, flow);
+            }
+            // To who waits for nothing it says nothing.
+            ConnectionEvent::KeptAlive => {
+                if self.connections.get(connection).is_some_and(|connection| !connection.waiting.is_empty()) {
+                    self.record_stray(at.into_std(), flow, &keep_alive(b"\r\n"));
+                }
             }
             ConnectionEvent::HalfClosed => {
                 let users = self.connections.get(connection).map(|c| c.users()).unwrap_or_default();

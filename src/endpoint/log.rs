@@ -1,11 +1,14 @@
 //! Records by Call-ID: which recorder wants to know of a message, and what it was told.
 
 use super::Config;
-use crate::message::Flow;
+use crate::message::{Flow, Message};
+use crate::syntax::{Uri, unescape};
 use crate::transport::{Direction, MediaRecord, Record, RecordEvent};
+use crate::ua::registration::TOKEN;
 use bytes::Bytes;
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
+use std::net::IpAddr;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
@@ -174,6 +177,25 @@ struct Logs {
     of: HashMap<Arc<[u8]>, Arc<Log>>,
     /// Who wants all that nobody else has claimed.
     rest: Option<Arc<Log>>,
+    /// Whose bindings calls may come to, by the token of their Contact and by its user.
+    called: HashMap<Vec<u8>, Arc<Log>>,
+    called_users: HashMap<Vec<u8>, (IpAddr, Arc<Log>)>,
+}
+
+/// What shows whose binding a URI is.
+struct Shown {
+    /// The token of a Contact of ours.
+    token: Option<Vec<u8>>,
+    user: Option<Vec<u8>>,
+}
+
+impl Shown {
+    fn by(uri: &[u8]) -> Option<Shown> {
+        let uri = Uri::parse(uri).ok()?;
+        let token = uri.params().get(TOKEN.as_bytes()).and_then(|param| param.value);
+        let user = uri.user().map(|user| unescape(user).into_owned());
+        Some(Shown { token: token.map(<[u8]>::to_ascii_lowercase), user })
+    }
 }
 
 impl Registry {
@@ -211,6 +233,36 @@ impl Registry {
     pub(super) fn forget_rest(&self, log: &Arc<Log>) {
         let mut logs = self.logs.lock().unwrap_or_else(PoisonError::into_inner);
         logs.rest.take_if(|rest| Arc::ptr_eq(&rest.kept, &log.kept));
+    }
+    /// Calls to this Contact, which is registered at this host, are the recorder's.
+    pub(super) fn expect_calls(&self, contact: &[u8], registrar: IpAddr, log: &Arc<Log>) {
+        let Some(Shown { token, user }) = Shown::by(contact) else { return };
+        let mut logs = self.logs.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(token) = token {
+            logs.called.insert(token, Arc::clone(log));
+        }
+        if let Some(user) = user {
+            logs.called_users.insert(user, (registrar, Arc::clone(log)));
+        }
+    }
+    /// The recorder whose binding this request is for: by the token in its Request-URI or, where the platform strips it, by the user, from the
+    /// host that the binding was registered at.
+    pub(super) fn called(&self, request: &Message, from: IpAddr) -> Option<Arc<Log>> {
+        let Shown { token, user } = Shown::by(request.request_uri_bytes()?)?;
+        let logs = self.logs.lock().unwrap_or_else(PoisonError::into_inner);
+        match token {
+            Some(token) => logs.called.get(&token).cloned(),
+            None => {
+                let (_, log) = logs.called_users.get(&user?).filter(|(registrar, _)| *registrar == from)?;
+                Some(Arc::clone(log))
+            }
+        }
+    }
+    /// No calls are this recorder's any more.
+    pub(super) fn forget_calls(&self, log: &Arc<Log>) {
+        let mut logs = self.logs.lock().unwrap_or_else(PoisonError::into_inner);
+        logs.called.retain(|_, other| !Arc::ptr_eq(other, log));
+        logs.called_users.retain(|_, (_, other)| !Arc::ptr_eq(other, log));
     }
     /// The recorder that has claimed this Call-ID.
     pub(super) fn owner(&self, call_id: &[u8]) -> Option<Arc<Log>> {

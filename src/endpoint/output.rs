@@ -298,11 +298,14 @@ impl Driver {
         };
         let agent = &self.shared.config.user_agent;
         let tag = self.ids.tag();
+        let is_call = automatic::is_call(&request.message);
+        let called =
+            is_call.then(|| self.shared.registry.called(&request.message, flow.remote.ip())).flatten();
         let response: Option<Result<Message, BuildError>> = if full {
             self.stats.refused += 1;
             Some(automatic::busy(&request.message, &tag, agent))
         } else {
-            automatic::answer(&request.message, &tag, agent)
+            automatic::answer(&request.message, (&tag, agent), called.is_some())
         };
         // Nobody takes requests here: to those who wait for an answer from there it says that the way is open.
         let call_id = request.message.call_id().ok();
@@ -312,9 +315,14 @@ impl Driver {
             bytes: message.bytes().clone(),
             retransmission: 0,
         };
-        let told = match is_known {
-            true => Vec::new(),
-            false => self.record_stray(self.read_at, flow, &event(Direction::Received, &request.message)),
+        let came = event(Direction::Received, &request.message);
+        let told = match (is_known, called) {
+            (true, _) => Vec::new(),
+            (false, Some(log)) => {
+                log.push_stray(self.read_at, flow, came);
+                vec![log]
+            }
+            (false, None) => self.record_stray(self.read_at, flow, &came),
         };
         if let Some(Ok(response)) = &response {
             told.iter().for_each(|log| log.push_stray(now, flow, event(Direction::Sent, response)));

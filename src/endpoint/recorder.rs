@@ -21,11 +21,19 @@ pub struct Recorder {
     call_ids: Mutex<Vec<Arc<[u8]>>>,
     /// It asked for all that nobody else has claimed.
     rest: AtomicBool,
+    /// It asked for calls to a binding.
+    called: AtomicBool,
 }
 
 impl Recorder {
     pub(super) fn new(endpoint: Endpoint, log: Arc<Log>) -> Recorder {
-        Recorder { endpoint, log, call_ids: Mutex::default(), rest: AtomicBool::new(false) }
+        Recorder {
+            endpoint,
+            log,
+            call_ids: Mutex::default(),
+            rest: AtomicBool::new(false),
+            called: AtomicBool::new(false),
+        }
     }
 
     /// The endpoint that it belongs to.
@@ -91,6 +99,13 @@ impl Recorder {
         self.endpoint.shared().registry.claim_rest(&self.log);
     }
 
+    /// From now on a call that comes to this Contact, which was registered over this flow, and that nobody takes
+    /// ([`Incoming`](super::Incoming) is dropped) is refused with 480, so that other devices of the account ring on, and recorded here.
+    pub fn record_calls_to(&self, contact: &str, flow: Flow) {
+        self.called.store(true, Ordering::Relaxed);
+        self.endpoint.shared().registry.expect_calls(contact.as_bytes(), flow.remote.ip(), &self.log);
+    }
+
     /// Writes a note into the record.
     pub fn note(&self, flow: Flow, text: impl Into<String>) {
         self.log.push(tokio::time::Instant::now().into_std(), flow, RecordEvent::Note(text.into()));
@@ -148,6 +163,9 @@ impl Drop for Recorder {
         registry.forget(&call_ids, &self.log);
         if *self.rest.get_mut() {
             registry.forget_rest(&self.log);
+        }
+        if *self.called.get_mut() {
+            registry.forget_calls(&self.log);
         }
     }
 }

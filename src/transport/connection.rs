@@ -13,7 +13,7 @@ use std::task::Poll;
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::sync::{Notify, mpsc, watch};
-use tokio::time::{Instant, sleep_until, timeout};
+use tokio::time::{Instant, sleep_until, timeout, timeout_at};
 
 /// Bytes read at once.
 const READ_SIZE: usize = 8 * 1_024;
@@ -63,6 +63,8 @@ pub(crate) enum ConnectionEvent {
         length: usize,
         error: SyntaxError,
     },
+    /// A ping of the peer's.
+    KeptAlive,
     /// The peer will send nothing more, but may still read.
     HalfClosed,
     Ended(End),
@@ -194,13 +196,15 @@ async fn read(
     let mut decoder = StreamDecoder::new(settings.limits);
     let mut buffer = vec![0; READ_SIZE];
     let mut seen_ping = None;
-    // Bytes of the beginning of a message that were told already.
+    // Bytes of the beginning of a message that were told already, and when those behind them began to come.
     let mut told = 0;
+    let mut since = None;
     loop {
         let pending = decoder.pending().len();
         let read = if pending > told {
-            let Ok(read) = timeout(PARTIAL_AFTER, reader.read(&mut buffer)).await else {
-                told = pending;
+            let due = *since.get_or_insert_with(Instant::now) + PARTIAL_AFTER;
+            let Ok(read) = timeout_at(due, reader.read(&mut buffer)).await else {
+                (told, since) = (pending, None);
                 if !tell(events, connection, truncated(decoder.pending())).await {
                     return End::Local;
                 }
@@ -235,7 +239,7 @@ async fn read(
             match decoder.next() {
                 Ok(None) => break,
                 Ok(Some(StreamItem::Message(message))) => {
-                    told = 0;
+                    (told, since) = (0, None);
                     pulse.touch(true);
                     pulse.set_spoken();
                     if !tell(events, connection, ConnectionEvent::Message(message)).await {
@@ -243,7 +247,7 @@ async fn read(
                     }
                 }
                 Ok(Some(StreamItem::Malformed { bytes, error })) => {
-                    told = 0;
+                    (told, since) = (0, None);
                     if !tell(events, connection, malformed(&bytes, error)).await {
                         return End::Local;
                     }
@@ -252,6 +256,12 @@ async fn read(
                     // Pings keep a connection alive for who opened it.
                     pulse.touch(settings.keep_alive.is_none());
                     pulse.pong.notify_one();
+                    // Only who opened the connection waits for answers on it.
+                    if settings.keep_alive.is_some()
+                        && !tell(events, connection, ConnectionEvent::KeptAlive).await
+                    {
+                        return End::Local;
+                    }
                 }
                 Ok(Some(StreamItem::Pong)) => {
                     pulse.set_pinged(None);

@@ -15,6 +15,8 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 /// What goes back.
 pub(crate) enum Reply {
     Bytes(Vec<u8>),
+    /// Waits before what comes next, over a connection.
+    Pause(Duration),
     /// Closes the connection.
     Close,
 }
@@ -230,6 +232,7 @@ async fn serve(mut stream: Box<dyn Stream>, answer: impl Fn(Message) -> Vec<Repl
             for reply in answer(request) {
                 match reply {
                     Reply::Bytes(bytes) => stream.write_all(&bytes).await.unwrap(),
+                    Reply::Pause(time) => tokio::time::sleep(time).await,
                     Reply::Close => return,
                 }
             }

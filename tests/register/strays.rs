@@ -166,3 +166,45 @@ async fn requests_from_who_does_not_answer_are_told_and_shown() {
 fn ladder(outcome: &Outcome) -> String {
     ringback::report::ladder(&outcome.transcript)
 }
+
+/// Line ends and empty datagrams say that the way is open, as any request does.
+#[tokio::test(start_paused = true)]
+async fn keep_alives_instead_of_an_answer_are_told_and_no_closed_port() {
+    for (transport, bytes) in [(Udp, ""), (Udp, "\r\n\r\n"), (Udp, "\0\0\0\0"), (Tcp, "\r\n\r\n")] {
+        let scene = || Scripted::raw(Registrar::default(), move |_, _| text(bytes));
+        for outcome in [scene().await.register(transport).await, scene().await.reachable(transport).await] {
+            assert_eq!((outcome.verdict, blamed(&outcome)), (Verdict::Fail, Some("peer")), "{outcome}");
+            assert_told(
+                &outcome,
+                &[Verdict::Fail],
+                &["peer"],
+                &["keep-alive", "the way from there to here is open"],
+            );
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_answer_that_comes_in_pieces_is_told_as_that_and_a_whole_one_is_taken() {
+    for gap in [500, 1_000, 3_000] {
+        let slow = move |r: &mut Registrar, q: &Message| {
+            let answer = r.healthy(q).into_bytes();
+            let bytes = answer.into_iter().take(80).map(|byte| Reply::Bytes(vec![byte]));
+            bytes.flat_map(|byte| [byte, Reply::Pause(std::time::Duration::from_millis(gap))]).collect()
+        };
+        let scene = Scripted::raw(Registrar::default(), slow).await;
+        let check = ringback::check::Register::new(&scene.account("alice", Tcp));
+        let outcome = scene.check(check.timeout(std::time::Duration::from_secs(20))).await;
+        assert_told(&outcome, &[Verdict::Fail], &["peer"], &["in small pieces"]);
+        assert!(!told(&outcome).contains("fixed buffer"), "{outcome}");
+    }
+    // In two halves, seconds apart: slow, and whole.
+    let halves = |r: &mut Registrar, q: &Message| {
+        let answer = r.healthy(q).into_bytes();
+        let (first, second) = answer.split_at(answer.len() / 2);
+        let pause = Reply::Pause(std::time::Duration::from_secs(2));
+        vec![Reply::Bytes(first.to_vec()), pause, Reply::Bytes(second.to_vec())]
+    };
+    let outcome = Scripted::raw(Registrar::default(), halves).await.register(Tcp).await;
+    assert_eq!(steps(&outcome), crate::scene::ALL_PASS, "{outcome}");
+}

@@ -67,6 +67,12 @@ impl Journal {
         self.state().open.values().cloned().collect()
     }
 
+    /// What programs that are no more have left, as far as their notes in this folder can be read.
+    pub(super) fn left_by_others(&self) -> Vec<Left> {
+        let files = Abandoned::in_folder(&self.folder).map(|abandoned| abandoned.files).unwrap_or_default();
+        files.iter().flat_map(AbandonedFile::left).map(|(_, left)| left.clone()).collect()
+    }
+
     /// Notes that something is about to be open; gives its number.
     fn note(&self, left: Left) -> u64 {
         let mut state = self.state();

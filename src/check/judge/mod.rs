@@ -2,6 +2,7 @@
 
 pub(super) mod announcement;
 pub(super) mod audio;
+pub(super) mod called;
 pub(super) mod cancel;
 pub(super) mod cause;
 pub(super) mod change;

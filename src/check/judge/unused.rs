@@ -35,6 +35,10 @@ pub(in crate::check) enum Unused {
     NotSip { what: Alien, length: usize, start: String },
     /// The beginning of a message, and nothing behind it.
     Partial { length: usize, body: Option<(usize, u32)> },
+    /// A message that comes in pieces, and whose end had not come by then: the bytes of it, and the time between its first piece and the last.
+    Slow { length: usize, took: Duration },
+    /// Line ends or empty datagrams (keep-alives), this number of times.
+    KeepAlives { times: usize },
     /// A message on a stream that does not say where it ends (RFC 3261 sec. 18.3).
     NoContentLength,
     /// A message that says so twice, and differently.
@@ -69,11 +73,47 @@ pub(in crate::check) fn unused(records: &[Record], range: Range<usize>) -> Optio
         RecordEvent::Malformed { .. } => unread(until, index),
         _ => unmatched(&message(&until[index], Direction::Received)?, &sent),
     });
-    // A message that was nearly an answer says more than bytes that are none.
-    let is_message = |unused: &Unused| {
-        !matches!(unused, Unused::NotSip { .. } | Unused::Partial { .. } | Unused::Unreadable { .. })
+    // A message that was nearly an answer says more than bytes that are none, and those more than line ends.
+    let telling = |unused: &Unused| match unused {
+        Unused::KeepAlives { .. } => 0,
+        Unused::NotSip { .. } | Unused::Partial { .. } | Unused::Unreadable { .. } => 1,
+        _ => 2,
     };
-    came.max_by_key(is_message).or_else(|| closed(until, range.start))
+    match came.max_by_key(telling).or_else(|| closed(until, range.start)) {
+        Some(Unused::Partial { length, body }) => {
+            Some(slow(&until[range.start.min(until.len())..]).unwrap_or(Unused::Partial { length, body }))
+        }
+        Some(Unused::KeepAlives { .. }) => {
+            let within = &until[range.start.min(until.len())..];
+            let times = within.iter().filter(|record| matches!(&record.event, RecordEvent::Malformed { bytes, .. } if is_keep_alive(bytes)));
+            Some(Unused::KeepAlives { times: times.count() })
+        }
+        other => other,
+    }
+}
+
+fn is_keep_alive(bytes: &[u8]) -> bool {
+    bytes.iter().all(|byte| matches!(byte, b'\r' | b'\n' | 0))
+}
+
+/// The last message of which these records hold the beginning more than once, each time longer: it comes slowly.
+fn slow(records: &[Record]) -> Option<Unused> {
+    let parts = || {
+        records.iter().filter_map(|record| match &record.event {
+            RecordEvent::Malformed { bytes, length, error }
+                if error.kind == SyntaxErrorKind::Truncated && !is_keep_alive(bytes) =>
+            {
+                Some((record, bytes, *length))
+            }
+            _ => None,
+        })
+    };
+    let (last, whole, length) = parts().last()?;
+    let mut same = parts().filter(|(record, part, shorter)| {
+        record.flow == last.flow && *shorter < length && whole.starts_with(part)
+    });
+    let (first, ..) = same.next()?;
+    Some(Unused::Slow { length, took: last.at.saturating_duration_since(first.at) })
 }
 
 /// Kind of bytes that could not be read: the record of this number.
@@ -138,6 +178,9 @@ pub(in crate::check) fn requests(records: &[Record], range: Range<usize>) -> Opt
 
 /// Kind of bytes that could not be read; `length` is theirs before they were cut for the record.
 fn malformed(bytes: &[u8], length: usize, error: SyntaxError) -> Unused {
+    if is_keep_alive(bytes) {
+        return Unused::KeepAlives { times: 1 };
+    }
     if let SyntaxErrorKind::Limit(limit) = error.kind {
         // The head of a message that is really as long has a part of its body with it.
         let body = head_length(bytes).map(|head| length.saturating_sub(head));
@@ -420,6 +463,24 @@ impl Unused {
                     "an answer came that cannot be read: a part of a message, {length} bytes without the end of the head"
                 ),
                 "platform: its answer is cut: a fixed buffer, or a relay that ends too early",
+            ),
+            Unused::Slow { length, took } => (
+                Side::Peer,
+                "answer-in-pieces",
+                format!(
+                    "the answer to the {step} comes from {remote} in small pieces: {length} bytes of it in {} and more, and its end had not come",
+                    in_words(*took)
+                ),
+                "platform, or a relay before it, is overloaded or stalls, or slows this address down on purpose (a tarpit against scanners): phones give up as well",
+            ),
+            Unused::KeepAlives { times } => (
+                Side::Peer,
+                "only-keep-alives",
+                format!(
+                    "no answer to the {step} came from {remote}; what came from there {} nothing but line ends (a keep-alive): the way from there to here is open",
+                    if *times == 1 { "is".to_owned() } else { format!("{times} times is") }
+                ),
+                "platform: does the request arrive (its trace), and what drops it there? A ban of this address or a firewall that lets one direction through are the other causes",
             ),
             Unused::NoContentLength => (
                 Side::Peer,

@@ -1,5 +1,6 @@
 //! Bindings of others: which there are, and which are missing later.
 
+use crate::check::journal::{Left, LeftOpen};
 use crate::check::judge::quote::quoted;
 use crate::check::result::Bound;
 use crate::ua::registration::{Answer, Binding};
@@ -11,6 +12,8 @@ pub(in crate::check) struct Foreign {
     pub(in crate::check) instance: Option<String>,
     pub(in crate::check) user_agent: Option<String>,
     pub(in crate::check) expires: Option<u32>,
+    /// A program of ours that is no more has left it, as its notes say.
+    pub(in crate::check) is_left: bool,
 }
 
 impl Foreign {
@@ -22,6 +25,9 @@ impl Foreign {
         }
         if let Some(seconds) = self.expires {
             text.push_str(&format!(", {seconds} s left"));
+        }
+        if self.is_left {
+            text.push_str(", left by an earlier run of this program");
         }
         text
     }
@@ -35,6 +41,7 @@ pub(in crate::check) fn foreign(bindings: &[Binding]) -> Vec<Foreign> {
         instance: b.instance.clone(),
         user_agent: b.user_agent.clone(),
         expires: b.expires,
+        is_left: false,
     })
     .collect()
 }
@@ -49,10 +56,40 @@ pub(in crate::check) fn devices(answer: &Answer, ours: &[String]) -> Vec<Foreign
         instance: None,
         user_agent: None,
         expires: None,
+        is_left: false,
     });
     devices.extend(unreadable.filter(|_| answer.unreadable_own.is_none()));
     devices.retain(|device| !is_ours(&device.uri));
     devices
+}
+
+/// Marks those among `devices` that are what an earlier run has left: their Contacts have the tokens of its notes.
+pub(in crate::check) fn mark_left(devices: &mut [Foreign], left: &[Left]) {
+    let contacts = left.iter().filter_map(|left| match &left.open {
+        LeftOpen::Binding { contact, .. } => contact.rsplit_once(';').map(|(_, token)| token),
+        LeftOpen::Call { .. } => None,
+    });
+    for token in contacts {
+        devices
+            .iter_mut()
+            .filter(|device| device.uri.contains(token))
+            .for_each(|device| device.is_left = true);
+    }
+}
+
+/// What to do where all of these devices are what an earlier run has left.
+pub(in crate::check) fn advice_on_left(devices: &[Foreign]) -> Option<&'static str> {
+    devices.iter().all(|device| device.is_left).then_some(
+        "nobody's phone: a run that was killed has left it; remove it with `ringback clean` and the same account file (or account), then run this again",
+    )
+}
+
+/// Those of `now` that are not among `before`: a device that moved is.
+pub(in crate::check) fn unseen(now: Vec<Foreign>, before: &[Foreign]) -> Vec<Foreign> {
+    let known = |device: &Foreign| {
+        before.iter().any(|b| b.uri == device.uri || (b.instance.is_some() && b.instance == device.instance))
+    };
+    now.into_iter().filter(|device| !known(device)).collect()
 }
 
 /// A number of devices, in words.
@@ -123,6 +160,7 @@ mod tests {
             instance: instance.map(Into::into),
             user_agent: None,
             expires: Some(expires),
+            is_left: false,
         }
     }
 

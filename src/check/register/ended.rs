@@ -18,6 +18,8 @@ pub(in crate::check) enum Bound {
     Asked { query: Ended, bind: Ended, devices: Vec<Foreign> },
     /// Others are live there, and nothing was bound beside them.
     NotBeside { query: Ended, devices: Vec<Foreign> },
+    /// Others are live there, as the answer to our binding shows and the one to the query did not: ours is to be removed again.
+    Withdrawn { bind: Ended, devices: Vec<Foreign> },
     /// The query did not succeed.
     NotQueried { query: Ended },
 }

@@ -1,9 +1,9 @@
 //! The meaning of an ended command: a verdict, one sentence, and what to do.
 
-use super::bindings::{Foreign, counted};
+use super::bindings::{Foreign, advice_on_left, counted, foreign, unseen};
 use super::ended::{Bound, Ended};
 use super::refusal;
-use super::session::Session;
+use super::session::{Session, lists_own};
 use crate::check::challenged::{self, Asked};
 use crate::check::judge::quote::quoted;
 use crate::check::judge::status::Said;
@@ -232,21 +232,38 @@ fn shown(bindings: &[Binding]) -> String {
     uris.join(", ")
 }
 
-/// Is our binding still there?
-pub(in crate::check) fn listed(session: &Session, ended: &Ended) -> StepVerdict {
+/// Is our binding still there? `others`: devices that were there with it, as answers to binds showed.
+pub(in crate::check) fn listed(session: &Session, ended: &Ended, others: &[Foreign]) -> StepVerdict {
     let judged = accepted(session, ended, "second query");
     if judged.verdict != Verdict::Pass {
         return judged;
     }
-    let own = ended.answer().is_some_and(|a| a.bindings.iter().any(|b| b.own && b.expires != Some(0)));
-    let judged = if own {
+    let Some(answer) = ended.answer() else { return judged };
+    let now = foreign(&answer.bindings);
+    let judged = if lists_own(answer) {
         StepVerdict::pass("our binding is there")
-    } else {
+    } else if now.is_empty() && !others.is_empty() {
+        // Nobody's binding is listed, and those of others were there a moment before.
+        StepVerdict::not_run("the registrar lists no bindings in its answers to queries")
+    } else if now.is_empty() {
         StepVerdict::fail(
             "binding-lost",
             Side::Peer,
-            "our binding was accepted and is not there any more".to_owned(),
-            "platform: nodes do not share bindings, or another device pushes this one out",
+            "our binding was accepted, and the query behind it lists none at all".to_owned(),
+            "platform: either its nodes do not share bindings, or it answers queries without the list (RFC 3261 sec. 10.3 step 8); a call to the account shows which",
+        )
+    } else {
+        let which: Vec<String> = now.iter().take(3).map(Foreign::describe).collect();
+        StepVerdict::fail(
+            "binding-lost",
+            Side::Peer,
+            format!("our binding was accepted and is not there any more; listed are: {}", which.join("; ")),
+            match unseen(now.clone(), others).is_empty() {
+                true => "platform: nodes do not share bindings, or it keeps fewer bindings than it says",
+                false => {
+                    "another device registered meanwhile and pushes this one out: the account allows fewer devices than there are; platform: nodes that do not share bindings look the same"
+                }
+            },
         )
     };
     judged.shown_by(&ended.evidence)
@@ -301,6 +318,13 @@ pub(in crate::check) fn gone(session: &Session, removed: &Ended, last: &Ended) -
     if judged.verdict != Verdict::Pass {
         return judged;
     }
+    // A list that never held our binding shows nothing by its absence; the answer to the removal does.
+    if session.is_listed_to_binds_only() && !still(last) && !still(removed) {
+        return match removed.accepted() {
+            true => StepVerdict::pass("the answer to the removal lists our binding no more"),
+            false => StepVerdict::not_run("the registrar lists no bindings in its answers to queries"),
+        };
+    }
     let judged = if still(last) {
         let said = if still(removed) { " (the answer to the removal listed it as well)" } else { "" };
         StepVerdict::fail(
@@ -330,16 +354,22 @@ fn status_of_ended(ended: &Ended) -> String {
 pub(in crate::check) fn bound(session: &Session, bound: &Bound, name: &str, asked: u32) -> StepVerdict {
     match bound {
         Bound::NotQueried { query } => accepted(session, query, "query"),
-        Bound::NotBeside { query, devices } => {
+        Bound::NotBeside { query: ended, devices } | Bound::Withdrawn { bind: ended, devices } => {
             let which: Vec<String> = devices.iter().take(3).map(Foreign::describe).collect();
+            let what = match bound {
+                Bound::Withdrawn { .. } => {
+                    "the query did not list it, the answer to our binding does, which is removed again"
+                }
+                _ => "nothing was bound beside it",
+            };
             StepVerdict::of(
                 Verdict::NotRun,
                 "not-beside-live-devices",
                 Side::Setup,
-                format!("{} for {name} ({}): nothing was bound beside it", counted(devices), which.join("; ")),
-                "use a test account, or a quiet hour with --beside-live-devices: a registrar that keeps one binding drops that of the device",
+                format!("{} for {name} ({}): {what}", counted(devices), which.join("; ")),
+                advice_on_left(devices).unwrap_or("use a test account, or a quiet hour with --beside-live-devices: a registrar that keeps one binding drops that of the device"),
             )
-            .shown_by(&query.evidence)
+            .shown_by(&ended.evidence)
         }
         Bound::Asked { bind, .. } => {
             let judged = accepted(session, bind, "bind");

@@ -15,11 +15,12 @@ pub(super) use observe::{from_elsewhere, odd_lines};
 use super::yields;
 use super::{Account, Check, MetricValue, Run, Severity, Side, Verdict};
 use crate::check::Finding;
+use crate::check::judge::called::meanwhile;
 use crate::check::judged::{self, StepVerdict};
 use crate::check::result::RegisterResult;
 use crate::ua::registration::Command;
 use asked::Asked;
-use bindings::{Foreign, bound, counted};
+use bindings::{Foreign, advice_on_left, bound, counted, unseen};
 use ended::Ended;
 use observe::Upon;
 use session::Session;
@@ -98,11 +99,15 @@ impl Check for Register {
 
     async fn run(&self, run: &mut Run) {
         let Some(mut session) = self.asked.open(run, self.expires).await else { return };
+        session.expect_calls();
         let others = self.ask(run, &mut session).await;
         if session.may_be_bound() {
             remove(run, &mut session, others).await;
         }
         session.write_down(run);
+        if let Some(finding) = meanwhile(&run.records(), self.asked.name()) {
+            run.find(finding);
+        }
     }
 }
 
@@ -130,9 +135,22 @@ impl Register {
             self.leave_alone(run, &queried);
             return None;
         }
-        let granted = self.bind(run, session, &queried).await?;
+        let mut queried = queried;
+        let (granted, unseen) = self.bind(run, session, &queried).await?;
+        let registers = format!("registers by {}: {granted}", session.transport());
+        if let Some(finding) = observe::unseen(&unseen, queried.refused.is_some()) {
+            run.find(finding.shown_by(queried.evidence.clone()));
+            session.hides_from_queries();
+        }
+        if !unseen.is_empty() && !self.beside_live_devices {
+            let registered = counted(&unseen);
+            self.skip_from(run, "refresh", &format!("{registered}; our binding is removed again at once"));
+            run.conclude(format!("{registers}; {registered}, and our binding was removed again at once"));
+            return Some(unseen);
+        }
+        queried.foreign.extend(unseen);
         self.stay(run, session, &queried).await?;
-        run.conclude(format!("registers by {}: {granted}", session.transport()));
+        run.conclude(registers);
         Some(queried.foreign)
     }
 
@@ -147,7 +165,7 @@ impl Register {
                 Severity::Info,
                 Side::Setup,
                 format!("{registered}: {}; our own binding was not tried beside {them}", which.join("; ")),
-                "for the whole check use a test account, or --beside-live-devices at a quiet hour: a registrar that keeps one binding drops that of the device",
+                advice_on_left(&queried.foreign).unwrap_or("for the whole check use a test account, or --beside-live-devices at a quiet hour: a registrar that keeps one binding drops that of the device"),
             )
             .shown_by(queried.evidence.clone()),
         );
@@ -197,8 +215,14 @@ impl Register {
         Some(Queried { foreign, refused: None, evidence: ended.evidence })
     }
 
-    /// Adds our own binding; gives what was granted in words, `None` when it is not usable.
-    async fn bind(&self, run: &mut Run, session: &mut Session, queried: &Queried) -> Option<String> {
+    /// Adds our own binding; gives what was granted in words, and devices that its answer lists and the one to the query did not. `None` when it
+    /// is not usable.
+    async fn bind(
+        &self,
+        run: &mut Run,
+        session: &mut Session,
+        queried: &Queried,
+    ) -> Option<(String, Vec<Foreign>)> {
         let step = run.begin("bind");
         let ended = session.command(run, Command::Bind).await;
         observe::answer(run, session, &ended);
@@ -231,7 +255,8 @@ impl Register {
             self.skip_from(run, "refresh", "the binding is not usable");
             return None;
         }
-        Some(plain.map_or(said, |seconds| format!("{seconds} s granted")))
+        let unseen = unseen(session.devices(run, &ended), &queried.foreign);
+        Some((plain.map_or(said, |seconds| format!("{seconds} s granted")), unseen))
     }
 
     /// Refreshes our binding and looks whether it is there; `None` when it is not.
@@ -255,14 +280,14 @@ impl Register {
         let judged = if queried.refused.is_some() && ended.refuses_the_query() {
             StepVerdict::not_run("the registrar answers no queries")
         } else {
-            judge::listed(session, &ended)
+            judge::listed(session, &ended, &queried.foreign)
         };
         let judged = match judged::kept(session.lost()) {
             Some(not_kept) if judged.verdict == Verdict::Pass => not_kept.shown_by(&ended.evidence),
             _ => judged,
         };
         let is_there = judged.verdict != Verdict::Fail;
-        let answer = ended.answer().filter(|_| ended.accepted());
+        let answer = ended.answer().filter(|_| ended.accepted() && !session.is_listed_to_binds_only());
         let judged =
             observe::replaced(run, &queried.foreign, answer, &ended, Upon::Binding).unwrap_or(judged);
         session.end_step(run, step, &judged, judged.detail.clone());
@@ -312,9 +337,11 @@ async fn remove(run: &mut Run, session: &mut Session, others: Option<Vec<Foreign
     let judged = judge::removed(judged, &removed, &gone);
     let (judged, gone) =
         if was_cut { (judge::of_own_end(judged), judge::of_own_end(gone)) } else { (judged, gone) };
-    let answer = last.answer().filter(|_| last.accepted());
+    // Where queries do not list everybody, the answer to the removal may.
+    let after = if session.is_listed_to_binds_only() { &removed } else { &last };
+    let answer = after.answer().filter(|_| after.accepted());
     let gone = others
-        .and_then(|others| observe::replaced(run, &others, answer, &last, Upon::Removal))
+        .and_then(|others| observe::replaced(run, &others, answer, after, Upon::Removal))
         .unwrap_or(gone);
     session.end_step(run, step, &judged, judged.detail.clone());
     if last.answer().is_some() {

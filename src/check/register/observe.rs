@@ -1,6 +1,6 @@
 //! Observations of an answer beside its verdict: facts, and findings that do not fail the check.
 
-use super::bindings::{Foreign, devices, missing, twice};
+use super::bindings::{Foreign, advice_on_left, devices, missing, twice};
 use super::contact;
 use super::ended::Ended;
 use super::judge::offered;
@@ -357,6 +357,35 @@ pub(in crate::check) fn others(run: &mut Run, bindings: &[Foreign]) {
     if bindings.len() > SHOWN {
         run.fact("other_binding", format!("and {} more", bindings.len() - SHOWN));
     }
+}
+
+/// Devices that the answer to our binding lists, and the one to the query before did not, which may have been refused.
+pub(in crate::check) fn unseen(devices: &[Foreign], query_was_refused: bool) -> Option<Finding> {
+    let which: Vec<String> = devices.iter().take(3).map(Foreign::describe).collect();
+    let (before, advice) = match query_was_refused {
+        true => (
+            "which could not be asked for before",
+            "for the whole check use a test account, or --beside-live-devices at a quiet hour",
+        ),
+        false => (
+            "which the query just before did not list",
+            "platform: a query of the bindings lists all of them (RFC 3261 sec. 10.3 step 8); or the device registered at this moment; for the whole check use a test account, or --beside-live-devices at a quiet hour",
+        ),
+    };
+    let advice = advice_on_left(devices).unwrap_or(advice);
+    (!devices.is_empty()).then(|| {
+        Finding::new(
+            "query-incomplete",
+            Severity::Warning,
+            Side::Peer,
+            format!(
+                "the answer to our binding lists {}, {before}: {}",
+                if devices.len() == 1 { "a device".to_owned() } else { format!("{} devices", devices.len()) },
+                which.join("; ")
+            ),
+            advice,
+        )
+    })
 }
 
 /// Command after which a binding of another device had vanished.

@@ -1,6 +1,8 @@
 //! One account's registration on the wire: the machine of [`crate::ua::registration`] driven through a [`Run`].
 
-use super::bindings::{Foreign, devices};
+mod recognition;
+
+use super::bindings::{Foreign, devices, mark_left, unseen};
 use super::ended::{Bound, Ended};
 use super::history::History;
 use crate::check::Withheld;
@@ -13,7 +15,6 @@ use crate::check::{
 };
 use crate::endpoint::Recorder;
 use crate::message::{Flow, Message, Transport};
-use crate::syntax::{Host, Uri};
 use crate::transport::TransportErrorKind;
 use crate::ua::registration::{Answer, Command, Config, Input, Output, Registration};
 use std::sync::Arc;
@@ -32,6 +33,7 @@ pub(in crate::check) struct Session {
     domain: String,
     user: String,
     bind_sent: bool,
+    removal_asked: bool,
     removed: bool,
     /// The last attempt lost its connection, which is told with what came of it.
     was_lost: bool,
@@ -54,6 +56,8 @@ pub(in crate::check) struct Session {
     listed: Option<Vec<String>>,
     /// Our binding as it is listed, where nothing in it is as we sent it.
     rewritten: Option<String>,
+    /// A query behind a binding did not list it, the answer to the binding did.
+    listed_to_binds_only: bool,
     /// Entry of the journal for its binding, made before it is asked for.
     left: Left,
     noted: Option<Open>,
@@ -167,6 +171,7 @@ impl Session {
             domain: account.domain().to_owned(),
             user: account.credentials().username().to_owned(),
             bind_sent: false,
+            removal_asked: false,
             removed: false,
             was_lost: false,
             is_wary: false,
@@ -180,6 +185,7 @@ impl Session {
             nonce_told: false,
             is_resumed: left.is_some(),
             listed: None,
+            listed_to_binds_only: false,
             rewritten: None,
         })
     }
@@ -198,6 +204,7 @@ impl Session {
     /// Runs one command to its end. A connection that was lost on the way is opened again once, and said. A refusal of a nonce
     /// that was good before is answered once with a fresh one: servers that do not know a nonce any more say 400 or 403 instead of 401.
     pub(in crate::check) async fn command(&mut self, run: &mut Run, command: Command) -> Ended {
+        self.removal_asked |= command == Command::Remove;
         let first = self.attempt(run, command).await;
         let ended = if first.failure.as_ref().is_some_and(judged::is_lost) {
             let idle = run.idle();
@@ -231,6 +238,11 @@ impl Session {
         ended
     }
 
+    /// Calls that come to its binding are refused with 480 from now on, and told with the check.
+    pub(in crate::check) fn expect_calls(&self) {
+        self.recorder.record_calls_to(self.registration.contact(), self.flow);
+    }
+
     /// Queries, and binds unless others are live there; `beside` says to bind beside them.
     pub(in crate::check) async fn bind_unless_live(&mut self, run: &mut Run, beside: bool) -> Bound {
         let query = self.command(run, Command::Query).await;
@@ -242,67 +254,21 @@ impl Session {
             return Bound::NotBeside { query, devices };
         }
         let bind = self.command(run, Command::Bind).await;
+        let unseen = unseen(self.devices(run, &bind), &devices);
+        if !unseen.is_empty() && !beside {
+            return Bound::Withdrawn { bind, devices: unseen };
+        }
         Bound::Asked { query, bind, devices }
     }
 
     /// Bindings that may be live devices of others in an accepted answer; the other ends of this check are none.
     pub(in crate::check) fn devices(&self, run: &mut Run, ended: &Ended) -> Vec<Foreign> {
         let answer = ended.answer().filter(|_| ended.accepted());
-        answer.map(|answer| devices(answer, run.bound())).unwrap_or_default()
-    }
-
-    /// Finds our binding in the list where it was rewritten beyond recognition: by then it is the one of our user that was not there before.
-    fn recognize(&mut self, run: &mut Run, command: Command, ended: &mut Ended) {
-        if !ended.accepted() {
-            return;
+        let mut devices = answer.map(|answer| devices(answer, run.bound())).unwrap_or_default();
+        if !devices.is_empty() {
+            mark_left(&mut devices, &run.left_by_others());
         }
-        let Some(answer) = ended.finished.as_mut().and_then(|f| f.answer.as_mut()) else { return };
-        let is_bound = command == Command::Bind;
-        if !answer.bindings.iter().any(|b| b.own) && answer.unreadable_own.is_none() {
-            let known = self.rewritten.as_ref().filter(|uri| answer.bindings.iter().any(|b| b.uri == **uri));
-            let found = known.cloned().or_else(|| {
-                let before = self.listed.as_ref().filter(|_| is_bound)?;
-                let mut new =
-                    answer.bindings.iter().filter(|b| !before.contains(&b.uri) && self.may_be_ours(&b.uri));
-                new.next().filter(|_| new.next().is_none()).map(|b| b.uri.clone())
-            });
-            if let Some(uri) = found {
-                answer.claim(&uri);
-                self.rewritten = Some(uri);
-            }
-        }
-        if is_bound {
-            self.granted = answer.granted.map(|(seconds, _)| seconds);
-            let token = self.registration.contact().rsplit_once(';').map(|(_, token)| token.to_owned());
-            let listed = answer.bindings.iter().filter(|b| b.own).map(|b| b.uri.clone());
-            for part in token.into_iter().chain(listed) {
-                if !run.bound().contains(&part) {
-                    run.bound().push(part);
-                }
-            }
-        }
-        if command != Command::Remove {
-            self.listed = Some(answer.bindings.iter().map(|b| b.uri.clone()).collect());
-        }
-    }
-
-    /// Our user, elsewhere than at the domain itself.
-    fn may_be_ours(&self, uri: &str) -> bool {
-        let host = self.domain.rsplit_once(':').map_or(self.domain.as_str(), |(host, _)| host);
-        let (Ok(uri), Ok(own)) = (Uri::parse(uri.as_bytes()), Uri::parse(self.contact.as_bytes())) else {
-            return false;
-        };
-        let is_domain = match uri.host() {
-            Some(Host::Name(name)) => name.eq_ignore_ascii_case(host.as_bytes()),
-            Some(other) => other.ip().is_some_and(|ip| host.trim_matches(['[', ']']).parse() == Ok(ip)),
-            None => true,
-        };
-        uri.user() == own.user() && !is_domain
-    }
-
-    /// Our binding as it is listed, where nothing in it is as we sent it.
-    pub(in crate::check) fn rewritten(&self) -> Option<&str> {
-        self.rewritten.as_deref()
+        devices
     }
 
     async fn attempt(&mut self, run: &mut Run, command: Command) -> Ended {
@@ -492,6 +458,16 @@ impl Session {
     /// Was its binding left by another program?
     pub(in crate::check) fn is_resumed(&self) -> bool {
         self.is_resumed
+    }
+
+    /// The answer to a query was without devices that the one to a binding lists.
+    pub(in crate::check) fn hides_from_queries(&mut self) {
+        self.listed_to_binds_only = true;
+    }
+
+    /// Did the last query behind a binding not list it?
+    pub(in crate::check) fn is_listed_to_binds_only(&self) -> bool {
+        self.listed_to_binds_only
     }
 
     /// Could a binding of ours be there?

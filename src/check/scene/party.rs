@@ -169,7 +169,9 @@ impl Party {
         let bound = self.session.bind_unless_live(run, beside).await;
         let (query, bind, devices) = match &bound {
             Bound::Asked { query, bind, devices } => (query, Some(bind), devices.as_slice()),
-            Bound::NotBeside { query, devices } => (query, None, devices.as_slice()),
+            Bound::NotBeside { query, devices } | Bound::Withdrawn { bind: query, devices } => {
+                (query, None, devices.as_slice())
+            }
             Bound::NotQueried { query } => (query, None, &[][..]),
         };
         for ended in [Some(query), bind].into_iter().flatten() {

@@ -316,7 +316,7 @@ impl Agent {
     pub async fn answer_by_itself(&self, request: IncomingRequest) {
         let endpoint = self.endpoint();
         let tag = endpoint.ids().tag();
-        let answer = super::automatic::answer(&request.message, &tag, &endpoint.config().user_agent);
+        let answer = super::automatic::answer(&request.message, (&tag, &endpoint.config().user_agent), false);
         let _ = match answer {
             Some(Ok(response)) => endpoint.respond(request.id, response).await,
             _ => endpoint.abandon(request.id).await,

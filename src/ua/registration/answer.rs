@@ -92,7 +92,7 @@ pub(super) struct Own<'a> {
 }
 
 /// The URI parameter that tells our binding from all others.
-pub(in crate::ua) const TOKEN: &str = "rb";
+pub(crate) const TOKEN: &str = "rb";
 
 /// How surely a binding is ours; the surest of all that are listed are taken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]

@@ -37,7 +37,7 @@ mod machine;
 
 pub use super::challenged::Offered;
 pub use super::end::End;
-pub(super) use answer::TOKEN;
+pub(crate) use answer::TOKEN;
 pub use answer::{Answer, Binding, GrantedBy, MALFORMED_EXPIRY, MAX_UNREADABLE};
 pub use machine::{MAX_MIN_EXPIRES, MAX_WAITING, Registration, SUPPORTED};
 
