@@ -68,6 +68,15 @@ fn kill(mut child: Child) {
 fn what_a_killed_run_left_is_removed_and_no_other_binding() {
     let stage = Stage::new();
     kill(stage.call("one", &[]));
+    // Who left it is told so, and nobody else.
+    let is_own = |state| {
+        let ran = stage.run(state, &["call", "alice", "bob"]);
+        assert_eq!(ran.status, 3, "{ran}");
+        let words = ["left by an earlier run", "ringback clean"].map(|words| ran.stdout.contains(words));
+        assert_eq!(words[0], words[1], "{ran}");
+        words[0]
+    };
+    assert_eq!((is_own("one"), is_own("three")), (true, false));
     // Somebody else's device, as far as the first run knows.
     let other = stage.call("two", &["--beside-live-devices"]);
     assert_eq!(stage.devices(), 2);

@@ -24,8 +24,11 @@ fn invite(uri: &str, number: u32, from: &str) -> String {
     )
 }
 
+/// How a platform writes the URI that it calls.
+type Way = fn(&str) -> String;
+
 /// A call behind the answer to each bind, to the URI that `to` makes of the one that was bound.
-async fn called(transport: Transport, to: fn(&str) -> String) -> (Outcome, Vec<String>) {
+async fn called(transport: Transport, to: Way) -> (Outcome, Vec<String>) {
     let scene = Scripted::raw(Registrar::default(), move |r, q| {
         let answer = r.healthy(q);
         let mut replies = vec![Reply::Bytes(answer.clone().into_bytes())];
@@ -50,9 +53,9 @@ async fn called(transport: Transport, to: fn(&str) -> String) -> (Outcome, Vec<S
 #[tokio::test(start_paused = true)]
 async fn calls_to_our_binding_ring_on_elsewhere_and_are_counted_and_named() {
     for transport in [Udp, Tcp] {
-        let (as_bound, without_token): (fn(&str) -> String, fn(&str) -> String) =
-            (|uri| uri.to_owned(), |uri| uri.split(';').next().unwrap().to_owned());
-        for to in [as_bound, without_token] {
+        let whole: Way = |uri| uri.to_owned();
+        let without_token: Way = |uri| uri.split(';').next().unwrap().to_owned();
+        for to in [whole, without_token] {
             let (outcome, answers) = called(transport, to).await;
             assert_eq!(steps(&outcome), ALL_PASS, "{outcome}");
             assert_eq!(answers, ["SIP/2.0 480 Temporarily Unavailable"; 2], "{outcome}");
