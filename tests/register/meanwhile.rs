@@ -1,7 +1,8 @@
 //! A call that comes to the account while it is checked rings on elsewhere, and is told.
 
-use crate::scene::{ALL_PASS, finding, steps};
+use crate::scene::ALL_PASS;
 use crate::scripted::{Registrar, Reply, Scripted};
+use crate::seen::{finding, steps};
 use ringback::check::{Outcome, Register, Severity, Side, Verdict};
 use ringback::message::Message;
 use ringback::message::Transport::{self, Tcp, Udp};

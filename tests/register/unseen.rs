@@ -1,7 +1,8 @@
 //! Devices that only answers to binds show are live devices as well.
 
-use crate::scene::{assert_verdict, finding, step, steps};
+use crate::scene::assert_verdict;
 use crate::scripted::{Registrar, Scripted, blamed, told};
+use crate::seen::{finding, step, steps};
 use ringback::check::{Register, Verdict};
 use ringback::message::Message;
 use ringback::message::Transport::Udp;
