@@ -4,9 +4,10 @@ use super::judged::{OUT_OF_TIME, STOPPED, interrupted};
 use super::masked::Secrets;
 use super::result::Details;
 use super::{
-    Check, Fact, Finding, Interrupted, Metric, MetricValue, Name, Outcome, Progress, Severity, Step,
+    Check, Fact, Finding, Interrupted, Metric, MetricValue, Name, Outcome, Progress, Severity, Side, Step,
     Transcript, Verdict,
 };
+use crate::endpoint::FirstDropped;
 use crate::message::redact_text;
 use std::ops::Range;
 use std::sync::{Mutex, PoisonError};
@@ -257,16 +258,41 @@ impl Notebook {
         }
     }
 
+    /// Messages of our own calls were dropped: what is said to be missing since then may be among them, so that nobody is blamed for it.
+    fn tell_dropped(&mut self, number: u64, first: FirstDropped) {
+        let is_open = |step: &&mut Step| step.verdict == Verdict::Fail && step.evidence.end >= first.at;
+        let mut opened = 0;
+        for step in self.steps.iter_mut().filter(is_open) {
+            (step.verdict, opened) = (Verdict::Inconclusive, opened + 1);
+        }
+        let is_failed = verdict_of(&self.steps) == Verdict::Fail;
+        let severity = if opened > 0 && !is_failed { Severity::Error } else { Severity::Warning };
+        if severity == Severity::Error {
+            let errors = self.findings.iter_mut().filter(|finding| finding.severity == Severity::Error);
+            errors.for_each(|finding| finding.severity = Severity::Warning);
+        }
+        let seen = format!(
+            "{number} messages of our calls were over the limit of what is kept, the first from {}: what is missing may be among them",
+            first.remote
+        );
+        self.findings
+            .insert(0, Finding::new("records-dropped", severity, Side::Probe, seen, RECORDS_DROPPED));
+    }
+
     /// The outcome; `limit` is the time that the check had, `cut` says why something that was waited for had to be given up, `by` who stopped it.
     pub(super) fn finish(
         mut self,
         transcript: Transcript,
+        dropped: Option<FirstDropped>,
         (cut, by): (Option<Interrupted>, Option<&Name>),
         (limit, took): (Duration, Duration),
         secrets: &Secrets,
     ) -> Outcome {
         self.tell_cut(cut, transcript.records.len(), secrets);
         self.tell_when(limit, by);
+        if let Some(first) = dropped {
+            self.tell_dropped(transcript.dropped, first);
+        }
         let verdict = match verdict_of(&self.steps) {
             Verdict::Pass if self.is_not_asked => Verdict::NotRun,
             verdict => verdict,
@@ -298,6 +324,10 @@ impl Notebook {
     }
 }
 
+/// What to do about messages that were dropped.
+const RECORDS_DROPPED: &str =
+    "somebody sends more than a call needs: find out who, keep him out, and run it again";
+
 /// `1.5 s`, `3 ms`.
 fn seconds(time: Duration) -> String {
     match time.as_millis() {
@@ -318,5 +348,53 @@ fn verdict_of(steps: &[Step]) -> Verdict {
         Verdict::Pass
     } else {
         Verdict::NotRun
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::check::Side;
+
+    /// A check with a step that ended with this verdict after four records, told of a drop when there were so many.
+    fn told(verdict: Verdict, dropped_at: Option<usize>) -> Outcome {
+        let (began, began_at) = (tokio::time::Instant::now().into_std(), SystemTime::UNIX_EPOCH);
+        let whose = Whose {
+            check: Name::Borrowed("call"),
+            accounts: Vec::new(),
+            subject: "alice".to_owned(),
+            least_time: None,
+        };
+        let mut notebook = Notebook::new(whose, None, began, began_at);
+        let mark = notebook.begin(Name::Borrowed("hang-up"), began, 2);
+        notebook.end(mark, verdict, "not answered".to_owned(), began, 4, &Secrets::default());
+        if verdict == Verdict::Fail {
+            let code = "bye-not-answered";
+            notebook.find(Finding::new(code, Severity::Error, Side::Peer, "not answered", "look"));
+        }
+        let remote = std::net::SocketAddr::from(([192, 0, 2, 9], 5060));
+        let mut transcript = Transcript::empty(began, began_at);
+        transcript.dropped = dropped_at.map_or(0, |_| 7);
+        let first = dropped_at.map(|at| FirstDropped { at, remote });
+        let limits = (Duration::from_secs(40), Duration::ZERO);
+        notebook.finish(transcript, first, (None, None), limits, &Secrets::default())
+    }
+
+    #[test]
+    fn what_is_missing_from_a_record_with_holes_is_nobodys_fault() {
+        for (verdict, dropped_at, expected, side) in [
+            (Verdict::Fail, Some(3), Verdict::Inconclusive, Some(Side::Probe)),
+            (Verdict::Fail, Some(4), Verdict::Inconclusive, Some(Side::Probe)),
+            // It had failed before.
+            (Verdict::Fail, Some(5), Verdict::Fail, Some(Side::Peer)),
+            (Verdict::Fail, None, Verdict::Fail, Some(Side::Peer)),
+            (Verdict::Pass, Some(3), Verdict::Pass, None),
+        ] {
+            let outcome = told(verdict, dropped_at);
+            let error = outcome.findings.iter().find(|finding| finding.severity == Severity::Error);
+            assert_eq!((outcome.verdict, error.map(|finding| finding.side)), (expected, side), "{outcome}");
+            let names = outcome.findings.iter().any(|finding| finding.seen.contains("192.0.2.9:5060"));
+            assert_eq!(names, dropped_at.is_some(), "{outcome}");
+        }
     }
 }

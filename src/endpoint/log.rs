@@ -8,13 +8,16 @@ use crate::ua::registration::TOKEN;
 use bytes::Bytes;
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
 /// The part of a record's room that strangers have beside it.
 const STRANGERS_PART: usize = 4;
+/// One part in this many of a record's room is kept for what we ask ourselves, and half of that for final answers as well: whoever talks without
+/// end, in requests or in provisional answers, leaves room for our own BYE and its answer.
+const OWN_PART: usize = 4;
 /// Records of one recorder that are of messages which it may not be meant by.
 const STRAYS_KEPT: usize = 64;
 
@@ -50,6 +53,16 @@ struct Kept {
     foreign: usize,
     foreign_bytes: usize,
     foreign_dropped: u64,
+    first_dropped: Option<FirstDropped>,
+}
+
+/// The first record of our own calls that there was no room for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct FirstDropped {
+    /// How many records there were by then.
+    pub(crate) at: usize,
+    /// Where the message came from, or went to.
+    pub(crate) remote: SocketAddr,
 }
 
 impl Log {
@@ -106,10 +119,16 @@ impl Log {
             true => (kept.foreign, kept.foreign_bytes),
             false => (kept.records.len() - kept.foreign, kept.bytes - kept.foreign_bytes),
         };
-        if records >= self.max || in_use.saturating_add(bytes) > self.max_bytes {
+        let kept_free = if self.is_of_strangers { None } else { kept_free_by(&event) };
+        let room = |max: usize| max - kept_free.map_or(0, |part| max / part);
+        if records >= room(self.max) || in_use.saturating_add(bytes) > room(self.max_bytes) {
             match self.is_of_strangers {
                 true => kept.foreign_dropped += 1,
-                false => kept.dropped += 1,
+                false => {
+                    kept.dropped += 1;
+                    let first = FirstDropped { at: kept.records.len(), remote: flow.remote };
+                    kept.first_dropped.get_or_insert(first);
+                }
             }
             return;
         }
@@ -163,6 +182,21 @@ impl Log {
     }
     pub(super) fn dropped(&self) -> u64 {
         self.kept.lock().unwrap_or_else(PoisonError::into_inner).dropped
+    }
+    pub(super) fn first_dropped(&self) -> Option<FirstDropped> {
+        self.kept.lock().unwrap_or_else(PoisonError::into_inner).first_dropped
+    }
+}
+
+/// The part of the room (one in this many) that an event does not get; `None` where it may have all.
+fn kept_free_by(event: &RecordEvent) -> Option<usize> {
+    let RecordEvent::Message { direction, bytes, .. } = event else { return None };
+    let status_class = bytes.strip_prefix(b"SIP/2.0 ").and_then(|rest| rest.first());
+    match (direction, status_class) {
+        // Ours, and what came upon it.
+        (Direction::Sent, None) => None,
+        (Direction::Received, Some(b'2'..=b'6')) => Some(2 * OWN_PART),
+        _ => Some(OWN_PART),
     }
 }
 
@@ -275,5 +309,38 @@ impl Registry {
             return logs.rest.clone();
         }
         call_id().and_then(|call_id| logs.of.get(call_id)).or(logs.rest.as_ref()).cloned()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::message::Transport;
+
+    #[test]
+    fn whoever_talks_without_end_leaves_room_for_what_we_ask_and_its_answer() {
+        let config = Config { max_records: 16, ..Config::default() };
+        let remote = SocketAddr::from(([192, 0, 2, 1], 5060));
+        let flow = Flow { transport: Transport::Udp, local: remote, remote };
+        let now = tokio::time::Instant::now().into_std();
+        for noise in ["INFO sip:a@h SIP/2.0\r\n", "SIP/2.0 180 Ringing\r\n"] {
+            let log = Log::new(&config);
+            for _ in 0..100 {
+                log.received(now, flow, &Bytes::copy_from_slice(noise.as_bytes()));
+                log.sent(now, flow, &Bytes::from_static(b"SIP/2.0 200 OK\r\n"), 0);
+            }
+            let (kept, first) = (log.len(), log.first_dropped());
+            assert_eq!((kept, first.map(|first| first.at)), (12, Some(12)), "{noise}");
+            log.sent(now, flow, &Bytes::from_static(b"BYE sip:b@h SIP/2.0\r\n"), 0);
+            log.received(now, flow, &Bytes::from_static(b"SIP/2.0 200 OK\r\n"));
+            assert_eq!(log.len(), kept + 2, "{noise}");
+            // Final answers without end leave room for our own questions.
+            for _ in 0..100 {
+                log.received(now, flow, &Bytes::from_static(b"SIP/2.0 200 OK\r\n"));
+            }
+            let kept = log.len();
+            log.sent(now, flow, &Bytes::from_static(b"BYE sip:b@h SIP/2.0\r\n"), 0);
+            assert_eq!(log.len(), kept + 1, "{noise}");
+        }
     }
 }

@@ -69,5 +69,6 @@ pub use config::{Config, Stats};
 pub use event::{ClientEvent, Received};
 pub use handle::Endpoint;
 pub use incoming::{Incoming, IncomingEvent, IncomingRequest};
+pub(crate) use log::FirstDropped;
 pub use recorder::Recorder;
 pub use switch::{Switch, SwitchOutcome};

@@ -2,7 +2,7 @@
 
 use super::Endpoint;
 use super::command::Command;
-use super::log::Log;
+use super::log::{FirstDropped, Log};
 use crate::error::Error;
 use crate::message::{Flow, Message, Transport};
 use crate::transport::{MediaRecord, Record, RecordEvent, TransportError};
@@ -146,6 +146,11 @@ impl Recorder {
     /// [`Config::max_record_bytes`](super::Config::max_record_bytes).
     pub fn records_dropped(&self) -> u64 {
         self.log.dropped()
+    }
+
+    /// The first of them.
+    pub(crate) fn first_dropped(&self) -> Option<FirstDropped> {
+        self.log.first_dropped()
     }
 }
 

@@ -10,6 +10,7 @@ use crate::check::step_verdict::StepVerdict;
 use crate::message::{Flow, Message};
 use crate::syntax::{HeaderName, Limit, Limits, SyntaxError, SyntaxErrorKind};
 use crate::transport::{Direction, Record, RecordEvent};
+use std::collections::{HashMap, HashSet};
 use std::net::SocketAddr;
 use std::ops::Range;
 use std::time::Duration;
@@ -71,8 +72,7 @@ pub(in crate::check) enum Alien {
 /// The last thing that came in `range` of these records and is no answer to a request in them.
 pub(in crate::check) fn unused(records: &[Record], range: Range<usize>) -> Option<Unused> {
     let until = records.get(..range.end).unwrap_or(records);
-    let sent = until.iter().filter_map(|record| message(record, Direction::Sent));
-    let sent: Vec<Sent> = sent.map(|message| Sent { branch: branch_of(&message), message }).collect();
+    let sent = Asked::of(until);
     let came = (range.start..until.len()).filter_map(|index| match &until[index].event {
         RecordEvent::Malformed { .. } => unread(until, index),
         _ => unmatched(&message(&until[index], Direction::Received)?, &sent),
@@ -228,21 +228,52 @@ fn message(record: &Record, wanted: Direction) -> Option<Message> {
     }
 }
 
-/// A message that we sent, and its branch.
-struct Sent {
-    branch: Option<Vec<u8>>,
-    message: Message,
+/// The requests that were sent, by what an answer is known by. Each is read once: a flood makes the record long.
+#[derive(Default)]
+struct Asked {
+    requests: Vec<Message>,
+    by_branch: HashMap<Vec<u8>, usize>,
+    call_ids: HashSet<Vec<u8>>,
+    froms: HashSet<Vec<u8>>,
+}
+
+impl Asked {
+    fn of(records: &[Record]) -> Asked {
+        let mut asked = Asked::default();
+        let sent = records.iter().filter_map(|record| message(record, Direction::Sent));
+        for request in sent.filter(Message::is_request) {
+            if let Some(branch) = branch_of(&request) {
+                asked.by_branch.entry(branch).or_insert(asked.requests.len());
+            }
+            asked.call_ids.extend(request.call_id().ok().map(<[u8]>::to_vec));
+            asked.froms.extend(from_of(&request));
+            asked.requests.push(request);
+        }
+        asked
+    }
+
+    fn by_branch(&self, message: &Message) -> Option<&Message> {
+        self.requests.get(*self.by_branch.get(&branch_of(message)?)?)
+    }
+
+    /// Has it the Call-ID or the From address of one of them?
+    fn is_alike(&self, came: &Message) -> bool {
+        let by_call_id = came.call_id().is_ok_and(|call_id| self.call_ids.contains(call_id));
+        by_call_id || from_of(came).is_some_and(|from| self.froms.contains(&from))
+    }
 }
 
 fn branch_of(message: &Message) -> Option<Vec<u8>> {
     message.top_via().ok().and_then(|via| via.branch().map(<[u8]>::to_vec))
 }
 
+fn from_of(message: &Message) -> Option<Vec<u8>> {
+    message.from().ok().map(|from| from.uri().as_bytes().to_vec())
+}
+
 /// Why this message is no answer to any of these; `None` where it is one, or has nothing to do with them.
-fn unmatched(came: &Message, sent: &[Sent]) -> Option<Unused> {
-    let branch = branch_of(came);
-    let by_branch = sent.iter().find(|sent| branch.is_some() && sent.branch == branch);
-    let by_branch = by_branch.map(|sent| &sent.message);
+fn unmatched(came: &Message, sent: &Asked) -> Option<Unused> {
+    let by_branch = sent.by_branch(came);
     let Some(status) = came.status() else {
         let same = by_branch.filter(|request| request.method() == came.method())?;
         return (same.call_id().ok() == came.call_id().ok()).then_some(Unused::Reflected);
@@ -250,16 +281,13 @@ fn unmatched(came: &Message, sent: &[Sent]) -> Option<Unused> {
     let line = format!("{status} {}", quoted(came.reason().unwrap_or_default())).trim_end().to_owned();
     let vias: Vec<String> = came.values(HeaderName::Via).map(quoted).collect();
     if let [first, second, ..] = &vias[..] {
-        let ours = sent
-            .iter()
-            .filter_map(|sent| sent.branch.as_deref())
-            .any(|ours| second.as_bytes().windows(ours.len().max(1)).any(|w| w == ours));
+        let ours = sent.by_branch.keys().any(|ours| memchr::memmem::find(second.as_bytes(), ours).is_some());
         return Some(Unused::SecondVia { status: line, via: if ours { first } else { second }.clone() });
     }
     let request = match by_branch {
         Some(request) => request,
         // Others of this probe ask the same peer: of another branch, it is ours by its Call-ID or by who asks.
-        None if !sent.iter().any(|sent| is_alike(&sent.message, came)) => return None,
+        None if !sent.is_alike(came) => return None,
         None => match came.top_via() {
             Ok(via) if via.branch().is_some() => return Some(Unused::Branch { status: line }),
             Ok(_) => return Some(Unused::Header { status: line, problem: "Via has no branch".to_owned() }),
@@ -277,13 +305,6 @@ fn unmatched(came: &Message, sent: &[Sent]) -> Option<Unused> {
         return Some(Unused::Cseq { status: line, came, asked });
     }
     (!(100..700).contains(&status)).then_some(Unused::Status { status: line })
-}
-
-/// Same Call-ID, or the same From address.
-fn is_alike(request: &Message, came: &Message) -> bool {
-    let from = |message: &Message| message.from().ok().map(|from| from.uri().as_bytes().to_vec());
-    let by_call_id = request.call_id().is_ok_and(|ours| came.call_id().ok() == Some(ours));
-    by_call_id || from(request).is_some_and(|ours| from(came) == Some(ours))
 }
 
 /// Connections that ended and had carried nothing to us, from this record on.

@@ -107,18 +107,19 @@ impl Trace {
 
     /// Each answer that came, with the request of ours that it is for.
     pub(in crate::check) fn answers(&self) -> impl Iterator<Item = (&Message, &Message)> {
-        let branch = |message: &Message| message.top_via().ok()?.branch().map(<[u8]>::to_vec);
+        // By branch, each read once: a flood makes the record long.
+        let mut requests: HashMap<Vec<u8>, Vec<&Message>> = HashMap::new();
+        for sent in self.0.iter().filter(|e| e.direction == Direction::Sent && e.message.is_request()) {
+            if let Some(branch) = branch(&sent.message) {
+                requests.entry(branch).or_default().push(&sent.message);
+            }
+        }
         let came = self.0.iter().filter(|entry| entry.direction == Direction::Received);
         came.filter(|entry| !entry.message.is_request()).filter_map(move |entry| {
-            let wanted = branch(&entry.message)?;
-            let is_it = |sent: &&Arc<Entry>| {
-                sent.direction == Direction::Sent
-                    && sent.message.is_request()
-                    && sent.message.cseq().ok() == entry.message.cseq().ok()
-                    && branch(&sent.message).as_ref() == Some(&wanted)
-            };
-            let request = self.0.iter().find(is_it)?;
-            Some((&request.message, &entry.message))
+            let cseq = entry.message.cseq().ok();
+            let of_branch = requests.get(&branch(&entry.message)?)?;
+            let request = of_branch.iter().copied().find(|request| request.cseq().ok() == cseq)?;
+            Some((request, &entry.message))
         })
     }
 
