@@ -18,6 +18,7 @@
 //! # }
 //! ```
 
+use super::address::host_text;
 use super::journal::{Left, LeftOpen};
 use super::judge::quote::quoted;
 use super::judged::{self, StepVerdict};
@@ -40,7 +41,7 @@ const MOST_BYES: u32 = 3;
 ///
 /// A binding is removed only where the registrar lists it with the token or the instance that no other
 /// binding has, and lists no second one with the same URI: some registrars would drop both. Anything else is left alone, and said: it runs out
-/// by itself. A call gets a BYE in its dialog; challenges are answered only where it went to the account's own server.
+/// by itself. A call gets a BYE in its dialog, or a CANCEL where nobody had answered it; challenges are answered only where it went to the account's own server.
 ///
 /// It passes when what was left is gone, also where it was gone before.
 #[doc = include_str!("clean.md")]
@@ -105,6 +106,9 @@ impl Check for Clean {
         run.fact("left", self.left.to_string());
         match &self.left.open {
             LeftOpen::Binding { contact, instance } => self.unbind(run, contact, instance.as_deref()).await,
+            LeftOpen::Call { bye, cancel: Some(cancel), .. } => {
+                self.cancel(run, cancel, bye.as_ref()).await;
+            }
             LeftOpen::Call { bye: Some(bye), .. } => self.hang_up(run, bye).await,
             LeftOpen::Call { bye: None, .. } => {
                 let step = run.begin("hang-up");
@@ -225,10 +229,36 @@ impl Clean {
         }
     }
 
+    /// Ends an INVITE that nobody had answered: where it was sent to, and as what it was sent (RFC 3261 sec. 9.1). With an answer that came
+    /// after our end it is a call, which gets its BYE.
+    async fn cancel(&self, run: &mut Run, cancel: &Message, bye: Option<&Message>) {
+        run.keep_secret(&self.account);
+        let step = run.begin("cancel");
+        let server = self.account.next_hop();
+        let flow = match run.reach(&server).await {
+            Ok(flow) => flow,
+            Err(why) => {
+                let judged = judged::unreached(&server, &why);
+                run.end(step, judged.verdict, judged.detail);
+                return judged.finding.into_iter().for_each(|finding| run.find(finding));
+            }
+        };
+        let reply = run.request(cancel.clone(), flow).await;
+        let (judged, hangs_up) = cancelled(&reply);
+        if judged.verdict == Verdict::Pass {
+            run.conclude(judged.detail.clone());
+        }
+        run.end(step, judged.verdict, judged.detail);
+        judged.finding.into_iter().for_each(|finding| run.find(finding));
+        if let Some(bye) = bye.filter(|_| hangs_up) {
+            self.hang_up(run, bye).await;
+        }
+    }
+
     async fn hang_up(&self, run: &mut Run, bye: &Message) {
         run.keep_secret(&self.account);
         let step = run.begin("reach");
-        let reached = match next_hop(bye) {
+        let reached = match self.next_hop(bye) {
             Ok(hop) => run.reach(&hop).await.map_err(|why| judged::unreached(&hop, &why)),
             Err(why) => Err(unusable(why)),
         };
@@ -285,6 +315,22 @@ impl Clean {
         }
     }
 
+    /// Destination of a request in a dialog: its first Route, else its Request-URI (RFC 3261 sec. 12.2.1.1). What is at the account's own domain went
+    /// to its server, as the INVITE did.
+    fn next_hop(&self, request: &Message) -> Result<Destination, String> {
+        let uri = match request.header(HeaderName::Route).map(NameAddr::parse_first) {
+            Some(Ok((route, _))) => route.uri().as_bytes().to_vec(),
+            Some(Err(error)) => return Err(format!("the route of the call cannot be read: {error}")),
+            None => request.request_uri_bytes().unwrap_or_default().to_vec(),
+        };
+        let host = Uri::parse(&uri).ok().and_then(|uri| uri.host().map(host_text));
+        if host.is_some_and(|host| host.eq_ignore_ascii_case(self.account.domain())) {
+            return Ok(self.account.next_hop());
+        }
+        Destination::parse(Argument::Address, &String::from_utf8_lossy(&uri))
+            .map_err(|error| error.to_string())
+    }
+
     /// Did it go to the account's own server? Nobody else gets an answer made from its password.
     async fn is_home(&self, run: &mut Run, reply: &Reply) -> bool {
         let home = run.reach(&self.account.next_hop()).await;
@@ -327,14 +373,31 @@ fn said(reply: &Reply) -> StepVerdict {
     }
 }
 
-/// Destination of a request in a dialog: its first Route, else its Request-URI (RFC 3261 sec. 12.2.1.1).
-fn next_hop(request: &Message) -> Result<Destination, String> {
-    let uri = match request.header(HeaderName::Route).map(NameAddr::parse_first) {
-        Some(Ok((route, _))) => route.uri().as_bytes().to_vec(),
-        Some(Err(error)) => return Err(format!("the route of the call cannot be read: {error}")),
-        None => request.request_uri_bytes().unwrap_or_default().to_vec(),
+/// What the answer to a CANCEL means; is the call to be hung up as well?
+fn cancelled(reply: &Reply) -> (StepVerdict, bool) {
+    let left = |seen: String| {
+        StepVerdict::open(
+            "call-left",
+            Side::Peer,
+            seen,
+            "look at the platform for calls that still ring; it ends them by itself when nobody answers",
+        )
+        .shown_by(&reply.evidence)
     };
-    Destination::parse(Argument::Address, &String::from_utf8_lossy(&uri)).map_err(|error| error.to_string())
+    let verdict = match &reply.answered {
+        Answered::Final(received) => match received.message.status().unwrap_or_default() {
+            200..300 => StepVerdict::pass("the call was cancelled"),
+            // RFC 3261 sec. 9.2: there is no such INVITE (any more).
+            status @ (404 | 481) => {
+                let was_over = format!("the call rings no more (CANCEL was answered {status})");
+                return (StepVerdict::pass(was_over), true);
+            }
+            status => left(format!("the CANCEL of the call was refused with {status}")),
+        },
+        Answered::Interrupted(why) => judged::interrupted(*why),
+        other => left(format!("the CANCEL of the call: {other}")),
+    };
+    (verdict, false)
 }
 
 #[cfg(test)]

@@ -61,6 +61,15 @@ pub(super) fn cancel(invite: &Bytes, reason: Option<&str>) -> Option<Message> {
     builder.build().ok()
 }
 
+/// The CANCEL of an INVITE that was sent, with its Via (RFC 3261 sec. 9.1), for who ends it when its sender is gone; `None` for what is no INVITE
+/// with a Via. [`Layer::send`](super::Layer::send) sends it as it is.
+pub fn cancel_of(invite: &Message) -> Option<Message> {
+    if invite.method() != Some(Method::Invite) {
+        return None;
+    }
+    from_invite(invite, Method::Cancel, None)?.build().ok()
+}
+
 /// A message out of the bytes that a transaction keeps: its table of spans is larger than they are, and
 /// seldom needed.
 fn again(bytes: &Bytes) -> Option<Message> {

@@ -137,7 +137,7 @@ impl Layer {
     /// top and sends it.
     ///
     /// An ACK is sent once and its transaction is gone at once (the ACK of a 2xx opens none:
-    /// [`Layer::send_outside`]); what is no request is not sent at all and ends with
+    /// [`Layer::send_outside`]); a CANCEL that has a Via goes out as it is ([`cancel_of`](super::cancel_of)); what is no request is not sent at all and ends with
     /// [`Output::ClientTransportFailed`].
     ///
     /// # Errors
@@ -145,6 +145,11 @@ impl Layer {
     pub fn send(&mut self, now: Instant, request: &Message, flow: Flow) -> Result<ClientId, Full> {
         let now = self.moment(now);
         let method = request.method();
+        if method == Some(Method::Cancel)
+            && let Some(branch) = request.top_via().ok().and_then(|via| via.branch())
+        {
+            return self.send_cancel_of_another(now, branch, request, flow);
+        }
         let mut branch = Branch::of_bits(self.ids.branch_bits());
         let key_and_mask = method.map(|method| self.keys.client_of_branch(branch.chance, method));
         let waiting = Machine::NonInviteClient(NonInviteClient::waiting(Bytes::new(), flow));
@@ -165,6 +170,26 @@ impl Layer {
                 if method == Method::Ack { Fate::Terminated } else { Fate::Alive }
             }
             None => machine.on_transport_error(step),
+        });
+        Ok(ClientId(id))
+    }
+
+    /// A CANCEL with the Via of its INVITE, which somebody else has sent: it is known by that (RFC 3261 sec. 9.1).
+    fn send_cancel_of_another(
+        &mut self,
+        now: Moment,
+        branch: &[u8],
+        cancel: &Message,
+        flow: Flow,
+    ) -> Result<ClientId, Full> {
+        let key = self.keys.client(branch, Method::Cancel);
+        let waiting = NonInviteClient::waiting(cancel.bytes().clone(), flow);
+        let id = self.open(Machine::NonInviteClient(waiting), Some(key)).ok_or(Full)?;
+        self.run(now, id, |machine, step| {
+            if let Machine::NonInviteClient(client) = machine {
+                client.start(step);
+            }
+            Fate::Alive
         });
         Ok(ClientId(id))
     }
@@ -223,9 +248,9 @@ impl Layer {
         self.respond_with(now, id, response, false)
     }
 
-    /// Refuses an INVITE without keeping anything of it (RFC 3261 sec. 8.2.7): the answer goes out once, whether or not it is acknowledged, and
-    /// the INVITE again is a new request. So nobody who does not say who he is makes us send more than he sends (sec. 26.3.2.4). Responses under
-    /// 300, and those to other requests, go out as by [`Layer::respond`].
+    /// Refuses an INVITE, or answers another request, without keeping anything of it (RFC 3261 sec. 8.2.7): the answer goes out once, whether or
+    /// not it is acknowledged, and the request again is a new one. So nobody who does not say who he is makes us send more than he sends
+    /// (sec. 26.3.2.4), or keeps our memory. Provisional responses, and a 2xx to INVITE, go out as by [`Layer::respond`].
     ///
     /// # Errors
     /// As [`Layer::respond`].
@@ -255,6 +280,10 @@ impl Layer {
                 if once && status >= 300 && outcome.is_ok() { Fate::Terminated } else { Fate::Alive }
             }
             Machine::NonInviteServer(machine) => match machine.respond(step, status, &response) {
+                Ok(_) if once && status >= 200 => {
+                    outcome = Ok(());
+                    Fate::Terminated
+                }
                 Ok(fate) => {
                     outcome = Ok(());
                     fate

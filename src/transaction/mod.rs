@@ -77,6 +77,7 @@ mod wheel;
 #[cfg(test)]
 mod tests;
 
+pub use derived::cancel_of;
 pub use layer::Layer;
 
 use crate::message::{FieldError, Flow, Message};

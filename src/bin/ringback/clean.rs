@@ -15,8 +15,8 @@ use std::collections::HashMap;
 ///
 /// Each run notes what it has open before it asks for it (files in ringback/ below XDG_STATE_HOME, which is ~/.local/state by default; readable by
 /// you alone, without any secret) and closes the note when it is gone. What a killed run left is removed with the account's password:
-/// a binding where the registrar lists it with the mark that only it has, a call by a BYE in its dialog. Runs that still go on are left
-/// alone. Without an account it only says what is left.
+/// a binding where the registrar lists it with the mark that only it has, a call by a BYE in its dialog (by a CANCEL while it rings). What a run could
+/// not end itself is noted as well. Runs that still go on are left alone. Without an account it only says what is left.
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Arguments {

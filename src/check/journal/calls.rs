@@ -32,7 +32,8 @@ impl Calls {
 
 impl CallNotes for Calls {
     fn open(&self, call: &OpenCall<'_>) {
-        let open = LeftOpen::Call { call_id: call.call_id.to_owned(), bye: call.bye.cloned() };
+        let call_id = call.call_id.to_owned();
+        let open = LeftOpen::Call { call_id, bye: call.bye.cloned(), cancel: call.cancel.cloned() };
         let (account, aor, server) = (self.account.clone(), self.aor.clone(), self.server.clone());
         let left = Left { account, aor, server, open, until: None };
         let mut all = self.open.lock().unwrap_or_else(PoisonError::into_inner);

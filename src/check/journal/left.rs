@@ -37,9 +37,10 @@ pub enum LeftOpen {
     Call {
         /// Its Call-ID.
         call_id: String,
-        /// The BYE that ends it, without Via and credentials; `None` where nobody has answered its INVITE with a tag: then nothing can end it
-        /// from outside, and it rings until the platform gives up.
+        /// The BYE that ends it, without Via and credentials; `None` where nobody has answered its INVITE with a tag.
         bye: Option<Message>,
+        /// The CANCEL that ends it while nobody has answered its INVITE, with the Via of that and without credentials; `None` once it is answered.
+        cancel: Option<Message>,
     },
 }
 
@@ -61,8 +62,8 @@ impl fmt::Display for Left {
         let Left { account, aor, server, open, .. } = self;
         let (what, which) = match open {
             LeftOpen::Binding { contact, .. } => ("binding", contact),
-            LeftOpen::Call { call_id, bye: Some(_) } => ("call", call_id),
-            LeftOpen::Call { call_id, bye: None } => ("call that nobody answered yet", call_id),
+            LeftOpen::Call { call_id, bye: Some(_), cancel: None } => ("call", call_id),
+            LeftOpen::Call { call_id, .. } => ("call that nobody answered yet", call_id),
         };
         write!(f, "{what} of {}", Printable(account))?;
         if account != aor {

@@ -45,9 +45,10 @@ pub(super) fn open(id: u64, left: &Left) -> String {
             let seconds = left.until.and_then(|until| until.duration_since(SystemTime::UNIX_EPOCH).ok());
             seconds.iter().for_each(|time| say("until", time.as_secs().to_string().as_bytes()));
         }
-        LeftOpen::Call { call_id, bye } => {
+        LeftOpen::Call { call_id, bye, cancel } => {
             say("call-id", call_id.as_bytes());
             bye.iter().for_each(|bye| say("bye", bye.as_bytes()));
+            cancel.iter().for_each(|cancel| say("cancel", cancel.as_bytes()));
         }
     }
     line.push('\n');
@@ -81,6 +82,10 @@ pub(super) fn read(line: &[u8]) -> Option<Line> {
                         Some(bytes) => Some(bye(bytes)?),
                         None => None,
                     },
+                    cancel: match values.remove("cancel") {
+                        Some(bytes) => Some(cancel(bytes)?),
+                        None => None,
+                    },
                 },
                 _ => return None,
             };
@@ -99,6 +104,17 @@ fn bye(bytes: Vec<u8>) -> Option<Message> {
         .all(|name| message.header(name).is_none());
     let is_bye = message.method() == Some(Method::Bye) && message.body().is_empty();
     Some(message).filter(|_| in_dialog && is_bare && is_bye)
+}
+
+/// Nothing but a CANCEL with the one Via of its INVITE, without credentials and body.
+fn cancel(bytes: Vec<u8>) -> Option<Message> {
+    let message = Message::parse(bytes.into(), &Limits::default()).ok()?;
+    let has_credentials = [HeaderName::Authorization, HeaderName::ProxyAuthorization]
+        .into_iter()
+        .any(|name| message.header(name).is_some());
+    let has_branch = message.top_via().is_ok_and(|via| via.branch().is_some());
+    let is_cancel = message.method() == Some(Method::Cancel) && message.body().is_empty();
+    Some(message).filter(|_| is_cancel && has_branch && !has_credentials)
 }
 
 fn decoded(value: &str) -> Option<Vec<u8>> {

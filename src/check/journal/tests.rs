@@ -49,7 +49,18 @@ fn call(bye: bool) -> Left {
             .build()
             .unwrap()
     });
-    Left { open: LeftOpen::Call { call_id: "c@x".to_owned(), bye }, ..binding("alice") }
+    let cancel = bye.is_none().then(|| {
+        let invite = Builder::request(Method::Invite, "sip:bob@lab.example")
+            .header(HeaderName::Via, "SIP/2.0/UDP 192.0.2.2:5060;branch=z9hG4bKx;rport")
+            .header(HeaderName::From, "<sip:alice@lab.example>;tag=a")
+            .header(HeaderName::To, "<sip:bob@lab.example>")
+            .header(HeaderName::CallId, "c@x")
+            .header(HeaderName::CSeq, "9 INVITE")
+            .header(HeaderName::Authorization, "Digest username=\"alice\"")
+            .build();
+        crate::transaction::cancel_of(&invite.unwrap()).unwrap()
+    });
+    Left { open: LeftOpen::Call { call_id: "c@x".to_owned(), bye, cancel }, ..binding("alice") }
 }
 
 /// The journal as a program leaves it that is killed: nothing is closed, and the lock is gone.

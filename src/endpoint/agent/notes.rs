@@ -24,6 +24,8 @@ pub struct OpenCall<'a> {
     /// The BYE that ends it, without Via and credentials ([`Call::parting`](crate::ua::call::Call::parting)); `None` as long as nobody answered
     /// our INVITE with a tag.
     pub bye: Option<&'a Message>,
+    /// The CANCEL that ends it while nobody has answered our INVITE, with the Via of that; `None` before it went out, and once it is answered.
+    pub cancel: Option<&'a Message>,
 }
 
 /// What was told of a call so far.
@@ -31,23 +33,31 @@ pub struct OpenCall<'a> {
 pub(super) struct Told {
     is_open: bool,
     bye: Option<Message>,
+    cancel: Option<Message>,
 }
 
 impl Told {
-    /// Tells where the call stands now, as far as that is new.
-    pub(super) fn tell(&mut self, notes: &dyn CallNotes, call: &crate::ua::call::Call, is_caller: bool) {
+    /// Tells where the call stands now, as far as that is new; `cancel` ends its INVITE, where we sent it. One that may be left stays noted.
+    pub(super) fn tell(
+        &mut self,
+        notes: &dyn CallNotes,
+        call: &crate::ua::call::Call,
+        is_caller: bool,
+        cancel: Option<&Message>,
+    ) {
         let bye = call.parting();
         // Until we answer, a call that came is its caller's to end.
         let is_open = !call.is_over() && (is_caller || call.is_up() || bye.is_some());
         let (call_id, local_tag) = (call.call_id(), call.local_tag());
-        let same = |a: &Option<Message>, b: &Option<Message>| {
-            a.as_ref().map(Message::as_bytes) == b.as_ref().map(Message::as_bytes)
+        let same = |a: Option<&Message>, b: &Option<Message>| {
+            a.map(Message::as_bytes) == b.as_ref().map(Message::as_bytes)
         };
-        if is_open && (!self.is_open || bye.is_some() && !same(&bye, &self.bye)) {
-            notes.open(&OpenCall { call_id, local_tag, bye: bye.as_ref() });
-            *self = Told { is_open: true, bye };
-        } else if call.is_over() && std::mem::take(&mut self.is_open) {
-            notes.closed(&OpenCall { call_id, local_tag, bye: None });
+        let is_new = bye.is_some() && !same(bye.as_ref(), &self.bye) || !same(cancel, &self.cancel);
+        if is_open && (!self.is_open || is_new) {
+            notes.open(&OpenCall { call_id, local_tag, bye: bye.as_ref(), cancel });
+            *self = Told { is_open: true, bye, cancel: cancel.cloned() };
+        } else if call.is_over() && !call.may_be_left() && std::mem::take(&mut self.is_open) {
+            notes.closed(&OpenCall { call_id, local_tag, bye: None, cancel: None });
         }
     }
 }

@@ -41,6 +41,7 @@ impl Call {
             bye_after_ack: None,
             linger_until: None,
             next_id: 0,
+            may_be_left: false,
             finished: false,
             outputs: VecDeque::new(),
         }
@@ -80,6 +81,11 @@ impl Call {
     /// Is it over? What is on its way may still come, until [`Output::Finished`].
     pub fn is_over(&self) -> bool {
         self.phase == Phase::Over
+    }
+
+    /// Is it over for us, while the peer may still have it: our BYE or CANCEL was not answered, or refused?
+    pub fn may_be_left(&self) -> bool {
+        self.may_be_left
     }
 
     /// What the media of the call is at the moment.

@@ -113,6 +113,8 @@ pub struct Call {
     /// Repetitions of 2xx may come until then.
     linger_until: Option<Instant>,
     next_id: u64,
+    /// It is over for us, and the peer may not know.
+    may_be_left: bool,
     finished: bool,
     outputs: VecDeque<Output>,
 }

@@ -35,6 +35,8 @@ pub(super) struct Inviting {
     /// What 422 said, once.
     min_se: Option<u32>,
     cancelled: bool,
+    /// Somebody has it: a provisional response came.
+    is_pending: bool,
     /// Does it wait for its final response?
     pub(super) is_open: bool,
 }
@@ -58,6 +60,7 @@ impl Call {
             home: true,
             min_se: None,
             cancelled: false,
+            is_pending: false,
             is_open: false,
         });
         call
@@ -126,6 +129,9 @@ impl Call {
     }
 
     pub(super) fn on_invite_response(&mut self, now: Instant, response: &Message) {
+        if let (Some(100..200), Some(inviting)) = (response.status(), &mut self.inviting) {
+            inviting.is_pending = true;
+        }
         let status = match response.status() {
             Some(100) | None => return,
             Some(status @ 101..700) => status,
@@ -318,6 +324,9 @@ impl Call {
     }
 
     pub(super) fn on_invite_lost(&mut self, end: End) {
+        // Where nobody had it, nothing rings.
+        self.may_be_left |=
+            self.inviting.as_ref().is_some_and(|inviting| inviting.is_open && inviting.is_pending);
         match &mut self.inviting {
             Some(inviting) if inviting.is_open && inviting.cancelled => {
                 inviting.is_open = false;

@@ -121,7 +121,10 @@ impl Call {
         match pending.kind {
             Kind::Prack => {}
             Kind::Bye { ends: None } => {}
-            Kind::Bye { ends: Some(_) } => self.over(By::Local, Cause::BadConfig(wrong), Vec::new()),
+            Kind::Bye { ends: Some(_) } => {
+                self.may_be_left = true;
+                self.over(By::Local, Cause::BadConfig(wrong), Vec::new());
+            }
             Kind::Info { token } => self.event(Event::InfoAnswered { token, status: None }),
             Kind::Change => self.change_failed(None),
             Kind::Refer { token } => self.refer_unwritable(token, wrong),
@@ -206,6 +209,9 @@ impl Call {
             // no PRACK is missed.
             Kind::Prack => return,
             Kind::Bye { ends } => {
+                // RFC 3261 sec. 15.1.1: we end it all the same. With 404, 408 and 481 the peer says that it has no such call.
+                let is_known = matches!(status, Some(200..300 | 404 | 408 | 481));
+                self.may_be_left |= !is_known && ends.is_some() && self.phase == Phase::Closing;
                 if let (Some((by, cause)), Phase::Closing) = (ends.clone(), self.phase) {
                     self.over(by, cause, Vec::new());
                 }
