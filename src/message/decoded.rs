@@ -60,6 +60,26 @@ impl View {
         });
         Some(self.decoded(decoded))
     }
+    /// Without blanks, dashes, and what nobody sees (soft hyphens, signs of no width, in UTF-8 or Latin-1); `None` when it has none.
+    pub(super) fn without_gaps(&self) -> Option<View> {
+        let gap = |at: usize| match self.bytes.get(at..).unwrap_or_default() {
+            [b' ' | b'\t' | b'-' | 0xad, ..] => 1,
+            [0xc2, 0xad, ..] => 2,
+            [0xe2, 0x80, 0x8b..=0x8f, ..] | [0xe2, 0x81, 0xa0..=0xaf, ..] | [0xef, 0xbb, 0xbf, ..] => 3,
+            _ => 0,
+        };
+        (0..self.bytes.len()).any(|at| gap(at) > 0).then_some(())?;
+        let mut at = 0;
+        let decoded = std::iter::from_fn(|| {
+            while gap(at) > 0 {
+                at += gap(at);
+            }
+            let (from, byte) = (at, *self.bytes.get(at)?);
+            at += 1;
+            Some((byte, from, at))
+        });
+        Some(self.decoded(decoded))
+    }
     /// What these hexadecimal digits (by their places) stand for.
     pub(super) fn hex(&self, places: &[usize]) -> View {
         let value = |place: usize| self.bytes.get(place).copied().and_then(digit).unwrap_or_default();

@@ -13,6 +13,8 @@ const LEAST: usize = 4;
 const HASH_DIGITS: usize = 16;
 /// Blanks and signs in a row that may stand between the digits of a hash.
 const MOST_BETWEEN: usize = 8;
+/// Shortest secret that is looked for with blanks among its letters: of a shorter one the letters follow each other by chance.
+const LEAST_PARTED: usize = 8;
 /// Times that a peer may have escaped something that is escaped already.
 const MOST_ESCAPED: usize = 3;
 /// What stands where a text was cut.
@@ -232,6 +234,9 @@ impl Mask {
             if let Some(unescaped) = view.without_backslashes() {
                 self.look(&unescaped, &mut hits);
             }
+            if let Some(joined) = view.without_gaps() {
+                self.secrets_of(LEAST_PARTED, &joined, &mut hits);
+            }
             match view.without_percents() {
                 Some(decoded) => view = decoded,
                 None => break,
@@ -257,6 +262,11 @@ impl Mask {
     }
 
     fn secrets_in(&self, view: &View, hits: &mut Vec<(usize, usize)>) {
+        self.secrets_of(LEAST, view, hits);
+    }
+
+    /// The same, of secrets with this many bytes or more.
+    fn secrets_of(&self, least: usize, view: &View, hits: &mut Vec<(usize, usize)>) {
         if self.secrets.is_empty() {
             return;
         }
@@ -270,11 +280,11 @@ impl Mask {
             }
             let start = end - LEAST;
             let rest = text.get(start..).unwrap_or_default();
-            if let Some(length) = self.longest_at(rest) {
+            if let Some(length) = self.longest_at(rest).filter(|length| *length >= least) {
                 hits.push(view.span(start, start + length));
             }
             // What stands before a cut may be the beginning of a secret.
-            let cut = cuts.get(cuts.partition_point(|cut| *cut < start + LEAST));
+            let cut = cuts.get(cuts.partition_point(|cut| *cut < start + least));
             if let Some(cut) = cut.filter(|cut| self.begins_with(&text[start..**cut])) {
                 hits.push(view.span(start, *cut));
             }
@@ -322,6 +332,11 @@ impl Mask {
                     if std::mem::take(&mut is_suspect) {
                         self.secrets_in(&view.hex(&places), hits);
                         self.secrets_in(&view.hex(&places[1..]), hits);
+                    }
+                    // The digits of a hash, written as digits once more.
+                    if !self.hashes.is_empty() && places.len() >= 2 * HASH_DIGITS {
+                        self.digits_in(&view.hex(&places), hits);
+                        self.digits_in(&view.hex(&places[1..]), hits);
                     }
                     places.clear();
                 }
@@ -461,6 +476,41 @@ mod tests {
         }
         assert_eq!(mask.text("a p%40ss%22w0rd, 59 % of"), "a redacted, 59 % of");
         assert_eq!(mask.text("70:40:73:73:22:77:30:72:64!"), "redacted!");
+    }
+
+    #[test]
+    fn blanks_and_signs_that_nobody_sees_part_no_secret() {
+        let mut mask = Mask::default();
+        mask.hide("Zq9kVt7pLwXy42mN", &[]);
+        mask.hide("test", &[]);
+        for text in [
+            "Z q 9 k V t 7 p L w X y 4 2 m N",
+            "Zq9kVt7p LwXy42mN",
+            "Zq9k-Vt7p-LwXy-42mN",
+            "Zq9kVt7p\u{ad}LwXy42mN",
+        ] {
+            assert_eq!(mask.text(&format!("403 {text}, no")), "403 redacted, no");
+        }
+        let split: String = "Zq9kVt7pLwXy42mN".chars().flat_map(|c| [c, '\u{200b}']).collect();
+        assert!(mask.text(&split).starts_with("redacted"), "{}", mask.text(&split));
+        assert_eq!(mask.text("late st, te st"), "late st, te st", "by chance");
+    }
+
+    #[test]
+    fn the_digits_of_a_hash_may_be_written_in_digits() {
+        let mut mask = Mask::default();
+        mask.hide_hash(b"a02ef804dde71122334455667788a4cc");
+        let hex: String = b"a02ef804dde71122334455667788a4cc".iter().map(|b| format!("{b:02X}")).collect();
+        let parted: Vec<&str> = (0..hex.len() / 2).map(|at| &hex[2 * at..2 * at + 2]).collect();
+        for text in [hex.clone(), hex.to_lowercase(), parted.join(":"), parted.join(" "), format!("0{hex}")] {
+            let masked = mask.text(&format!("x {text} y")).into_owned();
+            assert!(
+                !masked.to_uppercase().contains("3032") && masked.contains("redacted"),
+                "{text} -> {masked}"
+            );
+        }
+        let other = "6162636465666768696a6b6c6d6e6f70".repeat(2);
+        assert_eq!(mask.text(&other), other);
     }
 
     #[test]

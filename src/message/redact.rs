@@ -6,7 +6,7 @@ use std::borrow::Cow;
 use std::ops::Range;
 
 /// Parameters whose value is a secret, wherever they stand.
-const PARAMETERS: [&[u8]; 16] = [
+const PARAMETERS: [&[u8]; 20] = [
     b"response",
     b"rspauth",
     b"password",
@@ -23,6 +23,10 @@ const PARAMETERS: [&[u8]; 16] = [
     b"pn-tok",
     b"pn-key",
     b"ha1",
+    b"auth",
+    b"authorization",
+    b"proxy-authorization",
+    b"key",
 ];
 /// Parts of header names whose whole value is a secret.
 const HEADERS: [&[u8]; 6] = [b"cookie", b"token", b"password", b"secret", b"api-key", b"apikey"];
@@ -157,6 +161,9 @@ fn parameters(text: &[u8], start_line: usize, ranges: &mut Vec<Range<usize>>) {
         let before = &text[equals.saturating_sub(64)..equals];
         let before =
             &before[..before.len() - before.iter().rev().take_while(|b| class::is(**b, class::LWS)).count()];
+        if !before.last().is_some_and(u8::is_ascii_alphanumeric) {
+            continue;
+        }
         let is_secret = PARAMETERS.iter().any(|name| {
             before.len() >= name.len()
                 && before[before.len() - name.len()..].eq_ignore_ascii_case(name)

@@ -301,3 +301,15 @@ fn the_note_of_a_number_without_a_phone_advises_what_can_be_done() {
         assert!(!ran.stdout.contains("(ringback register)"), "{target}: {ran}");
     }
 }
+
+#[test]
+fn a_password_in_the_place_of_the_name_of_its_variable_is_not_repeated() {
+    for password in ["Zq9kVt7pLwXy42mN", "HUNTER2", "tr0ub4dor&3"] {
+        let ran = ringback(&["register", "sip:a@127.0.0.1:9", "--password-env", password]);
+        assert_eq!(ran.status, 2, "{ran}");
+        assert!(!ran.stderr.contains(password) && !ran.stdout.contains(password), "{ran}");
+        assert!(ran.stderr.contains("give the name of a variable"), "{ran}");
+    }
+    let ran = ringback(&["register", "sip:a@127.0.0.1:9", "--password-env", "RINGBACK_TEST_NOT_SET"]);
+    assert!(ran.stderr.contains("--password-env RINGBACK_TEST_NOT_SET"), "{ran}");
+}

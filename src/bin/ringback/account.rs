@@ -213,7 +213,9 @@ impl DetailOptions {
             return Ok(secret);
         }
         Err(Failure::usage(match (&self.password_env, &self.password_file) {
-            (Some(variable), _) => format!("--password-env {variable}: this environment variable is empty"),
+            (Some(variable), _) => {
+                format!("--password-env{}: this environment variable is empty", named(variable))
+            }
             (_, Some(path)) => format!("--password-file {}: its first line is empty", path.display()),
             _ if self.password.is_some() => "--password: it is empty".to_owned(),
             _ => format!("no password for {aor} was entered"),
@@ -231,7 +233,12 @@ impl DetailOptions {
                     std::env::VarError::NotPresent => "this environment variable is not set",
                     std::env::VarError::NotUnicode(_) => "its value is not UTF-8",
                 };
-                Failure::usage(format!("--password-env {variable}: {why}"))
+                let or = if looks_like_variable(variable) {
+                    ""
+                } else {
+                    "; give the name of a variable, not the password"
+                };
+                Failure::usage(format!("--password-env{}: {why}{or}", named(variable)))
             };
             return std::env::var(variable).map(Secret::new).map_err(problem);
         }
@@ -249,6 +256,19 @@ impl DetailOptions {
             Failure::usage(format!("cannot ask for the password: {error}; give --password-env VAR"))
         })
     }
+}
+
+/// `ALICE_PW`: anything else may be the password, typed in the place of the name of its variable, and is better not repeated.
+fn looks_like_variable(text: &str) -> bool {
+    let mut bytes = text.bytes();
+    bytes.next().is_some_and(|first| first.is_ascii_uppercase())
+        && bytes.all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit() || byte == b'_')
+        && (text.contains('_') || ["PW", "PASS", "PASSWORD", "SECRET"].contains(&text))
+}
+
+/// The name of a variable behind its option, where it looks like one: some type the password in its place.
+fn named(variable: &str) -> String {
+    if looks_like_variable(variable) { format!(" {variable}") } else { String::new() }
 }
 
 pub(crate) fn transport(text: &str) -> Result<Transport, String> {

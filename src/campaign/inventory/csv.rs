@@ -140,7 +140,7 @@ fn row(record: &Record<'_>, line: usize, columns: &[Column], problems: &mut Prob
         return None;
     }
     let mut raw = Raw::new(line);
-    for (value, column) in record.iter().zip(columns) {
+    for (number, (value, column)) in record.iter().zip(columns).enumerate() {
         let name = match column {
             Column::Known(field) => field.name(),
             Column::More(name) => name,
@@ -160,6 +160,16 @@ fn row(record: &Record<'_>, line: usize, columns: &[Column], problems: &mut Prob
         }
         match column {
             _ if text.is_empty() => {}
+            Column::Known(field @ (Field::Registrar | Field::OutboundProxy)) if is_word(text) => {
+                // Not its text, and it is asked of no name server: where columns are swapped, that is a password.
+                let (name, number) = (field.name(), number + 1);
+                problems.add(
+                    line,
+                    None,
+                    format!("column {number} (`{name}`) is neither an address nor a host with a dot or a port; write HOST:PORT, and see that no other column stands in its place"),
+                );
+                return None;
+            }
             Column::Known(field) => {
                 raw.set(*field, Value { text: Zeroizing::new(text.to_owned()), line, column: None })
             }
@@ -167,6 +177,16 @@ fn row(record: &Record<'_>, line: usize, columns: &[Column], problems: &mut Prob
         }
     }
     Some(raw)
+}
+
+/// Is a server written as one word, with neither a dot nor a port?
+fn is_word(text: &str) -> bool {
+    let text = text.trim();
+    let scheme = text.get(..5).filter(|start| start.eq_ignore_ascii_case("sips:"));
+    let scheme = scheme.or_else(|| text.get(..4).filter(|start| start.eq_ignore_ascii_case("sip:")));
+    let rest = text.get(scheme.map_or(0, str::len)..).unwrap_or_default();
+    let host = rest.rsplit('@').next().unwrap_or_default().split([';', '?']).next().unwrap_or_default();
+    !host.contains(['.', ':']) && !host.eq_ignore_ascii_case("localhost")
 }
 
 /// Line numbers of offsets that only grow. (The reader's own count is off by one for files with CRLF.)

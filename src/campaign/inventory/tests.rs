@@ -420,3 +420,22 @@ fn passwords_that_everybody_can_read_are_warned_of() {
     mode(folder.path(), 0o700);
     assert!(warnings(plain).is_empty());
 }
+
+#[test]
+fn a_word_in_the_column_of_a_server_is_named_by_its_place_and_asked_of_nobody() {
+    for (column, value, taken) in [
+        ("registrar", "Zq9kVt7pLwXy42mN", false),
+        ("outbound_proxy", "sip:Zq9kVt7pLwXy42mN", false),
+        ("registrar", "sip:alice@Zq9kVt7pLwXy42mN;transport=tcp", false),
+        ("registrar", "pbx:5060", true),
+        ("registrar", "sip:pbx.example.com", true),
+        ("outbound_proxy", "[2001:db8::1]", true),
+        ("registrar", "localhost", true),
+    ] {
+        let text = format!("name,aor,{column},password\nalice,sip:alice@pbx.example.com,{value},x\n");
+        let read = Inventory::parse(text.as_bytes(), Format::Csv, "accounts.csv");
+        let said = read.as_ref().err().map(ToString::to_string).unwrap_or_default();
+        assert_eq!(read.is_ok(), taken, "{value}: {said}");
+        assert!(taken || said.contains("accounts.csv:2: column 3 (`") && !said.contains("Zq9k"), "{said}");
+    }
+}
