@@ -366,7 +366,7 @@ impl Run {
         let took = Clock::now().into_std().saturating_duration_since(notebook.began);
         let mut outcome = {
             let cut = (ask.cut.get().copied(), ask.stopped_by.get());
-            notebook.finish(transcript, ask.scope.first_dropped(), cut, (ask.limit, took), &secrets)
+            notebook.finish(transcript, ask.recorder.first_dropped(), cut, (ask.limit, took), &secrets)
         };
         secrets.out_of(&mut outcome);
         outcome

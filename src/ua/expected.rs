@@ -73,6 +73,8 @@ pub enum Foreign {
     OtherBinding,
     /// It carries no token, and does not come from the account's registrar or a proxy: a stranger found the port.
     Source,
+    /// It shows neither our token, which the platform's others carry, nor who calls; and one that does came as well.
+    Unmarked,
     /// It comes through the platform, from somebody else than the one that we let call: a real call of the account. Who calls, as shown.
     Caller(String),
 }
@@ -82,7 +84,7 @@ impl Foreign {
     pub fn status(&self) -> u16 {
         match self {
             Foreign::OtherBinding | Foreign::Source => 404,
-            Foreign::Caller(_) => 480,
+            Foreign::Unmarked | Foreign::Caller(_) => 480,
         }
     }
 }
@@ -92,6 +94,7 @@ impl fmt::Display for Foreign {
         match self {
             Foreign::OtherBinding => f.write_str("it is for another binding"),
             Foreign::Source => f.write_str("it does not come from the account's platform"),
+            Foreign::Unmarked => f.write_str("it shows neither who calls nor our token, and another one did"),
             Foreign::Caller(who) => write!(f, "{who} calls, who was not expected"),
         }
     }
@@ -112,6 +115,28 @@ impl Expected<'_> {
             Some(other) => Err(Foreign::Caller(other)),
             None => Ok(sign),
         }
+    }
+
+    /// Does this INVITE, if it is [expected](Expected::judge), say so itself: by its Call-ID, by our token, or by who calls?
+    pub fn is_sure(&self, invite: &Message) -> bool {
+        let by_call_id =
+            self.call_id.is_some_and(|ours| invite.call_id().is_ok_and(|id| id == ours.as_bytes()));
+        by_call_id || self.has_token(invite) || self.caller.is_some_and(|caller| self.shows(caller, invite))
+    }
+
+    fn has_token(&self, invite: &Message) -> bool {
+        let token = |uri: &[u8]| {
+            let uri = Uri::parse(uri).ok()?;
+            uri.params().get(TOKEN.as_bytes())?.value.map(<[u8]>::to_ascii_lowercase)
+        };
+        let ours = token(self.contact.as_bytes());
+        ours.is_some() && invite.request_uri_bytes().and_then(token) == ours
+    }
+
+    /// Is this caller shown, in any of the ways that he may be?
+    fn shows(&self, caller: &str, invite: &Message) -> bool {
+        let caller = text(&unescape(caller.as_bytes()));
+        self.shown(invite).iter().any(|user| may_be(&caller, user))
     }
 
     fn addressed(&self, invite: &Message, flow: &Flow) -> Result<Sign, Foreign> {
@@ -142,6 +167,12 @@ impl Expected<'_> {
     /// Who calls, when the INVITE shows somebody who cannot be this caller; `None` where it may be he.
     fn other_caller(&self, caller: &str, invite: &Message) -> Option<String> {
         let caller = text(&unescape(caller.as_bytes()));
+        let shown = self.shown(invite);
+        if shown.iter().any(|user| may_be(&caller, user)) { None } else { shown.into_iter().next() }
+    }
+
+    /// The users that an INVITE shows as its caller.
+    fn shown(&self, invite: &Message) -> Vec<String> {
         let mut shown = Vec::new();
         let lists = [HeaderName::PAssertedIdentity, HeaderName::RemotePartyId];
         let listed = lists
@@ -161,7 +192,7 @@ impl Expected<'_> {
         }
         // Who hides in one header may be named in another.
         shown.retain(|user| !NOBODY.iter().any(|nobody| user.eq_ignore_ascii_case(nobody)));
-        if shown.iter().any(|user| may_be(&caller, user)) { None } else { shown.into_iter().next() }
+        shown
     }
 
     /// Is this a URI of the account's platform, or without a host?

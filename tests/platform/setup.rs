@@ -321,3 +321,60 @@ async fn the_noise_of_a_stranger_changes_no_verdict() {
     assert_eq!(outcome.verdict, Verdict::Pass, "{outcome}");
     assert_eq!(outcome.transcript.dropped, 0, "{outcome}");
 }
+
+/// Somebody who hides calls bob just before the call that is expected, without the token that the platform keeps: his call is not answered in its
+/// place. Where nothing better comes, a call that shows as little is taken: such platforms are.
+#[tokio::test(start_paused = true)]
+async fn who_hides_takes_no_place_of_the_call_that_says_whose_it_is() {
+    const HIDDEN: &str = "\"Anonymous\" <sip:anonymous@anonymous.invalid>";
+    let bare = |contact: &str| contact.split(';').next().unwrap().to_owned();
+    let platform = |ours: bool| {
+        let hides = Platform::new().edits(move |text, outgoing| {
+            if !ours && outgoing.user == "bob" && text.is(text.method()) {
+                let from = text.value("From").replace("<sip:alice@pbx.example.com>", HIDDEN);
+                text.set("From", from);
+            }
+        });
+        hides.when(move |core, m| {
+            let is_call = m.begins("INVITE") && m.user == "alice";
+            if is_call {
+                core.respond(m, 100, "Trying", "");
+                let alice = core.leg(m);
+                let bob = core.bindings["bob"][0].clone();
+                if ours {
+                    core.originate(HIDDEN, &bare(&bob), "");
+                    core.after(ms(200), move |core| core.route(alice));
+                } else {
+                    core.dial(alice, &bare(&bob), "");
+                }
+            }
+            is_call
+        })
+    };
+    let outcome = platform(true).asked(between()).await;
+    assert_eq!(outcome.verdict, Verdict::Pass, "{outcome}");
+    says(&outcome, &["neither who calls nor our token", "480"]);
+    let outcome = platform(false).asked(between()).await;
+    assert_eq!(outcome.verdict, Verdict::Pass, "{outcome}");
+    says_nothing_of(&outcome, &["neither who calls"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn media_of_another_host_is_a_fact_and_media_that_moves_in_mid_call_is_told() {
+    const ELSEWHERE: &str = "198.51.100.7";
+    let moved = |after: u64| {
+        Platform::new().answering("900", || Source::Tone(440.0)).up(ms(after), |core, leg, _| {
+            let sdp = description(&core.legs[leg].sdp, core.port_of(leg));
+            core.reinvite(leg, sdp.replace("203.0.113.1", ELSEWHERE));
+        })
+    };
+    let call = || Call::to(&account("alice"), "900").unwrap();
+    let outcome = moved(500).asked(call()).await;
+    assert!(outcome.findings.iter().any(|found| found.code == "media-moved"), "{outcome}");
+    says(&outcome, &["198.51.100.7", "203.0.113.1", "into the call"]);
+    says_nothing_of(&outcome, &["but the SDP says"]);
+    let fact = outcome.facts.iter().find(|fact| fact.name == "media-host");
+    assert!(fact.is_some_and(|fact| fact.value.starts_with(ELSEWHERE)), "{outcome}");
+    let outcome = Platform::new().answering("900", || Source::Tone(440.0)).asked(call()).await;
+    assert!(!outcome.facts.iter().any(|fact| fact.name == "media-host"), "{outcome}");
+}

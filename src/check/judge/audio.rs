@@ -7,7 +7,7 @@ mod one_end;
 mod stream;
 
 pub(in crate::check) use both_ends::is_in_doubt;
-pub(in crate::check) use odd::{beside, early_media, odd};
+pub(in crate::check) use odd::{beside, early_media, moved, odd};
 pub(in crate::check) use one_end::{fell_silent, one_end};
 
 use super::described::Described;

@@ -482,6 +482,7 @@ impl Session {
     pub(in crate::check) fn sent_contact(&self) -> &str {
         self.registration.contact()
     }
+    /// The Contact URI of dialogs, without a token.
     pub(in crate::check) fn contact(&self) -> &str {
         &self.contact
     }

@@ -1,18 +1,19 @@
 //! Our ends of a question: parties, their calls, and what happens in all of them in one order.
 
+mod invited;
 mod referral;
 
 use super::party::Stray;
 use super::trace::header;
 use super::{Leg, Party, Seen};
 use crate::check::ask::Waited;
+use crate::check::judge::audio;
 use crate::check::judge::digits::INFO_TYPE_UNKNOWN;
 use crate::check::{Finding, Interrupted, Run, Severity, Side};
 use crate::endpoint::agent::{Arrival, CallEvent, CallEventKind, Invitation, MediaSetup};
 use crate::error::{Argument, Error, Problem};
 use crate::syntax::{HeaderName, Method};
-use crate::ua::call::{By, Cause, Command, Event, Refers};
-use crate::ua::expected::Foreign;
+use crate::ua::call::{Command, Event, Refers};
 use crate::ua::transfer::TransfereeEvent;
 use std::future::poll_fn;
 use std::task::{Context, Poll};
@@ -27,6 +28,9 @@ const STRAYS: usize = 64;
 /// Foreign calls that are kept of one party; later ones are refused all the same.
 const MOST_FOREIGN: usize = 64;
 
+/// Events that may have been waiting when the time was over: they are looked at, and no more.
+const WAITING: usize = 4_096;
+
 /// Parties and their calls.
 #[derive(Default)]
 pub(in crate::check) struct Ends {
@@ -39,6 +43,8 @@ pub(in crate::check) struct Ends {
     pub(in crate::check) dialled: Vec<String>,
     /// Calls that ring and will be answered.
     answers: Vec<(Instant, usize)>,
+    /// Calls to a party that may be somebody else's, until when a surer one is waited for.
+    held_back: Vec<(Instant, usize, Invitation)>,
     /// Share (0 to 1) of the packets due in the last listening window that were sent in time; `None` where none was due.
     pub(in crate::check) sent_share: Option<f64>,
 }
@@ -123,14 +129,29 @@ impl Ends {
         done: impl Fn(&Ends) -> bool,
     ) -> Until {
         let end = Clock::now() + time;
+        // In a row; a flood that never ends must keep nobody here for ever.
+        let (mut in_a_row, mut late) = (0_usize, 0_usize);
         while !done(self) {
-            let due = self.answers.iter().map(|(at, _)| *at).min();
+            let held_back = self.held_back.iter().map(|(at, ..)| *at);
+            let due = self.answers.iter().map(|(at, _)| *at).chain(held_back).min();
             let wake = due.map_or(end, |due| end.min(Clock::from_std(due)));
             match run.wait(wake, poll_fn(|cx| self.poll(cx))).await {
-                Waited::Came(next) => self.take(next).await,
+                Waited::Came(next) => {
+                    self.take(next).await;
+                    (in_a_row, late) = (in_a_row + 1, late + usize::from(Clock::now() >= end));
+                    if let Some(why) = run.interrupted().filter(|_| in_a_row > WAITING) {
+                        return Until::Interrupted(why);
+                    }
+                    if late > WAITING && !done(self) {
+                        return Until::TimedOut;
+                    }
+                }
                 Waited::Interrupted(why) => return Until::Interrupted(why),
                 Waited::TimedOut if Clock::now() >= end => return Until::TimedOut,
-                Waited::TimedOut => self.answer_due().await,
+                Waited::TimedOut => {
+                    in_a_row = 0;
+                    self.answer_due().await;
+                }
             }
         }
         Until::Done
@@ -193,92 +214,22 @@ impl Ends {
                 }
             }
             Next::Arrival(index, Some(Arrival::Request(request))) => {
-                if let Some(party) = self.parties.get_mut(index) {
-                    if request.message.method() == Some(Method::Refer) && party.referred.len() < MOST_FOREIGN
-                    {
-                        party.referred.push(header(&request.message, HeaderName::ReferTo));
-                    }
-                    party.agent.answer_by_itself(request).await;
+                let Some(party) = self.parties.get_mut(index) else { return };
+                if request.message.method() != Some(Method::Refer) {
+                    return party.agent.answer_by_itself(request).await;
                 }
-            }
-        }
-    }
-
-    async fn invited(&mut self, index: usize, invitation: Invitation) {
-        if let Some(foreign) = self.foreign(index, &invitation) {
-            let status = foreign.status();
-            if let Some(party) =
-                self.parties.get_mut(index).filter(|party| party.foreign.len() < MOST_FOREIGN)
-            {
-                party.foreign.push((invitation.at, invitation.flow.remote, foreign));
-            }
-            return invitation.refuse(status).await;
-        }
-        let again = self.is_rung_again(index);
-        let Some(party) = self.parties.get_mut(index) else { return };
-        party.invitations.push((invitation.at, invitation.message.clone()));
-        let met = party.met.filter(|_| again);
-        let Some(expect) = party.expect.take().or(met) else {
-            if party.refused_busy.len() < MOST_FOREIGN {
-                party.refused_busy.push(invitation.at);
-            }
-            return invitation.refuse(486).await;
-        };
-        party.met = Some(expect);
-        if let Some(status) = expect.refuse {
-            return invitation.refuse(status).await;
-        }
-        let media = MediaSetup::Stream { background: party.background(), detect_tones: true };
-        let setup = party.call_config();
-        let at = invitation.at;
-        // Without media ports the invitation is refused, and whatever comes of that is our own limit's.
-        let handle = match invitation.take(media, setup).await {
-            Ok(handle) => handle,
-            Err(error) => {
-                if let Some(party) = self.parties.get_mut(index) {
-                    party.not_taken = Some(error.to_string());
+                // Outside of a call as in one: nobody asked for it.
+                if party.referred.len() < MOST_FOREIGN {
+                    party.referred.push(header(&request.message, HeaderName::ReferTo));
                 }
-                return;
-            }
-        };
-        handle.command(Command::Ring { status: 180, media: false }).await;
-        self.legs.push(Leg::new(index, handle, false, at));
-        if let Some(after) = expect.answer_after {
-            self.answers.push((at + after, self.legs.len() - 1));
-        }
-    }
-
-    /// Is a call still made, and does the platform try again to reach a party whose ringing it had ended? A queue does so.
-    fn is_rung_again(&self, index: usize) -> bool {
-        let is_made = |leg: &Leg| leg.is_caller && leg.seen.answered.is_none() && !leg.seen.is_over();
-        let was_ended = |leg: &Leg| {
-            let ended = leg.seen.ended.as_ref();
-            leg.party == index
-                && !leg.is_caller
-                && ended.is_some_and(|ended| ended.by == By::Peer && ended.cause == Cause::Cancelled)
-        };
-        self.legs.iter().any(is_made) && self.legs.iter().any(was_ended)
-    }
-
-    /// Why a call to this party is none of ours; `None` where it may be. Whoever of us has a call may be its caller, however it came to
-    /// that: by dialling, by a menu, by a transfer.
-    fn foreign(&self, index: usize, invitation: &Invitation) -> Option<Foreign> {
-        let party = self.parties.get(index)?;
-        let mut why = None;
-        for leg in self.legs.iter().filter(|leg| leg.party != index && !leg.seen.is_over()) {
-            let caller = self.parties.get(leg.party)?.account.user();
-            let call_id = leg.is_caller.then(|| leg.handle.call_id());
-            match party.expected(Some(caller), call_id).judge(&invitation.message, &invitation.flow) {
-                Ok(_) => return None,
-                Err(foreign) => why = Some(foreign),
+                party.agent.decline(request).await;
             }
         }
-        // In a transfer none of us may have a call for a moment: then only where it comes from counts.
-        why.or_else(|| party.expected(None, None).judge(&invitation.message, &invitation.flow).err())
     }
 
     async fn answer_due(&mut self) {
         let now = Clock::now().into_std();
+        self.take_held_back(now).await;
         let due: Vec<usize> = self.answers.iter().filter(|(at, _)| *at <= now).map(|(_, leg)| *leg).collect();
         self.answers.retain(|(at, _)| *at > now);
         for leg in due {
@@ -292,6 +243,8 @@ impl Ends {
     pub(in crate::check) async fn clear(&mut self, run: &mut Run) {
         run.clean_up();
         self.answers.clear();
+        // Dropped, each is answered 480.
+        self.held_back.clear();
         for party in &mut self.parties {
             party.expect = None;
         }
@@ -320,6 +273,7 @@ impl Ends {
         let strays = self.parties.iter().enumerate().flat_map(|(number, party)| {
             super::withheld::strays(party, self.legs.iter().filter(move |leg| leg.party == number))
         });
+        let media = self.legs.iter().filter_map(|leg| self.media_moved(leg));
         // What a step has told already is not told again.
         let is_told = |run: &Run, finding: &Finding| {
             let why = finding.seen.split_once(": ").map_or("", |(_, why)| why);
@@ -329,8 +283,12 @@ impl Ends {
                 says_it || known.code == INFO_TYPE_UNKNOWN && finding.code == INFO_TYPE_UNKNOWN
             })
         };
-        let new: Vec<Finding> =
-            withheld.chain(foreign).chain(strays).filter(|finding| !is_told(run, finding)).collect();
+        let new: Vec<Finding> = withheld
+            .chain(foreign)
+            .chain(strays)
+            .chain(media)
+            .filter(|finding| !is_told(run, finding))
+            .collect();
         new.into_iter().for_each(|finding| run.find(finding));
         for party in &mut self.parties {
             party.leave(run).await;
@@ -384,6 +342,12 @@ impl Ends {
                 "look at the platform for calls that are still up; it ends them by itself when their timers run out",
             ));
         }
+    }
+
+    /// Where the media of a leg moved in mid-call.
+    fn media_moved(&self, leg: &Leg) -> Option<Finding> {
+        let (report, party) = (leg.seen.last_report.as_ref()?, self.parties.get(leg.party)?);
+        audio::moved(party.account.name(), report, leg.seen.answered)
     }
 
     /// End of our attempt to end this leg.

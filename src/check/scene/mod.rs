@@ -285,6 +285,13 @@ impl Scene<'_> {
         for uri in &self.ends.dialled {
             self.run.fact("dialled", uri.as_str());
         }
+        for leg in &self.ends.legs {
+            let signalled = self.ends.parties.get(leg.party).map(|party| party.flow().remote.ip());
+            let media = leg.seen.plan.as_ref().map(|plan| plan.remote.ip()).filter(|ip| !ip.is_unspecified());
+            if let (Some(media), Some(signalled)) = (media, signalled.filter(|ip| Some(*ip) != media)) {
+                self.run.fact("media-host", format!("{media} (the call is signalled by {signalled})"));
+            }
+        }
         for seen in self.ends.legs.iter().map(|leg| &leg.seen) {
             let followed = seen.redirected.as_ref().map(|(status, to)| (*status, to));
             let refused = seen.rejected.as_ref().and_then(|(_, r)| Some((r.status?, r.targets.first()?)));

@@ -37,6 +37,8 @@ pub(in crate::check) struct Party {
     pub(in crate::check) listed: usize,
     /// Live bindings of others that its registration showed: their devices ring as well.
     pub(in crate::check) others: usize,
+    /// The registrar lists our Contact with its token: calls through it carry the token, or show who calls.
+    pub(super) keeps_token: bool,
     user_agent: String,
     /// REFERs that it obeys in its calls; none unless the check is about them.
     pub(in crate::check) refers: call::Refers,
@@ -188,6 +190,11 @@ impl Party {
             observe::rewritten(run, ended);
         }
         self.others = devices.len();
+        let token = self.session.sent_contact().rsplit_once(';').map(|(_, token)| token.to_owned());
+        let listed = bind.and_then(Ended::answer).map(|answer| &answer.bindings);
+        self.keeps_token = listed
+            .zip(token)
+            .is_some_and(|(listed, token)| listed.iter().any(|binding| binding.uri.contains(&token)));
         self.listed = bind.and_then(Ended::answer).map_or(0, |answer| foreign(&answer.bindings).len());
         let judged = judge::bound(&self.session, &bound, self.account.name(), EXPIRES_S);
         if judged.verdict != Verdict::Pass {
@@ -225,7 +232,7 @@ impl Party {
     /// Facts about a call to it that `caller`, a user, may have made by an INVITE with this Call-ID.
     pub(super) fn expected<'a>(&'a self, caller: Option<&'a str>, call_id: Option<&'a str>) -> Expected<'a> {
         Expected {
-            contact: self.session.contact(),
+            contact: self.session.sent_contact(),
             flow: self.flow(),
             hosts: &[],
             domain: self.account.domain(),
@@ -306,6 +313,7 @@ async fn open(run: &mut Run, account: &Account, tone: party_tone::Party) -> Resu
         quiet: false,
         listed: 0,
         others: 0,
+        keeps_token: false,
         user_agent: run.user_agent().to_owned(),
         refers: call::Refers::Declined,
         follow_redirects: false,

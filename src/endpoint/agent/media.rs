@@ -30,6 +30,8 @@ const REPORT_MILLIS: u64 = 5_000;
 const FIRST_REPORT_MILLIS: u64 = 1_000;
 /// Seconds from 1900, where NTP begins, to 1970.
 const NTP_TO_UNIX_S: u64 = 2_208_988_800;
+/// Places that the media of a call was told to go to, that are kept.
+const MAX_DESCRIBED: usize = 16;
 /// Time for which media goes to an address from which nothing comes; longer only to hosts that signal the call.
 const UNANSWERED: Duration = Duration::from_secs(30);
 /// Time for which a port may be said to be closed: those of phones and relays open a little late.
@@ -51,6 +53,8 @@ pub(super) struct Media {
     ids: Ids,
     stream: Option<Stream>,
     plan: Option<MediaPlan>,
+    /// Where it was told to go, one after the other.
+    described: Vec<(Instant, SocketAddr)>,
     waiting: Vec<Command>,
     too_early: u64,
     not_sent: u64,
@@ -97,6 +101,7 @@ impl Media {
             recorder,
             stream: None,
             plan: None,
+            described: Vec::new(),
             waiting: Vec::new(),
             too_early: 0,
             not_sent: 0,
@@ -159,6 +164,12 @@ impl Media {
         }
         self.plan = Some(plan.clone());
         let named = self.named();
+        if let Some(remote) = named
+            && self.described.len() < MAX_DESCRIBED
+            && self.described.last().is_none_or(|(_, last)| *last != remote)
+        {
+            self.described.push((now, remote));
+        }
         if let (Some(stream), Some(remote)) = (&mut self.stream, named) {
             stream.handle_input(now, Input::Command(Command::PeerAt(remote)));
         }
@@ -466,6 +477,7 @@ impl Media {
         let mut report = MediaReport {
             withheld: self.withheld(now),
             plan: self.plan.clone(),
+            described: self.described.clone(),
             sent: self.relayed,
             not_sent: self.not_sent,
             too_early: self.too_early,

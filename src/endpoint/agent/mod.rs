@@ -323,6 +323,19 @@ impl Agent {
         };
     }
 
+    /// Declines a request outside any call: 603.
+    pub async fn decline(&self, request: IncomingRequest) {
+        let endpoint = self.endpoint();
+        let tag = endpoint.ids().tag();
+        let declined = Builder::response(&request.message, 603, reason_phrase(603), Some(&tag))
+            .header(HeaderName::Server, &endpoint.config().user_agent)
+            .build();
+        let _ = match declined {
+            Ok(response) => endpoint.respond(request.id, response).await,
+            Err(_) => endpoint.abandon(request.id).await,
+        };
+    }
+
     fn ports(&self, flow: Flow) -> Result<ports::Ports, Error> {
         let ip = self.config.media_ip.unwrap_or(flow.local.ip());
         ports::bind(

@@ -13,6 +13,8 @@ use std::time::{Duration, Instant};
 pub struct MediaReport {
     /// What is agreed on now.
     pub plan: Option<MediaPlan>,
+    /// Where the peer's descriptions had the media sent, each with its time, in order; at most 16.
+    pub described: Vec<(Instant, SocketAddr)>,
     /// What was received.
     pub received: Summary,
     /// What is known of the packets around each other: missing numbers, times of voice, who sends.

@@ -9,7 +9,9 @@ use super::ports::Ports;
 use super::{Intercepted, Interceptor, MediaSetup, Recorder, hop};
 use crate::endpoint::{ClientEvent, ClientTransaction};
 use crate::message::{Flow, Message};
-use crate::syntax::Method;
+use crate::syntax::{Limits, Method};
+use crate::transaction;
+use crate::transport::{Direction, RecordEvent};
 use crate::ua::call::{self, Call, Event, Input, Output, RequestId};
 use std::collections::VecDeque;
 use std::future::poll_fn;
@@ -52,6 +54,8 @@ struct Task {
     is_caller: bool,
     notes: Option<Arc<dyn CallNotes>>,
     told: Told,
+    /// What ends our INVITE from outside while it is not answered.
+    cancel: Option<Message>,
     recorder: Arc<Recorder>,
     directory: Arc<Directory>,
     replaces: Option<Key>,
@@ -68,6 +72,8 @@ struct Task {
     kept_back: VecDeque<(Instant, RequestId)>,
     timer: Pin<Box<Sleep>>,
     armed: Option<Instant>,
+    /// Answers are looked at before requests, this time.
+    answers_first: bool,
     /// The owner has let go.
     deserted: bool,
     media_over: bool,
@@ -122,6 +128,7 @@ pub(super) fn spawn(birth: Birth) -> CallHandle {
         is_caller,
         notes: birth.notes,
         told: Told::default(),
+        cancel: None,
         recorder: birth.recorder,
         directory: birth.directory,
         replaces: birth.replaces,
@@ -133,6 +140,7 @@ pub(super) fn spawn(birth: Birth) -> CallHandle {
         kept_back: VecDeque::new(),
         timer: Box::pin(tokio::time::sleep(Duration::ZERO)),
         armed: None,
+        answers_first: false,
         deserted: false,
         media_over: false,
         end_told: false,
@@ -169,11 +177,45 @@ impl Task {
     }
 
     fn poll(&mut self, cx: &mut Context<'_>, out: &mut Vec<CallEventKind>) -> Poll<Wake> {
-        match self.inbox.poll_recv(cx) {
-            Poll::Ready(Some(mail)) => return Poll::Ready(Wake::Mail(mail)),
-            Poll::Ready(None) => return Poll::Ready(Wake::Closed),
-            Poll::Pending => {}
+        // What the owner wants and what is due come before what came: a flood must not hold up our own.
+        if !self.deserted {
+            match self.commands.poll_recv(cx) {
+                Poll::Ready(Some(command)) => return Poll::Ready(Wake::Command(command)),
+                Poll::Ready(None) => return Poll::Ready(Wake::Deserted),
+                Poll::Pending => {}
+            }
         }
+        let kept_back = self.kept_back.front().map(|(at, _)| *at);
+        let media = self.media.poll_timeout().filter(|_| !self.media_over);
+        let due = self.call.poll_timeout().into_iter().chain(media).chain(kept_back).min();
+        if let Some(at) = due {
+            if self.armed != Some(at) {
+                self.armed = Some(at);
+                self.timer.as_mut().reset(at.into());
+            }
+            if self.timer.as_mut().poll(cx).is_ready() {
+                return Poll::Ready(Wake::Timer);
+            }
+        }
+        // Answers and requests by turns, so that many of one kind do not keep the other out.
+        self.answers_first = !self.answers_first;
+        for is_answer in [self.answers_first, !self.answers_first] {
+            let came = if is_answer { self.poll_answers(cx) } else { self.poll_mail(cx) };
+            if came.is_ready() {
+                return came;
+            }
+        }
+        if !self.media_over && self.media.poll(now(), cx, out).is_ready() {
+            return Poll::Ready(Wake::Media);
+        }
+        Poll::Pending
+    }
+
+    fn poll_mail(&mut self, cx: &mut Context<'_>) -> Poll<Wake> {
+        self.inbox.poll_recv(cx).map(|mail| mail.map_or(Wake::Closed, Wake::Mail))
+    }
+
+    fn poll_answers(&mut self, cx: &mut Context<'_>) -> Poll<Wake> {
         for (index, running) in self.transactions.iter_mut().enumerate() {
             if let Poll::Ready(event) = running.transaction.poll_next(cx) {
                 return Poll::Ready(Wake::Client(index, event));
@@ -189,29 +231,6 @@ impl Task {
                 }
             }
         });
-        if !self.deserted {
-            match self.commands.poll_recv(cx) {
-                Poll::Ready(Some(command)) => return Poll::Ready(Wake::Command(command)),
-                Poll::Ready(None) => return Poll::Ready(Wake::Deserted),
-                Poll::Pending => {}
-            }
-        }
-        // What is due comes before what came: a flood of packets must not hold up our own.
-        let kept_back = self.kept_back.front().map(|(at, _)| *at);
-        let media = self.media.poll_timeout().filter(|_| !self.media_over);
-        let due = self.call.poll_timeout().into_iter().chain(media).chain(kept_back).min();
-        if let Some(at) = due {
-            if self.armed != Some(at) {
-                self.armed = Some(at);
-                self.timer.as_mut().reset(at.into());
-            }
-            if self.timer.as_mut().poll(cx).is_ready() {
-                return Poll::Ready(Wake::Timer);
-            }
-        }
-        if !self.media_over && self.media.poll(now(), cx, out).is_ready() {
-            return Poll::Ready(Wake::Media);
-        }
         Poll::Pending
     }
 
@@ -274,11 +293,15 @@ impl Task {
     }
 
     async fn client(&mut self, now: Instant, index: usize, event: Option<ClientEvent>) {
-        let Some(Running { id, is_invite, .. }) = self.transactions.get(index) else { return };
-        let (id, is_invite) = (*id, *is_invite);
+        let Some(Running { id, is_invite, transaction }) = self.transactions.get(index) else { return };
+        let (id, is_invite, asked) = (*id, *is_invite, transaction.flow());
         match event {
             Some(ClientEvent::Provisional(received) | ClientEvent::Final(received)) => {
                 let status = received.message.status().unwrap_or_default();
+                // Over UDP anybody can answer: a challenge from another host than was asked gets nothing that is made of the password.
+                if matches!(status, 401 | 407) && received.flow.remote.ip() != asked.remote.ip() {
+                    self.call.handle_input(received.at, Input::SentTo { id, home: false });
+                }
                 if is_invite && status > 100 {
                     self.tell(received.at, CallEventKind::Response(received.message.clone())).await;
                 }
@@ -297,17 +320,26 @@ impl Task {
     async fn drain(&mut self) -> bool {
         while let Some(output) = self.call.poll_output() {
             self.directory.note(&self.call);
-            if let Some(notes) = &self.notes {
-                self.told.tell(&**notes, &self.call, self.is_caller);
-            }
+            self.note();
             if self.obey(output).await {
                 return true;
             }
         }
+        // What was sent has brought a CANCEL.
+        self.note();
         if self.end_told && !self.call.has_referrals() {
             self.events = None;
         }
         false
+    }
+
+    fn note(&mut self) {
+        if self.call.is_up() {
+            self.cancel = None;
+        }
+        if let Some(notes) = &self.notes {
+            self.told.tell(&**notes, &self.call, self.is_caller, self.cancel.as_ref());
+        }
     }
 
     /// Does one thing that the call wants; true when it is over.
@@ -391,13 +423,35 @@ impl Task {
             }
         };
         self.call.handle_input(now, Input::SentTo { id, home: self.is_home(flow) });
+        let begins = is_invite && request.to().is_ok_and(|to| to.tag().is_none());
+        let before = self.recorder.record_count();
         match self.recorder.request(request, flow).await {
-            Ok(transaction) => self.transactions.push(Running { id, transaction, is_invite }),
+            Ok(transaction) => {
+                if begins && self.notes.is_some() {
+                    self.cancel = self.cancel_of_sent(before);
+                }
+                self.transactions.push(Running { id, transaction, is_invite });
+            }
             Err(error) => {
                 self.tell(now, CallEventKind::NotSent(error.to_string())).await;
                 self.call.handle_input(now, Input::TransportFailed(id));
             }
         }
+    }
+
+    /// The CANCEL of the INVITE of this call that was sent since there were so many records.
+    fn cancel_of_sent(&self, before: usize) -> Option<Message> {
+        let sent =
+            self.recorder.records_from(before).into_iter().rev().filter_map(|record| match record.event {
+                RecordEvent::Message { direction: Direction::Sent, bytes, .. } => Some(bytes),
+                _ => None,
+            });
+        let is_it = |invite: &Message| {
+            invite.method() == Some(Method::Invite)
+                && invite.call_id().is_ok_and(|id| id == self.call.call_id().as_bytes())
+        };
+        let invite = sent.filter_map(|bytes| Message::parse(bytes, &Limits::PASSED).ok()).find(is_it)?;
+        transaction::cancel_of(&invite)
     }
 
     /// Does a flow lead to the account's own registrar or proxy?

@@ -2,7 +2,7 @@
 
 use super::{Hearing, SOUND, quality, stream};
 use crate::check::{Finding, Severity, Side};
-use crate::endpoint::agent::Withheld;
+use crate::endpoint::agent::{MediaReport, Withheld};
 use crate::media::stream::Source;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
@@ -57,9 +57,13 @@ pub(in crate::check) fn beside(hearing: &Hearing<'_>) -> Vec<Finding> {
         warn(code, side, seen, advice);
     }
     let Some(plan) = report.plan.as_ref().filter(|_| received.received > 0) else { return findings };
+    // What came before the media moved came from where it was then.
+    let was_named = |address: &SocketAddr| report.described.iter().any(|(_, named)| named == address);
     let heard: Vec<SocketAddr> =
         report.voice.sources.iter().filter(|source| !source.is_foreign).filter_map(|s| s.remote).collect();
-    if let (Some(source), false) = (heard.first(), heard.contains(&plan.remote)) {
+    if let (Some(source), false) =
+        (heard.first(), heard.contains(&plan.remote) || heard.iter().any(was_named))
+    {
         warn(
             "media-from-elsewhere",
             Side::Peer,
@@ -95,6 +99,27 @@ pub(in crate::check) fn beside(hearing: &Hearing<'_>) -> Vec<Finding> {
     findings.extend(stream::unagreed(hearing));
     findings.extend(stream::same_timestamps(hearing));
     findings
+}
+
+/// Media that moved to another host while the call was up.
+pub(in crate::check) fn moved(to: &str, report: &MediaReport, answered: Option<Instant>) -> Option<Finding> {
+    let answered = answered?;
+    let (at, before, after) = report.described.windows(2).find_map(|pair| match pair {
+        [(_, before), (at, after)] if *at > answered && before.ip() != after.ip() => {
+            Some((at, before, after))
+        }
+        _ => None,
+    })?;
+    Some(Finding::new(
+        "media-moved",
+        Severity::Info,
+        Side::Peer,
+        format!(
+            "{:.1} s into the call the media of {to} was told to go to {after}, another host than {before} before",
+            at.saturating_duration_since(answered).as_secs_f64()
+        ),
+        "as it should be where the platform lets the ends talk to each other, or the call was moved; if neither, find out whose host it is",
+    ))
 }
 
 type Odd = (&'static str, Side, String, &'static str);
