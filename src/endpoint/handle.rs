@@ -129,8 +129,9 @@ impl Endpoint {
         self.command(Command::Respond { id, response, once: false }).await
     }
 
-    /// Refuses an INVITE of somebody who did not say who he is: the response goes out once, acknowledged or not, and nothing is kept of the
-    /// INVITE (RFC 3261 sec. 8.2.7, 26.3.2.4). What comes again is a new request. Other responses go out as by [`Endpoint::respond`].
+    /// Answers a request of somebody who did not say who he is: the response goes out once, acknowledged or not, and nothing is kept of the
+    /// request (RFC 3261 sec. 8.2.7, 26.3.2.4). What comes again is a new request. Provisional responses, and a 2xx to INVITE, go out as by
+    /// [`Endpoint::respond`].
     ///
     /// # Errors
     /// [`Error::Closed`].

@@ -7,6 +7,7 @@ use crate::endpoint::agent::{Arrival, Arrivals};
 use crate::endpoint::{Endpoint, IncomingRequest};
 use crate::error::Error;
 use crate::message::Flow;
+use crate::syntax::HeaderName;
 use crate::transaction::ServerId;
 use std::sync::{Arc, Mutex};
 use tokio::task::JoinSet;
@@ -31,7 +32,9 @@ pub(super) async fn serve(
                     }
                 }
                 Some(Arrival::Request(IncomingRequest { id, message, flow, at, .. })) => {
-                    asked = Some((id, flow));
+                    let known = [HeaderName::Authorization, HeaderName::ProxyAuthorization];
+                    let is_unknown = known.into_iter().all(|name| message.header(name).is_none());
+                    asked = Some(Asked { id, flow, is_unknown });
                     lock(&registrar).handle_input(at, Input::Request { token: 0, message, flow });
                 }
                 Some(Arrival::Refused { .. }) => {}
@@ -49,21 +52,31 @@ pub(super) async fn serve(
     }
 }
 
+/// The request that the registrar has just been given.
+#[derive(Debug, Clone, Copy)]
+struct Asked {
+    id: ServerId,
+    flow: Flow,
+    /// It does not say who sends it.
+    is_unknown: bool,
+}
+
 /// Does one thing that the registrar wants; `asked` is the request that it has just been given.
-async fn carry_out(
-    endpoint: &Endpoint,
-    asked: Option<(ServerId, Flow)>,
-    output: Output,
-) -> Result<(), Error> {
+async fn carry_out(endpoint: &Endpoint, asked: Option<Asked>, output: Output) -> Result<(), Error> {
     match (output, asked) {
-        (Output::Respond { response, delivery, .. }, Some((id, flow))) => {
+        // Of strangers nothing is kept: one address cannot take the room of all others.
+        (
+            Output::Respond { response, delivery: Delivery::Proper, .. },
+            Some(Asked { id, is_unknown: true, .. }),
+        ) => endpoint.respond_once(id, response).await,
+        (Output::Respond { response, delivery, .. }, Some(Asked { id, flow, .. })) => {
             if delivery == Delivery::Proper {
                 return endpoint.respond(id, response).await;
             }
             wire::send_beside(endpoint, flow, &response, delivery).await?;
             endpoint.abandon(id).await
         }
-        (Output::Ignore { .. }, Some((id, _))) => endpoint.abandon(id).await,
+        (Output::Ignore { .. }, Some(Asked { id, .. })) => endpoint.abandon(id).await,
         (Output::Close(flow), _) => endpoint.disconnect(flow).await,
         (Output::CloseWhenIdle { flow, time }, _) => endpoint.close_when_idle(flow, time).await,
         // An ACK has no transaction that could be answered.

@@ -79,6 +79,26 @@ async fn a_flood_of_invites_leaves_no_transaction_and_the_same_one_gets_the_same
     alice.until_answered().await;
 }
 
+#[tokio::test(start_paused = true)]
+async fn of_other_requests_of_strangers_nothing_is_kept_either() {
+    let scene = Scene::silent(&[]).await;
+    let socket = scene.network.host([ip(STRANGER)]).bind_udp((ip(STRANGER), 5060).into()).unwrap();
+    let before = scene.lab.endpoint().stats().servers;
+    for (method, status) in [("REGISTER", "401"), ("OPTIONS", "200")] {
+        let mut sent = 0;
+        for branch in 0..500 {
+            let request = invite("alice", "", branch).replace("INVITE", method);
+            sent = request.len();
+            socket.try_send(request.as_bytes(), (ip(PBX), 5060).into()).unwrap();
+        }
+        let came = all_that_comes(&*socket, Duration::from_secs(40)).await;
+        assert_eq!(came.len(), 500, "{method}");
+        assert!(came.iter().all(|answer| answer.starts_with(&format!("SIP/2.0 {status} "))), "{}", came[0]);
+        assert!(came.iter().all(|answer| answer.len() <= 3 * sent), "{}", came[0]);
+        assert_eq!(scene.lab.endpoint().stats().servers, before, "{method}: something is kept");
+    }
+}
+
 /// A host that can bind so many sockets more.
 #[derive(Debug)]
 struct Narrow {
