@@ -8,6 +8,7 @@ mod asterisk;
 mod calls;
 mod capture;
 mod checks;
+mod cleaning;
 mod device;
 mod forks;
 mod hostile;
