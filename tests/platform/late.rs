@@ -140,7 +140,7 @@ async fn a_refer_outside_of_the_call_is_told_with_its_target() {
     });
     let outcome = referring.asked(call()).await;
     let finding = found(&outcome, "refer-unasked");
-    assert!(finding.seen.contains("+19005550000") && finding.seen.contains("405"), "{outcome}");
+    assert!(finding.seen.contains("+19005550000") && finding.seen.contains("603"), "{outcome}");
 }
 
 #[tokio::test(start_paused = true)]
