@@ -178,7 +178,7 @@ fn unasked(target: &str, status: u16) -> Finding {
 pub(super) fn referred(party: &Party) -> Vec<Finding> {
     let mut targets: Vec<&str> = party.referred.iter().map(String::as_str).collect();
     targets.dedup();
-    targets.iter().map(|target| unasked(if target.is_empty() { "nobody" } else { target }, 405)).collect()
+    targets.iter().map(|target| unasked(if target.is_empty() { "nobody" } else { target }, 603)).collect()
 }
 
 /// An INVITE that a party was called with, and that names no place for requests in its call.
