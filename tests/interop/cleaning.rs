@@ -43,7 +43,10 @@ fn clean(folder: &Path, accounts: &str) -> Output {
     let cleaned = command(folder, accounts, &["clean"]).output().unwrap();
     let said = String::from_utf8_lossy(&cleaned.stdout);
     assert!(cleaned.status.success(), "{said}");
-    assert!(said.contains("the binding was removed") && said.contains("the call was ended"), "{said}");
+    // A proxy passes the BYE on to the other end, which was killed as well, and says 408 when nothing comes from there.
+    let is_ended =
+        ["the call was ended", "the call was over already"].iter().any(|words| said.contains(words));
+    assert!(said.contains("the binding was removed") && is_ended, "{said}");
     assert!(notes(folder).is_empty(), "{}", notes(folder));
     cleaned
 }
