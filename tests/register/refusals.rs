@@ -310,3 +310,66 @@ async fn a_binding_that_was_only_challenged_is_not_claimed_to_stay() {
     assert_eq!(removals(), 0, "a binding that was refused is not removed: {outcome}");
     assert!(outcome.finding("binding-left").is_none(), "{outcome}");
 }
+
+/// The bind is answered so, and stored or not; all that comes after it is as it should be.
+async fn bind_refused(
+    status: u16,
+    headers: &'static [(&'static str, &'static str)],
+    is_stored: bool,
+) -> (Outcome, usize, usize) {
+    let scene = Scripted::new(Registrar::default(), move |r, q| {
+        match expires(q).is_some_and(|seconds| seconds > 0) && !r.is_unanswered(q) {
+            true => {
+                if is_stored {
+                    r.store(q);
+                }
+                r.answer(q, status, "Refused", headers)
+            }
+            false => r.healthy(q),
+        }
+    })
+    .await;
+    let outcome = scene.register(Udp).await;
+    let removals = scene.requests().iter().filter(|request| expires(request) == Some(0)).count();
+    let left = scene.registrar.lock().unwrap().bindings.len();
+    (outcome, removals, left)
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_binding_that_was_stored_behind_a_refusal_is_removed() {
+    for status in [302, 408, 480, 500, 502, 503, 504] {
+        for is_stored in [true, false] {
+            let (outcome, removals, left) = bind_refused(status, &[], is_stored).await;
+            assert_eq!((removals, left), (1, 0), "{status}: {outcome}");
+            assert_eq!(step(&outcome, "gone").verdict, Verdict::Pass, "{status}: {outcome}");
+            assert!(outcome.finding("binding-left").is_none(), "{status}: {outcome}");
+            assert!(step(&outcome, "bind").detail.contains(&status.to_string()), "{outcome}");
+        }
+    }
+    // What says that nothing was carried out is believed, and nothing is removed.
+    for status in [400, 403, 404, 420, 488, 501, 505, 513, 600, 603] {
+        let (outcome, removals, _) = bind_refused(status, &[], false).await;
+        assert_eq!(removals, 0, "{status}: {outcome}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn within_a_pause_that_was_asked_for_no_removal_is_sent_and_that_is_told() {
+    let (outcome, removals, left) = bind_refused(503, &[("Retry-After", "30")], true).await;
+    assert_eq!((removals, left), (0, 1), "{outcome}");
+    let found = finding(&outcome, "binding-left");
+    assert!(found.seen.contains("Retry-After") && found.seen.contains("if the registrar"), "{outcome}");
+    // What refuses for good leaves nothing.
+    let (outcome, removals, _) = bind_refused(403, &[("Retry-After", "30")], false).await;
+    assert_eq!((removals, outcome.finding("binding-left").is_none()), (0, true), "{outcome}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_removal_that_is_refused_as_the_bind_was_is_no_second_fault() {
+    let (bind, all) = (503, When::Bind);
+    let scene = refused(all, bind, "Service Unavailable", &[]).await;
+    let errors: Vec<_> =
+        scene.findings.iter().filter(|f| f.severity == ringback::check::Severity::Error).collect();
+    assert_eq!(errors.len(), 1, "{scene}");
+    assert_eq!(step(&scene, "gone").verdict, Verdict::Pass, "{scene}");
+}

@@ -10,6 +10,8 @@ pub(in crate::check) struct History {
     accepted: Vec<(Command, Instant)>,
     /// The status that a query was refused with, where a binding was then tried all the same.
     pub(in crate::check) refused_query: Option<u16>,
+    /// A bind was refused by a final response.
+    pub(in crate::check) refused_bind: bool,
     /// A digest answer of ours was sent.
     pub(in crate::check) credentials_sent: bool,
     /// A request with a digest answer of ours was accepted.

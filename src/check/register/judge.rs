@@ -306,6 +306,15 @@ pub(in crate::check) fn of_own_end(judged: StepVerdict) -> StepVerdict {
     StepVerdict { verdict: Verdict::Inconclusive, detail, finding }
 }
 
+/// Verdict on the removal of a binding whose bind was refused, or on the query behind it: that the registrar refuses this as well is no finding of
+/// its own.
+pub(in crate::check) fn of_a_refused_bind(judged: StepVerdict) -> StepVerdict {
+    match judged.verdict {
+        Verdict::Pass => StepVerdict::pass(judged.detail),
+        _ => StepVerdict::not_run(judged.detail),
+    }
+}
+
 /// Is our binding gone after its removal?
 pub(in crate::check) fn gone(session: &Session, removed: &Ended, last: &Ended) -> StepVerdict {
     let still = |ended: &Ended| {

@@ -23,7 +23,7 @@ use asked::Asked;
 use bindings::{Foreign, advice_on_left, bound, counted, unseen};
 use ended::Ended;
 use observe::Upon;
-use session::Session;
+use session::{Session, lists_own};
 use std::ops::Range;
 use std::time::Duration;
 
@@ -103,6 +103,8 @@ impl Check for Register {
         let others = self.ask(run, &mut session).await;
         if session.may_be_bound() {
             remove(run, &mut session, others).await;
+        } else if session.is_left_for_a_pause() {
+            run.find(left_for_a_pause(&session));
         }
         session.write_down(run);
         if let Some(finding) = meanwhile(&run.records(), self.asked.name()) {
@@ -334,9 +336,16 @@ async fn remove(run: &mut Run, session: &mut Session, others: Option<Vec<Foreign
     let last = session.command(run, Command::Query).await;
     observe::answer(run, session, &last);
     let gone = judge::gone(session, &removed, &last);
+    let is_gone = gone.verdict == Verdict::Pass;
+    let is_kept = last.accepted() && last.answer().is_some_and(lists_own);
     let judged = judge::removed(judged, &removed, &gone);
     let (judged, gone) =
         if was_cut { (judge::of_own_end(judged), judge::of_own_end(gone)) } else { (judged, gone) };
+    let (judged, gone) = match removed.history.refused_bind && !removed.history.has_bound() {
+        true if is_kept => (judge::of_a_refused_bind(judged), gone),
+        true => (judge::of_a_refused_bind(judged), judge::of_a_refused_bind(gone)),
+        false => (judged, gone),
+    };
     // Where queries do not list everybody, the answer to the removal may.
     let after = if session.is_listed_to_binds_only() { &removed } else { &last };
     let answer = after.answer().filter(|_| after.accepted());
@@ -348,7 +357,10 @@ async fn remove(run: &mut Run, session: &mut Session, others: Option<Vec<Foreign
         run.not_silent();
     }
     session.end_step(run, mark, &gone, gone.detail.clone());
-    if !removed.accepted() && gone.verdict != Verdict::Pass {
+    if is_gone || is_kept {
+        session.settle(run, is_gone);
+    }
+    if is_kept || !removed.accepted() && !is_gone {
         run.find(left_behind(session, &removed));
     }
 }
@@ -360,7 +372,7 @@ fn plural(number: usize) -> &'static str {
 pub(super) fn left_behind(session: &Session, removed: &Ended) -> Finding {
     let rest =
         session.granted().map_or_else(|| "until it expires".to_owned(), |s| format!("for up to {s} s"));
-    let contact = session.contact();
+    let contact = if session.is_resumed() { session.sent_contact() } else { session.contact() };
     Finding::new(
         "binding-left",
         Severity::Warning,
@@ -372,7 +384,31 @@ pub(super) fn left_behind(session: &Session, removed: &Ended) -> Finding {
                 "our own binding {contact} was asked for and not accepted so far, and could not be removed: if the registrar has it, it stays {rest}"
             )
         },
-        "nothing to do: it runs out by itself; calls to this account may try it until then",
+        match session.is_noted() {
+            true => {
+                "remove it with `ringback clean` and this account; else it runs out by itself, and calls to this account may try it until then"
+            }
+            false => "it runs out by itself; calls to this account may try it until then",
+        },
     )
     .shown_by(removed.evidence.clone())
+}
+
+/// A bind that was refused with a Retry-After and may have been carried out: within the pause nobody asks for its removal.
+pub(super) fn left_for_a_pause(session: &Session) -> Finding {
+    Finding::new(
+        "binding-left",
+        Severity::Warning,
+        Side::Probe,
+        format!(
+            "our own binding {} was asked for and refused with a Retry-After: if the registrar has stored it all the same, it stays until it expires; its removal was not asked for within the pause",
+            session.contact()
+        ),
+        match session.is_noted() {
+            true => {
+                "remove it with `ringback clean` and this account after the pause; else it runs out by itself"
+            }
+            false => "it runs out by itself; calls to this account may try it until then",
+        },
+    )
 }

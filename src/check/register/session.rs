@@ -7,6 +7,7 @@ use super::ended::{Bound, Ended};
 use super::history::History;
 use crate::check::Withheld;
 use crate::check::journal::{Left, LeftOpen, Open};
+use crate::check::judge::status::Said;
 use crate::check::judge::surplus::surplus;
 use crate::check::judge::unlike::unlike;
 use crate::check::judged::{self, StepVerdict};
@@ -35,6 +36,8 @@ pub(in crate::check) struct Session {
     bind_sent: bool,
     removal_asked: bool,
     removed: bool,
+    /// The bind was refused with a Retry-After.
+    is_not_to_be_asked: bool,
     /// The last attempt lost its connection, which is told with what came of it.
     was_lost: bool,
     /// A request was lost with its connection, which may have been closed before it came.
@@ -173,6 +176,7 @@ impl Session {
             bind_sent: false,
             removal_asked: false,
             removed: false,
+            is_not_to_be_asked: false,
             was_lost: false,
             is_wary: false,
             lost: 0,
@@ -230,6 +234,7 @@ impl Session {
         if ended.refuses_the_query() {
             self.history.refused_query = ended.answer().map(Answer::status);
         }
+        self.history.refused_bind |= command == Command::Bind && ended.refusal().is_some();
         let now = run.now();
         self.history.add(command, (ended.accepted(), ended.credentials_sent), now);
         self.heard = ended.answer().is_some();
@@ -339,6 +344,8 @@ impl Session {
                 }
             } else if command == Command::Bind && self.granted.is_none() && bound_nothing(&ended) {
                 self.bind_sent = false;
+            } else if command == Command::Bind && self.granted.is_none() && asks_for_a_pause(&ended) {
+                self.is_not_to_be_asked = true;
             } else if command == Command::Remove && self.had_nothing_to_remove(&ended) {
                 self.removed = true;
                 self.noted.take().into_iter().for_each(Open::close);
@@ -470,9 +477,25 @@ impl Session {
         self.listed_to_binds_only
     }
 
-    /// Could a binding of ours be there?
+    /// Could a binding of ours be there that is to be removed now?
     pub(in crate::check) fn may_be_bound(&self) -> bool {
-        self.bind_sent && !self.removed
+        self.bind_sent && !self.removed && !self.is_not_to_be_asked
+    }
+    /// The bind was refused with a request for a pause and may have been carried out all the same: its removal would come within the pause.
+    pub(in crate::check) fn is_left_for_a_pause(&self) -> bool {
+        self.bind_sent && !self.removed && self.is_not_to_be_asked
+    }
+    /// Is what it has open noted, for who removes it later?
+    pub(in crate::check) fn is_noted(&self) -> bool {
+        self.noted.is_some()
+    }
+    /// Notes what a query behind the removal showed, whatever that was answered: our binding is gone, or is still there.
+    pub(in crate::check) fn settle(&mut self, run: &Run, is_gone: bool) {
+        if is_gone {
+            self.noted.take().into_iter().for_each(Open::close);
+        } else if self.noted.is_none() && !self.is_resumed {
+            self.noted = run.note_open(&self.left);
+        }
     }
     /// Was the last command answered?
     pub(in crate::check) fn is_heard(&self) -> bool {
@@ -533,11 +556,26 @@ fn asks_again(input: &Input) -> bool {
     matches!(input, Input::Response(answer) if matches!(answer.status(), Some(401 | 407 | 423)))
 }
 
-/// A REGISTER that was refused by a final response, whatever the reason, has bound nothing, unless that lists our binding all the same; nor
-/// has one that reached a closed port.
+/// A REGISTER that was refused for good by a final response has bound nothing, unless that lists our binding all the same; nor has one that
+/// reached a closed port.
 fn bound_nothing(ended: &Ended) -> bool {
-    let refused = ended.answer().is_some_and(|answer| answer.status() >= 300 && !lists_own(answer));
+    let refused =
+        ended.answer().is_some_and(|answer| refuses_for_good(answer.status()) && !lists_own(answer));
     refused || ended.failure.as_ref().is_some_and(|failure| failure.kind == TransportErrorKind::Refused)
+}
+
+/// Does this status say that the request was not carried out? Those that a proxy makes up for who did not answer in time, that stand for a
+/// failure on the way, or that send us elsewhere may come after the registrar has stored the binding (RFC 3261 sec. 16.7, 16.8).
+fn refuses_for_good(status: u16) -> bool {
+    match status {
+        300..400 | 408 | 480 => false,
+        500..600 => matches!(status, 501 | 505 | 513),
+        _ => status >= 400,
+    }
+}
+
+fn asks_for_a_pause(ended: &Ended) -> bool {
+    ended.answer().is_some_and(|answer| Said::read(answer.message()).retry_after.is_some())
 }
 
 /// Is our binding among those that are listed, and live?

@@ -214,6 +214,8 @@ impl Party {
             if !removed.accepted() && !self.session.had_nothing_to_remove(&removed) {
                 run.find(crate::check::register::left_behind(&self.session, &removed));
             }
+        } else if self.session.is_left_for_a_pause() {
+            run.find(crate::check::register::left_for_a_pause(&self.session));
         }
     }
 
