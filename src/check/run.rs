@@ -219,6 +219,17 @@ impl Run {
         self.notebook.not_silent();
     }
 
+    /// The same, where it is this address that answered: a ban is one of the whole host.
+    pub(super) fn not_silent_at(&mut self, remote: SocketAddr) {
+        let is_of_it = |finding: &Finding| {
+            let silent = finding.seen.split(' ').next().and_then(|silent| silent.parse::<SocketAddr>().ok());
+            silent.is_some_and(|silent| silent.ip() == remote.ip())
+        };
+        if self.findings().iter().any(|finding| finding.code == "answers-stopped" && is_of_it(finding)) {
+            self.not_silent();
+        }
+    }
+
     /// Adds a finding; one with the same code and the same sight is not added twice.
     pub fn find(&mut self, finding: Finding) {
         self.notebook.find(finding);

@@ -36,8 +36,14 @@ fn calling_with(name: &'static str, value: &'static str) -> Platform {
 
 #[tokio::test(start_paused = true)]
 async fn a_challenge_and_then_silence_is_silence() {
-    let silent =
-        || Platform::new().challenges().when(|_, m| m.is("INVITE") && m.get("Proxy-Authorization").is_some());
+    // From the INVITE with credentials on nothing is answered any more: as by a ban.
+    let silent = || {
+        let mut is_banned = false;
+        Platform::new().challenges().when(move |_, m| {
+            is_banned |= m.is("INVITE") && m.get("Proxy-Authorization").is_some();
+            is_banned
+        })
+    };
     let outcomes = [
         ("call", silent().asked(call()).await),
         ("hold", silent().asked(hold()).await),
@@ -49,6 +55,28 @@ async fn a_challenge_and_then_silence_is_silence() {
         assert_eq!(first(outcome).unwrap().code, "answers-stopped", "{name}\n{outcome}");
         says(outcome, &["the INVITE with credentials"]);
         says_nothing_of(outcome, &["provisional"]);
+    }
+    // Whoever answers REGISTERs before and after has not banned this host: the INVITE is lost, and one without any answer has no CANCEL.
+    for with_challenge in [true, false] {
+        let dropped = || {
+            let platform = Platform::new();
+            let platform = if with_challenge { platform.challenges() } else { platform };
+            platform.when(move |_, m| {
+                m.is("INVITE") && (!with_challenge || m.get("Proxy-Authorization").is_some())
+            })
+        };
+        let outcomes = [
+            ("call", dropped().asked(call()).await),
+            ("hold", dropped().asked(hold()).await),
+            ("cancel", dropped().asked(cancel()).await),
+            ("fork", dropped().asked(fork()).await),
+        ];
+        for (name, outcome) in &outcomes {
+            judged(outcome, Verdict::Fail, Side::Peer);
+            assert_eq!(first(outcome).unwrap().code, "request-dropped", "{name}\n{outcome}");
+            says(outcome, &["no answer to the INVITE", "before and after it were answered"]);
+            says_nothing_of(outcome, &["unblocked", "fail2ban", "the CANCEL of alice", "did not end"]);
+        }
     }
     // A 100 to the INVITE with credentials is one.
     let tried = Platform::new().challenges().when(|core, m| {

@@ -1,7 +1,7 @@
 //! Who answers a call, and who refuses it: sections 29, 30, 35, 42 and 49 of the list of situations.
 
 use crate::platform::*;
-use ringback::check::{Call, Outcome, Side, Verdict};
+use ringback::check::{Call, Cancel, Fork, ForkTrial, Hold, Outcome, Side, Verdict};
 
 fn between() -> Call {
     Call::between(&account("alice"), &account("bob"))
@@ -377,4 +377,57 @@ async fn media_of_another_host_is_a_fact_and_media_that_moves_in_mid_call_is_tol
     assert!(fact.is_some_and(|fact| fact.value.starts_with(ELSEWHERE)), "{outcome}");
     let outcome = Platform::new().answering("900", || Source::Tone(440.0)).asked(call()).await;
     assert!(!outcome.facts.iter().any(|fact| fact.name == "media-host"), "{outcome}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_offer_that_our_own_end_refuses_is_told_by_every_question() {
+    let [alice, bob] = ["alice", "bob"].map(account);
+    let savp = || {
+        Platform::new().edits(|text, to| {
+            if to.user == "bob" && text.begins("INVITE") {
+                text.edit("RTP/AVP", "RTP/SAVP");
+            }
+        })
+    };
+    let outcomes = [
+        ("call", savp().asked(Call::between(&alice, &bob)).await),
+        ("hold", savp().asked(Hold::between(&alice, &bob)).await),
+        ("cancel", savp().asked(Cancel::between(&alice, &bob)).await),
+        ("fork", savp().asked(Fork::bindings(&alice, &bob, 2).unwrap()).await),
+        // Nothing of the refusal comes to the caller.
+        ("unheard", savp().when(|_, m| m.answers(488, "INVITE")).asked(Cancel::between(&alice, &bob)).await),
+    ];
+    for (name, outcome) in &outcomes {
+        judged(outcome, Verdict::Fail, Side::Peer);
+        assert_eq!(first(outcome).unwrap().code, "offer-refused", "{name}\n{outcome}");
+        says(outcome, &["RTP/SAVP", "our end refused with 488"]);
+        says_nothing_of(outcome, &["no-answer time", "mailbox", "stopped ringing", "rings bob"]);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_answer_whose_media_cannot_be_used_was_passed_on() {
+    let [alice, bob] = ["alice", "bob"].map(account);
+    for has_sdp in [true, false] {
+        let platform = || {
+            Platform::new().edits(move |text, to| {
+                if to.user == "alice" && text.answers(200, "INVITE") {
+                    if has_sdp {
+                        let head = text.body.split("m=audio").next().unwrap_or_default().to_owned();
+                        text.body = format!("{head}m=audio 4000 RTP/AVP 18\r\na=rtpmap:18 G729/8000\r\n");
+                    } else {
+                        text.without_body();
+                    }
+                }
+            })
+        };
+        let trials = [ForkTrial::Answer, ForkTrial::Race];
+        let fork = Fork::bindings(&alice, &bob, 2).unwrap().trials(trials);
+        for outcome in [platform().asked(Call::between(&alice, &bob)).await, platform().asked(fork).await] {
+            judged(&outcome, Verdict::Fail, Side::Peer);
+            assert_eq!(first(&outcome).unwrap().code, "media-unusable", "{outcome}");
+            says(&outcome, &[if has_sdp { "G729" } else { "no SDP" }, "hung up by"]);
+            says_nothing_of(&outcome, &["NoCommonCodec", "Media(", "first 200 OK of a branch"]);
+        }
+    }
 }

@@ -75,7 +75,8 @@ impl Cancel {
         if scene.until(self.ring, settled).await? {
             // Both ends hear of it.
             scene.settle(legs).await?;
-            if scene.seen(callee).refused_invite().is_some() {
+            let ours = scene.seen(callee);
+            if ours.refused_invite().is_some() || ours.media_failed.is_some() {
                 return Err(scene.judge_setup(dial, caller, Wanted::Ringing));
             }
             let judged = cancel::too_late(self.b.name(), scene.seen(caller), scene.seen(callee));

@@ -157,8 +157,8 @@ fn not_taken(end: &RequestEnd, what: &str, waited: Duration) -> StepVerdict {
     StepVerdict::fail("cancel-refused", Side::Peer, seen, &advice)
 }
 
-/// End of the ringing, where not by a CANCEL.
-fn otherwise(cause: &Cause) -> String {
+/// End of a call, or of its ringing, where not by a CANCEL.
+pub(super) fn otherwise(cause: &Cause) -> String {
     match cause {
         Cause::HungUp => "a BYE came".to_owned(),
         Cause::Refused(status) => format!("our end refused it with {status}"),

@@ -9,11 +9,12 @@ pub(in crate::check) use stopped::{RingingStopped, not_rung, stopped_ringing};
 pub(in crate::check) use trials::*;
 
 use super::cancel::{self, UNMATCHED_ADVICE};
-use super::refusal;
+use super::{media, refusal};
 use crate::check::display::Took;
 use crate::check::judged::StepVerdict;
 use crate::check::scene::Seen;
 use crate::check::{Finding, ForkResult, ForkRung, ForkTrialResult, RingOrder, Severity, Side, Verdict};
+use crate::ua::call::Cause;
 use std::time::Duration;
 
 /// The group or devices that are called as one, in words. Parties have numbers: the caller 0, then the ends, then a second caller.
@@ -78,10 +79,17 @@ fn fate(group: &Group<'_>, caller: &Seen) -> String {
         };
     }
     match (&caller.ended, caller.answered.is_some()) {
-        (Some(ended), _) => format!("the call of {name} ended: {:?}", ended.cause),
+        (Some(ended), _) => format!("the call of {name} ended: {}", cancel::otherwise(&ended.cause)),
         (None, true) => format!("{name} is in a call with somebody else"),
         (None, false) => format!("{name} still waits"),
     }
+}
+
+/// What the caller was told so far: `488 Not Acceptable Here`, or nothing.
+pub(in crate::check) fn told(caller: &Seen) -> String {
+    let rejection = caller.rejected.as_ref().map(|(_, rejection)| rejection);
+    let told = rejection.and_then(|rejection| Some(format!("{} {}", rejection.status?, rejection.phrase)));
+    told.map_or_else(|| "nothing".to_owned(), |told| told.trim_end().to_owned())
 }
 
 /// The whole check in one sentence, where all went well.
@@ -175,8 +183,12 @@ pub(in crate::check) fn answered_first(group: &Group<'_>, before: Duration) -> F
     )
 }
 
-/// An end answered, and the caller did not get the call.
+/// An end answered, and the caller did not get the call, or cannot use what it got.
 pub(in crate::check) fn not_passed_on(group: &Group<'_>, who: &[usize], caller: &Seen) -> StepVerdict {
+    if let Some(Cause::Media(error)) = caller.ended.as_ref().map(|ended| &ended.cause) {
+        let who = group.listed(who.iter().copied());
+        return media::unusable(&format!("answered by {who}, and hung up by {}", group.caller), error);
+    }
     StepVerdict::fail(
         "answer-not-passed-on",
         Side::Peer,

@@ -301,6 +301,9 @@ fn not_answered(setup: &Setup<'_>) -> StepVerdict {
         None => {
             not_delivered(callee, format!("{target} rings, but no INVITE came to {name}, who is registered"))
         }
+        Some(Seen { media_failed: Some(error), .. }) => {
+            media::offer_refused(name, error, &format!("nothing of it in {waited}"))
+        }
         Some(seen) if seen.answered.is_some() => StepVerdict::fail(
             "answer-lost",
             Side::Peer,

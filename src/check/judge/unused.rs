@@ -1,16 +1,17 @@
 //! Bytes and messages that came while an answer was waited for, and could not be taken for it: never silence.
 
+mod asked;
 mod sizes;
 
 pub(in crate::check) use sizes::{is_dropped_for_its_size, sizes};
 
+use self::asked::Asked;
 use super::quote::quoted;
 use crate::check::Side;
 use crate::check::step_verdict::StepVerdict;
 use crate::message::{Flow, Message};
 use crate::syntax::{HeaderName, Limit, Limits, SyntaxError, SyntaxErrorKind};
 use crate::transport::{Direction, Record, RecordEvent};
-use std::collections::{HashMap, HashSet};
 use std::net::SocketAddr;
 use std::ops::Range;
 use std::time::Duration;
@@ -228,49 +229,6 @@ fn message(record: &Record, wanted: Direction) -> Option<Message> {
     }
 }
 
-/// The requests that were sent, by what an answer is known by. Each is read once: a flood makes the record long.
-#[derive(Default)]
-struct Asked {
-    requests: Vec<Message>,
-    by_branch: HashMap<Vec<u8>, usize>,
-    call_ids: HashSet<Vec<u8>>,
-    froms: HashSet<Vec<u8>>,
-}
-
-impl Asked {
-    fn of(records: &[Record]) -> Asked {
-        let mut asked = Asked::default();
-        let sent = records.iter().filter_map(|record| message(record, Direction::Sent));
-        for request in sent.filter(Message::is_request) {
-            if let Some(branch) = branch_of(&request) {
-                asked.by_branch.entry(branch).or_insert(asked.requests.len());
-            }
-            asked.call_ids.extend(request.call_id().ok().map(<[u8]>::to_vec));
-            asked.froms.extend(from_of(&request));
-            asked.requests.push(request);
-        }
-        asked
-    }
-
-    fn by_branch(&self, message: &Message) -> Option<&Message> {
-        self.requests.get(*self.by_branch.get(&branch_of(message)?)?)
-    }
-
-    /// Has it the Call-ID or the From address of one of them?
-    fn is_alike(&self, came: &Message) -> bool {
-        let by_call_id = came.call_id().is_ok_and(|call_id| self.call_ids.contains(call_id));
-        by_call_id || from_of(came).is_some_and(|from| self.froms.contains(&from))
-    }
-}
-
-fn branch_of(message: &Message) -> Option<Vec<u8>> {
-    message.top_via().ok().and_then(|via| via.branch().map(<[u8]>::to_vec))
-}
-
-fn from_of(message: &Message) -> Option<Vec<u8>> {
-    message.from().ok().map(|from| from.uri().as_bytes().to_vec())
-}
-
 /// Why this message is no answer to any of these; `None` where it is one, or has nothing to do with them.
 fn unmatched(came: &Message, sent: &Asked) -> Option<Unused> {
     let by_branch = sent.by_branch(came);
@@ -281,7 +239,7 @@ fn unmatched(came: &Message, sent: &Asked) -> Option<Unused> {
     let line = format!("{status} {}", quoted(came.reason().unwrap_or_default())).trim_end().to_owned();
     let vias: Vec<String> = came.values(HeaderName::Via).map(quoted).collect();
     if let [first, second, ..] = &vias[..] {
-        let ours = sent.by_branch.keys().any(|ours| memchr::memmem::find(second.as_bytes(), ours).is_some());
+        let ours = sent.branches().any(|ours| memchr::memmem::find(second.as_bytes(), ours).is_some());
         return Some(Unused::SecondVia { status: line, via: if ours { first } else { second }.clone() });
     }
     let request = match by_branch {

@@ -291,7 +291,12 @@ impl Ends {
             .collect();
         new.into_iter().for_each(|finding| run.find(finding));
         for party in &mut self.parties {
+            let before = run.answers();
             party.leave(run).await;
+            // A host that is banned gets no answer: what was taken for that is one request that is dropped.
+            if run.answers() > before {
+                run.not_silent_at(party.flow().remote);
+            }
         }
         for party in &self.parties {
             party.agent.endpoint().close().await;
@@ -302,8 +307,13 @@ impl Ends {
 impl Ends {
     /// Tells which of our calls did not end.
     fn tell_left(&self, run: &mut Run) {
-        // Where no message of the call came, there is nothing to hang up.
-        let open = self.legs.iter().filter(|leg| !leg.seen.is_over() && run.has_heard(leg.handle.call_id()));
+        // Where no message of the call came, there is nothing to hang up; nor may an INVITE be cancelled that nothing came to, as to one that
+        // answers a challenge (RFC 3261 sec. 9.1).
+        let is_asked = |leg: &Leg| !leg.is_caller || run.trace(leg.handle.call_id()).is_last_answered();
+        let open = self
+            .legs
+            .iter()
+            .filter(|leg| !leg.seen.is_over() && run.has_heard(leg.handle.call_id()) && is_asked(leg));
         let taken = |leg: &&Leg| {
             let trace = run.trace(leg.handle.call_id());
             leg.seen.answered.is_none() && trace.is_cancel_taken()

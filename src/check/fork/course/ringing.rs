@@ -3,7 +3,7 @@
 use super::{CALLER, Trials};
 use crate::check::call::delivery::same;
 use crate::check::judge::fork::{self, RingingStopped};
-use crate::check::judge::own_end;
+use crate::check::judge::{media, own_end};
 use crate::check::judged::StepVerdict;
 use crate::check::scene::trace::{self, header};
 use crate::check::scene::{Ends, Expect, Party};
@@ -54,7 +54,22 @@ impl Trials<'_, '_, '_> {
             return Err(self.not_rung());
         }
         self.note_early_answer();
-        Ok(())
+        // An INVITE that all our ends refuse rings nobody.
+        let rung = self.call.result.rang.iter().map(|rung| self.leg(rung.end + 1));
+        let refused: Option<Vec<StepVerdict>> = rung.map(|leg| self.refused_by_ours(leg)).collect();
+        refused.and_then(|all| all.into_iter().next()).map_or(Ok(()), Err)
+    }
+
+    /// What our own end refused of the INVITE that came to it, where it did.
+    fn refused_by_ours(&self, leg: usize) -> Option<StepVerdict> {
+        let seen = self.scene.ends.seen(leg)?;
+        let name = self.scene.name(self.scene.leg(leg).party);
+        if let Some(error) = &seen.media_failed {
+            let caller = self.scene.seen(self.call.caller);
+            return Some(media::offer_refused(name, error, &fork::told(caller)));
+        }
+        let (status, why) = seen.refused_invite()?;
+        Some(own_end::refused_here(name, status, why, ""))
     }
 
     /// Why no end was rung.
@@ -188,10 +203,8 @@ impl Trials<'_, '_, '_> {
             .enumerate()
             .map(|(end, party)| party.others.saturating_sub(if self.fork.one_account { end } else { 0 }));
         let trace: trace::Trace = self.scene.trace(caller);
-        let ours = ended.iter().find_map(|(leg, _)| Some((*leg, self.scene.seen(*leg).refused_invite()?)));
-        if let Some((leg, (status, why))) = ours {
-            let name = self.scene.name(self.scene.leg(leg).party);
-            return Ok(own_end::refused_here(name, status, why, ""));
+        if let Some(judged) = legs.iter().find_map(|leg| self.refused_by_ours(*leg)) {
+            return Ok(judged);
         }
         Ok(fork::stopped_ringing(
             &self.fork.words(),
