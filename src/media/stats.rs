@@ -32,7 +32,7 @@ pub enum Arrival {
     Stray,
 }
 
-/// Stalls that are kept; later ones are not.
+/// Stalls, and moments of jumps, that are kept; later ones are not.
 pub const MAX_STALLS: usize = 32;
 
 /// A time without a packet in a stream of which nothing is missing.
@@ -79,6 +79,8 @@ pub struct Summary {
     /// Jumps of the timestamp by more than the time that passed and [`GAP`], without a marker (failure H08). Not what came late, and whose
     /// numbers go on.
     pub timestamp_jumps: u32,
+    /// When those packets came, in order, at most [`MAX_STALLS`].
+    pub jumped_at: Vec<Instant>,
     /// Times without a packet after which the next one went on in number and timestamp as if none had passed: it was held up on the way, or its
     /// sender paused. In order, at most [`MAX_STALLS`].
     pub stalls: Vec<Stall>,
@@ -184,6 +186,8 @@ pub struct Statistics {
     /// Units of the timestamp between the last two packets that followed each other.
     step: Option<u32>,
     rate_from: Option<Moment>,
+    /// The next packet is the first of a new window.
+    is_fresh: bool,
 }
 
 impl Statistics {
@@ -200,12 +204,19 @@ impl Statistics {
             last: None,
             step: None,
             rate_from: None,
+            is_fresh: false,
         }
+    }
+    /// Begins a new window: what lies between the last packet and the next one, and was never meant for us (a hold, another path), is no
+    /// loss, no gap and no jump.
+    pub fn begin_window(&mut self) {
+        self.is_fresh = true;
     }
     /// Takes a packet. `steady` says whether its timestamp tells when it was sent: not so for telephone events, which keep theirs.
     pub fn receive(&mut self, now: Instant, packet: &Packet<'_>, steady: bool) -> Arrival {
         self.summary.received += 1;
-        if let Some((_, last)) = self.summary.first_and_last {
+        let is_fresh = std::mem::take(&mut self.is_fresh);
+        if let Some((_, last)) = self.summary.first_and_last.filter(|_| !is_fresh) {
             let gap = now.saturating_duration_since(last);
             self.summary.longest_gap = self.summary.longest_gap.max(gap);
             self.summary.gaps += u32::from(gap > GAP);
@@ -214,7 +225,10 @@ impl Statistics {
         let first = self.summary.first_and_last.map_or(now, |(first, _)| first);
         self.summary.first_and_last = Some((first, now));
         let arrival = self.step(packet);
-        if matches!(arrival, Arrival::First) {
+        if is_fresh && let (Arrival::Next { missing }, Some(source)) = (arrival, self.source.as_mut()) {
+            source.base = source.base.wrapping_add(u32::from(missing));
+        }
+        if is_fresh || matches!(arrival, Arrival::First) {
             (self.last, self.rate_from) = (None, None);
         }
         // A repetition is the same to its timestamp.
@@ -295,7 +309,12 @@ impl Statistics {
                 if is_held_up && stall.time() > GAP && self.summary.stalls.len() < MAX_STALLS {
                     self.summary.stalls.push(stall);
                 }
-                self.summary.timestamp_jumps += u32::from(!packet.marker && !is_held_up);
+                if !packet.marker && !is_held_up {
+                    self.summary.timestamp_jumps += 1;
+                    if self.summary.jumped_at.len() < MAX_STALLS {
+                        self.summary.jumped_at.push(now);
+                    }
+                }
                 self.rate_from = None;
             } else {
                 // J += (|D| - J) / 16, kept sixteenfold (RFC 3550 A.8).

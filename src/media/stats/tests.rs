@@ -122,6 +122,29 @@ fn packets_that_were_held_up_and_come_in_a_burst_are_no_jump() {
 }
 
 #[test]
+fn what_was_sent_elsewhere_before_a_window_is_no_loss_of_it_and_what_is_lost_in_it_is() {
+    let mut feed = Feed::new();
+    (0..10).for_each(|n| {
+        feed.nth(n);
+    });
+    let before = feed.summary();
+    feed.statistics.begin_window();
+    // Another path for 3 s: its numbers and its clock went on meanwhile.
+    (160..200).filter(|n| *n != 170).for_each(|n| {
+        feed.nth(n);
+    });
+    let window = feed.summary().since(&before);
+    assert_eq!((window.received, window.expected, window.lost), (39, 40, 1));
+    assert_eq!((window.longest_gap, window.timestamp_jumps, window.gaps), (Duration::from_millis(40), 0, 0));
+    // Without a new window all of that is missing.
+    let mut feed = Feed::new();
+    (0..10).chain(160..200).for_each(|n| {
+        feed.nth(n);
+    });
+    assert_eq!(feed.summary().lost, 150);
+}
+
+#[test]
 fn the_fraction_lost_is_that_since_the_last_report() {
     let mut feed = Feed::new();
     (0..10).filter(|n| n % 2 == 0 || *n == 9).for_each(|n| {

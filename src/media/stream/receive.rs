@@ -172,6 +172,7 @@ impl Receiver {
     pub(super) fn listen_again(&mut self) {
         self.listener.reset();
         self.arrivals.clear();
+        self.statistics.begin_window();
         (self.heard_since, self.heard_last) = ([None; PARTIES], [None; PARTIES]);
     }
     pub(super) fn report_block(

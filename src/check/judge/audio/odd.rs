@@ -40,7 +40,7 @@ fn on_the_path(hearing: &Hearing<'_>) -> Vec<Finding> {
             "second line with the figures before and after: route or region of the new media servers",
         )
     });
-    [lossy, stream::stalled(hearing), stream::jumped(to, received)].into_iter().flatten().collect()
+    [lossy, stream::stalled(hearing), stream::jumped(hearing)].into_iter().flatten().collect()
 }
 
 /// What else is odd: who sends, where from, and what.

@@ -3,7 +3,7 @@
 #![allow(clippy::unwrap_used)]
 use super::*;
 use crate::media::party_tone::Party;
-use crate::media::stream::Source;
+use crate::media::stream::{Lag, Source};
 use crate::sdp::{Codec, Direction, MediaPlan};
 
 const MS: Duration = Duration::from_millis(1);
@@ -96,6 +96,19 @@ fn a_jump_within_one_source_is_told_and_another_source_is_not() {
     assert_eq!([seen(0, 0), seen(3, 0)], ["", ""]);
     assert!(seen(0, 1).contains("jumped once within"));
     assert!(seen(1, 2).contains("jumped 2 times within"));
+    // Where our own packets went out late just then, the jump is what we left out.
+    let lagging = |lag_ms| {
+        let mut report = healthy();
+        report.received.timestamp_jumps = 1;
+        let jumped = Instant::now() + 1_000 * MS;
+        report.received.jumped_at = vec![jumped];
+        let odd = with(&report, |hearing| {
+            let due = hearing.listened + lag_ms * MS;
+            hearing.lags = vec![Lag { due, until: due + 200 * MS }];
+        });
+        odd.1.len()
+    };
+    assert_eq!([lagging(900), lagging(2_500)], [0, 1]);
 }
 
 #[test]
