@@ -18,20 +18,17 @@
 //! # }
 //! ```
 
+mod binding;
+
 use super::address::host_text;
 use super::journal::{Left, LeftOpen};
-use super::judge::quote::quoted;
 use super::judged::{self, StepVerdict};
-use super::register::ended::Ended;
-use super::register::session::Session;
-use super::register::{judge, left_behind, observe};
 use super::yields;
 use super::{Account, Answered, Check, Destination, Reply, Run, Side, Verdict};
 use crate::error::{Argument, Error, Problem};
 use crate::message::{Builder, Flow, Message};
 use crate::syntax::{HeaderName, Method, NameAddr, Uri};
 use crate::ua::challenged::{Challenged, Next};
-use crate::ua::registration::{Binding, Command};
 use std::time::Duration;
 
 /// Most BYEs for one call: one, one with an answer to a challenge, one to a stale nonce.
@@ -41,9 +38,11 @@ const MOST_BYES: u32 = 3;
 ///
 /// A binding is removed only where the registrar lists it with the token or the instance that no other
 /// binding has, and lists no second one with the same URI: some registrars would drop both. Anything else is left alone, and said: it runs out
-/// by itself. A call gets a BYE in its dialog, or a CANCEL where nobody had answered it; challenges are answered only where it went to the account's own server.
+/// by itself. A query behind the removal shows whether it is gone, and whether others are. A binding that was granted for longer than until now
+/// and is not listed is gone only where the registrar lists others: an empty list shows nothing. A call gets a BYE in its dialog, or a CANCEL where nobody had answered it; challenges are answered only where it went to the account's own server.
 ///
-/// It passes when what was left is gone, also where it was gone before.
+/// It passes when what was left is gone, also where it was gone before. It fails with `binding-replaced` where the removal took away the binding
+/// of another device as well: what was left is gone then too.
 #[doc = include_str!("clean.md")]
 #[derive(Debug, Clone)]
 pub struct Clean {
@@ -67,7 +66,14 @@ impl Clean {
         }
         let server = account.next_hop().to_string();
         if server != left.server {
-            let why = format!("it was left at {}, and this account is at {server}", left.server);
+            let why = match left.open {
+                LeftOpen::Binding { .. } => {
+                    format!("the binding was left at {}, and this account is at {server}", left.server)
+                }
+                LeftOpen::Call { .. } => {
+                    format!("the call was left at {}, and this account is at {server}", left.server)
+                }
+            };
             return Err(usage(why, "give the same registrar or proxy as then"));
         }
         Ok(Clean { account: account.clone(), left: left.clone(), time_limit: None })
@@ -105,7 +111,9 @@ impl Check for Clean {
     async fn run(&self, run: &mut Run) {
         run.fact("left", self.left.to_string());
         match &self.left.open {
-            LeftOpen::Binding { contact, instance } => self.unbind(run, contact, instance.as_deref()).await,
+            LeftOpen::Binding { contact, instance } => {
+                binding::unbind(run, &self.account, &self.left, (contact, instance.as_deref())).await;
+            }
             LeftOpen::Call { bye, cancel: Some(cancel), .. } => {
                 self.cancel(run, cancel, bye.as_ref()).await;
             }
@@ -121,114 +129,7 @@ impl Check for Clean {
     }
 }
 
-/// A binding that was left, as the registrar lists it.
-enum Listed {
-    /// Once, and with what only it has.
-    Surely,
-    /// Something is listed that may be it, or that a removal would take along: which.
-    Perhaps(String),
-    Not,
-}
-
-fn listed(bindings: &[Binding], contact: &str, instance: Option<&str>) -> Listed {
-    let live = || bindings.iter().filter(|binding| binding.expires != Some(0));
-    let ours = Uri::parse(contact.as_bytes()).ok();
-    let is_sure = |binding: &&Binding| {
-        // A token is random text of ours: as a part of the URI it is nobody else's.
-        let token = contact.rsplit_once(';').map(|(_, token)| token);
-        token.is_some_and(|token| binding.uri.contains(token))
-            || instance.is_some() && binding.instance.as_deref() == instance
-    };
-    let equals = |binding: &&Binding| {
-        let theirs = Uri::parse(binding.uri.as_bytes()).ok();
-        theirs.zip(ours.as_ref()).is_some_and(|(theirs, ours)| theirs.is_equivalent(ours))
-    };
-    let other = live().find(|binding| !is_sure(binding) && (binding.own || equals(binding)));
-    match (live().any(|binding| is_sure(&binding)), other) {
-        (_, Some(other)) => Listed::Perhaps(other.uri.clone()),
-        (true, None) => Listed::Surely,
-        (false, None) => Listed::Not,
-    }
-}
-
 impl Clean {
-    async fn unbind(&self, run: &mut Run, contact: &str, instance: Option<&str>) {
-        let Some(mut session) = Session::resume(run, &self.account, (contact, instance)).await else {
-            return run.skip_missing(&["query", "remove"], "the registrar was not reached");
-        };
-        let step = run.begin("query");
-        let query = session.command(run, Command::Query).await;
-        observe::answer(run, &session, &query);
-        if query.knows_nobody() {
-            let status = query.refusal().unwrap_or_default();
-            run.end(step, Verdict::Pass, format!("{status}: the registrar knows nobody of this address"));
-            run.skip("remove", "nobody is bound there");
-            run.conclude("the binding was gone already");
-            return session.write_down(run);
-        }
-        let judged = judge::accepted(&session, &query, "query");
-        session.end_step(run, step, &judged, judged.detail.clone());
-        if query.accepted() {
-            self.remove(run, &mut session, &query, contact, instance).await;
-        } else {
-            run.skip("remove", "the registrar does not say which bindings are there");
-        }
-        session.write_down(run);
-    }
-
-    async fn remove(
-        &self,
-        run: &mut Run,
-        session: &mut Session,
-        query: &Ended,
-        contact: &str,
-        instance: Option<&str>,
-    ) {
-        let bindings = |ended: &Ended| ended.answer().map(|a| a.bindings.to_vec()).unwrap_or_default();
-        let step = run.begin("remove");
-        match listed(&bindings(query), contact, instance) {
-            Listed::Not => {
-                run.end(step, Verdict::Pass, "it was gone already");
-                run.conclude("the binding was gone already");
-            }
-            Listed::Perhaps(other) => {
-                let judged = StepVerdict::open(
-                    "left-binding-unclear",
-                    Side::Peer,
-                    format!(
-                        "the registrar lists {}, which may be another device's: nothing is removed",
-                        quoted(other.as_bytes())
-                    ),
-                    "wait until the binding runs out by itself (300 s unless asked otherwise), and look again",
-                );
-                session.end_step(run, step, &judged, judged.detail.clone());
-            }
-            Listed::Surely => {
-                run.clean_up();
-                let removed = session.command(run, Command::Remove).await;
-                observe::answer(run, session, &removed);
-                let judged = judge::accepted(session, &removed, "removal");
-                let still = matches!(listed(&bindings(&removed), contact, instance), Listed::Surely);
-                let judged = match (removed.accepted(), still) {
-                    (true, true) => StepVerdict::fail(
-                        "left-binding-stays",
-                        Side::Peer,
-                        "the registrar accepted the removal and lists the binding all the same".to_owned(),
-                        "platform: look why it keeps a binding whose expires is 0",
-                    )
-                    .shown_by(&removed.evidence),
-                    _ => judged,
-                };
-                session.end_step(run, step, &judged, judged.detail.clone());
-                if judged.verdict == Verdict::Pass {
-                    run.conclude("the binding was removed");
-                } else if !removed.accepted() {
-                    run.find(left_behind(session, &removed));
-                }
-            }
-        }
-    }
-
     /// Ends an INVITE that nobody had answered: where it was sent to, and as what it was sent (RFC 3261 sec. 9.1). With an answer that came
     /// after our end it is a call, which gets its BYE.
     async fn cancel(&self, run: &mut Run, cancel: &Message, bye: Option<&Message>) {
@@ -404,62 +305,8 @@ fn cancelled(reply: &Reply) -> (StepVerdict, bool) {
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
-    use crate::syntax::Limits;
 
     const OURS: &str = "sip:alice@192.0.2.1:5070;rb=t0k3n";
-
-    fn bindings(contacts: &str) -> Vec<Binding> {
-        use crate::auth::Credentials;
-        use crate::message::Ids;
-        use crate::ua::registration::{Config, Input, Output, Registration};
-        let mut config = Config::new(
-            "sip:alice@lab.example",
-            "sip:lab.example",
-            OURS,
-            Credentials::new("alice", "secret"),
-        );
-        config.instance = Some("urn:uuid:1".to_owned());
-        let mut registration = Registration::resumed(config, Ids::from_seed([1; 32])).unwrap();
-        let now = tokio::time::Instant::now().into_std();
-        registration.handle_input(now, Input::Command(Command::Query));
-        let Some(Output::Send(request)) = registration.poll_output() else { panic!("no request") };
-        let cseq = request.cseq().unwrap().number;
-        let text = format!("SIP/2.0 200 OK\r\nCSeq: {cseq} REGISTER\r\nContact: {contacts}\r\n\r\n");
-        let answer = Message::parse(text.into(), &Limits::default()).unwrap();
-        registration.handle_input(now, Input::Response(answer));
-        let Some(Output::Finished(finished)) = registration.poll_output() else { panic!("no end") };
-        finished.answer.unwrap().bindings.to_vec()
-    }
-
-    #[test]
-    fn only_what_is_surely_ours_and_alone_is_removed() {
-        let verdict = |contacts: &str| match listed(&bindings(contacts), OURS, Some("urn:uuid:1")) {
-            Listed::Surely => "remove".to_owned(),
-            Listed::Perhaps(other) => format!("leave {other}"),
-            Listed::Not => "gone".to_owned(),
-        };
-        for (contacts, expected) in [
-            ("<sip:alice@192.0.2.1:5070;rb=t0k3n>;expires=9", "remove"),
-            ("<sip:alice@192.0.2.1:5070;rb=t0k3n>;expires=0", "gone"),
-            // Rewritten behind a NAT, and with a parameter of the registrar's.
-            (
-                "<sip:alice@198.51.100.1:1024;x=y;rb=t0k3n>;expires=9, <sip:alice@192.0.2.8>;expires=9",
-                "remove",
-            ),
-            ("<sip:alice@198.51.100.1:1024>;expires=9;+sip.instance=\"<urn:uuid:1>\"", "remove"),
-            // Another device that came to the port of the killed probe: by RFC 3261 sec. 19.1.4 its URI equals ours.
-            ("<sip:alice@192.0.2.1:5070>;expires=9", "leave sip:alice@192.0.2.1:5070"),
-            (
-                "<sip:alice@192.0.2.1:5070;rb=t0k3n>;expires=9, <sip:alice@192.0.2.1:5070>;expires=9",
-                "leave sip:alice@192.0.2.1:5070",
-            ),
-            ("<sip:alice@192.0.2.8:5070>;expires=9", "gone"),
-            // Another probe's.
-            ("<sip:alice@192.0.2.8:5070;rb=other>;expires=9", "gone"),
-        ] {
-            assert_eq!(verdict(contacts), expected, "{contacts}");
-        }
-    }
 
     #[test]
     fn what_is_anothers_is_refused() {

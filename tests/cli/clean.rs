@@ -131,18 +131,25 @@ fn what_nobody_knows_any_more_and_what_has_run_out_is_left_no_more() {
         let folder = stage.folder.path().join("one/ringback");
         std::fs::read_dir(folder).unwrap().flatten().next().unwrap().path()
     };
-    // A binding of an account that the registrar knows no more.
+    // A binding of an account that the registrar knows no more: until its time is over nobody can tell; one that was never confirmed is gone.
+    let at = |line: &str| line.split(" until=").nth(1).unwrap().split(' ').next().unwrap().to_owned();
     let binding = notes.lines().find(|line| line.contains(" until=")).unwrap();
     let zed = binding.replace("account=bob", "account=zed").replace("sip:bob@", "sip:zed@");
-    std::fs::write(file(), format!("{zed}\n")).unwrap();
     let aor = stage.sim.aor("bob").replace("bob@", "zed@");
-    let mut command = command(&["clean", &aor, "--password", "x"]);
-    let cleaned = finish(command.env("XDG_STATE_HOME", stage.folder.path().join("one")).spawn().unwrap());
+    let clean = |note: &str| {
+        std::fs::write(file(), format!("{note}\n")).unwrap();
+        let mut command = command(&["clean", &aor, "--password", "x"]);
+        finish(command.env("XDG_STATE_HOME", stage.folder.path().join("one")).spawn().unwrap())
+    };
+    let cleaned = clean(&zed);
+    assert_eq!(cleaned.status, 3, "{cleaned}");
+    assert!(cleaned.stdout.contains("left-binding-unseen"), "{cleaned}");
+    assert_eq!(stage.notes("one"), format!("{zed}\n"), "its note is kept");
+    let cleaned = clean(&zed.replace(&format!(" until={}", at(&zed)), ""));
     assert_eq!(cleaned.status, 0, "{cleaned}");
     assert!(cleaned.stdout.contains("the binding was gone already"), "{cleaned}");
     assert!(stage.notes("one").is_empty(), "{}", stage.notes("one"));
     // One that has run out meanwhile.
-    let at = |line: &str| line.split(" until=").nth(1).unwrap().split(' ').next().unwrap().to_owned();
     let path = stage.folder.path().join("one/ringback/1-0.open");
     std::fs::write(path, format!("{}\n", binding.replace(&format!("until={}", at(binding)), "until=1000")))
         .unwrap();

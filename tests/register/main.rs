@@ -5,6 +5,7 @@
 mod algorithms;
 mod answers;
 mod challenges;
+mod cleaning;
 mod devices;
 mod elsewhere;
 mod faults;

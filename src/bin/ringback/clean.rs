@@ -126,9 +126,9 @@ async fn clean(
         };
         output.one(&outcome);
         exit = exit.and(outcome.verdict.into());
-        if outcome.verdict == Verdict::Pass
-            && let Err(error) = file.done(id)
-        {
+        // A removal that took another device's binding away has removed ours as well.
+        let is_gone = outcome.verdict == Verdict::Pass || outcome.finding("binding-replaced").is_some();
+        if is_gone && let Err(error) = file.done(id) {
             return Err(Failure::usage(format!("{}: {error}", file.path().display())));
         }
     }
