@@ -120,6 +120,7 @@ impl Call {
             from: self.callee_name().to_owned(),
             to: self.a.name().to_owned(),
             sent: None,
+            sent_back: 0,
             withheld: None,
             held: None,
             report: &report,

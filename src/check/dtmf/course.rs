@@ -70,8 +70,11 @@ impl Dtmf {
     /// Runs what is in the call, between its answer and its end.
     async fn talk(&self, scene: &mut Scene<'_>, legs: JoinedLegs, results: &mut Vec<DtmfResult>) -> Step {
         self.far_end_hears(scene, legs).await?;
-        let mut run = Methods { dtmf: self, scene, legs, results, owed: Vec::new() };
-        run.all().await
+        let mut run = Methods { dtmf: self, scene, legs, results, owed: Vec::new(), is_stop_told: false };
+        let tried = run.all().await;
+        // Digits may be all there although the voice is not: they came before it stopped, or by INFO.
+        run.scene.note_stopped(legs).await;
+        tried
     }
 
     /// The step `audio-a-to-b`: digits before the far end gets anything would be lost for another reason. Whom it hears is no question of
@@ -114,6 +117,8 @@ struct Methods<'c, 's, 'r> {
     results: &'c mut Vec<DtmfResult>,
     /// Digits that were sent and have not come.
     owed: Vec<Digit>,
+    /// It was told that the stream to the far end stopped.
+    is_stop_told: bool,
 }
 
 impl Methods<'_, '_, '_> {
@@ -161,6 +166,7 @@ impl Methods<'_, '_, '_> {
             }
             self.write_down(step, &pressed, &verdict);
             let evidence = pressed.evidence.clone();
+            let verdict = self.once(verdict);
             found.extend(self.step(mark, verdict).into_iter().map(
                 |finding| match finding.evidence.is_empty() {
                     true => finding.shown_by(evidence.clone()),
@@ -182,6 +188,18 @@ impl Methods<'_, '_, '_> {
     /// Ends a step with all that was found; what is wrong with one method is no reason not to try the next.
     fn end(&mut self, mark: Mark, verdict: DigitsVerdict) {
         self.step(mark, verdict).into_iter().for_each(|finding| self.scene.note(finding));
+    }
+
+    /// A stream that stops takes the digits of every method with it: it is told once.
+    fn once(&mut self, mut verdict: DigitsVerdict) -> DigitsVerdict {
+        if verdict.is_stopped() {
+            if self.is_stop_told {
+                verdict.findings.retain(|finding| finding.code != "audio-stopped");
+            }
+            self.is_stop_told = true;
+            self.scene.stop_is_told(self.legs.caller, self.legs.callee);
+        }
+        verdict
     }
 
     /// Ends a step; what was found is still to be noted.
@@ -207,6 +225,7 @@ impl Methods<'_, '_, '_> {
     /// Digits that were good before must be good after a re-INVITE too (failure D16).
     async fn after_hold(&mut self) -> Step {
         let mark = self.scene.begin(AFTER_HOLD);
+        let began = self.scene.run.now();
         for (command, wanted) in [(Command::Hold(Hold::SendOnly), "hold"), (Command::Resume, "resume")] {
             let change = match self.scene.change(self.legs.caller, command, HOLD).await {
                 Ok(change) => change,
@@ -232,22 +251,31 @@ impl Methods<'_, '_, '_> {
         }
         let pressed = self.press(DtmfMethod::Rfc4733).await;
         let mut verdict = digits::judge(&pressed, true);
-        if verdict.verdict == Verdict::Fail {
+        let answered = self.scene.seen(self.legs.callee).answered;
+        let before = answered.map(|answered| began.saturating_duration_since(answered));
+        // What had stopped before the re-INVITE is none of its doing.
+        let is_older = verdict.is_stopped() && pressed.stopped() < before;
+        if verdict.verdict == Verdict::Fail && !is_older {
             let seen = match pressed.fate {
                 Fate::NotNegotiated => "telephone-event is missing from the answer to a re-INVITE: digits are good before and impossible after it (D16)".to_owned(),
                 _ => format!("digits are good before a re-INVITE and not after it (D16): {}", verdict.detail),
             };
-            let finding = Finding::new(
-                "digits-lost-after-reinvite",
-                Severity::Error,
-                Side::Peer,
-                seen.clone(),
-                "platform: keep telephone-event, with its number, in every answer",
-            );
+            let advice = match verdict.is_stopped() {
+                true => {
+                    "platform: the media goes on after a re-INVITE: see in the ladder where its answers say that it is to be sent"
+                }
+                false => "platform: keep telephone-event, with its number, in every answer",
+            };
+            if verdict.is_stopped() {
+                self.scene.stop_is_told(self.legs.caller, self.legs.callee);
+            }
+            let finding =
+                Finding::new("digits-lost-after-reinvite", Severity::Error, Side::Peer, seen.clone(), advice);
             verdict.findings = vec![finding.shown_by(pressed.evidence.clone())];
             verdict.detail = seen;
         }
         self.results.push(digits::result(AFTER_HOLD, &pressed, &verdict));
+        let verdict = self.once(verdict);
         self.end(mark, verdict);
         self.go_on(&pressed).await
     }

@@ -4,11 +4,13 @@ mod absent;
 mod both_ends;
 mod odd;
 mod one_end;
+mod stopped;
 mod stream;
 
 pub(in crate::check) use both_ends::is_in_doubt;
 pub(in crate::check) use odd::{beside, early_media, moved, odd};
 pub(in crate::check) use one_end::{fell_silent, one_end};
+pub(in crate::check) use stopped::{STOPPED_ADVICE, stopped, stopped_since};
 
 use super::described::Described;
 use crate::check::judged::StepVerdict;
@@ -41,6 +43,8 @@ pub(in crate::check) struct Hearing<'a> {
     pub(in crate::check) to: String,
     /// Packets that the sending end sent, where it is ours.
     pub(in crate::check) sent: Option<u64>,
+    /// Packets of the sending end that came back to it.
+    pub(in crate::check) sent_back: u64,
     /// Why the sending end sends nothing, where it is ours and keeps back what the descriptions allow.
     pub(in crate::check) withheld: Option<Withheld>,
     /// Since when the platform has the sending end on hold, where it is ours.

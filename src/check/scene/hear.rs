@@ -142,6 +142,7 @@ impl Scene<'_> {
                 from: name(from),
                 to: name(to),
                 sent: Some(sender.report.sent),
+                sent_back: sender.report.voice.returned,
                 withheld: sender.report.withheld,
                 held: self.seen(from).held_since(),
                 report: &listener.report,
@@ -257,6 +258,21 @@ impl Scene<'_> {
 
     /// What is odd about the media of a call so far, whatever was done in it; once for each direction and kind.
     pub(in crate::check) async fn note_beside(&mut self, legs: JoinedLegs) {
+        self.note_so_far(legs, audio::beside).await;
+    }
+
+    /// A direction whose packets have stopped by now though its sender goes on, unless that was told already.
+    pub(in crate::check) async fn note_stopped(&mut self, legs: JoinedLegs) {
+        self.note_so_far(legs, |hearing| audio::stopped(hearing).into_iter().collect()).await;
+    }
+
+    /// From now on it counts as told that no more packets come from one end to the other.
+    pub(in crate::check) fn stop_is_told(&mut self, from: usize, to: usize) {
+        let name = |leg: usize| self.name(self.leg(leg).party);
+        self.odd_told.push((format!("{} to {}", name(from), name(to)), "audio-stopped".to_owned()));
+    }
+
+    async fn note_so_far(&mut self, legs: JoinedLegs, odd: fn(&Hearing<'_>) -> Vec<Finding>) {
         let reports = [self.leg(legs.caller).report().await, self.leg(legs.callee).report().await];
         let packets = [0, 1].map(|end: usize| reports[end].received.received);
         let [caller, callee] = reports;
@@ -269,7 +285,7 @@ impl Scene<'_> {
             pace: None,
         };
         for hearing in self.hearings(legs, &heard) {
-            self.note_once(&hearing, audio::beside(&hearing));
+            self.note_once(&hearing, odd(&hearing));
         }
     }
 

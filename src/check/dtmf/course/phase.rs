@@ -2,6 +2,7 @@
 
 use super::Dtmf;
 use crate::check::Interrupted;
+use crate::check::judge::audio;
 use crate::check::judge::digits::{Agreed, Arrived, Events, Fate, Lateness, Pressed, Received};
 use crate::check::scene::{Ends, JoinedLegs, Press, PressLog, Scene, Until, not_taken};
 use crate::media::digit::{Digit, Key};
@@ -97,6 +98,7 @@ async fn attempt(
         return Ok(Fate::Held(held.saturating_duration_since(answered)));
     }
     let report = theirs.report().await;
+    let looked = scene.run.now();
     let plan = theirs.seen.plan.as_ref();
     expected.payload_type =
         plan.and_then(|plan| plan.receive_telephone_event).map(|event| event.payload_type);
@@ -104,11 +106,11 @@ async fn attempt(
         sent_at: &log.sent_at,
         on: check.timing.on,
         from: began.checked_sub(BEFORE).unwrap_or(began),
-        until: scene.run.now(),
+        until: looked,
         packet_time: report.packet_time_received.unwrap_or(PACKET_TIME),
     };
     expected.around = Around::of(&report.voice, &window);
-    let mut lags = report.lags;
+    let mut lags = report.lags.clone();
     lags.extend(scene.leg(legs.caller).report().await.lags);
     let late = Lateness::of(&log.sent_at, check.timing.on, &lags);
     // An end that did not send all of them knows no times.
@@ -130,6 +132,10 @@ async fn attempt(
         left_out,
         infos_repeated: scene.trace(legs.caller).repeated_requests(Method::Info, began),
         packets: report.received.received.saturating_sub(before),
+        stopped: audio::stopped_since(&report, looked).map(|last| {
+            let answered = scene.seen(legs.callee).answered.unwrap_or(last);
+            [last.saturating_duration_since(answered), looked.saturating_duration_since(last)]
+        }),
         refusals: log.refusals,
         pace,
         late,

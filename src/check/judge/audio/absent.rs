@@ -6,6 +6,7 @@ use crate::check::judged::StepVerdict;
 use crate::endpoint::agent::Withheld;
 
 const MEDIA_PATH: &str = "allow the UDP range of media and the platform's new media addresses in the firewall; check the address in the SDP (see the ladder) and SIP ALG";
+const LOOP_ADVICE: &str = "platform: its relay sends the media back to where it came from";
 const WRONG_PLACE: &str = "platform: write an address into the description that can be reached from the other end: its relay's, or that from which the device is seen (NAT); a device on the path that rewrites messages (SIP ALG) does so too";
 pub(super) const PORT_CLOSED: &str = "platform: name the port in the description that its media server, or the other end, listens at; a firewall in between may refuse it too: allow the UDP range of media";
 
@@ -20,7 +21,7 @@ pub(super) fn judge(hearing: &Hearing<'_>) -> StepVerdict {
             "this host did not keep up: run it again with fewer calls at once",
         );
     }
-    if let Some(judged) = returned(hearing).or_else(|| withheld(hearing)) {
+    if let Some(judged) = returned(hearing).or_else(|| sent_back(hearing)).or_else(|| withheld(hearing)) {
         return judged;
     }
     let expected = report.plan.as_ref().is_none_or(|plan| plan.direction.receives());
@@ -106,7 +107,24 @@ fn returned(hearing: &Hearing<'_>) -> Option<StepVerdict> {
                 report.voice.returned,
                 report.ssrc.unwrap_or_default()
             ),
-            "platform: its relay sends the media back to where it came from",
+            LOOP_ADVICE,
+        )
+    })
+}
+
+/// Nothing came because what the sender sent went back to it.
+fn sent_back(hearing: &Hearing<'_>) -> Option<StepVerdict> {
+    let Hearing { from, to, sent, sent_back, .. } = hearing;
+    (*sent_back > 0).then(|| {
+        let of = sent.map(|sent| format!(" of the {sent} that it sent")).unwrap_or_default();
+        StepVerdict::fail(
+            "own-voice",
+            Side::Peer,
+            format!(
+                "{from} hears itself, and {to} gets nothing of it: {sent_back} RTP packets{of} came back to {from}, and none to {to} in {:.1} s",
+                hearing.time().as_secs_f64()
+            ),
+            LOOP_ADVICE,
         )
     })
 }

@@ -1,6 +1,6 @@
 //! One direction between two ends of ours: is it the tone of the other, and is all of it there?
 
-use super::{HEARD, Hearing, OPENING, SHORT, SOUND, STOPPED, Tones, absent, quality, stream};
+use super::{HEARD, Hearing, OPENING, SHORT, SOUND, STOPPED, STOPPED_ADVICE, Tones, absent, quality, stream};
 use crate::check::judged::StepVerdict;
 use crate::check::{Finding, Severity, Side, Verdict};
 use crate::media::party_tone::Party;
@@ -122,7 +122,7 @@ fn heard_enough(hearing: &Hearing<'_>, tone: Party, heard: Duration) -> StepVerd
                 heard.as_secs_f64(),
                 silent.as_secs_f64()
             ),
-            "a firewall or relay closes the media path after a while, or a re-INVITE changed it: see the ladder",
+            STOPPED_ADVICE,
         );
     }
     let window = hearing.window();

@@ -56,6 +56,7 @@ fn with(report: &MediaReport, change: impl FnOnce(&mut Hearing<'_>)) -> (StepVer
         from: "bob".to_owned(),
         to: "alice".to_owned(),
         sent: Some(150),
+        sent_back: 0,
         withheld: None,
         held: None,
         report,
@@ -165,6 +166,61 @@ fn our_own_packets_are_a_loop_and_an_echo_is_none_to_blame() {
     let (judged, _) = with(&report, alone);
     assert_eq!((judged.verdict, code(&judged)), (Verdict::Pass, "media-returned"));
     assert!(judged.detail.contains("140 of its RTP packets came back (SSRC 000a11ce)"), "{}", judged.detail);
+}
+
+#[test]
+fn voice_that_goes_back_to_its_sender_is_the_relays_fault_and_no_path_is_blamed() {
+    for (other_way, sent_back, told) in [
+        (Some(false), 140, "own-voice"),
+        (Some(true), 140, "own-voice"),
+        (Some(false), 0, "no-audio"),
+        (Some(true), 0, "one-way-audio"),
+    ] {
+        let mut report = healthy();
+        report.received.received = 0;
+        report.heard.clear();
+        let (judged, _) =
+            with(&report, |hearing| (hearing.other_way, hearing.sent_back) = (other_way, sent_back));
+        assert_eq!((judged.verdict, code(&judged)), (Verdict::Fail, told), "{}", judged.detail);
+        let by_relay = judged.finding.as_ref().is_some_and(|finding| finding.side == Side::Peer);
+        assert_eq!(by_relay, sent_back > 0);
+        let words = "bob hears itself, and alice gets nothing of it: 140 RTP packets of the 150 that it sent came back to bob";
+        assert_eq!(judged.detail.contains(words), sent_back > 0, "{}", judged.detail);
+    }
+    // What comes back beside what arrives is told beside.
+    let (judged, _) = with(&healthy(), |hearing| hearing.sent_back = 140);
+    assert_eq!(judged.verdict, Verdict::Pass);
+}
+
+#[test]
+fn a_stream_that_stops_for_good_is_told_and_one_that_has_cause_to_is_not() {
+    let told = |silent: u32, change: fn(&mut Hearing<'_>)| {
+        let now = Instant::now();
+        let mut report = healthy();
+        report.received.first_and_last = Some((now, now + 700 * MS));
+        let mut found = None;
+        with(&report, |hearing| {
+            (hearing.answered, hearing.looked) = (Some(now), now + 700 * MS + silent * MS);
+            change(hearing);
+            found = stopped(hearing);
+        });
+        found
+    };
+    let finding = told(6_000, |_| {}).unwrap();
+    assert_eq!((finding.code.as_ref(), finding.side), ("audio-stopped", Side::Path));
+    assert!(
+        finding
+            .seen
+            .contains("alice got RTP from bob until 0.7 s after the answer, and none in the last 6.0 s"),
+        "{}",
+        finding.seen
+    );
+    assert!(told(900, |_| {}).is_none());
+    assert!(told(6_000, |hearing| hearing.held = hearing.answered).is_none());
+    assert!(told(6_000, |hearing| hearing.ended = Some(700 * MS)).is_none());
+    let refused =
+        |hearing: &mut Hearing<'_>| hearing.withheld = Some(Withheld::Refused(PEER.parse().unwrap()));
+    assert!(told(6_000, refused).is_none());
 }
 
 #[test]

@@ -74,6 +74,8 @@ pub(in crate::check) struct Arrived {
     pub(in crate::check) left_out: Vec<Digit>,
     /// Packets of voice and events that came meanwhile.
     pub(in crate::check) packets: u64,
+    /// Where no more packets come: how long after the answer the last one came, and how long ago that was.
+    pub(in crate::check) stopped: Option<[Duration; 2]>,
     /// How often INFOs of ours were sent again, because no answer came in time.
     pub(in crate::check) infos_repeated: usize,
     /// INFOs of the first type that were refused before the second one was taken.
@@ -95,6 +97,11 @@ pub(in crate::check) struct DigitsVerdict {
 }
 
 impl DigitsVerdict {
+    /// Are digits missing because no more packets come?
+    pub(in crate::check) fn is_stopped(&self) -> bool {
+        self.findings.iter().any(|finding| finding.code == "audio-stopped")
+    }
+
     fn of(judged: StepVerdict) -> DigitsVerdict {
         let findings = judged.finding.into_iter().collect();
         DigitsVerdict { verdict: judged.verdict, detail: judged.detail, findings, judged: None }
@@ -119,6 +126,14 @@ impl Pressed {
             // A peer that refuses an INFO may have passed its digit on.
             (Fate::InfoRefused { at, .. }, _) => self.sent.iter().take(at + 1).copied().collect(),
             _ => Vec::new(),
+        }
+    }
+
+    /// How long after the answer the last packet came, where no more do.
+    pub(in crate::check) fn stopped(&self) -> Option<Duration> {
+        match &self.fate {
+            Fate::Sent(arrived) => arrived.stopped.map(|[last, _]| last),
+            _ => None,
         }
     }
 
@@ -183,6 +198,12 @@ fn sent(pressed: &Pressed, arrived: &Arrived) -> DigitsVerdict {
 
 fn compared(pressed: &Pressed, arrived: &Arrived) -> DigitsVerdict {
     let judged = compare(&arrived.expected, &arrived.observed);
+    if let Some(stopped) = stopped(pressed, arrived, &judged) {
+        return DigitsVerdict {
+            judged: Some(judged),
+            ..DigitsVerdict::of(audio::doubted(stopped, arrived.pace))
+        };
+    }
     let all: String = pressed.sent.iter().map(|digit| digit.character()).collect();
     let mut verdict = DigitsVerdict {
         verdict: Verdict::Pass,
@@ -248,6 +269,24 @@ fn compared(pressed: &Pressed, arrived: &Arrived) -> DigitsVerdict {
     verdict
 }
 
+/// Digits are missing that are carried by RTP, of which no more comes: nothing that is said of digits explains it.
+fn stopped(pressed: &Pressed, arrived: &Arrived, judged: &Comparison) -> Option<StepVerdict> {
+    let [last, since] = arrived.stopped.filter(|_| pressed.way != DtmfMethod::Info)?;
+    judged.defects.iter().any(|defect| is_by_loss(*defect)).then(|| {
+        StepVerdict::fail(
+            "audio-stopped",
+            Side::Path,
+            format!(
+                "RTP came to the far end until {:.1} s after the answer, and none in the {:.1} s since: digits by {} cannot arrive",
+                last.as_secs_f64(),
+                since.as_secs_f64(),
+                pressed.way
+            ),
+            audio::STOPPED_ADVICE,
+        )
+    })
+}
+
 /// Verdict on digits that this machine did not send in time: they are none of the platform's.
 fn doubt(verdict: &mut DigitsVerdict, pace: Option<f64>) {
     let failed = StepVerdict { verdict: verdict.verdict, detail: verdict.detail.clone(), finding: None };
@@ -281,6 +320,21 @@ fn same_kind(one: Defect, other: Defect) -> bool {
     }
 }
 
+/// May packets that are missing have done this?
+fn is_by_loss(defect: Defect) -> bool {
+    matches!(
+        defect,
+        Defect::NothingArrived
+            | Defect::Lost { .. }
+            | Defect::Merged { .. }
+            | Defect::Shortened { .. }
+            | Defect::NoEndPacket { .. }
+            | Defect::NoMarker { .. }
+            | Defect::Changed { .. }
+            | Defect::Doubled { by: By::Repeat, .. }
+    )
+}
+
 /// Finding about the path, by the voice around the digits.
 struct Path<'a> {
     loss: f64,
@@ -300,17 +354,7 @@ impl Path<'_> {
 
     /// May what the path lost alone have done this?
     fn explains(&self, defect: Defect) -> bool {
-        let by_loss = matches!(
-            defect,
-            Defect::NothingArrived
-                | Defect::Lost { .. }
-                | Defect::Merged { .. }
-                | Defect::Shortened { .. }
-                | Defect::NoEndPacket { .. }
-                | Defect::NoMarker { .. }
-                | Defect::Changed { .. }
-                | Defect::Doubled { by: By::Repeat, .. }
-        );
+        let by_loss = is_by_loss(defect);
         let is_interrupted = defect.position().is_some_and(|at| self.interrupted.contains(&at));
         by_loss && (self.loss > LOSSY || is_interrupted)
     }

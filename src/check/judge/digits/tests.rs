@@ -50,6 +50,7 @@ fn arrived(sent: &str, received: &str) -> Arrived {
         observed: observed.collect(),
         infos: Vec::new(),
         packets: 300,
+        stopped: None,
         refusals: Vec::new(),
         pace: Some(1.0),
         late: Lateness::default(),
@@ -152,6 +153,25 @@ fn without_any_packet_nothing_is_known_of_the_digits() {
     let verdict = sent(none);
     holds(&verdict, Verdict::Fail, Some(Side::Path), &["no RTP"], &["thrown away"]);
     assert_eq!(codes(&verdict), ["no-media"]);
+}
+
+#[test]
+fn digits_that_are_missing_where_no_more_rtp_comes_say_when_it_stopped() {
+    let stops = |received: &str| {
+        let mut stops = arrived("15", received);
+        stops.stopped = Some([Duration::from_millis(700), Duration::from_secs(4)]);
+        stops
+    };
+    for received in ["", "1"] {
+        let verdict = sent(stops(received));
+        let words = ["until 0.7 s after the answer", "none in the 4.0 s since"];
+        holds(&verdict, Verdict::Fail, Some(Side::Path), &words, &["did not arrive", "no RTP at all"]);
+        assert_eq!(codes(&verdict), ["audio-stopped"]);
+        assert!(verdict.is_stopped() && verdict.judged.is_some());
+    }
+    // All of them had come before.
+    let verdict = sent(stops("15"));
+    assert!(verdict.verdict == Verdict::Pass && !verdict.is_stopped(), "{verdict:?}");
 }
 
 #[test]
