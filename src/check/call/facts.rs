@@ -58,7 +58,6 @@ pub(super) fn write_down(call: &Call, scene: &mut Scene<'_>) {
             if ended.reasons.is_empty() { String::new() } else { format!(": {}", ended.reasons.join(", ")) };
         facts.push(("hung-up-by", format!("{by}{how}{why}")));
     }
-    let forks = seen.forks_hung_up;
     let rung = scene
         .ends
         .parties
@@ -69,7 +68,7 @@ pub(super) fn write_down(call: &Call, scene: &mut Scene<'_>) {
         scene.run.fact(name, value);
     }
     metrics(scene.run, &trace);
-    twice(call, scene, forks, rung);
+    twice(call, scene, rung);
 }
 
 fn metrics(run: &mut Run, trace: &Trace) {
@@ -107,17 +106,8 @@ fn media(plan: &MediaPlan) -> String {
     text
 }
 
-/// Values that came more often than once.
-fn twice(call: &Call, scene: &mut Scene<'_>, forks: usize, rung: usize) {
-    if forks > 0 {
-        scene.note(Finding::new(
-            "answered-twice",
-            Severity::Warning,
-            Side::Peer,
-            format!("{forks} further device(s) answered the same call; each was sent ACK and BYE"),
-            "platform fault: cancel the other devices as soon as one has answered",
-        ));
-    }
+/// The callee was rung more often than once.
+fn twice(call: &Call, scene: &mut Scene<'_>, rung: usize) {
     if rung > 1 {
         let name = call.callee_name().to_owned();
         scene.note(Finding::new(

@@ -29,6 +29,11 @@ const END: Duration = Duration::from_secs(3);
 impl Course for Fork {
     type Result = Option<ForkResult>;
 
+    /// Who answers beside whom is its question.
+    fn is_answered_once(&self) -> bool {
+        false
+    }
+
     fn steps(&self) -> Vec<&'static str> {
         let mut steps = vec!["caller"];
         steps.extend(END_STEPS.iter().take(self.ends.len()));

@@ -54,8 +54,8 @@ fn reach(ip: IpAddr) -> Reach {
     Reach::Within(within)
 }
 
-/// Oddity of an address for media beside that of the signalling: ` (an address of a private network)`.
-fn oddity(ip: IpAddr, signalling: Option<IpAddr>) -> Option<String> {
+/// Oddity of an address beside that of the signalling: ` (an address of a private network)`.
+pub(super) fn oddity(ip: IpAddr, signalling: Option<IpAddr>) -> Option<String> {
     match reach(ip) {
         Reach::Within(what) if signalling.is_none_or(|to| reach(to) != Reach::Within(what)) => {
             Some(format!(" (an address within {what})"))

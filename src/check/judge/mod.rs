@@ -1,6 +1,7 @@
 //! Pure functions from what was seen to the verdict of a step. No socket, no clock, no waiting; tested by tables.
 
 pub(super) mod announcement;
+pub(super) mod astray;
 pub(super) mod audio;
 pub(super) mod called;
 pub(super) mod cancel;

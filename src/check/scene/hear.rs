@@ -251,7 +251,9 @@ impl Scene<'_> {
             let known = (direction.clone(), finding.code.to_string());
             if !self.odd_told.contains(&known) {
                 self.odd_told.push(known);
-                self.note(finding);
+                if !self.is_of_further_answer(&hearing.to, &finding) {
+                    self.note(finding);
+                }
             }
         }
     }

@@ -4,6 +4,7 @@
 //! the same peer gets the same verdict whichever question it is asked. What was seen is judged in [`judge`](super::judge).
 
 mod call;
+mod cause;
 mod change;
 mod ears;
 mod ends;
@@ -49,6 +50,11 @@ pub(super) trait Course: Sync {
     /// The names of all steps, in their order. Those that were not reached are written down as not run.
     fn steps(&self) -> Vec<&'static str>;
 
+    /// Is each call to be answered by one device, so that a second answer is a fault to be told?
+    fn is_answered_once(&self) -> bool {
+        true
+    }
+
     /// The parties.
     fn parties(&self) -> Parties<'_>;
 
@@ -70,6 +76,7 @@ pub(super) async fn perform<C: Course>(course: &C, run: &mut Run) {
         calls_from: 0,
         end_is_told: false,
         odd_told: Vec::new(),
+        beside_answer: Vec::new(),
         to_last: Vec::new(),
     };
     let mut result = C::Result::default();
@@ -88,6 +95,9 @@ pub(super) async fn perform<C: Course>(course: &C, run: &mut Run) {
         }
     };
     let why = ended.err().map_or(Cow::Borrowed("nothing was left to be tried"), |stopped| stopped.why);
+    if course.is_answered_once() {
+        scene.note_answered_twice();
+    }
     scene.note_restraint();
     scene.write_down_dialled();
     scene.note_rewritten();
@@ -152,6 +162,8 @@ pub(super) struct Scene<'a> {
     pub(super) end_is_told: bool,
     /// What is odd about media and was told already: the direction, and the code.
     odd_told: Vec<(String, String)>,
+    /// What came to the media port of a party (its name) beside the voice, where further devices answered its call.
+    beside_answer: Vec<(String, String)>,
     /// Calls between ends of ours that nobody has ended on purpose: they are to last.
     to_last: Vec<JoinedLegs>,
 }
@@ -176,7 +188,7 @@ impl Scene<'_> {
     /// # Errors
     /// It did not pass.
     pub(super) fn end(&mut self, mark: Mark, verdict: impl Into<StepVerdict>) -> Step {
-        let StepVerdict { verdict, detail, finding } = self.own_limit(verdict.into());
+        let StepVerdict { verdict, detail, finding } = self.own_limit(self.with_cause(verdict.into()));
         let (step, from) = (mark.step, mark.from);
         self.run.end(mark.inner, verdict, detail);
         if let Some(finding) = finding {
@@ -215,6 +227,7 @@ impl Scene<'_> {
     }
 
     fn note_since(&mut self, mut finding: Finding, from: usize) {
+        self.give_cause(&mut finding);
         if finding.evidence.is_empty() {
             finding.evidence = self.records_since(from);
         }
