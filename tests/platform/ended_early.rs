@@ -220,6 +220,16 @@ async fn another_device_that_answers_first_is_told_and_not_a_platform_that_ends_
     let outcome = forking(false).asked(Call::between(&account("alice"), &account("bob"))).await;
     says_nothing_of(&outcome, &["another device answered before"]);
     passes(&outcome);
+    // Whatever is asked, it is told.
+    let [alice, bob] = ["alice", "bob"].map(account);
+    for outcome in [
+        outcome,
+        forking(false).asked(Hold::between(&alice, &bob)).await,
+        forking(false).asked(Dtmf::between(&alice, &bob).digits("15").unwrap()).await,
+    ] {
+        let told = outcome.finding("answered-twice").unwrap_or_else(|| panic!("{outcome}"));
+        assert!(told.seen.contains("answered the same call; each was sent ACK and BYE"), "{outcome}");
+    }
 }
 
 #[tokio::test(start_paused = true)]

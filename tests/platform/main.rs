@@ -23,3 +23,4 @@ mod rewritten;
 mod setup;
 mod transfers;
 mod unasked;
+mod whole_call;

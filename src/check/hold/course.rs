@@ -2,7 +2,7 @@
 
 use super::Hold;
 
-use crate::check::judge::hold::Holding;
+use crate::check::judge::hold::{Holding, OfferChanged};
 use crate::check::judge::{change, hold};
 use crate::check::judged::StepVerdict;
 use crate::check::scene::{Change, Course, Dial, Ends, JoinedLegs, Parties, Scene, Seen, Step};
@@ -22,6 +22,16 @@ const SETTLE: Duration = Duration::from_millis(300);
 struct Held {
     holder: usize,
     held: usize,
+}
+
+/// A change that was agreed to.
+struct Made {
+    /// The direction of its answer.
+    answer: String,
+    /// Was the other end told?
+    passed_on: bool,
+    /// Was it told something else than was written?
+    changed: Option<OfferChanged>,
 }
 
 impl Course for Hold {
@@ -65,31 +75,32 @@ impl Hold {
             true => Held { holder: legs.callee, held: legs.caller },
             false => Held { holder: legs.caller, held: legs.callee },
         };
-        let (answer, passed_on) = self.change(scene, "hold", Command::Hold(self.how), who).await?;
-        (result.answer, result.passed_on) = (Some(answer), Some(passed_on));
+        let held = self.change(scene, "hold", Command::Hold(self.how), who).await?;
+        (result.answer, result.passed_on) = (Some(held.answer), Some(held.passed_on));
         self.held(scene, who, result).await?;
-        let (answer, _) = self.change(scene, "resume", Command::Resume, who).await?;
-        result.resume_answer = Some(answer.clone());
+        let resume = self.change(scene, "resume", Command::Resume, who).await?;
+        result.resume_answer = Some(resume.answer.clone());
         let mark = scene.begin("after");
-        let judged = scene.mutual(legs).await.map(|mutual| hold::resumed(mutual, &answer));
+        let judged = scene.mutual(legs).await.map(|mutual| hold::resumed(mutual, &self.holding(&resume)));
         scene.end(mark, judged)?;
         scene.run.conclude("held and resumed; each end heard what it should");
         Ok(())
     }
 
-    fn holding<'a>(&'a self, answer: &'a str, passed_on: bool) -> Holding<'a> {
+    fn holding<'a>(&'a self, made: &'a Made) -> Holding<'a> {
         let (holder, held) = self.names();
-        Holding { how: self.how, holder, held, answer, passed_on }
+        let Made { answer, passed_on, changed } = made;
+        Holding { how: self.how, holder, held, answer, passed_on: *passed_on, changed: *changed }
     }
 
-    /// A re-INVITE of the holder; gives the direction of its answer, and whether the other end was told.
+    /// A re-INVITE of the holder, which was agreed to.
     async fn change(
         &self,
         scene: &mut Scene<'_>,
         step: &'static str,
         command: Command,
         Held { holder, held }: Held,
-    ) -> Step<(String, bool)> {
+    ) -> Step<Made> {
         let mark = scene.begin(step);
         let told_before = scene.seen(held).changes.len();
         let began = scene.run.now();
@@ -109,25 +120,31 @@ impl Hold {
         let told = |ends: &Ends| ends.seen(held).is_none_or(|seen| seen.changes.len() > told_before);
         let passed_on = scene.until(SETTLE, told).await.unwrap_or_default();
         let answer = hold::direction(&scene.trace(holder));
-        scene.run.fact(if step == "hold" { "hold-answer" } else { "resume-answer" }, answer.clone());
+        let changed = OfferChanged::between(&scene.trace(holder), &scene.trace(held), began);
+        let made = Made { answer, passed_on, changed };
+        scene.run.fact(if step == "hold" { "hold-answer" } else { "resume-answer" }, made.answer.clone());
         if step == "hold" {
-            let (judged, warning) = hold::answered(&self.holding(&answer, passed_on));
+            let (judged, warning) = hold::answered(&self.holding(&made));
             // A wrong answer is no reason not to listen.
             let _ = scene.end(mark, judged);
             warning.into_iter().for_each(|finding| scene.note(finding));
         } else {
             let how = if passed_on { "passed on" } else { "not told" };
-            let detail = format!("answered {answer}; {how} to {}", self.names().1);
+            let detail = format!("answered {}; {how} to {}", made.answer, self.names().1);
             scene.end(mark, StepVerdict::pass(detail))?;
         }
-        Ok((answer, passed_on))
+        Ok(made)
     }
 
     /// Judges what both hear while one holds.
     async fn held(&self, scene: &mut Scene<'_>, who: Held, result: &mut HoldResult) -> Step {
         let mark = scene.begin("held");
-        let (answer, passed_on) = (result.answer.clone().unwrap_or_default(), result.passed_on == Some(true));
-        let holding = self.holding(&answer, passed_on);
+        let made = Made {
+            answer: result.answer.clone().unwrap_or_default(),
+            passed_on: result.passed_on == Some(true),
+            changed: None,
+        };
+        let holding = self.holding(&made);
         let heard = match self.overhear(scene, who).await {
             Ok(heard) => heard,
             Err(why) => return Err(scene.stop(mark, why)),

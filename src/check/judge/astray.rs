@@ -74,7 +74,7 @@ mod tests {
         let text = format!(
             "SIP/2.0 200 OK\r\nVia: SIP/2.0/UDP 192.0.2.7;branch=z9hG4bKa\r\nCSeq: 1 INVITE\r\nContact: <sip:bob@{contact}>\r\n{more}\r\n"
         );
-        Message::parse(text, &Limits::default()).unwrap()
+        Message::parse(text.into(), &Limits::default()).unwrap()
     }
 
     #[test]

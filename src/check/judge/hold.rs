@@ -4,8 +4,11 @@ use super::release::is_media_timeout;
 use crate::check::judged::StepVerdict;
 use crate::check::scene::trace::{MessageKind, Trace};
 use crate::check::{Finding, HeardOnHold, Severity, Side};
+use crate::sdp::{AudioDescription, Direction as SdpDirection};
 use crate::syntax::Method;
+use crate::transport::Direction;
 use crate::ua::call::Hold as How;
+use std::time::Instant;
 
 const ZERO_ADVICE: &str = "platform: c=0.0.0.0 is a hold (RFC 3264 sec. 8.4); phone: newer firmware, or the setting for hold by a=sendonly";
 
@@ -18,6 +21,8 @@ pub(in crate::check) struct Holding<'a> {
     pub(in crate::check) answer: &'a str,
     /// Was the other end told?
     pub(in crate::check) passed_on: bool,
+    /// Was the offer that came to the other end another one than the holder's?
+    pub(in crate::check) changed: Option<OfferChanged>,
 }
 
 /// The direction in the last answer that this call got to a re-INVITE; without an attribute it is `sendrecv` (RFC 3264 sec. 5.1).
@@ -31,6 +36,38 @@ pub(in crate::check) fn direction(trace: &Trace) -> String {
         .filter_map(|line| line.trim().strip_prefix("a="))
         .rfind(|attribute| ["sendrecv", "sendonly", "recvonly", "inactive"].contains(attribute));
     attribute.unwrap_or("sendrecv").to_owned()
+}
+
+/// An offer that the holder made in the call and the held end got in another form.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::check) struct OfferChanged {
+    /// The direction that the holder wrote.
+    pub(in crate::check) wrote: SdpDirection,
+    /// The direction that the held end was told.
+    pub(in crate::check) told: SdpDirection,
+}
+
+impl OfferChanged {
+    /// The directions of the last offers since `began`, where the platform passed one on with another.
+    pub(in crate::check) fn between(holder: &Trace, held: &Trace, began: Instant) -> Option<OfferChanged> {
+        let last = |trace: &Trace, way: Direction| {
+            let offers = [Method::Invite, Method::Update].map(|method| {
+                let of_method =
+                    trace.all(way, MessageKind::Request(method)).filter(|entry| entry.at >= began);
+                of_method
+                    .filter_map(|entry| Some((entry.at, AudioDescription::of(entry.message.body())?)))
+                    .last()
+            });
+            offers.into_iter().flatten().max_by_key(|(at, _)| *at).map(|(_, offer)| offer.direction)
+        };
+        let (wrote, told) = (last(holder, Direction::Sent)?, last(held, Direction::Received)?);
+        (wrote != told).then_some(OfferChanged { wrote, told })
+    }
+
+    /// In words, e.g. `alice wrote sendrecv, and bob was told sendonly`.
+    fn told(&self, holder: &str, held: &str) -> String {
+        format!("{holder} wrote {}, and {held} was told {}", self.wrote.as_str(), self.told.as_str())
+    }
 }
 
 /// The hold was answered: as it may be (RFC 3264 sec. 6.1)? With a finding beside a pass where it is allowed and of little use.
@@ -54,12 +91,21 @@ pub(in crate::check) fn answered(holding: &Holding<'_>) -> (StepVerdict, Option<
         return (judged, None);
     }
     let muted = (*how == How::SendOnly && *answer == "inactive").then(|| {
+        let (how, advice) = match &holding.changed {
+            Some(changed) if changed.told == SdpDirection::Inactive => (
+                format!("; it was changed on its way: {}", changed.told(holder, held)),
+                "platform: pass the direction of an offer on as the holder wrote it, or play music of its own to the held party",
+            ),
+            _ => (String::new(), "platform: answer recvonly, so that the held party hears the holder's music"),
+        };
         Finding::new(
             "hold-answered-inactive",
             Severity::Warning,
             Side::Peer,
-            format!("{holder}'s hold (sendonly) was answered inactive: allowed, and its music reaches nobody (H02)"),
-            "platform: answer recvonly, so that the held party hears the holder's music",
+            format!(
+                "{holder}'s hold (sendonly) was answered inactive: allowed, and its music reaches nobody (H02){how}"
+            ),
+            advice,
         )
     });
     (pass, muted)
@@ -136,15 +182,27 @@ pub(in crate::check) fn dropped(holding: &Holding<'_>, reasons: &str) -> StepVer
 }
 
 /// Judges what was heard after the resumption, which was answered so: sound that does not come back is the resumption's.
-pub(in crate::check) fn resumed(mutual: StepVerdict, answer: &str) -> StepVerdict {
+pub(in crate::check) fn resumed(mutual: StepVerdict, resume: &Holding<'_>) -> StepVerdict {
     if mutual.verdict != crate::check::Verdict::Fail {
         return mutual;
     }
+    let Holding { holder, held, answer, .. } = resume;
     let detail = mutual.detail;
+    if let Some(changed) = resume.changed.filter(|changed| changed.wrote == SdpDirection::SendRecv) {
+        return StepVerdict::fail(
+            "no-audio-after-resume",
+            Side::Peer,
+            format!(
+                "{holder}'s resume was changed on its way: {}; it was answered {answer}, and {detail} (H03)",
+                changed.told(holder, held)
+            ),
+            "platform: pass the direction of an offer on as it was written: who resumes writes sendrecv, and the other end has to get it (RFC 3264 sec. 8.4)",
+        );
+    }
     StepVerdict::fail(
         "no-audio-after-resume",
         Side::Peer,
-        match answer {
+        match *answer {
             "sendrecv" => format!("after the resume, {detail}"),
             other => format!("the resume was answered {other}: {detail} (H03)"),
         },

@@ -11,10 +11,13 @@ use crate::endpoint::agent::MediaReport;
 use crate::sdp::AudioDescription;
 use crate::syntax::Method;
 use crate::transport::Direction;
+use crate::ua::call::{By, Event};
 use std::time::{Duration, Instant};
 
 /// A tone has to begin within this time.
 pub(in crate::check) const PATIENCE: Duration = Duration::from_secs(5);
+/// Our own hold is known to its sender by the answer, a little after the other end was told.
+const CROSSING: Duration = Duration::from_millis(500);
 /// Length of sound that is judged as a whole: a tone is heard in whole ones only.
 const BLOCK: Duration = Duration::from_millis(50);
 /// Time for all ends of a call to learn that it is over.
@@ -144,7 +147,7 @@ impl Scene<'_> {
                 sent: Some(sender.report.sent),
                 sent_back: sender.report.voice.returned,
                 withheld: sender.report.withheld,
-                held: self.seen(from).held_since(),
+                held: self.held_by_platform(from, to),
                 report: &listener.report,
                 packets: listener.packets,
                 described: described[usize::from(from == legs.callee)].clone(),
@@ -167,6 +170,19 @@ impl Scene<'_> {
             hearing(&audio::A_TO_B, legs.caller, legs.callee, &heard.caller, &heard.callee, there),
             hearing(&audio::B_TO_A, legs.callee, legs.caller, &heard.callee, &heard.caller, back),
         ]
+    }
+
+    /// Since when one end is on hold, unless the other one of ours has put it there.
+    fn held_by_platform(&self, held: usize, other: usize) -> Option<Instant> {
+        let since = self.seen(held).held_since()?;
+        let own = self.seen(other).changes.iter().rev().filter(|(at, _)| *at <= since + CROSSING).find_map(
+            |(_, event)| match event {
+                Event::Held { by: By::Local, .. } => Some(true),
+                Event::Resumed { by: By::Local, .. } => Some(false),
+                _ => None,
+            },
+        );
+        (own != Some(true)).then_some(since)
     }
 
     /// Descriptions that both ends wrote when the call began, and what of them reached the other: from the caller to the callee,

@@ -117,11 +117,12 @@ fn sent_back(hearing: &Hearing<'_>) -> Option<StepVerdict> {
     let Hearing { from, to, sent, sent_back, .. } = hearing;
     (*sent_back > 0).then(|| {
         let of = sent.map(|sent| format!(" of the {sent} that it sent")).unwrap_or_default();
+        let beside = if hearing.other_way == Some(true) { "beside" } else { "instead of" };
         StepVerdict::fail(
             "own-voice",
             Side::Peer,
             format!(
-                "{from} hears itself, and {to} gets nothing of it: {sent_back} RTP packets{of} came back to {from}, and none to {to} in {:.1} s",
+                "{from} hears itself {beside} {to}, and {to} gets nothing of it: {sent_back} RTP packets{of} came back to {from}, and none to {to} in {:.1} s",
                 hearing.time().as_secs_f64()
             ),
             LOOP_ADVICE,

@@ -184,8 +184,12 @@ fn voice_that_goes_back_to_its_sender_is_the_relays_fault_and_no_path_is_blamed(
         assert_eq!((judged.verdict, code(&judged)), (Verdict::Fail, told), "{}", judged.detail);
         let by_relay = judged.finding.as_ref().is_some_and(|finding| finding.side == Side::Peer);
         assert_eq!(by_relay, sent_back > 0);
-        let words = "bob hears itself, and alice gets nothing of it: 140 RTP packets of the 150 that it sent came back to bob";
+        let beside = if other_way == Some(true) { "beside" } else { "instead of" };
+        let words =
+            "alice, and alice gets nothing of it: 140 RTP packets of the 150 that it sent came back to bob";
         assert_eq!(judged.detail.contains(words), sent_back > 0, "{}", judged.detail);
+        let beside = judged.detail.starts_with(&format!("bob hears itself {beside} alice"));
+        assert_eq!(beside, sent_back > 0, "{}", judged.detail);
     }
     // What comes back beside what arrives is told beside.
     let (judged, _) = with(&healthy(), |hearing| hearing.sent_back = 140);
