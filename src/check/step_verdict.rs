@@ -4,6 +4,7 @@ use super::{Finding, Severity, Side, Verdict};
 use std::ops::Range;
 
 /// A step's verdict with its reason.
+#[derive(Debug, Clone)]
 pub(super) struct StepVerdict {
     pub(super) verdict: Verdict,
     pub(super) detail: String,

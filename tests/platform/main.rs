@@ -11,6 +11,7 @@ mod given_up;
 mod healthy;
 mod late;
 mod media;
+mod new_call;
 mod not_rung;
 mod own_ends;
 #[path = "../support/platform/mod.rs"]

@@ -291,18 +291,20 @@ impl Scene<'_> {
         let trace = self.trace(leg);
         let callee = dial.callee.and_then(|number| {
             let party = self.ends.parties.get(number)?;
+            // A call that came to it before this one was dialled is another.
+            let called = self.ends.called(number).filter(|called| *called > leg);
             Some(Callee {
                 name: party.account.name(),
                 aor: party.account.aor(),
                 is_direct: dial.is_direct,
                 others: party.others,
-                seen: self.ends.called(number).and_then(|leg| self.ends.seen(leg)),
-                is_second: self.ends.called(number).is_some_and(|callee| self.is_second_of(leg, callee)),
+                seen: called.and_then(|leg| self.ends.seen(leg)),
+                is_second: called.is_some_and(|callee| self.is_second_of(leg, callee)),
                 unusable: self.unusable_invite(number),
                 foreign: party.foreign.iter().find(|(at, ..)| *at >= caller.began).map(|(.., why)| why),
                 refused_busy: party.refused_busy.iter().filter(|at| **at >= caller.began).count(),
                 is_idle: !self.ends.has_call(number),
-                rang: self.ends.called(number).map(|leg| self.leg(leg).began),
+                rang: called.map(|leg| self.leg(leg).began),
             })
         });
         setup::judge(&Setup {

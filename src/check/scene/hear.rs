@@ -186,9 +186,13 @@ impl Scene<'_> {
     }
 
     /// Descriptions that both ends wrote when the call began, and what of them reached the other: from the caller to the callee,
-    /// and back. Empty where they changed since.
+    /// and back. Empty where they changed since, or are of two calls.
     fn described(&self, legs: JoinedLegs) -> [Described; 2] {
         if legs.both().into_iter().any(|leg| !self.seen(leg).changes.is_empty()) {
+            return Default::default();
+        }
+        // A call that came before this one was dialled holds descriptions of another.
+        if self.leg(legs.caller).is_caller && legs.callee < legs.caller {
             return Default::default();
         }
         let (caller, callee) = (self.trace(legs.caller), self.trace(legs.callee));

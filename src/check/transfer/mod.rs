@@ -10,6 +10,7 @@ mod ending;
 mod gather;
 mod identity;
 mod keys;
+mod new_call;
 mod options;
 mod park;
 mod refer;

@@ -37,6 +37,8 @@ struct Watched {
     consult_kept: bool,
     /// Sound that was heard when the transferor was told 200 and had not left yet, where that was not what it should be.
     before_leaving: Option<Aftermath>,
+    /// Why the transferee's own call to the target was not answered, as of the moment when it was given up.
+    given_up: Option<StepVerdict>,
 }
 
 impl Transfer {
@@ -84,11 +86,21 @@ impl Transfer {
         let ears = scene.ears_of([wanted.transferee, wanted.target]).await?;
         let now = aftermath(scene, wanted, ears);
         let now = with_tones(scene, wanted, now).await?;
+        let after = that_says_more(wanted, now, watched.before_leaving);
+        let is_to_be_said = matches!(sent.answer, ReferAnswer::Accepted(_)) && !wanted.is_done(after.heard());
+        let mut new_call = watched.given_up.or_else(|| self.not_up(scene, wanted));
+        if new_call.is_none() && is_to_be_said {
+            new_call = self.not_heard(scene, wanted, &sent, &after).await?;
+        }
+        let told = scene.told(legs.ours, sent.since);
+        // One that came when it was not waited for any more counts as well.
+        let told_after = told.done.map(|(at, _)| at.saturating_duration_since(sent.at)).or(result.told_after);
         let seen = Transferred {
             answer: sent.answer.clone(),
-            told: scene.told(legs.ours, sent.since),
-            told_after: result.told_after,
-            after: that_says_more(wanted, now, watched.before_leaving),
+            told,
+            told_after,
+            after,
+            new_call,
             target: self.target_saw(scene, wanted, &sent, (invited_before, replaces.is_some())),
             own_call: self.own_call(scene, wanted),
             called_instead: self.called_instead(scene, wanted, sent.at),
@@ -291,6 +303,7 @@ impl Transfer {
             let is_lost = lost_since.is_some_and(|since| now.saturating_duration_since(since) >= LOST);
             if now >= end_at || is_lost {
                 if joined.is_none() {
+                    watched.given_up = self.not_up(scene, wanted);
                     self.give_up(scene, wanted, legs).await?;
                     let told = done(scene.seen(legs.ours));
                     result.told_after = told.map(|(at, _)| at.saturating_duration_since(sent.at));

@@ -24,9 +24,6 @@ pub(in crate::check) fn judge(wanted: &Wanted, seen: &Transferred) -> StepVerdic
     if let Some(judged) = by_another(wanted, seen) {
         return judged;
     }
-    if let Some(judged) = one_way(wanted, heard) {
-        return judged;
-    }
     let is_told_done = seen.told.is_done();
     let has_wrong =
         heard.hears(wanted.target, wanted.transferor) || heard.hears(wanted.transferor, wanted.target);
@@ -38,8 +35,14 @@ pub(in crate::check) fn judge(wanted: &Wanted, seen: &Transferred) -> StepVerdic
             "platform: it joins the wrong two legs; second line with the ladder",
         );
     }
+    if let Some(judged) = new_call(wanted, seen) {
+        return judged;
+    }
     if let Some((after, reasons)) = seen.target.ended.as_ref().filter(|_| is_told_done) {
         return ended_again(wanted, *after, reasons, &fate);
+    }
+    if let Some(judged) = one_way(wanted, heard) {
+        return judged;
     }
     if is_told_done {
         return untrue(wanted, seen, &fate);
@@ -229,6 +232,16 @@ fn ended_again(wanted: &Wanted, after: Duration, reasons: &[String], fate: &str)
         ),
         "second line: the platform's log of the new call at that moment; the BYE of the transferor ends its own leg only",
     )
+}
+
+/// The new call did not come up, or is not heard as it should be: said as of every call, with what the transferor was told of it.
+fn new_call(wanted: &Wanted, seen: &Transferred) -> Option<StepVerdict> {
+    if seen.called_instead.is_some() && !seen.target.is_asked {
+        return None;
+    }
+    let judged = seen.new_call.clone()?;
+    let (e, c) = (wanted.transferee(), wanted.target());
+    Some(judged.because(&format!("in the new call, of {e} to {c}")))
 }
 
 /// The transferor was told 200, and it is not so.

@@ -12,6 +12,7 @@ pub(in crate::check) mod release;
 #[cfg(test)]
 mod tests;
 
+use crate::check::judged::StepVerdict;
 use crate::check::scene::{Ears, ReferAnswer, Told};
 use crate::check::transfer::TransferTarget;
 use crate::check::{Heard, TransferKind};
@@ -158,6 +159,8 @@ pub(in crate::check) struct Transferred {
     pub(in crate::check) after: Aftermath,
     pub(in crate::check) target: TargetSaw,
     pub(in crate::check) own_call: Option<OwnCall>,
+    /// Why the new call did not come up, or who does not hear whom in it, as it is told of every call.
+    pub(in crate::check) new_call: Option<StepVerdict>,
     /// Replaces reached the transferee otherwise than it was sent.
     pub(in crate::check) is_mangled: bool,
     /// Who was called after the REFER and is not the target: its name, and with which status its phone refused that.

@@ -7,7 +7,6 @@ use super::refer::{Again, Asked, Refusal};
 use super::release::{LegLeft, Released};
 use super::*;
 use crate::check::judge::request::RequestEnd;
-use crate::check::judged::StepVerdict;
 use crate::check::scene::{Change, ReferArrived};
 use crate::check::{Severity, Side, Verdict};
 use crate::media::dtmf::DtmfMethod;
@@ -72,6 +71,7 @@ fn seen(statuses: &[u16], after: Aftermath) -> Transferred {
         after,
         target: TargetSaw { alerted: 1, is_asked: true, ..TargetSaw::default() },
         own_call: None,
+        new_call: None,
         is_mangled: false,
         called_instead: None,
     }

@@ -3,7 +3,7 @@
 use super::super::Leg;
 use super::Ends;
 use crate::endpoint::agent::MediaSetup;
-use crate::ua::call::Command;
+use crate::ua::call::{Cause, Command};
 use crate::ua::transfer::Referred;
 use tokio::time::Instant as Clock;
 
@@ -51,7 +51,9 @@ impl Ends {
             return;
         };
         let Some(seen) = self.seen(index) else { return };
-        let status = if seen.answered.is_some() {
+        // What is told is the final response to the INVITE (RFC 3515 sec. 2.4.5), also where its answer is of no use to our phone.
+        let is_unusable = seen.ended.as_ref().is_some_and(|ended| matches!(ended.cause, Cause::Media(_)));
+        let status = if seen.answered.is_some() || is_unusable {
             200
         } else if let Some((_, rejection)) = &seen.rejected {
             rejection.status.unwrap_or(503)
