@@ -24,6 +24,9 @@ pub(in crate::check) fn judge(wanted: &Wanted, seen: &Transferred) -> StepVerdic
     if let Some(judged) = by_another(wanted, seen) {
         return judged;
     }
+    if let Some(judged) = one_way(wanted, heard) {
+        return new_call(wanted, seen).unwrap_or(judged);
+    }
     let is_told_done = seen.told.is_done();
     let has_wrong =
         heard.hears(wanted.target, wanted.transferor) || heard.hears(wanted.transferor, wanted.target);
@@ -40,9 +43,6 @@ pub(in crate::check) fn judge(wanted: &Wanted, seen: &Transferred) -> StepVerdic
     }
     if let Some((after, reasons)) = seen.target.ended.as_ref().filter(|_| is_told_done) {
         return ended_again(wanted, *after, reasons, &fate);
-    }
-    if let Some(judged) = one_way(wanted, heard) {
-        return judged;
     }
     if is_told_done {
         return untrue(wanted, seen, &fate);
