@@ -4,7 +4,7 @@ use super::interrupted::StoppedBy;
 use super::journal::{Calls, Journal};
 use super::judge::unused;
 use super::reply::{Answered, Reply, Unreached};
-use super::restraint::{Restraint, Withheld};
+use super::restraint::{Answers, Restraint, Withheld};
 use super::{Account, Destination, Interrupted};
 use crate::endpoint::agent::{Agent, AgentConfig, Arrivals};
 use crate::endpoint::{self, ClientEvent, Endpoint, Recorder, Stats};
@@ -78,6 +78,8 @@ pub(super) struct Ask {
     was_cut: bool,
     silence_noted: bool,
     pub(super) answers: u64,
+    /// The longest time that an answer to this check took.
+    slowest: Duration,
     /// Bindings of this check's ends: tokens that are in their URIs, and URIs as they are listed.
     pub(super) bound: Vec<String>,
     /// Something that was waited for had to be given up.
@@ -103,6 +105,7 @@ impl Ask {
             was_cut: false,
             silence_noted: false,
             answers: 0,
+            slowest: Duration::ZERO,
             bound: Vec::new(),
             cut: OnceLock::new(),
         }
@@ -209,7 +212,9 @@ impl Ask {
         match &reply.answered {
             Answered::Final(received) => {
                 self.answers += 1;
-                self.restraint.answered(remote);
+                let took = reply.ended_at.saturating_duration_since(reply.sent_at);
+                self.slowest = self.slowest.max(took);
+                self.restraint.answered(remote, now, took);
                 if let (Some(status), Some(Ok(seconds))) =
                     (received.message.status(), received.message.seconds(HeaderName::RetryAfter))
                 {
@@ -220,6 +225,7 @@ impl Ask {
             // The silence of a peer that we did not hear out is no sign of a ban.
             Answered::Timeout | Answered::Interrupted(Interrupted::TimeLimit)
                 if !reply.provisional
+                    && self.is_silent(reply)
                     && self.probe_limit().is_none()
                     && !self.has_heard(&reply.evidence)
                     && !std::mem::replace(&mut self.silence_noted, true) =>
@@ -228,6 +234,19 @@ impl Ask {
             }
             _ => {}
         }
+    }
+
+    /// Did no answer come although it was waited for long enough, while nobody else was answered there either?
+    fn is_silent(&self, reply: &Reply) -> bool {
+        let answers = self.answers_of(reply.flow.remote);
+        let waited = reply.ended_at.saturating_duration_since(reply.sent_at);
+        let is_heard_out = matches!(reply.answered, Answered::Timeout) || answers.are_overdue(waited);
+        is_heard_out && !answers.go_on_after(reply.sent_at)
+    }
+
+    /// Answers of a peer to all checks of this probe so far.
+    pub(super) fn answers_of(&self, remote: SocketAddr) -> Answers {
+        self.restraint.answers(remote)
     }
 
     /// Did anything come while an answer was waited for?
@@ -249,7 +268,7 @@ impl Ask {
         let now = self.now();
         if is_answered {
             self.answers += 1;
-            self.restraint.answered(remote);
+            self.restraint.answered(remote, now, Duration::ZERO);
         } else if self.probe_limit().is_none() && !std::mem::replace(&mut self.silence_noted, true) {
             self.restraint.silent(remote, now);
         }
@@ -297,13 +316,16 @@ impl Ask {
 
     /// From here on the check only removes what it left at the peer: a stop no longer interrupts it, and it has the probe's
     /// grace (5 s unless configured), or, when nobody stopped it and the peer did answer so far, what is left of its time.
+    /// A peer whose answers are slow is then given time for two of them.
     pub(super) fn clean_up(&mut self) {
         let was_cut = self.interrupted().is_some();
         if !std::mem::replace(&mut self.cleaning, true) {
             self.was_cut = was_cut;
-            let grace = Clock::now() + self.grace;
+            let now = Clock::now();
+            let grace = now + self.grace;
             let hurry = self.stop.is_cancelled() || self.silence_noted;
-            self.until = if hurry { grace } else { self.until.max(grace) };
+            let slow = now + self.slowest * 2 + self.slowest / 2;
+            self.until = if hurry { grace } else { self.until.max(grace).max(slow) };
         }
     }
 

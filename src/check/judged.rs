@@ -1,6 +1,7 @@
 //! Verdicts that the steps of every check share: the transport's failures, silence, and our own interruptions.
 
 use super::judge::unused::{self, Unused};
+use super::restraint::Answers;
 pub(super) use super::step_verdict::StepVerdict;
 use super::{Destination, Finding, Interrupted, Severity, Side, Unreached, Verdict, Withheld};
 use crate::message::Flow;
@@ -217,6 +218,12 @@ pub(super) struct Silence<'a> {
     pub(super) provisional: bool,
     /// Answers that the peer gave in this check before.
     pub(super) answered_before: u64,
+    /// Answers that it gave to all checks of this probe, where that is known.
+    pub(super) answers: Answers,
+    /// Another check was answered there meanwhile.
+    pub(super) others_go_on: bool,
+    /// Our own limit of time ended the wait.
+    pub(super) is_cut: bool,
     /// Messages that came and were no answer.
     pub(super) unused: Option<&'a Unused>,
     /// Bytes of the request over UDP, and of the largest one that was answered ([`sizes`]).
@@ -236,6 +243,32 @@ fn of_size(silence: &Silence<'_>) -> String {
         _ => String::new(),
     }
 }
+
+/// Our own limit of time ended the wait before it said anything of the peer.
+fn out_of_time(silence: &Silence<'_>) -> StepVerdict {
+    let Silence { step, remote, answers, .. } = silence;
+    if answers.number == 0 {
+        return interrupted(Interrupted::TimeLimit);
+    }
+    StepVerdict::open(
+        "time-limit",
+        Side::Probe,
+        format!(
+            "{OUT_OF_TIME} {:.1} s after the {step} was sent; an answer of {remote} took up to {:.1} s so far",
+            silence.waited.as_secs_f32(),
+            answers.slowest.as_secs_f32()
+        ),
+        match answers.slowest >= SLOW {
+            true => {
+                "allow more time (--timeout); platform: look why its answers are so slow (load, database, name server): phones send each request again meanwhile, and may give up"
+            }
+            false => "allow more time (--timeout)",
+        },
+    )
+}
+
+/// A registrar that takes longer for an answer is slow: phones have sent their request twice by then.
+const SLOW: Duration = Duration::from_secs(1);
 
 /// No final answer: what that says.
 pub(super) fn silence(silence: &Silence<'_>) -> StepVerdict {
@@ -277,6 +310,27 @@ pub(super) fn silence(silence: &Silence<'_>) -> StepVerdict {
                 "no answer to the {step} from {remote} over {transport} in {waited:.1} s, although {requests}: the way from there to here is open"
             ),
             "platform: does the request arrive (its trace), and what drops it there? A firewall that lets one direction through is the other cause",
+        )
+    } else if silence.is_cut && (silence.waited < PATIENCE || !silence.answers.are_overdue(silence.waited)) {
+        out_of_time(silence)
+    } else if silence.others_go_on {
+        StepVerdict::fail(
+            "request-dropped",
+            Side::Peer,
+            format!(
+                "no answer to the {step} from {remote} over {transport} in {waited:.1} s, and requests of other accounts were answered there meanwhile: this host is not blocked"
+            ),
+            "check the password first: some platforms answer a wrong one with silence, or lock the account; platform: look for this Call-ID in its log: what drops the requests of this account, and not those of others?",
+        )
+    } else if *answered_before == 0 && silence.answers.number > 0 {
+        StepVerdict::open(
+            "answers-stopped",
+            Side::Probe,
+            format!(
+                "{remote} answered other checks of this run ({} answers) and then not at all: no answer to the {step} in {waited:.1} s",
+                silence.answers.number
+            ),
+            BAN,
         )
     } else if *answered_before > 0 {
         let times =

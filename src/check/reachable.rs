@@ -221,7 +221,9 @@ fn judge(run: &mut Run, finished: &Finished, reply: &Reply, response: Option<&Me
             judged::lost(&error.kind, &error.to_string(), unused.as_ref(), asked)
         }
         Answered::Interrupted(Interrupted::Stopped) => interrupted(Interrupted::Stopped),
-        Answered::Interrupted(Interrupted::TimeLimit) if waited < PATIENCE => {
+        Answered::Interrupted(Interrupted::TimeLimit)
+            if waited < PATIENCE && run.answers_of(reply.flow.remote).number == 0 =>
+        {
             interrupted(Interrupted::TimeLimit)
         }
         _ => match &finished.end {
@@ -239,6 +241,9 @@ fn judge(run: &mut Run, finished: &Finished, reply: &Reply, response: Option<&Me
                 waited,
                 provisional: reply.provisional,
                 answered_before: run.answers(),
+                answers: run.answers_of(reply.flow.remote),
+                others_go_on: run.answers_of(reply.flow.remote).go_on_after(reply.sent_at),
+                is_cut: matches!(reply.answered, Answered::Interrupted(Interrupted::TimeLimit)),
                 unused: unused.as_ref(),
                 sizes: run.sizes(),
                 requests: run.requests_in(reply.evidence.clone()).as_deref(),

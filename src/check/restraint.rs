@@ -89,7 +89,35 @@ struct Peer {
     silent: u32,
     last_silence: Option<Instant>,
     paused_until: Option<Instant>,
+    last_answer: Option<Instant>,
+    slowest: Duration,
 }
+
+/// Answers of a peer so far, to all checks of this probe.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Answers {
+    /// Requests that it answered.
+    pub(super) number: u64,
+    /// The longest time that an answer took.
+    pub(super) slowest: Duration,
+    last: Option<Instant>,
+}
+
+impl Answers {
+    /// Was another request answered later than one that was sent at this time would have been, had its answer taken as long as the slowest?
+    /// What stopped the answer to that one is then no ban of our address.
+    pub(super) fn go_on_after(&self, sent: Instant) -> bool {
+        self.last.is_some_and(|last| last > sent + self.slowest)
+    }
+
+    /// Was an answer waited for long enough to tell silence from slowness?
+    pub(super) fn are_overdue(&self, waited: Duration) -> bool {
+        waited >= self.slowest * SLOWER
+    }
+}
+
+/// An answer may take this many times as long as the slowest before.
+const SLOWER: u32 = 4;
 
 /// A pause for one address of record at one peer.
 type AccountPauses = HashMap<(SocketAddr, String), Instant>;
@@ -127,11 +155,20 @@ impl Restraint {
         }
     }
 
-    pub(super) fn answered(&self, remote: SocketAddr) {
+    /// It answered now, a time after it was asked.
+    pub(super) fn answered(&self, remote: SocketAddr, now: Instant, took: Duration) {
         self.update(remote, |peer| {
             peer.answered += 1;
             peer.silent = 0;
+            peer.last_answer = Some(now);
+            peer.slowest = peer.slowest.max(took);
         });
+    }
+
+    /// Its answers so far.
+    pub(super) fn answers(&self, remote: SocketAddr) -> Answers {
+        let peer = self.peers().get(&remote).copied().unwrap_or_default();
+        Answers { number: peer.answered, slowest: peer.slowest, last: peer.last_answer }
     }
 
     /// A check ended without any answer.
@@ -214,7 +251,7 @@ mod tests {
     #[test]
     fn a_peer_that_falls_silent_after_answers_is_left_in_peace() {
         let (restraint, remote, now) = setting();
-        restraint.answered(remote);
+        restraint.answered(remote, now, Duration::ZERO);
         for _ in 0..3 {
             assert_eq!(restraint.permit(remote, now), Ok(()));
             restraint.silent(remote, now);
@@ -230,11 +267,29 @@ mod tests {
     fn an_answer_between_two_silences_is_no_sign_of_a_ban() {
         let (restraint, remote, now) = setting();
         for _ in 0..10 {
-            restraint.answered(remote);
+            restraint.answered(remote, now, Duration::ZERO);
             restraint.silent(remote, now);
             restraint.silent(remote, now);
         }
         assert_eq!(restraint.permit(remote, now), Ok(()));
+    }
+
+    #[test]
+    fn an_answer_to_somebody_else_in_time_shows_that_we_are_not_banned() {
+        let (restraint, remote, now) = setting();
+        let s = Duration::from_secs;
+        assert!(!restraint.answers(remote).go_on_after(now), "it never answered");
+        restraint.answered(remote, now + s(6), s(6));
+        let answers = restraint.answers(remote);
+        assert!(
+            !answers.go_on_after(now + s(1)),
+            "it may have been sent when the last answer was on its way"
+        );
+        assert!(!answers.are_overdue(s(23)) && answers.are_overdue(s(24)));
+        restraint.answered(remote, now + s(8), s(1));
+        let answers = restraint.answers(remote);
+        assert!(answers.go_on_after(now + s(1)) && !answers.go_on_after(now + s(2)));
+        assert_eq!((answers.number, answers.slowest), (2, s(6)));
     }
 
     #[test]

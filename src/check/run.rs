@@ -7,6 +7,7 @@ use super::judge::unused::{self, Unused};
 use super::masked::Secrets;
 use super::notebook::{Notebook, StepMark, Whose};
 use super::reply::{Reply, Unreached};
+use super::restraint::Answers;
 use super::result::{Details, DtmfResult, ForkResult, HoldResult, TransferResult};
 use super::scene::trace::{Trace, Traces};
 use super::{
@@ -155,6 +156,11 @@ impl Run {
     /// Waits for the end of a pause that is as good as over: see [`Ask::wait_out`].
     pub(super) async fn wait_out(&mut self, why: &Unreached) -> bool {
         self.ask.wait_out(why).await
+    }
+
+    /// Answers of a peer to all checks of this probe so far.
+    pub(super) fn answers_of(&self, remote: SocketAddr) -> Answers {
+        self.ask.answers_of(remote)
     }
 
     /// Responses that this check got so far.

@@ -28,6 +28,7 @@ mod secrets;
 mod seen;
 mod shared;
 mod sizes;
+mod slowness;
 mod strays;
 mod streams;
 mod unseen;

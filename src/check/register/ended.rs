@@ -5,6 +5,7 @@ use super::history::History;
 use crate::check::judge::status::{About, Said};
 use crate::check::judge::unlike::Unlike;
 use crate::check::judge::unused::Unused;
+use crate::check::restraint::Answers;
 use crate::check::{Interrupted, Run};
 use crate::message::Flow;
 use crate::transport::TransportError;
@@ -41,6 +42,10 @@ pub(in crate::check) struct Ended {
     /// Limit of the probe itself, where it was one.
     pub(in crate::check) probe_limit: Option<String>,
     pub(in crate::check) answered_before: u64,
+    /// Answers of the registrar to all checks of the probe.
+    pub(in crate::check) answers: Answers,
+    /// Another check was answered there after the last request had been sent.
+    pub(in crate::check) others_go_on: bool,
     pub(in crate::check) credentials_sent: bool,
     /// History of the session before this command.
     pub(in crate::check) history: History,
@@ -52,6 +57,8 @@ pub(in crate::check) struct Ended {
     pub(in crate::check) unlike: Vec<Unlike>,
     pub(in crate::check) evidence: Range<usize>,
     pub(super) began: Instant,
+    /// Time at which the last request was sent.
+    pub(super) sent: Instant,
     pub(super) ended: Instant,
 }
 
@@ -68,6 +75,8 @@ impl Ended {
             sizes: (0, 0),
             probe_limit: None,
             answered_before: 0,
+            answers: Answers::default(),
+            others_go_on: false,
             credentials_sent: history.credentials_sent,
             history: history.clone(),
             retried_after: None,
@@ -76,6 +85,7 @@ impl Ended {
             unlike: Vec::new(),
             evidence: mark..mark,
             began: now,
+            sent: now,
             ended: now,
         }
     }
@@ -94,6 +104,10 @@ impl Ended {
     }
     pub(in crate::check) fn took(&self) -> Duration {
         self.ended.saturating_duration_since(self.began)
+    }
+    /// Time for which an answer to the last request was waited for.
+    pub(in crate::check) fn waited(&self) -> Duration {
+        self.ended.saturating_duration_since(self.sent)
     }
     /// Time at which it ended.
     pub(in crate::check) fn ended_at(&self) -> Instant {

@@ -15,7 +15,9 @@ use crate::ua::registration::{Binding, End, Finished};
 pub(in crate::check) fn accepted(session: &Session, ended: &Ended, step: &str) -> StepVerdict {
     let judged = match &ended.finished {
         _ if ended.interrupted == Some(Interrupted::Stopped) => interrupted(Interrupted::Stopped),
-        _ if ended.interrupted.is_some() && ended.took() < PATIENCE => interrupted(Interrupted::TimeLimit),
+        _ if ended.interrupted.is_some() && ended.waited() < PATIENCE && ended.answers.number == 0 => {
+            interrupted(Interrupted::TimeLimit)
+        }
         _ if ended.failure.is_some() => {
             let text = ended.failure.as_ref().map(ToString::to_string).unwrap_or_default();
             let asked = (step, ended.flow.remote);
@@ -108,9 +110,12 @@ fn no_answer(ended: &Ended, step: &str) -> StepVerdict {
         step,
         remote: ended.flow.remote,
         transport: ended.flow.transport,
-        waited: ended.took(),
+        waited: ended.waited(),
         provisional: ended.provisional,
         answered_before: ended.answered_before,
+        answers: ended.answers,
+        others_go_on: ended.others_go_on,
+        is_cut: ended.interrupted == Some(Interrupted::TimeLimit),
         unused: ended.unused.as_ref(),
         sizes: ended.sizes,
         requests: ended.requests.as_deref(),

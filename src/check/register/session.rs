@@ -319,6 +319,8 @@ impl Session {
         ended.began = first_sent.unwrap_or(began);
         ended.evidence = mark..run.record_count();
         ended.answered_before = run.answers();
+        ended.answers = run.answers_of(ended.flow.remote);
+        ended.others_go_on = ended.answers.go_on_after(ended.sent);
         self.was_lost = ended.failure.as_ref().is_some_and(judged::is_lost);
         ended.look_back(run);
         ended.probe_limit = run.probe_limit();
@@ -369,7 +371,7 @@ impl Session {
         let reply = run.request_by(&recorder, request.clone(), self.flow).await;
         first_sent.get_or_insert(reply.sent_at);
         self.retransmissions += u64::from(reply.retransmissions);
-        ended.ended = reply.ended_at;
+        (ended.sent, ended.ended) = (reply.sent_at, reply.ended_at);
         ended.flow = reply.flow;
         ended.provisional = reply.provisional;
         match reply.answered {
