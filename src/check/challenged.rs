@@ -41,10 +41,20 @@ pub(super) fn judge(end: &End, asked: &Asked<'_>) -> Option<StepVerdict> {
             "stale-loop",
             Side::Peer,
             format!(
-                "each of {} correct digest answers was refused with stale=true and a new nonce",
-                requests.saturating_sub(1)
+                "each of {} digest answers was refused with stale=true and a new nonce{}",
+                requests.saturating_sub(1),
+                accepted_before.map_or_else(String::new, |before| format!(
+                    ", although {before} with the same credentials"
+                ))
             ),
-            "platform: nodes behind the balancer have to share nonces, or their lifetime is too short",
+            match accepted_before {
+                Some(_) => {
+                    "platform: nodes behind the balancer have to share nonces, or their lifetime is too short"
+                }
+                None => {
+                    "check the password first: some platforms say stale before they look at the digest; where it is right, platform: nodes behind the balancer have to share nonces, or their lifetime is too short"
+                }
+            },
         ),
         End::NonceRefusedWithoutStale { recovered } => StepVerdict::fail(
             "nonce-refused-without-stale",

@@ -55,6 +55,8 @@ pub(super) const PATIENCE: Duration = Duration::from_secs(2);
 
 const BAN: &str = "have this host's address unblocked (fail2ban, pike) and put on the allow list, then run at a smaller rate";
 
+const LOGIN_OR_BAN: &str = "check the password: some platforms answer a wrong one with silence, or ban who sends it; else have this host's address unblocked (fail2ban, pike) and put on the allow list, then run at a smaller rate";
+
 /// The sentences of [`interrupted`]; the notebook adds which step it was.
 pub(super) const STOPPED: &str = "stopped from outside";
 pub(super) const OUT_OF_TIME: &str = "the time for this check ended";
@@ -222,6 +224,8 @@ pub(super) struct Silence<'a> {
     pub(super) answers: Answers,
     /// Another check was answered there meanwhile.
     pub(super) others_go_on: bool,
+    /// It is the first with a digest answer, by which nothing was accepted so far.
+    pub(super) is_login: bool,
     /// Our own limit of time ended the wait.
     pub(super) is_cut: bool,
     /// Messages that came and were no answer.
@@ -339,9 +343,10 @@ pub(super) fn silence(silence: &Silence<'_>) -> StepVerdict {
             "answers-stopped",
             Side::Probe,
             format!(
-                "{remote} answered {times} and then not at all: no answer to the {step} in {waited:.1} s"
+                "{remote} answered {times} and then not at all: no answer to the {step}{} in {waited:.1} s",
+                if silence.is_login { " with our digest answer" } else { "" }
             ),
-            BAN,
+            if silence.is_login { LOGIN_OR_BAN } else { BAN },
         )
     } else {
         StepVerdict::fail(

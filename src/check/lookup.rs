@@ -80,7 +80,7 @@ impl Check for Lookup {
         let step = run.begin("query");
         let ended = session.command(run, Command::Query).await;
         observe::answer(run, &session, &ended);
-        let refused = ended.refuses_the_query() && !ended.knows_nobody();
+        let refused = ended.refuses_the_query() && !ended.knows_nobody() && !ended.refuses_bindings_too();
         let judged = match refused {
             true => judge::cannot_tell(&ended, "lookup-refused"),
             false => judge::accepted(&session, &ended, "query"),
@@ -90,7 +90,7 @@ impl Check for Lookup {
             self.registered(run, &ended);
         } else {
             run.skip("registered", "the registrar did not say who is bound");
-            if refused {
+            if ended.refuses_the_query() && !ended.knows_nobody() {
                 run.attach(RegisterResult::default());
             }
         }

@@ -243,6 +243,7 @@ fn judge(run: &mut Run, finished: &Finished, reply: &Reply, response: Option<&Me
                 answered_before: run.answers(),
                 answers: run.answers_of(reply.flow.remote),
                 others_go_on: run.answers_of(reply.flow.remote).go_on_after(reply.sent_at),
+                is_login: false,
                 is_cut: matches!(reply.answered, Answered::Interrupted(Interrupted::TimeLimit)),
                 unused: unused.as_ref(),
                 sizes: run.sizes(),

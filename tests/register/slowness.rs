@@ -113,3 +113,90 @@ async fn a_ban_in_mid_run_is_one_verdict_for_all_whom_it_meets() {
     assert!(outcomes.iter().all(|o| o.verdict != Verdict::Fail), "a server address was right a moment ago");
     assert!(outcomes.iter().any(|o| o.verdict == Verdict::NotRun));
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_login_that_is_answered_by_silence_names_the_password_and_one_that_was_good_does_not() {
+    for (accepted, is_named) in [(0, true), (1, false)] {
+        let mut left = accepted;
+        let scene = Scripted::raw(Registrar::default(), move |registrar, request| {
+            if !registrar.is_unanswered(request) {
+                left -= 1;
+                if left < 0 {
+                    return Vec::new();
+                }
+            }
+            vec![Reply::Bytes(registrar.healthy(request).into_bytes())]
+        })
+        .await;
+        let outcome = scene.register(Udp).await;
+        assert_verdict(&outcome, Verdict::Inconclusive);
+        let found = finding(&outcome, "answers-stopped");
+        assert_eq!(found.advice.contains("check the password"), is_named, "{outcome}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn stale_to_every_answer_may_be_a_wrong_password_too() {
+    let scene = Scripted::new(Registrar::default(), |registrar, request| {
+        let challenge = "Digest realm=\"pbx.example.com\", nonce=\"n\", qop=\"auth\", stale=true";
+        registrar.answer(request, 401, "Unauthorized", &[("WWW-Authenticate", challenge)])
+    })
+    .await;
+    let outcome = scene.register(Udp).await;
+    let found = finding(&outcome, "stale-loop");
+    assert!(!found.seen.contains("correct"), "nobody knows: {outcome}");
+    assert!(found.advice.contains("check the password"), "{outcome}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_removal_that_was_refused_and_looked_for_has_one_advice() {
+    for (status, phrase) in [(503, "Busy"), (408, "Timeout"), (423, "Brief"), (403, "Forbidden")] {
+        let scene = Scripted::new(Registrar::default(), move |registrar, request| {
+            let contact = request.header(ringback::syntax::HeaderName::Contact).unwrap_or_default();
+            let is_removal = String::from_utf8_lossy(contact).split(';').any(|part| part == "expires=0");
+            match is_removal && !registrar.is_unanswered(request) {
+                true => registrar.answer(request, status, phrase, &[]),
+                false => registrar.healthy(request),
+            }
+        })
+        .await;
+        let outcome = scene.register(Udp).await;
+        let told = told(&outcome);
+        assert_verdict(&outcome, Verdict::Fail);
+        assert!(!told.contains("by instance or URI"), "it did not even try: {told}");
+        assert!(told.contains("our binding is still there"), "{told}");
+        let errors = outcome.findings.iter().filter(|f| f.severity == ringback::check::Severity::Error);
+        assert_eq!(errors.count(), 1, "{told}");
+        let is_a_proxys = outcome.findings.iter().any(|f| f.code == "nobody-behind-the-proxy");
+        assert_eq!(is_a_proxys, status == 408, "{told}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_refuses_bindings_as_well_is_one_verdict_for_a_lookup_and_a_registration() {
+    for (status, phrase) in [
+        (403, "Forbidden"),
+        (405, "Method Not Allowed"),
+        (406, "Not Acceptable"),
+        (480, "Away"),
+        (482, "Loop Detected"),
+        (486, "Busy Here"),
+        (501, "Not Implemented"),
+        (600, "Busy Everywhere"),
+        (603, "Decline"),
+    ] {
+        let scene = Scripted::new(Registrar::default(), move |registrar, request| {
+            registrar.answer(request, status, phrase, &[])
+        })
+        .await;
+        let account = scene.account("alice", Udp);
+        let code = |outcome: &Outcome| outcome.findings.first().unwrap().code.to_string();
+        let registered = scene.check(Register::new(&account)).await;
+        let looked = scene.check(ringback::check::Lookup::new(&account)).await;
+        let queried = scene.check(Register::new(&account).query_only(true)).await;
+        for other in [&looked, &queried] {
+            assert_eq!((other.verdict, code(other)), (registered.verdict, code(&registered)), "{other}");
+        }
+        assert_verdict(&looked, Verdict::Fail);
+    }
+}

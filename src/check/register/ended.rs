@@ -152,6 +152,12 @@ impl Ended {
         !is_more
             && matches!(status, 400 | 403..=406 | 410 | 423 | 480..=482 | 484..=488 | 500 | 501 | 600..=699)
     }
+    /// A query that was refused before any login with what concerns a binding no less: the server, the method, or whoever is asked for. Behind
+    /// a login it may be the query alone that is refused.
+    pub(in crate::check) fn refuses_bindings_too(&self) -> bool {
+        let status = self.answer().map(Answer::status).filter(|_| !self.credentials_sent);
+        matches!(status, Some(403 | 405 | 406 | 480 | 482 | 486 | 488 | 501 | 600 | 603 | 606..=608))
+    }
     /// The registrar may say so of an address without bindings, or of one that it does not know: nobody is bound either way.
     pub(in crate::check) fn knows_nobody(&self) -> bool {
         self.answer().is_some_and(|answer| matches!(answer.status(), 404 | 410 | 604))

@@ -115,6 +115,7 @@ fn no_answer(ended: &Ended, step: &str) -> StepVerdict {
         answered_before: ended.answered_before,
         answers: ended.answers,
         others_go_on: ended.others_go_on,
+        is_login: ended.credentials_sent && !ended.history.knows_credentials(),
         is_cut: ended.interrupted == Some(Interrupted::TimeLimit),
         unused: ended.unused.as_ref(),
         sizes: ended.sizes,
@@ -339,18 +340,22 @@ pub(in crate::check) fn gone(session: &Session, removed: &Ended, last: &Ended) -
             false => StepVerdict::not_run("the registrar lists no bindings in its answers to queries"),
         };
     }
+    // Of how it finds a binding to be removed, a registrar shows something only where it accepted the removal.
+    if still(last) && !removed.accepted() {
+        let how = match removed.answer() {
+            Some(_) => format!("its removal was answered {}", status_of_ended(removed)),
+            None => "its removal was not answered".to_owned(),
+        };
+        return StepVerdict::not_run(format!("our binding is still there: {how}"));
+    }
     let judged = if still(last) {
         let said = if still(removed) { " (the answer to the removal listed it as well)" } else { "" };
         StepVerdict::fail(
             "binding-kept",
             Side::Peer,
             format!(
-                "the removal was {} and our binding is still there{said}",
-                if removed.answer().is_some() {
-                    format!("answered {}", status_of_ended(removed))
-                } else {
-                    "not answered".to_owned()
-                }
+                "the removal was answered {} and our binding is still there{said}",
+                status_of_ended(removed)
             ),
             "platform: match the binding by instance or URI, not by Call-ID; it runs out by itself",
         )

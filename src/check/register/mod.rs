@@ -193,7 +193,10 @@ impl Register {
         if ended.refuses_the_query() && !(self.query_only && ended.knows_nobody()) {
             run.attach(RegisterResult::default());
             if self.query_only {
-                let judged = judge::cannot_tell(&ended, "query-refused");
+                let judged = match ended.refuses_bindings_too() {
+                    true => judged,
+                    false => judge::cannot_tell(&ended, "query-refused"),
+                };
                 session.end_step(run, step, &judged, judged.detail.clone());
                 return None;
             }

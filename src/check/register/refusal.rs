@@ -151,7 +151,7 @@ fn of(refused: &Refused<'_>, said: &Said) -> Meaning {
             says: if is_absurd {
                 "overloaded; it asks for a pause that nobody waits for, and was not asked again".to_owned()
             } else if pauses {
-                "overloaded; its Retry-After is obeyed, it was not asked again".to_owned()
+                "overloaded; as its Retry-After asks, it was not asked about this account again".to_owned()
             } else {
                 "overloaded: it takes no more at this time".to_owned()
             },
@@ -201,7 +201,7 @@ fn of(refused: &Refused<'_>, said: &Said) -> Meaning {
             "remove old devices in the customer portal ('log out everywhere'), then reboot the phone",
         );
     }
-    if refused.command == Command::Remove {
+    if refused.command == Command::Remove && !is_of_a_proxy(said.status) {
         return fail(
             "removal-refused",
             Side::Peer,
@@ -264,7 +264,8 @@ fn of(refused: &Refused<'_>, said: &Said) -> Meaning {
                 Some(About::Busy) => "it says busy, which belongs to a call and not to a registration",
                 _ => "it cannot register this address now",
             }
-            .to_owned(),
+            .to_owned()
+                + &came_after(refused),
             "platform: the status belongs to calls; find out which program answers a REGISTER with it",
         ),
         603 | 606 | 607 | 608 => fail(
@@ -273,13 +274,23 @@ fn of(refused: &Refused<'_>, said: &Said) -> Meaning {
             "the registration was declined".to_owned(),
             "platform: a rule or list refuses this account; check the account's status and its allowed networks",
         ),
-        _ => meaning(said).unwrap_or_else(|| unknown(said)),
+        _ => {
+            let meaning = meaning(said).unwrap_or_else(|| unknown(said));
+            let before = if is_of_a_proxy(said.status) { came_after(refused) } else { String::new() };
+            Meaning { says: meaning.says + &before, ..meaning }
+        }
     }
+}
+
+/// Statuses that say of whatever request that who should have decided on it was not reached or could not.
+fn is_of_a_proxy(status: u16) -> bool {
+    matches!(status, 408 | 480 | 504)
 }
 
 /// Statuses that say the same thing whatever was accepted before.
 fn has_meaning_of_its_own(status: u16) -> bool {
-    matches!(status, 300..=399 | 413..=439 | 469 | 482 | 483 | 493 | 494 | 501 | 505 | 513 | 555)
+    is_of_a_proxy(status)
+        || matches!(status, 300..=399 | 413..=439 | 469 | 482 | 483 | 493 | 494 | 501 | 505 | 513 | 555)
 }
 
 fn refused_after_success(refused: &Refused<'_>, said: &Said, before: &str) -> Meaning {
@@ -321,6 +332,12 @@ fn unknown(said: &Said) -> Meaning {
         _ => ("refused", "its reason is in brackets; second line: the platform's log of this Call-ID"),
     };
     Meaning { verdict: Verdict::Fail, code, side: Side::Peer, says: says.to_owned(), advice }
+}
+
+/// The step that was refused, and what was accepted before it.
+fn came_after(refused: &Refused<'_>) -> String {
+    let told = |before: &String| format!("; this came to the {}, and {before}", refused.step);
+    refused.before.as_ref().map_or_else(String::new, told)
 }
 
 fn after(before: &Option<String>) -> String {
@@ -400,7 +417,16 @@ mod tests {
             (&refresh, "500 Oops", "registrar-failed"),
             (&remove, "403 Forbidden", "removal-refused"),
             (&remove, "404 Not Found", "removal-refused"),
-            (&remove, "480 Away", "removal-refused"),
+            (&remove, "423 Short", "removal-refused"),
+            (&bind, "408 Request Timeout", "nobody-behind-the-proxy"),
+            (&refresh, "408 Request Timeout", "nobody-behind-the-proxy"),
+            (&remove, "408 Request Timeout", "nobody-behind-the-proxy"),
+            (&bind, "504 Server Time-out", "nobody-behind-the-proxy"),
+            (&refresh, "504 Server Time-out", "nobody-behind-the-proxy"),
+            (&remove, "504 Server Time-out", "nobody-behind-the-proxy"),
+            (&bind, "480 Away", "registrar-failed"),
+            (&refresh, "480 Away", "registrar-failed"),
+            (&remove, "480 Away", "registrar-failed"),
         ] {
             let meaning = of(refused, &said(head));
             assert_eq!(

@@ -327,6 +327,7 @@ impl Scene<'_> {
                 answered_before: self.run.answers(),
                 answers: Default::default(),
                 others_go_on: false,
+                is_login: false,
                 is_cut: false,
                 unused: unused.as_ref(),
                 sizes,

@@ -63,12 +63,13 @@ const CASES: &[Case] = &[
     case("jonas", "R15", Udp, Fail,         "no-answer"),
     case("karla", "R18", Udp, Fail,         "binding-kept"),
     case("leo",   "B01", Udp, Inconclusive, "answers-stopped"),
-    case("maria", BUSY,  Udp, Inconclusive, "overloaded"),
+    case("maria", "R14", Udp, Inconclusive, "overloaded"),
     case("nora",  "",    Udp, NotRun,       "not-asked"),
 ];
 
-/// Asks for a pause, which the probe grants to the whole registrar: it gets one of its own.
-const BUSY: &str = "R14";
+/// A pause that is asked for is granted to the whole registrar, and silence to one account means something else where others are answered:
+/// these faults get a registrar of their own.
+const APART: [&str; 3] = ["R14", "R15", "B01"];
 /// The user whose password nobody knows.
 const FORGETFUL: &str = "nora";
 const VARIABLE: &str = "RINGBACK_DEMO_PASSWORD_OF_NORA";
@@ -78,6 +79,10 @@ const TIME_LIMIT: Duration = Duration::from_secs(3);
 const GRACE: Duration = Duration::from_secs(1);
 
 impl Case {
+    fn is_apart(&self) -> bool {
+        APART.contains(&self.fault)
+    }
+
     /// As `ringback sim --user` would have it, without the password.
     fn name(&self) -> String {
         if self.fault.is_empty() { self.user.to_owned() } else { format!("{}:{}", self.user, self.fault) }
@@ -114,10 +119,10 @@ async fn network(cases: impl Iterator<Item = &Case>) -> Result<Lab, Error> {
 }
 
 /// The accounts as a user would write them down.
-fn account_file(network: &Lab, busy: &Lab) -> Result<String, Error> {
+fn account_file(network: &Lab, apart: &HashMap<&str, Lab>) -> Result<String, Error> {
     let mut file = String::new();
     for case in CASES {
-        let at = if case.fault == BUSY { busy } else { network };
+        let at = apart.get(case.fault).unwrap_or(network);
         let secret = match case.user {
             FORGETFUL => format!("password_env = \"{VARIABLE}\""),
             user => format!("password = \"{}\"", password(user)),
@@ -131,9 +136,12 @@ fn account_file(network: &Lab, busy: &Lab) -> Result<String, Error> {
 }
 
 pub(crate) async fn run(_: Arguments) -> Result<Exit, Failure> {
-    let healthy = network(CASES.iter().filter(|case| case.fault != BUSY)).await?;
-    let busy = network(CASES.iter().filter(|case| case.fault == BUSY)).await?;
-    let file = account_file(&healthy, &busy)?;
+    let healthy = network(CASES.iter().filter(|case| !case.is_apart())).await?;
+    let mut apart = HashMap::new();
+    for case in CASES.iter().filter(|case| case.is_apart()) {
+        apart.insert(case.fault, network(std::iter::once(case)).await?);
+    }
+    let file = account_file(&healthy, &apart)?;
     let inventory = Inventory::parse(file.as_bytes(), Format::Toml, "demo").map_err(Failure::usage)?;
 
     let mut config = ProbeConfig::default().bind("udp:127.0.0.1:0")?;
@@ -187,7 +195,9 @@ pub(crate) async fn run(_: Arguments) -> Result<Exit, Failure> {
     }
     objections.extend(called.objections);
     probe.endpoint().close().await;
-    busy.shutdown().await;
+    for network in apart.into_values() {
+        network.shutdown().await;
+    }
     healthy.shutdown().await;
     if interrupt.is_set() {
         return Ok(Exit::Open);
