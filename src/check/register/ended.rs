@@ -16,7 +16,7 @@ use std::time::{Duration, Instant};
 /// Result of binding where nobody else is live.
 pub(in crate::check) enum Bound {
     /// The binding was asked for; also where the registrar answers no queries. Devices that were live before, in the option's name.
-    Asked { query: Ended, bind: Ended, devices: Vec<Foreign> },
+    Asked { query: Box<Ended>, bind: Ended, devices: Vec<Foreign> },
     /// Others are live there, and nothing was bound beside them.
     NotBeside { query: Ended, devices: Vec<Foreign> },
     /// Others are live there, as the answer to our binding shows and the one to the query did not: ours is to be removed again.

@@ -263,7 +263,7 @@ impl Session {
         if !unseen.is_empty() && !beside {
             return Bound::Withdrawn { bind, devices: unseen };
         }
-        Bound::Asked { query, bind, devices }
+        Bound::Asked { query: Box::new(query), bind, devices }
     }
 
     /// Bindings that may be live devices of others in an accepted answer; the other ends of this check are none.

@@ -170,7 +170,7 @@ impl Party {
     async fn register(&mut self, run: &mut Run, beside: bool) -> StepVerdict {
         let bound = self.session.bind_unless_live(run, beside).await;
         let (query, bind, devices) = match &bound {
-            Bound::Asked { query, bind, devices } => (query, Some(bind), devices.as_slice()),
+            Bound::Asked { query, bind, devices } => (&**query, Some(bind), devices.as_slice()),
             Bound::NotBeside { query, devices } | Bound::Withdrawn { bind: query, devices } => {
                 (query, None, devices.as_slice())
             }
