@@ -30,7 +30,10 @@ fn sim(names: &[String]) -> (Peer, u16) {
 
 /// What a transfer came to, without what differs from one to the next: names, times, and whether the target was asked first.
 fn told(outcome: &Outcome) -> String {
-    let codes: Vec<&str> = outcome.findings.iter().map(|finding| &*finding.code).collect();
+    // The other process relays the media of fifty calls: on a busy machine its packets are late, and that is told of it.
+    let late = ["stream-changed", "stream-stalled", "lossy-path"];
+    let codes = outcome.findings.iter().map(|finding| &*finding.code);
+    let codes: Vec<&str> = codes.filter(|code| !late.contains(code)).collect();
     let steps = outcome.steps.iter().filter(|step| step.name != "consult");
     let steps: Vec<String> = steps.map(|step| format!("{}:{}", step.name, step.verdict)).collect();
     let result = outcome.transfer().unwrap_or_else(|| panic!("{outcome}"));
