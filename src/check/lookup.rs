@@ -16,7 +16,7 @@
 
 use super::judged::StepVerdict;
 use super::register::asked::Asked;
-use super::register::bindings::{Foreign, bound, counted, foreign};
+use super::register::bindings::{Foreign, advice_on_left, bound, counted, foreign, mark_left};
 use super::register::ended::Ended;
 use super::register::{judge, observe};
 use super::result::RegisterResult;
@@ -106,7 +106,10 @@ impl Lookup {
         let unreadable = ended.answer().map(|answer| answer.unreadable.len()).unwrap_or_default();
         run.attach(RegisterResult::of(bound(bindings)));
         // None of them is ours: this check binds nothing.
-        let devices = foreign(bindings);
+        let mut devices = foreign(bindings);
+        if !devices.is_empty() {
+            mark_left(&mut devices, &run.left_by_others());
+        }
         run.metric("bindings", MetricValue::Count(devices.len() as u64));
         for device in &devices {
             run.fact("binding", device.describe());
@@ -129,7 +132,12 @@ impl Lookup {
                 let which: Vec<String> = devices.iter().take(LISTED).map(Foreign::describe).collect();
                 let more = number.saturating_sub(which.len());
                 let more = if more > 0 { format!("; and {more} more") } else { String::new() };
-                StepVerdict::pass(format!("{} for {name}: {}{more}", counted(&devices), which.join("; ")))
+                let seen = format!("{} for {name}: {}{more}", counted(&devices), which.join("; "));
+                match advice_on_left(&devices) {
+                    // No phone is behind what a killed run has left.
+                    Some(advice) => StepVerdict::open("left-by-a-run", Side::Setup, seen, advice),
+                    None => StepVerdict::pass(seen),
+                }
             }
         };
         let judged = judged.shown_by(&ended.evidence);

@@ -78,6 +78,11 @@ fn what_a_killed_run_left_is_removed_and_no_other_binding() {
         words[0]
     };
     assert_eq!((is_own("one"), is_own("three")), (true, false));
+    // Nor is a phone there for who only looks.
+    let looked = stage.run("one", &["register", "bob", "--lookup"]);
+    assert_eq!(looked.status, 3, "{looked}");
+    assert!(looked.stdout.contains("left-by-a-run") && looked.stdout.contains("ringback clean"), "{looked}");
+    assert_eq!(stage.run("three", &["register", "bob", "--lookup"]).status, 0);
     // Somebody else's device, as far as the first run knows.
     let other = stage.call("two", &["--beside-live-devices"]);
     assert_eq!(stage.devices(), 2);

@@ -170,7 +170,7 @@ async fn many(
         sheet.fill(&name, outcome);
         if output.is_closed() {
             // Nobody reads on: what is bound is still removed.
-            probe.stop();
+            probe.stop_by("standard output, which is closed or cannot be written");
         }
     }
     let (tally, closing) = progress.finish();
