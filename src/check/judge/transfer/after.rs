@@ -153,6 +153,19 @@ fn joined(wanted: &Wanted, seen: &Transferred) -> StepVerdict {
             "platform or phone: Replaces in the Refer-To has to reach the target unchanged (RFC 3891)",
         );
     }
+    if !is_alone && let Some(late) = seen.told_late() {
+        return StepVerdict::fail(
+            "notify-late",
+            Side::Peer,
+            format!(
+                "{t} was told {} only {:.1} s after {c} had answered, and stayed in its call until then: {}",
+                last.unwrap_or_default(),
+                late.as_secs_f64(),
+                heard.told(&wanted.names)
+            ),
+            LATE_ADVICE,
+        );
+    }
     if !is_alone {
         return still_heard(wanted, heard);
     }
@@ -161,6 +174,9 @@ fn joined(wanted: &Wanted, seen: &Transferred) -> StepVerdict {
     }
     StepVerdict::pass(heard.told(&wanted.names).to_string())
 }
+
+/// Advice for a final NOTIFY that came late.
+pub(super) const LATE_ADVICE: &str = "platform: pass the final NOTIFY on at once (RFC 3515 sec. 2.4.5): a phone leaves its call by it, and the transferee has two calls until then; look whether NOTIFYs are lost or held back";
 
 /// The target was to refuse, or to ring only, and was never asked: the transfer is whole, and no answer to what the check was for.
 fn not_tried(wanted: &Wanted) -> StepVerdict {

@@ -1,6 +1,6 @@
 //! Findings about a transfer besides whether it came about.
 
-use super::{Transferred, Wanted};
+use super::{Transferred, Wanted, after};
 use crate::check::transfer::TransferTarget;
 use crate::check::{Finding, Severity, Side};
 
@@ -15,6 +15,7 @@ pub(in crate::check) fn findings(wanted: &Wanted, seen: &Transferred) -> Vec<Fin
         findings.extend(other_status(wanted, seen, is_joined));
         findings.extend(notifies(wanted, seen, is_joined));
         findings.extend(too_early(wanted, seen, is_joined));
+        findings.extend(late(wanted, seen, is_joined));
     }
     if seen.target.alerted > 1 {
         findings.push(warning(
@@ -135,6 +136,22 @@ fn notifies(wanted: &Wanted, seen: &Transferred, is_joined: bool) -> Option<Find
             "platform: the last NOTIFY carries Subscription-State: terminated;reason=noresource",
         )
     })
+}
+
+/// Told 200 long after the target had answered. Where the transferor is still heard it is the verdict itself.
+fn late(wanted: &Wanted, seen: &Transferred, is_joined: bool) -> Option<Finding> {
+    let is_alone = seen.after.heard().is_alone(wanted.transferor);
+    let late = seen.told_late().filter(|_| is_joined && is_alone)?;
+    Some(warning(
+        "notify-late",
+        format!(
+            "{} was told 200 only {:.1} s after {} had answered",
+            wanted.transferor(),
+            late.as_secs_f64(),
+            wanted.target()
+        ),
+        after::LATE_ADVICE,
+    ))
 }
 
 /// Told 200 before the target had answered.

@@ -21,6 +21,9 @@ use std::time::Duration;
 /// Length of a sound that is no party's tone from which on it is heard.
 pub(in crate::check) const SOUND: Duration = Duration::from_millis(300);
 
+/// A final NOTIFY that comes this long after the answer of the target is late: one that was lost once or twice has come by then.
+const LATE: Duration = Duration::from_secs(2);
+
 /// The transfer that was asked for.
 #[derive(Debug, Clone)]
 pub(in crate::check) struct Wanted {
@@ -168,6 +171,13 @@ pub(in crate::check) struct Transferred {
 }
 
 impl Transferred {
+    /// Time from the answer of the target until the transferor was told of it, where that is long.
+    pub(in crate::check) fn told_late(&self) -> Option<Duration> {
+        let (told, answered) = (self.told_after?, self.target.answered_after?);
+        let late = told.saturating_sub(answered);
+        (self.told.is_done() && late >= LATE).then_some(late)
+    }
+
     /// Was the REFER accepted?
     pub(in crate::check) fn is_accepted(&self) -> bool {
         matches!(self.answer, ReferAnswer::Accepted(_))

@@ -204,6 +204,26 @@ fn a_200_before_the_answer_is_a_warning_and_one_behind_it_is_none() {
 }
 
 #[test]
+fn a_transferor_that_stays_for_want_of_a_notify_is_not_left_in_by_the_platform() {
+    let all = joined(&[(BOB, CAROL), (ALICE, BOB)]);
+    for (told, after, code, warns) in [
+        (ms(7_900), all, "notify-late", false),
+        (ms(900), all, "transferor-still-heard", false),
+        (ms(2_900), joined(&[(BOB, CAROL)]), "", true),
+        (ms(1_900), joined(&[(BOB, CAROL)]), "", false),
+    ] {
+        let mut seen = seen(&[200], after);
+        (seen.told_after, seen.target.answered_after) = (Some(told), Some(ms(400)));
+        named(&after::judge(&wanted(), &seen), code, &[], &[]);
+        let beside = beside::findings(&wanted(), &seen);
+        assert_eq!(beside.iter().any(|found| found.code == "notify-late"), warns, "{told:?}");
+    }
+    let mut late = seen(&[200], all);
+    (late.told_after, late.target.answered_after) = (Some(ms(7_900)), Some(ms(400)));
+    named(&after::judge(&wanted(), &late), "notify-late", &["7.5 s after carol had answered"], &[]);
+}
+
+#[test]
 fn what_the_status_of_a_failed_transfer_says() {
     let back = joined(&[(ALICE, BOB)]);
     let rings = Wanted { target_does: TransferTarget::Rings, ..wanted() };
