@@ -283,3 +283,74 @@ async fn what_is_answered_and_cannot_be_used_is_a_call_that_was_answered() {
     says(&outcome, &["do-not-disturb is set", "480 Do Not Disturb"]);
     assert_eq!(result(&outcome), "do not disturb", "{outcome}");
 }
+
+#[tokio::test(start_paused = true)]
+async fn who_is_left_ringing_while_another_takes_the_call_is_told_by_every_question() {
+    // Voice mail takes the call, bob is not cancelled, and what he answers later goes nowhere.
+    let ghost = || {
+        Platform::new()
+            .ringing(|core, alice| {
+                core.after(ms(50), move |core| core.answer(alice, Source::Tone(440.0)));
+            })
+            .when(|_, m| m.user == "bob" && m.answers(200, "INVITE"))
+    };
+    let [alice, bob, carol] = ["alice", "bob", "carol"].map(account);
+    for outcome in [
+        ghost().asked(Call::between(&alice, &bob).ring(ms(500))).await,
+        ghost().asked(hold()).await,
+        ghost().asked(Dtmf::between(&alice, &bob)).await,
+        ghost().asked(Transfer::blind(&alice, &bob, &carol)).await,
+    ] {
+        judged(&outcome, Verdict::Fail, Side::Peer);
+        assert_eq!(first(&outcome).unwrap().code, "answered-by-another", "{outcome}");
+        says(&outcome, &["before bob answered", "bob was not cancelled"]);
+        says_nothing_of(&outcome, &["one-way", "firewall", "SIP ALG"]);
+    }
+    // The same at the CANCEL of the caller: bob rings on until our end ends it.
+    let ghost = Platform::new().when(|core, m| {
+        let gives_up = m.is("CANCEL");
+        if gives_up {
+            core.respond(m, 200, "OK", "");
+            core.answer(m.leg.unwrap(), Source::Tone(440.0));
+        }
+        gives_up
+    });
+    let outcome = ghost.asked(cancel()).await;
+    judged(&outcome, Verdict::Fail, Side::Peer);
+    assert_eq!(first(&outcome).unwrap().code, "rings-on", "{outcome}");
+    says(&outcome, &["bob rings on", "something else had answered"]);
+    says_nothing_of(&outcome, &["was not seen", "unplugged", "after the CANCEL"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_refusal_right_after_the_ringing_began_is_no_time_without_answer() {
+    let ended = |after: u64, status: u16, phrase: &'static str| {
+        Platform::new().ringing(move |core, alice| {
+            core.after(ms(after), move |core| {
+                core.legs[alice].called.clone().into_iter().for_each(|leg| core.cancel(leg, None));
+                core.refuse(alice, status, phrase);
+            });
+        })
+    };
+    let call = || Call::between(&account("alice"), &account("bob")).ring(ms(4_000));
+    let fork = || Fork::bindings(&account("alice"), &account("bob"), 2).unwrap();
+    for (status, phrase) in [(486, "Busy Here"), (603, "Decline")] {
+        for outcome in [
+            ended(100, status, phrase).asked(call()).await,
+            ended(100, status, phrase).asked(cancel()).await,
+            ended(100, status, phrase).asked(fork()).await,
+        ] {
+            judged(&outcome, Verdict::Fail, Side::Peer);
+            says(
+                &outcome,
+                &["something else refused the call", &format!("{status} {phrase}"), "another device"],
+            );
+            says_nothing_of(&outcome, &["--ring-for", "mailbox", "no-answer time is shorter"]);
+        }
+    }
+    // So a platform gives up, by its status or by its time.
+    for (after, status, phrase) in [(100, 480, "Temporarily Unavailable"), (3_000, 603, "Decline")] {
+        let outcome = ended(after, status, phrase).asked(call()).await;
+        assert_eq!(first(&outcome).unwrap().code, "ringing-given-up", "{outcome}");
+    }
+}

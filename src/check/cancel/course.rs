@@ -3,7 +3,7 @@
 use super::Cancel;
 use crate::check::MetricValue;
 use crate::check::judge::cancel::{self, Cancelled};
-use crate::check::judge::setup::Wanted;
+use crate::check::judge::setup::{Wanted, is_refused_elsewhere};
 use crate::check::judged::StepVerdict;
 use crate::check::scene::{Course, Dial, Expect, JoinedLegs, Parties, Scene, Seen, Step};
 use std::time::Duration;
@@ -76,7 +76,12 @@ impl Cancel {
             // Both ends hear of it.
             scene.settle(legs).await?;
             let ours = scene.seen(callee);
-            if ours.refused_invite().is_some() || ours.media_failed.is_some() {
+            let rang =
+                ours.ended.as_ref().map(|ended| ended.at.saturating_duration_since(scene.leg(callee).began));
+            let refused = scene.seen(caller).rejected.as_ref().and_then(|(_, rejection)| rejection.status);
+            let is_refused =
+                rang.zip(refused).is_some_and(|(rang, status)| is_refused_elsewhere(rang, status));
+            if is_refused || ours.refused_invite().is_some() || ours.media_failed.is_some() {
                 return Err(scene.judge_setup(dial, caller, Wanted::Ringing));
             }
             let judged = cancel::too_late(self.b.name(), scene.seen(caller), scene.seen(callee));

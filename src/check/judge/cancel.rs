@@ -6,6 +6,7 @@ use crate::check::scene::Seen;
 use crate::check::scene::trace::{MessageKind, Trace};
 use crate::check::{Finding, Severity, Side, Verdict};
 use crate::syntax::Method;
+use crate::transport::Direction;
 use crate::ua::call::{By, Cause};
 use std::time::Duration;
 
@@ -58,6 +59,13 @@ pub(in crate::check) fn too_late(callee_name: &str, caller: &Seen, callee: &Seen
 pub(in crate::check) fn judge(cancelled: &Cancelled<'_>) -> StepVerdict {
     let Cancelled { callee_name, trace, callee, .. } = cancelled;
     let crossed = trace.received(MessageKind::Response(Method::Invite, 200, 299)).is_some();
+    // Whoever else answered then, the phone that rang is to be cancelled.
+    if crossed && callee.ended.is_none() && callee.answered.is_none() {
+        return rings_on(
+            cancelled,
+            "; something else had answered the call in that moment, and it was hung up",
+        );
+    }
     if crossed {
         return StepVerdict::open(
             "answer-crossed-cancel",
@@ -77,7 +85,7 @@ pub(in crate::check) fn judge(cancelled: &Cancelled<'_>) -> StepVerdict {
         );
     };
     match &callee.ended {
-        None => rings_on(cancelled),
+        None => rings_on(cancelled, ""),
         Some(ended) if ended.at < sent.at => StepVerdict::open(
             "ended-before-cancel",
             Side::Peer,
@@ -101,9 +109,10 @@ pub(in crate::check) fn judge(cancelled: &Cancelled<'_>) -> StepVerdict {
 }
 
 /// The caller has given up, and the callee rings on: the CANCEL was not taken, did not fit, or was not passed on.
-fn rings_on(cancelled: &Cancelled<'_>) -> StepVerdict {
+/// `also`: what came of the call itself.
+fn rings_on(cancelled: &Cancelled<'_>, also: &str) -> StepVerdict {
     let Cancelled { callee_name, trace, callee_trace, waited, .. } = cancelled;
-    let on = format!("the caller gave up {} s ago, and {callee_name} rings on", waited.as_secs());
+    let on = format!("the caller gave up {} s ago, and {callee_name} rings on{also}", waited.as_secs());
     if let Some(unmatched) = callee_trace.unmatched_cancel() {
         return StepVerdict::fail(
             "cancel-unmatched",
@@ -182,14 +191,16 @@ pub(in crate::check) fn given_up(
     waited: Duration,
 ) -> (StepVerdict, Option<Finding>) {
     let pass = StepVerdict::pass(format!("the call of {who} is over"));
-    if trace.sent(MessageKind::Request(Method::Cancel)).is_none() {
-        return (pass, None);
-    }
+    let Some(sent) = trace.sent(MessageKind::Request(Method::Cancel)) else { return (pass, None) };
     let seconds = waited.as_secs();
     let answered = trace.received_last(MessageKind::Response(Method::Cancel, 200, 699));
     let status = answered.and_then(|entry| entry.message.status());
     if trace.has_final() {
-        let late = (waited > LATE).then(|| {
+        // It counts when its own end came, however long others were waited for.
+        let mut finals = trace.all(Direction::Received, MessageKind::Response(Method::Invite, 200, 699));
+        let took = finals.find(|end| end.at >= sent.at).map_or(Duration::ZERO, |end| end.at - sent.at);
+        let late = (took > LATE).then(|| {
+            let seconds = took.as_secs();
             Finding::new(
                 "cancelled-late",
                 Severity::Info,

@@ -63,6 +63,8 @@ pub(in crate::check) struct Callee<'a> {
     pub(in crate::check) seen: Option<&'a Seen>,
     /// Another device's answer came to the caller before its own, in the same call.
     pub(in crate::check) is_second: bool,
+    /// The caller was answered while it rang, and its own later answer has no ACK.
+    pub(in crate::check) is_unjoined: bool,
     /// An INVITE that came to it and that its phone had to refuse before any call of it had it: with which status, and why.
     pub(in crate::check) unusable: Option<(u16, String)>,
     /// A call that came to it since and was not taken for this one.
@@ -212,6 +214,18 @@ fn rejected(setup: &Setup<'_>, rejection: &Rejection) -> StepVerdict {
                 "second line: the answer of the other device does not reach the caller; or the CANCEL of a call that nobody took has a wrong Reason",
             );
         }
+        if rejection.status.is_some_and(|status| is_refused_elsewhere(time, status)) {
+            return StepVerdict::fail(
+                "declined-elsewhere",
+                Side::Peer,
+                format!(
+                    "{name} rang for {:.1} s, then the platform cancelled it{why} and refused the caller{}: something else refused the call",
+                    time.as_secs_f64(),
+                    status.trim_end()
+                ),
+                REFUSED_ELSEWHERE,
+            );
+        }
         return StepVerdict::fail(
             "ringing-given-up",
             Side::Peer,
@@ -248,6 +262,17 @@ fn rejected(setup: &Setup<'_>, rejection: &Rejection) -> StepVerdict {
         Some((status, to)) => judged.because(&format!("{} is redirected ({status}) to {to}", setup.target)),
         None => judged,
     }
+}
+
+/// No platform gives up ringing before.
+const SHORTEST_RINGING: Duration = Duration::from_millis(1_500);
+
+/// Advice where something else than the callee refused a call.
+pub(in crate::check) const REFUSED_ELSEWHERE: &str = "look for another device of the account that is busy or rejects calls, and for a rule that answers for it (do-not-disturb, a limit of calls): a 6xx of one ends the ringing of all (RFC 3261 sec. 16.7); a platform whose no-answer time is over says 408 or 480, and not so soon";
+
+/// Does the end of a ringing after this time, with this status, come from somebody who is busy or refuses, and not from a no-answer time?
+pub(in crate::check) fn is_refused_elsewhere(rang_for: Duration, status: u16) -> bool {
+    rang_for < SHORTEST_RINGING && matches!(status, 486 | 600 | 603 | 607 | 608)
 }
 
 /// Over before anybody answered, and not by a refusal.
@@ -354,6 +379,19 @@ fn answered(setup: &Setup<'_>) -> StepVerdict {
             ),
             "another device of the account takes the calls: call an account without other devices",
         ),
+        Some(Seen { answered: Some(own), .. }) if callee.is_unjoined => {
+            let before = setup.seen.answered.map_or(Duration::ZERO, |at| own.saturating_duration_since(at));
+            StepVerdict::fail(
+                "answered-by-another",
+                Side::Peer,
+                format!(
+                    "answered, but not by {0}: somebody else took the call {1:.1} s before {0} answered; {0} was not cancelled then, and its own answer got no ACK; the answer is of {who}",
+                    callee.name,
+                    before.as_secs_f64()
+                ),
+                "platform: when one branch has answered, every other one gets a CANCEL (RFC 3261 sec. 16.7 step 10); then look at what takes the call: voice mail, forwarding or another device, and its time",
+            )
+        }
         Some(seen) => match &seen.ended {
             Some(ended) if completed_elsewhere(&ended.reasons) => StepVerdict::fail(
                 "answered-by-another",

@@ -158,7 +158,7 @@ impl Scene<'_> {
         self.until(time, known).await?;
         match self.ends.called(party) {
             Some(callee) if self.seen(callee).answered.is_some() => {
-                match self.is_second(leg, callee).await? {
+                match self.is_second(leg, callee).await? || self.is_left_ringing(leg, callee).await? {
                     false => Ok(Some(callee)),
                     true => Err(self.not_up(dial, leg, Wanted::Answer).await),
                 }
@@ -184,6 +184,30 @@ impl Scene<'_> {
             self.until(CROSSING, |ends| ends.seen(caller).is_none_or(is_settled)).await?;
         }
         Ok(self.trace(caller).is_answered_by_another_first())
+    }
+
+    /// Did somebody else take the call while our callee rang, and does its own answer go nowhere? Its ACK has this time.
+    async fn is_left_ringing(&mut self, caller: usize, callee: usize) -> Result<bool, Interrupted> {
+        let began = self.run.now();
+        while self.is_unjoined(caller, callee) {
+            let is_over = self.leg(caller).seen.is_over() || self.leg(callee).seen.is_over();
+            if is_over || self.run.now().saturating_duration_since(began) >= ACKNOWLEDGED {
+                return Ok(!is_over);
+            }
+            self.rest(CROSSING / 4).await?;
+        }
+        Ok(false)
+    }
+
+    /// Was this caller answered while its callee rang, before that answered, and has the callee's own answer no ACK? What answers first and
+    /// rings its member then, a queue, joins both.
+    fn is_unjoined(&self, caller: usize, callee: usize) -> bool {
+        let rang = self.leg(callee).began;
+        let is_while_ringing = self.seen(caller).answered.is_some_and(|answered| rang < answered);
+        is_while_ringing
+            && self.seen(callee).answered.is_some()
+            && self.was_answered_before(caller, callee)
+            && !self.trace(callee).is_acknowledged(self.leg(callee).handle.local_tag())
     }
 
     /// Was this caller answered before its callee gave its own answer?
@@ -300,6 +324,7 @@ impl Scene<'_> {
                 others: party.others,
                 seen: called.and_then(|leg| self.ends.seen(leg)),
                 is_second: called.is_some_and(|callee| self.is_second_of(leg, callee)),
+                is_unjoined: called.is_some_and(|callee| self.is_unjoined(leg, callee)),
                 unusable: self.unusable_invite(number),
                 foreign: party.foreign.iter().find(|(at, ..)| *at >= caller.began).map(|(.., why)| why),
                 refused_busy: party.refused_busy.iter().filter(|at| **at >= caller.began).count(),

@@ -3,7 +3,7 @@
 use super::{Group, fate};
 use crate::check::Side;
 use crate::check::display::Took;
-use crate::check::judge::setup::who_answered;
+use crate::check::judge::setup::{REFUSED_ELSEWHERE, is_refused_elsewhere, who_answered};
 use crate::check::judged::StepVerdict;
 use crate::check::scene::trace::Trace;
 use crate::check::scene::{Ended, Seen};
@@ -103,6 +103,8 @@ pub(in crate::check) fn stopped_ringing(group: &Group<'_>, stopped: &RingingStop
             ": the time for ringing is over, or another member declined",
             "look at the group's time for ringing, and for a member that declines: a 6xx ends the ringing of all (RFC 3261 sec. 16.7)",
         )
+    } else if is_refused_elsewhere(stopped.rang_for, status) {
+        (": something else refused the call", REFUSED_ELSEWHERE)
     } else {
         (
             "",
