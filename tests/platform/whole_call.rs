@@ -129,3 +129,28 @@ async fn an_offer_that_is_changed_on_its_way_is_told_with_both_directions() {
     says(&outcome, &["changed on its way: alice wrote sendonly, and bob was told inactive"]);
     says_nothing_of(&outcome, &["platform: answer recvonly"]);
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_hold_that_is_answered_408_is_one_error_and_an_ack_with_another_number_is_told_as_that() {
+    let platform = Platform::new().when(|core, m| {
+        let is_in_call = m.text.start.starts_with("INVITE") && tag(m.value("To")).is_some();
+        if is_in_call {
+            core.respond(m, 408, "Request Timeout", "");
+        }
+        is_in_call
+    });
+    let hold = Hold::between(&account("alice"), &account("bob")).time(ms(1_000));
+    let outcome = platform.asked(hold).await;
+    let errors = outcome.findings.iter().filter(|finding| finding.severity == Severity::Error).count();
+    assert!(outcome.verdict == Verdict::Fail && errors == 1, "{outcome}");
+    says(&outcome, &["re-INVITE (hold) was refused with 408"]);
+    says_nothing_of(&outcome, &["does not know the call any more"]);
+    let platform = Platform::new().edits(|text, outgoing| {
+        if text.start.starts_with("ACK") && outgoing.user == "bob" {
+            text.set("CSeq", "77 ACK");
+        }
+    });
+    let outcome = platform.asked(Call::between(&account("alice"), &account("bob"))).await;
+    says(&outcome, &["the ACK that came to bob has CSeq 77, and its 200 has CSeq"]);
+    says_nothing_of(&outcome, &["SIP ALG", "reached the callee"]);
+}

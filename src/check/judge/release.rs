@@ -100,8 +100,12 @@ fn known(end: &End<'_>, ended: &Ended) -> Option<StepVerdict> {
         }
         Cause::DialogGone(status) => {
             let is_refresh = session_interval(trace).is_some_and(|interval| passed * 3 >= interval);
-            let (what, gone) =
-                (refused_request(trace, *status), "the platform does not know the call any more");
+            let what = refused_request(trace, *status);
+            // RFC 3261 sec. 12.2.1.2 ends the call by both, and they mean two things.
+            let gone = match status {
+                408 => "the far end of the call did not answer it",
+                _ => "the platform does not know the call any more",
+            };
             return Some(match what.filter(|_| !is_refresh) {
                 Some(method) => StepVerdict::fail(
                     "dropped",
@@ -218,6 +222,18 @@ fn ack_lost(end: &End<'_>, how: &str) -> StepVerdict {
     )
 }
 
+/// An ACK came, for another INVITE than the one that was answered.
+fn ack_misnumbered(name: &str, came: u32, due: u32, would: &str) -> StepVerdict {
+    StepVerdict::fail(
+        "ack-lost",
+        Side::Peer,
+        format!(
+            "the ACK that came to {name} has CSeq {came}, and its 200 has CSeq {due}: the 200 counts as not acknowledged, and {would}"
+        ),
+        "platform: the ACK to a 2xx has the CSeq number of the INVITE that was answered (RFC 3261 sec. 13.2.2.4)",
+    )
+}
+
 /// A call that is up, but whose 2xx was not acknowledged: it would end after 32 s.
 pub(in crate::check) fn unconfirmed(ends: &[End<'_>], now: Instant) -> Option<StepVerdict> {
     let is_late =
@@ -227,7 +243,11 @@ pub(in crate::check) fn unconfirmed(ends: &[End<'_>], now: Instant) -> Option<St
         if end.leg.is_caller && end.trace.repeated_answers() >= REPEATED && !has_arrived(ends, end) {
             return Some(ack_lost(end, would));
         }
-        let (at, is_change) = end.trace.unacknowledged(end.leg.handle.local_tag(), now, ACK_DUE)?;
+        let tag = end.leg.handle.local_tag();
+        let (at, is_change) = end.trace.unacknowledged(tag, now, ACK_DUE)?;
+        if let Some((came, due)) = end.trace.misnumbered_ack(tag) {
+            return Some(ack_misnumbered(end.name, came, due, would));
+        }
         if !is_change {
             return Some(ack_lost(end, would));
         }
@@ -255,6 +275,10 @@ fn has_arrived(ends: &[End<'_>], caller: &End<'_>) -> bool {
 /// The 2xx came again and again although the callee has its ACK: copies that were made on the way.
 pub(in crate::check) fn repeated(ends: &[End<'_>]) -> Option<Finding> {
     let caller = ends.iter().find(|end| end.leg.is_caller && has_arrived(ends, end))?;
+    // Repeated for want of the right one.
+    if ends.iter().any(|end| end.trace.misnumbered_ack(end.leg.handle.local_tag()).is_some()) {
+        return None;
+    }
     let times = caller.trace.repeated_answers();
     (times >= REPEATED).then(|| {
         Finding::new(

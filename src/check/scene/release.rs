@@ -63,6 +63,11 @@ impl Scene<'_> {
         let ends = self.all_ends(legs);
         // The first BYE counts: the platform's own may have come when ours was on its way out.
         if ends.first().is_some_and(End::is_ended_by_peer) {
+            // Its refusal of a request in the call is known a little before the end that it means.
+            if self.end_is_told {
+                self.give_up(legs).await;
+                return Ok(StepVerdict::not_run("the call was over before"));
+            }
             let judged = release::dropped(&ends, legs.len() > 1);
             self.give_up(legs).await;
             return Ok(judged);

@@ -373,6 +373,19 @@ impl Trace {
         repeated
     }
 
+    /// The CSeq numbers of an ACK that came under this tag of ours and fits no 2xx of ours, and of the 2xx that none fits.
+    pub(in crate::check) fn misnumbered_ack(&self, tag: &str) -> Option<(u32, u32)> {
+        let numbers = |way, what| -> Vec<u32> {
+            let ours = self.all(way, what).filter(|entry| to_tag(entry).as_deref() == Some(tag.as_bytes()));
+            ours.filter_map(Entry::number).collect()
+        };
+        let acks = numbers(Direction::Received, MessageKind::Request(Method::Ack));
+        let answers = numbers(Direction::Sent, MessageKind::Response(Method::Invite, 200, 299));
+        let came = acks.iter().find(|ack| !answers.contains(ack))?;
+        let due = answers.iter().find(|answer| !acks.contains(answer))?;
+        Some((*came, *due))
+    }
+
     /// A 2xx of ours to an INVITE, under this tag of ours, that no ACK came to: when it went out first, and is it that of a re-INVITE?
     pub(in crate::check) fn unacknowledged(
         &self,
