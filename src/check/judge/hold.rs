@@ -56,7 +56,7 @@ impl OfferChanged {
                     trace.all(way, MessageKind::Request(method)).filter(|entry| entry.at >= began);
                 of_method
                     .filter_map(|entry| Some((entry.at, AudioDescription::of(entry.message.body())?)))
-                    .last()
+                    .next_back()
             });
             offers.into_iter().flatten().max_by_key(|(at, _)| *at).map(|(_, offer)| offer.direction)
         };
