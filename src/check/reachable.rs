@@ -284,7 +284,7 @@ fn alive(run: &mut Run, said: &Capabilities, refusal: Option<Said>) -> StepVerdi
                 Severity::Info,
                 Side::Setup,
                 format!("{seen}: the server is alive, this user is not registered or not known"),
-                "for a server's health any final answer is good; for a user's ask `register`",
+                "for a server's health any final answer is good; whether this user is registered says `ringback register --lookup`",
             ));
             StepVerdict::pass(seen)
         }
