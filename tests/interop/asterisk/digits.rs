@@ -151,7 +151,9 @@ fn a_menu_is_given_its_digits_by_the_way_that_it_listens_to() {
             &asterisk,
             &["dtmf", name, "--dial", "620", "--expect-ring", "bob", "--digits", "12#", "--method", method],
         );
-        says(&outcome, "pass", &[]);
+        // Whether the clock of Asterisk jumps from the prompt to the callee is chance.
+        let blamed = outcome.blamed().into_iter().filter(|blamed| blamed != "warning peer stream-changed");
+        assert_eq!((outcome.verdict(), blamed.collect::<Vec<_>>()), ("pass", vec![]), "{outcome}");
         did(&asterisk, &["the menu was given 12", "Goto (lab,bob,1)", "PJSIP/bob-00000001 answered"]);
     }
 }
