@@ -203,10 +203,9 @@ impl Scene<'_> {
     /// rings its member then, a queue, joins both.
     fn is_unjoined(&self, caller: usize, callee: usize) -> bool {
         let rang = self.leg(callee).began;
-        let is_while_ringing = self.seen(caller).answered.is_some_and(|answered| rang < answered);
-        is_while_ringing
-            && self.seen(callee).answered.is_some()
-            && self.was_answered_before(caller, callee)
+        // By the events: the record of an answer may come a moment after it.
+        let (answered, own) = (self.seen(caller).answered, self.seen(callee).answered);
+        answered.zip(own).is_some_and(|(answered, own)| rang < answered && answered < own)
             && !self.trace(callee).is_acknowledged(self.leg(callee).handle.local_tag())
     }
 
