@@ -166,7 +166,7 @@ pub struct MediaPlan {
 }
 
 impl MediaPlan {
-    /// The same seen from the peer.
+    /// The same seen from the peer; of the payload types that it receives, the one that is sent.
     #[must_use]
     pub fn mirrored(&self) -> MediaPlan {
         MediaPlan {
